@@ -1,0 +1,180 @@
+"""Everything ketafind raises.
+
+KetafindError
+├── InvalidInputError (ValueError)      an argument that cannot be used
+│   ├── CoordinatesError                a position that is no position on earth, or implausible
+│   ├── CriteriaError                   an expression or a filter that cannot be read
+│   └── DataError                       the faults of a file or frame, all of them
+├── UnknownTermError (ValueError, LookupError)    a word the vocabulary does not know
+├── UnknownClinicError (LookupError)    an id the directory does not hold
+├── GeocodingError (ValueError)         a text that cannot be turned into one position
+│   ├── PlaceNotFoundError (LookupError)
+│   ├── AmbiguousPlaceError             several places far apart; carries them
+│   ├── ConflictingPlaceError           the parts of the text contradict each other; carries them
+│   └── OutsideCoverageError            another province or country, by name
+├── DirectoryFileError (ValueError)     a saved file that is damaged, foreign or newer
+└── MissingExtraError (ImportError)     an optional package is needed; says which extra
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "AmbiguousPlaceError",
+    "ConflictingPlaceError",
+    "CoordinatesError",
+    "CriteriaError",
+    "DataError",
+    "DirectoryFileError",
+    "Fault",
+    "GeocodingError",
+    "InvalidInputError",
+    "KetafindError",
+    "MissingExtraError",
+    "OutsideCoverageError",
+    "PlaceNotFoundError",
+    "UnknownClinicError",
+    "UnknownTermError",
+]
+
+
+class KetafindError(Exception):
+    """The root of every error that ketafind raises on purpose."""
+
+
+class InvalidInputError(KetafindError, ValueError):
+    """An argument that cannot be used as it is."""
+
+
+class CoordinatesError(InvalidInputError):
+    """A position that is not one on earth, or that is implausible where it stands.
+
+    The text never shows the numbers: they may be where a searcher lives.
+    """
+
+
+class CriteriaError(InvalidInputError):
+    """A filter or a serialised expression that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with one cell, row or file.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and what to do, in one line.
+    row : int or None
+        The row as a spreadsheet counts it: the header is row 1. None for the whole file.
+    column : str or None
+        The column's name; None for the whole row.
+    value : str or None
+        The text found there.
+    """
+
+    message: str
+    row: int | None = None
+    column: str | None = None
+    value: str | None = None
+
+    def __str__(self) -> str:
+        where = [f"row {self.row}"] if self.row is not None else []
+        where += [f'column "{self.column}"'] if self.column is not None else []
+        return f"{', '.join(where)}: {self.message}" if where else self.message
+
+
+class DataError(InvalidInputError):
+    """The faults of a file or frame, all in one report.
+
+    Parameters
+    ----------
+    source : str
+        The file's name, or ``"frame"``.
+    faults : sequence of Fault
+        Every fault found, in row order.
+    n_rows : int or None
+        How many data rows were read.
+    """
+
+    SHOWN = 20
+
+    def __init__(self, source: str, faults: Sequence[Fault], n_rows: int | None = None) -> None:
+        self.source = source
+        self.faults = tuple(faults)
+        self.n_rows = n_rows
+        super().__init__(source, self.faults, n_rows)
+
+    def __str__(self) -> str:
+        rows = {fault.row for fault in self.faults if fault.row is not None}
+        n = len(self.faults)
+        head = f"{self.source}: {n} fault{'s' if n != 1 else ''}"
+        if self.n_rows is not None:
+            head += f" in {len(rows)} of {self.n_rows} rows; nothing was loaded"
+        lines = [head, *(f"  {fault}" for fault in self.faults[: self.SHOWN])]
+        if n > self.SHOWN:
+            lines.append(f"  ... and {n - self.SHOWN} more, in .faults")
+        return "\n".join(lines)
+
+
+class UnknownTermError(KetafindError, ValueError, LookupError):
+    """A word that the vocabulary does not know.
+
+    Parameters
+    ----------
+    message : str
+        What to print.
+    suggestions : sequence of str
+        Term ids that are near, nearest first; never applied by themselves.
+    """
+
+    def __init__(self, message: str, suggestions: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.suggestions = tuple(suggestions)
+
+
+class UnknownClinicError(KetafindError, LookupError):
+    """A clinic id that the directory does not hold."""
+
+
+class GeocodingError(KetafindError, ValueError):
+    """A text that cannot be turned into one position.
+
+    Parameters
+    ----------
+    message : str
+        What to print.
+    candidates : sequence of Location
+        The places it could be, where there are some.
+    """
+
+    def __init__(self, message: str, candidates: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.candidates = tuple(candidates)
+
+
+class PlaceNotFoundError(GeocodingError, LookupError):
+    """No postal code, place or address was recognised in the text."""
+
+
+class AmbiguousPlaceError(GeocodingError):
+    """Several places far apart bear this name."""
+
+
+class ConflictingPlaceError(GeocodingError):
+    """The parts of the text name places far apart."""
+
+
+class OutsideCoverageError(GeocodingError):
+    """The text names another province or country than the gazetteer covers."""
+
+
+class DirectoryFileError(KetafindError, ValueError):
+    """A saved directory that is damaged, foreign or written by a newer version."""
+
+
+class MissingExtraError(KetafindError, ImportError):
+    """An optional package is not installed; the text names the extra that brings it."""
