@@ -1,0 +1,1 @@
+"""Spatial indexes: three implementations of one protocol, with identical answers."""
