@@ -1,0 +1,235 @@
+"""What a vocabulary must hold to: every fault is found, not only the first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ketafind.errors import DataError, Fault
+from ketafind.vocabulary.words import fold, shown
+
+__all__ = ["FORMAT", "check"]
+
+FORMAT = "ketafind-vocabulary/1"
+_ID = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_TEXTS = "a list of texts that are not blank"
+# Key -> (needed, kind).
+_TOP = {
+    "format": (True, str),
+    "languages": (True, list),
+    "systems": (False, dict),
+    "facets": (True, list),
+}
+_FACET = {"id": (True, str), "plural": (True, str), "labels": (True, dict), "terms": (True, list)}
+_TERM = {
+    "id": (True, str),
+    "labels": (True, dict),
+    "parent": (False, str),
+    "synonyms": (False, list),
+    "near": (False, list),
+    "codes": (False, list),
+}
+_CODE = {"system": (True, str), "code": (True, str), "broader": (False, bool)}
+_SYSTEM = {"name": (True, str), "uri": (True, str), "unique": (False, bool)}
+_KINDS = {str: "a text", list: "a list", dict: "an object", bool: "true or false"}
+
+
+def check(data: Any, source: str) -> None:
+    """Refuse plain data that is not a vocabulary.
+
+    Parameters
+    ----------
+    data : object
+        What a file held.
+    source : str
+        What to call it in the error text.
+
+    Raises
+    ------
+    DataError
+        With every fault. The content (parents, cycles, doubled words and codes) is looked at once
+        the shape is right.
+    """
+    faults = list(_shape(data)) or list(_content(data))
+    if faults:
+        raise DataError(source, faults)
+
+
+def _shape(data: Any) -> Iterator[Fault]:
+    yield from _object(data, _TOP, "vocabulary")
+    if not isinstance(data, Mapping):
+        return
+    if data.get("format", FORMAT) != FORMAT:
+        yield Fault(f'{shown(str(data["format"]))} is not known; write "{FORMAT}"', column="format")
+    languages = data.get("languages", ["en"])
+    if not languages or not _are_texts(languages):
+        yield Fault(f"must be {_TEXTS}", column="languages")
+        languages = []
+    for name, system in _items(data.get("systems", {})):
+        yield from _object(system, _SYSTEM, f"systems.{name}")
+    for i, facet in enumerate(_list(data.get("facets"))):
+        yield from _facet_shape(facet, _named(facet, "", f"facets[{i}]"), languages)
+
+
+def _facet_shape(facet: Any, path: str, languages: Sequence[str]) -> Iterator[Fault]:
+    yield from _object(facet, _FACET, path)
+    if not isinstance(facet, Mapping):
+        return
+    yield from _ids(facet, ("id", "plural"), path)
+    yield from _labels(facet.get("labels"), languages, path)
+    for i, term in enumerate(_list(facet.get("terms"))):
+        yield from _term_shape(term, _named(term, f"{path}.", f"terms[{i}]"), languages)
+
+
+def _term_shape(term: Any, path: str, languages: Sequence[str]) -> Iterator[Fault]:
+    yield from _object(term, _TERM, path)
+    if not isinstance(term, Mapping):
+        return
+    yield from _ids(term, ("id",), path)
+    yield from _labels(term.get("labels"), languages, path)
+    for name in ("synonyms", "near"):
+        if not _are_texts(_list(term.get(name))):
+            yield Fault(f"must be {_TEXTS}", column=f"{path}.{name}")
+    for i, code in enumerate(_list(term.get("codes"))):
+        yield from _object(code, _CODE, f"{path}.codes[{i}]")
+
+
+def _named(entry: Any, above: str, place: str) -> str:
+    name = entry.get("id") if isinstance(entry, Mapping) else None
+    return f"{above}{name}" if isinstance(name, str) and name.strip() else f"{above}{place}"
+
+
+def _object(value: Any, keys: Mapping[str, tuple[bool, type]], path: str) -> Iterator[Fault]:
+    if not isinstance(value, Mapping):
+        yield Fault("must be an object", column=path)
+        return
+    for key, (needed, kind) in keys.items():
+        if key not in value:
+            if needed:
+                yield Fault(f'"{key}" is missing', column=path)
+        elif not isinstance(value[key], kind) or (kind is str and not value[key].strip()):
+            yield Fault(f"must be {_KINDS[kind]}, not blank", column=f"{path}.{key}")
+    for key in value:
+        if key not in keys:
+            yield Fault(f"is not known; known: {', '.join(keys)}", column=f"{path}.{key}")
+
+
+def _ids(entry: Mapping[str, Any], names: Sequence[str], path: str) -> Iterator[Fault]:
+    for name in names:
+        value = entry.get(name)
+        if isinstance(value, str) and value.strip() and not _ID.fullmatch(value):
+            yield Fault(
+                f"{shown(value)} is no id; use a-z, 0-9 and _, a letter first",
+                column=f"{path}.{name}",
+                value=value,
+            )
+
+
+def _labels(labels: Any, languages: Sequence[str], path: str) -> Iterator[Fault]:
+    if not isinstance(labels, Mapping):
+        return
+    for language in languages:
+        label = labels.get(language)
+        if not isinstance(label, str) or not fold(label):
+            yield Fault(f'the label in "{language}" is missing', column=f"{path}.labels")
+    for language in labels:
+        if language not in languages:
+            yield Fault(f'"{language}" is not among the languages', column=f"{path}.labels")
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, (list, tuple)) and all(
+        isinstance(value, str) and fold(value) for value in values
+    )
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _items(value: Any) -> Sequence[tuple[str, Any]]:
+    return list(value.items()) if isinstance(value, Mapping) else []
+
+
+def _content(data: Mapping[str, Any]) -> Iterator[Fault]:
+    facets = data["facets"]
+    names = [name for facet in facets for name in dict.fromkeys((facet["id"], facet["plural"]))]
+    yield from _doubled(names, "facets", "two facets share this name")
+    for facet in facets:
+        path, terms = facet["id"], facet["terms"]
+        yield from _doubled([term["id"] for term in terms], path, "two terms share this id")
+        yield from _parents(terms, path)
+        yield from _words(terms, path)
+    yield from _codes(data)
+
+
+def _doubled(values: Sequence[str], path: str, message: str) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for value in values:
+        if fold(value) in seen:
+            yield Fault(f"{message}: {shown(value)}", column=path, value=value)
+        seen.add(fold(value))
+
+
+def _parents(terms: Sequence[Mapping[str, Any]], path: str) -> Iterator[Fault]:
+    parents = {term["id"]: term.get("parent") for term in terms}
+    for term, parent in parents.items():
+        column = f"{path}.{term}.parent"
+        if parent is not None and parent not in parents:
+            yield Fault(f"{shown(parent)} is no term of {path}", column=column, value=parent)
+        elif term in (line := _line(term, parents)):
+            circle = ", ".join((term, *line[: line.index(term) + 1]))
+            yield Fault(f"a term stands below itself: {circle}", column=column, value=parent)
+
+
+def _line(term: str, parents: Mapping[str, str | None]) -> list[str]:
+    """List what stands above a term, stopping where it repeats."""
+    above: list[str] = []
+    here = parents[term]
+    while here is not None and here in parents and here not in above:
+        above.append(here)
+        here = parents[here]
+    return above
+
+
+def _words(terms: Sequence[Mapping[str, Any]], path: str) -> Iterator[Fault]:
+    owner: dict[str, str] = {}
+    for term in terms:
+        words = (term["id"], *term["labels"].values(), *term.get("synonyms", ()))
+        for word in words:
+            first = owner.setdefault(fold(word), term["id"])
+            if first != term["id"]:
+                yield Fault(
+                    f"{shown(word)} names both {first} and {term['id']}",
+                    column=f"{path}.{term['id']}",
+                    value=word,
+                )
+    for term in terms:
+        for word in term.get("near", ()):
+            if fold(word) in owner:
+                yield Fault(
+                    f"{shown(word)} may only suggest, but it is a name of {owner[fold(word)]}",
+                    column=f"{path}.{term['id']}.near",
+                    value=word,
+                )
+
+
+def _codes(data: Mapping[str, Any]) -> Iterator[Fault]:
+    systems = data.get("systems", {})
+    owner: dict[tuple[str, str], str] = {}
+    for facet in data["facets"]:
+        for term in facet["terms"]:
+            path = f"{facet['id']}.{term['id']}"
+            for code in term.get("codes", ()):
+                system, value = code["system"], code["code"]
+                if system not in systems:
+                    yield Fault(f"{shown(system)} is no code system here", column=f"{path}.codes")
+                    continue
+                first = owner.setdefault((system, value), path)
+                if first != path and systems[system].get("unique"):
+                    yield Fault(
+                        f"{system} {value} is already the code of {first}",
+                        column=f"{path}.codes",
+                        value=value,
+                    )

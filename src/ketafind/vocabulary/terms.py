@@ -1,0 +1,315 @@
+"""Terms and facets: immutable, compared by content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from ketafind.errors import InvalidInputError, UnknownTermError
+from ketafind.vocabulary.words import fold, shown, strange_characters
+
+__all__ = ["Code", "CodeSystem", "Facet", "Term"]
+
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSystem:
+    """A terminology that codes are taken from.
+
+    Parameters
+    ----------
+    id : str
+        The short name used in codes, such as ``"snomed"``.
+    name : str
+        The name to show.
+    uri : str
+        The identifier of the system in FHIR.
+    unique : bool
+        True if no two terms may bear the same code.
+    """
+
+    id: str
+    name: str
+    uri: str
+    unique: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One code of a term in a terminology.
+
+    Parameters
+    ----------
+    system : str
+        The id of a `CodeSystem`.
+    code : str
+        The code as the system writes it.
+    broader : bool
+        True if the code means more than the term: not for an exact exchange.
+    """
+
+    system: str
+    code: str
+    broader: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One value of a facet.
+
+    Parameters
+    ----------
+    id : str
+        Unique within its facet, and stable.
+    facet : str
+        The id of its facet.
+    label_pairs : tuple of (str, str)
+        Language and label.
+    synonyms : tuple of str
+        Other words for the same thing; they match.
+    near : tuple of str
+        Words for something close; they suggest and never match.
+    parent : str or None
+        The id of the term above it.
+    codes : tuple of Code
+        Its codes in other terminologies.
+    """
+
+    id: str
+    facet: str
+    label_pairs: Labels
+    synonyms: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
+    parent: str | None = None
+    codes: tuple[Code, ...] = ()
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The label in each language."""
+        return MappingProxyType(dict(self.label_pairs))
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Everything that names this term: its id, labels and synonyms."""
+        return (self.id, *(label for _, label in self.label_pairs), *self.synonyms)
+
+    def label(self, lang: str = "en") -> str:
+        """Name the term in a language.
+
+        Parameters
+        ----------
+        lang : str
+            A language such as ``"fr"``; a region (``"fr-CA"``) is ignored.
+
+        Returns
+        -------
+        str
+            The label.
+
+        Raises
+        ------
+        InvalidInputError
+            If the vocabulary has no such language.
+        """
+        return _label(self.label_pairs, lang)
+
+    def __str__(self) -> str:
+        return self.label_pairs[0][1]
+
+
+def _label(pairs: Labels, lang: str) -> str:
+    labels = dict(pairs)
+    wanted = str(lang).partition("-")[0].lower()
+    if wanted not in labels:
+        raise InvalidInputError(
+            f"no labels in language {shown(str(lang))}; known: {', '.join(labels)}"
+        )
+    return labels[wanted]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facet:
+    """A dimension of a service and its terms.
+
+    Parameters
+    ----------
+    id : str
+        The singular id, such as ``"route"``.
+    plural : str
+        The name of its column and keyword, such as ``"routes"``.
+    label_pairs : tuple of (str, str)
+        Language and label.
+    terms : tuple of Term
+        In the order of the file.
+    """
+
+    id: str
+    plural: str
+    label_pairs: Labels
+    terms: tuple[Term, ...]
+    # Derived, so not part of what is compared: folded word -> term, id -> ids of its children.
+    _known: dict[str, Term] = field(init=False, repr=False, compare=False)
+    _children: dict[str, list[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        known = {fold(word): term for term in self.terms for word in term.words}
+        children: dict[str, list[str]] = {}
+        for term in self.terms:
+            if term.parent is not None:
+                children.setdefault(term.parent, []).append(term.id)
+        object.__setattr__(self, "_known", known)
+        object.__setattr__(self, "_children", children)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The label in each language."""
+        return MappingProxyType(dict(self.label_pairs))
+
+    def label(self, lang: str = "en") -> str:
+        """Name the facet in a language.
+
+        Parameters
+        ----------
+        lang : str
+            A language such as ``"fr"``.
+
+        Returns
+        -------
+        str
+            The label.
+
+        Raises
+        ------
+        InvalidInputError
+            If the vocabulary has no such language.
+        """
+        return _label(self.label_pairs, lang)
+
+    def __len__(self) -> int:
+        return len(self.terms)
+
+    def __iter__(self) -> Iterator[Term]:
+        return iter(self.terms)
+
+    def __contains__(self, text: object) -> bool:
+        if isinstance(text, Term):
+            return text in self.terms
+        return isinstance(text, str) and fold(text) in self._known
+
+    def __getitem__(self, text: str) -> Term:
+        if not isinstance(text, str):
+            raise InvalidInputError(f"a {self.id} is named by text, not by {type(text).__name__}")
+        term = self._known.get(fold(text))
+        if term is None:
+            raise self._unknown(text)
+        return term
+
+    def resolve(self, text: str) -> str:
+        """Find the term that a word names.
+
+        Parameters
+        ----------
+        text : str
+            An id, a label in any language or a synonym. Case, accents, spaces, hyphens and
+            underscores make no difference.
+
+        Returns
+        -------
+        str
+            The id of the term.
+
+        Raises
+        ------
+        UnknownTermError
+            If no term has this name. Near words are suggested, never taken.
+        InvalidInputError
+            If it is no text.
+        """
+        return self[text].id
+
+    def ancestors(self, term: str) -> tuple[str, ...]:
+        """List the terms above a term, nearest first.
+
+        Parameters
+        ----------
+        term : str
+            Any name of the term.
+
+        Returns
+        -------
+        tuple of str
+            Term ids, the term itself not among them.
+
+        Raises
+        ------
+        UnknownTermError
+            If there is no such term.
+        """
+        found: list[str] = []
+        parent = self[term].parent
+        while parent is not None:
+            found.append(parent)
+            parent = self[parent].parent
+        return tuple(found)
+
+    def descendants(self, term: str) -> tuple[str, ...]:
+        """List the terms below a term, each parent before its children.
+
+        Parameters
+        ----------
+        term : str
+            Any name of the term.
+
+        Returns
+        -------
+        tuple of str
+            Term ids, the term itself not among them.
+
+        Raises
+        ------
+        UnknownTermError
+            If there is no such term.
+        """
+        found: list[str] = []
+        waiting = [self[term].id]
+        while waiting:
+            here = waiting.pop()
+            found.append(here)
+            waiting += reversed(self._children.get(here, []))
+        return tuple(found[1:])
+
+    def suggest(self, text: str, limit: int = 3) -> tuple[str, ...]:
+        """List the terms whose names come near a word.
+
+        Parameters
+        ----------
+        text : str
+            Any text.
+        limit : int
+            At most so many.
+
+        Returns
+        -------
+        tuple of str
+            Term ids, nearest first; empty if nothing is near.
+        """
+        from ketafind.vocabulary.suggestions import nearest_terms
+
+        return tuple(term.id for term in nearest_terms(text, self.terms, limit))
+
+    def _unknown(self, text: str) -> UnknownTermError:
+        near = self.suggest(text)
+        parts = [f"{shown(text)} is not a known {self.id}"]
+        if odd := strange_characters(text):
+            parts.append(f"it contains {', '.join(odd[:3])}")
+        if near:
+            parts.append(f"did you mean {' or '.join(map(self._named, near))}?")
+        known = ", ".join(term.id for term in self.terms) or "none"
+        message = "; ".join(parts)
+        return UnknownTermError(f"{message}{'' if near else '.'} Known: {known}", near)
+
+    def _named(self, term: str) -> str:
+        label = str(self[term])
+        return f'"{label}"' if label == term else f'"{label}" ({term})'
