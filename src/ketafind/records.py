@@ -110,7 +110,7 @@ class Location:
         object.__setattr__(self, "lat", degrees(self.lat, "lat", 90.0))
         object.__setattr__(self, "lon", degrees(self.lon, "lon", 180.0))
         # Half the equator: no doubt on earth is wider.
-        if not 0.0 <= degrees(self.radius_km, "radius_km", 20_038.0):
+        if degrees(self.radius_km, "radius_km", 20_038.0) < 0.0:
             raise InvalidInputError("radius_km must be 0 or more kilometres")
         if self.precision not in PRECISIONS:
             raise InvalidInputError(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from ketafind.vocabulary.terms import Term
 from ketafind.vocabulary.words import fold
+
+if TYPE_CHECKING:
+    from ketafind.vocabulary.terms import Term
 
 __all__ = ["nearest_terms"]
 

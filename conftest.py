@@ -1,0 +1,99 @@
+"""Shared by every test: no socket beyond this machine, Hypothesis profiles, code in documents."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
+from ipaddress import ip_address
+from typing import Any
+
+import hypothesis
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("full", max_examples=5_000, deadline=None)
+hypothesis.settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
+)
+
+pytest_collect_file = Sybil(
+    parsers=[
+        PythonCodeBlockParser(doctest_optionflags=ELLIPSIS | NORMALIZE_WHITESPACE),
+        SkipParser(),
+    ],
+    patterns=["README.md", "docs/*.md", "docs/*/*.md"],
+).pytest()
+
+
+class SocketBlockedError(AssertionError):
+    """A test reached for a socket it may not use."""
+
+
+class _Sockets:
+    """An audit hook that refuses what is not allowed; it cannot be patched away."""
+
+    network = False
+    none_at_all = False
+
+    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+        if not event.startswith("socket.") or self.network:
+            return
+        if self.none_at_all:
+            raise SocketBlockedError(f"{event}: no socket may be used here")
+        host = _host(event, args)
+        if host is not None and not _is_loopback(host):
+            raise SocketBlockedError(f"{event}: only loopback may be used in tests")
+
+
+def _host(event: str, args: tuple[Any, ...]) -> Any:
+    """The host that an audit event reaches for, or None."""
+    if event in {"socket.getaddrinfo", "socket.gethostbyname"}:
+        return args[0]
+    if event in {"socket.connect", "socket.sendto", "socket.sendmsg"}:
+        reached, address = args[:2]
+        internet = reached.family in {socket.AF_INET, socket.AF_INET6}
+        return address[0] if internet and isinstance(address, tuple) else None
+    return None
+
+
+def _is_loopback(host: str | bytes) -> bool:
+    text = host.decode() if isinstance(host, bytes) else host
+    if text in {"", "localhost"}:
+        return True
+    try:
+        return ip_address(text.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+_sockets = _Sockets()
+sys.addaudithook(_sockets)
+
+
+@pytest.fixture
+def no_sockets() -> Iterator[None]:
+    """Refuse every use of a socket, loopback too, while the test runs."""
+    _sockets.none_at_all = True
+    yield
+    _sockets.none_at_all = False
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--network", action="store_true", help="run tests marked network as well")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    marked = item.get_closest_marker("network") is not None
+    if marked and not item.config.getoption("--network"):
+        pytest.skip("talks to another machine: run with --network")
+    _sockets.network = marked
+
+
+def pytest_runtest_teardown() -> None:
+    _sockets.network = False

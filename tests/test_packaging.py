@@ -1,0 +1,132 @@
+"""The project's own files agree with each other, and what is declared is what is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+DECLARED = [
+    Requirement(text)
+    for text in [
+        *PROJECT["project"]["dependencies"],
+        *(t for some in EXTRAS.values() for t in some),
+    ]
+]
+
+
+def lines(name: str) -> list[str]:
+    return (ROOT / name).read_text("utf-8").splitlines()
+
+
+def files(*patterns: str) -> list[Path]:
+    """Files of the project; without git, as in an sdist, all that is there."""
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    return [Path(name) for name in listed]
+
+
+def pins() -> dict[str, str]:
+    pinned = [line for line in lines("constraints.txt") if line and not line.startswith("#")]
+    return {canonicalize_name(line.split("==")[0]): line for line in pinned}
+
+
+def test_required_dependencies_are_nine_at_most() -> None:
+    assert len(PROJECT["project"]["dependencies"]) <= 9
+
+
+@pytest.mark.parametrize("requirement", DECLARED, ids=str)
+def test_every_declared_package_is_pinned_within_its_range(requirement: Requirement) -> None:
+    if requirement.name == "ketafind":
+        assert requirement.extras <= set(EXTRAS)
+        return
+    pin = Requirement(pins()[canonicalize_name(requirement.name)])
+    (exact,) = pin.specifier
+    assert requirement.specifier.contains(exact.version)
+
+
+def test_every_pin_is_exact() -> None:
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pins().values())
+
+
+def test_the_build_system_is_pinned() -> None:
+    for text in PROJECT["build-system"]["requires"]:
+        assert canonicalize_name(Requirement(text).name) in pins()
+
+
+def test_the_extra_all_is_every_extra_that_adds_a_feature() -> None:
+    (everything,) = (Requirement(text) for text in EXTRAS["all"])
+    assert everything.extras == set(EXTRAS) - {"all", "test", "docs", "dev"}
+
+
+def test_every_file_that_is_no_code_is_declared_as_package_data() -> None:
+    declared = PROJECT["tool"]["setuptools"]["package-data"]
+    for path in files("src/ketafind"):
+        if path.suffix not in {".py", ".c", ".h"}:
+            inner = path.relative_to("src/ketafind").as_posix()
+            assert any(
+                fnmatch(inner, pattern) and inner.count("/") == pattern.count("/")
+                for pattern in declared["ketafind"]
+            ), inner
+    for path in files("data"):
+        assert any(fnmatch(path.name, pattern) for pattern in declared["ketafind.data"]), path
+
+
+RUN_IT = (
+    'python -m pip install . && python -m ketafind nearest "Kingston, ON" '
+    "--route iv --condition depression -k 5"
+)
+TEST_IT = 'python -m pip install -e ".[test]" && python -m pytest'
+
+
+def test_readme_has_the_two_commands_and_ci_takes_them_from_there() -> None:
+    commands = [line.removeprefix("$ ") for line in lines("README.md") if line.startswith("$ ")]
+    assert [c for c in commands if "-m pytest" in c] == [TEST_IT]
+    assert next(c for c in commands if "-m ketafind" in c) == RUN_IT
+    assert "readme_command" in (ROOT / ".ci/run").read_text("utf-8")
+
+
+def test_no_committed_file_names_a_package_index_or_a_folder_of_one_machine() -> None:
+    registry = re.compile(r"(?:https?|file)://[\w.]*(?:pypi|pythonhosted|npmjs)|--extra-index-url")
+    for path in files("*.py", "*.toml", "*.txt", "*.md", "*.yml", "*.cfg", ".ci"):
+        text = (ROOT / path).read_text("utf-8")
+        assert path.name == Path(__file__).name or not registry.search(text), path
+
+
+def test_the_changelog_keeps_its_form() -> None:
+    heads = [line for line in lines("CHANGELOG.md") if line.startswith("## ")]
+    assert heads[0] == "## [Unreleased]"
+    assert all(re.fullmatch(r"## \[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", head) for head in heads[1:])
+    kinds = {line for line in lines("CHANGELOG.md") if line.startswith("### ")}
+    known = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert kinds <= {f"### {kind}" for kind in known}
+
+
+def test_the_notice_credits_the_gazetteer() -> None:
+    notice = (ROOT / "NOTICE").read_text("utf-8")
+    assert "GeoNames (geonames.org), CC BY 4.0" in notice
+    assert "not Canada Post data" in notice
+
+
+def test_no_module_is_over_400_lines_and_no_function_over_70() -> None:
+    import ast
+
+    for path in files("src/*.py"):
+        text = (ROOT / path).read_text("utf-8")
+        assert text.count("\n") <= 400, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno - node.lineno < 70, f"{path}: {node.name}"
