@@ -1,0 +1,74 @@
+"""Does a position contradict the province it is said to be in? A gross check, by boxes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ketafind.vocabulary.words import fold
+
+__all__ = ["province_contradiction"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    name: str
+    lat: tuple[float, float]
+    lon: tuple[float, float]
+
+    def holds(self, lat: float, lon: float) -> bool:
+        return self.lat[0] <= lat <= self.lat[1] and self.lon[0] <= lon <= self.lon[1]
+
+
+@cache
+def _boxes() -> dict[str, _Box]:
+    text = Path(__file__).with_name("provinces.json").read_text(encoding="utf-8")
+    boxes: dict[str, _Box] = {}
+    for code, entry in json.loads(text)["provinces"].items():
+        box = _Box(entry["name"], tuple(entry["lat"]), tuple(entry["lon"]))
+        boxes |= dict.fromkeys((fold(word) for word in (code, *entry["names"])), box)
+    return boxes
+
+
+def province_contradiction(province: str, lat: float, lon: float) -> str | None:
+    """Say how a position contradicts a province, or None where it does not.
+
+    Parameters
+    ----------
+    province : str
+        A Canadian province or territory by code or name, in any case, with or without accents;
+        any other text is never contradicted.
+    lat, lon : float
+        Decimal degrees, WGS 84.
+
+    Returns
+    -------
+    str or None
+        What is wrong and the likely cause: a swapped pair, or a sign that was lost.
+
+    Notes
+    -----
+    The boxes are up to half a degree wider than the provinces.
+    """
+    box = _boxes().get(fold(province.replace(".", "")))
+    if box is None or box.holds(lat, lon):
+        return None
+    repairs = {
+        "lat and lon look swapped": (lon, lat),
+        "the minus sign of lon is missing": (lat, -lon),
+        "the sign of lat is wrong": (-lat, lon),
+        "lat and lon look swapped, and the minus sign of lon is missing": (lon, -lat),
+    }
+    for cause, (new_lat, new_lon) in repairs.items():
+        if box.holds(new_lat, new_lon):
+            return (
+                f"{lat:g}, {lon:g} is not in {box.name}; {cause}: did you mean "
+                f"lat {new_lat!r}, lon {new_lon!r}?"
+            )
+    return (
+        f"{lat:g}, {lon:g} is not in {box.name} (lat {box.lat[0]:g} to {box.lat[1]:g}, lon "
+        f"{box.lon[0]:g} to {box.lon[1]:g}); correct the position or the province, or pass "
+        "check=False"
+    )
