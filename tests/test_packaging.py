@@ -119,14 +119,3 @@ def test_the_notice_credits_the_gazetteer() -> None:
     notice = (ROOT / "NOTICE").read_text("utf-8")
     assert "GeoNames (geonames.org), CC BY 4.0" in notice
     assert "not Canada Post data" in notice
-
-
-def test_no_module_is_over_400_lines_and_no_function_over_70() -> None:
-    import ast
-
-    for path in files("src/*.py"):
-        text = (ROOT / path).read_text("utf-8")
-        assert text.count("\n") <= 400, path
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                assert node.end_lineno - node.lineno < 70, f"{path}: {node.name}"
