@@ -190,7 +190,7 @@ def clinic_columns(
         if needed not in found:
             listed = ", ".join(shown(name) for name in names[:12]) or "none"
             report.add(
-                f'there is no column "{needed}"; does the table begin with a header row? Found: {listed}',
+                f'there is no column "{needed}"; is there a header row? Found: {listed}',
                 header,
             )
     for column in columns:

@@ -17,7 +17,7 @@ _BOM = b"\xef\xbb\xbf"
 # First bytes -> what the file is, and what to do.
 _FOREIGN = {
     b"\x1f\x8b": "a gzip file; unpack it first",
-    b"PK\x03\x04": "a zip archive or an Excel workbook; unpack it, or save the sheet as CSV (UTF-8)",
+    b"PK\x03\x04": "a zip archive or an Excel workbook; unpack it, or save the sheet as CSV",
     b"PK\x05\x06": "an empty zip archive",
     b"BZh": "a bzip2 file; unpack it first",
     b"\xfd7zXZ": "an xz file; unpack it first",

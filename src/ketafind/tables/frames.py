@@ -1,0 +1,150 @@
+"""Data frames become clinics, and columns become data frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+from ketafind.errors import DataError, Fault
+from ketafind.records import Clinic, Evidence
+from ketafind.tables.rows import clinics_from_rows
+from ketafind.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["clinics_from_frame", "frame_from_columns"]
+
+_SOURCE = "frame (rows counted from 0, as iloc does)"
+
+
+def clinics_from_frame(
+    frame: Any,
+    *,
+    vocabulary: Vocabulary | None = None,
+    evidence: Iterable[Evidence] | None = None,
+    check: bool = True,
+) -> tuple[Clinic, ...]:
+    """Make clinics of a data frame, one row a service, with the checks of `read_clinics`.
+
+    Numbers are accepted for ``lat``, ``lon`` and ``radius_km``, dates for ``checked_on``, bools
+    for the yes-no columns, and lists of terms for facets. None, NaN, NA and NaT are blank. An id or
+    a text that has become a float is refused: ``007`` may already be 7.0.
+
+    Parameters
+    ----------
+    frame : pandas, polars or pyarrow frame
+        Any eager frame that narwhals knows. Its index is not read.
+    vocabulary : Vocabulary, optional
+        What facets and terms there are; the bundled one if None.
+    evidence : iterable of Evidence, optional
+        What to attach to the clinics.
+    check : bool
+        Refuse a position that contradicts the row's own province.
+
+    Returns
+    -------
+    tuple of Clinic
+        In the order of their first rows; services in the order of the rows.
+
+    Raises
+    ------
+    DataError
+        With every fault of the frame; rows are counted by position from 0, as ``iloc`` does.
+    """
+    import narwhals.stable.v2 as nw
+
+    _check(frame)
+    try:
+        eager = nw.from_native(frame, eager_only=True)
+    except TypeError:
+        kind = type(frame).__name__
+        message = f"{kind} is no data frame; give a pandas, polars or pyarrow frame"
+        raise DataError("frame", [Fault(message)]) from None
+    columns = [eager[name].to_list() for name in eager.columns]
+    return clinics_from_rows(
+        zip(*columns, strict=True),
+        eager.columns,
+        _SOURCE,
+        vocabulary=vocabulary,
+        evidence=evidence,
+        check=check,
+        first_row=0,
+    )
+
+
+def _check(frame: Any) -> None:
+    """Refuse what narwhals would trip over."""
+    if hasattr(frame, "collect"):
+        raise DataError("frame", [Fault("the frame is lazy; call collect() on it first")])
+    # pyarrow's .columns are the data.
+    names = getattr(frame, "column_names", None) or getattr(frame, "columns", None)
+    listed = [] if names is None else list(names)
+    odd = [name for name in listed if not isinstance(name, str)]
+    if odd:
+        message = f"the column name {odd[0]!r} is no text; rename the columns to texts"
+        raise DataError(_SOURCE, [Fault(message)])
+    doubled = sorted({name for name in listed if listed.count(name) > 1})
+    faults = [Fault(f"{listed.count(n)} columns are called {n!r}; rename or drop") for n in doubled]
+    if faults:
+        raise DataError(_SOURCE, faults)
+
+
+def frame_from_columns(columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Make a pandas frame whose column types follow from what the columns hold.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence or array
+        Equally long columns of one kind each: text, bool, whole number, float, date, or tuples of
+        texts. None is missing.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text as ``string``, whole numbers as ``int64`` (``Int64`` where some are missing), floats
+        as ``float64`` with NaN, bools as ``bool`` (``boolean``), dates as ``datetime64[s]``, tuples
+        joined by ``;`` as in the CSV; a column that is wholly missing as ``string``.
+    """
+    import pandas as pd
+
+    made = {name: _series(values) for name, values in columns.items()}
+    return pd.DataFrame(made, columns=list(columns))
+
+
+def _series(values: Any) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        return pd.Series(values)
+    kind = _kind(values)
+    if kind == "list":
+        joined = [None if value is None else ";".join(map(str, value)) for value in values]
+        return pd.Series(joined, dtype="string")
+    if kind == "datetime64[s]":
+        return pd.Series(pd.to_datetime(list(values))).astype("datetime64[s]")
+    if kind == "string":
+        return pd.Series([None if v is None else str(v) for v in values], dtype="string")
+    return pd.Series(list(values), dtype=kind)
+
+
+_KINDS: tuple[tuple[type | tuple[type, ...], str, str], ...] = (
+    # What the values are -> the type without and with missing ones; bool is an Integral too.
+    (bool, "bool", "boolean"),
+    (Integral, "int64", "Int64"),
+    (Real, "float64", "float64"),
+    (date, "datetime64[s]", "datetime64[s]"),
+    ((tuple, list, frozenset), "list", "list"),
+)
+
+
+def _kind(values: Sequence[Any]) -> Any:
+    present = [value for value in values if value is not None]
+    missing = len(present) < len(values)
+    for types, whole, with_missing in _KINDS:
+        if present and all(isinstance(value, types) for value in present):
+            return with_missing if missing else whole
+    return "string"
