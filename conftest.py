@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
-from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from ipaddress import ip_address
 from typing import Any
 
 import hypothesis
 import pytest
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)
@@ -22,9 +25,35 @@ hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 )
 
+FLAGS = ELLIPSIS | NORMALIZE_WHITESPACE
+
+
+def run_console(example: Example) -> str | None:
+    """Run the ketafind commands of a console block; what it shows of their output must be so."""
+    for block in re.split(r"(?m)^\$ ", example.parsed)[1:]:
+        command, _, wanted = block.partition("\n")
+        command = command.removeprefix("python -m pip install . && ")
+        if not command.startswith(("ketafind ", "python -m ketafind ")):
+            continue
+        arguments = shlex.split(command.removeprefix("python -m "))[1:]
+        done = subprocess.run(
+            [sys.executable, "-m", "ketafind", *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        got = done.stdout + done.stderr
+        if wanted.strip() and not OutputChecker().check_output(wanted, got, FLAGS):
+            return f"$ {command}\nexpected:\n{wanted}\ngot:\n{got}"
+        if done.returncode and not wanted.strip():
+            return f"$ {command}\nexit code {done.returncode}:\n{got}"
+    return None
+
+
 pytest_collect_file = Sybil(
     parsers=[
-        PythonCodeBlockParser(doctest_optionflags=ELLIPSIS | NORMALIZE_WHITESPACE),
+        PythonCodeBlockParser(doctest_optionflags=FLAGS),
+        CodeBlockParser(language="console", evaluator=run_console),
         SkipParser(),
     ],
     patterns=["README.md", "docs/*.md", "docs/*/*.md"],

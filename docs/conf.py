@@ -13,7 +13,7 @@ myst_heading_anchors = 3
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 # The members stand below each class, with their own docstrings.
 numpydoc_show_class_members = False
 python_maximum_signature_line_length = 88
