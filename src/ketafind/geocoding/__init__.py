@@ -1,0 +1,14 @@
+"""From an address to a position: offline by default, with its doubt stated."""
+
+from __future__ import annotations
+
+from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
+from ketafind.geocoding.offline import OfflineGeocoder, geocode, geocode_many
+
+__all__ = [
+    "Gazetteer",
+    "OfflineGeocoder",
+    "default_gazetteer",
+    "geocode",
+    "geocode_many",
+]

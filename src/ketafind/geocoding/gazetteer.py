@@ -1,0 +1,233 @@
+"""The postal codes and places that ship, in memory: loaded once, never changed."""
+
+from __future__ import annotations
+
+import zipfile
+from bisect import bisect_left
+from collections.abc import Iterator
+from functools import cached_property
+from importlib import resources
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ketafind.errors import DirectoryFileError
+
+__all__ = ["SOURCES", "CodeTable", "Gazetteer", "Place", "default_gazetteer"]
+
+SOURCES = ("GeoNames", "DB-IP", "GeoNames postal codes")
+"""Where a place's position is from, by its source number."""
+
+TOWN = 2
+"""The method of a code that stands at its town; see `CodeTable.quality`."""
+
+
+def _widen(planes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    wide = np.zeros((planes.shape[1], 4), dtype=np.uint8)
+    wide[:, : planes.shape[0]] = planes.T
+    return wide.view("<u4").ravel()
+
+
+def _from_deltas(planes: NDArray[np.uint8]) -> NDArray[np.int32]:
+    zigzag = _widen(planes)
+    deltas = (zigzag >> 1).view(np.int32) ^ -(zigzag & 1).view(np.int32)
+    return np.cumsum(deltas, dtype=np.int32)
+
+
+def _sealed(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array
+
+
+def _view(array: NDArray[Any]) -> memoryview:
+    return array.data
+
+
+class CodeTable:
+    """Postal codes in order of their numbers.
+
+    Parameters
+    ----------
+    arrays : mapping
+        The opened archive.
+    prefix : str
+        ``"on_"`` for Ontario's codes, ``"ca_"`` for the rest of Canada.
+
+    Attributes
+    ----------
+    number, lat, lon, name, quality : numpy.ndarray
+        The code's number; its position in 1/10,000 degree; its place's number; its class
+        (32 times the method: 0 its own point, 1 repaired, 2 its town; plus 16 if rural; plus 4
+        times a grade of how many codes share the point; plus a grade of its neighbours' spread).
+    """
+
+    def __init__(self, arrays: Any, prefix: str) -> None:
+        number = np.cumsum(_widen(arrays[prefix + "code"]), dtype=np.uint32)
+        self.number: NDArray[np.uint32] = _sealed(number)
+        self.lat: NDArray[np.int32] = _sealed(_from_deltas(arrays[prefix + "lat"]))
+        self.lon: NDArray[np.int32] = _sealed(_from_deltas(arrays[prefix + "lon"]))
+        self.name: NDArray[np.int32] = _sealed(_from_deltas(arrays[prefix + "name"]))
+        self.quality: NDArray[np.uint8] = _sealed(arrays[prefix + "quality"])
+        # Scalars come out of a memoryview ten times as fast as out of an array.
+        self.numbers = _view(self.number)
+        self.lats, self.lons = _view(self.lat), _view(self.lon)
+        self.names, self.qualities = _view(self.name), _view(self.quality)
+        areas = number // 2000
+        starts = np.flatnonzero(np.diff(areas, prepend=np.uint32(0xFFFFFFFF)))
+        stops = [*starts[1:].tolist(), len(areas)]
+        self.areas: dict[int, tuple[int, int]] = dict(
+            zip(areas[starts].tolist(), zip(starts.tolist(), stops, strict=True), strict=True)
+        )
+
+    def find(self, number: int) -> int:
+        """Find a code.
+
+        Parameters
+        ----------
+        number : int
+            A code's number.
+
+        Returns
+        -------
+        int
+            Its row, or -1 if there is no such code.
+        """
+        bounds = self.areas.get(number // 2000)
+        if bounds is None:
+            return -1
+        low, high = bounds
+        row = bisect_left(self.numbers, number, low, high)
+        return row if row < high and self.numbers[row] == number else -1
+
+
+class Place(NamedTuple):
+    """A town, village or other community of Ontario.
+
+    Parameters
+    ----------
+    number : int
+        Its number in the gazetteer.
+    name : str
+        Its name.
+    lat, lon : float
+        Decimal degrees, WGS 84.
+    population : int
+        0 where not known.
+    radius_km : float
+        How far its addresses reach: nine of ten lie within.
+    source : str
+        One of `SOURCES`.
+    """
+
+    number: int
+    name: str
+    lat: float
+    lon: float
+    population: int
+    radius_km: float
+    source: str
+
+
+class Gazetteer:
+    """Every array of one gazetteer file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; the bundled one comes from `default_gazetteer`.
+
+    Raises
+    ------
+    DirectoryFileError
+        If the file is no gazetteer, or damaged.
+
+    Notes
+    -----
+    Nothing in it changes after it is built, so threads may share it.
+    """
+
+    def __init__(self, path: Any) -> None:
+        self.path = path
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                self.ontario = CodeTable(arrays, "on_")
+                self.places = tuple(_places(arrays))
+                self.aliases = dict(_aliases(arrays))
+                self.edition = bytes(arrays["edition"]).decode()
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise DirectoryFileError(
+                f"the gazetteer {path} cannot be read ({error}); install ketafind again"
+            ) from error
+
+    @cached_property
+    def rest(self) -> CodeTable:
+        """The codes of the other provinces, read when first needed."""
+        with np.load(self.path, allow_pickle=False) as arrays:
+            return CodeTable(arrays, "ca_")
+
+    @cached_property
+    def rest_names(self) -> tuple[str, ...]:
+        """The places' names that the other provinces' codes refer to."""
+        with np.load(self.path, allow_pickle=False) as arrays:
+            return tuple(bytes(arrays["ca_names"]).decode().split("\n"))
+
+    def named(self, key: str) -> tuple[Place, ...]:
+        """Find places by the key of a name.
+
+        Parameters
+        ----------
+        key : str
+            A key of `ketafind.geocoding.text.name_key`.
+
+        Returns
+        -------
+        tuple of Place
+            In the order of their numbers; empty if nothing is so named.
+        """
+        return tuple(self.places[number] for number in self.aliases.get(key, ()))
+
+
+def _places(arrays: Any) -> Iterator[Place]:
+    names = bytes(arrays["place_name"]).decode().split("\n")
+    lats, lons = arrays["place_lat"].tolist(), arrays["place_lon"].tolist()
+    populations = arrays["place_population"].tolist()
+    radii, sources = arrays["place_radius"].tolist(), arrays["place_source"].tolist()
+    for number, name in enumerate(names):
+        yield Place(
+            number,
+            name,
+            lats[number] / 1e4,
+            lons[number] / 1e4,
+            populations[number],
+            radii[number] / 10,
+            SOURCES[sources[number]],
+        )
+
+
+def _aliases(arrays: Any) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for line in bytes(arrays["place_alias"]).decode().split("\n"):
+        key, _, numbers = line.partition("\t")
+        yield key, tuple([int(number) for number in numbers.split(",")])
+
+
+_lock = Lock()
+_loaded: list[Gazetteer] = []
+
+
+def default_gazetteer() -> Gazetteer:
+    """Load the bundled gazetteer, once in a process.
+
+    Returns
+    -------
+    Gazetteer
+        The same object each time, in every thread.
+    """
+    if not _loaded:
+        with _lock:
+            if not _loaded:
+                bundled = resources.files("ketafind.geocoding").joinpath("gazetteer.npz")
+                with resources.as_file(bundled) as path:
+                    _loaded.append(Gazetteer(path))
+    return _loaded[0]

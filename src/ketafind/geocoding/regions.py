@@ -1,0 +1,169 @@
+"""Names of Ontario, of Canada and of everywhere else, as they stand at the end of an address."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["Tail", "read_tail"]
+
+ONTARIO = frozenset({"on", "ont", "ontario"})
+CANADA = frozenset({"canada", "can", "ca"})
+
+PROVINCES = {
+    "Alberta": "ab alta alberta",
+    "British Columbia": "bc britishcolumbia colombiebritannique",
+    "Manitoba": "mb man manitoba",
+    "New Brunswick": "nb newbrunswick nouveaubrunswick",
+    "Newfoundland and Labrador": "nl nfld newfoundland labrador newfoundlandandlabrador "
+    "terreneuveetlabrador",
+    "Northwest Territories": "nt nwt northwestterritories territoiresdunordouest",
+    "Nova Scotia": "ns novascotia nouvelleecosse",
+    "Nunavut": "nu nunavut",
+    "Prince Edward Island": "pei princeedwardisland ileduprinceedouard",
+    "Quebec": "qc pq que quebec",
+    "Saskatchewan": "sk sask saskatchewan",
+    "Yukon": "yt yukon",
+}
+COUNTRIES = {
+    "the United Kingdom": "uk gb gbr england scotland wales unitedkingdom greatbritain "
+    "northernireland royaumeuni angleterre",
+    "the United States": "us usa unitedstates unitedstatesofamerica etatsunis america",
+    "France": "france",
+    "Ireland": "ireland irlande",
+    "Australia": "australia",
+    "New Zealand": "newzealand",
+    "India": "india inde",
+    "Germany": "germany allemagne deutschland",
+    "Italy": "italy italia italie",
+    "Spain": "spain espagne espana",
+    "Mexico": "mexico mexique",
+    "Jamaica": "jamaica",
+    "China": "china chine",
+    "Japan": "japan japon",
+    "South Africa": "southafrica",
+}
+STATES = {
+    "Alabama": "al",
+    "Alaska": "ak",
+    "Arizona": "az",
+    "Arkansas": "ar",
+    "California": "calif",
+    "Colorado": "co",
+    "Connecticut": "ct",
+    "Delaware": "de",
+    "Florida": "fl",
+    "Georgia": "ga",
+    "Hawaii": "hi",
+    "Idaho": "id",
+    "Illinois": "il",
+    "Indiana": "in",
+    "Iowa": "ia",
+    "Kansas": "ks",
+    "Kentucky": "ky",
+    "Louisiana": "la",
+    "Maine": "me",
+    "Maryland": "md",
+    "Massachusetts": "ma",
+    "Michigan": "mi",
+    "Minnesota": "mn",
+    "Mississippi": "ms",
+    "Missouri": "mo",
+    "Montana": "mt",
+    "Nebraska": "ne",
+    "Nevada": "nv",
+    "New Hampshire": "nh",
+    "New Jersey": "nj",
+    "New Mexico": "nm",
+    "New York": "ny",
+    "North Carolina": "nc",
+    "North Dakota": "nd",
+    "Ohio": "oh",
+    "Oklahoma": "ok",
+    "Oregon": "or",
+    "Pennsylvania": "pa",
+    "Rhode Island": "ri",
+    "South Carolina": "sc",
+    "South Dakota": "sd",
+    "Tennessee": "tn",
+    "Texas": "tx",
+    "Utah": "ut",
+    "Vermont": "vt",
+    "Virginia": "va",
+    "Washington": "wa",
+    "West Virginia": "wv",
+    "Wisconsin": "wi",
+    "Wyoming": "wy",
+}
+LONGEST_NAME = 4
+
+ELSEWHERE = {
+    key: name
+    for names in (PROVINCES, COUNTRIES)
+    for name, keys in names.items()
+    for key in keys.split()
+}
+ELSEWHERE |= {name.lower().replace(" ", ""): name for name in STATES}
+STATE_CODES = {code: name for name, code in STATES.items()}
+
+
+class Tail(NamedTuple):
+    """What stands after the town.
+
+    Parameters
+    ----------
+    stop : int
+        How many words are left before it.
+    ontario : bool
+        True if it names Ontario.
+    elsewhere : str
+        The other province, state or country that it names; empty if none.
+    """
+
+    stop: int
+    ontario: bool
+    elsewhere: str
+
+
+def read_tail(words: list[str], parts: list[int]) -> Tail:
+    """Take province and country off the end of an address.
+
+    Parameters
+    ----------
+    words : list of str
+        Folded words, without the postal code.
+    parts : list of int
+        The part of the address that each word is in.
+
+    Returns
+    -------
+    Tail
+        What was there.
+    """
+    stop, ontario, canada = len(words), False, False
+    while stop:
+        word = words[stop - 1]
+        if word in CANADA and not canada:
+            # "Ontario, CA" with a US zip is California; so is it after the name of a place there.
+            canada = True
+        elif word in ONTARIO and not ontario:
+            ontario = True
+        else:
+            break
+        stop -= 1
+    if ontario:
+        return Tail(stop, ontario=True, elsewhere="")
+    return Tail(stop, ontario=False, elsewhere=_elsewhere(words, parts, stop))
+
+
+def _elsewhere(words: list[str], parts: list[int], stop: int) -> str:
+    zip_code = stop > 1 and len(words[stop - 1]) == 5 and words[stop - 1].isdigit()
+    end = stop - 1 if zip_code else stop
+    for size in range(min(LONGEST_NAME, end - 1 + zip_code), 0, -1):
+        name = ELSEWHERE.get("".join(words[end - size : end]))
+        if name is not None:
+            return name
+    if not end or (end == 1 and not zip_code):
+        return ""
+    state = STATE_CODES.get(words[end - 1], "California" if words[end - 1] == "ca" else "")
+    apart = end > 1 and parts[end - 1] > parts[end - 2]
+    return state if state and (zip_code or apart) else ""

@@ -1,0 +1,133 @@
+"""Addresses as words: folding, splitting and the keys that names are found by."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from ketafind.errors import PlaceNotFoundError
+
+__all__ = ["LONGEST", "check_text", "fold", "name_key", "words_of"]
+
+LONGEST = 1_000
+"""The longest text read as an address, in characters."""
+
+# Two classes without a common character: no backtracking, whatever the input.
+WORD = re.compile(r"[^\W_]+(?:['’ʼ`][^\W_]+)*|[,;\n\r()|]")
+BREAKS = frozenset(",;\n\r()|")
+APOSTROPHES = re.compile(r"['’ʼ`]")
+LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "đ": "d", "ł": "l"})
+SHORT_FORMS = {
+    "saint": "st",
+    "sainte": "st",
+    "ste": "st",
+    "mt": "mount",
+    "ft": "fort",
+    "pt": "port",
+    "stn": "station",
+}
+
+
+def check_text(text: object) -> str:
+    """Return a text that can be an address, or refuse it.
+
+    Parameters
+    ----------
+    text : object
+        What the caller gave.
+
+    Returns
+    -------
+    str
+        The same text.
+
+    Raises
+    ------
+    PlaceNotFoundError
+        If it is no text, blank, longer than `LONGEST`, or holds a character no address has.
+    """
+    if not isinstance(text, str):
+        raise PlaceNotFoundError(f"an address must be text, not {type(text).__name__}")
+    if len(text) > LONGEST:
+        raise PlaceNotFoundError(
+            f"an address of {len(text):,} characters is too long: the limit is {LONGEST:,}"
+        )
+    if not text or text.isspace():
+        raise PlaceNotFoundError(
+            "the address is empty; give a postal code (K7L 3N6), a town or a full address"
+        )
+    if not text.isprintable():
+        _refuse_odd_characters(text)
+    return text
+
+
+def _refuse_odd_characters(text: str) -> None:
+    for character in text:
+        kind = unicodedata.category(character)
+        if kind == "Cs" or (kind == "Cc" and character not in "\t\n\r"):
+            raise PlaceNotFoundError(
+                f"the address holds the character U+{ord(character):04X}, which no address has"
+            )
+
+
+def fold(text: str) -> str:
+    """Lower the case and take off accents, so that equal names are equal texts.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        Lower case; no combining marks; ligatures as two letters; full-width forms as plain ones.
+    """
+    if text.isascii():
+        return text.lower()
+    plain = unicodedata.normalize("NFKD", text)
+    lowered = "".join(c for c in plain if not unicodedata.combining(c)).lower()
+    return lowered.translate(LIGATURES)
+
+
+def words_of(text: str) -> tuple[list[str], list[int]]:
+    """Split an address into folded words and note where its parts end.
+
+    Parameters
+    ----------
+    text : str
+        The address.
+
+    Returns
+    -------
+    words : list of str
+        Folded words without apostrophes.
+    parts : list of int
+        For each word the number of commas, line ends and brackets before it.
+    """
+    words: list[str] = []
+    parts: list[int] = []
+    part = 0
+    for token in WORD.findall(fold(text)):
+        if token in BREAKS:
+            part += 1
+        else:
+            words.append(token if token.isalnum() else APOSTROPHES.sub("", token))
+            parts.append(part)
+    return words, parts
+
+
+def name_key(words: list[str]) -> str:
+    """Join words to the key that a place is found by.
+
+    Parameters
+    ----------
+    words : list of str
+        Folded words.
+
+    Returns
+    -------
+    str
+        Without spaces; Saint, Sainte, Ste and St are one, and so are Mt and Mount.
+    """
+    return "".join([SHORT_FORMS.get(word, word) for word in words])

