@@ -1,0 +1,97 @@
+"""Find the nearest qualified providers: exact, offline and honest about what is not known.
+
+>>> import ketafind as kf
+>>> directory = kf.load_directory()
+>>> near = directory.nearest("Kingston, ON", k=3, routes="iv", conditions="depression")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ketafind import errors, vocabulary
+    from ketafind.coordinates import Coordinates
+    from ketafind.criteria import (
+        Criteria,
+        everything,
+        no_service,
+        offers,
+        route,
+        staff,
+        treats,
+    )
+    from ketafind.directory import Directory, load_directory
+    from ketafind.errors import KetafindError
+    from ketafind.geocoding import OfflineGeocoder, geocode
+    from ketafind.matches import Filter, Match, Matches
+    from ketafind.records import Clinic, Evidence, Location, Service
+    from ketafind.snapshot import Snapshot
+    from ketafind.tables.reading import read_clinics, read_evidence
+    from ketafind.truth import Truth
+    from ketafind.vocabulary import Vocabulary
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "coordinates": ("Coordinates",),
+    "criteria": ("Criteria", "everything", "no_service", "offers", "route", "staff", "treats"),
+    "directory": ("Directory", "load_directory"),
+    "errors": ("KetafindError",),
+    "geocoding": ("OfflineGeocoder", "geocode"),
+    "matches": ("Filter", "Match", "Matches"),
+    "records": ("Clinic", "Evidence", "Location", "Service"),
+    "snapshot": ("Snapshot",),
+    "tables.reading": ("read_clinics", "read_evidence"),
+    "truth": ("Truth",),
+    "vocabulary": ("Vocabulary",),
+}
+_MODULES = ("errors", "vocabulary")
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Clinic",
+    "Coordinates",
+    "Criteria",
+    "Directory",
+    "Evidence",
+    "Filter",
+    "KetafindError",
+    "Location",
+    "Match",
+    "Matches",
+    "OfflineGeocoder",
+    "Service",
+    "Snapshot",
+    "Truth",
+    "Vocabulary",
+    "__version__",
+    "errors",
+    "everything",
+    "geocode",
+    "load_directory",
+    "no_service",
+    "offers",
+    "read_clinics",
+    "read_evidence",
+    "route",
+    "staff",
+    "treats",
+    "vocabulary",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when first used: `import ketafind` itself reads no other module.
+    if name in _MODULES:
+        return import_module(f"ketafind.{name}")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'ketafind' has no attribute {name!r}")
+    value = getattr(import_module(f"ketafind.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

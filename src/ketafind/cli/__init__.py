@@ -1,0 +1,64 @@
+"""The command line: ``ketafind nearest PLACE --route iv`` and its siblings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+from ketafind.errors import GeocodingError, KetafindError
+
+__all__ = ["main"]
+
+INPUT, FAILURE, INTERRUPTED = 2, 1, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; None for the process's own.
+
+    Returns
+    -------
+    int
+        0 if it answered, 1 if it could not or found faults, 2 for wrong input, 130 after Ctrl-C.
+    """
+    from ketafind.cli.parser import make_parser
+
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks is shown escaped, never a traceback.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        arguments = make_parser().parse_args(argv)
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()
+    except KetafindError as error:
+        return _say(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except OSError as error:
+        return _give_up(error)
+    return code
+
+
+def _say(error: KetafindError) -> int:
+    from ketafind.tables.text import printable
+
+    lines = str(error).splitlines()
+    if isinstance(error, GeocodingError) and error.candidates:
+        lines[0] += f" ({'; '.join(place.label for place in error.candidates if place.label)})"
+    print("\n".join(f"ketafind: {printable(line)}" for line in lines), file=sys.stderr)
+    return INPUT
+
+
+def _give_up(error: OSError) -> int:
+    if not isinstance(error, BrokenPipeError):
+        print(f"ketafind: {error.strerror or error}", file=sys.stderr)
+    # What is still buffered has nowhere to go: keep the interpreter's last flush from failing.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILURE

@@ -1,0 +1,195 @@
+"""What each command does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from ketafind.errors import DataError, InvalidInputError
+from ketafind.tables.text import printable, text_table
+
+if TYPE_CHECKING:
+    from ketafind.directory import Directory
+    from ketafind.matches import Matches
+
+__all__ = ["nearest", "show", "validate", "vocabulary"]
+
+FACETS = ("route", "staff", "condition", "product", "setting", "language")
+
+
+def nearest(arguments: Namespace) -> int:
+    """Print the nearest clinics that match.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        As parsed.
+
+    Returns
+    -------
+    int
+        The exit code; 0 where none matches, too.
+    """
+    from ketafind.criteria import Criteria
+
+    directory = _directory(arguments)
+    where = None if arguments.where is None else Criteria.from_json(arguments.where)
+    facets = {facet: getattr(arguments, facet) for facet in FACETS}
+    matches = directory.nearest(
+        _origin(arguments),
+        arguments.k,
+        where=where,
+        unknown=arguments.unknown,
+        max_distance_km=arguments.max_distance_km,
+        **{facet: terms for facet, terms in facets.items() if terms is not None},
+    )
+    writers = {"table": repr, "json": _json, "geojson": _geojson, "csv": _csv}
+    print(writers[arguments.format](matches).rstrip("\n"))
+    return 0
+
+
+def show(arguments: Namespace) -> int:
+    """Print one clinic's facts, each with its evidence.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        As parsed.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    directory = _directory(arguments)
+    clinic = directory[arguments.clinic_id]
+    facts = [
+        [
+            fact.facet,
+            fact.term or str(fact.truth),
+            "" if fact.term == "" else str(fact.truth),
+            fact.service_id or "",
+            fact.source_class,
+            str(fact.checked_on or ""),
+            fact.source_url,
+        ]
+        for fact in clinic.evidence
+    ]
+    headers = ("fact", "value", "truth", "service", "source", "checked", "page")
+    if arguments.format == "json":
+        named = [dict(zip(headers, fact, strict=True)) for fact in facts]
+        print(
+            json.dumps(
+                {"clinic_id": clinic.clinic_id, "name": clinic.name, "facts": named}, indent=2
+            )
+        )
+        return 0
+    print(printable(f"{clinic.name} ({clinic.clinic_id}), {clinic.status}"))
+    where = (
+        "unlocated"
+        if clinic.location is None
+        else (f"{clinic.location.precision}, within {clinic.location.radius_km:.1f} km")
+    )
+    print(printable(f"{clinic.address or 'no address'} [{where}]\n"))
+    print(text_table(facts, headers))
+    return 0
+
+
+def validate(arguments: Namespace) -> int:
+    """Print every fault of a file of clinics.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        As parsed.
+
+    Returns
+    -------
+    int
+        1 if there is a fault.
+    """
+    from ketafind.directory import Directory
+
+    try:
+        directory = Directory.from_csv(arguments.file, evidence=arguments.evidence)
+    except DataError as error:
+        for fault in error.faults:
+            print(printable(f"{error.source}: {fault}"))
+        print(printable(str(error).splitlines()[0]), file=sys.stderr)
+        return 1
+    print(repr(directory))
+    return 0
+
+
+def vocabulary(arguments: Namespace) -> int:
+    """Print the terms of a facet, or of all.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        As parsed.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    from ketafind.vocabulary import default_vocabulary
+
+    words = default_vocabulary()
+    facets = words.facets if arguments.facet is None else (words.facet(arguments.facet),)
+    rows = [
+        [facet.id, "  " * len(facet.ancestors(term.id)) + term.id, term.label(arguments.lang)]
+        for facet in facets
+        for term in facet.terms
+    ]
+    print(text_table(rows, ("facet", "term", "label")))
+    return 0
+
+
+def _directory(arguments: Namespace) -> Directory:
+    from ketafind.directory import Directory, load_directory
+
+    if arguments.data is None:
+        if arguments.evidence is not None:
+            raise InvalidInputError("--evidence goes with --data")
+        return load_directory()
+    return Directory.from_csv(arguments.data, evidence=arguments.evidence)
+
+
+def _origin(arguments: Namespace) -> Any:
+    from ketafind.coordinates import Coordinates
+
+    pair = (arguments.lat, arguments.lon)
+    if (arguments.place is None) == (pair == (None, None)) or None in pair != (None, None):
+        raise InvalidInputError("give a PLACE, or --lat and --lon together")
+    if arguments.place is not None:
+        return arguments.place
+    return Coordinates(lat=arguments.lat, lon=arguments.lon)
+
+
+def _json(matches: Matches) -> str:
+    frame = matches.to_geojson()
+    answer = {
+        # The origin stays out: it is the searcher's own.
+        "query": {"where": matches.criteria.to_dict(), "unknown": matches.unknown},
+        "snapshot": {"id": matches.snapshot.id, "date": str(matches.snapshot.date)},
+        "n_eligible": matches.n_eligible,
+        "n_possible": matches.n_possible,
+        "n_unlocated": matches.n_unlocated,
+        "order_certain": matches.order_certain,
+        "matches": [feature["properties"] for feature in frame["features"]],
+    }
+    return json.dumps(answer, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _geojson(matches: Matches) -> str:
+    return json.dumps(matches.to_geojson(), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _csv(matches: Matches) -> str:
+    from ketafind.tables.exports import csv_text
+
+    return csv_text(matches.columns())

@@ -1,0 +1,123 @@
+"""Which commands and options there are."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable
+from typing import NoReturn
+
+from ketafind import __version__
+from ketafind.cli import commands
+
+__all__ = ["make_parser"]
+
+FORMATS = ("table", "json", "geojson", "csv")
+EXAMPLES = """\
+examples:
+  ketafind nearest "Kingston, ON" --route iv --condition depression -k 5
+  ketafind nearest --lat 43.65 --lon -79.38 --staff psychiatrist --format json
+  ketafind show providence-care-ketamine-clinic
+  ketafind validate my_clinics.csv
+"""
+
+
+class _Parser(ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def make_parser() -> ArgumentParser:
+    """Describe the command line.
+
+    Returns
+    -------
+    ArgumentParser
+        Each command sets ``run``.
+    """
+    parser = _Parser(
+        prog="ketafind",
+        description="Find the nearest qualified providers. Offline: no command asks a network.",
+        epilog=EXAMPLES,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"ketafind {__version__}")
+    add = parser.add_subparsers(title="commands", metavar="COMMAND", required=True).add_parser
+    _nearest(add("nearest", help="the nearest clinics that match", allow_abbrev=False))
+    _show(add("show", help="one clinic: its facts and their evidence", allow_abbrev=False))
+    _validate(add("validate", help="every fault of a file of clinics", allow_abbrev=False))
+    _vocabulary(add("vocabulary", help="the terms that queries know", allow_abbrev=False))
+    return parser
+
+
+def _nearest(parser: ArgumentParser) -> None:
+    parser.add_argument("place", nargs="?", metavar="PLACE", help="address, postal code or town")
+    parser.add_argument("--lat", type=_number, help="instead of PLACE: latitude in degrees")
+    parser.add_argument("--lon", type=_number, help="instead of PLACE: longitude in degrees")
+    for facet, shown in (
+        ("route", "iv"),
+        ("staff", "psychiatrist"),
+        ("condition", "ptsd"),
+        ("product", "esketamine"),
+        ("setting", "hospital"),
+        ("language", "fr"),
+    ):
+        parser.add_argument(
+            f"--{facet}",
+            action="append",
+            metavar="TERM",
+            help=f"such as {shown}; several times for any of them",
+        )
+    parser.add_argument("--where", metavar="JSON", help="criteria as JSON, joined to the others")
+    parser.add_argument(
+        "--unknown",
+        choices=("exclude", "include", "only"),
+        default="exclude",
+        help="clinics of which it is not known: leave them out (default), add them, only them",
+    )
+    parser.add_argument("-k", type=_whole, default=5, help="how many (default 5)")
+    parser.add_argument("--max-distance-km", type=_number, metavar="KM", help="none farther")
+    parser.add_argument("--format", choices=FORMATS, default="table")
+    _data(parser)
+    parser.set_defaults(run=commands.nearest)
+
+
+def _show(parser: ArgumentParser) -> None:
+    parser.add_argument("clinic_id", metavar="CLINIC_ID")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    _data(parser)
+    parser.set_defaults(run=commands.show)
+
+
+def _validate(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a CSV file of clinics, one row a service")
+    parser.add_argument("--evidence", metavar="FILE", help="its CSV file of evidence")
+    parser.set_defaults(run=commands.validate)
+
+
+def _vocabulary(parser: ArgumentParser) -> None:
+    parser.add_argument("facet", nargs="?", metavar="FACET", help="such as route; all if left out")
+    parser.add_argument("--lang", choices=("en", "fr"), default="en")
+    parser.set_defaults(run=commands.vocabulary)
+
+
+def _data(parser: ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="FILE", help="clinics of your own instead of Ontario's")
+    parser.add_argument("--evidence", metavar="FILE", help="the evidence of --data")
+
+
+def _typed(kind: Callable[[str], float], name: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        # int() and float() also take 4_3 and full-width digits: nobody means those.
+        if not text.isascii() or "_" in text:
+            raise ValueError(text)
+        return kind(text)
+
+    read.__name__ = name
+    return read
+
+
+_number = _typed(float, "number")
+_whole = _typed(int, "whole number")

@@ -1,0 +1,243 @@
+"""The directory: how it is made, and what it says of one clinic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from ketafind.directory.queries import Queries
+from ketafind.errors import DataError, Fault, InvalidInputError
+from ketafind.index import default_index
+from ketafind.matches import Catalogue
+from ketafind.records import Clinic, Evidence
+from ketafind.vocabulary import Vocabulary, default_vocabulary
+
+if TYPE_CHECKING:
+    from ketafind.geocoding import Geocoder
+    from ketafind.snapshot import Snapshot
+
+__all__ = ["Directory"]
+
+EvidenceSource = str | PathLike[str] | Iterable[Evidence] | None
+
+
+class Directory(Queries):
+    """Clinics, their vocabulary and a spatial index; immutable, safe to share between threads.
+
+    Made by `load_directory`, `Directory.from_csv`, `Directory.from_frame` or
+    `Directory.from_clinics`.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        The data, indexed.
+    """
+
+    @classmethod
+    def from_clinics(
+        cls,
+        clinics: Iterable[Clinic],
+        *,
+        geocoder: Geocoder | None = None,
+        vocabulary: Vocabulary | None = None,
+        check: bool = True,
+    ) -> Directory:
+        """Make a directory from clinics.
+
+        Parameters
+        ----------
+        clinics : iterable of Clinic
+            In any order; ids must differ. Those without a location are geocoded from their
+            address, if they have one.
+        geocoder : Geocoder, optional
+            Who geocodes; None for the bundled offline geocoder.
+        vocabulary : Vocabulary, optional
+            The terms they use; None for the bundled one.
+        check : bool
+            False to accept a clinic at (0, 0).
+
+        Returns
+        -------
+        Directory
+            A clinic whose address cannot be placed is unlocated: counted and searchable, never
+            ranked by distance.
+
+        Raises
+        ------
+        DataError
+            If ids repeat, a term is unknown or facts contradict each other; all faults at once.
+        """
+        from ketafind.directory.geocoded import located
+
+        records = tuple(clinics)
+        strangers = [type(record).__name__ for record in records if not isinstance(record, Clinic)]
+        if strangers:
+            raise InvalidInputError(
+                f"from_clinics takes Clinic objects, not {strangers[0]}; "
+                f"for tables there are from_frame and from_csv"
+            )
+        if check:
+            _refuse_null_island(records)
+        words = default_vocabulary() if vocabulary is None else vocabulary
+        return cls(Catalogue(located(records, geocoder), words, default_index))
+
+    @classmethod
+    def from_csv(
+        cls,
+        path: str | PathLike[str],
+        *,
+        evidence: EvidenceSource = None,
+        geocoder: Geocoder | None = None,
+        vocabulary: Vocabulary | None = None,
+        check: bool = True,
+    ) -> Directory:
+        """Read a directory from a CSV file of clinics, one row a service.
+
+        Parameters
+        ----------
+        path : path
+            UTF-8, with a header; the columns are described in the guide to the data.
+        evidence : path or iterable of Evidence, optional
+            A CSV file of evidence, one row a fact, or what was read from one.
+        geocoder : Geocoder, optional
+            Who geocodes rows without lat and lon; None for the bundled offline geocoder.
+        vocabulary : Vocabulary, optional
+            The terms; None for the bundled one.
+        check : bool
+            False to accept coordinates that contradict the row's own province.
+
+        Returns
+        -------
+        Directory
+            Every row is in it.
+
+        Raises
+        ------
+        DataError
+            With every fault of the file: row, column, value and what to do.
+        """
+        from ketafind.tables.reading import read_clinics
+
+        clinics = read_clinics(path, vocabulary=vocabulary, evidence=evidence, check=check)
+        return cls.from_clinics(clinics, geocoder=geocoder, vocabulary=vocabulary, check=check)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        evidence: EvidenceSource = None,
+        geocoder: Geocoder | None = None,
+        vocabulary: Vocabulary | None = None,
+        check: bool = True,
+    ) -> Directory:
+        """Make a directory from a frame with the columns of the CSV file.
+
+        Parameters
+        ----------
+        frame : pandas, polars or pyarrow frame
+            One row a service; a missing value is a blank cell.
+        evidence, geocoder, vocabulary, check
+            As in `from_csv`.
+
+        Returns
+        -------
+        Directory
+            Every row is in it.
+
+        Raises
+        ------
+        DataError
+            With every fault of the frame.
+        """
+        from ketafind.tables.frames import clinics_from_frame
+        from ketafind.tables.reading import read_evidence
+
+        if isinstance(evidence, str | PathLike):
+            evidence = read_evidence(evidence, vocabulary=vocabulary)
+        clinics = clinics_from_frame(frame, vocabulary=vocabulary, evidence=evidence, check=check)
+        return cls.from_clinics(clinics, geocoder=geocoder, vocabulary=vocabulary, check=check)
+
+    @property
+    def clinics(self) -> Sequence[Clinic]:
+        """Every clinic, ordered by id."""
+        return self._catalogue.clinics
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The terms that queries are read with."""
+        return self._catalogue.vocabulary
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Content hash and date of the data."""
+        return self._catalogue.snapshot
+
+    def __len__(self) -> int:
+        return len(self._catalogue.clinics)
+
+    def __contains__(self, clinic_id: object) -> bool:
+        return clinic_id in self._catalogue.positions
+
+    def __getitem__(self, clinic_id: str) -> Clinic:
+        return self._catalogue.clinics[self._catalogue.position(clinic_id)]
+
+    def __repr__(self) -> str:
+        unlocated = len(self) - self._catalogue.n_located
+        return f"<Directory of {len(self)} clinics, {unlocated} unlocated, data {self.snapshot}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _directory, (self._catalogue.clinics, self._catalogue.vocabulary)
+
+    def evidence(
+        self, clinic_id: str, facet: str | None = None, term: str | None = None
+    ) -> tuple[Evidence, ...]:
+        """Why a clinic's facts are believed.
+
+        Parameters
+        ----------
+        clinic_id : str
+            The clinic.
+        facet : str, optional
+            A facet, a yes-no fact or a field such as ``"city"``; None for all.
+        term : str, optional
+            A term of the facet, in any spelling the vocabulary knows; None for all.
+
+        Returns
+        -------
+        tuple of Evidence
+            In the order of the data; empty where there is none.
+
+        Raises
+        ------
+        UnknownClinicError, UnknownTermError
+            If there is no such clinic or term.
+        """
+        facts = self[clinic_id].evidence
+        if facet is None:
+            return facts
+        words = {name: one.id for one in self.vocabulary.facets for name in (one.id, one.plural)}
+        wanted = words.get(facet, facet)
+        if term is not None and wanted in words:
+            term = self.vocabulary.facet(wanted).resolve(term)
+        return tuple(fact for fact in facts if fact.facet == wanted and term in (None, fact.term))
+
+
+def _directory(clinics: Sequence[Clinic], vocabulary: Vocabulary) -> Directory:
+    return Directory(Catalogue(clinics, vocabulary, default_index))
+
+
+def _refuse_null_island(clinics: Sequence[Clinic]) -> None:
+    faults = [
+        Fault(
+            "lat 0, lon 0 lies in the Atlantic: leave both out if the place is not known",
+            None,
+            "lat, lon",
+            clinic.clinic_id,
+        )
+        for clinic in clinics
+        if clinic.location is not None and clinic.location.lat == clinic.location.lon == 0.0
+    ]
+    if faults:
+        raise DataError("clinics", faults)

@@ -1,0 +1,59 @@
+"""The bundled data, wherever ketafind is installed."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from ketafind.directory.core import Directory
+from ketafind.errors import DirectoryFileError
+
+__all__ = ["bundled", "load_directory"]
+
+PACKAGE = Path(__file__).parents[1]
+FOLDERS = (PACKAGE / "data", PACKAGE.parents[1] / "data")
+"""Inside an installed package, or at the top of a checkout."""
+
+
+def bundled(name: str) -> Path:
+    """Find a file of the bundled data.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"ontario_clinics.csv"``.
+
+    Returns
+    -------
+    Path
+        Where it is.
+
+    Raises
+    ------
+    DirectoryFileError
+        If the installation lacks it.
+    """
+    for folder in FOLDERS:
+        if (folder / name).is_file():
+            return folder / name
+    raise DirectoryFileError(f"this installation lacks its data file {name}; reinstall ketafind")
+
+
+@cache
+def load_directory() -> Directory:
+    """Load the bundled snapshot of Ontario clinics; asks no network.
+
+    Returns
+    -------
+    Directory
+        The same object each time: a directory never changes.
+
+    Examples
+    --------
+    >>> import ketafind
+    >>> len(ketafind.load_directory())
+    26
+    """
+    return Directory.from_csv(
+        bundled("ontario_clinics.csv"), evidence=bundled("ontario_clinics_evidence.csv")
+    )

@@ -1,0 +1,63 @@
+"""Polygons as filters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ketafind.errors import CoordinatesError, InvalidInputError
+
+if TYPE_CHECKING:
+    from ketafind.matches.catalogue import Catalogue
+
+__all__ = ["positions_inside"]
+
+
+def positions_inside(polygon: Any, catalogue: Catalogue) -> NDArray[np.bool_]:
+    """Mark the clinics inside a polygon or on its boundary.
+
+    Parameters
+    ----------
+    polygon : shapely Polygon or MultiPolygon
+        In (lon, lat) degrees on WGS 84; edges are straight in these degrees.
+    catalogue : Catalogue
+        The clinics.
+
+    Returns
+    -------
+    ndarray of bool
+        One flag a position; False for the unlocated.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no polygon, empty or invalid.
+    CoordinatesError
+        If its coordinates are not degrees.
+    """
+    import shapely
+    from shapely.validation import explain_validity
+
+    if getattr(polygon, "geom_type", None) not in ("Polygon", "MultiPolygon"):
+        raise InvalidInputError(
+            f"inside() takes a shapely Polygon or MultiPolygon in lon, lat degrees, not "
+            f"{getattr(polygon, 'geom_type', type(polygon).__name__)}"
+        )
+    if polygon.is_empty:
+        raise InvalidInputError("the polygon is empty")
+    if not polygon.is_valid:
+        kind = explain_validity(polygon).partition("[")[0]
+        raise InvalidInputError(f"the polygon is not valid: {kind}; shapely.make_valid may mend it")
+    west, south, east, north = polygon.bounds
+    if not (west >= -180.0 and east <= 180.0 and south >= -90.0 and north <= 90.0):
+        raise CoordinatesError(
+            "the polygon does not lie in lon -180 to 180 and lat -90 to 90 degrees; "
+            "is it in (lat, lon) order or in a projection? Reproject it to EPSG:4326"
+        )
+    shapely.prepare(polygon)
+    flags = np.zeros(len(catalogue.clinics), bool)
+    # shapely takes x = lon, y = lat.
+    flags[catalogue.located] = shapely.intersects_xy(polygon, catalogue.lon, catalogue.lat)
+    return flags

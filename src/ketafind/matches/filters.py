@@ -1,0 +1,162 @@
+"""A filter, compiled: criteria and an unknown policy turned into bits and ready for the index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ketafind.criteria.slices import Bits, Known, pack
+from ketafind.errors import InvalidInputError
+from ketafind.truth import Truth
+
+if TYPE_CHECKING:
+    from ketafind.criteria import Criteria
+    from ketafind.matches.catalogue import Catalogue
+    from ketafind.records import Clinic, Service
+
+__all__ = ["POLICIES", "Filter", "check_policy"]
+
+POLICIES: dict[str, Callable[[Known], Bits]] = {
+    "exclude": lambda known: known.yes,
+    "include": lambda known: ~known.no,
+    "only": lambda known: ~(known.yes | known.no),
+}
+"""Which clinics an unknown policy lets pass."""
+
+
+def check_policy(unknown: Any) -> None:
+    """Refuse a word that is not an unknown policy.
+
+    Parameters
+    ----------
+    unknown : str
+        One of `POLICIES`.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is anything else.
+    """
+    if not isinstance(unknown, str) or unknown not in POLICIES:
+        raise InvalidInputError(f"unknown={unknown!r}: choose {', '.join(map(repr, POLICIES))}")
+
+
+class Filter:
+    """Criteria compiled for one directory; reusable, immutable, safe to share between threads.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        The data it is compiled for.
+    criteria : Criteria
+        In canonical form.
+    unknown : str
+        ``"exclude"`` (confirmed only), ``"include"`` (possible too) or ``"only"``.
+    region : ndarray of bool, optional
+        Positions that may pass.
+
+    Raises
+    ------
+    InvalidInputError
+        If the policy is another word.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        criteria: Criteria,
+        unknown: str,
+        region: NDArray[np.bool_] | None = None,
+    ) -> None:
+        check_policy(unknown)
+        self.catalogue = catalogue
+        self.criteria = criteria
+        self.unknown = unknown
+        slices = catalogue.slices
+        self.services = slices.evaluate(criteria)
+        self.clinics = slices.with_status(slices.fold(self.services))
+        self.region = None if region is None else pack(region[catalogue.rows])
+        self.bits = self._bits(unknown)
+        self.prepared = catalogue.index.prepare(self._located(self.bits))
+
+    def __repr__(self) -> str:
+        # A filter names conditions: what is sought is health information.
+        return f"<Filter unknown={self.unknown!r}, {self.n_eligible} clinics pass>"
+
+    @cached_property
+    def n_eligible(self) -> int:
+        """How many located clinics pass."""
+        return self._count(self.bits)
+
+    @cached_property
+    def n_possible(self) -> int:
+        """How many located clinics are UNKNOWN: they may satisfy the criteria."""
+        return self._count(self._bits("only"))
+
+    @cached_property
+    def n_unlocated(self) -> int:
+        """How many clinics without a position satisfy the criteria or may."""
+        # A region tells nothing of a clinic that has no position.
+        known = self.clinics
+        return int(self._flags(~known.no)[self.catalogue.n_located :].sum())
+
+    @cached_property
+    def possible(self) -> Any:
+        """The UNKNOWN clinics, prepared for the index."""
+        return self.catalogue.index.prepare(self._located(self._bits("only")))
+
+    def positions(self) -> NDArray[np.intp]:
+        """Every clinic that passes, located or not, by id."""
+        return np.sort(self.catalogue.rows[np.flatnonzero(self._flags(self.bits))])
+
+    def truth(self, position: int) -> Truth:
+        """What is known of a clinic.
+
+        Parameters
+        ----------
+        position : int
+            Its position.
+
+        Returns
+        -------
+        Truth
+            The maximum over its services, then the minimum with its status.
+        """
+        return self.clinics.at(int(self.catalogue.row_of[position]))
+
+    def service(self, position: int) -> Service:
+        """Choose the service that answers for a clinic: the first with the highest truth.
+
+        Parameters
+        ----------
+        position : int
+            The clinic's position.
+
+        Returns
+        -------
+        Service
+            One of its services.
+        """
+        clinic: Clinic = self.catalogue.clinics[position]
+        if len(clinic.services) == 1:
+            return clinic.services[0]
+        slots = self.catalogue.slices.slots_of(int(self.catalogue.row_of[position]))
+        truths = [self.services.at(slot) for slot in slots]
+        return clinic.services[truths.index(max(truths))]
+
+    def _bits(self, unknown: str) -> Bits:
+        bits = POLICIES[unknown](self.clinics)
+        return bits if self.region is None else bits & self.region
+
+    def _located(self, bits: Bits) -> Bits:
+        return bits[: (self.catalogue.n_located + 7) // 8]
+
+    def _flags(self, bits: Bits) -> NDArray[np.uint8]:
+        return np.unpackbits(bits, count=len(self.catalogue.rows), bitorder="little")
+
+    def _count(self, bits: Bits) -> int:
+        return int(self._flags(bits)[: self.catalogue.n_located].sum())

@@ -1,0 +1,367 @@
+"""The answer to one question: an immutable sequence of matches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, overload
+
+from ketafind.index.protocol import check_count
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+    from ketafind.criteria import Criteria
+    from ketafind.matches.ranking import Ranking
+    from ketafind.records import Clinic, Evidence, Service
+    from ketafind.snapshot import Snapshot
+    from ketafind.truth import Truth
+
+__all__ = ["Match", "Matches"]
+
+
+class Match:
+    """One clinic of an answer.
+
+    Parameters
+    ----------
+    ranking : Ranking
+        The question.
+    rank : int
+        Its place in the whole order, from 1.
+    position : int
+        The clinic's place in the directory.
+    distance_km : float or None
+        Geodesic distance on WGS 84; None where the question had no origin or the clinic no
+        position.
+    """
+
+    __slots__ = ("__dict__", "_position", "_ranking", "distance_km", "rank")
+
+    def __init__(
+        self, ranking: Ranking, rank: int, position: int, distance_km: float | None
+    ) -> None:
+        self._ranking = ranking
+        self._position = position
+        self.rank = rank
+        self.distance_km = distance_km
+
+    @property
+    def clinic(self) -> Clinic:
+        """The clinic."""
+        return self._ranking.filter.catalogue.clinics[self._position]
+
+    @cached_property
+    def service(self) -> Service:
+        """The service that answers: the first of those with the highest truth."""
+        return self._ranking.filter.service(self._position)
+
+    @cached_property
+    def truth(self) -> Truth:
+        """YES, or UNKNOWN where a fact or the clinic's status is not known."""
+        return self._ranking.filter.truth(self._position)
+
+    @property
+    def distance_low_km(self) -> float | None:
+        """Lower end of the 90 % interval of the true distance, in kilometres."""
+        return None if self._interval is None else self._interval[0]
+
+    @property
+    def distance_high_km(self) -> float | None:
+        """Upper end of the 90 % interval of the true distance, in kilometres."""
+        return None if self._interval is None else self._interval[1]
+
+    @property
+    def combined(self) -> bool:
+        """Whether the match needs several facets that no source ties to one service."""
+        facets = {leaf.facet for leaf in self._ranking.filter.criteria.leaves()}
+        return self.service.combined and len(facets) > 1
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Why the clinic's facts are believed.
+
+        Returns
+        -------
+        tuple of Evidence
+            What concerns this service or the clinic as a whole.
+        """
+        return tuple(
+            fact
+            for fact in self.clinic.evidence
+            if fact.service_id in (None, self.service.service_id)
+        )
+
+    def __repr__(self) -> str:
+        far = "" if self.distance_km is None else f", {self.distance_km:.1f} km"
+        return f"<Match {self.rank}: {self.clinic.clinic_id}{far}, {self.truth}>"
+
+    @cached_property
+    def _interval(self) -> tuple[float, float] | None:
+        if self.distance_km is None:
+            return None
+        return self._ranking.interval_km(self.distance_km, self._position)
+
+
+class Matches(Sequence[Match]):
+    """The clinics that answer a question, in order; immutable.
+
+    Ordered by distance rounded to one micrometre, then by clinic id; by id alone where the
+    question has no origin. Printing, exporting and plotting never show the origin.
+
+    Parameters
+    ----------
+    ranking : Ranking
+        The question.
+    start, stop : int or None
+        Which part of the whole order.
+    """
+
+    def __init__(self, ranking: Ranking, start: int, stop: int | None) -> None:
+        self._ranking = ranking
+        self._start, self._stop = start, stop
+        distances, positions = ranking.page(start, stop)
+        self._positions: list[int] = positions.tolist()
+        self._distances: list[float | None] = (
+            [None] * len(self._positions) if distances is None else distances.tolist()
+        )
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @overload
+    def __getitem__(self, item: int) -> Match: ...
+    @overload
+    def __getitem__(self, item: slice) -> Sequence[Match]: ...
+    def __getitem__(self, item: int | slice) -> Match | Sequence[Match]:
+        return self._matches[item]
+
+    def __iter__(self) -> Iterator[Match]:
+        return iter(self._matches)
+
+    @cached_property
+    def _matches(self) -> tuple[Match, ...]:
+        pairs = zip(self._positions, self._distances, strict=True)
+        ranked = enumerate(pairs, self._start + 1)
+        return tuple(Match(self._ranking, rank, *pair) for rank, pair in ranked)
+
+    @property
+    def criteria(self) -> Criteria:
+        """What was asked for, in canonical form."""
+        return self._ranking.filter.criteria
+
+    @property
+    def unknown(self) -> str:
+        """The unknown policy: ``exclude``, ``include`` or ``only``."""
+        return self._ranking.filter.unknown
+
+    @property
+    def n_eligible(self) -> int:
+        """How many clinics the whole order holds, on this page or not."""
+        return self._ranking.n_eligible
+
+    @property
+    def n_possible(self) -> int:
+        """How many located clinics inside the limits are UNKNOWN: they may satisfy the criteria."""
+        return self._ranking.n_possible
+
+    @property
+    def n_unlocated(self) -> int:
+        """How many clinics that satisfy the criteria, or may, have no position."""
+        return self._ranking.filter.n_unlocated
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The name of the data that was asked."""
+        return self._ranking.filter.catalogue.snapshot
+
+    @cached_property
+    def order_certain(self) -> bool:
+        """Whether the order is certain at the 90 % level; False where there is no origin.
+
+        True only when no two distance intervals overlap among these matches and the next
+        eligible clinic, and no UNKNOWN or unlocated clinic could enter.
+        """
+        return self._ranking.order_certain(self._start, self._stop)
+
+    def more(self, k: int) -> Matches:
+        """Take the next matches in the same order.
+
+        Parameters
+        ----------
+        k : int
+            How many at the most.
+
+        Returns
+        -------
+        Matches
+            Ranks go on from the last of these; empty at the end.
+
+        Raises
+        ------
+        InvalidInputError
+            If k is not a whole number of 1 or more.
+        """
+        start = self._start + len(self)
+        return Matches(self._ranking, start, start + check_count(k, "k"))
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Return the matches as plain columns.
+
+        Returns
+        -------
+        dict of str to list
+            What the frames, the GeoJSON and the maps are made of.
+        """
+        return {name: [value(match) for match in self] for name, value in COLUMNS.items()}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the matches as a pandas frame, one row each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rank, ids, distances in km, truth, position, address and stated facts.
+        """
+        from ketafind.tables.frames import frame_from_columns
+
+        return frame_from_columns(self.columns())
+
+    def to_geodataframe(self) -> gpd.GeoDataFrame:
+        """Return the matches as points in a GeoPandas frame (extra ``geo``).
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            EPSG:4326; no geometry for an unlocated clinic.
+        """
+        from ketafind.tables.frames import geodataframe_from_columns
+
+        return geodataframe_from_columns(self.columns())
+
+    def to_geojson(self) -> dict[str, Any]:
+        """Return the matches as GeoJSON (RFC 7946).
+
+        Returns
+        -------
+        dict
+            A FeatureCollection; the geometry of an unlocated clinic is null.
+        """
+        from ketafind.tables.exports import geojson
+
+        return geojson(self.columns(), snapshot=str(self.snapshot))
+
+    def plot(self, **options: Any) -> Any:
+        """Draw the matches on a static map, without tiles and without network (extra ``maps``).
+
+        Parameters
+        ----------
+        **options
+            Passed to `ketafind.tables.plots.plot_clinics`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes.
+        """
+        from ketafind.tables.plots import plot_clinics
+
+        return plot_clinics(self.columns(), **options)
+
+    def explore(self, **options: Any) -> Any:
+        """Show the matches on a map to pan and zoom; asks no other host unless told to.
+
+        Parameters
+        ----------
+        **options
+            Passed to `ketafind.tables.maps.explore_clinics`.
+
+        Returns
+        -------
+        object
+            Shows itself in a notebook; ``save(path)`` writes a page.
+        """
+        from ketafind.tables.maps import explore_clinics
+
+        return explore_clinics(self.columns(), **options)
+
+    def __repr__(self) -> str:
+        from ketafind.tables.text import text_table
+
+        return f"{text_table(self._shown(), HEADERS)}\n{self._footer()}"
+
+    def _repr_html_(self) -> str:
+        from ketafind.tables.html import html_table
+
+        return html_table(self._shown(), HEADERS, caption=self._footer())
+
+    def _shown(self) -> list[list[str]]:
+        from ketafind.tables.text import distance_text
+
+        return [
+            [
+                str(match.rank),
+                match.clinic.name,
+                match.clinic.city,
+                distance_text(
+                    match.distance_km,
+                    match.distance_low_km,
+                    match.distance_high_km,
+                    None if match.clinic.location is None else match.clinic.location.precision,
+                ),
+                str(match.truth),
+                ", ".join(match.service.routes),
+                ", ".join(match.service.conditions),
+            ]
+            for match in self
+        ]
+
+    def _footer(self) -> str:
+        parts = [f"{len(self)} of {self.n_eligible} clinics that match"]
+        if self.n_possible and self.unknown == "exclude":
+            parts.append(f"{self.n_possible} more may match: what they offer is not known")
+        if self.n_unlocated:
+            parts.append(f"{self.n_unlocated} without a position")
+        if self._distances and self._distances[0] is not None and not self.order_certain:
+            parts.append("the order is not certain")
+        return "; ".join(parts) + f". Data {self.snapshot}."
+
+
+def _place(name: str) -> Any:
+    return lambda match: getattr(match.clinic.location, name, None)
+
+
+def _clinic(name: str) -> Any:
+    return lambda match: getattr(match.clinic, name)
+
+
+def _terms(facet: str) -> Any:
+    return lambda match: list(match.service.terms(facet))
+
+
+HEADERS = ("", "clinic", "city", "distance", "match", "routes", "conditions")
+COLUMNS = {
+    "rank": lambda match: match.rank,
+    "clinic_id": _clinic("clinic_id"),
+    "name": _clinic("name"),
+    "service_id": lambda match: match.service.service_id,
+    "distance_km": lambda match: match.distance_km,
+    "distance_low_km": lambda match: match.distance_low_km,
+    "distance_high_km": lambda match: match.distance_high_km,
+    "truth": lambda match: str(match.truth),
+    "combined": lambda match: match.combined,
+    "lat": _place("lat"),
+    "lon": _place("lon"),
+    "precision": _place("precision"),
+    "radius_km": _place("radius_km"),
+    "status": _clinic("status"),
+    "routes": _terms("route"),
+    "staff": _terms("staff"),
+    "conditions": _terms("condition"),
+    "products": _terms("product"),
+    "street_address": _clinic("street_address"),
+    "city": _clinic("city"),
+    "postal_code": _clinic("postal_code"),
+    "phone": _clinic("phone"),
+    "website": _clinic("website"),
+}

@@ -1,0 +1,142 @@
+"""A question and its whole order of answers, of which a page is taken at a time."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ketafind.intervals import distance_interval_km
+
+if TYPE_CHECKING:
+    from ketafind.matches.filters import Filter
+    from ketafind.records import Location
+
+__all__ = ["Page", "Ranking"]
+
+Page = tuple[NDArray[np.float64] | None, NDArray[np.intp]]
+"""Distances in kilometres (None without an origin) and the positions of the clinics."""
+
+FARTHEST_KM = 20_038.0
+
+
+class Ranking:
+    """The clinics that pass a filter, nearest first, or by id where there is no origin.
+
+    Parameters
+    ----------
+    passing : Filter
+        Which clinics pass.
+    origin : Location, optional
+        Where distances start.
+    limit_km : float
+        Clinics farther than this are left out; one exactly there stays.
+    """
+
+    __slots__ = ("__dict__", "filter", "limit_km", "origin")
+
+    def __init__(
+        self, passing: Filter, origin: Location | None = None, limit_km: float = math.inf
+    ) -> None:
+        self.filter = passing
+        self.origin = origin
+        self.limit_km = limit_km
+
+    def page(self, start: int, stop: int | None) -> Page:
+        """Take a part of the order.
+
+        Parameters
+        ----------
+        start, stop : int or None
+            Ranks counted from 0; None for all that follow.
+
+        Returns
+        -------
+        Page
+            Fewer than asked for where the order ends.
+        """
+        if self.origin is None:
+            return None, self._by_id[start:stop]
+        if stop is None:
+            distances, places = self._within(self.filter.prepared)
+        else:
+            distances, places = self.filter.catalogue.index.nearest(
+                self.origin.lat, self.origin.lon, stop, self.filter.prepared, self.limit_km
+            )
+        return distances[start:], self.filter.catalogue.located[places[start:]]
+
+    @cached_property
+    def n_eligible(self) -> int:
+        """How many clinics the whole order holds."""
+        if self.origin is None:
+            return len(self._by_id)
+        if math.isinf(self.limit_km):
+            return self.filter.n_eligible
+        return len(self._within(self.filter.prepared)[1])
+
+    @cached_property
+    def n_possible(self) -> int:
+        """How many located clinics inside the limits may satisfy the criteria or not."""
+        if self.origin is None or math.isinf(self.limit_km):
+            return self.filter.n_possible
+        return len(self._within(self.filter.possible)[1])
+
+    def interval_km(self, distance_km: float, position: int) -> tuple[float, float]:
+        """Bound the true distance to a clinic; see `distance_interval_km`."""
+        place = self.filter.catalogue.clinics[position].location
+        if self.origin is None or place is None:
+            raise ValueError("an interval needs an origin and a located clinic")
+        return distance_interval_km(distance_km, self.origin.radius_km, place.radius_km)
+
+    def order_certain(self, start: int, stop: int | None) -> bool:
+        """Tell whether the order of a page is certain at the 90 % level.
+
+        Parameters
+        ----------
+        start, stop : int or None
+            The page.
+
+        Returns
+        -------
+        bool
+            True only when no two distance intervals overlap among the page and the next eligible
+            clinic, and no UNKNOWN or unlocated clinic could enter.
+        """
+        if self.origin is None or self.filter.n_unlocated:
+            return False
+        distances, positions = self.page(start, None if stop is None else stop + 1)
+        if distances is None:
+            return False
+        pairs = zip(distances.tolist(), positions.tolist(), strict=True)
+        spans = sorted(self.interval_km(*pair) for pair in pairs)
+        if any(low <= high for (_, high), (low, _) in pairwise(spans)):
+            return False
+        full = stop is not None and len(positions) >= stop - start
+        reach = max(
+            (high for _, high in spans[: None if stop is None else stop - start]), default=0
+        )
+        return not self._could_enter(reach if full else math.inf)
+
+    def _could_enter(self, reach_km: float) -> bool:
+        """Whether an UNKNOWN clinic that is not listed may be nearer than this."""
+        if self.filter.unknown != "exclude" or not self.n_possible:
+            return False
+        distances, places = self._within(self.filter.possible)
+        located = self.filter.catalogue.located
+        pairs = zip(distances.tolist(), located[places].tolist(), strict=True)
+        return any(self.interval_km(*pair)[0] <= reach_km for pair in pairs)
+
+    def _within(self, prepared: object) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        if self.origin is None:
+            raise ValueError("distances need an origin")
+        limit = min(self.limit_km, FARTHEST_KM)
+        index = self.filter.catalogue.index
+        return index.within(self.origin.lat, self.origin.lon, limit, prepared)
+
+    @cached_property
+    def _by_id(self) -> NDArray[np.intp]:
+        return self.filter.positions()

@@ -1,0 +1,83 @@
+"""The name of a directory's data: a content hash and a date."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from ketafind.truth import Truth
+
+if TYPE_CHECKING:
+    from ketafind.records import Clinic
+    from ketafind.vocabulary import Vocabulary
+
+__all__ = ["Snapshot"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Which data an answer was made from.
+
+    Parameters
+    ----------
+    id : str
+        16 hexadecimal digits of a BLAKE2b hash over every clinic and the vocabulary; the order
+        in which the clinics were given does not matter.
+    date : date or None
+        The latest day on which a clinic's sources were read.
+    """
+
+    id: str
+    date: date | None
+
+    @classmethod
+    def of(cls, clinics: Iterable[Clinic], vocabulary: Vocabulary) -> Snapshot:
+        """Name the data of a directory.
+
+        Parameters
+        ----------
+        clinics : iterable of Clinic
+            In order of clinic id.
+        vocabulary : Vocabulary
+            The terms they use.
+
+        Returns
+        -------
+        Snapshot
+            Equal for equal content, on every machine.
+        """
+        digest = hashlib.blake2b(_bytes(vocabulary.to_dict()), digest_size=8)
+        latest: date | None = None
+        for clinic in clinics:
+            digest.update(_bytes(clinic))
+            days = [day for day in (clinic.checked_on, latest) if day is not None]
+            latest = max(days, default=None)
+        return cls(digest.hexdigest(), latest)
+
+    def __str__(self) -> str:
+        return f"{self.id} of {self.date}" if self.date else self.id
+
+
+def _bytes(value: Any) -> bytes:
+    return json.dumps(_plain(value), sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Truth() | None | bool() | int() | str():
+            return value
+        case float():
+            return value.hex()
+        case date():
+            return value.isoformat()
+        case Mapping():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case frozenset():
+            return sorted(value)
+        case list() | tuple():
+            return [_plain(item) for item in value]
+    return {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
