@@ -1,0 +1,82 @@
+"""A file appears whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+
+__all__ = ["write_whole"]
+
+
+def write_whole(path: str | os.PathLike[str], text: str, *, overwrite: bool = False) -> None:
+    """Write a text file in UTF-8: beside its place, synced, then renamed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to; a link stays one, and the file it points to is written.
+    text : str
+        All of it.
+    overwrite : bool
+        Replace a file that is there; its permissions are kept.
+
+    Raises
+    ------
+    FileExistsError
+        If something is there and `overwrite` is False.
+    OSError
+        If it cannot be written; what was there before is unchanged.
+    """
+    target = os.path.realpath(path)
+    if not overwrite and os.path.lexists(target):
+        raise _exists(target)
+    if os.path.lexists(target) and not os.path.isfile(target):
+        raise OSError(errno.EINVAL, "not a regular file", target)
+    folder, name = os.path.split(target)
+    beside = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(8)}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    descriptor = os.open(beside, flags, 0o666)
+    try:
+        with open(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        _move(beside, target, overwrite=overwrite)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside)
+        raise
+    _sync_folder(folder)
+
+
+def _exists(target: str) -> FileExistsError:
+    message = "the file is there already; pass overwrite=True to replace it"
+    return FileExistsError(errno.EEXIST, message, target)
+
+
+def _move(beside: str, target: str, *, overwrite: bool) -> None:
+    if overwrite:
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(beside, os.stat(target).st_mode & 0o777)
+        os.replace(beside, target)
+        return
+    try:
+        os.link(beside, target)  # unlike a rename, refuses if somebody else was faster
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError:
+        os.replace(beside, target)
+    else:
+        os.unlink(beside)
+
+
+def _sync_folder(folder: str) -> None:
+    if os.name == "nt":
+        return  # folders cannot be opened there
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,229 @@
+"""Clinics and evidence become CSV files, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ketafind.errors import InvalidInputError
+from ketafind.records import Clinic, Evidence, Service
+from ketafind.tables.atomic import write_whole
+from ketafind.tables.columns import FLAGS
+from ketafind.tables.evidence import EVIDENCE_COLUMNS
+from ketafind.truth import Truth
+from ketafind.vocabulary import Vocabulary, default_vocabulary
+
+__all__ = ["csv_text", "write_clinics", "write_evidence"]
+
+Path = str | os.PathLike[str]
+
+_QUOTED = re.compile(r'[",\r\n]|\A\s|\s\Z')
+# What a spreadsheet takes for a formula, at the start of a cell or after what may split one.
+_FORMULA = re.compile(r"(\A|[;\t\r\n])(\s*)(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20\u2212])")
+_PLAIN_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_HEAD = (
+    *("clinic_id", "service_id", "name", "operator", "street_address", "city", "province"),
+    *("postal_code", "phone", "website", "lat", "lon", "precision", "radius_km", "status"),
+)
+_FACETS = ("route", "product", "staff", "condition", "setting", "language")
+_TAIL = ("not_offered", "complete", "combined", *FLAGS, "notes", "checked_on")
+
+
+def write_clinics(
+    clinics: Iterable[Clinic],
+    path: Path,
+    *,
+    vocabulary: Vocabulary | None = None,
+    overwrite: bool = False,
+    spreadsheet: bool = False,
+) -> None:
+    """Write clinics to a CSV file that `read_clinics` reads back, one row a service.
+
+    The file appears whole or not at all: it is written beside, synced and renamed. Evidence is
+    written by `write_evidence`. Of a location, the match, corrections, source and label have no
+    column; languages are written for the clinic as a whole.
+
+    Parameters
+    ----------
+    clinics : iterable of Clinic
+        In the order to write.
+    path : str or path-like
+        Where to.
+    vocabulary : Vocabulary, optional
+        Where the names of the columns of facets come from; the bundled one if None.
+    overwrite : bool
+        Replace a file that is there.
+    spreadsheet : bool
+        Put an apostrophe before text that a spreadsheet would take for a formula. Plain numbers
+        stay. Such a file is for looking at, not for reading back.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is there and `overwrite` is False.
+    OSError
+        If it cannot be written; what was there before is unchanged.
+    InvalidInputError
+        If two clinics share an id.
+    """
+    vocabulary = default_vocabulary() if vocabulary is None else vocabulary
+    clinics = tuple(clinics)
+    _check_ids(clinics)
+    columns, rows = _clinic_rows(clinics, vocabulary)
+    write_whole(path, csv_text(columns, rows, spreadsheet=spreadsheet), overwrite=overwrite)
+
+
+def write_evidence(
+    evidence: Iterable[Evidence],
+    path: Path,
+    *,
+    overwrite: bool = False,
+    spreadsheet: bool = False,
+) -> None:
+    """Write evidence to a CSV file that `read_evidence` reads back, one row a fact.
+
+    Parameters
+    ----------
+    evidence : iterable of Evidence
+        In the order to write.
+    path : str or path-like
+        Where to.
+    overwrite : bool
+        Replace a file that is there.
+    spreadsheet : bool
+        As in `write_clinics`.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is there and `overwrite` is False.
+    OSError
+        If it cannot be written; what was there before is unchanged.
+    """
+    columns = tuple(EVIDENCE_COLUMNS)
+    rows = ([_text(getattr(piece, name)) for name in columns] for piece in evidence)
+    write_whole(path, csv_text(columns, rows, spreadsheet=spreadsheet), overwrite=overwrite)
+
+
+def csv_text(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, spreadsheet: bool = False
+) -> str:
+    """Write rows of texts as CSV, by RFC 4180 but with LF line ends.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        The header.
+    rows : iterable of sequences of str
+        A text for each column.
+    spreadsheet : bool
+        As in `write_clinics`.
+
+    Returns
+    -------
+    str
+        The file's text.
+
+    Notes
+    -----
+    A sheet's reader may split a cell at a semicolon, a tab or a line break, so what follows one
+    is neutralised too.
+    """
+    lines = [columns, *rows]
+    if spreadsheet:
+        lines = [[_neutral(cell) for cell in line] for line in lines]
+    return "".join(",".join(map(_cell, line)) + "\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+
+
+def _neutral(text: str) -> str:
+    return text if _PLAIN_NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'\2", text)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _check_ids(clinics: Sequence[Clinic]) -> None:
+    seen: set[str] = set()
+    for clinic in clinics:
+        if clinic.clinic_id in seen:
+            raise InvalidInputError(f"two clinics have the id {clinic.clinic_id!r}")
+        seen.add(clinic.clinic_id)
+
+
+def _clinic_rows(
+    clinics: Sequence[Clinic], vocabulary: Vocabulary
+) -> tuple[tuple[str, ...], Iterator[list[str]]]:
+    stated = {facet for c in clinics for s in c.services for facet in s.facts}
+    facets = [facet for facet in _FACETS if facet in stated or facet in _known(vocabulary)]
+    facets += sorted(stated.difference(facets))
+    plurals = {vocabulary.facet(facet).plural: facet for facet in facets}
+    extras = tuple(dict.fromkeys(name for c in clinics for name in _extra_names(c)))
+    columns = (*_HEAD, *plurals, *_TAIL, *extras)
+
+    def rows() -> Iterator[list[str]]:
+        for clinic in clinics:
+            for service in clinic.services:
+                cells = _clinic_cells(clinic) | _service_cells(service, vocabulary)
+                cells |= {p: ";".join(_terms(clinic, service, f)) for p, f in plurals.items()}
+                cells |= {name: _extra_cell(clinic, service, name) for name in extras}
+                yield [cells[name] for name in columns]
+
+    return columns, rows()
+
+
+def _known(vocabulary: Vocabulary) -> frozenset[str]:
+    return frozenset(facet.id for facet in vocabulary.facets)
+
+
+def _terms(clinic: Clinic, service: Service, facet: str) -> tuple[str, ...]:
+    return clinic.languages if facet == "language" else service.terms(facet)
+
+
+def _clinic_cells(clinic: Clinic) -> dict[str, str]:
+    fields = (*_HEAD, "notes", "checked_on")
+    cells = {name: _text(getattr(clinic, name, None)) for name in fields}
+    if clinic.location is not None:
+        place = ("lat", "lon", "precision", "radius_km")
+        cells |= {name: _text(getattr(clinic.location, name)) for name in place}
+    return cells
+
+
+def _service_cells(service: Service, vocabulary: Vocabulary) -> dict[str, str]:
+    stated_no = [f"{facet}:{t}" for facet in service.facts for t in service.terms(facet, Truth.NO)]
+    complete = sorted(vocabulary.facet(facet).plural for facet in service.complete)
+    return {
+        "service_id": service.service_id,
+        "not_offered": ";".join(stated_no),
+        "complete": ";".join(complete),
+        "combined": "yes" if service.combined else "",
+        **{flag: service.flags.get(flag, "") for flag in FLAGS},
+    }
+
+
+def _extra_names(clinic: Clinic) -> Iterator[str]:
+    """Give the columns of what is kept; ``column [service]`` came from one column."""
+    for name in clinic.extra:
+        base = name.removesuffix("]").rpartition(" [")[0]
+        yield base if base and _is_split(clinic, base) else name
+
+
+def _is_split(clinic: Clinic, base: str) -> bool:
+    return base not in clinic.extra and all(
+        f"{base} [{service.service_id}]" in clinic.extra for service in clinic.services
+    )
+
+
+def _extra_cell(clinic: Clinic, service: Service, name: str) -> str:
+    own = f"{name} [{service.service_id}]"
+    if own in clinic.extra and _is_split(clinic, name):
+        return clinic.extra[own]
+    return clinic.extra.get(name, "")
