@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import re
 from collections import Counter
@@ -178,6 +179,38 @@ def test_the_data_package_is_valid() -> None:
     report = frictionless.validate(str(ROOT / "data" / "datapackage.json"))
     assert report.valid, report.flatten(["rowNumber", "fieldName", "message"])
     assert [task.stats["rows"] for task in report.tasks] == [len(CLINICS), len(EVIDENCE)]
+
+
+def test_positions_and_counts_are_what_the_script_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = importlib.util.spec_from_file_location("build", ROOT / "tools" / "build_clinics.py")
+    assert spec is not None
+    assert spec.loader is not None
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    assert build.main(["--check"]) == 0
+
+    moved = tmp_path / "clinics.csv"
+    before = (ROOT / "data" / "ontario_clinics.csv").read_bytes()
+    moved.write_bytes(before.replace(b",place,", b",rooftop,"))
+    monkeypatch.setattr(build, "CLINICS", moved)
+    monkeypatch.setattr(build, "DOCUMENT", tmp_path / "data.md")
+    (tmp_path / "data.md").write_bytes((ROOT / "docs" / "data.md").read_bytes())
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    assert build.main(["--check"]) == 1
+    assert moved.read_bytes() != before
+    assert build.main([]) == 0
+    assert moved.read_bytes() == before
+
+
+def test_a_clinic_known_to_its_city_has_the_radius_of_the_city() -> None:
+    for row in CLINICS:
+        assert row["lat"]
+        assert row["lon"]
+        if row["precision"] in ("place", "municipality"):
+            assert float(row["radius_km"]) > 1
+        assert row["precision"] != "place" or not row["postal_code"]
 
 
 def test_the_files_load() -> None:

@@ -231,6 +231,19 @@ def test_a_near_synonym_suggests_and_never_matches(facet: str, word: str, meant:
     assert caught.value.suggestions[0] == meant
 
 
+def test_the_error_reads_well() -> None:
+    with pytest.raises(UnknownTermError) as caught:
+        ketafind.vocabulary.routes.resolve("intraveneous")
+    assert str(caught.value) == (
+        '"intraveneous" is not a known route; did you mean "intravenous" (iv)? '
+        "Known: iv, im, sc, intranasal, oral, sublingual"
+    )
+    with pytest.raises(
+        UnknownTermError, match=r'^"x" is not a known staff type\. Known: physician'
+    ):
+        ketafind.vocabulary.staff.resolve("x")
+
+
 def test_no_near_synonym_of_any_term_matches() -> None:
     for facet, term in TERMS:
         for word in term.near:

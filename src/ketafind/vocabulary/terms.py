@@ -301,7 +301,9 @@ class Facet:
 
     def _unknown(self, text: str) -> UnknownTermError:
         near = self.suggest(text)
-        parts = [f"{shown(text)} is not a known {self.id}"]
+        # "staff" has no singular.
+        noun = f"{self.id} type" if self.id == self.plural else self.id
+        parts = [f"{shown(text)} is not a known {noun}"]
         if odd := strange_characters(text):
             parts.append(f"it contains {', '.join(odd[:3])}")
         if near:
