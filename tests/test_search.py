@@ -302,6 +302,6 @@ def test_an_origin_that_cannot_be_placed_is_never_shown(text):
     error = caught.value
     assert error.__context__ is None
     assert error.__cause__ is None
-    for word in text.replace(",", " ").split():
+    for word in (word for word in text.replace(",", " ").split() if len(word) > 3):
         assert word.lower() not in str(error).lower()
     assert "origin could not be placed" in str(error)

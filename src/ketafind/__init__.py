@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from ketafind.directory import Directory, load_directory
     from ketafind.errors import KetafindError
-    from ketafind.geocoding import OfflineGeocoder, geocode
+    from ketafind.geocoding import Geocoder, OfflineGeocoder, geocode, geocode_many
     from ketafind.matches import Filter, Match, Matches
     from ketafind.records import Clinic, Evidence, Location, Service
     from ketafind.snapshot import Snapshot
@@ -39,7 +39,7 @@ _HOMES = {
     "criteria": ("Criteria", "everything", "no_service", "offers", "route", "staff", "treats"),
     "directory": ("Directory", "load_directory"),
     "errors": ("KetafindError",),
-    "geocoding": ("OfflineGeocoder", "geocode"),
+    "geocoding": ("Geocoder", "OfflineGeocoder", "geocode", "geocode_many"),
     "matches": ("Filter", "Match", "Matches"),
     "records": ("Clinic", "Evidence", "Location", "Service"),
     "snapshot": ("Snapshot",),
@@ -57,6 +57,7 @@ __all__ = [
     "Directory",
     "Evidence",
     "Filter",
+    "Geocoder",
     "KetafindError",
     "Location",
     "Match",
@@ -70,6 +71,7 @@ __all__ = [
     "errors",
     "everything",
     "geocode",
+    "geocode_many",
     "load_directory",
     "no_service",
     "offers",

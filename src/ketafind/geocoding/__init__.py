@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
 from ketafind.geocoding.offline import OfflineGeocoder, geocode, geocode_many
+from ketafind.geocoding.protocol import Geocoder
 
 __all__ = [
     "Gazetteer",
+    "Geocoder",
     "OfflineGeocoder",
     "default_gazetteer",
     "geocode",
