@@ -14,7 +14,7 @@ from ketafind.tables.atomic import write_whole
 from ketafind.tables.cells import match_key
 from ketafind.tables.columns import canonical
 from ketafind.tables.reading import read_clinics, read_evidence
-from ketafind.tables.writing import csv_text, write_clinics, write_evidence
+from ketafind.tables.writing import csv_rows, write_clinics, write_evidence
 from ketafind.truth import Truth
 from ketafind.vocabulary import default_vocabulary
 
@@ -233,7 +233,7 @@ def test_devices_and_folders_are_not_replaced(tmp_path):
 )
 def test_formulas_are_neutralised_for_a_spreadsheet_and_numbers_are_not(cell, safe):
     """Only in that mode; otherwise text is written as it is."""
-    assert csv_text(["h"], [[cell]], spreadsheet=True) == csv_text(["h"], [[safe]])
+    assert csv_rows(["h"], [[cell]], spreadsheet=True) == csv_rows(["h"], [[safe]])
 
 
 def test_the_spreadsheet_mode_reaches_every_cell(tmp_path):

@@ -8,14 +8,16 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import DataError, Fault
+from ketafind.optional import require
 from ketafind.records import Clinic, Evidence
 from ketafind.tables.rows import clinics_from_rows
 from ketafind.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     import pandas as pd
 
-__all__ = ["clinics_from_frame", "frame_from_columns"]
+__all__ = ["clinics_from_frame", "frame_from_columns", "geodataframe_from_columns"]
 
 _SOURCE = "frame (rows counted from 0, as iloc does)"
 
@@ -112,6 +114,36 @@ def frame_from_columns(columns: Mapping[str, Any]) -> pd.DataFrame:
 
     made = {name: _series(values) for name, values in columns.items()}
     return pd.DataFrame(made, columns=list(columns))
+
+
+def geodataframe_from_columns(columns: Mapping[str, Any]) -> gpd.GeoDataFrame:
+    """Make a GeoPandas frame of points (extra ``geo``).
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence or array
+        As for `frame_from_columns`, with ``lat`` and ``lon`` in decimal degrees.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        The same frame with ``geometry`` in EPSG:4326; None where there is no position.
+
+    Raises
+    ------
+    MissingExtraError
+        If GeoPandas is not installed.
+    """
+    geopandas = require("geopandas", "geo")
+    import shapely
+
+    points = [
+        None if lat is None or lon is None else shapely.Point(lon, lat)
+        for lat, lon in zip(columns["lat"], columns["lon"], strict=True)
+    ]
+    frame = frame_from_columns(columns)
+    made: gpd.GeoDataFrame = geopandas.GeoDataFrame(frame, geometry=points, crs="EPSG:4326")
+    return made
 
 
 def _series(values: Any) -> Any:

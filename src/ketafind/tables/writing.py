@@ -15,7 +15,7 @@ from ketafind.tables.evidence import EVIDENCE_COLUMNS
 from ketafind.truth import Truth
 from ketafind.vocabulary import Vocabulary, default_vocabulary
 
-__all__ = ["csv_text", "write_clinics", "write_evidence"]
+__all__ = ["csv_rows", "write_clinics", "write_evidence"]
 
 Path = str | os.PathLike[str]
 
@@ -72,7 +72,7 @@ def write_clinics(
     clinics = tuple(clinics)
     _check_ids(clinics)
     columns, rows = _clinic_rows(clinics, vocabulary)
-    write_whole(path, csv_text(columns, rows, spreadsheet=spreadsheet), overwrite=overwrite)
+    write_whole(path, csv_rows(columns, rows, spreadsheet=spreadsheet), overwrite=overwrite)
 
 
 def write_evidence(
@@ -104,10 +104,10 @@ def write_evidence(
     """
     columns = tuple(EVIDENCE_COLUMNS)
     rows = ([_text(getattr(piece, name)) for name in columns] for piece in evidence)
-    write_whole(path, csv_text(columns, rows, spreadsheet=spreadsheet), overwrite=overwrite)
+    write_whole(path, csv_rows(columns, rows, spreadsheet=spreadsheet), overwrite=overwrite)
 
 
-def csv_text(
+def csv_rows(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, spreadsheet: bool = False
 ) -> str:
     """Write rows of texts as CSV, by RFC 4180 but with LF line ends.

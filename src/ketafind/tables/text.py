@@ -1,0 +1,204 @@
+"""Text for people: safe to print, and tables aligned for a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ketafind.errors import InvalidInputError
+from ketafind.tables.distances import distance_text
+
+__all__ = ["display_width", "distance_text", "printable", "text_table"]
+
+_GAP = "  "
+_NARROWEST = 6
+# Controls, format characters (bidi overrides, zero-width), halves of surrogate pairs, private use,
+# and the separators that break a line.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def text_table(
+    rows: Iterable[Sequence[Any]], headers: Sequence[str], width: int | None = None
+) -> str:
+    """Lay rows out in aligned columns.
+
+    Columns of numbers stand to the right. Where the table is wider than `width`, the widest
+    columns are narrowed first and their cells run over several lines, broken between words where
+    there are some; nothing is cut off. Control characters and bidi overrides are shown escaped.
+
+    Parameters
+    ----------
+    rows : iterable of sequences
+        A cell for each header; None is blank.
+    headers : sequence of str
+        The names of the columns.
+    width : int or None
+        The columns of the terminal; None for no limit. Columns are never narrower than 6, so a
+        table of many columns may be wider.
+
+    Returns
+    -------
+    str
+        The lines, without spaces at their ends or a last line break.
+
+    Raises
+    ------
+    InvalidInputError
+        If a row has another number of cells than there are headers.
+    """
+    listed = [tuple(row) for row in rows]
+    for at, row in enumerate(listed):
+        if len(row) != len(headers):
+            raise InvalidInputError(
+                f"row {at} has {len(row)} cells where there are {len(headers)} headers"
+            )
+    table = [[_text(cell) for cell in row] for row in (headers, *listed)]
+    right = [_is_numeric([row[at] for row in listed]) for at in range(len(headers))]
+    widths = _fitted(
+        [max(map(display_width, column)) for column in zip(*table, strict=True)], width
+    )
+    head, *body = (_lines(row, widths, right) for row in table)
+    rule = _GAP.join("-" * columns for columns in widths)
+    return "\n".join([*head, rule, *(line for lines in body for line in lines)])
+
+
+def _text(cell: Any) -> str:
+    return "" if cell is None else printable(str(cell))
+
+
+def _is_numeric(cells: Sequence[Any]) -> bool:
+    present = [cell for cell in cells if cell is not None]
+    return bool(present) and all(
+        isinstance(cell, (int, float)) and not isinstance(cell, bool) for cell in present
+    )
+
+
+def _fitted(widths: list[int], limit: int | None) -> list[int]:
+    """Narrow the widest columns to one common width that makes the table fit."""
+    if limit is None:
+        return widths
+    space = limit - len(_GAP) * (len(widths) - 1)
+    if sum(widths) <= space:
+        return widths
+    # The common width: what the narrower columns leave, shared by the wider ones.
+    common, left = 0, space
+    for at, narrow in enumerate(sorted(widths)):
+        share = left // (len(widths) - at)
+        if narrow > share:
+            common = max(share, _NARROWEST)
+            break
+        left -= narrow
+    fitted = [min(columns, common) for columns in widths]
+    spare = space - sum(fitted)
+    for at, columns in enumerate(widths):
+        if spare > 0 and fitted[at] < columns:
+            fitted[at] += 1
+            spare -= 1
+    return fitted
+
+
+def _lines(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> list[str]:
+    wrapped = [list(_wrapped(cell, columns)) for cell, columns in zip(row, widths, strict=True)]
+    height = max((len(lines) for lines in wrapped), default=1)
+    out = []
+    for at in range(height):
+        parts = [
+            _padded(lines[at] if at < len(lines) else "", columns, right=to_right)
+            for lines, columns, to_right in zip(wrapped, widths, right, strict=True)
+        ]
+        out.append(_GAP.join(parts).rstrip())
+    return out
+
+
+def _padded(text: str, columns: int, *, right: bool) -> str:
+    space = " " * (columns - display_width(text))
+    return space + text if right else text + space
+
+
+def _wrapped(text: str, columns: int) -> Iterator[str]:
+    """Cut text into lines of at most so many columns, between words where it can be."""
+    if display_width(text) <= columns:
+        yield text
+        return
+    line, used = "", 0
+    for word in text.split(" "):
+        size = display_width(word)
+        if line and used + 1 + size <= columns:
+            line, used = f"{line} {word}", used + 1 + size
+            continue
+        if line:
+            yield line
+        *full, line = _pieces(word, columns)
+        yield from full
+        used = display_width(line)
+    yield line
+
+
+def _pieces(word: str, columns: int) -> list[str]:
+    pieces, piece, used = [], "", 0
+    for letter in word:
+        size = display_width(letter)
+        if piece and used + size > columns:
+            pieces.append(piece)
+            piece, used = "", 0
+        piece, used = piece + letter, used + size
+    return [*pieces, piece]
+
+
+def printable(text: str) -> str:
+    """Spell out every character that has no picture, such as ``\\x1b`` and ``\\u202e``.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The same text if all of it can be seen.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(letter) for letter in text)
+
+
+def _shown(letter: str) -> str:
+    if unicodedata.category(letter) not in _HIDDEN:
+        return letter
+    code = ord(letter)
+    if letter in _ESCAPES:
+        return _ESCAPES[letter]
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )
+
+
+def display_width(text: str) -> int:
+    """Count the columns that text takes in a terminal.
+
+    Parameters
+    ----------
+    text : str
+        Text that `printable` has seen.
+
+    Returns
+    -------
+    int
+        Two for each wide character, none for a combining mark, else one.
+    """
+    if text.isascii():
+        return len(text)
+    return sum(_columns(letter) for letter in text)
+
+
+def _columns(letter: str) -> int:
+    if unicodedata.category(letter) in {"Mn", "Me"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in {"W", "F"} else 1
