@@ -8,7 +8,8 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import DataError, InvalidInputError
-from ketafind.tables.text import printable, text_table
+from ketafind.tables.exports import csv_text
+from ketafind.tables.text import printable, terminal_width, text_table
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
@@ -45,8 +46,14 @@ def nearest(arguments: Namespace) -> int:
         max_distance_km=arguments.max_distance_km,
         **{facet: terms for facet, terms in facets.items() if terms is not None},
     )
-    writers = {"table": repr, "json": _json, "geojson": _geojson, "csv": _csv}
-    print(writers[arguments.format](matches).rstrip("\n"))
+    if arguments.format == "json":
+        print(_json(matches, arguments))
+    elif arguments.format == "geojson":
+        print(json.dumps(matches.to_geojson(), indent=2, ensure_ascii=False, allow_nan=False))
+    elif arguments.format == "csv":
+        print(csv_text(matches.columns()), end="")
+    else:
+        print(matches)
     return 0
 
 
@@ -92,8 +99,8 @@ def show(arguments: Namespace) -> int:
         if clinic.location is None
         else (f"{clinic.location.precision}, within {clinic.location.radius_km:.1f} km")
     )
-    print(printable(f"{clinic.address or 'no address'} [{where}]\n"))
-    print(text_table(facts, headers))
+    print(printable(f"{clinic.address or 'no address'} [{where}]"), end="\n\n")
+    print(text_table(facts, headers, terminal_width()))
     return 0
 
 
@@ -145,7 +152,7 @@ def vocabulary(arguments: Namespace) -> int:
         for facet in facets
         for term in facet.terms
     ]
-    print(text_table(rows, ("facet", "term", "label")))
+    print(text_table(rows, ("facet", "term", "label"), terminal_width()))
     return 0
 
 
@@ -170,26 +177,20 @@ def _origin(arguments: Namespace) -> Any:
     return Coordinates(lat=arguments.lat, lon=arguments.lon)
 
 
-def _json(matches: Matches) -> str:
-    frame = matches.to_geojson()
+def _json(matches: Matches, arguments: Namespace) -> str:
     answer = {
         # The origin stays out: it is the searcher's own.
-        "query": {"where": matches.criteria.to_dict(), "unknown": matches.unknown},
+        "query": {
+            "where": matches.criteria.to_dict(),
+            "unknown": matches.unknown,
+            "k": arguments.k,
+            "max_distance_km": arguments.max_distance_km,
+        },
         "snapshot": {"id": matches.snapshot.id, "date": str(matches.snapshot.date)},
         "n_eligible": matches.n_eligible,
         "n_possible": matches.n_possible,
         "n_unlocated": matches.n_unlocated,
         "order_certain": matches.order_certain,
-        "matches": [feature["properties"] for feature in frame["features"]],
+        "matches": matches.to_dicts(),
     }
     return json.dumps(answer, indent=2, ensure_ascii=False, allow_nan=False)
-
-
-def _geojson(matches: Matches) -> str:
-    return json.dumps(matches.to_geojson(), indent=2, ensure_ascii=False, allow_nan=False)
-
-
-def _csv(matches: Matches) -> str:
-    from ketafind.tables.exports import csv_text
-
-    return csv_text(matches.columns())

@@ -215,6 +215,16 @@ class Matches(Sequence[Match]):
         """
         return {name: [value(match) for match in self] for name, value in COLUMNS.items()}
 
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return the matches as plain records, ready for JSON.
+
+        Returns
+        -------
+        list of dict
+            The same names as the columns of `to_frame`.
+        """
+        return [{name: value(match) for name, value in COLUMNS.items()} for match in self]
+
     def to_frame(self) -> pd.DataFrame:
         """Return the matches as a pandas frame, one row each.
 
@@ -286,9 +296,9 @@ class Matches(Sequence[Match]):
         return explore_clinics(self.columns(), **options)
 
     def __repr__(self) -> str:
-        from ketafind.tables.text import text_table
+        from ketafind.tables.text import terminal_width, text_table
 
-        return f"{text_table(self._shown(), HEADERS)}\n{self._footer()}"
+        return f"{text_table(self._shown(), HEADERS, terminal_width())}\n{self._footer()}"
 
     def _repr_html_(self) -> str:
         from ketafind.tables.html import html_table
@@ -296,7 +306,7 @@ class Matches(Sequence[Match]):
         return html_table(self._shown(), HEADERS, caption=self._footer())
 
     def _shown(self) -> list[list[str]]:
-        from ketafind.tables.text import distance_text
+        from ketafind.tables.distances import distance_text
 
         return [
             [
@@ -307,11 +317,12 @@ class Matches(Sequence[Match]):
                     match.distance_km,
                     match.distance_low_km,
                     match.distance_high_km,
-                    None if match.clinic.location is None else match.clinic.location.precision,
+                    "" if match.clinic.location is None else match.clinic.location.precision,
                 ),
                 str(match.truth),
                 ", ".join(match.service.routes),
-                ", ".join(match.service.conditions),
+                ", ".join(match.service.staff),
+                match.clinic.phone or _host(match.clinic.website),
             ]
             for match in self
         ]
@@ -327,6 +338,10 @@ class Matches(Sequence[Match]):
         return "; ".join(parts) + f". Data {self.snapshot}."
 
 
+def _host(website: str) -> str:
+    return website.partition("://")[2].removeprefix("www.").rstrip("/")
+
+
 def _place(name: str) -> Any:
     return lambda match: getattr(match.clinic.location, name, None)
 
@@ -339,7 +354,7 @@ def _terms(facet: str) -> Any:
     return lambda match: list(match.service.terms(facet))
 
 
-HEADERS = ("", "clinic", "city", "distance", "match", "routes", "conditions")
+HEADERS = ("", "clinic", "city", "distance", "match", "routes", "staff", "contact")
 COLUMNS = {
     "rank": lambda match: match.rank,
     "clinic_id": _clinic("clinic_id"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from ketafind.errors import InvalidInputError
 from ketafind.tables.distances import distance_text
 
-__all__ = ["display_width", "distance_text", "printable", "text_table"]
+__all__ = ["display_width", "distance_text", "printable", "terminal_width", "text_table"]
 
 _GAP = "  "
 _NARROWEST = 6
@@ -202,3 +203,14 @@ def _columns(letter: str) -> int:
     if unicodedata.category(letter) in {"Mn", "Me"}:
         return 0
     return 2 if unicodedata.east_asian_width(letter) in {"W", "F"} else 1
+
+
+def terminal_width() -> int:
+    """Columns of the terminal; 120 where the output is no terminal.
+
+    Returns
+    -------
+    int
+        For `text_table`.
+    """
+    return shutil.get_terminal_size((120, 24)).columns

@@ -1,0 +1,181 @@
+"""The command line answers, refuses in one line, and never shows where someone searches from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ketafind as kf
+from ketafind.cli import main
+
+
+def run(*arguments: str, **options) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "ketafind", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", **options)
+
+
+def test_nearest_prints_a_table_of_the_matches_and_what_is_not_known(capsys):
+    assert main(["nearest", "Kingston, ON", "--route", "iv", "--condition", "depression"]) == 0
+    printed = capsys.readouterr().out
+    assert "Providence" in printed
+    assert "more may match" in printed
+    assert "the order is not certain" in printed
+
+
+def test_json_lists_the_matches_beside_the_query_and_the_snapshot(capsys):
+    place = ["--lat", "44.2312", "--lon", "-76.4860"]
+    assert main(["nearest", *place, "--route", "iv", "-k", "2", "--format", "json"]) == 0
+    printed = capsys.readouterr().out
+    answer = json.loads(printed)
+    origin = kf.Coordinates(lat=44.2312, lon=-76.4860)
+    expected = kf.load_directory().nearest(origin, 2, routes="iv")
+    assert answer["matches"] == json.loads(json.dumps(expected.to_dicts()))
+    assert answer["snapshot"]["id"] == expected.snapshot.id
+    assert answer["query"]["where"] == expected.criteria.to_dict()
+    assert "44.2312" not in printed
+    assert "76.486" not in printed
+
+
+def test_geojson_and_csv_hold_the_same_clinics(capsys):
+    command = ["nearest", "M5V 2C3", "-k", "3", "--format"]
+    assert main([*command, "geojson"]) == 0
+    features = json.loads(capsys.readouterr().out)["features"]
+    assert main([*command, "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    ids = [feature["properties"]["clinic_id"] for feature in features]
+    assert ids == [row["clinic_id"] for row in rows]
+    assert len(ids) == 3
+
+
+def test_several_terms_of_one_option_are_any_of_them(capsys):
+    both = ["--route", "oral", "--route", "intranasal", "--unknown", "include", "-k", "30"]
+    assert main(["nearest", "Toronto", *both, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["matches"]
+    directory = kf.load_directory()
+    expected = directory.search(routes=["oral", "intranasal"], unknown="include")
+    assert {m["clinic_id"] for m in found} == {m.clinic.clinic_id for m in expected}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nearest", "--bogus"],
+        ["nearest"],
+        ["nearest", "Toronto", "--lat", "43", "--lon", "-79"],
+        ["nearest", "--lat", "43"],
+        ["nearest", "--lat", "nan", "--lon", "-79.38"],
+        ["nearest", "--lat", "4_3", "--lon", "-79.38"],
+        ["nearest", "--lat", "43", "--lon", "abc"],
+        ["nearest", "Toronto", "-k", "0"],
+        ["nearest", "Toronto", "-k", "1.5"],
+        ["nearest", "Toronto", "--route", "intravenus"],
+        ["nearest", "Toronto", "--route", ""],
+        ["nearest", "Toronto", "--where", "{"],
+        ["nearest", "Toronto", "--max-distance-km", "-1"],
+        ["nearest", "Toronto", "--evidence", "x.csv"],
+        ["nearest", "Toronto", "--api-key", "secret"],
+        ["show", "no-such-clinic"],
+        ["vocabulary", "colour"],
+        [],
+    ],
+)
+def test_wrong_input_exits_2_with_one_line(arguments):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("ketafind")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_negative_longitude_is_a_value():
+    assert run("nearest", "--lat", "43.65", "--lon", "-79.38", "-k", "1").returncode == 0
+
+
+def test_an_ambiguous_place_is_refused_with_the_places_it_could_be():
+    done = run("nearest", "Sydenham")
+    assert done.returncode == 2
+    assert "several places" in done.stderr
+
+
+def test_an_at_sign_reads_no_file(tmp_path: Path):
+    secret = tmp_path / "secret"
+    secret.write_text("Toronto\n")
+    done = run("nearest", f"@{secret}")
+    assert done.returncode == 2
+    assert "Toronto" not in done.stdout + done.stderr
+
+
+def test_a_full_disk_is_a_failure_without_a_traceback():
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "ketafind", "vocabulary"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_closed_pipe_is_a_failure_without_a_traceback():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "ketafind", "vocabulary"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.returncode == 1
+    assert done.stderr == ""
+
+
+def test_names_that_the_terminal_cannot_show_are_escaped(tmp_path: Path):
+    path = tmp_path / "clinics.csv"
+    path.write_text("clinic_id,name,lat,lon\na,Clinique \x1b[31mété,43.7,-79.4\n", "utf-8")
+    done = run(
+        "nearest", "Toronto", "--data", str(path), env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    )
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert r"\xe9t\xe9" in done.stdout
+
+
+def test_show_prints_each_fact_with_its_evidence(capsys):
+    assert main(["show", "providence-care-ketamine-clinic"]) == 0
+    printed = capsys.readouterr().out
+    assert "treatment_resistant_depression" in printed
+    assert "providencecare.ca" in printed.replace("\n", "")
+
+
+def test_validate_lists_every_fault_of_a_file(tmp_path: Path, capsys):
+    path = tmp_path / "clinics.csv"
+    path.write_text("clinic_id,name,routes\na,A,intraveneous\nb,B,iv\nb,C,iv\n")
+    assert main(["validate", str(path)]) == 1
+    printed = capsys.readouterr()
+    assert "row 2" in printed.out
+    assert "intravenous" in printed.out
+    assert "row 4" in printed.out
+    path.write_text("clinic_id,name,routes\na,A,iv\n")
+    assert main(["validate", str(path)]) == 0
+
+
+def test_vocabulary_prints_the_terms_in_either_language(capsys):
+    assert main(["vocabulary", "routes", "--lang", "fr"]) == 0
+    assert "intraveineuse" in capsys.readouterr().out
+
+
+def test_an_interrupt_exits_130(monkeypatch):
+    def interrupted(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ketafind.cli.parser.make_parser", interrupted)
+    assert main(["vocabulary"]) == 130
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("nearest", "show", "validate", "vocabulary"))
