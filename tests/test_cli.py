@@ -26,7 +26,7 @@ def test_nearest_prints_a_table_of_the_matches_and_what_is_not_known(capsys):
     printed = capsys.readouterr().out
     assert "Providence" in printed
     assert "more may match" in printed
-    assert "the order is not certain" in printed
+    assert "order is not certain" in printed
 
 
 def test_json_lists_the_matches_beside_the_query_and_the_snapshot(capsys):

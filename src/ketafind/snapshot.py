@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ketafind.truth import Truth
+from ketafind.codec import encode, encode_clinic
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic
@@ -50,34 +49,13 @@ class Snapshot:
         Snapshot
             Equal for equal content, on every machine.
         """
-        digest = hashlib.blake2b(_bytes(vocabulary.to_dict()), digest_size=8)
+        digest = hashlib.blake2b(encode(vocabulary.to_dict()), digest_size=8)
         latest: date | None = None
         for clinic in clinics:
-            digest.update(_bytes(clinic))
+            digest.update(encode_clinic(clinic))
             days = [day for day in (clinic.checked_on, latest) if day is not None]
             latest = max(days, default=None)
         return cls(digest.hexdigest(), latest)
 
     def __str__(self) -> str:
         return f"{self.id} of {self.date}" if self.date else self.id
-
-
-def _bytes(value: Any) -> bytes:
-    return json.dumps(_plain(value), sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case Truth() | None | bool() | int() | str():
-            return value
-        case float():
-            return value.hex()
-        case date():
-            return value.isoformat()
-        case Mapping():
-            return {str(key): _plain(item) for key, item in value.items()}
-        case frozenset():
-            return sorted(value)
-        case list() | tuple():
-            return [_plain(item) for item in value]
-    return {part.name: _plain(getattr(value, part.name)) for part in fields(value)}

@@ -328,14 +328,15 @@ class Matches(Sequence[Match]):
         ]
 
     def _footer(self) -> str:
-        parts = [f"{len(self)} of {self.n_eligible} clinics that match"]
+        which = {"exclude": "match", "include": "match or may match", "only": "may match"}
+        said = [f"{len(self)} of {self.n_eligible} clinics that {which[self.unknown]}."]
         if self.n_possible and self.unknown == "exclude":
-            parts.append(f"{self.n_possible} more may match: what they offer is not known")
+            said.append(f"{self.n_possible} more may match: what they offer is not known.")
         if self.n_unlocated:
-            parts.append(f"{self.n_unlocated} without a position")
+            said.append(f"{self.n_unlocated} that match or may have no position.")
         if self._distances and self._distances[0] is not None and not self.order_certain:
-            parts.append("the order is not certain")
-        return "; ".join(parts) + f". Data {self.snapshot}."
+            said.append("The order is not certain.")
+        return f"{' '.join(said)}\nData {self.snapshot}."
 
 
 def _host(website: str) -> str:
