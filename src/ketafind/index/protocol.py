@@ -141,6 +141,35 @@ class SpatialIndex(Protocol):
         """
         ...
 
+    def within_many(
+        self,
+        lat: npt.ArrayLike,
+        lon: npt.ArrayLike,
+        radius_km: float,
+        prepared: Any = None,
+        *,
+        threads: int | None = None,
+    ) -> tuple[Positions, Floats, Positions]:
+        """Find all points that pass within a radius, for each of many origins.
+
+        Parameters
+        ----------
+        lat, lon : array_like of float, shape (n,)
+            The origins, in degrees.
+        radius_km, prepared, threads
+            As for `within` and `nearest_many`.
+
+        Returns
+        -------
+        starts : ndarray of intp, shape (n + 1,)
+            Origin i has the entries ``starts[i]`` to ``starts[i + 1]`` of the other two.
+        distance_km : ndarray of float64, shape (m,)
+            For each origin nearest first.
+        position : ndarray of intp, shape (m,)
+            The points.
+        """
+        ...
+
 
 def check_points(lat: Any, lon: Any, what: str = "row") -> tuple[Floats, Floats]:
     """Read two arrays of degrees, or refuse them by the place of the first fault.

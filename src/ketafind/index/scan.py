@@ -12,6 +12,7 @@ from ketafind.distance import geodesic_km, micrometres
 from ketafind.errors import InvalidInputError
 from ketafind.index.protocol import (
     Answer,
+    Floats,
     Positions,
     check_bits,
     check_count,
@@ -108,6 +109,30 @@ class ScanIndex:
         """Find all points that pass within a radius; see the protocol."""
         radius_km = check_limit(radius_km, "radius_km")
         return self._ranked(*check_origin(lat, lon), max(len(self), 1), prepared, radius_km)
+
+    def within_many(
+        self,
+        lat: npt.ArrayLike,
+        lon: npt.ArrayLike,
+        radius_km: float,
+        prepared: _Passing | None = None,
+        *,
+        threads: int | None = None,
+    ) -> tuple[Positions, Floats, Positions]:
+        """Find all points that pass within a radius of each origin; see the protocol."""
+        if threads is not None:
+            check_count(threads, "threads")
+        radius_km = check_limit(radius_km, "radius_km")
+        lat, lon = check_points(lat, lon, "origin")
+        most = max(len(self), 1)
+        found = [
+            self._ranked(*origin, most, prepared, radius_km)
+            for origin in zip(lat.tolist(), lon.tolist(), strict=True)
+        ]
+        starts = np.cumsum([0, *(len(positions) for _, positions in found)], dtype=np.intp)
+        nothing = (np.empty(0), np.empty(0, dtype=np.intp))
+        distances, positions = zip(nothing, *found, strict=True)
+        return starts, np.concatenate(distances), np.concatenate(positions)
 
     def _ranked(
         self, lat: float, lon: float, k: int, prepared: _Passing | None, limit_km: float

@@ -1,0 +1,149 @@
+/* Many origins: taken in an order in which neighbours follow each other, so that what one needs
+   is in the cache for the next, and started with what the last one's answer proves. */
+
+#ifndef KETAFIND_BATCH_H
+#define KETAFIND_BATCH_H
+
+#include <stddef.h>
+
+#include "tree.h"
+
+#if defined(__GNUC__) || defined(__clang__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)(address))
+#endif
+
+/* Spread the bits of a number apart: one (of 16) or two (of 10) empty ones between them. */
+static inline uint32_t spread_one(uint32_t v)
+{
+    v = (v | v << 8) & 0x00ff00ffu;
+    v = (v | v << 4) & 0x0f0f0f0fu;
+    v = (v | v << 2) & 0x33333333u;
+    return (v | v << 1) & 0x55555555u;
+}
+
+static inline uint32_t spread_two(uint32_t v)
+{
+    v = (v | v << 16) & 0x030000ffu;
+    v = (v | v << 8) & 0x0300f00fu;
+    v = (v | v << 4) & 0x030c30c3u;
+    return (v | v << 2) & 0x09249249u;
+}
+
+/* Sort by the upper half, in three passes of eleven bits; the result is in `items`. */
+static void radix_sort(uint64_t *items, uint64_t *other, int64_t n)
+{
+    enum { WIDTH = 2048 };
+    uint32_t counts[3][WIDTH];
+    memset(counts, 0, sizeof counts);
+    for (int64_t i = 0; i < n; i++)
+        for (int pass = 0; pass < 3; pass++)
+            counts[pass][items[i] >> (32 + 11 * pass) & (WIDTH - 1)]++;
+    for (int pass = 0; pass < 3; pass++) {
+        uint32_t sum = 0;
+        for (int i = 0; i < WIDTH; i++) {
+            const uint32_t here = counts[pass][i];
+            counts[pass][i] = sum;
+            sum += here;
+        }
+        for (int64_t i = 0; i < n; i++)
+            other[counts[pass][items[i] >> (32 + 11 * pass) & (WIDTH - 1)]++] = items[i];
+        uint64_t *const sorted = other;
+        other = items;
+        items = sorted;
+    }
+    memcpy(other, items, (size_t)n * sizeof *items); /* after three passes they lie in the other */
+}
+
+/* Order origins along a Z-curve: over two axes of the turned frame where they lie flat in it. */
+static void order_origins(const Tree *tree, const Point *origins, int64_t n, uint64_t *items,
+                          uint64_t *other)
+{
+    double low[3] = {INFINITY, INFINITY, INFINITY}, high[3] = {-INFINITY, -INFINITY, -INFINITY};
+    for (int64_t i = 0; i < n; i++) {
+        double at[3];
+        turn(tree->frame, origins[i], at);
+        for (int axis = 0; axis < 3; axis++) {
+            low[axis] = at[axis] < low[axis] ? at[axis] : low[axis];
+            high[axis] = at[axis] > high[axis] ? at[axis] : high[axis];
+        }
+    }
+    double side = 1e-9;
+    for (int axis = 0; axis < 3; axis++)
+        side = high[axis] - low[axis] > side ? high[axis] - low[axis] : side;
+    const bool flat = high[2] - low[2] < 0.125 * side;
+    const double scale = (flat ? 65535.0 : 1023.0) / side;
+    for (int64_t i = 0; i < n; i++) {
+        double at[3];
+        uint32_t cell[3];
+        turn(tree->frame, origins[i], at);
+        for (int axis = 0; axis < 3; axis++)
+            cell[axis] = (uint32_t)((at[axis] - low[axis]) * scale);
+        const uint32_t key =
+            flat ? spread_one(cell[0]) | spread_one(cell[1]) << 1
+                 : spread_two(cell[0]) | spread_two(cell[1]) << 1 | spread_two(cell[2]) << 2;
+        items[i] = (uint64_t)key << 32 | (uint64_t)i;
+    }
+    radix_sort(items, other, n);
+}
+
+/* By the triangle inequality the k-th of the next origin is no farther than the last one's k-th
+   and the way between the origins. Two slacks cover the errors of both distances. */
+static inline double warm_limit(double limit_km, double last_km, Point last, Point next)
+{
+    const double chord2 = chord_squared(last, next);
+    if (!(chord2 <= NEAR_CHORD2))
+        return limit_km;
+    const double km =
+        last_km + near_km(chord2, last.z, cross_curvature(last.z), next.z) + 2.0 * SLACK;
+    return km < limit_km ? km : limit_km;
+}
+
+static void put_row(double *km, ptrdiff_t *position, int64_t k, const Found *found, int64_t n)
+{
+    for (int64_t i = 0; i < k; i++) {
+        km[i] = i < n ? found[i].km : NAN;
+        position[i] = i < n ? (ptrdiff_t)found[i].position : -1;
+    }
+}
+
+/* The k nearest of each of n origins (fewer than 2^32), into rows of k; false without memory. */
+static bool find_nearest_many(const Tree *tree, const double *lat, const double *lon, int64_t n,
+                              int64_t k, double limit_km, double *km, ptrdiff_t *position)
+{
+    const int64_t most = k < tree->count ? k : tree->count;
+    Found *found = malloc((size_t)(most + 1) * sizeof *found);
+    Point *origins = malloc((size_t)(n + 1) * sizeof *origins);
+    uint64_t *items = malloc((size_t)(n + 1) * 2 * sizeof *items);
+    const bool ready = found && origins && items;
+    if (ready && n > 0) {
+        for (int64_t i = 0; i < n; i++)
+            origins[i] = point_at(lat[i], lon[i]);
+        order_origins(tree, origins, n, items, items + n);
+        Point last = origins[0];
+        double last_km = INFINITY;
+        for (int64_t i = 0; i < n; i++) {
+            const int64_t row = (int64_t)(items[i] & 0xffffffffu);
+            const int64_t later = (int64_t)(items[i + 8 < n ? i + 8 : n - 1] & 0xffffffffu);
+            PREFETCH(&origins[later]);
+            PREFETCH(&km[later * k]);
+            PREFETCH(&position[later * k]);
+            const double limit = warm_limit(limit_km, last_km, last, origins[row]);
+            Best best = best_of(found, most, limit);
+            best.limit_key = micrometres(limit_km);
+            const Origin origin = origin_at(tree, origins[row]);
+            search(tree, &origin, &best);
+            unheap(found, best.size);
+            put_row(km + row * k, position + row * k, k, found, best.size);
+            last = origins[row];
+            last_km = best.size == most && most > 0 ? found[most - 1].km : INFINITY;
+        }
+    }
+    free(items);
+    free(origins);
+    free(found);
+    return ready;
+}
+
+#endif

@@ -1,0 +1,301 @@
+/* Laying points out as a tree: kd order by selection, then boxes from the leaves up. */
+
+#ifndef KETAFIND_BUILD_H
+#define KETAFIND_BUILD_H
+
+#include "tree.h"
+
+typedef struct {
+    float at[3]; /* in the turned frame */
+    int32_t id;
+} Item;
+
+
+/* Move items below the pivot (or, with `equal`, not above it) to the front without a branch that
+   depends on them; returns how many. */
+static int64_t partition(Item *items, int64_t n, int axis, float pivot, bool equal)
+{
+    int64_t front = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const float value = items[i].at[axis];
+        const bool goes = equal ? value <= pivot : value < pivot;
+        const Item here = items[i];
+        items[i] = items[front];
+        items[front] = here;
+        front += goes;
+    }
+    return front;
+}
+
+static void sort_few(Item *items, int64_t n, int axis)
+{
+    for (int64_t i = 1; i < n; i++) {
+        const Item item = items[i];
+        int64_t hole = i;
+        for (; hole > 0 && item.at[axis] < items[hole - 1].at[axis]; hole--)
+            items[hole] = items[hole - 1];
+        items[hole] = item;
+    }
+}
+
+/* Pivots that very likely lie just below and just above the item of a rank: quantiles of a sample,
+   as in Floyd and Rivest's selection. */
+static void choose_pivots(const Item *items, int64_t n, int64_t rank, int axis, float pivots[2])
+{
+    float sample[256];
+    int size = 16;
+    while (size < 256 && (int64_t)size * size < n)
+        size *= 2;
+    for (int i = 0; i < size; i++) {
+        const float value = items[n / size * i + (n / size) / 2].at[axis];
+        int hole = i;
+        for (; hole > 0 && value < sample[hole - 1]; hole--)
+            sample[hole] = sample[hole - 1];
+        sample[hole] = value;
+    }
+    const double share = (double)rank / (double)n, step = 1.2 * sqrt((double)size * 0.25);
+    const int low = (int)(share * size - step), high = (int)(share * size + step);
+    pivots[0] = sample[low < 0 ? 0 : low];
+    pivots[1] = sample[high >= size ? size - 1 : high];
+}
+
+/* Order items so that the first `rank` are not above the rest along an axis. */
+static void split_at(Item *items, int64_t n, int64_t rank, int axis)
+{
+    bool stuck = false;
+    while (n > 24) {
+        float pivots[2];
+        choose_pivots(items, n, rank, axis, pivots);
+        if (stuck)
+            pivots[0] = pivots[1];
+        const int64_t low = partition(items, n, axis, pivots[0], false);
+        if (rank < low) {
+            stuck = false;
+            n = low;
+            continue;
+        }
+        const int64_t high = low + partition(items + low, n - low, axis, pivots[1], true);
+        if (rank < high && pivots[0] == pivots[1])
+            return; /* everything in between is equal */
+        const int64_t from = rank < high ? low : high, to = rank < high ? high : n;
+        stuck = to - from == n; /* the pivots were the extremes: try with one */
+        items += from;
+        n = to - from;
+        rank -= from;
+    }
+    sort_few(items, n, axis);
+}
+
+/* The axis along which items spread most, or -1 if they are all in one place. */
+static int widest_axis(const Item *items, int64_t n)
+{
+    float low[3], high[3];
+    for (int axis = 0; axis < 3; axis++)
+        low[axis] = high[axis] = items[0].at[axis];
+    for (int64_t i = 1; i < n; i++)
+        for (int axis = 0; axis < 3; axis++) {
+            const float value = items[i].at[axis];
+            low[axis] = value < low[axis] ? value : low[axis];
+            high[axis] = value > high[axis] ? value : high[axis];
+        }
+    int widest = 0;
+    for (int axis = 1; axis < 3; axis++)
+        if (high[axis] - low[axis] > high[widest] - low[widest])
+            widest = axis;
+    return high[widest] > low[widest] ? widest : -1;
+}
+
+/* Put items into tree order: halve, by whole children, until each child is alone, then go on
+   inside it. `rows` is how many rows a full child of this range holds. */
+static void arrange(Item *items, int64_t n, int64_t rows)
+{
+    while (n > FANOUT) {
+        while (n <= rows)
+            rows /= FANOUT;
+        const int axis = widest_axis(items, n);
+        if (axis < 0)
+            return;
+        const int64_t children = (n + rows - 1) / rows, left = (children + 1) / 2 * rows;
+        split_at(items, n, left, axis);
+        arrange(items, left, rows);
+        items += left;
+        n -= left;
+    }
+}
+
+/* A frame whose third axis points up at the middle of the points: boxes over a region then lie
+   flat. Points all around the globe keep the usual axes. */
+static void choose_frame(const Point *points, int64_t n, double frame[12])
+{
+    static const double usual[12] = {1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0};
+    memcpy(frame, usual, sizeof usual);
+    Point mean = {0.0, 0.0, 0.0};
+    for (int64_t i = 0; i < n; i++) {
+        mean.x += points[i].x / (double)n;
+        mean.y += points[i].y / (double)n;
+        mean.z += points[i].z / (double)n;
+    }
+    const double length = sqrt(mean.x * mean.x + mean.y * mean.y + mean.z * mean.z);
+    if (length < 0.1 * EARTH_A)
+        return;
+    const double up[3] = {mean.x / length, mean.y / length, mean.z / length};
+    const bool polar = fabs(up[2]) > 0.9; /* there, cross with x instead of z */
+    const double side[3] = {polar ? 0.0 : -up[1], polar ? -up[2] : up[0], polar ? up[1] : 0.0};
+    const double norm = sqrt(side[0] * side[0] + side[1] * side[1] + side[2] * side[2]);
+    for (int i = 0; i < 3; i++) {
+        const int j = (i + 1) % 3, k = (i + 2) % 3;
+        frame[i] = side[i] / norm;
+        frame[3 + i] = (up[j] * side[k] - up[k] * side[j]) / norm;
+        frame[6 + i] = up[i];
+    }
+    frame[9] = mean.x;
+    frame[10] = mean.y;
+    frame[11] = mean.z;
+}
+
+/* Where a row's x, y and z go. */
+static inline void put_point(double *points, int64_t row, Point p)
+{
+    double *leaf = points + row / FANOUT * LEAF_DOUBLES + row % FANOUT;
+    leaf[0] = p.x;
+    leaf[FANOUT] = p.y;
+    leaf[2 * FANOUT] = p.z;
+}
+
+static inline Point get_point(const double *points, int64_t row)
+{
+    const double *leaf = points + row / FANOUT * LEAF_DOUBLES + row % FANOUT;
+    const Point p = {leaf[0], leaf[FANOUT], leaf[2 * FANOUT]};
+    return p;
+}
+
+/* The box of one leaf, grown by the margin. */
+static void leaf_box(const Shape *shape, const double *points, const double *frame, int64_t leaf,
+                     float box[6])
+{
+    double low[3] = {INFINITY, INFINITY, INFINITY}, high[3] = {-INFINITY, -INFINITY, -INFINITY};
+    for (int64_t row = leaf * FANOUT; row < shape->rows && row < (leaf + 1) * FANOUT; row++) {
+        double turned[3];
+        turn(frame, get_point(points, row), turned);
+        for (int i = 0; i < 3; i++) {
+            low[i] = turned[i] < low[i] ? turned[i] : low[i];
+            high[i] = turned[i] > high[i] ? turned[i] : high[i];
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        box[i] = (float)(low[i] - BOX_MARGIN);
+        box[3 + i] = (float)(high[i] + BOX_MARGIN);
+    }
+}
+
+/* The box around the children of a node. */
+static void node_box(const float *node, float box[6])
+{
+    for (int i = 0; i < 6; i++) {
+        box[i] = node[i * FANOUT];
+        for (int j = 1; j < FANOUT; j++) {
+            const float value = node[i * FANOUT + j];
+            box[i] = (i < 3 ? value < box[i] : value > box[i]) ? value : box[i];
+        }
+    }
+}
+
+static void fill_boxes(const Shape *shape, const double *points, const double *frame, float *boxes)
+{
+    int64_t below = shape->leaves;
+    for (int level = 1; level <= shape->level; level++) {
+        const int64_t nodes = (below + FANOUT - 1) / FANOUT;
+        for (int64_t child = 0; child < nodes * FANOUT; child++) {
+            float *node = boxes + (shape->first[level] + child / FANOUT) * NODE_FLOATS;
+            /* A child that is not there is nowhere. */
+            float box[6] = {INFINITY, INFINITY, INFINITY, -INFINITY, -INFINITY, -INFINITY};
+            if (child < below && level == 1)
+                leaf_box(shape, points, frame, child, box);
+            else if (child < below)
+                node_box(boxes + (shape->first[level - 1] + child) * NODE_FLOATS, box);
+            for (int i = 0; i < 6; i++)
+                node[i * FANOUT + child % FANOUT] = box[i];
+        }
+        below = nodes;
+    }
+}
+
+/* Build a tree into arrays of the right sizes (see shape_of); false without memory. */
+static bool build(const double *lat, const double *lon, int64_t n, double *points, int32_t *ids,
+                  float *boxes, double *frame)
+{
+    const Shape shape = shape_of(n);
+    Point *all = malloc((size_t)(n + 1) * sizeof *all);
+    Item *items = malloc((size_t)(n + 1) * sizeof *items);
+    if (all && items) {
+        for (int64_t i = 0; i < n; i++)
+            all[i] = point_at(lat[i], lon[i]);
+        choose_frame(all, n, frame);
+        for (int64_t i = 0; i < n; i++) {
+            double turned[3];
+            turn(frame, all[i], turned);
+            items[i] = (Item){{(float)turned[0], (float)turned[1], (float)turned[2]}, (int32_t)i};
+        }
+        int64_t rows = FANOUT;
+        while (rows * FANOUT < n)
+            rows *= FANOUT;
+        arrange(items, n, rows);
+        memset(points, 0, (size_t)shape.leaves * LEAF_DOUBLES * sizeof *points);
+        for (int64_t row = 0; row < n; row++) {
+            ids[row] = items[row].id;
+            put_point(points, row, all[items[row].id]);
+        }
+        fill_boxes(&shape, points, frame, boxes);
+    }
+    const bool built = all && items;
+    free(items);
+    free(all);
+    return built;
+}
+
+/* A tree of the rows that pass alone: they are in kd order already, so they are copied as they
+   lie. The arrays must fit tree->count rows. */
+static void compact(const Tree *tree, double *points, int32_t *ids, float *boxes)
+{
+    const Shape shape = shape_of(tree->count);
+    memset(points, 0, (size_t)shape.leaves * LEAF_DOUBLES * sizeof *points);
+    int64_t row = 0;
+    for (int64_t leaf = 0; leaf < tree->shape.leaves; leaf++)
+        for (unsigned left = tree->bits[leaf], i = 0; left; left >>= 1, i++)
+            if (left & 1u) {
+                ids[row] = tree->ids[leaf * FANOUT + i];
+                put_point(points, row++, get_point(tree->points, leaf * FANOUT + i));
+            }
+    fill_boxes(&shape, points, tree->frame, boxes);
+}
+
+/* What is wrong with a tree read from a file, or NULL: ids are the positions 0..n-1 in some order,
+   points lie on the ellipsoid, and boxes are those of the points. Memory is for n flags. */
+static const char *fault_of(const Tree *tree, uint8_t *seen, float *boxes)
+{
+    const Shape *shape = &tree->shape;
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++) {
+            double dot = 0.0;
+            for (int k = 0; k < 3; k++)
+                dot += tree->frame[3 * i + k] * tree->frame[3 * j + k];
+            if (!(fabs(dot - (i == j)) < 1e-9) || !(fabs(tree->frame[9 + i]) < 1e4))
+                return "its frame is no rotation";
+        }
+    memset(seen, 0, (size_t)shape->rows);
+    for (int64_t row = 0; row < shape->rows; row++) {
+        const int32_t id = tree->ids[row];
+        if (id < 0 || id >= shape->rows || seen[id]++)
+            return "its order is no permutation";
+        const Point p = get_point(tree->points, row);
+        const double u = (p.x * p.x + p.y * p.y) / (EARTH_A * EARTH_A), v = p.z / EARTH_B;
+        if (!(fabs(u + v * v - 1.0) < 1e-12))
+            return "a point is not on the ellipsoid";
+    }
+    fill_boxes(shape, tree->points, tree->frame, boxes);
+    if (memcmp(boxes, tree->boxes, (size_t)shape->nodes * NODE_FLOATS * sizeof *boxes) != 0)
+        return "its boxes are not those of its points";
+    return NULL;
+}
+
+#endif

@@ -1,0 +1,324 @@
+/* An implicit tree of boxes over points, searched under a bitmap of the points that pass.
+
+   Rows lie in tree order. Eight rows make a leaf, eight leaves a node of level 1, eight of those a
+   node of level 2, up to one root; only the last of a level may be short. So a child's number is
+   its parent's times eight and more, and there are no pointers that a damaged file could bend. */
+
+#ifndef KETAFIND_TREE_H
+#define KETAFIND_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "geodesic.h"
+
+#define FANOUT 8
+#define MAX_LEVEL 11              /* 8^11 rows are more than MAX_ROWS */
+#define MAX_ROWS (INT32_MAX - 64) /* ids are 32 bits wide */
+#define LEAF_DOUBLES (3 * FANOUT)
+#define NODE_FLOATS (6 * FANOUT)
+/* Boxes are grown by a metre, more than the rounding of float32 to either side of them. */
+#define BOX_MARGIN 0.001
+/* Two micrometres: one for the rounding of keys, one for the error of distances and chords. */
+#define SLACK 2e-9
+
+typedef struct {
+    int64_t rows, leaves, nodes;
+    int level;                       /* of the root; 0 is a leaf */
+    int64_t first[MAX_LEVEL + 1];    /* where the nodes of level 1, 2, ... begin */
+} Shape;
+
+typedef struct {
+    Shape shape;
+    const double *points; /* a leaf: x of 8 rows, y of 8, z of 8; earth-centred km */
+    const int32_t *ids;   /* position of each row */
+    const float *boxes;   /* a node: of its 8 children low x, y, z and high x, y, z; turned frame */
+    const double *frame;  /* 9 of a rotation, row by row, and 3 of the centre it is about */
+    const uint8_t *bits;  /* a byte a leaf, rows that pass; a byte a node, children that have any */
+    int64_t count;        /* rows that pass */
+} Tree;
+
+static Shape shape_of(int64_t rows)
+{
+    Shape shape = {rows, (rows + FANOUT - 1) / FANOUT, 0, 0, {0}};
+    for (int64_t below = shape.leaves; below > 1;) {
+        below = (below + FANOUT - 1) / FANOUT;
+        shape.first[++shape.level] = shape.nodes;
+        shape.nodes += below;
+    }
+    return shape;
+}
+
+/* ---- one question ------------------------------------------------------------------------- */
+
+typedef struct {
+    Point at;
+    double m; /* cross_curvature(at.z) */
+    float turned[3];
+} Origin;
+
+static inline void turn(const double *frame, Point p, double turned[3])
+{
+    const double x = p.x - frame[9], y = p.y - frame[10], z = p.z - frame[11];
+    for (int i = 0; i < 3; i++)
+        turned[i] = frame[3 * i] * x + frame[3 * i + 1] * y + frame[3 * i + 2] * z;
+}
+
+static inline Origin origin_at(const Tree *tree, Point at)
+{
+    double turned[3];
+    turn(tree->frame, at, turned);
+    const Origin origin = {
+        at, cross_curvature(at.z), {(float)turned[0], (float)turned[1], (float)turned[2]}};
+    return origin;
+}
+
+typedef struct {
+    double key, km; /* key: whole micrometres */
+    int64_t position;
+} Found;
+
+static inline bool before(const Found *a, const Found *b)
+{
+    return a->key < b->key || (a->key == b->key && a->position < b->position);
+}
+
+/* The best k so far, as a heap with the worst on top; with `growing`, all within the limit. */
+typedef struct {
+    Found *found;
+    int64_t size, capacity;
+    bool growing, failed;
+    double limit_key;
+    double reach2;     /* squared chord beyond which nothing can enter */
+    float box_reach2;  /* the same for float boxes */
+} Best;
+
+/* Points within km of geodesic lie within this chord: c <= s always, and far away the arc on the
+   auxiliary sphere, s >= b sigma with c <= 2 a sin(sigma / 2), says more. */
+static inline double chord_within(double km)
+{
+    double chord = km;
+    if (km > 1800.0) {
+        const double half = km / (2.0 * EARTH_B);
+        const double wide = half < PI / 2 ? 2.0 * EARTH_A * sin(half) * (1.0 + 1e-12) : 13000.0;
+        chord = wide < chord ? wide : chord;
+    }
+    return chord + SLACK;
+}
+
+/* Reach no farther than km; a warm start may already reach less far. */
+static inline void shorten_reach(Best *best, double km)
+{
+    const double chord = chord_within(km), reach2 = chord * chord;
+    if (reach2 < best->reach2) {
+        best->reach2 = reach2;
+        best->box_reach2 = (float)(reach2 * (1.0 + 1e-5));
+    }
+}
+
+static inline void sift_down(Found *heap, int64_t size, int64_t hole, Found value)
+{
+    for (int64_t child; (child = 2 * hole + 1) < size; hole = child) {
+        if (child + 1 < size && before(&heap[child], &heap[child + 1]))
+            child++;
+        if (!before(&value, &heap[child]))
+            break;
+        heap[hole] = heap[child];
+    }
+    heap[hole] = value;
+}
+
+static inline void sift_up(Found *heap, int64_t hole, Found value)
+{
+    for (int64_t parent; hole > 0 && before(&heap[parent = (hole - 1) / 2], &value); hole = parent)
+        heap[hole] = heap[parent];
+    heap[hole] = value;
+}
+
+/* Turn the heap into a list, nearest first. */
+static void unheap(Found *heap, int64_t size)
+{
+    while (size > 1) {
+        const Found worst = heap[0];
+        size--;
+        sift_down(heap, size, 0, heap[size]);
+        heap[size] = worst;
+    }
+}
+
+static void append(Best *best, Found value)
+{
+    if (best->size == best->capacity) {
+        const int64_t capacity = 2 * best->capacity + 64;
+        Found *found = best->failed ? NULL : realloc(best->found, (size_t)capacity * sizeof *found);
+        if (!found) {
+            best->failed = true;
+            return;
+        }
+        best->found = found;
+        best->capacity = capacity;
+    }
+    best->found[best->size++] = value;
+}
+
+static inline void offer(Best *best, double km, int64_t position)
+{
+    const Found value = {micrometres(km), km, position};
+    if (!(value.key <= best->limit_key))
+        return;
+    if (best->growing) {
+        append(best, value);
+        return;
+    }
+    if (best->size < best->capacity)
+        sift_up(best->found, best->size++, value);
+    else if (before(&value, &best->found[0]))
+        sift_down(best->found, best->size, 0, value);
+    else
+        return;
+    if (best->size == best->capacity)
+        shorten_reach(best, best->found[0].km);
+}
+
+static inline void scan_leaf(const Tree *tree, int64_t leaf, const Origin *origin, Best *best)
+{
+    const double *p = tree->points + leaf * LEAF_DOUBLES;
+    double chord2[FANOUT];
+    for (int i = 0; i < FANOUT; i++) {
+        const double x = origin->at.x - p[i], y = origin->at.y - p[FANOUT + i],
+                     z = origin->at.z - p[2 * FANOUT + i];
+        chord2[i] = x * x + y * y + z * z;
+    }
+    for (unsigned left = tree->bits[leaf], i = 0; left; left >>= 1, i++) {
+        if (!(left & 1u) || !(chord2[i] <= best->reach2))
+            continue;
+        const Point q = {p[i], p[FANOUT + i], p[2 * FANOUT + i]};
+        const double km = chord2[i] <= NEAR_CHORD2
+                              ? near_km(chord2[i], origin->at.z, origin->m, q.z)
+                              : far_km(origin->at, q);
+        offer(best, km, tree->ids[leaf * FANOUT + i]);
+    }
+}
+
+typedef struct {
+    float distance2;
+    int level;
+    int64_t number;
+} Visit;
+
+static inline float more(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+/* Put the children worth a visit on the stack, the nearest on top; returns the new height. */
+static inline int expand(const Tree *tree, Visit node, const Origin *origin, float reach2,
+                         Visit *stack, int top)
+{
+    const int64_t at = tree->shape.first[node.level] + node.number;
+    const float *box = tree->boxes + at * NODE_FLOATS;
+    const float x = origin->turned[0], y = origin->turned[1], z = origin->turned[2];
+    float distance2[FANOUT];
+    for (int i = 0; i < FANOUT; i++) {
+        const float dx = more(more(box[i] - x, x - box[24 + i]), 0.0f);
+        const float dy = more(more(box[8 + i] - y, y - box[32 + i]), 0.0f);
+        const float dz = more(more(box[16 + i] - z, z - box[40 + i]), 0.0f);
+        distance2[i] = dx * dx + dy * dy + dz * dz;
+    }
+    const int base = top;
+    for (unsigned left = tree->bits[tree->shape.leaves + at], i = 0; left; left >>= 1, i++) {
+        if (!(left & 1u) || !(distance2[i] <= reach2))
+            continue;
+        int slot = top++;
+        for (; slot > base && stack[slot - 1].distance2 < distance2[i]; slot--)
+            stack[slot] = stack[slot - 1];
+        stack[slot] = (Visit){distance2[i], node.level - 1, node.number * FANOUT + i};
+    }
+    return top;
+}
+
+/* Offer every point that could enter, nearest boxes first. */
+static void search(const Tree *tree, const Origin *origin, Best *best)
+{
+    Visit stack[MAX_LEVEL * FANOUT + 1];
+    int top = 0;
+    if (tree->count > 0)
+        stack[top++] = (Visit){0.0f, tree->shape.level, 0};
+    while (top > 0) {
+        const Visit visit = stack[--top];
+        if (!(visit.distance2 <= best->box_reach2))
+            continue;
+        if (visit.level == 0)
+            scan_leaf(tree, visit.number, origin, best);
+        else
+            top = expand(tree, visit, origin, best->box_reach2, stack, top);
+    }
+}
+
+static Best best_of(Found *found, int64_t capacity, double limit_km)
+{
+    Best best = {found, 0, capacity, false, false, micrometres(limit_km), INFINITY, INFINITY};
+    shorten_reach(&best, limit_km);
+    return best;
+}
+
+/* The k nearest within a limit, into found[0..k-1]; returns how many. */
+static int64_t find_nearest(const Tree *tree, Point at, double limit_km, int64_t k, Found *found)
+{
+    const Origin origin = origin_at(tree, at);
+    Best best = best_of(found, k, limit_km);
+    search(tree, &origin, &best);
+    unheap(found, best.size);
+    return best.size;
+}
+
+/* All within a radius, nearest first, added behind what `all` holds; false without memory. */
+static bool find_within(const Tree *tree, Point at, double radius_km, Best *all)
+{
+    const Origin origin = origin_at(tree, at);
+    Best best = best_of(all->found, all->capacity, radius_km);
+    best.size = all->size;
+    best.growing = true;
+    search(tree, &origin, &best);
+    Found *fresh = best.found + all->size;
+    const int64_t n = best.size - all->size;
+    for (int64_t i = n / 2; i-- > 0;)
+        sift_down(fresh, n, i, fresh[i]);
+    unheap(fresh, n);
+    *all = best;
+    return !best.failed;
+}
+
+/* ---- bitmaps ------------------------------------------------------------------------------- */
+
+/* Complete a bitmap whose leaf bytes are set: clear bits past the last row, fill the levels above;
+   returns how many rows pass. */
+static int64_t raise_bits(const Shape *shape, uint8_t *bits)
+{
+    int64_t count = 0;
+    if (shape->rows % FANOUT)
+        bits[shape->leaves - 1] &= (uint8_t)((1u << shape->rows % FANOUT) - 1u);
+    for (int64_t i = 0; i < shape->leaves; i++)
+        for (unsigned left = bits[i]; left; left &= left - 1u)
+            count++;
+    const uint8_t *below = bits;
+    int64_t n = shape->leaves;
+    uint8_t *out = bits + shape->leaves;
+    for (int level = 1; level <= shape->level; level++) {
+        const int64_t nodes = (n + FANOUT - 1) / FANOUT;
+        for (int64_t i = 0; i < nodes; i++) {
+            unsigned any = 0;
+            for (int64_t j = 0; j < FANOUT && i * FANOUT + j < n; j++)
+                any |= (unsigned)(below[i * FANOUT + j] != 0) << j;
+            out[i] = (uint8_t)any;
+        }
+        below = out;
+        out += nodes;
+        n = nodes;
+    }
+    return count;
+}
+
+#endif

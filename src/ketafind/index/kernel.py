@@ -1,0 +1,294 @@
+"""The index of the compiled core: a tree of boxes under a bitmap."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ketafind.distance import compiled_core
+from ketafind.errors import DirectoryFileError, InvalidInputError
+from ketafind.index.protocol import (
+    Answer,
+    Positions,
+    check_bits,
+    check_count,
+    check_limit,
+    check_origin,
+    check_points,
+)
+
+Part = TypeVar("Part")
+__all__ = ["ARRAYS", "KernelIndex", "PreparedFilter"]
+
+ARRAYS = {"points": np.float64, "ids": np.int32, "boxes": np.float32, "frame": np.float64}
+"""Name and type of each array that an index is stored in."""
+
+# Above this many origins work is cut up, so that an interrupt is heard and memory stays flat.
+BLOCK = 1 << 19
+# Fewer origins than this are not worth a thread of their own.
+LEAST_BLOCK = 4096
+# A tree of its own costs about as much a row as this part of a question gains by it.
+GAIN_PER_ROW = 16
+
+
+class PreparedFilter:
+    """A filter bound to an index; made by `KernelIndex.prepare`.
+
+    It begins as a bitmap over the index's tree. Once it has been asked often enough to pay for
+    it, the points that pass get a compact tree of their own: answers stay the same.
+    """
+
+    __slots__ = ("_bitmap", "_owner", "_uses", "tree")
+
+    def __init__(self, owner: KernelIndex, tree: Any) -> None:
+        self._owner = owner
+        self._bitmap = tree
+        self._uses = 0
+        self.tree = tree
+
+    @property
+    def count(self) -> int:
+        """How many points pass."""
+        return int(self._bitmap.count)
+
+    @property
+    def nbytes(self) -> int:
+        """Roughly how much memory it may come to hold."""
+        return self._owner.n_bitmap_bytes + 36 * self.count
+
+    def tree_for(self, owner: KernelIndex, questions: int) -> Any:
+        """Choose the tree to ask, for its owner and a number of questions to come."""
+        if owner is not self._owner:
+            raise InvalidInputError("prepared must come from prepare() of the same index")
+        if self.tree is self._bitmap:
+            # Threads may count past each other: a question more or less does not matter.
+            self._uses += questions
+            rows, count = self._bitmap.rows, self.count
+            if self._uses * GAIN_PER_ROW >= count + rows // 64 and count < rows:
+                self.tree = owner.compacted(self._bitmap)
+        return self.tree
+
+
+class KernelIndex:
+    """Nearest neighbours by the compiled core: the default index.
+
+    See `ketafind.index.protocol.SpatialIndex` for the methods.
+
+    Parameters
+    ----------
+    lat, lon : array_like of float, shape (n,)
+        Degrees, finite and in range; not kept.
+
+    Raises
+    ------
+    CoordinatesError
+        If a point is no position on earth; names its place in the arrays.
+    InvalidInputError
+        If ketafind was installed without its compiled core.
+    """
+
+    def __init__(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> None:
+        lat, lon = check_points(lat, lon)
+        arrays = _empty_arrays(len(lat))
+        _core().build(lat, lon, *arrays.values())
+        self._bind(arrays)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Any], *, verify: bool = True) -> KernelIndex:
+        """Take up an index that was stored as arrays.
+
+        Parameters
+        ----------
+        arrays : mapping of str to ndarray
+            What `arrays` returned; memory-mapped ones are used where they lie.
+        verify : bool
+            True to check that they are an index and that its boxes are those of its points;
+            False to check only what keeps reading them safe.
+
+        Returns
+        -------
+        KernelIndex
+            With the same answers.
+
+        Raises
+        ------
+        DirectoryFileError
+            If they are no index.
+        """
+        index = cls.__new__(cls)
+        try:
+            index._bind({name: arrays[name] for name in ARRAYS})
+        except (KeyError, TypeError, ValueError) as error:
+            raise DirectoryFileError(f"this is no stored index: {error}; build it again") from error
+        fault = index._tree.fault() if verify else None
+        if fault is not None:
+            raise DirectoryFileError(f"the stored index is damaged: {fault}; build it again")
+        return index
+
+    def _bind(self, arrays: dict[str, Any]) -> None:
+        for array in arrays.values():
+            array.flags.writeable = False
+        self._arrays = arrays
+        self._tree = _core().Tree(*arrays.values(), len(arrays["ids"]))
+
+    def __len__(self) -> int:
+        return len(self._arrays["ids"])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (self.arrays,)
+
+    @property
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays that hold the index, read-only, by the names in `ARRAYS`."""
+        return dict(self._arrays)
+
+    @cached_property
+    def order(self) -> Positions:
+        """Position of each tree row, read-only."""
+        order: Positions = self._arrays["ids"].astype(np.intp)
+        order.flags.writeable = False
+        return order
+
+    @property
+    def n_bitmap_bytes(self) -> int:
+        """How large a filter's bitmap is."""
+        return len(self) // 8 + len(self) // 56 + 64
+
+    def prepare(self, bits: Any) -> PreparedFilter | None:
+        """Make a filter ready for use; see the protocol."""
+        if bits is None:
+            return None
+        try:
+            return PreparedFilter(self, self._tree.filtered(bits))
+        except (TypeError, ValueError, BufferError):
+            return PreparedFilter(self, self._tree.filtered(check_bits(bits, len(self))))
+
+    def nearest(
+        self,
+        lat: float,
+        lon: float,
+        k: int,
+        prepared: PreparedFilter | None = None,
+        max_distance_km: float = np.inf,
+    ) -> Answer:
+        """Find the k nearest points that pass; see the protocol."""
+        tree = self._tree if prepared is None else self._choose(prepared, 1)
+        answer = tree.nearest(lat, lon, k, max_distance_km)
+        if answer is None:  # numbers of another type, or no answerable question
+            k = check_count(k, "k")
+            limit = check_limit(max_distance_km, "max_distance_km")
+            answer = tree.nearest(*check_origin(lat, lon), k, limit)
+        return np.frombuffer(answer[0]), np.frombuffer(answer[1], np.intp)
+
+    def nearest_many(
+        self,
+        lat: npt.ArrayLike,
+        lon: npt.ArrayLike,
+        k: int,
+        prepared: PreparedFilter | None = None,
+        max_distance_km: float = np.inf,
+        *,
+        threads: int | None = None,
+    ) -> Answer:
+        """Find the k nearest points that pass, for each of many origins; see the protocol."""
+        k = check_count(k, "k")
+        limit = check_limit(max_distance_km, "max_distance_km")
+        lat, lon = check_points(lat, lon, "origin")
+        tree = self._tree if prepared is None else self._choose(prepared, len(lat))
+        distance_km = np.empty((len(lat), k))
+        position = np.empty((len(lat), k), dtype=np.intp)
+
+        def fill(part: slice) -> None:
+            tree.nearest_many(lat[part], lon[part], distance_km[part], position[part], k, limit)
+
+        _share_out(fill, len(lat), threads)
+        return distance_km, position
+
+    def within(
+        self, lat: float, lon: float, radius_km: float, prepared: PreparedFilter | None = None
+    ) -> Answer:
+        """Find all points that pass within a radius; see the protocol."""
+        radius_km = check_limit(radius_km, "radius_km")
+        lat, lon = check_origin(lat, lon)
+        tree = self._tree if prepared is None else self._choose(prepared, 1)
+        _, distance_km, position = tree.within_many(np.array([lat]), np.array([lon]), radius_km)
+        return np.frombuffer(distance_km), np.frombuffer(position, np.intp)
+
+    def within_many(
+        self,
+        lat: npt.ArrayLike,
+        lon: npt.ArrayLike,
+        radius_km: float,
+        prepared: PreparedFilter | None = None,
+        *,
+        threads: int | None = None,
+    ) -> tuple[Positions, npt.NDArray[np.float64], Positions]:
+        """Find all points that pass within a radius of each origin; see the protocol."""
+        radius_km = check_limit(radius_km, "radius_km")
+        lat, lon = check_points(lat, lon, "origin")
+        tree = self._tree if prepared is None else self._choose(prepared, len(lat))
+
+        def ask(part: slice) -> tuple[bytes, bytes, bytes]:
+            found: tuple[bytes, bytes, bytes] = tree.within_many(lat[part], lon[part], radius_km)
+            return found
+
+        parts = _share_out(ask, len(lat), threads)
+        counts, distances, positions = (b"".join(column) for column in zip(*parts, strict=True))
+        starts = np.zeros(len(lat) + 1, dtype=np.intp)
+        np.cumsum(np.frombuffer(counts, np.int64), out=starts[1:])
+        return starts, np.frombuffer(distances), np.frombuffer(positions, np.intp)
+
+    def compacted(self, bitmap: Any) -> Any:
+        """Lay out the rows that pass a bitmap as a tree of their own."""
+        arrays = _empty_arrays(bitmap.count) | {"frame": self._arrays["frame"]}
+        bitmap.compact(arrays["points"], arrays["ids"], arrays["boxes"])
+        return _core().Tree(*arrays.values(), len(self))
+
+    def _choose(self, prepared: PreparedFilter, questions: int) -> Any:
+        if not isinstance(prepared, PreparedFilter):
+            raise InvalidInputError("prepared must come from prepare() of the same index")
+        return prepared.tree_for(self, questions)
+
+
+def _share_out(work: Callable[[slice], Part], n: int, threads: int | None) -> list[Part]:
+    """Do work on slices of n origins, on threads of its own; results in order."""
+    if threads is None:
+        usable = (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        )
+        threads = max(1, min(usable or 1, n // LEAST_BLOCK))
+    threads = check_count(threads, "threads")
+    block = max(1, min(BLOCK, -(-n // threads)))
+    parts = [slice(start, min(start + block, n)) for start in range(0, max(n, 1), block)]
+    if threads == 1 or len(parts) == 1:
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        return list(pool.map(work, parts))
+
+
+def _unpickled(arrays: dict[str, Any]) -> KernelIndex:
+    return KernelIndex.from_arrays(arrays)
+
+
+def _empty_arrays(n: int) -> dict[str, Any]:
+    lengths = _core().sizes(n)
+    return {
+        name: np.empty(length, dtype)
+        for (name, dtype), length in zip(ARRAYS.items(), lengths, strict=True)
+    }
+
+
+def _core() -> Any:
+    core = compiled_core()
+    if core is None:
+        raise InvalidInputError(
+            "ketafind was installed without its compiled core: use ScanIndex, or install again "
+            "with a C compiler at hand"
+        )
+    return core

@@ -1,0 +1,265 @@
+"""Every index gives the scan's answers: the same positions, order, ties and bits of distances."""
+
+from __future__ import annotations
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ketafind.distance import compiled_core, geodesic_km
+from ketafind.errors import CoordinatesError, InvalidInputError
+from ketafind.index import KernelIndex, ScanIndex, default_index
+
+needs_kernel = pytest.mark.skipif(compiled_core() is None, reason="installed without a C compiler")
+INDEXES = [pytest.param(KernelIndex, marks=needs_kernel, id="kernel")]
+
+
+def bits_for(index, passes):
+    """Pack a mask by position in the order of an index's rows."""
+    return np.packbits(np.asarray(passes, dtype=bool)[index.order], bitorder="little")
+
+
+def same(answer, truth):
+    """Equal to the last bit, NaN included."""
+    assert len(answer) == len(truth)
+    for ours, theirs in zip(answer, truth, strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def compare(index_type, lat, lon, passes, origins, k, limit):
+    """Ask an index and the scan everything there is to ask."""
+    scan, index = ScanIndex(lat, lon), index_type(lat, lon)
+    assert sorted(index.order.tolist()) == list(range(len(lat)))
+    for mask in (None, passes):
+        truth_filter = None if mask is None else scan.prepare(bits_for(scan, mask))
+        ours = None if mask is None else index.prepare(bits_for(index, mask))
+        many = index.nearest_many(*origins, k, ours, limit)
+        same(many, scan.nearest_many(*origins, k, truth_filter, limit))
+        for origin in zip(*(axis.tolist() for axis in origins), strict=True):
+            truth = scan.nearest(*origin, k, truth_filter, limit)
+            same(index.nearest(*origin, k, ours, limit), truth)
+            radius = limit if math.isfinite(limit) else 500.0
+            if len(truth[0]):
+                radius = float(truth[0][-1])  # exactly as far as a point
+            around = scan.within(*origin, radius, truth_filter)
+            same(index.within(*origin, radius, ours), around)
+            assert len(around[0]) >= len(truth[0])
+        same(
+            index.within_many(*origins, 300.0, ours, threads=2),
+            scan.within_many(*origins, 300.0, truth_filter),
+        )
+
+
+SPECIAL = [
+    (90.0, 0.0), (90.0, 77.0), (-90.0, -180.0), (0.0, 180.0), (0.0, -180.0), (0.0, 0.0),
+    (0.0, 179.5), (43.65, -79.38), (-43.65, 100.62), (43.65, -79.380000001),
+    (1e-300, -1e-300), (89.9999999, 12.0), (44.0, 180.0), (44.0, -180.0), (44.0, 179.9999999),
+]  # fmt: skip
+
+
+@st.composite
+def worlds(draw):
+    """Points in clusters, on special places and anywhere, many of them equal."""
+    grid = st.tuples(st.integers(-9, 9), st.integers(-18, 18)).map(
+        lambda cell: (cell[0] * 10.0, cell[1] * 10.0)
+    )
+    near = st.tuples(st.floats(43.6, 43.7), st.floats(-79.5, -79.3))
+    free = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
+    place = st.one_of(grid, near, free, st.sampled_from(SPECIAL))
+    points = draw(st.lists(place, min_size=1, max_size=90))
+    points = points * draw(st.sampled_from([1, 1, 1, 9]))
+    origins = draw(st.lists(st.one_of(place, st.sampled_from(points)), min_size=1, max_size=5))
+    passes = draw(st.lists(st.booleans(), min_size=len(points), max_size=len(points)))
+    return np.array(points), passes, np.array(origins)
+
+
+@pytest.mark.parametrize("index_type", INDEXES)
+@settings(deadline=None, max_examples=150)
+@given(
+    world=worlds(),
+    k=st.integers(1, 100),
+    limit=st.sampled_from([math.inf, 0.0, 3.0, 1000.0, 15000.0]),
+)
+def test_any_question_has_the_scans_answer(index_type, world, k, limit):
+    """Clusters, poles, the antimeridian, antipodes, duplicates; with a filter and without."""
+    points, passes, origins = world
+    compare(
+        index_type, points[:, 0], points[:, 1], passes, (origins[:, 0], origins[:, 1]), k, limit
+    )
+
+
+def around(rng, lat, lon, spread, n):
+    return np.clip(rng.normal(lat, spread, n), -90, 90), rng.normal(lon, spread, n)
+
+
+def ring(n, radius_m):
+    """Points whose distance from (44, -79) differs by centimetres."""
+    from pyproj import Geod
+
+    rng = np.random.default_rng(5)
+    azimuth = rng.uniform(0, 360, n)
+    metres = radius_m + rng.uniform(-0.01, 0.01, n)
+    lon, lat, _ = Geod(ellps="WGS84").fwd(np.full(n, -79.0), np.full(n, 44.0), azimuth, metres)
+    return lat, lon
+
+
+def hard_sets():
+    """Name, points: what indexes get wrong."""
+    rng = np.random.default_rng(4)
+    uniform = np.degrees(np.arcsin(rng.uniform(-1, 1, 3000))), rng.uniform(-180, 180, 3000)
+    yield "sphere", uniform
+    yield "north pole", (rng.uniform(89.9, 90, 2000), rng.uniform(-180, 180, 2000))
+    yield "antimeridian", (rng.normal(0, 5, 2000), (rng.normal(180, 2, 2000) + 180) % 360 - 180)
+    yield "equator", (np.zeros(2000), rng.uniform(-180, 180, 2000))
+    yield "one point", (np.full(2000, 43.7), np.full(2000, -79.4))
+    two = np.r_[np.full(1000, 43.7), np.full(1000, 43.8)]
+    yield "two points", (rng.permutation(two), np.full(2000, -79.4))
+    yield "antipodes", (np.r_[two, -two], np.r_[np.full(2000, -79.4), np.full(2000, 100.6)])
+    yield "ring at 5 km", ring(2000, 5e3)
+    yield "ring at 900 km", ring(1000, 9e5)
+    yield "ring at 4000 km", ring(500, 4e6)
+    yield "metres", around(rng, 43.7, -79.4, 1e-5, 2000)
+    yield "nanometres", around(rng, 43.7, -79.4, 1e-13, 2000)
+    yield "meridian", (rng.uniform(-90, 90, 2000), np.full(2000, 10.0))
+
+
+@pytest.mark.parametrize("index_type", INDEXES)
+@pytest.mark.parametrize(("name", "points"), [pytest.param(*s, id=s[0]) for s in hard_sets()])
+def test_hard_sets_have_the_scans_answers(index_type, name, points):
+    """Near, on, opposite to and far from the points."""
+    lat, lon = (np.ascontiguousarray(axis) for axis in points)
+    rng = np.random.default_rng(len(name))
+    picked = rng.integers(0, len(lat), 6)
+    origin_lat = np.r_[lat[picked], -lat[picked[:2]], 44.0, 90.0, -90.0, 0.0, 10.0]
+    opposite = np.where(lon[picked[:2]] > 0, lon[picked[:2]] - 180, lon[picked[:2]] + 180)
+    origin_lon = np.r_[lon[picked], opposite, -79.0, 0.0, 50.0, 180.0, 10.0]
+    passes = rng.random(len(lat)) < 0.1
+    compare(index_type, lat, lon, passes, (origin_lat, origin_lon), 7, math.inf)
+
+
+@pytest.mark.parametrize("index_type", INDEXES)
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 63, 64, 65, 511, 512, 513, 4097])
+def test_sizes_around_full_leaves_and_nodes(index_type, n):
+    """And filters that let nothing, one or all pass; bits past the end do not count."""
+    rng = np.random.default_rng(n)
+    lat, lon = rng.uniform(42, 50, n), rng.uniform(-90, -75, n)
+    origins = (np.array([44.0, -44.0]), np.array([-80.0, 100.0]))
+    one = np.arange(n) == n // 2
+    for passes in (np.zeros(n, bool), np.ones(n, bool), one):
+        compare(index_type, lat, lon, passes, origins, 5, math.inf)
+    index = index_type(lat, lon)
+    beyond = index.prepare(np.full((n + 7) // 8, 255, np.uint8))
+    same(index.nearest(44.0, -80.0, n + 3, beyond), index.nearest(44.0, -80.0, n + 3))
+
+
+@pytest.mark.parametrize("index_type", INDEXES)
+def test_a_filter_used_often_keeps_its_answers(index_type):
+    """A filter may get a tree of its own once that pays."""
+    rng = np.random.default_rng(9)
+    lat, lon = rng.uniform(42, 50, 5000), rng.uniform(-90, -75, 5000)
+    scan, index = ScanIndex(lat, lon), index_type(lat, lon)
+    for share in (0.9, 0.1, 0.001):
+        passes = rng.random(5000) < share
+        ours, theirs = index.prepare(bits_for(index, passes)), scan.prepare(bits_for(scan, passes))
+        truth = scan.nearest(45.0, -80.0, 6, theirs)
+        for _ in range(1000):
+            same(index.nearest(45.0, -80.0, 6, ours), truth)
+        same(index.nearest_many(lat[:300], lon[:300], 3, ours),
+             scan.nearest_many(lat[:300], lon[:300], 3, theirs))  # fmt: skip
+        same(index.within(45.0, -80.0, 50.0, ours), scan.within(45.0, -80.0, 50.0, theirs))
+
+
+@pytest.mark.parametrize("index_type", INDEXES)
+def test_threads_do_not_change_a_byte(index_type):
+    """One thread, two, sixty-four."""
+    rng = np.random.default_rng(10)
+    index = index_type(rng.uniform(42, 50, 3000), rng.uniform(-90, -75, 3000))
+    lat, lon = rng.uniform(41, 51, 5000), rng.uniform(-91, -74, 5000)
+    prepared = index.prepare(bits_for(index, rng.random(3000) < 0.3))
+    serial = index.nearest_many(lat, lon, 4, prepared, threads=1)
+    around_each = index.within_many(lat, lon, 20.0, prepared, threads=1)
+    for threads in (2, 64, None):
+        same(index.nearest_many(lat, lon, 4, prepared, threads=threads), serial)
+        same(index.within_many(lat, lon, 20.0, prepared, threads=threads), around_each)
+
+
+@pytest.mark.parametrize("index_type", INDEXES)
+def test_bad_questions_are_refused_as_by_the_scan(index_type):
+    """The same error for the same fault."""
+    scan, index = ScanIndex([43.0], [-79.0]), index_type([43.0], [-79.0])
+    for ask in (
+        *(lambda i, k=k: i.nearest(43.0, -79.0, k) for k in (0, -1, 1.5, math.nan, True, None)),
+        *(lambda i, k=k: i.nearest_many([43.0], [-79.0], k) for k in (0, -1, 1.5, True)),
+        *(lambda i, r=r: i.within(43.0, -79.0, r) for r in (-1.0, math.nan, True, None, "5")),
+        *(lambda i, r=r: i.nearest(43.0, -79.0, 1, None, r) for r in (-1.0, math.nan, True)),
+        *(lambda i, x=x: i.nearest(x, 0.0, 1) for x in (math.nan, math.inf, 91.0, True, None, "1")),
+        *(lambda i, x=x: i.within(0.0, x, 1.0) for x in (math.nan, -math.inf, 181.0, False, "1")),
+        lambda i: i.nearest_many([43.0, math.nan], [0.0, 0.0], 1),
+        lambda i: i.nearest_many([43.0], [0.0, 0.0], 1),
+        lambda i: i.within_many([43.0], [0.0, 0.0], 1.0),
+        lambda i: i.nearest_many([43.0], [0.0], 1, threads=0),
+        lambda i: i.within_many([43.0], [0.0], 1.0, threads=1.5),
+        lambda i: i.prepare(np.zeros(2, np.uint8)),
+        lambda i: i.prepare(np.zeros(1, np.int64)),
+        lambda i: i.prepare("all"),
+        lambda i: i.nearest(43.0, -79.0, 1, "all"),
+        lambda i: i.nearest(43.0, -79.0, 1, type(i)([1.0], [1.0]).prepare(np.ones(1, np.uint8))),
+        lambda i: type(i)([91.0], [0.0]),
+        lambda i: type(i)(["43"], [0.0]),
+    ):
+        with pytest.raises((CoordinatesError, InvalidInputError)) as theirs:
+            ask(scan)
+        with pytest.raises(type(theirs.value)) as ours:
+            ask(index)
+        assert str(ours.value) == str(theirs.value)
+
+
+@pytest.mark.parametrize("index_type", INDEXES)
+def test_numbers_of_other_types_are_read(index_type):
+    """Integers and numpy's numbers are numbers."""
+    index = index_type([43.0, 44.0], [-79.0, -79.0])
+    truth = index.nearest(43.0, -79.0, 1)
+    same(index.nearest(43, np.float32(-79), np.int8(1), None, 500), truth)
+    same(index.within(np.int16(43), -79, 0), truth)
+
+
+@pytest.mark.parametrize("index_type", INDEXES)
+def test_an_index_is_pickled_whole(index_type):
+    """For process pools."""
+    rng = np.random.default_rng(11)
+    index = index_type(rng.uniform(42, 50, 300), rng.uniform(-90, -75, 300))
+    copy = pickle.loads(pickle.dumps(index))
+    same(copy.nearest(44.0, -80.0, 20), index.nearest(44.0, -80.0, 20))
+    np.testing.assert_array_equal(copy.order, index.order)
+
+
+@pytest.mark.parametrize("index_type", INDEXES)
+def test_results_and_order_cannot_reach_the_index(index_type):
+    """Writing to them fails or changes nothing."""
+    index = index_type([43.0, 44.0], [-79.0, -79.0])
+    with pytest.raises(ValueError, match="read-only"):
+        index.order[0] = 1
+    distance, position = index.nearest_many([43.0], [-79.0], 2)
+    distance[:], position[:] = 0, 0
+    assert index.nearest(43.0, -79.0, 2)[1].tolist() == [0, 1]
+
+
+@needs_kernel
+def test_the_default_index_is_the_fastest_there_is(monkeypatch):
+    """The compiled one; the scan without a compiler, with the same order within a micrometre."""
+    assert isinstance(default_index([43.0], [-79.0]), KernelIndex)
+    rng = np.random.default_rng(12)
+    lat, lon = rng.uniform(-90, 90, 2000), rng.uniform(-180, 180, 2000)
+    compiled = geodesic_km(43.0, -79.0, lat, lon)
+    monkeypatch.setattr("ketafind.index.compiled_core", lambda: None)
+    monkeypatch.setattr("ketafind.index.kernel.compiled_core", lambda: None)
+    monkeypatch.setattr("ketafind.distance.compiled_core", lambda: None)
+    assert isinstance(default_index([43.0], [-79.0]), ScanIndex)
+    with pytest.raises(InvalidInputError, match="without its compiled core"):
+        KernelIndex([43.0], [-79.0])
+    assert np.abs(geodesic_km(43.0, -79.0, lat, lon) - compiled).max() < 3e-11
