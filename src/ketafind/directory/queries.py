@@ -82,12 +82,14 @@ class Queries:
             Where the search starts; text is geocoded offline.
         k : int
             How many at the most.
-        where, unknown, **facets
+        where, unknown
             As in `filter`; a compiled `Filter` is taken as it is.
         max_distance_km : float, optional
             Leave out what is farther; None for no limit.
         check : bool
             False to accept an origin that looks swapped or sign-changed.
+        **facets
+            As in `filter`.
 
         Returns
         -------
@@ -131,11 +133,15 @@ class Queries:
 
         Parameters
         ----------
-        origin, check
+        origin : str, Coordinates, Location or shapely Point
             As in `nearest`.
         radius_km : float
             Kilometres, 0 or more.
-        where, unknown, **facets
+        where, unknown
+            As in `filter`.
+        check : bool
+            As in `nearest`.
+        **facets
             As in `filter`.
 
         Returns
@@ -229,12 +235,14 @@ class Queries:
             Origins in decimal degrees; not checked for plausibility.
         k : int
             How many for each.
-        where, unknown, **facets
+        where, unknown
             As in `filter`.
         threads : int, optional
             How many threads; None for what suits the machine. Answers do not depend on it.
         max_distance_km : float, optional
             Leave out what is farther.
+        **facets
+            As in `filter`.
 
         Returns
         -------
