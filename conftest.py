@@ -40,6 +40,7 @@ def run_console(example: Example) -> str | None:
             [sys.executable, "-m", "ketafind", *arguments],
             capture_output=True,
             encoding="utf-8",
+            env=os.environ | {"COLUMNS": "100", "PYTHONUTF8": "1"},
             check=False,
         )
         got = done.stdout + done.stderr
