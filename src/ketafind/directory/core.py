@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +80,7 @@ class Directory(Queries):
         if check:
             _refuse_null_island(records)
         words = default_vocabulary() if vocabulary is None else vocabulary
-        return cls(Catalogue(located(records, geocoder), words, default_index))
+        return cls(Catalogue.build(located(records, geocoder), words, default_index))
 
     @classmethod
     def from_csv(
@@ -177,8 +177,13 @@ class Directory(Queries):
     def __len__(self) -> int:
         return len(self._catalogue.clinics)
 
-    def __contains__(self, clinic_id: object) -> bool:
-        return clinic_id in self._catalogue.positions
+    def __contains__(self, clinic: object) -> bool:
+        if isinstance(clinic, Clinic):
+            return clinic.clinic_id in self and self[clinic.clinic_id] == clinic
+        return self._catalogue.find(clinic) is not None
+
+    def __iter__(self) -> Iterator[Clinic]:
+        return iter(self._catalogue.clinics)
 
     def __getitem__(self, clinic_id: str) -> Clinic:
         return self._catalogue.clinics[self._catalogue.position(clinic_id)]
@@ -225,7 +230,7 @@ class Directory(Queries):
 
 
 def _directory(clinics: Sequence[Clinic], vocabulary: Vocabulary) -> Directory:
-    return Directory(Catalogue(clinics, vocabulary, default_index))
+    return Directory(Catalogue.build(clinics, vocabulary, default_index))
 
 
 def _refuse_null_island(clinics: Sequence[Clinic]) -> None:

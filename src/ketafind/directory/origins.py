@@ -133,7 +133,7 @@ def _nearest_km(lat: float, lon: float, catalogue: Catalogue) -> float:
 def _great_circle_km(origin: Location, catalogue: Catalogue) -> float:
     """Haversine to one clinic, within 0.6 % of the geodesic: enough to skip the index."""
     lat, lon = math.radians(origin.lat), math.radians(origin.lon)
-    one_lat, one_lon = math.radians(catalogue.lat[0]), math.radians(catalogue.lon[0])
+    one_lat, one_lon = math.radians(catalogue.places.lat[0]), math.radians(catalogue.places.lon[0])
     half = math.sin((lat - one_lat) / 2) ** 2
     half += math.cos(lat) * math.cos(one_lat) * math.sin((lon - one_lon) / 2) ** 2
     return 2 * 6371.0 * math.asin(min(1.0, math.sqrt(half)))

@@ -264,7 +264,7 @@ class Queries:
             lat, lon, k, passing.prepared, limit, threads=threads
         )
         # The extra entry turns -1 into -1.
-        position = np.append(self._catalogue.located, -1)[place]
+        position = np.append(self._catalogue.places.located, -1)[place]
         return distance_km, position
 
     def _filter(

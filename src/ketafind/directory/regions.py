@@ -59,5 +59,6 @@ def positions_inside(polygon: Any, catalogue: Catalogue) -> NDArray[np.bool_]:
     shapely.prepare(polygon)
     flags = np.zeros(len(catalogue.clinics), bool)
     # shapely takes x = lon, y = lat.
-    flags[catalogue.located] = shapely.intersects_xy(polygon, catalogue.lon, catalogue.lat)
+    places = catalogue.places
+    flags[places.located] = shapely.intersects_xy(polygon, places.lon, places.lat)
     return flags

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -19,7 +21,56 @@ if TYPE_CHECKING:
     from ketafind.records import Clinic
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["Catalogue"]
+__all__ = ["Catalogue", "MakeIndex", "Places"]
+
+MakeIndex = Callable[[NDArray[np.float64], NDArray[np.float64]], "SpatialIndex"]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the located clinics are, as read-only columns.
+
+    Parameters
+    ----------
+    located : ndarray of intp
+        Position of each.
+    lat, lon : ndarray of float64
+        Degrees.
+    radius_km : ndarray of float64
+        90 % radius.
+    """
+
+    located: NDArray[np.intp]
+    lat: NDArray[np.float64]
+    lon: NDArray[np.float64]
+    radius_km: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        for array in (self.located, self.lat, self.lon, self.radius_km):
+            array.flags.writeable = False
+
+    @classmethod
+    def of(cls, clinics: Sequence[Clinic]) -> Places:
+        """Take the columns from clinics.
+
+        Parameters
+        ----------
+        clinics : sequence of Clinic
+            Ordered by id.
+
+        Returns
+        -------
+        Places
+            Of those with a location.
+        """
+        known = [(n, one.location) for n, one in enumerate(clinics) if one.location is not None]
+        return cls(
+            np.array([position for position, _ in known], dtype=np.intp),
+            *(
+                np.array([getattr(place, name) for _, place in known], dtype=np.float64)
+                for name in ("lat", "lon", "radius_km")
+            ),
+        )
 
 
 class Catalogue:
@@ -31,49 +82,77 @@ class Catalogue:
     Parameters
     ----------
     clinics : sequence of Clinic
-        In any order.
+        Ordered by id.
     vocabulary : Vocabulary
         The terms they use.
-    make_index : callable
-        Builds the spatial index from latitudes and longitudes.
-
-    Raises
-    ------
-    DataError
-        If two clinics share an id, or their facts contradict each other.
+    places : Places
+        Where the located ones are.
+    index : SpatialIndex
+        Over those places.
+    slices : TermSlices, optional
+        What is stated of their services; None to make them.
     """
 
     def __init__(
         self,
         clinics: Sequence[Clinic],
         vocabulary: Vocabulary,
-        make_index: Callable[[NDArray[np.float64], NDArray[np.float64]], SpatialIndex],
+        places: Places,
+        index: SpatialIndex,
+        slices: TermSlices | None = None,
     ) -> None:
-        self.clinics = tuple(sorted(clinics, key=lambda clinic: clinic.clinic_id))
+        self.clinics = clinics
         self.vocabulary = vocabulary
-        _refuse_doubles(self.clinics)
-        places = [clinic.location for clinic in self.clinics]
-        known = [position for position, place in enumerate(places) if place is not None]
-        self.located = np.array(known, dtype=np.intp)
-        found = [place for place in places if place is not None]
-        self.lat = np.array([place.lat for place in found])
-        self.lon = np.array([place.lon for place in found])
-        self.radius_km = np.array([place.radius_km for place in found])
-        self.index = make_index(self.lat, self.lon)
-        self.rows = np.concatenate([self.located[self.index.order], self._unlocated()])
-        self.slices = TermSlices.build(self.clinics, self.rows, vocabulary)
-        for array in (self.located, self.lat, self.lon, self.radius_km, self.rows):
-            array.flags.writeable = False
+        self.places = places
+        self.index = index
+        if slices is None:
+            slices = TermSlices.build(clinics, self.rows, vocabulary)
+        self.slices = slices
+
+    @classmethod
+    def build(
+        cls, clinics: Iterable[Clinic], vocabulary: Vocabulary, make_index: MakeIndex
+    ) -> Catalogue:
+        """Order and index clinics.
+
+        Parameters
+        ----------
+        clinics : iterable of Clinic
+            In any order.
+        vocabulary : Vocabulary
+            The terms they use.
+        make_index : callable
+            Builds the spatial index from latitudes and longitudes.
+
+        Returns
+        -------
+        Catalogue
+            The same for the same clinics in any order.
+
+        Raises
+        ------
+        DataError
+            If two clinics share an id, or their facts contradict each other.
+        """
+        ordered = tuple(sorted(clinics, key=lambda clinic: clinic.clinic_id))
+        _refuse_doubles(ordered)
+        places = Places.of(ordered)
+        return cls(ordered, vocabulary, places, make_index(places.lat, places.lon))
 
     @property
     def n_located(self) -> int:
         """How many clinics have a position."""
-        return len(self.located)
+        return len(self.places.located)
 
     @cached_property
-    def positions(self) -> dict[str, int]:
-        """Position of each clinic id."""
-        return {clinic.clinic_id: position for position, clinic in enumerate(self.clinics)}
+    def rows(self) -> NDArray[np.intp]:
+        """Position of each row."""
+        located = self.places.located
+        everyone = np.arange(len(self.clinics), dtype=np.intp)
+        unlocated = np.setdiff1d(everyone, located, assume_unique=True)
+        rows = np.concatenate([located[self.index.order], unlocated])
+        rows.flags.writeable = False
+        return rows
 
     @cached_property
     def row_of(self) -> NDArray[np.intp]:
@@ -81,6 +160,13 @@ class Catalogue:
         rows = np.empty(len(self.rows), np.intp)
         rows[self.rows] = np.arange(len(self.rows))
         return rows
+
+    @cached_property
+    def radius_km(self) -> NDArray[np.float64]:
+        """90 % radius of each position; NaN for the unlocated."""
+        radius_km = np.full(len(self.clinics), np.nan)
+        radius_km[self.places.located] = self.places.radius_km
+        return radius_km
 
     @cached_property
     def snapshot(self) -> Snapshot:
@@ -105,15 +191,39 @@ class Catalogue:
         UnknownClinicError
             If no clinic has this id; suggests near ones.
         """
-        try:
-            return self.positions[clinic_id]
-        except (KeyError, TypeError):
-            near = _near(clinic_id, self.positions)
-        raise UnknownClinicError(f"no clinic has the id {clinic_id!r}{near}")
+        found = self.find(clinic_id)
+        if found is None:
+            raise UnknownClinicError(f"no clinic has the id {clinic_id!r}{self._near(clinic_id)}")
+        return found
 
-    def _unlocated(self) -> NDArray[np.intp]:
-        everyone = np.arange(len(self.clinics), dtype=np.intp)
-        return np.setdiff1d(everyone, self.located, assume_unique=True)
+    def find(self, clinic_id: object) -> int | None:
+        """Look up a clinic's position, or None if there is no such clinic.
+
+        Parameters
+        ----------
+        clinic_id : object
+            An id.
+
+        Returns
+        -------
+        int or None
+            Its position.
+        """
+        if not isinstance(clinic_id, str):
+            return None
+        place = bisect_left(self.clinics, clinic_id, key=lambda clinic: clinic.clinic_id)
+        is_there = place < len(self.clinics) and self.clinics[place].clinic_id == clinic_id
+        return place if is_there else None
+
+    def _near(self, clinic_id: object) -> str:
+        from difflib import get_close_matches
+
+        # Ids are compared one by one: in a large directory only those that begin alike.
+        place = bisect_left(self.clinics, str(clinic_id)[:3], key=lambda clinic: clinic.clinic_id)
+        around = range(len(self.clinics))[max(0, place - 500) : place + 500]
+        known = [self.clinics[position].clinic_id for position in around]
+        close = get_close_matches(str(clinic_id), known, n=3)
+        return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def _refuse_doubles(clinics: Sequence[Clinic]) -> None:
@@ -122,10 +232,3 @@ def _refuse_doubles(clinics: Sequence[Clinic]) -> None:
     if doubled:
         faults = [Fault("two clinics share this id", None, "clinic_id", one) for one in doubled]
         raise DataError("clinics", faults)
-
-
-def _near(clinic_id: object, known: dict[str, int]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(str(clinic_id), known, n=3)
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""

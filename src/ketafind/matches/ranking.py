@@ -67,7 +67,7 @@ class Ranking:
             distances, places = self.filter.catalogue.index.nearest(
                 self.origin.lat, self.origin.lon, stop, self.filter.prepared, self.limit_km
             )
-        return distances[start:], self.filter.catalogue.located[places[start:]]
+        return distances[start:], self.filter.catalogue.places.located[places[start:]]
 
     @cached_property
     def n_eligible(self) -> int:
@@ -87,10 +87,10 @@ class Ranking:
 
     def interval_km(self, distance_km: float, position: int) -> tuple[float, float]:
         """Bound the true distance to a clinic; see `distance_interval_km`."""
-        place = self.filter.catalogue.clinics[position].location
-        if self.origin is None or place is None:
-            raise ValueError("an interval needs an origin and a located clinic")
-        return distance_interval_km(distance_km, self.origin.radius_km, place.radius_km)
+        if self.origin is None:
+            raise ValueError("an interval needs an origin")
+        radius_km = float(self.filter.catalogue.radius_km[position])
+        return distance_interval_km(distance_km, self.origin.radius_km, radius_km)
 
     def order_certain(self, start: int, stop: int | None) -> bool:
         """Tell whether the order of a page is certain at the 90 % level.
@@ -126,7 +126,7 @@ class Ranking:
         if self.filter.unknown != "exclude" or not self.n_possible:
             return False
         distances, places = self._within(self.filter.possible)
-        located = self.filter.catalogue.located
+        located = self.filter.catalogue.places.located
         pairs = zip(distances.tolist(), located[places].tolist(), strict=True)
         return any(self.interval_km(*pair)[0] <= reach_km for pair in pairs)
 
