@@ -26,6 +26,7 @@ hypothesis.settings.load_profile(
 )
 
 FLAGS = ELLIPSIS | NORMALIZE_WHITESPACE
+WIDTH = "100"  # of the tables that documents show
 
 
 def run_console(example: Example) -> str | None:
@@ -40,7 +41,7 @@ def run_console(example: Example) -> str | None:
             [sys.executable, "-m", "ketafind", *arguments],
             capture_output=True,
             encoding="utf-8",
-            env=os.environ | {"COLUMNS": "100", "PYTHONUTF8": "1"},
+            env=os.environ | {"PYTHONUTF8": "1"},
             check=False,
         )
         got = done.stdout + done.stderr
@@ -58,6 +59,8 @@ pytest_collect_file = Sybil(
         SkipParser(),
     ],
     patterns=["README.md", "docs/*.md", "docs/*/*.md"],
+    setup=lambda _: os.environ.update(COLUMNS=WIDTH),
+    teardown=lambda _: os.environ.pop("COLUMNS"),
 ).pytest()
 
 

@@ -1,0 +1,53 @@
+"""The documents hold together: links lead somewhere, and every example is one that is run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+RUN = [page for page in PAGES if page.name not in {"CHANGELOG.md", "CONTRIBUTING.md"}]
+FENCE = re.compile(r"(?ms)^```(.*?)\n(.*?)^```$")
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a page's headings have."""
+    heads = re.findall(r"(?m)^#+ (.+)$", page.read_text("utf-8"))
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
+    text = FENCE.sub("", page.read_text("utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        found = (page.parent / path).resolve() if path else page
+        assert found.is_file(), target
+        assert not anchor or anchor in anchors(found), target
+
+
+@pytest.mark.parametrize("page", RUN, ids=name)
+def test_every_example_is_marked_as_what_it_is_so_that_it_runs(page: Path) -> None:
+    for language, body in FENCE.findall(page.read_text("utf-8")):
+        if re.search(r"(?m)^>>> ", body):
+            assert language == "python", body
+        if re.search(r"(?m)^\$ ", body):
+            assert language == "console", body
+        assert language != "python" or ">>> " in body, f"shows no output: {body}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_each_page_has_one_title_and_no_line_of_another_machine(page: Path) -> None:
+    text = FENCE.sub("", page.read_text("utf-8"))
+    included = "{include}" in page.read_text("utf-8")
+    assert len(re.findall(r"(?m)^# ", text)) == (0 if included else 1)
+    assert not re.search(r"(?<![\w.~/])/(?:home|root|tmp|usr)/", page.read_text("utf-8"))
