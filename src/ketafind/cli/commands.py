@@ -84,6 +84,8 @@ def show(arguments: Namespace) -> int:
         ]
         for fact in clinic.evidence
     ]
+    extra = [[name, value, "", "", "", "", ""] for name, value in clinic.extra.items() if value]
+    facts += extra
     headers = ("fact", "value", "truth", "service", "source", "checked", "page")
     if arguments.format == "json":
         named = [dict(zip(headers, fact, strict=True)) for fact in facts]

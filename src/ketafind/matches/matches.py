@@ -213,7 +213,13 @@ class Matches(Sequence[Match]):
         dict of str to list
             What the frames, the GeoJSON and the maps are made of.
         """
-        return {name: [value(match) for match in self] for name, value in COLUMNS.items()}
+        columns = {name: [value(match) for match in self] for name, value in COLUMNS.items()}
+        # Columns that ketafind does not know are kept and shown.
+        names = dict.fromkeys(name for match in self for name in match.clinic.extra)
+        for name in names:
+            shown = f"{name} (given)" if name in columns else name
+            columns[shown] = [match.clinic.extra.get(name, "") for match in self]
+        return columns
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return the matches as plain records, ready for JSON.
@@ -223,7 +229,8 @@ class Matches(Sequence[Match]):
         list of dict
             The same names as the columns of `to_frame`.
         """
-        return [{name: value(match) for name, value in COLUMNS.items()} for match in self]
+        columns = self.columns()
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def to_frame(self) -> pd.DataFrame:
         """Return the matches as a pandas frame, one row each.
@@ -260,6 +267,20 @@ class Matches(Sequence[Match]):
         from ketafind.tables.exports import geojson
 
         return geojson(self.columns(), snapshot=str(self.snapshot))
+
+    def to_fhir(self) -> dict[str, Any]:
+        """Return the matches as an HL7 FHIR R4 Bundle of what is stated of them.
+
+        Returns
+        -------
+        dict
+            A searchset: HealthcareService, Location and Organization resources, with distances.
+        """
+        from ketafind.tables.fhir import bundle
+
+        catalogue = self._ranking.filter.catalogue
+        found = ((match.clinic, match.service, match.distance_km) for match in self)
+        return bundle(found, catalogue.vocabulary, str(self.snapshot))
 
     def plot(self, **options: Any) -> Any:
         """Draw the matches on a static map, without tiles and without network (extra ``maps``).

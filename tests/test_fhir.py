@@ -1,0 +1,75 @@
+"""The FHIR export is valid R4 and says only what is stated."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+
+import ketafind as kf
+from strategies import clinic_lists, origins
+
+pytest.importorskip("fhir.resources")
+
+
+def check(exported: dict) -> dict[str, list[dict]]:
+    # R4B differs from R4 in none of these resources.
+    from fhir.resources.R4B.bundle import Bundle
+
+    json.dumps(exported, allow_nan=False)
+    Bundle.model_validate(exported)
+    kinds: dict[str, list[dict]] = {}
+    for entry in exported.get("entry", []):
+        kinds.setdefault(entry["resource"]["resourceType"], []).append(entry)
+    return kinds
+
+
+def test_the_bundled_clinics_are_valid_and_carry_their_distance_and_codes():
+    near = kf.load_directory().nearest("Kingston, ON", 5, routes="iv")
+    kinds = check(near.to_fhir())
+    services = kinds["HealthcareService"]
+    distances = [e["search"]["extension"][0]["valueDistance"]["value"] for e in services]
+    assert distances == [match.distance_km for match in near]
+    codings = [c for s in services[0]["resource"]["characteristic"] for c in s["coding"]]
+    assert {"system": "http://snomed.info/sct", "code": "47625008"} in codings
+    assert len(kinds["Location"]) == 5
+
+
+def test_references_lead_to_resources_of_the_bundle():
+    exported = kf.load_directory().search(unknown="include").to_fhir()
+    kinds = check(exported)
+    known = {entry["fullUrl"] for entry in exported["entry"]}
+    assert len(known) == len(exported["entry"])
+    for entry in kinds["HealthcareService"]:
+        resource = entry["resource"]
+        assert resource["location"][0]["reference"] in known
+        assert resource.get("providedBy", {"reference": next(iter(known))})["reference"] in known
+
+
+@given(clinic_lists(), origins)
+def test_any_answer_is_valid_and_unknown_facts_are_left_out(clinics, origin):
+    directory = kf.Directory.from_clinics(clinics, check=False)
+    matches = directory.nearest(origin, 5, unknown="include", check=False)
+    kinds = check(matches.to_fhir())
+    for match, entry in zip(matches, kinds.get("HealthcareService", []), strict=True):
+        written = {
+            (c["coding"][0]["system"].rpartition(":")[2], c["coding"][0]["code"])
+            for key in ("characteristic", "specialty", "communication")
+            for c in entry["resource"].get(key, [])
+        }
+        facts = match.service.facts
+        assert written == {
+            (facet, term)
+            for facet, terms in facts.items()
+            for term, truth in terms.items()
+            if truth == kf.Truth.YES
+        }
+
+
+def test_columns_that_are_not_known_are_kept_and_shown():
+    clinic = kf.Clinic(clinic_id="a", name="A", extra={"parking": "yes", "rank": "first"})
+    frame = kf.Directory.from_clinics([clinic]).search().to_frame()
+    assert frame.loc[0, "parking"] == "yes"
+    assert frame.loc[0, "rank (given)"] == "first"
+    assert frame.loc[0, "rank"] == 1
