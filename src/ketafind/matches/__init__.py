@@ -2,7 +2,8 @@
 
 from ketafind.matches.catalogue import Catalogue
 from ketafind.matches.filters import POLICIES, Filter, check_policy
-from ketafind.matches.matches import Match, Matches
+from ketafind.matches.match import Match
+from ketafind.matches.matches import Matches
 from ketafind.matches.ranking import Ranking
 
 __all__ = ["POLICIES", "Catalogue", "Filter", "Match", "Matches", "Ranking", "check_policy"]

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from ketafind.index.protocol import check_count
+from ketafind.matches.columns import HEADERS, columns_of, footer, shown_rows
+from ketafind.matches.match import Match
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -14,93 +16,9 @@ if TYPE_CHECKING:
 
     from ketafind.criteria import Criteria
     from ketafind.matches.ranking import Ranking
-    from ketafind.records import Clinic, Evidence, Service
     from ketafind.snapshot import Snapshot
-    from ketafind.truth import Truth
 
-__all__ = ["Match", "Matches"]
-
-
-class Match:
-    """One clinic of an answer.
-
-    Parameters
-    ----------
-    ranking : Ranking
-        The question.
-    rank : int
-        Its place in the whole order, from 1.
-    position : int
-        The clinic's place in the directory.
-    distance_km : float or None
-        Geodesic distance on WGS 84; None where the question had no origin or the clinic no
-        position.
-    """
-
-    __slots__ = ("__dict__", "_position", "_ranking", "distance_km", "rank")
-
-    def __init__(
-        self, ranking: Ranking, rank: int, position: int, distance_km: float | None
-    ) -> None:
-        self._ranking = ranking
-        self._position = position
-        self.rank = rank
-        self.distance_km = distance_km
-
-    @property
-    def clinic(self) -> Clinic:
-        """The clinic."""
-        return self._ranking.filter.catalogue.clinics[self._position]
-
-    @cached_property
-    def service(self) -> Service:
-        """The service that answers: the first of those with the highest truth."""
-        return self._ranking.filter.service(self._position)
-
-    @cached_property
-    def truth(self) -> Truth:
-        """YES, or UNKNOWN where a fact or the clinic's status is not known."""
-        return self._ranking.filter.truth(self._position)
-
-    @property
-    def distance_low_km(self) -> float | None:
-        """Lower end of the 90 % interval of the true distance, in kilometres."""
-        return None if self._interval is None else self._interval[0]
-
-    @property
-    def distance_high_km(self) -> float | None:
-        """Upper end of the 90 % interval of the true distance, in kilometres."""
-        return None if self._interval is None else self._interval[1]
-
-    @property
-    def combined(self) -> bool:
-        """Whether the match needs several facets that no source ties to one service."""
-        facets = {leaf.facet for leaf in self._ranking.filter.criteria.leaves()}
-        return self.service.combined and len(facets) > 1
-
-    def evidence(self) -> tuple[Evidence, ...]:
-        """Why the clinic's facts are believed.
-
-        Returns
-        -------
-        tuple of Evidence
-            What concerns this service or the clinic as a whole.
-        """
-        return tuple(
-            fact
-            for fact in self.clinic.evidence
-            if fact.service_id in (None, self.service.service_id)
-        )
-
-    def __repr__(self) -> str:
-        far = "" if self.distance_km is None else f", {self.distance_km:.1f} km"
-        return f"<Match {self.rank}: {self.clinic.clinic_id}{far}, {self.truth}>"
-
-    @cached_property
-    def _interval(self) -> tuple[float, float] | None:
-        if self.distance_km is None:
-            return None
-        return self._ranking.interval_km(self.distance_km, self._position)
+__all__ = ["Matches"]
 
 
 class Matches(Sequence[Match]):
@@ -213,13 +131,7 @@ class Matches(Sequence[Match]):
         dict of str to list
             What the frames, the GeoJSON and the maps are made of.
         """
-        columns = {name: [value(match) for match in self] for name, value in COLUMNS.items()}
-        # Columns that ketafind does not know are kept and shown.
-        names = dict.fromkeys(name for match in self for name in match.clinic.extra)
-        for name in names:
-            shown = f"{name} (given)" if name in columns else name
-            columns[shown] = [match.clinic.extra.get(name, "") for match in self]
-        return columns
+        return columns_of(self)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return the matches as plain records, ready for JSON.
@@ -319,86 +231,9 @@ class Matches(Sequence[Match]):
     def __repr__(self) -> str:
         from ketafind.tables.text import terminal_width, text_table
 
-        return f"{text_table(self._shown(), HEADERS, terminal_width())}\n{self._footer()}"
+        return f"{text_table(shown_rows(self), HEADERS, terminal_width())}\n{footer(self)}"
 
     def _repr_html_(self) -> str:
         from ketafind.tables.html import html_table
 
-        return html_table(self._shown(), HEADERS, caption=self._footer())
-
-    def _shown(self) -> list[list[str]]:
-        from ketafind.tables.distances import distance_text
-
-        return [
-            [
-                str(match.rank),
-                match.clinic.name,
-                match.clinic.city,
-                distance_text(
-                    match.distance_km,
-                    match.distance_low_km,
-                    match.distance_high_km,
-                    "" if match.clinic.location is None else match.clinic.location.precision,
-                ),
-                str(match.truth),
-                ", ".join(match.service.routes),
-                ", ".join(match.service.staff),
-                match.clinic.phone or _host(match.clinic.website),
-            ]
-            for match in self
-        ]
-
-    def _footer(self) -> str:
-        which = {"exclude": "match", "include": "match or may match", "only": "may match"}
-        said = [f"{len(self)} of {self.n_eligible} clinics that {which[self.unknown]}."]
-        if self.n_possible and self.unknown == "exclude":
-            said.append(f"{self.n_possible} more may match: what they offer is not known.")
-        if self.n_unlocated:
-            said.append(f"{self.n_unlocated} that match or may have no position.")
-        if self._distances and self._distances[0] is not None and not self.order_certain:
-            said.append("The order is not certain.")
-        return f"{' '.join(said)}\nData {self.snapshot}."
-
-
-def _host(website: str) -> str:
-    return website.partition("://")[2].removeprefix("www.").rstrip("/")
-
-
-def _place(name: str) -> Any:
-    return lambda match: getattr(match.clinic.location, name, None)
-
-
-def _clinic(name: str) -> Any:
-    return lambda match: getattr(match.clinic, name)
-
-
-def _terms(facet: str) -> Any:
-    return lambda match: list(match.service.terms(facet))
-
-
-HEADERS = ("", "clinic", "city", "distance", "match", "routes", "staff", "contact")
-COLUMNS = {
-    "rank": lambda match: match.rank,
-    "clinic_id": _clinic("clinic_id"),
-    "name": _clinic("name"),
-    "service_id": lambda match: match.service.service_id,
-    "distance_km": lambda match: match.distance_km,
-    "distance_low_km": lambda match: match.distance_low_km,
-    "distance_high_km": lambda match: match.distance_high_km,
-    "truth": lambda match: str(match.truth),
-    "combined": lambda match: match.combined,
-    "lat": _place("lat"),
-    "lon": _place("lon"),
-    "precision": _place("precision"),
-    "radius_km": _place("radius_km"),
-    "status": _clinic("status"),
-    "routes": _terms("route"),
-    "staff": _terms("staff"),
-    "conditions": _terms("condition"),
-    "products": _terms("product"),
-    "street_address": _clinic("street_address"),
-    "city": _clinic("city"),
-    "postal_code": _clinic("postal_code"),
-    "phone": _clinic("phone"),
-    "website": _clinic("website"),
-}
+        return html_table(shown_rows(self), HEADERS, caption=footer(self))

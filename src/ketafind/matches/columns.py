@@ -1,0 +1,135 @@
+"""An answer as columns for machines, and as rows of text for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ketafind.tables.distances import distance_text
+
+if TYPE_CHECKING:
+    from ketafind.matches.matches import Matches
+
+__all__ = ["HEADERS", "columns_of", "footer", "shown_rows"]
+
+
+def columns_of(matches: Matches) -> dict[str, list[Any]]:
+    """Write an answer as plain columns.
+
+    Parameters
+    ----------
+    matches : Matches
+        An answer.
+
+    Returns
+    -------
+    dict of str to list
+        In the order of `to_frame`; columns that ketafind does not know come last.
+    """
+    columns = {name: [value(match) for match in matches] for name, value in COLUMNS.items()}
+    # Columns that ketafind does not know are kept and shown.
+    names = dict.fromkeys(name for match in matches for name in match.clinic.extra)
+    for name in names:
+        shown = f"{name} (given)" if name in columns else name
+        columns[shown] = [match.clinic.extra.get(name, "") for match in matches]
+    return columns
+
+
+def shown_rows(matches: Matches) -> list[list[str]]:
+    """Write each match as a row of texts for people.
+
+    Parameters
+    ----------
+    matches : Matches
+        An answer.
+
+    Returns
+    -------
+    list of list of str
+        A cell for each of `HEADERS`.
+    """
+    return [
+        [
+            str(match.rank),
+            match.clinic.name,
+            match.clinic.city,
+            distance_text(
+                match.distance_km,
+                match.distance_low_km,
+                match.distance_high_km,
+                "" if match.clinic.location is None else match.clinic.location.precision,
+            ),
+            str(match.truth),
+            ", ".join(match.service.routes),
+            ", ".join(match.service.staff),
+            match.clinic.phone or _host(match.clinic.website),
+        ]
+        for match in matches
+    ]
+
+
+def footer(matches: Matches) -> str:
+    """Say what an answer leaves open.
+
+    Parameters
+    ----------
+    matches : Matches
+        An answer.
+
+    Returns
+    -------
+    str
+        Two lines.
+    """
+    which = {"exclude": "match", "include": "match or may match", "only": "may match"}
+    said = [f"{len(matches)} of {matches.n_eligible} clinics that {which[matches.unknown]}."]
+    if matches.n_possible and matches.unknown == "exclude":
+        said.append(f"{matches.n_possible} more may match: what they offer is not known.")
+    if matches.n_unlocated:
+        said.append(f"{matches.n_unlocated} that match or may have no position.")
+    if matches and matches[0].distance_km is not None and not matches.order_certain:
+        said.append("The order is not certain.")
+    return f"{' '.join(said)}\nData {matches.snapshot}."
+
+
+def _host(website: str) -> str:
+    return website.partition("://")[2].removeprefix("www.").rstrip("/")
+
+
+def _place(name: str) -> Any:
+    return lambda match: getattr(match.clinic.location, name, None)
+
+
+def _clinic(name: str) -> Any:
+    return lambda match: getattr(match.clinic, name)
+
+
+def _terms(facet: str) -> Any:
+    return lambda match: list(match.service.terms(facet))
+
+
+HEADERS = ("", "clinic", "city", "distance", "match", "routes", "staff", "contact")
+COLUMNS = {
+    "rank": lambda match: match.rank,
+    "clinic_id": _clinic("clinic_id"),
+    "name": _clinic("name"),
+    "service_id": lambda match: match.service.service_id,
+    "distance_km": lambda match: match.distance_km,
+    "distance_low_km": lambda match: match.distance_low_km,
+    "distance_high_km": lambda match: match.distance_high_km,
+    "truth": lambda match: str(match.truth),
+    "combined": lambda match: match.combined,
+    "lat": _place("lat"),
+    "lon": _place("lon"),
+    "precision": _place("precision"),
+    "radius_km": _place("radius_km"),
+    "status": _clinic("status"),
+    "routes": _terms("route"),
+    "staff": _terms("staff"),
+    "conditions": _terms("condition"),
+    "products": _terms("product"),
+    "street_address": _clinic("street_address"),
+    "city": _clinic("city"),
+    "postal_code": _clinic("postal_code"),
+    "phone": _clinic("phone"),
+    "website": _clinic("website"),
+}

@@ -1,0 +1,95 @@
+"""One clinic of an answer."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ketafind.matches.ranking import Ranking
+    from ketafind.records import Clinic, Evidence, Service
+    from ketafind.truth import Truth
+
+__all__ = ["Match"]
+
+
+class Match:
+    """One clinic of an answer.
+
+    Parameters
+    ----------
+    ranking : Ranking
+        The question.
+    rank : int
+        Its place in the whole order, from 1.
+    position : int
+        The clinic's place in the directory.
+    distance_km : float or None
+        Geodesic distance on WGS 84; None where the question had no origin or the clinic no
+        position.
+    """
+
+    __slots__ = ("__dict__", "_position", "_ranking", "distance_km", "rank")
+
+    def __init__(
+        self, ranking: Ranking, rank: int, position: int, distance_km: float | None
+    ) -> None:
+        self._ranking = ranking
+        self._position = position
+        self.rank = rank
+        self.distance_km = distance_km
+
+    @property
+    def clinic(self) -> Clinic:
+        """The clinic."""
+        return self._ranking.filter.catalogue.clinics[self._position]
+
+    @cached_property
+    def service(self) -> Service:
+        """The service that answers: the first of those with the highest truth."""
+        return self._ranking.filter.service(self._position)
+
+    @cached_property
+    def truth(self) -> Truth:
+        """YES, or UNKNOWN where a fact or the clinic's status is not known."""
+        return self._ranking.filter.truth(self._position)
+
+    @property
+    def distance_low_km(self) -> float | None:
+        """Lower end of the 90 % interval of the true distance, in kilometres."""
+        return None if self._interval is None else self._interval[0]
+
+    @property
+    def distance_high_km(self) -> float | None:
+        """Upper end of the 90 % interval of the true distance, in kilometres."""
+        return None if self._interval is None else self._interval[1]
+
+    @property
+    def combined(self) -> bool:
+        """Whether the match needs several facets that no source ties to one service."""
+        facets = {leaf.facet for leaf in self._ranking.filter.criteria.leaves()}
+        return self.service.combined and len(facets) > 1
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Why the clinic's facts are believed.
+
+        Returns
+        -------
+        tuple of Evidence
+            What concerns this service or the clinic as a whole.
+        """
+        return tuple(
+            fact
+            for fact in self.clinic.evidence
+            if fact.service_id in (None, self.service.service_id)
+        )
+
+    def __repr__(self) -> str:
+        far = "" if self.distance_km is None else f", {self.distance_km:.1f} km"
+        return f"<Match {self.rank}: {self.clinic.clinic_id}{far}, {self.truth}>"
+
+    @cached_property
+    def _interval(self) -> tuple[float, float] | None:
+        if self.distance_km is None:
+            return None
+        return self._ranking.interval_km(self.distance_km, self._position)
