@@ -110,7 +110,7 @@ def test_a_row_of_another_length_is_refused():
         ((4.0, 0.2, 8.1, "place"), "0 to 9 km, city only"),
         ((300.0, 291.0, 309.0, "fsa"), "291 to 309 km, city only"),
         ((2.3, 2.0, 2.6, "postal_code"), "2.3 km"),
-        ((2.3, 1.0, 4.6, "postal_code"), "1 to 5 km, postal code only"),
+        ((2.3, 1.0, 4.6, "postal_code"), "1 to 5 km"),
         ((2.3, 2.3, 2.3, "rooftop"), "2.3 km"),
         ((2.3, 2.3, 2.3, "municipality"), "2.3 km"),
         ((0.5, 0.02, 1.31, "interpolated"), "0.0 to 1.4 km"),

@@ -8,12 +8,8 @@ from ketafind.records import CITY_LEVEL
 
 __all__ = ["distance_text"]
 
-_REMARKS = {
-    "postal_code": "postal code only",
-    "street": "street only",
-    "unknown": "position uncertain",
-}
-_REMARKS |= dict.fromkeys(CITY_LEVEL, "city only")
+# Of finer positions nothing is said: the doubt may be the origin's.
+_REMARKS = {"unknown": "position uncertain", **dict.fromkeys(CITY_LEVEL, "city only")}
 
 
 def distance_text(

@@ -9,7 +9,7 @@ from typing import Any
 from ketafind.tables.cells import CellError, website
 from ketafind.tables.text import printable
 
-__all__ = ["Link", "escape", "html_table", "no_math"]
+__all__ = ["Link", "escape", "html_link", "html_table", "no_math"]
 
 _ENTITIES = {
     ord("&"): "&amp;",
@@ -116,7 +116,7 @@ def html_table(
 
 def _data_cell(value: Any) -> str:
     if isinstance(value, Link):
-        return _cell("td", "left", _link(value))
+        return _cell("td", "left", html_link(value))
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return _cell("td", "right" if is_number else "left", escape(value))
 
@@ -125,7 +125,19 @@ def _cell(tag: str, side: str, content: str) -> str:
     return f'<{tag} style="{_CELL.format(side)}">{content}</{tag}>'
 
 
-def _link(link: Link) -> str:
+def html_link(link: Link) -> str:
+    """Write a link to a web page.
+
+    Parameters
+    ----------
+    link : Link
+        The text and the address.
+
+    Returns
+    -------
+    str
+        The text alone where the address is not ``http`` or ``https``.
+    """
     try:
         url = website(link.url)
     except CellError:

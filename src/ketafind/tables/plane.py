@@ -1,0 +1,223 @@
+"""Positions laid out on a flat sheet of kilometres, to be looked at and never measured on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ketafind.coordinates import Coordinates
+from ketafind.errors import InvalidInputError
+
+__all__ = ["Place", "Sheet", "places", "scale_km"]
+
+_KM_PER_DEGREE = 111.195
+# Nearer to a pole the east-west scale would run away.
+_LEAST_COSINE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One position to draw.
+
+    Parameters
+    ----------
+    lat, lon : float
+        Decimal degrees.
+    label : str
+        A few letters beside the point, such as the rank.
+    name : str
+        What it is.
+    radius_km : float
+        How far off it may be; drawn as a circle.
+    details : tuple of (str, str)
+        What else there is to say: a heading and a text each.
+    """
+
+    lat: float
+    lon: float
+    label: str
+    name: str
+    radius_km: float
+    details: tuple[tuple[str, str], ...] = ()
+
+
+def places(columns: Mapping[str, Sequence[Any]]) -> tuple[Place, ...]:
+    """Take the positions out of columns; rows without one are left out.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        Equally long columns: ``lat`` and ``lon``, and where there are such ``rank``, ``name``,
+        ``radius_km``; all others become details.
+
+    Returns
+    -------
+    tuple of Place
+        In the order of the rows.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no ``lat`` or ``lon``, or the columns are of different lengths.
+    """
+    if not {"lat", "lon"} <= set(columns):
+        raise InvalidInputError("a map needs the columns lat and lon")
+    if len({len(column) for column in columns.values()}) > 1:
+        raise InvalidInputError("the columns are of different lengths")
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return tuple(
+        _place(row, at)
+        for at, row in enumerate(rows, 1)
+        if row["lat"] is not None and row["lon"] is not None
+    )
+
+
+def _place(row: dict[str, Any], at: int) -> Place:
+    spot = Coordinates(lat=row.pop("lat"), lon=row.pop("lon"))
+    return Place(
+        lat=spot.lat,
+        lon=spot.lon,
+        label=_text(row.pop("rank", None)) or str(at),
+        name=_text(row.pop("name", None)) or _text(row.get("clinic_id")),
+        radius_km=float(row.pop("radius_km", None) or 0.0),
+        details=tuple((name, _text(value)) for name, value in row.items() if _text(value)),
+    )
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A flat sheet about a centre, east and north in kilometres.
+
+    Parameters
+    ----------
+    lat, lon : float
+        The centre, in decimal degrees.
+
+    Notes
+    -----
+    Equirectangular, true to scale along the centre's parallel and along meridians; within a
+    province what is drawn is some per cent off at the edges.
+    """
+
+    lat: float
+    lon: float
+
+    @classmethod
+    def about(cls, positions: Sequence[tuple[float, float]]) -> Sheet:
+        """Put the centre in the middle of positions, also across the antimeridian.
+
+        Parameters
+        ----------
+        positions : sequence of (float, float)
+            Latitude and longitude.
+
+        Returns
+        -------
+        Sheet
+            Centred on 0, 0 if there are none.
+        """
+        if not positions:
+            return cls(0.0, 0.0)
+        lats = [lat for lat, _ in positions]
+        angles = [math.radians(lon) for _, lon in positions]
+        east, north = sum(map(math.sin, angles)), sum(map(math.cos, angles))
+        mean = math.degrees(math.atan2(east, north))
+        offsets = [math.remainder(lon - mean, 360.0) for _, lon in positions]
+        middle = mean + (min(offsets) + max(offsets)) / 2
+        return cls((min(lats) + max(lats)) / 2, math.remainder(middle, 360.0))
+
+    @property
+    def cosine(self) -> float:
+        """How much shorter a degree of longitude is than one of latitude."""
+        return max(math.cos(math.radians(self.lat)), _LEAST_COSINE)
+
+    def east_north_km(self, lat: float, lon: float) -> tuple[float, float]:
+        """Lay one position on the sheet.
+
+        Parameters
+        ----------
+        lat, lon : float
+            Decimal degrees.
+
+        Returns
+        -------
+        tuple of float
+            Kilometres east and north of the centre.
+        """
+        east = math.remainder(lon - self.lon, 360.0) * _KM_PER_DEGREE * self.cosine
+        return east, (lat - self.lat) * _KM_PER_DEGREE
+
+    def lon_lat(self, lat: float, lon: float) -> tuple[float, float]:
+        """Unroll one position, so that neighbours across the antimeridian stay neighbours.
+
+        Parameters
+        ----------
+        lat, lon : float
+            Decimal degrees.
+
+        Returns
+        -------
+        tuple of float
+            Longitude, at most 180 degrees from the centre's, and latitude.
+        """
+        return self.lon + math.remainder(lon - self.lon, 360.0), lat
+
+    def degrees_east(self, km: float) -> float:
+        """Turn kilometres along the centre's parallel into degrees.
+
+        Parameters
+        ----------
+        km : float
+            Kilometres.
+
+        Returns
+        -------
+        float
+            Degrees of longitude.
+        """
+        return km / (_KM_PER_DEGREE * self.cosine)
+
+    def degrees_north(self, km: float) -> float:
+        """Turn kilometres along a meridian into degrees.
+
+        Parameters
+        ----------
+        km : float
+            Kilometres.
+
+        Returns
+        -------
+        float
+            Degrees of latitude.
+        """
+        return km / _KM_PER_DEGREE
+
+
+def scale_km(width_km: float) -> float:
+    """Choose a round length for a scale bar.
+
+    Parameters
+    ----------
+    width_km : float
+        The width of the map.
+
+    Returns
+    -------
+    float
+        The largest of 1, 2 and 5 times a power of ten that is at most a quarter of it.
+    """
+    target = max(width_km, 1e-3) / 4
+    power = 10.0 ** math.floor(math.log10(target))
+    return max(step * power for step in (1, 2, 5) if step * power <= target * 1.0000001)
