@@ -175,6 +175,25 @@ def test_a_covering_circle_covers(circles: list[tuple[float, float, float]]) -> 
         assert sphere_km(lat, lon, one[0], one[1]) + one[2] <= radius + 1e-9
 
 
+def test_a_code_s_answer_equals_one_made_with_all_checks() -> None:
+    located = geocode("K7L 3N6")
+    copy = Location(**{name: getattr(located, name) for name in Location.__slots__})
+    assert copy == located
+    assert hash(copy) == hash(located)
+    assert repr(copy) == repr(located)
+
+
+def test_bare_streets_are_ambiguous_and_the_message_names_towns() -> None:
+    with pytest.raises(errors.AmbiguousPlaceError, match="Toronto, Ottawa, Hamilton"):
+        geocode("12 Main Street")
+
+
+def test_an_unlisted_code_is_placed_among_its_neighbours() -> None:
+    located = geocode("100 Constellation Crescent, Ottawa, ON K2A 4A4")
+    assert located.match == "corrected"
+    assert near(located, 45.38, -75.76, 3.0)
+
+
 def test_every_code_of_the_gazetteer_lies_in_ontario() -> None:
     table = default_gazetteer().ontario
     assert len(table.number) > 295_000

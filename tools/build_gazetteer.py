@@ -76,8 +76,8 @@ def build() -> dict[str, np.ndarray]:
     ontario, rest = read_codes()
     ontario = clean(ontario)
     places, place_of = build_places(ontario, ROOT / "tools" / "sources")
-    ontario = quality(ontario, *town_positions(ontario, places, place_of))
-    rest = quality(clean(rest), None, None)
+    ontario = quality(ontario, town_positions(ontario, places, place_of))
+    rest = quality(clean(rest))
     names, name_of = np.unique(rest.name, return_inverse=True)
     arrays = {"edition": text([EDITION])}
     arrays |= {f"on_{key}": value for key, value in packed_codes(ontario, place_of).items()}

@@ -15,7 +15,7 @@ WINDOW = 8
 BOX = (41.6, 56.9, -95.3, -74.2)
 """South, north, west and east of Ontario, in degrees."""
 
-OWN, REPAIRED, TOWN = 0, 1, 2
+OWN, REPAIRED, TOWN, DOUBTFUL = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def clean(codes: Codes) -> Codes:
     )
 
 
-def quality(codes: Codes, town_lat: np.ndarray | None, town_lon: np.ndarray | None) -> Codes:
+def quality(codes: Codes, towns: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None) -> Codes:
     """Grade each code by how its position came about; rural codes move to their town.
 
     The class is 32 times the method, plus 16 if rural, plus 4 times a grade of how many codes
@@ -151,9 +151,10 @@ def quality(codes: Codes, town_lat: np.ndarray | None, town_lon: np.ndarray | No
     loose = np.digitize(np.nan_to_num(np.maximum(own, spread), nan=9.0), [0.5, 1.5, 4.0])
     method = codes.fixed.astype(int)
     lat, lon = codes.lat, codes.lon
-    if town_lat is not None and town_lon is not None:
+    if towns is not None:
+        town_lat, town_lon, doubtful = towns
         moved = ~np.isnan(town_lat)
-        method = np.where(moved, TOWN, method)
+        method = np.where(doubtful, DOUBTFUL, np.where(moved, TOWN, method))
         lat, lon = np.where(moved, town_lat, lat), np.where(moved, town_lon, lon)
     grade = method * 32 + codes.rural * 16 + shared * 4 + loose
     return replace(codes, lat=lat, lon=lon, quality=grade.astype(np.uint8))

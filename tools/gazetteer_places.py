@@ -12,12 +12,27 @@ from pathlib import Path
 
 import numpy as np
 from gazetteer_codes import BOX, Codes, area_medians, distance_km
+from gazetteer_towns import (
+    AIRPORT,
+    DBIP,
+    GEONAMES,
+    MANY,
+    OFFICE,
+    POSTAL,
+    Vote,
+    points_of_one_name,
+    postal_votes,
+    settle,
+)
 
 from ketafind.geocoding.text import name_key, words_of
 
-GEONAMES, DBIP, POSTAL = 0, 1, 2
+PREFERRED = (OFFICE, GEONAMES, DBIP, AIRPORT, POSTAL)
 GUARD_KM, LOOSE_GUARD_KM = 60.0, 80.0
 DOUBLE_KM = 60.0
+POST_TOWN = 50
+SIDES = frozenset({"north", "south", "east", "west"})
+TOWN_RADIUS_KM = (3.0, 4.0, 15.0, 3.0, 8.0)
 # Parts of towns, and words that end a street or a building's name: no place to search for.
 TOO_COMMON = frozenset(
     [
@@ -71,6 +86,7 @@ class Places:
     population: list[int] = field(default_factory=list)
     radius_km: list[float] = field(default_factory=list)
     source: list[int] = field(default_factory=list)
+    doubtful: list[bool] = field(default_factory=list)
     aliases: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, name: str, point: tuple[float, float], population: int, source: int) -> int:
@@ -81,6 +97,7 @@ class Places:
         self.population.append(population)
         self.radius_km.append(0.0)
         self.source.append(source)
+        self.doubtful.append(False)
         number = len(self.name) - 1
         self.alias(key_of(name), number)
         return number
@@ -124,6 +141,19 @@ def dbip(sources: Path) -> dict[str, tuple[str, float, float, int]]:
     return found
 
 
+def airports() -> dict[str, tuple[float, float]]:
+    """Positions of airports by the key of the community they serve."""
+    import airportsdata
+
+    path = Path(airportsdata.__file__).with_name("airports.csv")
+    with path.open(encoding="utf-8") as file:
+        return {
+            key_of(row["city"]): (float(row["lat"]), float(row["lon"]))
+            for row in csv.DictReader(file)
+            if row["country"] == "CA" and row["subd"] == "Ontario" and row["city"]
+        }
+
+
 def clusters(codes: Codes) -> list[tuple[str, np.ndarray]]:
     """Split the codes of each postal name into places: areas whose medians lie near each other."""
     by_name: dict[str, list[int]] = defaultdict(list)
@@ -158,11 +188,12 @@ def build_places(codes: Codes, sources: Path) -> tuple[Places, np.ndarray]:
     for entry in geonames():
         for name in {entry["name"], *filter(usable_alternate, entry["alternatenames"])}:
             known[key_of(name)].append(entry)
-    others = dbip(sources)
+    others, fields = dbip(sources), airports()
     places, place_of = Places(), np.zeros(len(codes.number), dtype=np.int64)
     used: dict[int, int] = {}
     taken: set[str] = set()
     area_lat, area_lon, _ = area_medians(codes)
+    own_point = points_of_one_name(codes)
     for name, at in clusters(codes):
         key = key_of(name)
         middle = float(np.median(codes.lat[at])), float(np.median(codes.lon[at]))
@@ -172,15 +203,23 @@ def build_places(codes: Codes, sources: Path) -> tuple[Places, np.ndarray]:
         other = others.get(key)
         if other is not None and not near(other[1], other[2]):
             other = None
-        number = _add(places, name, entries, used)
-        if number < 0:
-            point = middle if other is None else (other[1], other[2])
-            number = places.add(name, point, 0, POSTAL if other is None else DBIP)
+        votes = postal_votes(codes, at, own_point)
+        if key in fields and len(at) < MANY:
+            votes.append(Vote(*fields[key], 1.6, AIRPORT))
+        if other is not None:
+            votes.append(Vote(other[1], other[2], 2, DBIP))
+        entry = _best_entry(name, entries)
+        if entry is not None:
+            votes.append(Vote(entry["latitude"], entry["longitude"], 3, GEONAMES))
+        number = _add(places, name, votes or [Vote(*middle, 0, POSTAL)], entry)
+        if entry is not None and key_of(entry["name"]) == key:
+            used[int(entry["geonameid"])] = number
         taken.add(key)
         place_of[at] = number
     _add_the_rest(places, known, others, used, taken)
     _add_aliases(places, sources)
     _set_radii(places, codes, place_of)
+    _drop_parts_of_towns(places, place_of)
     places.aliases = {k: sorted(v) for k, v in places.aliases.items() if len(k) > 1}
     return places, place_of
 
@@ -197,16 +236,20 @@ def _guard(middle: tuple[float, float], area: tuple[float, float]) -> Callable[.
     return near
 
 
-def _add(places: Places, name: str, entries: list[dict], used: dict[int, int]) -> int:
-    """Add a place at GeoNames' position; -1 if GeoNames has none."""
+def _best_entry(name: str, entries: list[dict]) -> dict | None:
+    """GeoNames' entry of that very name, else of an alternate one; the most populous."""
     own = [e for e in entries if key_of(e["name"]) == key_of(name)]
-    if not own and not entries:
-        return -1
-    entry = max(own or entries, key=lambda e: (e["population"], -int(e["geonameid"])))
-    point = entry["latitude"], entry["longitude"]
-    number = places.add(name, point, entry["population"], GEONAMES)
-    if own:
-        used[int(entry["geonameid"])] = number
+    return max(own or entries, key=lambda e: (e["population"], -int(e["geonameid"])), default=None)
+
+
+def _add(places: Places, name: str, votes: list[Vote], entry: dict | None) -> int:
+    best, doubtful = settle(votes, PREFERRED)
+    agrees = entry is not None and (
+        distance_km(best.lat, best.lon, entry["latitude"], entry["longitude"]) <= GUARD_KM
+    )
+    population = entry["population"] if entry is not None and agrees else 0
+    number = places.add(name, (best.lat, best.lon), population, best.source)
+    places.doubtful[number] = doubtful
     return number
 
 
@@ -225,7 +268,9 @@ def _add_the_rest(places, known, others, used, taken) -> None:  # type: ignore[n
                 if int(entry["geonameid"]) in used:
                     places.alias(key, used[int(entry["geonameid"])])
     for key, (name, lat, lon, editions) in sorted(others.items()):
-        if key not in places.aliases and key not in taken and editions > 1:
+        _, *rest = words_of(name)[0]
+        side = words_of(name)[0][0] in SIDES and name_key(rest) in mains
+        if key not in places.aliases and key not in taken and editions > 1 and not side:
             places.add(name, (lat, lon), 0, DBIP)
 
 
@@ -238,6 +283,14 @@ def _add_aliases(places: Places, sources: Path) -> None:
                 places.alias(key_of(row["alias"]), max(found, key=lambda n: places.population[n]))
 
 
+def _drop_parts_of_towns(places: Places, place_of: np.ndarray) -> None:
+    """A post town's name is not doubted for a neighbourhood elsewhere that has no code."""
+    counts = np.bincount(place_of, minlength=len(places.name))
+    for key, numbers in places.aliases.items():
+        if max(counts[numbers]) >= POST_TOWN and min(counts[numbers]) == 0:
+            places.aliases[key] = [n for n in numbers if counts[n] > 0]
+
+
 def _set_radii(places: Places, codes: Codes, place_of: np.ndarray) -> None:
     """State how far a place's addresses reach: the 90th percentile over its own codes."""
     order = np.argsort(place_of, kind="stable")
@@ -248,14 +301,20 @@ def _set_radii(places: Places, codes: Codes, place_of: np.ndarray) -> None:
             far = distance_km(codes.lat[at], codes.lon[at], places.lat[number], places.lon[number])
             places.radius_km[number] = max(1.0, float(np.percentile(far, 90)))
         else:
-            places.radius_km[number] = (3.0, 4.0, 15.0)[places.source[number]]
+            places.radius_km[number] = (
+                20.0 if places.doubtful[number] else TOWN_RADIUS_KM[places.source[number]]
+            )
 
 
 def town_positions(
     codes: Codes, places: Places, place_of: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where each rural code's town is; NaN where no source places it, or for an urban code."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where each rural code's town is, NaN where no source places it or for an urban code.
+
+    The third array is True where sources of about equal weight disagree.
+    """
     source = np.array(places.source)[place_of]
     use = codes.rural & (source != POSTAL)
     lat, lon = np.array(places.lat)[place_of], np.array(places.lon)[place_of]
-    return np.where(use, lat, np.nan), np.where(use, lon, np.nan)
+    doubtful = np.array(places.doubtful)[place_of]
+    return np.where(use, lat, np.nan), np.where(use, lon, np.nan), use & doubtful

@@ -17,7 +17,7 @@ from ketafind.errors import DirectoryFileError
 
 __all__ = ["SOURCES", "CodeTable", "Gazetteer", "Place", "default_gazetteer"]
 
-SOURCES = ("GeoNames", "DB-IP", "GeoNames postal codes")
+SOURCES = ("GeoNames", "DB-IP", "GeoNames postal codes", "GeoNames post offices", "airportsdata")
 """Where a place's position is from, by its source number."""
 
 TOWN = 2
@@ -59,7 +59,8 @@ class CodeTable:
     ----------
     number, lat, lon, name, quality : numpy.ndarray
         The code's number; its position in 1/10,000 degree; its place's number; its class
-        (32 times the method: 0 its own point, 1 repaired, 2 its town; plus 16 if rural; plus 4
+        (32 times the method: 0 its own point, 1 repaired, 2 its town, 3 its town but
+        sources disagree; plus 16 if rural; plus 4
         times a grade of how many codes share the point; plus a grade of its neighbours' spread).
     """
 
@@ -154,7 +155,9 @@ class Gazetteer:
             with np.load(path, allow_pickle=False) as arrays:
                 self.ontario = CodeTable(arrays, "on_")
                 self.places = tuple(_places(arrays))
+                self.labels = tuple([f"{place.name}, ON" for place in self.places])
                 self.aliases = dict(_aliases(arrays))
+                self._rows: dict[int, NDArray[np.intp]] = {}
                 self.edition = bytes(arrays["edition"]).decode()
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise DirectoryFileError(
@@ -172,6 +175,29 @@ class Gazetteer:
         """The places' names that the other provinces' codes refer to."""
         with np.load(self.path, allow_pickle=False) as arrays:
             return tuple(bytes(arrays["ca_names"]).decode().split("\n"))
+
+    @cached_property
+    def codes_of_place(self) -> tuple[int, ...]:
+        """How many postal codes are named after each place."""
+        return tuple(np.bincount(self.ontario.name, minlength=len(self.places)).tolist())
+
+    def rows_of_place(self, number: int) -> NDArray[np.intp]:
+        """Find the codes that are named after a place.
+
+        Parameters
+        ----------
+        number : int
+            The place's number.
+
+        Returns
+        -------
+        numpy.ndarray
+            Rows of `ontario`.
+        """
+        rows = self._rows.get(number)
+        if rows is None:
+            rows = self._rows[number] = np.flatnonzero(self.ontario.name == number)
+        return rows
 
     def named(self, key: str) -> tuple[Place, ...]:
         """Find places by the key of a name.

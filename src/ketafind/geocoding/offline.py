@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import cos, radians
+
+import numpy as np
 
 from ketafind.errors import (
     AmbiguousPlaceError,
@@ -11,11 +14,23 @@ from ketafind.errors import (
     OutsideCoverageError,
     PlaceNotFoundError,
 )
+from ketafind.geocoding.answers import (
+    at_area,
+    at_code,
+    at_place,
+    at_places,
+    at_row,
+    beside,
+    between,
+    elsewhere_in_canada,
+)
 from ketafind.geocoding.gazetteer import Gazetteer, Place, default_gazetteer
-from ketafind.geocoding.postal import PROVINCE_OF_LETTER, code_text
-from ketafind.geocoding.radius import code_radius_km, covering, sphere_km
-from ketafind.geocoding.reading import Reading, Town, read
-from ketafind.geocoding.text import check_text
+from ketafind.geocoding.postal import AREAS, PROVINCE_OF_LETTER, code_text, whole_code
+from ketafind.geocoding.radius import KM_PER_DEGREE, RURAL, sphere_km
+from ketafind.geocoding.reading import LIKE, Reading, Town, last_part, read
+from ketafind.geocoding.streets import looks_like_street
+from ketafind.geocoding.text import check_text, name_key, words_of
+from ketafind.geocoding.typed import typed_coordinates
 from ketafind.records import Location
 
 __all__ = ["OfflineGeocoder", "geocode", "geocode_many"]
@@ -36,8 +51,15 @@ class OfflineGeocoder:
         The codes and places to use; the bundled ones by default.
     """
 
+    name = "offline"
+
     def __init__(self, gazetteer: Gazetteer | None = None) -> None:
         self.gazetteer = gazetteer if gazetteer is not None else default_gazetteer()
+
+    @property
+    def version(self) -> str:
+        """The edition of the gazetteer: answers of one edition never change."""
+        return self.gazetteer.edition
 
     def geocode(self, text: str) -> Location:
         """Find where an address, a postal code or a place is.
@@ -58,173 +80,128 @@ class OfflineGeocoder:
         PlaceNotFoundError
             If nothing in the text is known.
         AmbiguousPlaceError
-            If several places far apart bear the name.
+            If several places more than 25 km apart bear the name.
         ConflictingPlaceError
-            If town and postal code are far apart.
+            If town and postal code are more than 25 km apart.
         OutsideCoverageError
             If the text names another province or country.
+
+        Notes
+        -----
+        A rural code stands at its town. One character of a code may be mistaken for its
+        look-alike; that, and every other reading that is not literal, is in ``corrections``.
         """
-        reading = read(check_text(text), self.gazetteer)
+        if isinstance(text, str):
+            number = whole_code(text)
+            located = at_code(self.gazetteer, number) if number >= 0 else None
+            if located is not None:
+                return located
+        return self._read(check_text(text))
+
+    def _read(self, text: str) -> Location:
+        typed = typed_coordinates(text)
+        if typed is not None:
+            return typed
+        reading = read(text, self.gazetteer)
         if reading.elsewhere and reading.code_row < 0:
             raise OutsideCoverageError(
                 f"{text!r} is in {reading.elsewhere}; addresses in Ontario only"
             )
+        if reading.code_row >= 0:
+            return self._at_row(text, reading)
         if reading.code is not None:
-            if reading.code_row >= 0:
-                return self._at_code(text, reading, reading.code.number)
-            located = self._at_unknown_code(text, reading, reading.code.number)
-            if located is not None:
-                return located
+            return self._at_unlisted_code(text, reading, reading.code.number)
         if reading.town is not None:
             return self._at_town(text, reading.town)
         if reading.area:
-            return self._at_area(reading.area.upper(), int(_area_number(reading.area)))
+            return at_area(self.gazetteer, AREAS[reading.area])
         raise _not_found(text, reading)
 
-    def _at_code(self, text: str, reading: Reading, number: int) -> Location:
-        table, row = self.gazetteer.ontario, reading.code_row
-        place = self.gazetteer.places[table.names[row]]
-        lat, lon = table.lats[row] / 1e4, table.lons[row] / 1e4
-        radius = code_radius_km(table.qualities[row])
-        label = code_text(number)
-        corrections = _corrections(reading)
-        located = Location(
-            lat=lat,
-            lon=lon,
-            precision="postal_code",
-            radius_km=radius,
-            match="corrected" if corrections else "exact",
-            corrections=corrections,
-            source="GeoNames",
-            label=f"{label}, {place.name}, ON",
-        )
-        town = reading.town
-        if town is None or place in town.places:
+    def _at_row(self, text: str, reading: Reading) -> Location:
+        row, town = reading.code_row, reading.town
+        located = at_row(self.gazetteer, row, _corrections(reading))
+        own = self.gazetteer.ontario.names[row]
+        if town is None or any(place.number == own for place in town.places):
             return located
-        near = min(town.places, key=lambda p: sphere_km(lat, lon, p.lat, p.lon))
-        return self._reconcile(text, located, row, near)
+        near = min(town.places, key=lambda p: sphere_km(located.lat, located.lon, p.lat, p.lon))
+        return self._reconcile(text, reading, located, near)
 
-    def _reconcile(self, text: str, located: Location, row: int, town: Place) -> Location:
+    def _reconcile(self, text: str, reading: Reading, located: Location, town: Place) -> Location:
+        """Weigh a code against a town that is not the one it is named after."""
+        row = reading.code_row
         apart = sphere_km(located.lat, located.lon, town.lat, town.lon)
-        rural = bool(self.gazetteer.ontario.qualities[row] & 16)
+        rural = bool(self.gazetteer.ontario.qualities[row] & RURAL)
         if apart <= max(CONSISTENT_KM, town.radius_km):
             # A rural code stands for a wide area: the town says more.
-            return _place_location(town, located.corrections) if rural else located
-        if self._nearest_code_km(located, town) <= CONSISTENT_KM:
+            return at_place(town, located.corrections, "corrected") if rural else located
+        if self._nearest_code_km(located, town) <= CONSISTENT_KM or self._is_slip(reading, row):
             return located
-        both = (located, _place_location(town))
-        if apart <= TOGETHER_KM:
-            lat, lon, radius = covering((c.lat, c.lon, c.radius_km) for c in both)
-            return Location(
-                lat=lat,
-                lon=lon,
-                precision="place",
-                radius_km=radius,
-                match="conflict",
-                corrections=located.corrections,
-                source=located.source,
-                label=f"{located.label} or {town.name}, ON",
-                candidates=both,
-            )
+        other = at_place(town)
+        if apart <= TOGETHER_KM or (rural and self._same_area(row, town)):
+            return between(located, other)
         raise ConflictingPlaceError(
             f"{text!r}: {located.label} is {apart:.0f} km from {town.name}; correct one of them",
-            candidates=both,
+            candidates=(located, other),
         )
 
     def _nearest_code_km(self, located: Location, town: Place) -> float:
-        table = self.gazetteer.ontario
-        rows = (table.name == town.number).nonzero()[0].tolist()
-        lat, lon = located.lat, located.lon
-        return min(
-            (sphere_km(lat, lon, table.lats[r] / 1e4, table.lons[r] / 1e4) for r in rows),
-            default=float("inf"),
-        )
+        table, rows = self.gazetteer.ontario, self.gazetteer.rows_of_place(town.number)
+        if not len(rows):
+            return float("inf")
+        north = (table.lat[rows] / 1e4 - located.lat) * KM_PER_DEGREE
+        east = (table.lon[rows] / 1e4 - located.lon) * KM_PER_DEGREE
+        return float(np.sqrt(north**2 + (east * cos(radians(located.lat))) ** 2).min())
 
-    def _at_unknown_code(self, text: str, reading: Reading, number: int) -> Location | None:
-        """Answer for a code that is not Ontario's, or not known; None to go by the town."""
+    def _same_area(self, row: int, town: Place) -> bool:
+        """Whether a town has codes in a rural code's area, which spans many towns."""
+        table = self.gazetteer.ontario
+        low, high = table.areas[table.numbers[row] // 2000]
+        return bool((table.name[low:high] == town.number).any())
+
+    def _is_slip(self, reading: Reading, row: int) -> bool:
+        """Whether the town is the code's own, misspelt: Mout Forest is not Forest."""
+        from ketafind.geocoding.fuzzy import likeness
+
+        start = last_part(reading.parts, reading.stop)
+        own = self.gazetteer.places[self.gazetteer.ontario.names[row]].name
+        written = name_key(reading.words[start : reading.stop])
+        return likeness(written, name_key(words_of(own)[0])) >= LIKE
+
+    def _at_unlisted_code(self, text: str, reading: Reading, number: int) -> Location:
+        """Answer for a code that is not Ontario's, or not known."""
         label = code_text(number)
         province = PROVINCE_OF_LETTER.get(label[0].lower())
         if province is not None:
             raise OutsideCoverageError(
                 f"the postal code {label} is in {province}; addresses in Ontario only",
-                candidates=self._elsewhere_in_canada(number, label, province),
+                candidates=elsewhere_in_canada(self.gazetteer, number, province),
             )
+        area = number // 2000
+        known = area in self.gazetteer.ontario.areas
+        rural = area // 20 % 10 == 0
+        if known and not rural:
+            return beside(self.gazetteer, number)
         if reading.town is not None:
-            return None
-        if number // 2000 in self.gazetteer.ontario.areas:
-            return self._at_area(
-                label[:3],
-                number // 2000,
-                (f"{label} is not a known postal code; read as {label[:3]}",),
-            )
+            return self._at_town(text, reading.town)
+        if known:
+            note = f"{label} is not listed; read as {label[:3]}"
+            return at_area(self.gazetteer, area, (note,))
         raise PlaceNotFoundError(f"{label} is not a known postal code; check it in {text!r}")
 
-    def _elsewhere_in_canada(self, number: int, label: str, province: str) -> tuple[Location, ...]:
-        table = self.gazetteer.rest
-        row = table.find(number)
-        if row < 0:
-            return ()
-        name = self.gazetteer.rest_names[table.names[row]]
-        return (
-            Location(
-                lat=table.lats[row] / 1e4,
-                lon=table.lons[row] / 1e4,
-                precision="postal_code",
-                radius_km=code_radius_km(table.qualities[row]),
-                match="exact",
-                source="GeoNames",
-                label=f"{label}, {name}, {province}",
-            ),
-        )
-
-    def _at_area(self, label: str, area: int, corrections: tuple[str, ...] = ()) -> Location:
-        low, high = self.gazetteer.ontario.areas[area]
-        table = self.gazetteer.ontario
-        lats, lons = sorted(table.lat[low:high].tolist()), sorted(table.lon[low:high].tolist())
-        lat, lon = lats[len(lats) // 2] / 1e4, lons[len(lons) // 2] / 1e4
-        far = sorted(
-            sphere_km(lat, lon, table.lats[r] / 1e4, table.lons[r] / 1e4) for r in range(low, high)
-        )
-        return Location(
-            lat=lat,
-            lon=lon,
-            precision="fsa",
-            radius_km=far[int(0.9 * (len(far) - 1))] + 1.0,
-            match="corrected" if corrections else "exact",
-            corrections=corrections,
-            source="GeoNames",
-            label=f"{label}, ON",
-        )
-
     def _at_town(self, text: str, town: Town) -> Location:
-        candidates = tuple(_place_location(place) for place in town.places)
-        if len(candidates) == 1:
-            return candidates[0]
-        apart = max(sphere_km(a.lat, a.lon, b.lat, b.lon) for a in candidates for b in candidates)
-        names = " or ".join(sorted({c.label for c in candidates}))
-        if apart > TOGETHER_KM:
-            raise AmbiguousPlaceError(
-                f"{text!r}: {len(candidates)} places up to {apart:.0f} km apart are called "
-                f"{names}; add the postal code",
-                candidates=candidates,
-            )
-        lat, lon, radius = covering((c.lat, c.lon, c.radius_km) for c in candidates)
-        return Location(
-            lat=lat,
-            lon=lon,
-            precision="place",
-            radius_km=radius,
-            match="ambiguous",
-            source=candidates[0].source,
-            label=names,
-            candidates=candidates,
+        places = town.places
+        names = " or ".join(sorted({place.name for place in places}))
+        notes = (f"{town.written} was read as {names}",) if town.written else ()
+        if len(places) == 1:
+            return at_place(places[0], notes)
+        apart = max(sphere_km(a.lat, a.lon, b.lat, b.lon) for a in places for b in places)
+        if apart <= TOGETHER_KM:
+            return at_places(places, notes)
+        raise AmbiguousPlaceError(
+            f"{text!r} may be {len(places)} places up to {apart:.0f} km apart ({names}); "
+            "add the postal code",
+            candidates=tuple(at_place(place, notes) for place in places),
         )
-
-
-def _area_number(area: str) -> int:
-    from ketafind.geocoding.postal import AREAS
-
-    return AREAS[area]
 
 
 def _corrections(reading: Reading) -> tuple[str, ...]:
@@ -234,22 +211,14 @@ def _corrections(reading: Reading) -> tuple[str, ...]:
     return (f"{code.written} was read as {code_text(code.number)}",)
 
 
-def _place_location(place: Place, corrections: tuple[str, ...] = ()) -> Location:
-    return Location(
-        lat=place.lat,
-        lon=place.lon,
-        precision="municipality" if place.radius_km > 10.0 else "place",
-        radius_km=place.radius_km,
-        match="corrected" if corrections else "exact",
-        corrections=corrections,
-        source=place.source,
-        label=f"{place.name}, ON",
-    )
-
-
 def _not_found(text: str, reading: Reading) -> GeocodingError:
     if reading.ontario and not reading.stop:
         return AmbiguousPlaceError(f"{text!r} names a whole province; add a town or postal code")
+    if looks_like_street(reading.words[: reading.stop]):
+        return AmbiguousPlaceError(
+            f"{text!r} names a street but no town: there may be one in Toronto, Ottawa, Hamilton "
+            "and many other towns; add the town or the postal code"
+        )
     return PlaceNotFoundError(
         f"no postal code or Ontario place was recognised in {text!r}; add one, as in "
         "'Kingston' or 'K7L 3N6'"

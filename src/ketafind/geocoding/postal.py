@@ -12,6 +12,7 @@ __all__ = [
     "code_text",
     "find_codes",
     "read_code",
+    "whole_code",
 ]
 
 FIRST = "abceghjklmnprstvxy"
@@ -49,8 +50,8 @@ UNITS = {
     for j, a in enumerate(LETTERS)
     for k, e in enumerate(DIGITS)
 }
-AREA_TEXTS = tuple(AREAS)
-UNIT_TEXTS = tuple(UNITS)
+AREA_TEXTS = tuple(area.upper() for area in AREAS)
+UNIT_TEXTS = tuple(unit.upper() for unit in UNITS)
 
 
 class PostalMatch(NamedTuple):
@@ -104,7 +105,7 @@ def code_text(number: int) -> str:
         Such as ``"K7L 3N6"``.
     """
     area, unit = divmod(number, 2000)
-    return f"{AREA_TEXTS[area]} {UNIT_TEXTS[unit]}".upper()
+    return f"{AREA_TEXTS[area]} {UNIT_TEXTS[unit]}"
 
 
 def read_code(code: str) -> tuple[int, bool]:
@@ -135,6 +136,29 @@ def read_code(code: str) -> tuple[int, bool]:
     if other is None:
         return -1, False
     return code_number(code[:at] + other + code[at + 1 :]), True
+
+
+def whole_code(text: str) -> int:
+    """Number a text that is a postal code and nothing else.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    int
+        The code's number; -1 if the text is anything else.
+    """
+    if len(text) == 7 and text[3] in " -":
+        area, unit = text[:3], text[4:]
+    elif len(text) == 6:
+        area, unit = text[:3], text[3:]
+    else:
+        return -1
+    first, second = AREAS.get(area.lower()), UNITS.get(unit.lower())
+    return -1 if first is None or second is None else first * 2000 + second
 
 
 def find_codes(words: list[str]) -> list[PostalMatch]:

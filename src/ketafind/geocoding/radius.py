@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
+from importlib import resources
 
-__all__ = ["code_radius_km", "covering", "sphere_km"]
+from ketafind.geocoding.gazetteer import Place
+
+__all__ = [
+    "CODE_RADII",
+    "KM_PER_DEGREE",
+    "RURAL",
+    "TOGETHER_FACTOR",
+    "covering",
+    "place_radius_km",
+    "sphere_km",
+]
 
 RURAL = 16
+"""The bit of a code's class that marks a rural code."""
+
 EARTH_KM = 6371.0088
+KM_PER_DEGREE = 111.2
+
+# Fitted by tools/calibrate_radii.py; kilometres.
+_TABLE = json.loads(
+    resources.files("ketafind.geocoding").joinpath("radii.json").read_text(encoding="utf-8")
+)
+CODE_RADII: tuple[float, ...] = tuple(_TABLE["codes"])
+"""The 90 % radius of a postal code, by its class in the gazetteer."""
+
+TOGETHER_FACTOR: float = _TABLE["around_factor"]
+_PLACES: dict[str, list[float]] = _TABLE["places"]
 
 
-def code_radius_km(quality: int) -> float:
-    """State the 90 % radius of a postal code's position.
+def place_radius_km(place: Place) -> float:
+    """State the 90 % radius of an address of which only the place is known.
 
     Parameters
     ----------
-    quality : int
-        The code's class in the gazetteer.
+    place : Place
+        The place.
 
     Returns
     -------
     float
         Kilometres.
     """
-    method, rest = divmod(quality, 32)
-    if rest & RURAL:
-        return 4.0 if method == 2 else 15.0
-    return (0.5, 1.6, 4.0, 5.0)[max(rest >> 2 & 3, 2 if method else 0)]
+    least, factor = _PLACES[place.source]
+    return max(least, factor * place.radius_km)
 
 
 def sphere_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:

@@ -13,8 +13,8 @@ LONGEST = 1_000
 """The longest text read as an address, in characters."""
 
 # Two classes without a common character: no backtracking, whatever the input.
-WORD = re.compile(r"[^\W_]+(?:['’ʼ`][^\W_]+)*|[,;\n\r()|]")
-BREAKS = frozenset(",;\n\r()|")
+WORD = re.compile(r"[^\W_]+(?:['’ʼ`][^\W_]+)*|[,;:\n\r()|]")
+BREAKS = frozenset(",;:\n\r()|")
 APOSTROPHES = re.compile(r"['’ʼ`]")
 LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "đ": "d", "ł": "l"})
 SHORT_FORMS = {

@@ -1,0 +1,175 @@
+"""The address parser: English and French forms, misspelt towns, hostile text."""
+
+from __future__ import annotations
+
+import contextlib
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ketafind.errors import GeocodingError, PlaceNotFoundError
+from ketafind.geocoding import Address, geocode, parse_address
+from ketafind.geocoding.postal import find_codes
+from ketafind.geocoding.streets import street_key
+from ketafind.geocoding.text import fold, words_of
+from ketafind.geocoding.typed import typed_coordinates
+
+
+def fields(text: str) -> tuple[str, str, str, str, str]:
+    a = parse_address(text)
+    return a.unit, a.number, a.street, a.city, a.postal_code
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "30 Duncan St Suite 400, Toronto ON M5V 2C3",
+            ("400", "30", "Duncan St", "Toronto", "M5V 2C3"),
+        ),
+        ("200-30 Duncan St, Toronto ON", ("200", "30", "Duncan St", "Toronto", "")),
+        ("#5, 30 Duncan Street, Toronto", ("5", "30", "Duncan Street", "Toronto", "")),
+        ("30 Duncan St #5 Toronto", ("5", "30", "Duncan St", "Toronto", "")),
+        (
+            "207 av. Bayswater bureau 300 Ottawa ON K1Y 2G5",
+            ("300", "207", "av. Bayswater", "Ottawa", "K1Y 2G5"),
+        ),
+        ("30, rue Principale O, Orléans ON", ("", "30", "rue Principale O", "Orléans", "")),
+        (
+            "2802 boul. St-Joseph, Orléans ON K1C 1G5",
+            ("", "2802", "boul. St-Joseph", "Orléans", "K1C 1G5"),
+        ),
+        ("12 King St E, 7th Floor, Hamilton", ("7th", "12", "King St E", "Hamilton", "")),
+        ("12345 Hwy 11 N, North Bay ON", ("", "12345", "Hwy 11 N", "North Bay", "")),
+        ("1764 County Rd #10, Picton ON", ("", "1764", "County Rd #10", "Picton", "")),
+        ("555 15th St E, Owen Sound, ON", ("", "555", "15th St E", "Owen Sound", "")),
+        ("10670 yonge street richmond hill on", ("", "10670", "yonge street", "richmond hill", "")),
+        ("18 Stanley Street, Brrie, ON", ("", "18", "Stanley Street", "Barrie", "")),
+        ("12 Main Street Shanty Bay ON", ("", "12", "Main Street", "Shanty Bay", "")),
+        ("Main Clinic, 5 York Rd, Guelph ON", ("", "5", "York Rd", "Guelph", "")),
+        ("101 Danforth Ave Toronto ON, Unit 3", ("3", "101", "Danforth Ave", "Toronto", "")),
+    ],
+)
+def test_an_address_is_taken_apart(text: str, expected: tuple[str, ...]) -> None:
+    assert fields(text) == expected
+
+
+def test_boxes_and_rural_routes_have_fields_of_their_own() -> None:
+    assert parse_address("PO Box 55, 12 Main St, Perth ON").box == "55"
+    assert parse_address("12 Main St, C.P. 55, Perth ON").box == "55"
+    rural = parse_address("R.R. #3, 1824 Concession Drive, Newbury ON N0L 1Z0")
+    assert (rural.route, rural.number, rural.street) == ("3", "1824", "Concession Drive")
+    assert parse_address("RR 2, Sunderland ON L0C 1H0").route == "2"
+
+
+def test_a_building_s_name_and_the_corrections_are_kept() -> None:
+    address = parse_address(
+        "Wellness Centre: 279 King St, Kingson ON KTL 3N6".replace("KTL", "K7L")
+    )
+    assert address.name == "Wellness Centre"
+    assert address.city == "Kingston"
+    assert "Kingson was read as Kingston" in address.corrections
+
+
+def test_york_and_east_york_are_told_apart_by_the_postal_code() -> None:
+    assert parse_address("100 King St East York ON M6M 1A1").city == "York"
+    assert parse_address("100 Cosburn Ave East York ON M4K 2G1").city == "East York"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("dundas street west", "dundas st w"),
+        ("rue dundas ouest", "dundas street west"),
+        ("chemin de montreal", "montreal road"),
+        ("saint clair avenue east", "st clair ave e"),
+    ],
+)
+def test_two_spellings_of_a_street_have_one_key(one: str, other: str) -> None:
+    assert street_key(one.split()) == street_key(other.split())
+
+
+@given(st.text(alphabet=string.printable + "éÉœ½ﬁ’#–，\u2028\u0301", max_size=120))
+@settings(max_examples=300)
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    try:
+        address = parse_address(text)
+    except PlaceNotFoundError:
+        return
+    assert isinstance(address, Address)
+
+
+@given(
+    st.sampled_from(["A1A1A1", "O0", "(-#", "12-", "rue ", "é", ", ", "unit "]), st.integers(1, 900)
+)
+@settings(max_examples=60, deadline=None)
+def test_repeated_pieces_are_answered_or_refused(piece: str, times: int) -> None:
+    text = (piece * times)[:1000]
+    with contextlib.suppress(GeocodingError):
+        parse_address(text)
+        geocode(text)
+
+
+@given(st.text(max_size=40))
+def test_folding_twice_is_folding_once(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+def test_composed_and_decomposed_accents_are_one_name() -> None:
+    assert words_of("Orléans") == words_of("Orle\u0301ans") == words_of("ORLEANS")
+    assert geocode("Orle\u0301ans") == geocode("Orléans")
+
+
+def test_no_word_of_a_text_without_a_code_is_read_as_one() -> None:
+    for text in ("plains road", "bosses 123456", "suite 1b2 king", "a1a main b2b", "il5 ois"):
+        words, _ = words_of(text)
+        assert not [match for match in find_codes(words) if match.number >= 0], text
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("-76.4860, 44.2312", "swapped"),
+        ("44.2312, 76.4860", "minus sign"),
+        ("76.4860, 44.2312", "swapped"),
+        ("44.2, -76.5", "cut short"),
+        ("51.5074, -0.1278", "not in Ontario"),
+        ("43 39 12.5 N, 79 22 48.1 W", "are not read"),
+        ("44°13'52\"N 76°29'09\"W", "are not read"),
+        ("43,65 -79,38", "decimal commas"),
+    ],
+)
+def test_coordinates_typed_wrongly_are_refused_with_the_cause(text: str, cause: str) -> None:
+    with pytest.raises(PlaceNotFoundError, match=cause) as caught:
+        geocode(text)
+    assert "2312" not in str(caught.value).replace("'44.2312, -76.4860'", "")
+
+
+def test_coordinates_typed_right_are_taken_as_given() -> None:
+    located = typed_coordinates("44.2312, -76.4860")
+    assert located is not None
+    assert (located.lat, located.lon, located.match) == (44.2312, -76.486, "given")
+    assert typed_coordinates("12 King St") is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("Totonto, ON", "Toronto"),
+        ("N Bay, ON", "North Bay"),
+        ("Nort York, ON", "North York"),
+        ("Owen Suond", "Owen Sound"),
+        ("356 Birmingham Street E, Mout Forest, ON N0G 2L2", "Mount Forest"),
+    ],
+)
+def test_a_misspelt_town_is_found_and_the_reading_reported(typed: str, meant: str) -> None:
+    located = geocode(typed)
+    assert meant in located.label
+
+
+def test_a_compass_point_is_never_a_slip() -> None:
+    assert "North" not in geocode("South Glengarry").label
+    with pytest.raises(GeocodingError):
+        geocode("West Bay Ridge of Nowhere")
