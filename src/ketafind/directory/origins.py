@@ -105,7 +105,7 @@ def check_plausible(origin: Location, catalogue: Catalogue) -> None:
     CoordinatesError
         If it lies over 2,000 km from every clinic and such a pair within 500 km of one.
     """
-    if not catalogue.n_located or _great_circle_km(origin, catalogue) < 0.99 * FAR_KM:
+    if catalogue.n_located == 0 or _great_circle_km(origin, catalogue) < 0.99 * FAR_KM:
         return
     if _nearest_km(origin.lat, origin.lon, catalogue) <= FAR_KM:
         return
@@ -133,7 +133,7 @@ def _nearest_km(lat: float, lon: float, catalogue: Catalogue) -> float:
 def _great_circle_km(origin: Location, catalogue: Catalogue) -> float:
     """Haversine to one clinic, within 0.6 % of the geodesic: enough to skip the index."""
     lat, lon = math.radians(origin.lat), math.radians(origin.lon)
-    one_lat, one_lon = math.radians(catalogue.places.lat[0]), math.radians(catalogue.places.lon[0])
+    one_lat, one_lon = catalogue.anchor
     half = math.sin((lat - one_lat) / 2) ** 2
     half += math.cos(lat) * math.cos(one_lat) * math.sin((lon - one_lon) / 2) ** 2
     return 2 * 6371.0 * math.asin(min(1.0, math.sqrt(half)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -143,6 +144,11 @@ class Catalogue:
     def n_located(self) -> int:
         """How many clinics have a position."""
         return len(self.places.located)
+
+    @cached_property
+    def anchor(self) -> tuple[float, float]:
+        """Latitude and longitude of one located clinic, in radians."""
+        return math.radians(self.places.lat[0]), math.radians(self.places.lon[0])
 
     @cached_property
     def rows(self) -> NDArray[np.intp]:

@@ -236,4 +236,4 @@ class Matches(Sequence[Match]):
     def _repr_html_(self) -> str:
         from ketafind.tables.html import html_table
 
-        return html_table(shown_rows(self), HEADERS, caption=footer(self))
+        return html_table(shown_rows(self), HEADERS, notes=footer(self).splitlines())
