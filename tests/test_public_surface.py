@@ -120,7 +120,9 @@ def test_each_member_of_a_public_class_is_documented_and_annotated(name: str) ->
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "__version__"])
 def test_each_public_name_stands_in_the_reference(name: str) -> None:
     pages = "\n".join(page.read_text("utf-8") for page in (ROOT / "docs/reference").glob("*.md"))
-    assert re.search(rf"auto\w+:: (?:ketafind\.)?(?:\w+\.)*{re.escape(name)}\s", pages), name
+    assert re.search(
+        rf"(?:auto\w+|py:module):: (?:ketafind\.)?(?:\w+\.)*{re.escape(name)}\s", pages
+    ), name
 
 
 @pytest.mark.parametrize("name", MODULES)
