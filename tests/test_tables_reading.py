@@ -12,8 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ketafind.directory import Directory
 from ketafind.errors import DataError, KetafindError
+from ketafind.records import Clinic, Location
 from ketafind.tables import files
+from ketafind.tables.positions import refuse_implausible
 from ketafind.tables.provinces import province_contradiction
 from ketafind.tables.reading import read_clinics, read_evidence
 from ketafind.truth import Truth
@@ -481,3 +484,24 @@ def test_the_boxes_hold_every_populated_place_of_their_province():
 
 BOXES = ("AB", "British Columbia", "mb", "N.B.", "NL", "NS", "Ont.", "Île-du-Prince-Édouard")
 BOXES += ("quebec", "SK", "Yukon", "NT", "Nunavut")
+
+
+def test_clinics_made_by_hand_are_held_to_the_same_positions():
+    """Each implausible one is named with the likely cause; the others pass."""
+    made = [
+        Clinic(clinic_id=name, name=name, province=province, location=Location(lat=lat, lon=lon))
+        for name, province, lat, lon in (
+            ("fine", "ON", 43.65, -79.38),
+            ("swapped", "ON", -79.38, 43.65),
+            ("null", "", 0.0, 0.0),
+            ("anywhere", "", -79.38, 43.65),
+        )
+    ]
+    with pytest.raises(DataError, match=r'"swapped".*look swapped') as caught:
+        refuse_implausible(made)
+    assert [fault.value for fault in caught.value.faults] == ["swapped", "null"]
+    refuse_implausible([Clinic(clinic_id="a", name="A")])
+    directory = Directory.from_clinics(made, check=False)
+    assert len(directory) == 4
+    with pytest.raises(DataError):
+        Directory.from_clinics(made)

@@ -120,7 +120,7 @@ def clinics_(draw):
 KNOWN = {"x", "y", *(name for f in VOCABULARY.facets for name in (f.id, f.plural))}
 
 
-@settings(max_examples=120, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
 @given(clinics_())
 def test_clinics_come_back_as_they_were_written(tmp_path, clinics):
     """Every field that has a column, to the last bit and the last character."""

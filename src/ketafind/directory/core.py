@@ -7,7 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from ketafind.directory.queries import Queries
-from ketafind.errors import DataError, Fault, InvalidInputError
+from ketafind.errors import InvalidInputError
 from ketafind.index import default_index
 from ketafind.matches import Catalogue
 from ketafind.records import Clinic, Evidence
@@ -55,7 +55,7 @@ class Directory(Queries):
         vocabulary : Vocabulary, optional
             The terms they use; None for the bundled one.
         check : bool
-            False to accept a clinic at (0, 0).
+            False to accept a clinic at (0, 0), or one whose position contradicts its province.
 
         Returns
         -------
@@ -69,6 +69,7 @@ class Directory(Queries):
             If ids repeat, a term is unknown or facts contradict each other; all faults at once.
         """
         from ketafind.directory.geocoded import located
+        from ketafind.tables.positions import refuse_implausible
 
         records = tuple(clinics)
         strangers = [type(record).__name__ for record in records if not isinstance(record, Clinic)]
@@ -78,7 +79,7 @@ class Directory(Queries):
                 f"for tables there are from_frame and from_csv"
             )
         if check:
-            _refuse_null_island(records)
+            refuse_implausible(records)
         words = default_vocabulary() if vocabulary is None else vocabulary
         return cls(Catalogue.build(located(records, geocoder), words, default_index))
 
@@ -231,18 +232,3 @@ class Directory(Queries):
 
 def _directory(clinics: Sequence[Clinic], vocabulary: Vocabulary) -> Directory:
     return Directory(Catalogue.build(clinics, vocabulary, default_index))
-
-
-def _refuse_null_island(clinics: Sequence[Clinic]) -> None:
-    faults = [
-        Fault(
-            "lat 0, lon 0 lies in the Atlantic: leave both out if the place is not known",
-            None,
-            "lat, lon",
-            clinic.clinic_id,
-        )
-        for clinic in clinics
-        if clinic.location is not None and clinic.location.lat == clinic.location.lon == 0.0
-    ]
-    if faults:
-        raise DataError("clinics", faults)

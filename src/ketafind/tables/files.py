@@ -165,5 +165,5 @@ def _warn_of_mojibake(text: str, source: str) -> None:
             f'{source}: "{found.group()}" on line {line} looks like text that was once read in the '
             "wrong encoding; it is kept as it is. Look at the source",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )

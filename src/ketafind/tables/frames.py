@@ -44,7 +44,7 @@ def clinics_from_frame(
     evidence : iterable of Evidence, optional
         What to attach to the clinics.
     check : bool
-        Refuse a position that contradicts the row's own province.
+        Refuse a position of (0, 0), and one that contradicts the row's own province.
 
     Returns
     -------

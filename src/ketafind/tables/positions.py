@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ketafind.coordinates import degrees
-from ketafind.errors import CoordinatesError
-from ketafind.records import Location
+from ketafind.errors import CoordinatesError, DataError, Fault
+from ketafind.records import Clinic, Location
 from ketafind.tables.cells import CellError, text
 from ketafind.tables.provinces import province_contradiction
 from ketafind.vocabulary.words import shown, strange_characters
 
-__all__ = ["degrees_cell", "latitude", "location", "longitude"]
+__all__ = ["degrees_cell", "latitude", "location", "longitude", "refuse_implausible"]
 
 _DECIMAL = re.compile(
     r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?"
@@ -142,7 +142,7 @@ def location(
         Parsed cells by column: ``lat``, ``lon``, ``precision``, ``radius_km``, ``province``. A
         column that is not there counts as blank.
     check : bool
-        Refuse a position that contradicts the province.
+        Refuse (0, 0), and a position that contradicts the province.
 
     Returns
     -------
@@ -164,11 +164,8 @@ def location(
     if lat is None or lon is None:
         here, missing = ("lon", "lat") if lat is None else ("lat", "lon")
         return None, [(missing, f"is blank though {here} is given; give both, or leave both blank")]
-    if lat == 0.0 and lon == 0.0:
-        return None, [
-            ("lat", "(0, 0) is in the Atlantic, often a blank that became zero; leave both blank")
-        ]
-    if check and (wrong := province_contradiction(values.get("province") or "", lat, lon)):
+    wrong = _implausible(values.get("province") or "", lat, lon) if check else None
+    if wrong:
         return None, [("lat", wrong)]
     radius_km, remark = _doubt(lat, lon, stated, radius_km)
     found = Location(
@@ -180,6 +177,36 @@ def location(
         corrections=remark,
     )
     return found, []
+
+
+def _implausible(province: str, lat: float, lon: float) -> str | None:
+    if lat == 0.0 and lon == 0.0:
+        return "(0, 0) is in the Atlantic, often a blank that became zero; leave both blank"
+    return province_contradiction(province, lat, lon)
+
+
+def refuse_implausible(clinics: Iterable[Clinic]) -> None:
+    """Refuse clinics at (0, 0), and those whose position contradicts their own province.
+
+    Parameters
+    ----------
+    clinics : iterable of Clinic
+        Whose locations were given; one without a location passes.
+
+    Raises
+    ------
+    DataError
+        Naming each clinic, what is wrong and the likely cause.
+    """
+    faults = []
+    for clinic in clinics:
+        place = clinic.location
+        wrong = place and _implausible(clinic.province, place.lat, place.lon)
+        if wrong:
+            message = f"clinic {shown(clinic.clinic_id)}: {wrong}"
+            faults.append(Fault(message, None, "lat, lon", clinic.clinic_id))
+    if faults:
+        raise DataError("clinics", faults)
 
 
 def _doubt(

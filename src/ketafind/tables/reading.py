@@ -41,7 +41,7 @@ def read_clinics(
     evidence : str or path-like or iterable of Evidence, optional
         A CSV file of evidence, or what `read_evidence` gave, to attach to the clinics.
     check : bool
-        Refuse a position that contradicts the row's own province.
+        Refuse a position of (0, 0), and one that contradicts the row's own province.
 
     Returns
     -------

@@ -63,7 +63,7 @@ def clinics_from_rows(
     evidence : iterable of Evidence, optional
         What to attach to the clinics.
     check : bool
-        Refuse a position that contradicts its own province.
+        Refuse a position of (0, 0), and one that contradicts its own province.
     first_row : int
         The number of the first row, as errors should count.
 
@@ -120,7 +120,7 @@ def clinics_from_table(
     vocabulary : Vocabulary, optional
         The bundled one if None.
     check : bool
-        Refuse a position that contradicts its own province.
+        Refuse a position of (0, 0), and one that contradicts its own province.
     header : Row or None
         Where the header is.
 
