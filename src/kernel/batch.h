@@ -14,6 +14,9 @@
 #define PREFETCH(address) ((void)(address))
 #endif
 
+/* With more answers than this, a warm start costs more than it saves. */
+#define WARM 64
+
 /* Spread the bits of a number apart: one (of 16) or two (of 10) empty ones between them. */
 static inline uint32_t spread_one(uint32_t v)
 {
@@ -88,15 +91,22 @@ static void order_origins(const Tree *tree, const Point *origins, int64_t n, uin
     radix_sort(items, other, n);
 }
 
-/* By the triangle inequality the k-th of the next origin is no farther than the last one's k-th
-   and the way between the origins. Two slacks cover the errors of both distances. */
-static inline double warm_limit(double limit_km, double last_km, Point last, Point next)
+/* The k points found for the last origin bound the k-th distance of the next: it is no more than
+   the longest geodesic to them. s <= 2 R asin(c / 2 R) with R = b^2 / a, the smallest radius of
+   curvature, which for c up to 1,000 km is less than what is returned. */
+static double warm_limit(const Tree *tree, const Found *last, int64_t k, Point next,
+                         double limit_km)
 {
-    const double chord2 = chord_squared(last, next);
+    double chord2 = 0.0;
+    for (int64_t i = 0; i < k; i++) {
+        const double *p = tree->points + last[i].row / FANOUT * LEAF_DOUBLES + last[i].row % FANOUT;
+        const Point q = {p[0], p[FANOUT], p[2 * FANOUT]};
+        const double this2 = chord_squared(next, q);
+        chord2 = this2 > chord2 ? this2 : chord2;
+    }
     if (!(chord2 <= NEAR_CHORD2))
         return limit_km;
-    const double km =
-        last_km + near_km(chord2, last.z, cross_curvature(last.z), next.z) + 2.0 * SLACK;
+    const double km = sqrt(chord2) * (1.0 + chord2 * (1.1 / (24.0 * 6335.0 * 6335.0))) + SLACK;
     return km < limit_km ? km : limit_km;
 }
 
@@ -121,23 +131,23 @@ static bool find_nearest_many(const Tree *tree, const double *lat, const double 
         for (int64_t i = 0; i < n; i++)
             origins[i] = point_at(lat[i], lon[i]);
         order_origins(tree, origins, n, items, items + n);
-        Point last = origins[0];
-        double last_km = INFINITY;
+        int64_t last = 0;
         for (int64_t i = 0; i < n; i++) {
             const int64_t row = (int64_t)(items[i] & 0xffffffffu);
             const int64_t later = (int64_t)(items[i + 8 < n ? i + 8 : n - 1] & 0xffffffffu);
             PREFETCH(&origins[later]);
             PREFETCH(&km[later * k]);
             PREFETCH(&position[later * k]);
-            const double limit = warm_limit(limit_km, last_km, last, origins[row]);
+            const double limit = last == most && most <= WARM
+                                     ? warm_limit(tree, found, last, origins[row], limit_km)
+                                     : limit_km;
             Best best = best_of(found, most, limit);
             best.limit_key = micrometres(limit_km);
             const Origin origin = origin_at(tree, origins[row]);
             search(tree, &origin, &best);
             unheap(found, best.size);
             put_row(km + row * k, position + row * k, k, found, best.size);
-            last = origins[row];
-            last_km = best.size == most && most > 0 ? found[most - 1].km : INFINITY;
+            last = best.size;
         }
     }
     free(items);

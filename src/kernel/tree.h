@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "geodesic.h"
+#include "lanes.h"
 
 #define FANOUT 8
 #define MAX_LEVEL 11              /* 8^11 rows are more than MAX_ROWS */
@@ -77,7 +78,7 @@ static inline Origin origin_at(const Tree *tree, Point at)
 
 typedef struct {
     double key, km; /* key: whole micrometres */
-    int64_t position;
+    int32_t position, row;
 } Found;
 
 static inline bool before(const Found *a, const Found *b)
@@ -163,9 +164,9 @@ static void append(Best *best, Found value)
     best->found[best->size++] = value;
 }
 
-static inline void offer(Best *best, double km, int64_t position)
+static inline void offer(Best *best, double km, int32_t position, int64_t row)
 {
-    const Found value = {micrometres(km), km, position};
+    const Found value = {micrometres(km), km, position, (int32_t)row};
     if (!(value.key <= best->limit_key))
         return;
     if (best->growing) {
@@ -186,19 +187,16 @@ static inline void scan_leaf(const Tree *tree, int64_t leaf, const Origin *origi
 {
     const double *p = tree->points + leaf * LEAF_DOUBLES;
     double chord2[FANOUT];
-    for (int i = 0; i < FANOUT; i++) {
-        const double x = origin->at.x - p[i], y = origin->at.y - p[FANOUT + i],
-                     z = origin->at.z - p[2 * FANOUT + i];
-        chord2[i] = x * x + y * y + z * z;
-    }
-    for (unsigned left = tree->bits[leaf], i = 0; left; left >>= 1, i++) {
-        if (!(left & 1u) || !(chord2[i] <= best->reach2))
+    unsigned left = chords_within(p, origin->at, best->reach2, chord2) & tree->bits[leaf];
+    for (; left; left &= left - 1u) {
+        const int i = lowest_bit(left);
+        if (!(chord2[i] <= best->reach2))
             continue;
         const Point q = {p[i], p[FANOUT + i], p[2 * FANOUT + i]};
         const double km = chord2[i] <= NEAR_CHORD2
                               ? near_km(chord2[i], origin->at.z, origin->m, q.z)
                               : far_km(origin->at, q);
-        offer(best, km, tree->ids[leaf * FANOUT + i]);
+        offer(best, km, tree->ids[leaf * FANOUT + i], leaf * FANOUT + i);
     }
 }
 
@@ -208,29 +206,17 @@ typedef struct {
     int64_t number;
 } Visit;
 
-static inline float more(float a, float b)
-{
-    return a > b ? a : b;
-}
-
 /* Put the children worth a visit on the stack, the nearest on top; returns the new height. */
 static inline int expand(const Tree *tree, Visit node, const Origin *origin, float reach2,
                          Visit *stack, int top)
 {
     const int64_t at = tree->shape.first[node.level] + node.number;
     const float *box = tree->boxes + at * NODE_FLOATS;
-    const float x = origin->turned[0], y = origin->turned[1], z = origin->turned[2];
     float distance2[FANOUT];
-    for (int i = 0; i < FANOUT; i++) {
-        const float dx = more(more(box[i] - x, x - box[24 + i]), 0.0f);
-        const float dy = more(more(box[8 + i] - y, y - box[32 + i]), 0.0f);
-        const float dz = more(more(box[16 + i] - z, z - box[40 + i]), 0.0f);
-        distance2[i] = dx * dx + dy * dy + dz * dz;
-    }
     const int base = top;
-    for (unsigned left = tree->bits[tree->shape.leaves + at], i = 0; left; left >>= 1, i++) {
-        if (!(left & 1u) || !(distance2[i] <= reach2))
-            continue;
+    unsigned left = boxes_within(box, origin->turned, reach2, distance2);
+    for (left &= tree->bits[tree->shape.leaves + at]; left; left &= left - 1u) {
+        const int i = lowest_bit(left);
         int slot = top++;
         for (; slot > base && stack[slot - 1].distance2 < distance2[i]; slot--)
             stack[slot] = stack[slot - 1];
