@@ -17,6 +17,7 @@ PARENT = {
     "sublingual": "oral",
     "psychiatrist": "physician",
     "anesthesiologist": "physician",
+    "nurse_practitioner": "nurse",
     "major_depression": "depression",
     "treatment_resistant_depression": "major_depression",
 }

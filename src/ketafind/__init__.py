@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ketafind.errors import KetafindError
     from ketafind.geocoding import Geocoder, OfflineGeocoder, geocode, geocode_many
     from ketafind.matches import Filter, Match, Matches
+    from ketafind.qualification import RuleSet, qualified
     from ketafind.records import Clinic, Evidence, Location, Service
     from ketafind.snapshot import Snapshot
     from ketafind.tables.reading import read_clinics, read_evidence
@@ -41,6 +42,7 @@ _HOMES = {
     "errors": ("KetafindError",),
     "geocoding": ("Geocoder", "OfflineGeocoder", "geocode", "geocode_many"),
     "matches": ("Filter", "Match", "Matches"),
+    "qualification": ("RuleSet", "qualified"),
     "records": ("Clinic", "Evidence", "Location", "Service"),
     "snapshot": ("Snapshot",),
     "tables.reading": ("read_clinics", "read_evidence"),
@@ -63,6 +65,7 @@ __all__ = [
     "Match",
     "Matches",
     "OfflineGeocoder",
+    "RuleSet",
     "Service",
     "Snapshot",
     "Truth",
@@ -75,6 +78,7 @@ __all__ = [
     "load_directory",
     "no_service",
     "offers",
+    "qualified",
     "read_clinics",
     "read_evidence",
     "route",

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ketafind.criteria.base import JOINERS, READERS, Criteria, read_criteria
-from ketafind.errors import CriteriaError
+from ketafind.errors import CriteriaError, UnknownTermError
 
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["And", "Everything", "Named", "NoService", "Not", "Offers", "Or"]
+__all__ = [
+    "And",
+    "Everything",
+    "IfKnown",
+    "Named",
+    "NoService",
+    "Not",
+    "Offers",
+    "Or",
+    "Unstated",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +213,13 @@ class Named(Criteria):
         The name to show.
     part : Criteria
         What it stands for.
+    source : object
+        What made it; neither compared nor serialised.
     """
 
     name: str
     part: Criteria
+    source: object = field(default=None, compare=False, repr=False)
 
     @property
     def parts(self) -> tuple[Criteria, ...]:
@@ -216,10 +229,57 @@ class Named(Criteria):
         return {"named": self.name, "criteria": self.part.to_dict()}
 
     def resolve(self, vocabulary: Vocabulary) -> Criteria:
-        return Named(self.name, self.part.resolve(vocabulary))
+        return Named(self.name, self.part.resolve(vocabulary), self.source)
 
     def __str__(self) -> str:
         return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Unstated(Criteria):
+    """Something that a directory has no words for: UNKNOWN for every service.
+
+    Parameters
+    ----------
+    what : str
+        What it is.
+    """
+
+    what: str
+
+    @property
+    def parts(self) -> tuple[Criteria, ...]:
+        return ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"unstated": self.what}
+
+    def resolve(self, vocabulary: Vocabulary) -> Criteria:  # noqa: ARG002
+        return self
+
+    def __str__(self) -> str:
+        return self.what
+
+
+class IfKnown(_Single):
+    """The part where the vocabulary has its words; else UNKNOWN, as nothing can be stated of it.
+
+    For rules that name facts which only some directories record.
+    """
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"if_known": self.part.to_dict()}
+
+    def resolve(self, vocabulary: Vocabulary) -> Criteria:
+        try:
+            return self.part.resolve(vocabulary)
+        except UnknownTermError:
+            return Unstated(str(self.part))
+
+    def __str__(self) -> str:
+        return str(self.part)
 
 
 def _bracketed(part: Criteria) -> str:
@@ -248,6 +308,12 @@ def _read_named(data: dict[str, Any], depth: int) -> Criteria:
     return Named(data["named"], read_criteria(data["criteria"], depth))
 
 
+def _read_unstated(data: dict[str, Any], _depth: int) -> Criteria:
+    if not isinstance(data["unstated"], str):
+        raise CriteriaError('"unstated" takes a text')
+    return Unstated(data["unstated"])
+
+
 def _read_everything(data: dict[str, Any], _depth: int) -> Criteria:
     if data["everything"] is not True:
         raise CriteriaError('"everything" takes true')
@@ -264,6 +330,10 @@ READERS.update(
             read_criteria(data["no_service"], depth)
         ),
         frozenset({"named", "criteria"}): _read_named,
+        frozenset({"if_known"}): lambda data, depth: IfKnown(
+            read_criteria(data["if_known"], depth)
+        ),
+        frozenset({"unstated"}): _read_unstated,
         frozenset({"everything"}): _read_everything,
     }
 )

@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.criteria.base import Criteria
-from ketafind.criteria.expression import And, Everything, Named, NoService, Not, Offers, Or
+from ketafind.criteria.expression import (
+    And,
+    Everything,
+    Named,
+    NoService,
+    Not,
+    Offers,
+    Or,
+    Unstated,
+)
 from ketafind.errors import DataError, Fault
 from ketafind.truth import Truth
 
@@ -171,6 +180,8 @@ class TermSlices:
                 return self._spread(~self.fold(self.evaluate(criteria.part)))
             case Named():
                 return self.evaluate(criteria.part)
+            case Unstated():
+                return Known(self._nothing(), self._nothing())
             case Everything():
                 return Known(np.full(self.yes.shape[1], 255, np.uint8), self._nothing())
         raise TypeError(f"{type(criteria).__name__} is not a criteria that can be evaluated")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ketafind.directory.queries import Queries
+from ketafind.directory.insight import Insight
 from ketafind.errors import InvalidInputError
 from ketafind.index import default_index
 from ketafind.matches import Catalogue
@@ -22,7 +22,7 @@ __all__ = ["Directory"]
 EvidenceSource = str | PathLike[str] | Iterable[Evidence] | None
 
 
-class Directory(Queries):
+class Directory(Insight):
     """Clinics, their vocabulary and a spatial index; immutable, safe to share between threads.
 
     Made by `load_directory`, `Directory.from_csv`, `Directory.from_frame` or

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ketafind.explanation import Qualification
     from ketafind.matches.ranking import Ranking
     from ketafind.records import Clinic, Evidence, Service
     from ketafind.truth import Truth
@@ -69,6 +70,18 @@ class Match:
         """Whether the match needs several facets that no source ties to one service."""
         facets = {leaf.facet for leaf in self._ranking.filter.criteria.leaves()}
         return self.service.combined and len(facets) > 1
+
+    @cached_property
+    def qualification(self) -> Qualification:
+        """What the rule set says of the service that answers; no endorsement.
+
+        By the rule set and level that the criteria ask for; else by ``on-2026.1``, level team.
+        """
+        from ketafind.matches.qualify import qualification, rules_of
+
+        rules, level = rules_of(self._ranking.filter.criteria)
+        catalogue = self._ranking.filter.catalogue
+        return qualification(catalogue, self._position, self.service, rules, level)
 
     def evidence(self) -> tuple[Evidence, ...]:
         """Why the clinic's facts are believed.

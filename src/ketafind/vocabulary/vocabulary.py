@@ -108,6 +108,9 @@ class Vocabulary:
         """
         if not isinstance(name, str):
             raise UnknownTermError(f"a facet is named by text, not by {type(name).__name__}")
+        for facet in self.facets:
+            if facet.id == name:
+                return facet
         key = fold(name)
         for facet in self.facets:
             if key in (fold(facet.id), fold(facet.plural)):

@@ -1,0 +1,219 @@
+"""Rule sets as values, and the criteria made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ketafind.criteria import Criteria
+from ketafind.criteria.expression import And, Named
+from ketafind.errors import InvalidInputError
+from ketafind.qualification.reading import read_rules
+from ketafind.qualification.values import Rule
+
+if TYPE_CHECKING:
+    from ketafind.vocabulary import Vocabulary
+
+__all__ = ["RuleSet", "bundled_rules", "qualified"]
+
+BUNDLED = Path(__file__).with_name("on-2026.1.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSet:
+    """A versioned set of rules; made by `read`, `from_text` or `bundled_rules`.
+
+    Parameters
+    ----------
+    id : str
+        Its name and version, such as ``"on-2026.1"``.
+    title : mapping of str to str
+        In each language.
+    rules : tuple of Rule
+        In the order of the file.
+    levels : mapping of str to tuple of str
+        For each level the rules that decide it; ``full`` is every required rule.
+    date : str
+        When it was written.
+    words : mapping
+        Facets and terms that its rules need beyond a directory's vocabulary, in the form of a
+        vocabulary file.
+    """
+
+    id: str
+    title: Mapping[str, str]
+    rules: tuple[Rule, ...]
+    levels: Mapping[str, tuple[str, ...]]
+    date: str = ""
+    words: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
+
+    @classmethod
+    def read(cls, path: str | Path, *, vocabulary: Vocabulary | None = None) -> RuleSet:
+        """Read a rule set from a file.
+
+        Parameters
+        ----------
+        path : str or Path
+            JSON, in the form of the bundled ``on-2026.1.json``.
+        vocabulary : Vocabulary, optional
+            The words that its rules may use beside its own; None for the bundled one.
+
+        Returns
+        -------
+        RuleSet
+            The rules.
+
+        Raises
+        ------
+        DataError
+            If a name is unknown or a rule rests on itself: every fault with its line.
+        """
+        from ketafind.qualification.lines import read_text
+
+        return cls.from_text(read_text(path), source=Path(path).name, vocabulary=vocabulary)
+
+    @classmethod
+    def from_text(
+        cls, text: str, *, source: str = "rules", vocabulary: Vocabulary | None = None
+    ) -> RuleSet:
+        """Read a rule set from JSON text.
+
+        Parameters
+        ----------
+        text : str
+            JSON.
+        source : str
+            What to call it in an error text.
+        vocabulary : Vocabulary, optional
+            As in `read`.
+
+        Returns
+        -------
+        RuleSet
+            The rules.
+
+        Raises
+        ------
+        DataError
+            As in `read`.
+        """
+        return cls(**read_rules(text, source, vocabulary))
+
+    def vocabulary(self, base: Vocabulary | None = None) -> Vocabulary:
+        """Extend a vocabulary by the words of these rules, so that a directory can state them.
+
+        Parameters
+        ----------
+        base : Vocabulary, optional
+            What to extend; None for the bundled one.
+
+        Returns
+        -------
+        Vocabulary
+            Pass it to `Directory.from_csv`: the new facets are columns there.
+        """
+        from ketafind.vocabulary import default_vocabulary
+
+        base = default_vocabulary() if base is None else base
+        return base.extended(self.words) if self.words else base
+
+    def deciding(self, level: str) -> tuple[Rule, ...]:
+        """Rules that decide a level.
+
+        Parameters
+        ----------
+        level : str
+            Such as ``"team"`` or ``"full"``.
+
+        Returns
+        -------
+        tuple of Rule
+            In the order of the file.
+
+        Raises
+        ------
+        InvalidInputError
+            If the rule set has no such level.
+        """
+        if not isinstance(level, str) or level not in self.levels:
+            known = ", ".join(map(repr, self.levels))
+            raise InvalidInputError(f"level={level!r}: {self.id} has {known}")
+        return tuple(rule for rule in self.rules if rule.id in self.levels[level])
+
+    def criteria(self, level: str = "team") -> Criteria:
+        """Return a level as criteria.
+
+        Parameters
+        ----------
+        level : str
+            Such as ``"team"`` or ``"full"``.
+
+        Returns
+        -------
+        Criteria
+            All of its rules, under the name of the rule set.
+
+        Raises
+        ------
+        InvalidInputError
+            If the rule set has no such level.
+        """
+        parts = [rule.criteria for rule in self.deciding(level)]
+        wanted = tuple(part for part in parts if part is not None)
+        whole = wanted[0] if len(wanted) == 1 else And(wanted)
+        return Named(f"qualified: {level}, {self.id}", whole, (self, level))
+
+
+@cache
+def bundled_rules() -> RuleSet:
+    """Return the bundled rule set, ``on-2026.1``.
+
+    Returns
+    -------
+    RuleSet
+        The same object each time.
+
+    Examples
+    --------
+    >>> from ketafind.qualification import bundled_rules
+    >>> [rule.id for rule in bundled_rules().deciding("team")]
+    ['core_team']
+    """
+    return RuleSet.read(BUNDLED)
+
+
+def qualified(level: str = "team", rules: RuleSet | None = None) -> Criteria:
+    """Ask for providers that satisfy a rule set.
+
+    Parameters
+    ----------
+    level : str
+        ``"team"``: an anesthesiologist, a psychiatrist or a nurse practitioner is on the staff;
+        ``"full"``: every required rule; or a level that `rules` has.
+    rules : RuleSet, optional
+        Rules of your own; None for the bundled ``on-2026.1``.
+
+    Returns
+    -------
+    Criteria
+        To be combined with others. Being qualified by a rule set is no endorsement.
+
+    Raises
+    ------
+    InvalidInputError
+        If the rule set has no such level.
+
+    Examples
+    --------
+    >>> import ketafind as kf
+    >>> print(kf.route("iv") & kf.qualified())
+    route iv and qualified: team, on-2026.1
+    """
+    if rules is not None and not isinstance(rules, RuleSet):
+        raise InvalidInputError(
+            f"rules takes a RuleSet, not {type(rules).__name__}; RuleSet.read(path) makes one"
+        )
+    return (rules or bundled_rules()).criteria(level)

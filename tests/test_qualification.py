@@ -1,0 +1,251 @@
+"""Rule sets: what they decide, how they read, and what they never say."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ketafind as kf
+from ketafind.errors import DataError, InvalidInputError
+from ketafind.qualification import Result, bundled_rules
+from oracle import holds
+from strategies import clinic_lists, criteria, expressions
+
+TEAM = ("offers", "staff", ("psychiatrist", "anesthesiologist", "nurse_practitioner"), 1)
+NAMES = {"yes": "QUALIFIED", "no": "NOT_QUALIFIED", "unknown": "UNDETERMINED"}
+BUNDLED = bundled_rules()
+
+
+def directory_of(clinics, vocabulary=None) -> kf.Directory:
+    return kf.Directory.from_clinics(clinics, vocabulary=vocabulary, check=False)
+
+
+@given(clinic_lists())
+def test_the_team_level_is_one_of_three_professions_on_the_staff(clinics):
+    directory = directory_of(clinics)
+    status = {"active": kf.Truth.YES, "uncertain": kf.Truth.UNKNOWN, "closed": kf.Truth.NO}
+    for clinic in clinics:
+        best = max(kf.Truth(holds(TEAM, service, clinic)) for service in clinic.services)
+        wanted = NAMES[str(best & status[clinic.status])]
+        assert directory.qualification(clinic.clinic_id).result == wanted
+
+
+@pytest.mark.parametrize("level", ["team", "full"])
+@given(clinic_lists(), st.booleans())
+def test_search_by_qualified_finds_what_qualification_says(level, clinics, extended):
+    directory = directory_of(clinics, BUNDLED.vocabulary() if extended else None)
+    found = {
+        unknown: {m.clinic.clinic_id for m in directory.search(where=kf.qualified(level), unknown=unknown)}
+        for unknown in ("exclude", "only")
+    }  # fmt: skip
+    for clinic in clinics:
+        result = directory.qualification(clinic.clinic_id, level).result
+        assert (result == Result.QUALIFIED) == (clinic.clinic_id in found["exclude"])
+        assert (result == Result.UNDETERMINED) == (clinic.clinic_id in found["only"])
+
+
+@given(clinic_lists(), expressions)
+def test_another_clause_beside_qualified_never_adds_a_confirmed_match(clinics, expression):
+    directory = directory_of(clinics)
+    both = directory.search(where=criteria(expression) & kf.qualified())
+    alone = directory.search(where=kf.qualified())
+    assert {m.clinic.clinic_id for m in both} <= {m.clinic.clinic_id for m in alone}
+
+
+def clinic(**facts) -> kf.Clinic:
+    stated = {
+        facet: {term: kf.Truth(truth) for term, truth in terms.items()}
+        for facet, terms in facts.items()
+    }
+    return kf.Clinic(clinic_id="a", name="A", services=(kf.Service(facts=stated),))
+
+
+@pytest.mark.parametrize(
+    ("facts", "result"),
+    [
+        ({}, "UNDETERMINED"),
+        ({"staff": {"psychiatrist": "yes"}}, "UNDETERMINED"),
+        (
+            {"staff": {"psychiatrist": "yes"}, "licence": {"cpso_physician": "yes"}},
+            "QUALIFIED",
+        ),
+        (
+            {
+                "staff": {"nurse_practitioner": "yes"},
+                "licence": {"cpso_physician": "no", "cno_prescriber": "no"},
+            },
+            "NOT_QUALIFIED",
+        ),
+    ],
+)
+def test_the_full_level_needs_every_required_rule_and_its_words_can_be_supplied(facts, result):
+    directory = directory_of([clinic(**facts)], BUNDLED.vocabulary())
+    assert directory.qualification("a", "full").result == result
+
+
+@pytest.mark.parametrize(
+    ("facts", "truth"),
+    [
+        ({"route": {"oral": "yes", "iv": "no"}}, "yes"),
+        ({"route": {"iv": "yes"}}, "unknown"),
+        ({"route": {"iv": "yes"}, "setting": {"hospital": "yes"}}, "yes"),
+        ({"route": {"iv": "yes"}, "premises": {"passed_with_conditions": "yes"}}, "yes"),
+        (
+            {"route": {"iv": "yes"}, "setting": {"hospital": "no"}, "premises": {"passed": "no"}},
+            "no",
+        ),
+    ],
+)
+def test_a_rule_about_infusions_says_nothing_against_other_routes(facts, truth):
+    directory = directory_of([clinic(**facts)], BUNDLED.vocabulary())
+    rules = {one.rule.id: one for one in directory.qualification("a").rules}
+    assert rules["premises"].truth == truth
+
+
+def test_a_directory_without_the_words_of_a_rule_knows_nothing_of_it():
+    directory = kf.load_directory()
+    for one in directory.clinics:
+        rules = {r.rule.id: r.truth for r in directory.qualification(one.clinic_id).rules}
+        assert rules["prescriber"] == rules["monitoring"] == kf.Truth.UNKNOWN
+
+
+def test_a_column_of_the_rule_set_can_be_read_from_csv(tmp_path):
+    path = tmp_path / "clinics.csv"
+    path.write_text("clinic_id,name,staff,licences\na,A,psychiatrist,CPSO\n", "utf-8")
+    directory = kf.Directory.from_csv(path, vocabulary=BUNDLED.vocabulary())
+    assert directory.qualification("a", "full").result == "QUALIFIED"
+
+
+def test_a_rule_that_is_not_verified_is_advisory_and_each_rule_has_a_source():
+    for rule in BUNDLED.rules:
+        assert rule.sources
+        assert set(rule.title) == {"en", "fr"}
+        if rule.unverified:
+            assert rule.level == "advisory"
+
+
+def test_no_text_says_safe_or_recommended():
+    directory = kf.load_directory()
+    words = re.compile(r"\bsafe|recommend|recommand|\bsûre?s?\b|sécuritaire", re.I)
+    for one in directory.clinics:
+        told = directory.qualification(one.clinic_id)
+        for text in (str(told), str(told.translated("fr")), json.dumps(told.to_dict())):
+            # The quoted hints are the sources' words.
+            assert not words.search(re.sub(r"“.*?”|\"hint\": \".*?\"", "", text))
+
+
+def test_a_match_tells_the_level_that_was_asked_for():
+    directory = kf.load_directory()
+    by_level = {
+        level: directory.search(where=kf.route("iv") & kf.qualified(level), unknown="include")[0]
+        for level in ("team", "full")
+    }
+    for level, match in by_level.items():
+        assert match.qualification.level == level
+    plain = directory.search(routes="iv")[0].qualification
+    assert (plain.level, plain.assessment.rules) == ("team", BUNDLED)
+    again = kf.Criteria.from_json(kf.qualified("full").to_json())
+    assert directory.search(where=again, unknown="include")[0].qualification.level == "full"
+
+
+@pytest.mark.parametrize("level", ["team", "full"])
+def test_qualified_survives_json_and_another_vocabulary(level):
+    where = kf.qualified(level) & kf.route("iv")
+    assert kf.Criteria.from_json(where.to_json()) == where
+    short, long = kf.load_directory().vocabulary, BUNDLED.vocabulary()
+    resolved = where.resolve(short)
+    assert kf.Criteria.from_json(resolved.to_json()) == resolved
+    assert (where.resolve(long) == resolved) == (level == "team")
+
+
+@pytest.mark.parametrize("level", ["", "gold", None, 1])
+def test_a_level_that_the_rule_set_lacks_is_refused(level):
+    with pytest.raises(InvalidInputError, match="'team', 'full'"):
+        kf.qualified(level)
+
+
+def rules(*more: str, levels: str = '{"team": ["one"]}') -> str:
+    """A small rule set; its first rule begins on line 6."""
+    first = """{"id": "one", "level": "required", "title": {"en": "One"},
+  "requires": {"facet": "staff", "terms": ["nurse"], "at_least": 1}}"""
+    return f"""{{
+"format": "ketafind-rules/1",
+"id": "mine-1",
+"title": {{"en": "Mine"}},
+"levels": {levels}, "rules": [
+{first}{"".join("," + chr(10) + rule for rule in more)}
+]
+}}"""
+
+
+def rule(requires: str, name: str = "two") -> str:
+    return f'{{"id": "{name}", "level": "required", "title": {{"en": "Two"}},\n "requires":\n  {requires}}}'
+
+
+def test_rules_of_your_own_are_read_from_a_file(tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_text(rules(rule('{"not": {"rule": "one"}}')), "utf-8")
+    mine = kf.RuleSet.read(path)
+    directory = directory_of([clinic(staff={"nurse": "yes"})])
+    assert directory.qualification("a", rules=mine).result == "QUALIFIED"
+    assert directory.qualification("a", "full", rules=mine).result == "NOT_QUALIFIED"
+    found = directory.search(where=kf.qualified("team", mine))
+    assert found[0].qualification.assessment.rules == mine
+    assert "Mine" not in str(found[0].qualification.translated("fr"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (rules(rule('{"facet": "staff", "terms": ["nurze"], "at_least": 1}')),
+         r'line 10, rule "two": .nurze. is not'),
+        (rules(rule('{"facet": "colour", "terms": ["red"], "at_least": 1}')),
+         r'line 10, rule "two": .colour. is not a known facet'),
+        (rules(rule('{"and": [{"facet": "staff", "terms": ["nurse"], "at_least": 1},\n {"rule": "three"}]}')),
+         r"line 11, rule \"two\": 'three' is no rule of this set; known: one, two"),
+        (rules(rule('{"rule": "two"}')), r'line 10, rule "two": the rules go in a circle: two > two'),
+        (rules(rule('{"rule": "three"}'), rule('{"rule": "two"}', "three")),
+         r'line 13, rule "two": the rules go in a circle: two > three > two'),
+        (rules(rule('{"facet": "staff", "terms": [], "at_least": 1}')), r'line 10, rule "two": staff'),
+        (rules(rule('{"nonsense": 1}')), r'line 10, rule "two": criteria with the keys'),
+        (rules('{"id": "one", "level": "required", "title": {"en": "x"}, "requires": {"everything": true}}'),
+         r"line 8: the id 'one' stands twice"),
+        (rules('{"id": "two", "level": "must", "title": {"en": "x"}, "requires": {"everything": true}}'),
+         r"line 8: rule 'two': \"level\" is one of required, advisory, information"),
+        (rules(levels='{"team": ["nobody"]}'), r"line 5: the level \"team\" names no rule to check: 'nobody'"),
+        (rules(levels='{"full": ["one"]}'), r"line 5: the level \"full\" is every required rule"),
+        (rules().replace("rules/1", "rules/9"), r"line 1: \"format\" must be"),
+        (rules().replace('"id": "mine-1"', '"id": "mine-1", "id": "b"'), "line 1: a key stands twice"),
+        (rules()[:-2], r"line 8: not JSON"),
+        ("[]", "line 1: a rule set is one JSON object"),
+    ],
+)  # fmt: skip
+def test_a_faulty_rule_set_is_refused_with_its_line(text, message):
+    with pytest.raises(DataError, match=message):
+        kf.RuleSet.from_text(text)
+
+
+def test_all_faults_come_in_one_report():
+    bad = rule('{"facet": "staff", "terms": ["x1"], "at_least": 1}')
+    worse = rule('{"facet": "staff", "terms": ["x2"], "at_least": 1}', "three")
+    with pytest.raises(DataError) as caught:
+        kf.RuleSet.from_text(rules(bad, worse))
+    assert len(caught.value.faults) == 2
+
+
+@given(st.text(max_size=60) | st.sampled_from(["{" * 9, '{"rules": [1]}', '{"rules": [{}]}']))
+def test_any_other_text_is_refused_and_nothing_else_happens(text):
+    with pytest.raises(DataError):
+        kf.RuleSet.from_text(text)
+
+
+def test_html_escapes_what_a_clinic_calls_itself():
+    hostile = kf.Clinic(clinic_id="a", name="<script>alert(1)</script>")
+    html = directory_of([hostile]).qualification("a")._repr_html_()
+    assert "<script" not in html
+    assert html.count("<ul>") == html.count("</ul>")
+    assert html.count("<li>") == html.count("</li>")
