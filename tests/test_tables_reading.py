@@ -110,6 +110,8 @@ def test_a_byte_order_mark_is_removed(write):
     [
         (b"", "empty"),
         (b"\xef\xbb\xbf\n\n", "empty"),
+        ("\u00a0\n", "empty"),
+        ('""\n', "empty"),
         (b"\xef\xbb\xbf\xef\xbb\xbfclinic_id,name\n", "two byte order marks"),
         ("clinic_id,name\nx,X\n".encode("utf-16"), "UTF-16"),
         ("clinic_id,name\nx,X\n".encode("utf-16-le"), "UTF-16"),

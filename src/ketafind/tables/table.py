@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ketafind.errors import DataError, Fault
 from ketafind.tables.files import file_name, read_text
 from ketafind.tables.limits import MAX_CELL_CHARACTERS, MAX_COLUMNS
 from ketafind.tables.report import Report
@@ -64,7 +65,9 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     source = file_name(path)
     lines = scan(read_text(path))
     report = Report(source)
-    header = next(lines)
+    header = next(lines, None)
+    if header is None:
+        raise DataError(source, [Fault("the file is empty; it needs a header row")])
     if header.fault:
         report.add(header.fault, header)
         report.refuse()
