@@ -152,4 +152,7 @@ def test_no_module_is_over_400_lines_and_no_function_over_70(path: Path) -> None
     assert text.count("\n") <= 400
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < 70, node.name
+            # A docstring may be as long as it must.
+            documented = ast.get_docstring(node, clean=False) or ""
+            lines = (node.end_lineno or 0) - node.lineno - documented.count("\n")
+            assert lines < 70, node.name

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ketafind import errors, vocabulary
+    from ketafind.analysis import nearest_join
     from ketafind.coordinates import Coordinates
     from ketafind.criteria import (
         Criteria,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "analysis": ("nearest_join",),
     "coordinates": ("Coordinates",),
     "criteria": ("Criteria", "everything", "no_service", "offers", "route", "staff", "treats"),
     "directory": ("Directory", "load_directory"),
@@ -76,6 +78,7 @@ __all__ = [
     "geocode",
     "geocode_many",
     "load_directory",
+    "nearest_join",
     "no_service",
     "offers",
     "qualified",

@@ -37,14 +37,14 @@ class Queries:
         self._filters = FilterCache(catalogue)
 
     def filter(
-        self, where: Criteria | None = None, *, unknown: str = "exclude", **facets: Any
+        self, where: Criteria | Filter | None = None, *, unknown: str = "exclude", **facets: Any
     ) -> Filter:
         """Compile criteria for this directory, to be used in many queries.
 
         Parameters
         ----------
-        where : Criteria, optional
-            An expression; None is no filter.
+        where : Criteria or Filter, optional
+            An expression; None is no filter; a compiled filter is returned as it is.
         unknown : str
             ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
             ``"only"`` for those alone.
@@ -61,7 +61,7 @@ class Queries:
         CriteriaError, UnknownTermError
             If a filter is empty, or a facet or term is not in the vocabulary.
         """
-        return self._filters.get(where, unknown, facets)
+        return self._filter(where, unknown, facets)
 
     def nearest(
         self,

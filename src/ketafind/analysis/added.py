@@ -1,0 +1,244 @@
+"""What a join adds to a frame: one column for each name that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ketafind.analysis.certainty import intervals_km, order_certain
+from ketafind.analysis.columns import Codes, Column, Flags, Floats, Whole, code_type
+from ketafind.analysis.origins import NO_POSITION, NONE_NEAR, NONE_PASSES, REASONS, Origins
+from ketafind.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from ketafind.analysis.search import Found
+    from ketafind.directory import Directory
+    from ketafind.matches import Filter
+    from ketafind.records import Clinic
+
+__all__ = ["ALWAYS", "CLINIC_TEXTS", "ROW_COLUMNS", "Answers", "check_extra"]
+
+Rows = npt.NDArray[np.intp]
+
+CLINIC_TEXTS: dict[str, Callable[[Clinic], str | None]] = {
+    "name": lambda clinic: clinic.name,
+    "operator": lambda clinic: clinic.operator or None,
+    "street_address": lambda clinic: clinic.street_address or None,
+    "city": lambda clinic: clinic.city or None,
+    "province": lambda clinic: clinic.province or None,
+    "postal_code": lambda clinic: clinic.postal_code or None,
+    "phone": lambda clinic: clinic.phone or None,
+    "website": lambda clinic: clinic.website or None,
+    "status": lambda clinic: clinic.status,
+    "precision": lambda clinic: None if clinic.location is None else clinic.location.precision,
+}
+"""Texts of a clinic that may be asked for."""
+
+_CLINIC_NUMBERS: dict[str, Callable[[Clinic], float]] = {
+    "clinic_lat": lambda clinic: np.nan if clinic.location is None else clinic.location.lat,
+    "clinic_lon": lambda clinic: np.nan if clinic.location is None else clinic.location.lon,
+    "clinic_radius_km": lambda c: np.nan if c.location is None else c.location.radius_km,
+}
+_INTERVAL = ("distance_low_km", "distance_high_km")
+ALWAYS = ("rank", "clinic_id", "distance_km", "truth")
+"""What a join always adds for each clinic found."""
+
+ROW_COLUMNS = ("origin_lat", "origin_lon", "origin_radius_km", "order_certain", "reason")
+"""What belongs to the row and not to a clinic: once a row in a wide frame."""
+
+EXTRA = (*CLINIC_TEXTS, *_CLINIC_NUMBERS, *_INTERVAL, "order_certain")
+
+
+def check_extra(columns: Sequence[str]) -> tuple[str, ...]:
+    """Refuse the name of a column that a join cannot add.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        The names asked for.
+
+    Returns
+    -------
+    tuple of str
+        The same, each once.
+
+    Raises
+    ------
+    InvalidInputError
+        If one is not known; lists those that are.
+    """
+    wanted = (columns,) if isinstance(columns, str) else tuple(dict.fromkeys(columns))
+    unknown = [name for name in wanted if name not in EXTRA]
+    if unknown:
+        raise InvalidInputError(
+            f"a join cannot add the column {unknown[0]!r}; it adds {', '.join(ALWAYS)} always and "
+            f"on request {', '.join(EXTRA)}"
+        )
+    return wanted
+
+
+class Answers:
+    """The answers to a join, column by column.
+
+    Parameters
+    ----------
+    directory : Directory
+        The clinics.
+    passing : Filter
+        Which of them pass.
+    origins : Origins
+        The rows.
+    found : Found
+        Their nearest clinics.
+    k : int
+        How many were asked for.
+    max_distance_km : float or None
+        The limit.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        passing: Filter,
+        origins: Origins,
+        found: Found,
+        k: int,
+        max_distance_km: float | None,
+    ) -> None:
+        self._directory = directory
+        self._passing = passing
+        self._origins = origins
+        self._found = found
+        self._k = k
+        self._limit_km = max_distance_km
+
+    def long(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Rows | None]:
+        """Lay the answers out with one row a clinic.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The columns.
+        left : bool
+            Keep a row that has no clinic.
+
+        Returns
+        -------
+        columns : dict of str to Column
+            In the order of the names.
+        rows : ndarray of intp or None
+            Which row of the frame each belongs to; None if each row has exactly one.
+        """
+        code, distance_km = self._found.code, self._found.distance_km
+        n, width = code.shape
+        if code.size and int(code.min()) >= 0:
+            rows = None if width == 1 else np.repeat(np.arange(n, dtype=np.intp), width)
+            rank = np.tile(np.arange(1, width + 1, dtype=np.int64), n)
+            picked = (code.ravel(), distance_km.ravel(), rank)
+        else:
+            keep = code >= 0
+            if left:
+                keep[:, 0] = True
+            rows, column = np.nonzero(keep)
+            picked = (code[keep], distance_km[keep], column.astype(np.int64) + 1)
+            if width == 1 and len(rows) == n:
+                rows = None
+        columns = {name: self._column(name, *picked, rows) for name in names}
+        return columns, rows
+
+    def wide(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Rows | None]:
+        """Lay the answers out with one row a row; see `long`."""
+        code, distance_km = self._found.code, self._found.distance_km
+        rows = None if left else np.flatnonzero(code[:, 0] >= 0)
+        if rows is not None:
+            code, distance_km = code[rows], distance_km[rows]
+        columns: dict[str, Column] = {}
+        none = (np.full(len(code), -1, code.dtype), np.full(len(code), np.nan))
+        for place in range(self._k):
+            inside = place < code.shape[1]
+            cells: tuple[Any, Any] = (code[:, place], distance_km[:, place]) if inside else none
+            for name in names:
+                if name not in (*ROW_COLUMNS, "rank"):
+                    columns[f"{name}_{place + 1}"] = self._column(name, *cells, None, rows)
+        for name in names:
+            if name in ROW_COLUMNS:
+                columns[name] = self._of_row(name, rows, len(code))
+        return columns, rows
+
+    def _column(
+        self, name: str, code: Any, distance_km: Any, rank: Any, rows: Rows | None
+    ) -> Column:
+        clinics = self._directory.clinics
+        if name == "clinic_id":
+            return Codes(code, tuple(clinic.clinic_id for clinic in clinics))
+        if name == "distance_km":
+            return Floats(distance_km)
+        if name == "rank":
+            return Whole(rank, code < 0)
+        if name == "truth":
+            return self._truth(code)
+        if name in CLINIC_TEXTS:
+            return _texts([CLINIC_TEXTS[name](clinic) for clinic in clinics], code)
+        if name in _CLINIC_NUMBERS:
+            numbers = [_CLINIC_NUMBERS[name](clinic) for clinic in clinics]
+            # The extra entry is what -1 finds.
+            return Floats(np.array([*numbers, np.nan])[code])
+        if name in _INTERVAL:
+            return self._interval(name, code, distance_km, rows)
+        return self._of_row(name, rows, len(code))
+
+    def _truth(self, code: Any) -> Codes:
+        if self._passing.unknown != "include":
+            truth = int(self._passing.unknown == "only")
+            return Codes(np.where(code < 0, -1, truth).astype(np.int8), ("yes", "unknown"))
+        confirmed = self._directory.filter(self._passing.criteria).positions()
+        of_clinic = np.ones(len(self._directory) + 1, dtype=np.int8)
+        of_clinic[confirmed] = 0
+        of_clinic[-1] = -1
+        return Codes(of_clinic[code], ("yes", "unknown"))
+
+    def _interval(self, name: str, code: Any, distance_km: Any, rows: Rows | None) -> Floats:
+        radius = self._origins.radius_km
+        origin_km = 0.0 if radius is None else radius if rows is None else radius[rows]
+        clinics = self._directory.clinics
+        numbers = [_CLINIC_NUMBERS["clinic_radius_km"](clinic) for clinic in clinics]
+        low, high = intervals_km(distance_km, origin_km, np.array([*numbers, np.nan])[code])
+        return Floats(low if name == "distance_low_km" else high)
+
+    def _of_row(self, name: str, rows: Rows | None, n: int) -> Column:
+        column: Column
+        if name == "reason":
+            if len(self._found.code) and int(self._found.code[:, 0].min()) >= 0:
+                return Codes(np.full(n, -1, np.int8), REASONS)
+            column = self._reason()
+        elif name == "order_certain":
+            column = Flags(
+                order_certain(
+                    self._directory, self._passing, self._origins, self._k, self._limit_km
+                )
+            )
+        else:
+            values = getattr(self._origins, name.removeprefix("origin_"))
+            column = Floats(values)
+        return column if rows is None else column.take(rows)
+
+    def _reason(self) -> Codes:
+        missing = self._found.code[:, 0] < 0
+        nothing = NONE_NEAR if self._passing.n_eligible else NONE_PASSES
+        reason = np.where(missing, nothing, -1).astype(np.int8)
+        known = self._origins.reason
+        if known is None:
+            reason[np.isnan(self._origins.lat) | np.isnan(self._origins.lon)] = NO_POSITION
+            return Codes(reason, REASONS)
+        return Codes(np.where(known >= 0, known, reason), REASONS)
+
+
+def _texts(of_clinic: Sequence[str | None], code: Any) -> Codes:
+    texts = tuple(dict.fromkeys(text for text in of_clinic if text is not None))
+    number = {text: place for place, text in enumerate(texts)}
+    numbers = [-1 if text is None else number[text] for text in of_clinic]
+    table = np.array([*numbers, -1], dtype=code_type(len(texts)))
+    return Codes(table[code], texts)

@@ -1,0 +1,107 @@
+"""Columns that an analysis adds to a frame, in no frame's own terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Codes", "Column", "Flags", "Floats", "Whole", "code_type"]
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """Texts, each stored once.
+
+    Parameters
+    ----------
+    codes : ndarray of int
+        Which text each row has; -1 is missing.
+    texts : sequence of str
+        The texts, all different.
+    """
+
+    codes: npt.NDArray[Any]
+    texts: tuple[str, ...]
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Codes:
+        """Choose rows."""
+        return Codes(self.codes[rows], self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Floats:
+    """Numbers.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        NaN is missing.
+    """
+
+    values: npt.NDArray[np.float64]
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Floats:
+        """Choose rows."""
+        return Floats(self.values[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Whole numbers.
+
+    Parameters
+    ----------
+    values : ndarray of int64
+        The numbers.
+    missing : ndarray of bool
+        Where there is none.
+    """
+
+    values: npt.NDArray[np.int64]
+    missing: npt.NDArray[np.bool_]
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Whole:
+        """Choose rows."""
+        return Whole(self.values[rows], self.missing[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """Yes or no, always known.
+
+    Parameters
+    ----------
+    values : ndarray of bool
+        True for yes.
+    """
+
+    values: npt.NDArray[np.bool_]
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Flags:
+        """Choose rows."""
+        return Flags(self.values[rows])
+
+
+Column = Codes | Floats | Whole | Flags
+
+
+def code_type(n_texts: int) -> type[np.signedinteger[Any]]:
+    """Choose the integer type for codes; the one that pandas would choose.
+
+    Parameters
+    ----------
+    n_texts : int
+        How many texts there are.
+
+    Returns
+    -------
+    type
+        The smallest signed integer type that holds -1 to ``n_texts - 1``.
+    """
+    for kind in (np.int8, np.int16):
+        if n_texts < np.iinfo(kind).max:
+            return kind
+    return np.int32

@@ -1,0 +1,246 @@
+"""Where each row of a frame is: from two columns, a geometry or an address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ketafind.analysis.frames import Frame, check_column, numbers_of
+from ketafind.coordinates import fault_of_pair
+from ketafind.errors import (
+    AmbiguousPlaceError,
+    ConflictingPlaceError,
+    CoordinatesError,
+    GeocodingError,
+    InvalidInputError,
+    OutsideCoverageError,
+)
+from ketafind.index.protocol import Floats
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ketafind.records import Location
+
+__all__ = ["REASONS", "Origins", "Source", "check_range", "read_origins"]
+
+REASONS = (
+    "no position",
+    "address not found",
+    "address fits several places",
+    "parts of the address contradict each other",
+    "address outside the gazetteer",
+    "no clinic passes",
+    "no clinic within max_distance_km",
+)
+"""Why a row has no clinic."""
+
+NO_POSITION, NOT_FOUND, AMBIGUOUS, CONFLICTING, OUTSIDE, NONE_PASSES, NONE_NEAR = range(7)
+_REASON_OF: tuple[tuple[type[GeocodingError], int], ...] = (
+    (AmbiguousPlaceError, AMBIGUOUS),
+    (ConflictingPlaceError, CONFLICTING),
+    (OutsideCoverageError, OUTSIDE),
+    (GeocodingError, NOT_FOUND),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which columns say where a row is.
+
+    Parameters
+    ----------
+    lat, lon : str or None
+        Columns of decimal degrees.
+    geometry : str or None
+        A column of points of a GeoDataFrame.
+    address : str or None
+        A column of texts.
+    """
+
+    lat: str | None = None
+    lon: str | None = None
+    geometry: str | None = None
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        pair = self.lat is not None or self.lon is not None
+        if pair + (self.geometry is not None) + (self.address is not None) > 1:
+            raise InvalidInputError(
+                "say once where a row is: lat= and lon=, or geometry=, or address="
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """The positions of rows.
+
+    Parameters
+    ----------
+    lat, lon : ndarray of float64
+        Decimal degrees; NaN where there is no position.
+    radius_km : ndarray of float64 or None
+        90 % radii of geocoded positions; None for positions taken as exact.
+    reason : ndarray of int8 or None
+        Index into `REASONS` where a row has no position, -1 elsewhere; None if that is known
+        from the coordinates alone.
+    """
+
+    lat: Floats
+    lon: Floats
+    radius_km: Floats | None = None
+    reason: npt.NDArray[np.int8] | None = None
+
+    def __len__(self) -> int:
+        return len(self.lat)
+
+
+def read_origins(frame: Frame, source: Source) -> Origins:
+    """Read where each row is.
+
+    Parameters
+    ----------
+    frame : Frame
+        The rows.
+    source : Source
+        Its columns; with none named, the geometry of a GeoDataFrame, else ``lat`` and ``lon``.
+
+    Returns
+    -------
+    Origins
+        Views of the frame's columns where they are float64 without nulls. Not checked for range.
+
+    Raises
+    ------
+    InvalidInputError
+        If a column is missing or of another type, or a geometry has no CRS.
+    """
+    if source.address is not None:
+        return _from_addresses(frame, source.address)
+    geometry = source.geometry
+    if geometry is None and source.lat is None and source.lon is None:
+        geometry = getattr(frame.native, "_geometry_column_name", None)
+    if geometry is not None:
+        return _from_points(frame, geometry)
+    lat = numbers_of(frame, source.lat or "lat")
+    return Origins(lat, numbers_of(frame, source.lon or "lon"))
+
+
+def check_range(lat: Floats, lon: Floats, first_row: int = 0) -> npt.NDArray[np.bool_] | None:
+    """Refuse numbers that are no position, and mark the rows that have none.
+
+    Parameters
+    ----------
+    lat, lon : ndarray of float64
+        Decimal degrees; NaN is missing.
+    first_row : int
+        The number of the first of these rows, for the message.
+
+    Returns
+    -------
+    ndarray of bool or None
+        True where there is a position; None if every row has one.
+
+    Raises
+    ------
+    CoordinatesError
+        Names the first row at fault and shows no digit of it.
+    """
+    good = np.abs(lat) <= 90.0
+    good &= np.abs(lon) <= 180.0
+    if good.all():
+        return None
+    missing = np.isnan(lat) | np.isnan(lon)
+    wrong = ~(good | missing)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        fault = fault_of_pair(float(lat[row]), float(lon[row]))
+        raise CoordinatesError(
+            f"row {first_row + row}: {fault} ({int(wrong.sum())} such rows here; rows are counted "
+            f"from 0; leave a position that is not known empty)"
+        )
+    return good
+
+
+def _from_points(frame: Frame, name: str) -> Origins:
+    check_column(frame, name)
+    points: Any = frame.native[name] if hasattr(frame.native, "iloc") else None
+    if not hasattr(points, "crs"):
+        raise InvalidInputError(
+            f"{name!r} is no geometry with a coordinate reference system; geometry= takes a column "
+            f"of a GeoDataFrame, for other frames give lat= and lon="
+        )
+    if points.crs is None:
+        raise InvalidInputError(
+            f'the geometry {name!r} has no CRS; if it is in degrees, call set_crs("EPSG:4326") '
+            f"on the frame first"
+        )
+    # The axes of a geometry are always (lon, lat), whatever the CRS says.
+    if not points.crs.equals("EPSG:4326", ignore_axis_order=True):
+        points = points.to_crs("EPSG:4326")
+    return _coordinates(np.asarray(points.values._data), name)
+
+
+def _coordinates(shapes: npt.NDArray[np.object_], name: str) -> Origins:
+    import shapely
+
+    kinds = shapely.get_type_id(shapes)
+    there = (kinds >= 0) & ~shapely.is_empty(shapes)
+    wrong = there & (kinds > 0)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InvalidInputError(
+            f'row {row}, column "{name}": a point is needed, not a {shapes[row].geom_type}; '
+            f"take representative_point() or centroid first (rows are counted from 0)"
+        )
+    points = shapes if there.all() else _filled(shapes, there)
+    # x is lon, y is lat.
+    return Origins(shapely.get_y(points), shapely.get_x(points))
+
+
+def _filled(
+    shapes: npt.NDArray[np.object_], there: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.object_]:
+    import shapely
+
+    filled = shapes.copy()
+    filled[~there] = shapely.Point(np.nan, np.nan)
+    return filled
+
+
+def _from_addresses(frame: Frame, name: str) -> Origins:
+    from ketafind.geocoding import geocode_many
+
+    check_column(frame, name)
+    texts = [_text(value, row, name) for row, value in enumerate(frame.values(name))]
+    # Each address is read once, however often it stands there.
+    wanted = list(dict.fromkeys(text for text in texts if text))
+    answers: dict[str, Any] = dict(zip(wanted, geocode_many(wanted), strict=True))
+    return _located([answers.get(text) for text in texts])
+
+
+def _text(value: Any, row: int, name: str) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if value is None or type(value).__name__ == "NAType" or isinstance(value, float):
+        return ""
+    raise InvalidInputError(
+        f'row {row}, column "{name}": an address is a text, not {type(value).__name__} '
+        f"(rows are counted from 0)"
+    )
+
+
+def _located(answers: Sequence[Location | GeocodingError | None]) -> Origins:
+    table = np.full((3, len(answers)), np.nan)
+    reason = np.full(len(answers), -1, dtype=np.int8)
+    for row, answer in enumerate(answers):
+        if answer is None:
+            reason[row] = NO_POSITION
+        elif isinstance(answer, GeocodingError):
+            reason[row] = next(code for kind, code in _REASON_OF if isinstance(answer, kind))
+        else:
+            table[:, row] = answer.lat, answer.lon, answer.radius_km
+    return Origins(table[0], table[1], table[2], reason)

@@ -1,0 +1,384 @@
+"""Joins equal a brute-force scan, on every kind of frame, and lose no row."""
+
+from __future__ import annotations
+
+import math
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shapely import LineString, Point
+
+import ketafind as kf
+import oracle
+from strategies import clinic_lists, criteria, expressions, origins, policies
+
+DIRECTORY = kf.load_directory()
+PEOPLE = pd.DataFrame(
+    {"who": ["a", "b", "c"], "lat": [44.23, 43.65, math.nan], "lon": [-76.48, -79.38, -80.0]},
+    index=[7, 3, 3],
+)
+KINDS = {
+    "pandas": lambda frame: frame,
+    "pandas, nullable": lambda frame: frame.convert_dtypes(),
+    "polars": lambda frame: pl.from_pandas(frame.reset_index(drop=True)),
+    "pyarrow": lambda frame: pa.Table.from_pandas(frame, preserve_index=False),
+    "record batch": lambda frame: pa.RecordBatch.from_pandas(frame, preserve_index=False),
+}
+
+
+def rows_of(frame) -> list[dict]:
+    """The rows of any frame, with None for what is missing."""
+    if isinstance(frame, pd.DataFrame):
+        frame = pa.Table.from_pandas(pd.DataFrame(frame), preserve_index=False)
+    if isinstance(frame, pl.DataFrame):
+        frame = frame.to_arrow()
+    return [
+        {name: None if value != value else value for name, value in row.items()}
+        for row in frame.to_pylist()
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(
+    clinics=clinic_lists(),
+    people=st.lists(st.none() | origins, max_size=5),
+    expression=expressions,
+    unknown=policies,
+    k=st.integers(1, 4),
+    limit_km=st.none() | st.sampled_from([0.0, 500.0, 9000.0]),
+    how=st.sampled_from(["left", "inner"]),
+)
+def test_a_join_equals_a_scan_of_every_clinic_for_every_row(
+    kind, clinics, people, expression, unknown, k, limit_km, how
+):
+    directory = kf.Directory.from_clinics(clinics, check=False)
+    frame = pd.DataFrame(
+        {
+            "row": np.arange(len(people)),
+            "lat": [math.nan if one is None else one.lat for one in people],
+            "lon": [0.0 if one is None else one.lon for one in people],
+        }
+    )
+    joined = kf.nearest_join(
+        KINDS[kind](frame),
+        directory,
+        k,
+        where=criteria(expression),
+        unknown=unknown,
+        max_distance_km=limit_km,
+        how=how,
+        check=False,
+    )
+    assert type(joined) is type(KINDS[kind](frame))
+    found = rows_of(joined)
+    assert [row["row"] for row in found] == sorted(row["row"] for row in found)
+    for number, origin in enumerate(people):
+        mine = [row for row in found if row["row"] == number]
+        limit = math.inf if limit_km is None else limit_km
+        expected = (
+            [] if origin is None else oracle.within(clinics, expression, unknown, origin, limit)[:k]
+        )
+        if not expected:
+            assert len(mine) == (how == "left")
+            assert all(row["rank"] is row["clinic_id"] is row["truth"] is None for row in mine)
+            assert all(row["distance_km"] is None and row["reason"] for row in mine)
+            continue
+        assert [row["rank"] for row in mine] == list(range(1, len(expected) + 1))
+        for row, clinic in zip(mine, expected, strict=True):
+            here = oracle.distance_km(origin, clinic)
+            there = next(c for c in clinics if c.clinic_id == row["clinic_id"])
+            assert abs(row["distance_km"] - here) < 1e-8
+            same = row["clinic_id"] == clinic.clinic_id
+            assert same or abs(oracle.distance_km(origin, there) - here) < oracle.TIE_KM
+            assert row["truth"] == oracle.truth(expression, there)
+
+
+@given(
+    clinics=clinic_lists(), people=st.lists(origins, min_size=1, max_size=4), k=st.integers(1, 3)
+)
+def test_a_wide_join_holds_the_cells_of_the_long_one(clinics, people, k):
+    directory = kf.Directory.from_clinics(clinics, check=False)
+    frame = pd.DataFrame({"lat": [p.lat for p in people], "lon": [p.lon for p in people]})
+    long = kf.nearest_join(frame, directory, k, check=False)
+    wide = kf.nearest_join(frame, directory, k, check=False, shape="wide")
+    assert wide.index.equals(frame.index)
+    for place in range(1, k + 1):
+        part = long[(long["rank"] == place).fillna(False)]
+        cells = wide[f"distance_km_{place}"].dropna()
+        assert cells.tolist() == part["distance_km"].tolist()
+        ids = wide[f"clinic_id_{place}"].dropna()
+        assert ids.tolist() == part["clinic_id"].tolist()
+        assert cells.index.equals(part.index)
+    assert wide["reason"].tolist() == long.loc[~long.index.duplicated(), "reason"].tolist()
+
+
+@given(
+    clinics=clinic_lists(),
+    people=st.lists(origins, max_size=4),
+    k=st.integers(1, 3),
+    which=policies,
+)
+def test_order_flags_and_intervals_are_those_of_a_single_search(clinics, people, k, which):
+    some = [
+        clinic
+        if clinic.location is None
+        else kf.Clinic(
+            clinic_id=clinic.clinic_id,
+            name=clinic.name,
+            services=clinic.services,
+            status=clinic.status,
+            location=kf.Location(
+                lat=clinic.location.lat, lon=clinic.location.lon, radius_km=float(number % 3)
+            ),
+        )
+        for number, clinic in enumerate(clinics)
+    ]
+    directory = kf.Directory.from_clinics(some, check=False)
+    frame = pd.DataFrame({"lat": [p.lat for p in people], "lon": [p.lon for p in people]})
+    asked = ["order_certain", "distance_low_km", "distance_high_km"]
+    joined = kf.nearest_join(
+        frame, directory, k, columns=asked, routes="iv", unknown=which, check=False
+    )
+    for number, origin in enumerate(people):
+        near = directory.nearest(origin, k, routes="iv", unknown=which, check=False)
+        mine = joined.loc[[number]]
+        assert mine["order_certain"].tolist() == [near.order_certain] * max(1, len(near))
+        for match, row in zip(near, mine.itertuples(), strict=False):
+            assert row.distance_low_km == pytest.approx(match.distance_low_km, abs=1e-9)
+            assert row.distance_high_km == pytest.approx(match.distance_high_km, abs=1e-9)
+
+
+def test_a_row_without_a_position_is_kept_with_the_reason():
+    joined = kf.nearest_join(PEOPLE, DIRECTORY, routes="iv")
+    assert joined["reason"].tolist()[2] == "no position"
+    assert joined["reason"].isna().tolist() == [True, True, False]
+    assert joined.index.tolist() == [7, 3, 3]
+    assert kf.nearest_join(PEOPLE, DIRECTORY, how="inner").index.tolist() == [7, 3]
+
+
+def test_the_reason_tells_a_limit_from_a_filter_that_nobody_passes():
+    far = kf.nearest_join(PEOPLE, DIRECTORY, max_distance_km=0.001)
+    assert far["reason"].tolist()[0] == "no clinic within max_distance_km"
+    none = kf.nearest_join(PEOPLE, DIRECTORY, where=kf.route("sc") & ~kf.route("sc"))
+    assert none["reason"].tolist()[:2] == ["no clinic passes"] * 2
+
+
+def test_index_and_columns_are_kept_and_the_frame_is_not_changed():
+    index = pd.MultiIndex.from_tuples([("x", 1), ("x", 1), ("y", 2)], names=["one", "two"])
+    frame = PEOPLE.set_index(index)
+    before = frame.copy()
+    joined = kf.nearest_join(frame, DIRECTORY, k=2)
+    assert joined.index.names == ["one", "two"]
+    assert joined.columns.tolist()[:3] == ["who", "lat", "lon"]
+    pd.testing.assert_frame_equal(frame, before)
+    joined.loc[:, "lat"] = 0.0
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", ["long", "wide"])
+def test_an_empty_frame_comes_back_empty_with_the_same_columns(kind, shape):
+    make = KINDS[kind]
+    empty = PEOPLE.iloc[:0]
+    joined = kf.nearest_join(make(empty), DIRECTORY, k=2, shape=shape, columns=["city"])
+    full = kf.nearest_join(make(PEOPLE), DIRECTORY, k=2, shape=shape, columns=["city"])
+    assert len(joined) == 0
+    assert rows_of(joined) == []
+    names = "column_names" if hasattr(joined, "column_names") else "columns"
+    if kind != "record batch":
+        assert list(getattr(joined, names)) == list(getattr(full, names))
+
+
+def test_types_do_not_depend_on_what_is_missing():
+    part = kf.nearest_join(PEOPLE.iloc[:2], DIRECTORY, k=2)
+    whole = kf.nearest_join(PEOPLE, DIRECTORY, k=2)
+    assert part.dtypes.equals(whole.dtypes)
+    tables = [KINDS["pyarrow"](frame) for frame in (PEOPLE.iloc[:2], PEOPLE)]
+    first, second = (kf.nearest_join(table, DIRECTORY, k=2).schema for table in tables)
+    assert first.equals(second)
+
+
+def geoframe(crs="EPSG:4326") -> gpd.GeoDataFrame:
+    points = [Point(-76.48, 44.23), Point(-79.38, 43.65), None, Point()]
+    return gpd.GeoDataFrame({"who": list("abcd")}, geometry=points, crs=crs, index=[4, 4, 1, 0])
+
+
+def test_a_geodataframe_is_joined_by_its_points_and_stays_one():
+    joined = kf.nearest_join(geoframe(), DIRECTORY)
+    plain = kf.nearest_join(PEOPLE.iloc[:2], DIRECTORY)
+    assert isinstance(joined, gpd.GeoDataFrame)
+    assert joined.crs == "EPSG:4326"
+    assert joined["clinic_id"].tolist()[:2] == plain["clinic_id"].tolist()
+    assert joined["distance_km"].tolist()[:2] == plain["distance_km"].tolist()
+    assert joined["reason"].tolist()[2:] == ["no position"] * 2
+
+
+@pytest.mark.parametrize("crs", ["EPSG:3857", "EPSG:3347", "OGC:CRS84"])
+def test_a_stated_crs_is_reprojected_for_the_search_and_kept_in_the_frame(crs):
+    frame = geoframe().to_crs(crs)
+    joined = kf.nearest_join(frame, DIRECTORY)
+    assert joined.crs == frame.crs
+    assert np.allclose(
+        joined["distance_km"][:2], kf.nearest_join(geoframe(), DIRECTORY)["distance_km"][:2]
+    )
+
+
+def test_a_geometry_without_a_crs_is_refused():
+    with pytest.raises(kf.errors.InvalidInputError, match=r"no CRS.*set_crs"):
+        kf.nearest_join(geoframe(crs=None), DIRECTORY)
+
+
+def test_lines_are_refused_by_row_and_type():
+    frame = gpd.GeoDataFrame(geometry=[Point(0, 0), LineString([(0, 0), (1, 1)])], crs=4326)
+    with pytest.raises(kf.errors.InvalidInputError, match=r"row 1.*not a LineString"):
+        kf.nearest_join(frame, DIRECTORY)
+
+
+def test_addresses_are_geocoded_offline_with_their_radius(no_sockets):
+    texts = ["Kingston, ON", None, "K7L 3N6", "Nowhere at all zzz", " ", "Montreal, QC"]
+    joined = kf.nearest_join(pd.DataFrame({"where": texts}), DIRECTORY, address="where")
+    place = kf.geocode("Kingston, ON")
+    assert joined["origin_radius_km"].tolist()[0] == place.radius_km
+    assert joined["origin_lat"].tolist()[0] == place.lat
+    near = DIRECTORY.nearest("K7L 3N6", k=1)[0]
+    assert joined["clinic_id"].tolist()[2] == near.clinic.clinic_id
+    assert joined["distance_km"].tolist()[2] == near.distance_km
+    reasons = joined["reason"].tolist()
+    assert reasons[1] == reasons[4] == "no position"
+    assert reasons[3] == "address not found"
+    assert reasons[5] == "address outside the gazetteer"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_extra_columns_are_facts_of_the_clinic(kind):
+    asked = ["name", "city", "phone", "clinic_lat", "distance_high_km"]
+    for row in rows_of(kf.nearest_join(KINDS[kind](PEOPLE), DIRECTORY, k=2, columns=asked))[:4]:
+        clinic = DIRECTORY[row["clinic_id"]]
+        assert (row["name"], row["city"]) == (clinic.name, clinic.city or None)
+        assert row["phone"] == (clinic.phone or None)
+        assert row["clinic_lat"] == clinic.location.lat
+        assert row["distance_high_km"] >= row["distance_km"]
+
+
+def test_threads_and_pieces_do_not_change_the_answer(monkeypatch):
+    from ketafind.analysis import search
+
+    generator = np.random.default_rng(1)
+    frame = pd.DataFrame(
+        {"lat": generator.uniform(42, 50, 500), "lon": generator.uniform(-90, -75, 500)}
+    )
+    frame.loc[::7, "lat"] = math.nan
+    whole = kf.nearest_join(frame, DIRECTORY, k=3, threads=1)
+    monkeypatch.setattr(search, "CHUNK", 64)
+    pd.testing.assert_frame_equal(kf.nearest_join(frame, DIRECTORY, k=3, threads=2), whole)
+
+
+def test_integers_decimals_and_objects_are_read_as_numbers():
+    wanted = kf.nearest_join(PEOPLE.iloc[:2], DIRECTORY)["clinic_id"].tolist()
+    mixed = PEOPLE.astype({"lat": object, "lon": object}).iloc[:2]
+    assert kf.nearest_join(mixed, DIRECTORY)["clinic_id"].tolist() == wanted
+    whole = pa.table({"lat": pa.array([44, None]), "lon": pa.array([-76, -79])})
+    assert kf.nearest_join(whole, DIRECTORY)["rank"].to_pylist() == [1, None]
+    small = pl.DataFrame(
+        {"lat": [44.23], "lon": [-76.48]}, schema={"lat": pl.Float32, "lon": pl.Float32}
+    )
+    assert kf.nearest_join(small, DIRECTORY)["clinic_id"].to_list() == wanted[:1]
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        ({"lat": [44.2]}, "no column 'lon'"),
+        ({"latitude": [44.2], "lon": [-76.5]}, "no column 'lat'; its columns: 'latitude', 'lon'"),
+        ({"lat": ["44.2"], "lon": [-76.5]}, 'row 0, column "lat": a number is needed, not str'),
+        ({"lat": [True], "lon": [-76.5]}, "not bool"),
+        ({"lat": [44.2, 91.0], "lon": [-76.5] * 2}, "row 1: lat must lie between"),
+        ({"lat": [44.2, 44.2], "lon": [-76.5, math.inf]}, "row 1: lon must be a finite"),
+        ({"lat": [44.2], "lon": [-76.5], "rank": [1]}, "already has a column 'rank'.*prefix="),
+        ({"lat": [44.2, -76.5], "lon": [-76.5, 44.2]}, "row 1: .*lat and lon swapped"),
+        ({"lat": [44.2], "lon": [76.5]}, "row 0: .*sign of lon changed"),
+        ({"lat": [4423000.0], "lon": [-76.5]}, "metres of a map projection|microdegrees"),
+    ],
+)
+def test_what_cannot_be_joined_is_refused_by_name_and_shows_no_digit(kind, frame, message):
+    with pytest.raises(kf.errors.InvalidInputError, match=message) as caught:
+        kf.nearest_join(KINDS[kind](pd.DataFrame(frame)), DIRECTORY)
+    assert "76.5" not in str(caught.value)
+    assert "44" not in str(caught.value)
+
+
+def test_a_mixed_column_is_refused_by_row():
+    frame = pd.DataFrame({"lat": [44.2, "44.2"], "lon": [-76.5, -76.5]})
+    with pytest.raises(kf.errors.InvalidInputError, match=r"row 1.*not str"):
+        kf.nearest_join(frame, DIRECTORY)
+
+
+def test_doubled_columns_are_refused():
+    frame = pd.DataFrame([[44.2, -76.5, 44.2]], columns=["lat", "lon", "lat"])
+    with pytest.raises(kf.errors.InvalidInputError, match="two columns are called 'lat'"):
+        kf.nearest_join(frame, DIRECTORY)
+
+
+def test_implausible_rows_are_accepted_when_asked():
+    frame = pd.DataFrame({"lat": [-76.5], "lon": [44.2]})
+    assert kf.nearest_join(frame, DIRECTORY, check=False)["distance_km"][0] > 10_000
+    vancouver = pd.DataFrame({"lat": [49.28], "lon": [-123.12]})
+    assert kf.nearest_join(vancouver, DIRECTORY)["distance_km"][0] > 1_500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"k": 0}, "k must be"),
+        ({"how": "outer"}, "how='outer': choose 'left' or 'inner'"),
+        ({"shape": "tall"}, "shape='tall'"),
+        ({"columns": ["colour"]}, "cannot add the column 'colour'; it adds rank"),
+        ({"lat": "lat", "address": "who"}, "say once where a row is"),
+        ({"geometry": "who"}, "no geometry with a coordinate reference system"),
+        ({"max_distance_km": -1}, "max_distance_km must be"),
+        ({"unknown": "maybe"}, "unknown='maybe'"),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_refused(arguments, message):
+    with pytest.raises(kf.errors.InvalidInputError, match=message):
+        kf.nearest_join(PEOPLE, DIRECTORY, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        ([[44.2, -76.5]], "a builtins list is not a frame"),
+        (pl.LazyFrame({"lat": [1.0]}), r"collect\(\)"),
+        (PEOPLE["lat"], "Series is not a frame"),
+        ({"lat": [1.0]}, "dict is not a frame"),
+    ],
+)
+def test_what_is_no_frame_is_refused(frame, message):
+    with pytest.raises(kf.errors.InvalidInputError, match=message):
+        kf.nearest_join(frame, DIRECTORY)
+
+
+def test_a_prefix_renames_all_that_is_added():
+    frame = PEOPLE.assign(rank=1, truth="?")
+    joined = kf.nearest_join(frame, DIRECTORY, prefix="near_")
+    assert joined.columns.tolist()[5:] == [
+        "near_rank",
+        "near_clinic_id",
+        "near_distance_km",
+        "near_truth",
+        "near_reason",
+    ]
+
+
+def test_a_compiled_filter_is_taken_as_it_is():
+    compiled = DIRECTORY.filter(kf.route("iv"), unknown="include")
+    joined = kf.nearest_join(PEOPLE, DIRECTORY, k=9, where=compiled)
+    again = kf.nearest_join(PEOPLE, DIRECTORY, k=9, routes="iv", unknown="include")
+    pd.testing.assert_frame_equal(joined, again)
