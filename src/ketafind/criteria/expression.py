@@ -127,7 +127,7 @@ class _Several(Criteria):
             done = part.resolve(vocabulary)
             flat.update(dict.fromkeys(done.parts if type(done) is type(self) else (done,)))
         # The order of the operands changes nothing: one order, one cache entry.
-        ordered = sorted(flat, key=Criteria.to_json)
+        ordered = sorted(flat, key=repr)
         return ordered[0] if len(ordered) == 1 else type(self)(tuple(ordered))
 
 

@@ -27,38 +27,20 @@ if TYPE_CHECKING:
     from ketafind.records import Clinic, Service
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["Bits", "Known", "TermSlices"]
+__all__ = ["Bits", "TermSlices", "bit", "columns_of", "pack"]
 
 Bits = NDArray[np.uint8]
 """Packed bits, little end first."""
 
 
-class Known(NamedTuple):
-    """For each row one bit for YES and one for NO; neither is UNKNOWN, never both."""
-
-    yes: Bits
-    no: Bits
-
-    def __and__(self, other: Known) -> Known:
-        return Known(self.yes & other.yes, self.no | other.no)
-
-    def __or__(self, other: Known) -> Known:
-        return Known(self.yes | other.yes, self.no & other.no)
-
-    def __invert__(self) -> Known:
-        return Known(self.no, self.yes)
-
-    def at(self, row: int) -> Truth:
-        """Truth of one row."""
-        byte, bit = row >> 3, row & 7
-        if self.yes[byte] >> bit & 1:
-            return Truth.YES
-        return Truth.NO if self.no[byte] >> bit & 1 else Truth.UNKNOWN
-
-
 def pack(flags: NDArray[np.bool_]) -> Bits:
     """Pack flags into bits, little end first."""
     return np.packbits(flags, bitorder="little")
+
+
+def bit(bits: Bits, row: int) -> bool:
+    """Read one bit."""
+    return bool(bits[row >> 3] >> (row & 7) & 1)
 
 
 class TermSlices:
@@ -152,77 +134,84 @@ class TermSlices:
             pack(status == "closed"),
         )
 
-    def evaluate(self, criteria: Criteria) -> Known:
-        """Evaluate canonical criteria for every service.
+    def evaluate(self, criteria: Criteria, side: Truth) -> Bits:
+        """Mark the services of which canonical criteria are YES, or those of which they are NO.
 
         Parameters
         ----------
         criteria : Criteria
             As `Criteria.resolve` returns it.
+        side : Truth
+            YES or NO; a service that is marked on neither side is UNKNOWN.
 
         Returns
         -------
-        Known
+        ndarray of uint8
             A bit a slot; bits between and after the slots mean nothing.
         """
         match criteria:
             case Offers():
-                return self._offers(criteria)
+                return self._offers(criteria, side)
             case And():
-                known = [self.evaluate(part) for part in criteria.parts]
-                return reduce(Known.__and__, known)
+                return self._joined(criteria, side, Truth.YES)
             case Or():
-                known = [self.evaluate(part) for part in criteria.parts]
-                return reduce(Known.__or__, known)
+                return self._joined(criteria, side, Truth.NO)
             case Not():
-                return ~self.evaluate(criteria.part)
+                return self.evaluate(criteria.part, ~side)
             case NoService():
-                return self._spread(~self.fold(self.evaluate(criteria.part)))
+                return self._spread(self.fold(self.evaluate(criteria.part, ~side), ~side))
             case Named():
-                return self.evaluate(criteria.part)
+                return self.evaluate(criteria.part, side)
             case Unstated():
-                return Known(self._nothing(), self._nothing())
+                return np.zeros(self.yes.shape[1], np.uint8)
             case Everything():
-                return Known(np.full(self.yes.shape[1], 255, np.uint8), self._nothing())
+                return np.full(self.yes.shape[1], 255 if side is Truth.YES else 0, np.uint8)
         raise TypeError(f"{type(criteria).__name__} is not a criteria that can be evaluated")
 
-    def fold(self, known: Known) -> Known:
-        """Reduce services to clinics: the maximum over the services of each.
+    def fold(self, bits: Bits, side: Truth) -> Bits:
+        """Reduce services to clinics: YES where one is, NO where all are.
 
         Parameters
         ----------
-        known : Known
+        bits : ndarray of uint8
             A bit a slot.
+        side : Truth
+            YES or NO: what the bits mark.
 
         Returns
         -------
-        Known
+        ndarray of uint8
             A bit a clinic.
         """
-        yes, no = known.yes[: self.width], known.no[: self.width]
+        first = bits[: self.width]
         if not len(self.owner):
-            return Known(yes, no)
-        yes, no = yes.copy(), no.copy()
-        byte, bit = self.owner >> 3, (1 << (self.owner & 7)).astype(np.uint8)
-        is_yes, is_no = (self._further(bits) for bits in known)
-        np.bitwise_or.at(yes, byte[is_yes], bit[is_yes])
-        np.bitwise_and.at(no, byte[~is_no], ~bit[~is_no])
-        return Known(yes, no)
+            return first
+        first = first.copy()
+        further = np.unpackbits(bits[self.width :], bitorder="little", count=len(self.owner))
+        changes = self.owner[(further == 1) == (side is Truth.YES)]
+        byte, bit = changes >> 3, (1 << (changes & 7)).astype(np.uint8)
+        if side is Truth.YES:
+            np.bitwise_or.at(first, byte, bit)
+        else:
+            np.bitwise_and.at(first, byte, ~bit)
+        return first
 
-    def with_status(self, known: Known) -> Known:
+    def with_status(self, bits: Bits, side: Truth) -> Bits:
         """Take the minimum with each clinic's status: uncertain is UNKNOWN, closed is NO.
 
         Parameters
         ----------
-        known : Known
+        bits : ndarray of uint8
             A bit a clinic.
+        side : Truth
+            YES or NO: what the bits mark.
 
         Returns
         -------
-        Known
+        ndarray of uint8
             A bit a clinic.
         """
-        return Known(known.yes & self.active, known.no | self.closed)
+        return bits & self.active if side is Truth.YES else bits | self.closed
 
     def slots_of(self, row: int) -> list[int]:
         """Slots of a clinic's services, in their order.
@@ -235,40 +224,34 @@ class TermSlices:
         Returns
         -------
         list of int
-            Slots, for `Known.at`.
+            Slots.
         """
         if not len(self.owner):
             return [row]
         return [row, *(8 * self.width + np.flatnonzero(self.owner == row)).tolist()]
 
-    def _offers(self, clause: Offers) -> Known:
-        wanted = [self.columns[clause.facet, term] for term in clause.terms]
-        if len(wanted) == 1:
-            return Known(self.yes[wanted[0]], self.no[wanted[0]])
-        yes, no = self.yes[wanted], self.no[wanted]
-        if clause.at_least == 1:
-            return Known(np.bitwise_or.reduce(yes), np.bitwise_and.reduce(no))
+    def _offers(self, clause: Offers, side: Truth) -> Bits:
+        slices = self.yes if side is Truth.YES else self.no
+        wanted = [slices[self.columns[clause.facet, term]] for term in clause.terms]
         needed = len(wanted) if clause.at_least is None else clause.at_least
-        if needed == len(wanted):
-            return Known(np.bitwise_and.reduce(yes), np.bitwise_or.reduce(no))
-        n_yes = np.unpackbits(yes, axis=1, bitorder="little").sum(axis=0)
-        n_no = np.unpackbits(no, axis=1, bitorder="little").sum(axis=0)
-        return Known(pack(n_yes >= needed), pack(n_no > len(wanted) - needed))
+        # As many as decide it: so many YES, or so many NO that too few are left.
+        decisive = needed if side is Truth.YES else len(wanted) - needed + 1
+        if decisive == 1:
+            return reduce(np.bitwise_or, wanted)
+        if decisive == len(wanted):
+            return reduce(np.bitwise_and, wanted)
+        counts = sum(np.unpackbits(one, bitorder="little") for one in wanted)
+        return pack(counts >= decisive)
 
-    def _further(self, bits: Bits) -> NDArray[np.bool_]:
-        tail = np.unpackbits(bits[self.width :], bitorder="little", count=len(self.owner))
-        return tail.astype(bool)
+    def _joined(self, criteria: And | Or, side: Truth, of_all: Truth) -> Bits:
+        parts = [self.evaluate(part, side) for part in criteria.parts]
+        return reduce(np.bitwise_and if side is of_all else np.bitwise_or, parts)
 
-    def _spread(self, known: Known) -> Known:
+    def _spread(self, bits: Bits) -> Bits:
         if not len(self.owner):
-            return known
-        byte, bit = self.owner >> 3, self.owner & 7
-        return Known(
-            *(np.concatenate([bits, pack((bits[byte] >> bit & 1).astype(bool))]) for bits in known)
-        )
-
-    def _nothing(self) -> Bits:
-        return np.zeros(self.yes.shape[1], np.uint8)
+            return bits
+        further = bits[self.owner >> 3] >> (self.owner & 7).astype(np.uint8) & 1
+        return np.concatenate([bits, pack(further.astype(bool))])
 
 
 def columns_of(vocabulary: Vocabulary) -> dict[tuple[str, str], int]:
@@ -288,6 +271,13 @@ def columns_of(vocabulary: Vocabulary) -> dict[tuple[str, str], int]:
     return {pair: column for column, pair in enumerate(pairs)}
 
 
+class _Line(NamedTuple):
+    """Columns of a term and all above it, and of the term and all below it."""
+
+    up: frozenset[int]
+    down: frozenset[int]
+
+
 class _Closure:
     """What follows from the stated facts of a service; services alike share a group."""
 
@@ -295,6 +285,7 @@ class _Closure:
         self.vocabulary = vocabulary
         self.columns = columns
         self.groups: dict[object, int] = {}
+        self.lines: dict[tuple[str, str], _Line] = {}
         # Group 0 is the padding between the slots.
         self.yes: list[list[int]] = [[]]
         self.no: list[list[int]] = [[]]
@@ -303,9 +294,9 @@ class _Closure:
         key = (service.facts, service.complete)
         if key not in self.groups:
             yes, no = self._close(service)
-            both = [pair for pair, column in self.columns.items() if column in yes & no]
-            if both:
-                listed = ", ".join(f"{facet} {term}" for facet, term in both)
+            if yes & no:
+                pairs = [pair for pair, column in self.columns.items() if column in yes & no]
+                listed = ", ".join(f"{facet} {term}" for facet, term in pairs)
                 raise DataError("service", [Fault(f"says both yes and no of {listed}")])
             self.groups[key] = len(self.yes)
             self.yes.append(sorted(yes))
@@ -316,26 +307,35 @@ class _Closure:
         yes: set[int] = set()
         no: set[int] = set()
         for name, stated in service.facts.items():
-            facet = self.vocabulary.facet(name)
             for text, truth in stated.items():
-                term = facet.resolve(text)
                 if truth == Truth.YES:
-                    yes |= {self.columns[facet.id, t] for t in (term, *facet.ancestors(term))}
+                    yes |= self._line(name, text).up
                 elif truth == Truth.NO:
-                    no |= {self.columns[facet.id, t] for t in (term, *facet.descendants(term))}
+                    no |= self._line(name, text).down
         for name in service.complete:
             no |= self._unlisted(service, name)
         return yes, no
 
     def _unlisted(self, service: Service, name: str) -> set[int]:
         facet = self.vocabulary.facet(name)
-        stated = service.facts.get(facet.id, {})
-        open_terms: set[str] = set()
-        for text, truth in stated.items():
+        related: set[int] = set()
+        for text, truth in service.facts.get(facet.id, {}).items():
             if truth == Truth.YES:
-                term = facet.resolve(text)
-                open_terms |= {term, *facet.ancestors(term), *facet.descendants(term)}
-        return {self.columns[facet.id, t.id] for t in facet.terms if t.id not in open_terms}
+                line = self._line(facet.id, text)
+                related |= line.up | line.down
+        return {self.columns[facet.id, term.id] for term in facet.terms} - related
+
+    def _line(self, name: str, text: str) -> _Line:
+        if (name, text) not in self.lines:
+            facet = self.vocabulary.facet(name)
+            term = facet.resolve(text)
+            self.lines[name, text] = _Line(
+                *(
+                    frozenset(self.columns[facet.id, one] for one in (term, *others))
+                    for others in (facet.ancestors(term), facet.descendants(term))
+                )
+            )
+        return self.lines[name, text]
 
 
 def _aligned(n: int) -> int:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.criteria.slices import Bits, Known, pack
+from ketafind.criteria.slices import Bits, bit, pack
 from ketafind.errors import InvalidInputError
 from ketafind.truth import Truth
 
@@ -20,12 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["POLICIES", "Filter", "check_policy"]
 
-POLICIES: dict[str, Callable[[Known], Bits]] = {
-    "exclude": lambda known: known.yes,
-    "include": lambda known: ~known.no,
-    "only": lambda known: ~(known.yes | known.no),
-}
-"""Which clinics an unknown policy lets pass."""
+POLICIES = ("exclude", "include", "only")
+"""Which clinics pass: the YES, those that are not NO, or the UNKNOWN alone."""
 
 
 def check_policy(unknown: Any) -> None:
@@ -76,9 +71,6 @@ class Filter:
         self.catalogue = catalogue
         self.criteria = criteria
         self.unknown = unknown
-        slices = catalogue.slices
-        self.services = slices.evaluate(criteria)
-        self.clinics = slices.with_status(slices.fold(self.services))
         self.region = None if region is None else pack(region[catalogue.rows])
         self.bits = self._bits(unknown)
         self.prepared = catalogue.index.prepare(self._located(self.bits))
@@ -101,8 +93,17 @@ class Filter:
     def n_unlocated(self) -> int:
         """How many clinics without a position satisfy the criteria or may."""
         # A region tells nothing of a clinic that has no position.
-        known = self.clinics
-        return int(self._flags(~known.no)[self.catalogue.n_located :].sum())
+        return int(self._flags(~self.no)[self.catalogue.n_located :].sum())
+
+    @cached_property
+    def yes(self) -> Bits:
+        """The clinics of which the criteria are YES, whatever the region."""
+        return self._clinics(self._services_yes, Truth.YES)
+
+    @cached_property
+    def no(self) -> Bits:
+        """The clinics of which the criteria are NO, whatever the region."""
+        return self._clinics(self._services_no, Truth.NO)
 
     @cached_property
     def possible(self) -> Any:
@@ -126,7 +127,7 @@ class Filter:
         Truth
             The maximum over its services, then the minimum with its status.
         """
-        return self.clinics.at(int(self.catalogue.row_of[position]))
+        return _truth(self.yes, self.no, int(self.catalogue.row_of[position]))
 
     def service(self, position: int) -> Service:
         """Choose the service that answers for a clinic: the first with the highest truth.
@@ -145,11 +146,26 @@ class Filter:
         if len(clinic.services) == 1:
             return clinic.services[0]
         slots = self.catalogue.slices.slots_of(int(self.catalogue.row_of[position]))
-        truths = [self.services.at(slot) for slot in slots]
+        truths = [_truth(self._services_yes, self._services_no, slot) for slot in slots]
         return clinic.services[truths.index(max(truths))]
 
+    @cached_property
+    def _services_yes(self) -> Bits:
+        return self.catalogue.slices.evaluate(self.criteria, Truth.YES)
+
+    @cached_property
+    def _services_no(self) -> Bits:
+        return self.catalogue.slices.evaluate(self.criteria, Truth.NO)
+
+    def _clinics(self, services: Bits, side: Truth) -> Bits:
+        slices = self.catalogue.slices
+        return slices.with_status(slices.fold(services, side), side)
+
     def _bits(self, unknown: str) -> Bits:
-        bits = POLICIES[unknown](self.clinics)
+        if unknown == "exclude":
+            bits = self.yes
+        else:
+            bits = ~self.no if unknown == "include" else ~(self.yes | self.no)
         return bits if self.region is None else bits & self.region
 
     def _located(self, bits: Bits) -> Bits:
@@ -160,3 +176,9 @@ class Filter:
 
     def _count(self, bits: Bits) -> int:
         return int(self._flags(bits)[: self.catalogue.n_located].sum())
+
+
+def _truth(yes: Bits, no: Bits, row: int) -> Truth:
+    if bit(yes, row):
+        return Truth.YES
+    return Truth.NO if bit(no, row) else Truth.UNKNOWN
