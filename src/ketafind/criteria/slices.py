@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ketafind.records import Clinic, Service
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["Bits", "TermSlices", "bit", "columns_of", "pack"]
+__all__ = ["Bits", "TermSlices", "columns_of", "pack", "truth_at"]
 
 Bits = NDArray[np.uint8]
 """Packed bits, little end first."""
@@ -38,9 +38,12 @@ def pack(flags: NDArray[np.bool_]) -> Bits:
     return np.packbits(flags, bitorder="little")
 
 
-def bit(bits: Bits, row: int) -> bool:
-    """Read one bit."""
-    return bool(bits[row >> 3] >> (row & 7) & 1)
+def truth_at(yes: Bits, no: Bits, row: int) -> Truth:
+    """Read the truth of one row from the bits of both sides."""
+    byte, bit = row >> 3, row & 7
+    if yes[byte] >> bit & 1:
+        return Truth.YES
+    return Truth.NO if no[byte] >> bit & 1 else Truth.UNKNOWN
 
 
 class TermSlices:
@@ -168,6 +171,24 @@ class TermSlices:
                 return np.full(self.yes.shape[1], 255 if side is Truth.YES else 0, np.uint8)
         raise TypeError(f"{type(criteria).__name__} is not a criteria that can be evaluated")
 
+    def truth(self, criteria: Criteria, slot: int) -> Truth:
+        """Evaluate canonical criteria for one service.
+
+        Parameters
+        ----------
+        criteria : Criteria
+            As `Criteria.resolve` returns it.
+        slot : int
+            The service's, from `slots_of`.
+
+        Returns
+        -------
+        Truth
+            Of this service alone, whatever the clinic's status.
+        """
+        yes, no = (self.evaluate(criteria, side) for side in (Truth.YES, Truth.NO))
+        return truth_at(yes, no, slot)
+
     def fold(self, bits: Bits, side: Truth) -> Bits:
         """Reduce services to clinics: YES where one is, NO where all are.
 
@@ -240,7 +261,7 @@ class TermSlices:
             return reduce(np.bitwise_or, wanted)
         if decisive == len(wanted):
             return reduce(np.bitwise_and, wanted)
-        counts = sum(np.unpackbits(one, bitorder="little") for one in wanted)
+        counts = np.unpackbits(np.stack(wanted), axis=1, bitorder="little").sum(axis=0)
         return pack(counts >= decisive)
 
     def _joined(self, criteria: And | Or, side: Truth, of_all: Truth) -> Bits:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.criteria.slices import Bits, bit, pack
+from ketafind.criteria.slices import Bits, pack, truth_at
 from ketafind.errors import InvalidInputError
 from ketafind.truth import Truth
 
@@ -127,7 +127,7 @@ class Filter:
         Truth
             The maximum over its services, then the minimum with its status.
         """
-        return _truth(self.yes, self.no, int(self.catalogue.row_of[position]))
+        return truth_at(self.yes, self.no, int(self.catalogue.row_of[position]))
 
     def service(self, position: int) -> Service:
         """Choose the service that answers for a clinic: the first with the highest truth.
@@ -146,7 +146,7 @@ class Filter:
         if len(clinic.services) == 1:
             return clinic.services[0]
         slots = self.catalogue.slices.slots_of(int(self.catalogue.row_of[position]))
-        truths = [_truth(self._services_yes, self._services_no, slot) for slot in slots]
+        truths = [truth_at(self._services_yes, self._services_no, slot) for slot in slots]
         return clinic.services[truths.index(max(truths))]
 
     @cached_property
@@ -176,9 +176,3 @@ class Filter:
 
     def _count(self, bits: Bits) -> int:
         return int(self._flags(bits)[: self.catalogue.n_located].sum())
-
-
-def _truth(yes: Bits, no: Bits, row: int) -> Truth:
-    if bit(yes, row):
-        return Truth.YES
-    return Truth.NO if bit(no, row) else Truth.UNKNOWN

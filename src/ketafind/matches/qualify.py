@@ -57,7 +57,7 @@ def qualification(
     slot = slots[[one.service_id for one in clinic.services].index(service.service_id)]
 
     def truth_of(criteria: Criteria) -> Truth:
-        return catalogue.slices.evaluate(criteria.resolve(words)).at(slot)
+        return catalogue.slices.truth(criteria.resolve(words), slot)
 
     evidence = {
         rule.id: leaves_evidence(clinic, service, [rule.criteria.resolve(words)], words)
