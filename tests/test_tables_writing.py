@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ketafind.atomic import write_whole
 from ketafind.errors import InvalidInputError
 from ketafind.records import PRECISIONS, STATUSES, Clinic, Evidence, Location, Service
-from ketafind.tables.atomic import write_whole
 from ketafind.tables.cells import match_key
 from ketafind.tables.columns import canonical
 from ketafind.tables.reading import read_clinics, read_evidence

@@ -132,10 +132,8 @@ class KernelIndex:
         return index
 
     def _bind(self, arrays: dict[str, Any]) -> None:
-        for array in arrays.values():
-            array.flags.writeable = False
-        self._arrays = arrays
-        self._tree = _core().Tree(*arrays.values(), len(arrays["ids"]))
+        self._arrays = {name: _read_only(array) for name, array in arrays.items()}
+        self._tree = _core().Tree(*self._arrays.values(), len(arrays["ids"]))
 
     def __len__(self) -> int:
         return len(self._arrays["ids"])
@@ -282,6 +280,14 @@ def _empty_arrays(n: int) -> dict[str, Any]:
         name: np.empty(length, dtype)
         for (name, dtype), length in zip(ARRAYS.items(), lengths, strict=True)
     }
+
+
+def _read_only(array: Any) -> npt.NDArray[Any]:
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"an array is a {type(array).__name__}")
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _core() -> Any:

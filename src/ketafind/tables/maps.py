@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ketafind.atomic import write_whole
 from ketafind.coordinates import Coordinates
 from ketafind.errors import InvalidInputError
 from ketafind.optional import require
-from ketafind.tables.atomic import write_whole
 from ketafind.tables.html import Link, escape, html_link
 from ketafind.tables.plane import Place, Sheet, places
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ketafind.atomic import write_whole
 from ketafind.errors import InvalidInputError
 from ketafind.records import Clinic, Evidence, Service
-from ketafind.tables.atomic import write_whole
 from ketafind.tables.columns import FLAGS
 from ketafind.tables.evidence import EVIDENCE_COLUMNS
 from ketafind.truth import Truth

@@ -6,19 +6,29 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 __all__ = ["write_whole"]
 
 
-def write_whole(path: str | os.PathLike[str], text: str, *, overwrite: bool = False) -> None:
-    """Write a text file in UTF-8: beside its place, synced, then renamed.
+def write_whole(
+    path: str | os.PathLike[str],
+    content: str | Iterable[Buffer],
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write a file: beside its place, synced, then renamed.
 
     Parameters
     ----------
     path : str or path-like
         Where to; a link stays one, and the file it points to is written.
-    text : str
-        All of it.
+    content : str or iterable of buffers
+        All of it; a text is written in UTF-8.
     overwrite : bool
         Replace a file that is there; its permissions are kept.
 
@@ -39,8 +49,8 @@ def write_whole(path: str | os.PathLike[str], text: str, *, overwrite: bool = Fa
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     descriptor = os.open(beside, flags, 0o666)
     try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with open(descriptor, "wb") as file:
+            file.writelines([content.encode()] if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         _move(beside, target, overwrite=overwrite)
