@@ -322,6 +322,14 @@ def test_the_province_is_only_held_against_a_row_when_asked(write):
     assert read_clinics(write(swapped.replace("ON", "Bavaria")))
 
 
+def test_a_postal_code_tells_the_province_where_that_is_blank(write):
+    """A foreign code, or one that two territories share, tells nothing."""
+    head = "clinic_id,name,lat,lon,postal_code\n"
+    assert "look swapped" in only_fault(write(head + "x,X,-79.38,43.65,m5v2c3\n")).message
+    for code in ("M1 1AE", "X0A 0H0", "90210"):
+        assert read_clinics(write(head + f"x,X,-79.38,43.65,{code}\n"))
+
+
 def test_whole_degrees_and_a_bare_precision_get_a_wide_radius(write):
     """A stated radius is taken as it is."""
     head = "clinic_id,name,lat,lon,precision,radius_km\n"

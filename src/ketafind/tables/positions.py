@@ -139,8 +139,8 @@ def location(
     Parameters
     ----------
     values : mapping
-        Parsed cells by column: ``lat``, ``lon``, ``precision``, ``radius_km``, ``province``. A
-        column that is not there counts as blank.
+        Parsed cells by column: ``lat``, ``lon``, ``precision``, ``radius_km``, ``province``,
+        ``postal_code``. A column that is not there counts as blank.
     check : bool
         Refuse (0, 0), and a position that contradicts the province.
 
@@ -164,8 +164,8 @@ def location(
     if lat is None or lon is None:
         here, missing = ("lon", "lat") if lat is None else ("lat", "lon")
         return None, [(missing, f"is blank though {here} is given; give both, or leave both blank")]
-    wrong = _implausible(values.get("province") or "", lat, lon) if check else None
-    if wrong:
+    words = (values.get("province") or "", values.get("postal_code") or "")
+    if check and (wrong := _implausible(lat, lon, *words)):
         return None, [("lat", wrong)]
     radius_km, remark = _doubt(lat, lon, stated, radius_km)
     found = Location(
@@ -179,10 +179,10 @@ def location(
     return found, []
 
 
-def _implausible(province: str, lat: float, lon: float) -> str | None:
+def _implausible(lat: float, lon: float, province: str, postal_code: str) -> str | None:
     if lat == 0.0 and lon == 0.0:
         return "(0, 0) is in the Atlantic, often a blank that became zero; leave both blank"
-    return province_contradiction(province, lat, lon)
+    return province_contradiction(province, lat, lon, postal_code)
 
 
 def refuse_implausible(clinics: Iterable[Clinic]) -> None:
@@ -201,7 +201,7 @@ def refuse_implausible(clinics: Iterable[Clinic]) -> None:
     faults = []
     for clinic in clinics:
         place = clinic.location
-        wrong = place and _implausible(clinic.province, place.lat, place.lon)
+        wrong = place and _implausible(place.lat, place.lon, clinic.province, clinic.postal_code)
         if wrong:
             message = f"clinic {shown(clinic.clinic_id)}: {wrong}"
             faults.append(Fault(message, None, "lat, lon", clinic.clinic_id))

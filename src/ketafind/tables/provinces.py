@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from ketafind.vocabulary.words import fold
 
 __all__ = ["province_contradiction"]
+
+_POSTAL_CODE = re.compile(r"[A-Z][0-9][A-Z][ -]?[0-9][A-Z][0-9]", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,14 @@ def _boxes() -> dict[str, _Box]:
     boxes: dict[str, _Box] = {}
     for code, entry in json.loads(text)["provinces"].items():
         box = _Box(entry["name"], tuple(entry["lat"]), tuple(entry["lon"]))
-        boxes |= dict.fromkeys((fold(word) for word in (code, *entry["names"])), box)
+        words = [fold(word) for word in (code, *entry["names"])]
+        boxes |= dict.fromkeys((*words, *entry["postal"]), box)
     return boxes
 
 
-def province_contradiction(province: str, lat: float, lon: float) -> str | None:
+def province_contradiction(
+    province: str, lat: float, lon: float, postal_code: str = ""
+) -> str | None:
     """Say how a position contradicts a province, or None where it does not.
 
     Parameters
@@ -42,6 +48,8 @@ def province_contradiction(province: str, lat: float, lon: float) -> str | None:
         any other text is never contradicted.
     lat, lon : float
         Decimal degrees, WGS 84.
+    postal_code : str
+        A Canadian postal code, which tells the province where `province` is blank.
 
     Returns
     -------
@@ -52,7 +60,10 @@ def province_contradiction(province: str, lat: float, lon: float) -> str | None:
     -----
     The boxes are up to half a degree wider than the provinces.
     """
-    box = _boxes().get(fold(province.replace(".", "")))
+    key = fold(province.replace(".", ""))
+    if not key and _POSTAL_CODE.fullmatch(postal_code):
+        key = postal_code[0].upper()
+    box = _boxes().get(key) if key else None
     if box is None or box.holds(lat, lon):
         return None
     repairs = {
