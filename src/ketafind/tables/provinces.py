@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from ketafind.vocabulary.words import fold
@@ -36,6 +36,11 @@ def _boxes() -> dict[str, _Box]:
     return boxes
 
 
+@lru_cache(maxsize=1024)
+def _box(province: str, letter: str) -> _Box | None:
+    return _boxes().get(fold(province.replace(".", "")) or letter)
+
+
 def province_contradiction(
     province: str, lat: float, lon: float, postal_code: str = ""
 ) -> str | None:
@@ -60,10 +65,8 @@ def province_contradiction(
     -----
     The boxes are up to half a degree wider than the provinces.
     """
-    key = fold(province.replace(".", ""))
-    if not key and _POSTAL_CODE.fullmatch(postal_code):
-        key = postal_code[0].upper()
-    box = _boxes().get(key) if key else None
+    letter = postal_code[:1].upper() if _POSTAL_CODE.fullmatch(postal_code) else ""
+    box = _box(province, letter)
     if box is None or box.holds(lat, lon):
         return None
     repairs = {

@@ -214,9 +214,8 @@ def _grouped(drafts: Iterable[_Draft], report: Report) -> dict[str, list[_Draft]
             twin = alike.setdefault(match_key(clinic_id), clinic_id)
             if twin != clinic_id:
                 report.add(
-                    f"{shown(clinic_id)} looks the same as {twin!a} in row "
-                    f"{groups[twin][0].row.number}, but is {clinic_id!a}; make them equal or "
-                    "clearly different",
+                    f"{ascii(clinic_id)} looks the same as {ascii(twin)} in row "
+                    f"{groups[twin][0].row.number}; make them equal, or clearly different",
                     draft.row,
                     "clinic_id",
                     clinic_id,
