@@ -214,7 +214,7 @@ def _grouped(drafts: Iterable[_Draft], report: Report) -> dict[str, list[_Draft]
             twin = alike.setdefault(match_key(clinic_id), clinic_id)
             if twin != clinic_id:
                 report.add(
-                    f"{ascii(clinic_id)} looks the same as {ascii(twin)} in row "
+                    f"{clinic_id!a} looks the same as {twin!a} in row "
                     f"{groups[twin][0].row.number}; make them equal, or clearly different",
                     draft.row,
                     "clinic_id",
