@@ -6,7 +6,7 @@ import csv
 import json
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -182,16 +182,20 @@ def _apart(codes: Codes, one: list[int], two: list[int]) -> float:
     return float(distance_km(*a, *b))
 
 
-def build_places(codes: Codes, sources: Path) -> tuple[Places, np.ndarray]:
-    """Make the places, and for each code the number of the place it is named after."""
+def known_names() -> dict[str, list[dict]]:
+    """GeoNames' entries by the keys of all their names."""
     known: dict[str, list[dict]] = defaultdict(list)
     for entry in geonames():
         for name in {entry["name"], *filter(usable_alternate, entry["alternatenames"])}:
             known[key_of(name)].append(entry)
-    others, fields = dbip(sources), airports()
-    places, place_of = Places(), np.zeros(len(codes.number), dtype=np.int64)
-    used: dict[int, int] = {}
-    taken: set[str] = set()
+    return known
+
+
+def candidates(
+    codes: Codes, known: dict[str, list[dict]], others: dict[str, tuple[str, float, float, int]]
+) -> Iterator[tuple[str, np.ndarray, dict | None, list[Vote]]]:
+    """Yield each postal place: its name, its codes, GeoNames' entry and what each source says."""
+    fields = airports()
     area_lat, area_lon, _ = area_medians(codes)
     own_point = points_of_one_name(codes)
     for name, at in clusters(codes):
@@ -199,22 +203,38 @@ def build_places(codes: Codes, sources: Path) -> tuple[Places, np.ndarray]:
         middle = float(np.median(codes.lat[at])), float(np.median(codes.lon[at]))
         area = float(np.median(area_lat[at])), float(np.median(area_lon[at]))
         near = _guard(middle, area)
-        entries = [e for e in known.get(key, []) if near(e["latitude"], e["longitude"])]
-        other = others.get(key)
-        if other is not None and not near(other[1], other[2]):
-            other = None
         votes = postal_votes(codes, at, own_point)
         if key in fields and len(at) < MANY:
             votes.append(Vote(*fields[key], 1.6, AIRPORT))
-        if other is not None:
+        other = others.get(key)
+        if other is not None and near(other[1], other[2]):
             votes.append(Vote(other[1], other[2], 2, DBIP))
-        entry = _best_entry(name, entries)
+        entry = _best_entry(
+            name, [e for e in known.get(key, []) if near(e["latitude"], e["longitude"])]
+        )
         if entry is not None:
             votes.append(Vote(entry["latitude"], entry["longitude"], 3, GEONAMES))
-        number = _add(places, name, votes or [Vote(*middle, 0, POSTAL)], entry)
-        if entry is not None and key_of(entry["name"]) == key:
+        yield name, at, entry, votes or [Vote(*middle, 0, POSTAL)]
+
+
+def town_votes(codes: Codes, sources: Path) -> Iterator[tuple[str, list[Vote], tuple[int, ...]]]:
+    """Yield what the sources say of each town that has rural codes."""
+    for name, at, _, votes in candidates(codes, known_names(), dbip(sources)):
+        if codes.rural[at].any():
+            yield name, votes, PREFERRED
+
+
+def build_places(codes: Codes, sources: Path) -> tuple[Places, np.ndarray]:
+    """Make the places, and for each code the number of the place it is named after."""
+    known, others = known_names(), dbip(sources)
+    places, place_of = Places(), np.zeros(len(codes.number), dtype=np.int64)
+    used: dict[int, int] = {}
+    taken: set[str] = set()
+    for name, at, entry, votes in candidates(codes, known, others):
+        number = _add(places, name, votes, entry)
+        if entry is not None and key_of(entry["name"]) == key_of(name):
             used[int(entry["geonameid"])] = number
-        taken.add(key)
+        taken.add(key_of(name))
         place_of[at] = number
     _add_the_rest(places, known, others, used, taken)
     _add_aliases(places, sources)

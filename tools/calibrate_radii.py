@@ -1,0 +1,183 @@
+"""Fit ``src/ketafind/geocoding/radii.json``: 90 % radii for codes and places.
+
+Three kinds of evidence, none of which is the data that accuracy is measured with:
+
+- ``--addresses FILE``: addresses with known positions (columns address_text, lat, lon), for the
+  classes of urban codes that are good to a few hundred metres, and for places without a code. The
+  table that ships was fitted on the register of retirement homes of Ontario's regulator.
+- ``--blocks FILE``: positions of census blocks in which a code has addresses (columns
+  postal_code, lat, lon, weight), for the classes that are off by kilometres: a block is too large
+  to judge the others by. Fitted on the National Address Register, June 2026.
+- the sources of the gazetteer against each other, for towns of rural codes.
+
+    python tools/calibrate_radii.py --addresses homes.csv --blocks blocks.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
+
+from gazetteer_codes import read_codes  # noqa: E402
+from gazetteer_places import town_votes  # noqa: E402
+from gazetteer_towns import POSTAL, settle  # noqa: E402
+
+from ketafind.errors import GeocodingError  # noqa: E402
+from ketafind.geocoding.gazetteer import SOURCES, default_gazetteer  # noqa: E402
+from ketafind.geocoding.offline import OfflineGeocoder  # noqa: E402
+from ketafind.geocoding.postal import code_number  # noqa: E402
+from ketafind.geocoding.radius import sphere_km  # noqa: E402
+from ketafind.geocoding.reading import read  # noqa: E402
+
+TARGET = ROOT / "src" / "ketafind" / "geocoding" / "radii.json"
+COARSE_KM = 2.0
+FEW = 20
+OWN, REPAIRED, TOWN, DOUBTFUL = range(4)
+
+
+def ninetieth(distances: Iterable[float], weights: Iterable[float] | None = None) -> float:
+    """The 90th percentile, weighted."""
+    d = np.asarray(list(distances))
+    w = np.ones(len(d)) if weights is None else np.asarray(list(weights))
+    order = np.argsort(d)
+    reached = np.cumsum(w[order]) / w.sum()
+    return float(d[order][min(len(d) - 1, int(np.searchsorted(reached, 0.9)))])
+
+
+def group(quality: int) -> tuple[int, ...]:
+    """The classes that share a radius: codes with their own point by their neighbours' spread."""
+    method, shared, spread = quality // 32, quality >> 2 & 3, quality & 3
+    if method == REPAIRED:
+        return (REPAIRED,)
+    return (OWN, shared, spread)
+
+
+def by_addresses(path: str) -> Iterator[tuple[int, float]]:
+    """Class and error of each urban address whose code is known."""
+    geocoder = OfflineGeocoder()
+    for text, lat, lon in addresses(path):
+        row = read(text, geocoder.gazetteer).code_row
+        quality = geocoder.gazetteer.ontario.qualities[row] if row >= 0 else 16
+        if not quality & 16:
+            located = geocoder.gazetteer.ontario
+            yield quality, sphere_km(located.lats[row] / 1e4, located.lons[row] / 1e4, lat, lon)
+
+
+def by_blocks(path: str) -> Iterator[tuple[int, float, float]]:
+    """Class, error and weight of each urban code and block."""
+    table = default_gazetteer().ontario
+    with open(path, encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            row = table.find(code_number(line["postal_code"].lower().replace(" ", "")))
+            if row >= 0 and not table.qualities[row] & 16:
+                lat, lon = table.lats[row] / 1e4, table.lons[row] / 1e4
+                error = sphere_km(lat, lon, float(line["lat"]), float(line["lon"]))
+                yield table.qualities[row], error, float(line["weight"])
+
+
+def addresses(path: str) -> Iterator[tuple[str, float, float]]:
+    """Text, latitude and longitude of each address."""
+    with open(path, encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            yield line["address_text"], float(line["lat"]), float(line["lon"])
+
+
+def urban(address_file: str, block_file: str) -> dict[tuple[int, ...], float]:
+    """Radii of the groups of urban classes."""
+    fine, coarse = defaultdict(list), defaultdict(list)
+    for quality, error in by_addresses(address_file):
+        fine[group(quality)].append(error)
+    for quality, error, weight in by_blocks(block_file):
+        coarse[group(quality)].append((error, weight))
+    radii = {}
+    for key, pairs in coarse.items():
+        radius = ninetieth((p[0] for p in pairs), (p[1] for p in pairs))
+        if radius < COARSE_KM and len(fine[key]) >= FEW:
+            radius = ninetieth(fine[key])
+        radii[key] = radius
+        print(f"urban {key}: {radius:.2f} km ({len(fine[key])} addresses, {len(pairs)} blocks)")
+    return radii
+
+
+def rural() -> dict[int, float]:
+    """Radii of rural codes by method, from how far the sources lie from each other."""
+    ontario, _ = read_codes()
+    agree, raw, against = [], [], []
+    for _, votes, preferred in town_votes(ontario, ROOT / "tools" / "sources"):
+        named = [v for v in votes if v.source != POSTAL]
+        if not named:
+            continue
+        best, doubtful = settle(votes, preferred)
+        # One sort of source each: two post offices of a town are no two opinions.
+        kinds = list({v.source: v for v in named}.values())
+        for a, b in combinations(kinds, 2):
+            (against if doubtful else agree).append(sphere_km(a.lat, a.lon, b.lat, b.lon))
+        raw += [
+            sphere_km(best.lat, best.lon, v.lat, v.lon)
+            for v in votes
+            if v.source == POSTAL and not doubtful
+        ]
+    print(f"rural: {len(agree)} pairs of sources, {len(against)} in doubt, {len(raw)} older codes")
+    # The difference of two positions holds the errors of both.
+    town = ninetieth(agree) / np.sqrt(2)
+    own = float(np.sqrt(ninetieth(raw) ** 2 - town**2))
+    # In doubt, the chosen position is as good as elsewhere in most cases, or far off.
+    doubt = 2 * own
+    return {OWN: own, REPAIRED: own, TOWN: town, DOUBTFUL: doubt}
+
+
+def place_factors(address_file: str) -> dict[str, list[float]]:
+    """For each source the least radius of a place and a factor for the reach of its codes."""
+    geocoder = OfflineGeocoder()
+    ratios = []
+    for text, lat, lon in addresses(address_file):
+        street_and_town = text.rpartition(", ON")[0]
+        try:
+            town = read(street_and_town, geocoder.gazetteer).town
+        except GeocodingError:
+            continue
+        if town is not None and len(town.places) == 1 and not town.written:
+            place = town.places[0]
+            if sphere_km(place.lat, place.lon, lat, lon) < 60:
+                ratios.append(sphere_km(place.lat, place.lon, lat, lon) / place.radius_km)
+    factor = round(ninetieth(ratios), 2)
+    print(f"places: factor {factor} ({len(ratios)} addresses)")
+    return {source: [1.0, factor] for source in SOURCES}
+
+
+def main() -> None:
+    """Fit and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--addresses", required=True)
+    parser.add_argument("--blocks", required=True)
+    arguments = parser.parse_args()
+    town, country = urban(arguments.addresses, arguments.blocks), rural()
+    print({key: round(value, 1) for key, value in country.items()})
+    codes = []
+    for quality in range(128):
+        method = quality // 32
+        urban_key = group(quality) if method < TOWN else (OWN, 0, 3)
+        radius = country[method] if quality & 16 else town.get(urban_key, country[OWN])
+        codes.append(round(radius, 2))
+    table = {
+        "note": "90 % radii in kilometres; made by tools/calibrate_radii.py",
+        "codes": codes,
+        "around_factor": 1.0,
+        "places": place_factors(arguments.addresses),
+    }
+    TARGET.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
