@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 from ketafind.distance import compiled_core, geodesic_km
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.index import KernelIndex, ScanIndex, default_index
+from ketafind.index.rtree import RTreeIndex
 
 needs_kernel = pytest.mark.skipif(compiled_core() is None, reason="installed without a C compiler")
-INDEXES = [pytest.param(KernelIndex, marks=needs_kernel, id="kernel")]
+INDEXES = [
+    pytest.param(KernelIndex, marks=needs_kernel, id="kernel"),
+    pytest.param(RTreeIndex, id="rtree"),
+]
 
 
 def bits_for(index, passes):
@@ -79,7 +83,7 @@ def worlds(draw):
 
 
 @pytest.mark.parametrize("index_type", INDEXES)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(
     world=worlds(),
     k=st.integers(1, 100),
@@ -179,7 +183,7 @@ def test_threads_do_not_change_a_byte(index_type):
     """One thread, two, sixty-four."""
     rng = np.random.default_rng(10)
     index = index_type(rng.uniform(42, 50, 3000), rng.uniform(-90, -75, 3000))
-    lat, lon = rng.uniform(41, 51, 5000), rng.uniform(-91, -74, 5000)
+    lat, lon = rng.uniform(41, 51, 700), rng.uniform(-91, -74, 700)
     prepared = index.prepare(bits_for(index, rng.random(3000) < 0.3))
     serial = index.nearest_many(lat, lon, 4, prepared, threads=1)
     around_each = index.within_many(lat, lon, 20.0, prepared, threads=1)

@@ -7,9 +7,10 @@ import numpy.typing as npt
 from ketafind.distance import compiled_core
 from ketafind.index.kernel import KernelIndex
 from ketafind.index.protocol import Floats, SpatialIndex
+from ketafind.index.rtree import RTreeIndex
 from ketafind.index.scan import ScanIndex
 
-__all__ = ["Floats", "KernelIndex", "ScanIndex", "SpatialIndex", "default_index"]
+__all__ = ["Floats", "KernelIndex", "RTreeIndex", "ScanIndex", "SpatialIndex", "default_index"]
 
 
 def default_index(lat: npt.ArrayLike, lon: npt.ArrayLike) -> SpatialIndex:

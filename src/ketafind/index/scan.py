@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,9 @@ from ketafind.index.protocol import (
     check_points,
 )
 
-__all__ = ["ScanIndex"]
+__all__ = ["ScanIndex", "as_table", "end_to_end", "rank"]
+
+Ask = Callable[[float, float], Answer]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,12 +100,8 @@ class ScanIndex:
         if threads is not None:
             check_count(threads, "threads")
         lat, lon = check_points(lat, lon, "origin")
-        distance_km = np.full((len(lat), k), np.nan)
-        position = np.full((len(lat), k), -1, dtype=np.intp)
-        for row, origin in enumerate(zip(lat.tolist(), lon.tolist(), strict=True)):
-            distances, found = self._ranked(*origin, k, prepared, limit)
-            distance_km[row, : len(found)], position[row, : len(found)] = distances, found
-        return distance_km, position
+        ask = partial(self._ranked, k=k, prepared=prepared, limit_km=limit)
+        return as_table(ask, lat, lon, k)
 
     def within(
         self, lat: float, lon: float, radius_km: float, prepared: _Passing | None = None
@@ -125,28 +125,14 @@ class ScanIndex:
         radius_km = check_limit(radius_km, "radius_km")
         lat, lon = check_points(lat, lon, "origin")
         most = max(len(self), 1)
-        found = [
-            self._ranked(*origin, most, prepared, radius_km)
-            for origin in zip(lat.tolist(), lon.tolist(), strict=True)
-        ]
-        starts = np.cumsum([0, *(len(positions) for _, positions in found)], dtype=np.intp)
-        nothing = (np.empty(0), np.empty(0, dtype=np.intp))
-        distances, positions = zip(nothing, *found, strict=True)
-        return starts, np.concatenate(distances), np.concatenate(positions)
+        ask = partial(self._ranked, k=most, prepared=prepared, limit_km=radius_km)
+        return end_to_end(ask, lat, lon)
 
     def _ranked(
         self, lat: float, lon: float, k: int, prepared: _Passing | None, limit_km: float
     ) -> Answer:
         positions = self._positions(prepared)
-        distance_km = geodesic_km(lat, lon, self._lat[positions], self._lon[positions])
-        key = micrometres(distance_km)
-        near = key <= micrometres(limit_km)
-        if k < len(key):
-            near &= key <= np.partition(key, k - 1)[k - 1]
-        rows = np.flatnonzero(near)
-        # Positions rise along the rows, so a stable sort leaves ties in their order.
-        rows = rows[np.argsort(key[rows], kind="stable")][:k]
-        return distance_km[rows], positions[rows]
+        return rank(lat, lon, positions, self._lat[positions], self._lon[positions], k, limit_km)
 
     def _positions(self, prepared: _Passing | None) -> Positions:
         if prepared is None:
@@ -154,3 +140,98 @@ class ScanIndex:
         if not isinstance(prepared, _Passing) or prepared.owner is not self:
             raise InvalidInputError("prepared must come from prepare() of the same index")
         return prepared.positions
+
+
+def as_table(ask: Ask, lat: Floats, lon: Floats, k: int) -> Answer:
+    """Ask for one origin after the other, and fill tables of k columns.
+
+    Parameters
+    ----------
+    ask : callable
+        From a latitude and a longitude to an answer.
+    lat, lon : ndarray of float64, shape (n,)
+        The origins.
+    k : int
+        The most an answer holds.
+
+    Returns
+    -------
+    distance_km : ndarray of float64, shape (n, k)
+        NaN where there are fewer.
+    position : ndarray of intp, shape (n, k)
+        -1 where there are fewer.
+    """
+    distance_km = np.full((len(lat), k), np.nan)
+    position = np.full((len(lat), k), -1, dtype=np.intp)
+    for row, origin in enumerate(zip(lat.tolist(), lon.tolist(), strict=True)):
+        distances, found = ask(*origin)
+        distance_km[row, : len(found)], position[row, : len(found)] = distances, found
+    return distance_km, position
+
+
+def end_to_end(ask: Ask, lat: Floats, lon: Floats) -> tuple[Positions, Floats, Positions]:
+    """Ask for one origin after the other, and join the answers.
+
+    Parameters
+    ----------
+    ask : callable
+        From a latitude and a longitude to an answer.
+    lat, lon : ndarray of float64, shape (n,)
+        The origins.
+
+    Returns
+    -------
+    starts : ndarray of intp, shape (n + 1,)
+        Where each origin's entries begin.
+    distance_km : ndarray of float64, shape (m,)
+        For each origin nearest first.
+    position : ndarray of intp, shape (m,)
+        The points.
+    """
+    found = [ask(*origin) for origin in zip(lat.tolist(), lon.tolist(), strict=True)]
+    starts = np.cumsum([0, *(len(positions) for _, positions in found)], dtype=np.intp)
+    nothing = (np.empty(0), np.empty(0, dtype=np.intp))
+    distances, positions = zip(nothing, *found, strict=True)
+    return starts, np.concatenate(distances), np.concatenate(positions)
+
+
+def rank(
+    lat: float,
+    lon: float,
+    positions: Positions,
+    lats: Floats,
+    lons: Floats,
+    k: int,
+    limit_km: float,
+) -> Answer:
+    """Measure the distance to each candidate and take the nearest.
+
+    Parameters
+    ----------
+    lat, lon : float
+        The origin, in degrees.
+    positions : ndarray of intp, shape (m,)
+        The candidates, rising.
+    lats, lons : ndarray of float64, shape (m,)
+        Where they are.
+    k : int
+        How many at the most.
+    limit_km : float
+        Farther ones are left out.
+
+    Returns
+    -------
+    distance_km : ndarray of float64
+        Nearest first.
+    position : ndarray of intp
+        Ties in rising order.
+    """
+    distance_km = geodesic_km(lat, lon, lats, lons)
+    key = micrometres(distance_km)
+    near = key <= micrometres(limit_km)
+    if k < len(key):
+        near &= key <= np.partition(key, k - 1)[k - 1]
+    rows = np.flatnonzero(near)
+    # Positions rise along the rows, so a stable sort leaves ties in their order.
+    rows = rows[np.argsort(key[rows], kind="stable")][:k]
+    return distance_km[rows], positions[rows]
