@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,12 @@ def test_each_page_has_one_title_and_no_line_of_another_machine(page: Path) -> N
     included = "{include}" in page.read_text("utf-8")
     assert len(re.findall(r"(?m)^# ", text)) == (0 if included else 1)
     assert not re.search(r"(?<![\w.~/])/(?:home|root|tmp|usr)/", page.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("folder", ["docs", "docs/reference"])
+def test_every_page_stands_in_the_contents_of_its_folder(folder: str) -> None:
+    index = (ROOT / folder / "index.md").read_text("utf-8")
+    (tree,) = (body for language, body in FENCE.findall(index) if language == "{toctree}")
+    entries = [line for line in tree.splitlines() if line and not line.startswith(":")]
+    for page in (ROOT / folder).glob("*.md"):
+        assert page.stem == "index" or any(fnmatch(page.stem, entry) for entry in entries), page
