@@ -26,3 +26,10 @@ def test_awkward_texts_survive():
         clinic_id="a\ud800 \u2028", name='"\\\x00', notes="=1+1", extra={"é": "\U0001f600"}
     )
     assert decode_clinic(encode_clinic(clinic)) == clinic
+
+
+def test_texts_of_numpy_are_texts():
+    import numpy as np
+
+    clinic = kf.Clinic(clinic_id=np.str_("a"), name=np.str_("A"))
+    assert decode_clinic(encode_clinic(clinic)) == clinic

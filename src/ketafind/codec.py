@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
+from functools import cache
 from typing import Any
 
-from ketafind.records import Clinic, Evidence, Location, Service
+from ketafind.records import Clinic, Evidence, FrozenMapping, Location, Service
 from ketafind.truth import Truth
 
 __all__ = ["decode_clinic", "encode", "encode_clinic"]
+
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+)
+_AS_THEY_ARE = frozenset({type(None), bool, int, float, str, Truth})
 
 
 def encode(value: Any) -> bytes:
@@ -27,10 +32,7 @@ def encode(value: Any) -> bytes:
     bytes
         UTF-8; keys sorted, no spaces, floats to the last digit. Lone surrogates are kept.
     """
-    text = json.dumps(
-        value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    )
-    return text.encode("utf-8", "surrogatepass")
+    return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
 
 
 def encode_clinic(clinic: Clinic) -> bytes:
@@ -78,22 +80,31 @@ def decode_clinic(data: bytes) -> Clinic:
 
 
 def _plain(value: Any) -> Any:
-    """Leave out what has its default: most fields of most clinics."""
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case date():
-            return value.isoformat()
-        case Mapping():
-            # Pairs, not an object: the order in which facts were stated is kept.
-            return [[key, _plain(item)] for key, item in value.items()]
-        case frozenset():
-            return sorted(value)
-        case tuple():
-            return [_plain(item) for item in value]
-    named = {part.name: getattr(value, part.name) for part in fields(value)}
-    defaults = {part.name: part.default for part in fields(value)}
-    return {name: _plain(item) for name, item in named.items() if item != defaults[name]}
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is FrozenMapping:
+        # Pairs, not an object: the order in which facts were stated is kept.
+        return [[key, _plain(item)] for key, item in value.items()]
+    if kind is tuple:
+        return [_plain(item) for item in value]
+    if kind is frozenset:
+        return sorted(value)
+    if kind is date:
+        return value.isoformat()
+    if isinstance(value, str | int | float):
+        return value
+    # What has its default is left out: most fields of most clinics.
+    return {
+        name: _plain(item)
+        for name, default in _defaults(kind)
+        if (item := getattr(value, name)) is not default and item != default
+    }
+
+
+@cache
+def _defaults(kind: type) -> tuple[tuple[str, Any], ...]:
+    return tuple((part.name, part.default) for part in fields(kind))
 
 
 def _service(plain: dict[str, Any]) -> Service:

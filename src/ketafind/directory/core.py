@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from os import PathLike
+from os import PathLike, fspath
+from os.path import abspath
 from typing import TYPE_CHECKING, Any
 
 from ketafind.directory.insight import Insight
-from ketafind.errors import InvalidInputError
+from ketafind.errors import DirectoryFileError, InvalidInputError
 from ketafind.index import default_index
 from ketafind.matches import Catalogue
 from ketafind.records import Clinic, Evidence
@@ -33,6 +34,9 @@ class Directory(Insight):
     catalogue : Catalogue
         The data, indexed.
     """
+
+    # Where it is saved: what a pickle sends instead of the content.
+    _path: str | None = None
 
     @classmethod
     def from_clinics(
@@ -160,6 +164,87 @@ class Directory(Insight):
         clinics = clinics_from_frame(frame, vocabulary=vocabulary, evidence=evidence, check=check)
         return cls.from_clinics(clinics, geocoder=geocoder, vocabulary=vocabulary, check=check)
 
+    @classmethod
+    def open(cls, path: str | PathLike[str], *, verify: bool = True) -> Directory:
+        """Open a directory that was saved; its records are read when they are asked for.
+
+        Parameters
+        ----------
+        path : path
+            What `save` wrote. The file stays mapped into memory: replace it by saving again,
+            never change it in place.
+        verify : bool
+            True to check every byte; False to check the structure only, for speed with files
+            that are trusted.
+
+        Returns
+        -------
+        Directory
+            With the same answers and the same snapshot.
+
+        Raises
+        ------
+        DirectoryFileError
+            If the file is damaged, foreign or newer.
+        """
+        from ketafind.directory.files import open_catalogue
+
+        directory = cls(open_catalogue(path, verify=verify))
+        directory._path = abspath(fspath(path))
+        return directory
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Save the directory to one file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            Replaced if it is there; whoever has it open keeps the old answers.
+        """
+        from ketafind.directory.files import save_catalogue
+
+        save_catalogue(path, self._catalogue)
+        self._path = abspath(fspath(path))
+
+    def with_clinics(
+        self,
+        added: Iterable[Clinic] = (),
+        removed: Iterable[str] = (),
+        *,
+        geocoder: Geocoder | None = None,
+        check: bool = True,
+    ) -> Directory:
+        """Make a directory with clinics added, replaced or removed; this one stays as it is.
+
+        Parameters
+        ----------
+        added : iterable of Clinic
+            New clinics, or new versions of clinics that are there.
+        removed : iterable of str
+            Ids of clinics to leave out.
+        geocoder, check
+            For those that are added, as in `from_clinics`.
+
+        Returns
+        -------
+        Directory
+            It shares the records that stay.
+
+        Raises
+        ------
+        UnknownClinicError
+            If an id to remove is not there.
+        DataError
+            If two clinics to add share an id, or as in `from_clinics`.
+        """
+        new = Directory.from_clinics(
+            added, geocoder=geocoder, vocabulary=self.vocabulary, check=check
+        )
+        gone = {self[clinic_id].clinic_id for clinic_id in removed}
+        gone |= {clinic.clinic_id for clinic in new}
+        kept = (clinic for clinic in self if clinic.clinic_id not in gone)
+        return Directory(Catalogue.build((*kept, *new), self.vocabulary, default_index))
+
     @property
     def clinics(self) -> Sequence[Clinic]:
         """Every clinic, ordered by id."""
@@ -194,6 +279,8 @@ class Directory(Insight):
         return f"<Directory of {len(self)} clinics, {unlocated} unlocated, data {self.snapshot}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._path is not None:
+            return _reopened, (self._path, self.snapshot.id)
         return _directory, (self._catalogue.clinics, self._catalogue.vocabulary)
 
     def evidence(
@@ -232,3 +319,13 @@ class Directory(Insight):
 
 def _directory(clinics: Sequence[Clinic], vocabulary: Vocabulary) -> Directory:
     return Directory(Catalogue.build(clinics, vocabulary, default_index))
+
+
+def _reopened(path: str, snapshot_id: str) -> Directory:
+    directory = Directory.open(path, verify=False)
+    if directory.snapshot.id != snapshot_id:
+        raise DirectoryFileError(
+            f"{path} holds the data {directory.snapshot} and not {snapshot_id}: it was replaced "
+            f"after the directory was pickled"
+        )
+    return directory

@@ -1,0 +1,200 @@
+"""A saved directory answers as the one that was saved, and a damaged file is refused."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+import ketafind as kf
+from ketafind.errors import DirectoryFileError, KetafindError, UnknownClinicError
+from ketafind.index.files import open_arrays, write_arrays
+from strategies import clinic_lists, criteria, expressions, origins, policies
+
+HERE = kf.Coordinates(lat=43.7, lon=-79.4)
+
+
+def ids(matches) -> list[str]:
+    return [match.clinic.clinic_id for match in matches]
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "ontario.ketafind"
+    # A copy: saving tells the directory where it lies.
+    kf.Directory.from_clinics(kf.load_directory().clinics).save(path)
+    return path
+
+
+@settings(max_examples=100)
+@given(clinic_lists(), expressions, policies, origins)
+def test_a_saved_directory_gives_the_same_answers(
+    tmp_path_factory, clinics, expression, unknown, origin
+):
+    path = tmp_path_factory.mktemp("saved") / "some.ketafind"
+    before = kf.Directory.from_clinics(clinics, check=False)
+    before.save(path)
+    for verify in (True, False):
+        after = kf.Directory.open(path, verify=verify)
+        assert list(after.clinics) == list(before.clinics)
+        assert after.snapshot == before.snapshot
+        assert after.vocabulary == before.vocabulary
+        where = criteria(expression)
+        asked = {"where": where, "unknown": unknown}
+        assert ids(after.search(**asked)) == ids(before.search(**asked))
+        near = [d.nearest(origin, 5, **asked, check=False) for d in (before, after)]
+        assert ids(near[0]) == ids(near[1])
+        assert [m.distance_km for m in near[0]] == [m.distance_km for m in near[1]]
+
+
+def test_the_bundled_directory_survives_with_its_evidence(saved):
+    before, after = kf.load_directory(), kf.Directory.open(saved)
+    assert after.snapshot == before.snapshot
+    clinic_id = before.clinics[3].clinic_id
+    assert after[clinic_id] == before[clinic_id]
+    assert after.evidence(clinic_id) == before.evidence(clinic_id)
+    assert clinic_id in after
+    assert "nobody" not in after
+    assert after.clinics[-2:] == before.clinics[-2:]
+    assert ids(after.nearest("Ottawa", 4)) == ids(before.nearest("Ottawa", 4))
+
+
+def test_a_directory_saved_without_the_compiled_core_opens_with_it(monkeypatch, tmp_path):
+    from ketafind.index import ScanIndex
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ketafind.directory.core.default_index", ScanIndex)
+        plain = kf.Directory.from_clinics(kf.load_directory().clinics)
+    plain.save(tmp_path / "plain.ketafind")
+    again = kf.Directory.open(tmp_path / "plain.ketafind")
+    assert ids(again.nearest(HERE, 9, routes="iv")) == ids(plain.nearest(HERE, 9, routes="iv"))
+
+
+def test_a_pickle_sends_the_path_and_refuses_another_content(saved):
+    directory = kf.Directory.open(saved)
+    data = pickle.dumps(directory)
+    assert len(data) < 500
+    again = pickle.loads(data)
+    assert ids(again.nearest(HERE, 3)) == ids(directory.nearest(HERE, 3))
+    directory.with_clinics(removed=[directory.clinics[0].clinic_id]).save(saved)
+    with pytest.raises(DirectoryFileError, match="replaced"):
+        pickle.loads(data)
+
+
+def test_a_directory_without_a_file_sends_its_content():
+    directory = kf.Directory.from_clinics(kf.load_directory().clinics)
+    again = pickle.loads(pickle.dumps(directory))
+    assert again.snapshot == directory.snapshot
+
+
+def test_saving_again_leaves_who_has_it_open_with_the_old_answers(saved):
+    old = kf.Directory.open(saved)
+    expected = ids(old.nearest(HERE, 5))
+    old.with_clinics(removed=expected).save(saved)
+    assert ids(old.nearest(HERE, 5)) == expected
+    assert not set(ids(kf.Directory.open(saved).nearest(HERE, 5))) & set(expected)
+
+
+def use(path: Path, *, verify: bool) -> None:
+    directory = kf.Directory.open(path, verify=verify)
+    directory.nearest(HERE, 5, routes="iv", unknown="include").to_frame()
+    directory.search(unknown="include")
+    directory.nearest_arrays([43.7], [-79.4], 3)
+
+
+def test_every_truncation_is_refused(saved, tmp_path):
+    whole = saved.read_bytes()
+    broken = tmp_path / "broken.ketafind"
+    for length in [*range(0, 2000, 7), *range(2000, len(whole), 997)]:
+        broken.write_bytes(whole[:length])
+        for verify in (True, False):
+            with pytest.raises(DirectoryFileError):
+                use(broken, verify=verify)
+
+
+def test_flipped_bits_are_refused_and_unverified_they_never_crash(saved, tmp_path):
+    whole = bytearray(saved.read_bytes())
+    broken = tmp_path / "broken.ketafind"
+    chance = random.Random(1)
+    for _ in range(300):
+        place, bit = chance.randrange(len(whole)), chance.randrange(8)
+        whole[place] ^= 1 << bit
+        broken.write_bytes(whole)
+        with pytest.raises(DirectoryFileError):
+            kf.Directory.open(broken)
+        try:
+            use(broken, verify=False)
+        except KetafindError:
+            refused = True
+        else:
+            refused = False
+        assert refused in (True, False)
+        whole[place] ^= 1 << bit
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04.", b"ketafind" + bytes(200)])
+def test_a_foreign_file_is_refused(tmp_path, content):
+    path = tmp_path / "foreign"
+    path.write_bytes(content)
+    with pytest.raises(DirectoryFileError):
+        kf.Directory.open(path)
+
+
+def change(saved: Path, **changes) -> None:
+    metadata, arrays = open_arrays(saved)
+    kept = {name: np.array(array) for name, array in arrays.items()}
+    for name, new in changes.items():
+        if name in kept:
+            kept[name] = new(kept[name])
+        else:
+            metadata[name] = new
+    write_arrays(saved, metadata, kept)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"version": 2},
+        {"kind": "something else"},
+        {"snapshot": None},
+        {"date": 5},
+        {"located": lambda a: a + 1000},
+        {"located": lambda a: a[:-1]},
+        {"located": lambda a: a[::-1].copy()},
+        {"owner": lambda a: a - 1000},
+        {"starts": lambda a: a[:-1]},
+        {"starts": lambda a: a[::-1].copy()},
+        {"lat": lambda a: a[:-1]},
+        {"lat": lambda a: a.astype(np.float32)},
+        {"yes": lambda a: a[:, :-1].copy()},
+        {"yes": lambda a: a[:-1].copy()},
+        {"closed": lambda a: a[:0].copy()},
+        {"vocabulary": lambda a: a[:-5].copy()},
+        {"records": lambda a: np.zeros_like(a)},
+        {"radius_km": lambda a: a * np.nan},
+    ],
+)
+def test_a_file_whose_parts_do_not_fit_is_refused_though_its_checksums_are_right(saved, changes):
+    change(saved, **changes)
+    with pytest.raises(KetafindError):
+        use(saved, verify=True)
+
+
+def test_clinics_are_added_replaced_and_removed_in_a_new_directory():
+    directory = kf.load_directory()
+    first, second = directory.clinics[:2]
+    new = kf.Clinic(clinic_id="new", name="New", city="Kingston", province="ON")
+    moved = kf.Clinic(clinic_id=first.clinic_id, name="Moved", location=second.location)
+    changed = directory.with_clinics([new, moved], [second.clinic_id])
+    assert len(changed) == len(directory)
+    assert changed["new"].location is not None
+    assert changed[first.clinic_id].name == "Moved"
+    assert second.clinic_id not in changed
+    assert second.clinic_id in directory
+    assert changed.snapshot != directory.snapshot
+    with pytest.raises(UnknownClinicError):
+        directory.with_clinics(removed=["nobody"])
