@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from datetime import date
-from functools import cache
 from typing import Any
 
 from ketafind.records import Clinic, Evidence, FrozenMapping, Location, Service
@@ -16,6 +15,10 @@ __all__ = ["decode_clinic", "encode", "encode_clinic"]
 _ENCODER = json.JSONEncoder(
     sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
 )
+_DEFAULTS = {
+    kind: tuple((part.name, part.default) for part in fields(kind))
+    for kind in (Clinic, Evidence, Location, Service)
+}
 _AS_THEY_ARE = frozenset({type(None), bool, int, float, str, Truth})
 
 
@@ -97,14 +100,9 @@ def _plain(value: Any) -> Any:
     # What has its default is left out: most fields of most clinics.
     return {
         name: _plain(item)
-        for name, default in _defaults(kind)
+        for name, default in _DEFAULTS[kind]
         if (item := getattr(value, name)) is not default and item != default
     }
-
-
-@cache
-def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple((part.name, part.default) for part in fields(kind))
 
 
 def _service(plain: dict[str, Any]) -> Service:
