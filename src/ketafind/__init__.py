@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ketafind import errors, vocabulary
-    from ketafind.analysis import nearest_join
+    from ketafind.analysis import (
+        access_score,
+        coverage,
+        gaps,
+        nearest_join,
+        ontario_postal_codes,
+    )
     from ketafind.coordinates import Coordinates
     from ketafind.criteria import (
         Criteria,
@@ -37,7 +43,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "analysis": ("nearest_join",),
+    "analysis": ("access_score", "coverage", "gaps", "nearest_join", "ontario_postal_codes"),
     "coordinates": ("Coordinates",),
     "criteria": ("Criteria", "everything", "no_service", "offers", "route", "staff", "treats"),
     "directory": ("Directory", "load_directory"),
@@ -73,14 +79,18 @@ __all__ = [
     "Truth",
     "Vocabulary",
     "__version__",
+    "access_score",
+    "coverage",
     "errors",
     "everything",
+    "gaps",
     "geocode",
     "geocode_many",
     "load_directory",
     "nearest_join",
     "no_service",
     "offers",
+    "ontario_postal_codes",
     "qualified",
     "read_clinics",
     "read_evidence",

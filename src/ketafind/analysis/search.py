@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.matches import Filter
 
-__all__ = ["Found", "chunks", "search"]
+__all__ = ["Found", "chunks", "refuse_implausible", "search"]
 
 CHUNK = 2**17
 """Rows a piece: large enough for the threads, small enough to stay in the cache."""
@@ -139,6 +139,29 @@ def search(
             found.distance_km[rows], found.code[rows] = np.nan, -1
             found.distance_km[rows][good], found.code[rows][good] = distance, place
     return found
+
+
+def refuse_implausible(directory: Directory, origins: Origins, *, check: bool = True) -> None:
+    """Refuse origins that are no position on earth, or implausible where they stand.
+
+    Parameters
+    ----------
+    directory : Directory
+        The clinics.
+    origins : Origins
+        The rows.
+    check : bool
+        Refuse rows that look swapped or sign-changed, too.
+
+    Raises
+    ------
+    CoordinatesError
+        Names the first row at fault without its digits.
+    """
+    if check:
+        search(directory, directory.filter(), origins, 1)
+    else:
+        check_range(origins.lat, origins.lon)
 
 
 Change = Callable[[Floats, Floats], tuple[Floats, Floats]]

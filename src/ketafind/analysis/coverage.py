@@ -1,0 +1,208 @@
+"""How many are within reach of a clinic, and who is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ketafind.analysis.columns import Codes, Column, Floats
+from ketafind.analysis.demand import LEVELS, both_filters, nearest_km, read_demand
+from ketafind.analysis.frames import Frame, check_column, names_taken
+from ketafind.analysis.origins import Source
+from ketafind.distance import micrometres
+from ketafind.errors import InvalidInputError
+from ketafind.index.protocol import check_limit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ketafind.criteria import Criteria
+    from ketafind.directory import Directory
+
+__all__ = ["coverage", "gaps"]
+
+
+def coverage(
+    origins: Any,
+    directory: Directory,
+    *,
+    thresholds_km: float | Sequence[float] = (10.0, 25.0, 50.0, 100.0, 200.0),
+    weight: str | None = None,
+    by: str | Sequence[str] | None = None,
+    where: Criteria | None = None,
+    lat: str | None = None,
+    lon: str | None = None,
+    geometry: str | None = None,
+    address: str | None = None,
+    check: bool = True,
+    **facets: Any,
+) -> pd.DataFrame:
+    """Measure how many origins have a clinic within given distances.
+
+    Parameters
+    ----------
+    origins : pandas, geopandas, polars or pyarrow frame, or None
+        One row a person, place or area; None for the postal codes of Ontario, a proxy: see
+        `ontario_postal_codes`.
+    directory : Directory
+        The clinics.
+    thresholds_km : float or sequence of float
+        Distances in kilometres, each included.
+    weight : str, optional
+        A column that says how much a row counts; None for one each.
+    by : str or sequence of str, optional
+        Columns to group by; a missing value is a group of its own.
+    where : Criteria, optional
+        What a clinic must satisfy.
+    lat, lon, geometry, address, check
+        As in `nearest_join`.
+    **facets
+        As in `Directory.filter`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each group and threshold: ``total`` (the weight of rows with a position),
+        ``without_position`` (of the rest, which count nowhere else), ``covered_confirmed`` and
+        ``covered_possible``, ``share_confirmed`` and ``share_possible``. The interval runs from
+        confirmed supply only to all that is possible. A share of nothing is 0. ``attrs`` holds
+        the directory's ``snapshot`` and ``n_unlocated``, the clinics without a position that
+        may satisfy the criteria and count nowhere.
+
+    Raises
+    ------
+    InvalidInputError
+        As in `nearest_join`; or if a weight is missing or negative.
+
+    Examples
+    --------
+    >>> import ketafind as kf
+    >>> reach = kf.coverage(None, kf.load_directory(), thresholds_km=100, routes="iv")
+    >>> bool(0 < reach["share_confirmed"].item() <= reach["share_possible"].item() <= 1)
+    True
+    """
+    import pandas as pd
+
+    limits = _thresholds(thresholds_km)
+    demand = read_demand(origins, Source(lat, lon, geometry, address), weight)
+    names, group, labels = _groups(demand.frame, by)
+    passing = both_filters(directory, where, facets)
+    counted = np.where(demand.located, demand.weight, 0.0)
+    total = np.bincount(group, counted, len(labels))
+    without = np.bincount(group, demand.weight - counted, len(labels))
+    table: dict[str, Any] = {name: np.repeat(labels[name].array, len(limits)) for name in names}
+    table["threshold_km"] = np.tile(limits, len(labels))
+    table["total"] = np.repeat(total, len(limits))
+    table["without_position"] = np.repeat(without, len(limits))
+    for level in LEVELS:
+        distance_km, _ = nearest_km(directory, passing[level], demand, check=check)
+        inside = [micrometres(distance_km) <= micrometres(limit) for limit in limits]
+        sums = [np.bincount(group, counted * one, len(labels)) for one in inside]
+        table[f"covered_{level}"] = np.array(sums).T.ravel()
+    for level in LEVELS:
+        share = np.zeros(len(table["total"]))
+        np.divide(table[f"covered_{level}"], table["total"], share, where=table["total"] > 0)
+        table[f"share_{level}"] = share
+    frame = pd.DataFrame(table)
+    frame.attrs = {
+        "snapshot": str(directory.snapshot),
+        "n_unlocated": passing["possible"].n_unlocated,
+    }
+    return frame
+
+
+def gaps(
+    origins: Any,
+    directory: Directory,
+    *,
+    threshold_km: float = 50.0,
+    weight: str | None = None,
+    where: Criteria | None = None,
+    lat: str | None = None,
+    lon: str | None = None,
+    geometry: str | None = None,
+    address: str | None = None,
+    prefix: str = "",
+    check: bool = True,
+    **facets: Any,
+) -> Any:
+    """List the origins that are beyond a distance from every confirmed clinic, worst first.
+
+    Parameters
+    ----------
+    origins : pandas, geopandas, polars or pyarrow frame, or None
+        As in `coverage`.
+    directory : Directory
+        The clinics.
+    threshold_km : float
+        Kilometres; a clinic exactly there is within.
+    weight : str, optional
+        A column that says how much a row counts: the heavier of two equal gaps comes first.
+    where : Criteria, optional
+        What a clinic must satisfy.
+    lat, lon, geometry, address, prefix, check
+        As in `nearest_join`.
+    **facets
+        As in `Directory.filter`.
+
+    Returns
+    -------
+    frame
+        Of the type that came in, with the rows at fault and their index: ``clinic_id`` (the
+        nearest confirmed clinic), ``distance_confirmed_km``, ``gap_confirmed_km`` (the distance
+        beyond the threshold), ``distance_possible_km`` and ``gap_possible_km``: 0 where a
+        clinic that may satisfy the criteria would close the gap. Where there is no clinic at
+        all distance and gap are infinite. Ordered by gap, then weight, then as they came. Rows
+        without a position are not in it: `coverage` counts them.
+
+    Raises
+    ------
+    InvalidInputError
+        As in `coverage`.
+    """
+    limit = check_limit(threshold_km, "threshold_km")
+    demand = read_demand(origins, Source(lat, lon, geometry, address), weight)
+    passing = both_filters(directory, where, facets)
+    distance: dict[str, Any] = {}
+    for level in LEVELS:
+        distance[level], position = nearest_km(directory, passing[level], demand, check=check)
+        if level == "confirmed":
+            code = position
+    beyond = np.flatnonzero(micrometres(distance["confirmed"]) > micrometres(limit))
+    order = np.lexsort((-demand.weight[beyond], -micrometres(distance["confirmed"][beyond])))
+    rows = beyond[order]
+    ids = tuple(clinic.clinic_id for clinic in directory.clinics)
+    columns: dict[str, Column] = {prefix + "clinic_id": Codes(code[rows], ids)}
+    for level in LEVELS:
+        far = distance[level][rows]
+        columns[f"{prefix}distance_{level}_km"] = Floats(far)
+        columns[f"{prefix}gap_{level}_km"] = Floats(np.maximum(far - limit, 0.0))
+    names_taken(demand.frame, list(columns))
+    return demand.frame.extended(columns, rows)
+
+
+def _thresholds(values: float | Sequence[float]) -> npt.NDArray[np.float64]:
+    listed = [values] if isinstance(values, int | float) else list(values)
+    if not listed:
+        raise InvalidInputError("thresholds_km is empty: give one distance in kilometres or more")
+    return np.array([check_limit(value, "thresholds_km") for value in listed])
+
+
+def _groups(
+    frame: Frame, by: str | Sequence[str] | None
+) -> tuple[list[str], npt.NDArray[np.intp], pd.DataFrame]:
+    """The columns to group by, the group of each row and the labels of each group."""
+    import pandas as pd
+
+    names = [] if by is None else [by] if isinstance(by, str) else list(by)
+    for name in names:
+        check_column(frame, name)
+    if not names:
+        return names, np.zeros(len(frame), np.intp), pd.DataFrame(index=range(1))
+    keys = pd.DataFrame({name: frame.values(name) for name in names})
+    grouped = keys.groupby(names, dropna=False, sort=True)
+    labels = grouped.size().index.to_frame(index=False)
+    return names, np.asarray(grouped.ngroup(), dtype=np.intp), labels

@@ -1,0 +1,352 @@
+"""Coverage, gaps and access scores equal plain sums over every pair, and PySAL where it counts."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ketafind as kf
+import oracle
+from ketafind.analysis.reach import Reach
+from ketafind.distance import geodesic_km, micrometres
+from strategies import clinic_lists, criteria, expressions, origins
+
+DIRECTORY = kf.load_directory()
+LEVELS = {"confirmed": "exclude", "possible": "include"}
+people = st.lists(
+    st.tuples(st.none() | origins, st.sampled_from([0.0, 1.0, 2.5])), min_size=1, max_size=5
+)
+
+
+def frame_of(rows) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "lat": [math.nan if one is None else one.lat for one, _ in rows],
+            "lon": [0.0 if one is None else one.lon for one, _ in rows],
+            "people": [weight for _, weight in rows],
+        },
+        index=[3] * len(rows),
+    )
+
+
+def clear_of(km: float, limit_km: float) -> bool:
+    """Whether two libraries must agree on which side of a limit a distance is."""
+    return abs(km - limit_km) > oracle.TIE_KM
+
+
+@given(clinics=clinic_lists(), rows=people, expression=expressions)
+def test_coverage_counts_what_a_plain_sum_counts(clinics, rows, expression):
+    directory = kf.Directory.from_clinics(clinics, check=False)
+    limits = [0.0, 800.0, 9000.0]
+    table = kf.coverage(
+        frame_of(rows),
+        directory,
+        thresholds_km=limits,
+        weight="people",
+        where=criteria(expression),
+        check=False,
+    )
+    assert table["total"].tolist() == [sum(w for one, w in rows if one is not None)] * 3
+    assert table["without_position"].tolist() == [sum(w for one, w in rows if one is None)] * 3
+    for level, unknown in LEVELS.items():
+        for limit, covered in zip(limits, table[f"covered_{level}"], strict=True):
+            sure = sum(
+                w
+                for one, w in rows
+                if one is not None
+                and oracle.within(clinics, expression, unknown, one, limit - oracle.TIE_KM)
+            )
+            most = sum(
+                w
+                for one, w in rows
+                if one is not None
+                and oracle.within(clinics, expression, unknown, one, limit + oracle.TIE_KM)
+            )
+            assert sure <= covered <= most
+    assert (table["covered_confirmed"] <= table["covered_possible"]).all()
+    assert table["share_possible"].between(0, 1).all()
+
+
+def test_coverage_by_groups_adds_up_and_keeps_missing_groups():
+    codes = kf.ontario_postal_codes().iloc[::500].copy()
+    codes["group"] = np.where(codes["rural"], "rural", None)
+    parts = kf.coverage(codes, DIRECTORY, by=["group", "rural"], thresholds_km=[25, 100])
+    whole = kf.coverage(codes, DIRECTORY, thresholds_km=[25, 100])
+    assert parts["group"].isna().sum() == 2
+    sums = parts.groupby("threshold_km")[["total", "covered_confirmed", "covered_possible"]].sum()
+    pd.testing.assert_frame_equal(
+        sums.reset_index(drop=True),
+        whole[["total", "covered_confirmed", "covered_possible"]],
+    )
+    assert whole.attrs["snapshot"] == str(DIRECTORY.snapshot)
+
+
+def test_a_share_of_nothing_is_zero():
+    none = pd.DataFrame({"lat": [], "lon": []}, dtype=float)
+    table = kf.coverage(none, DIRECTORY)
+    assert table["share_possible"].tolist() == [0.0] * 5
+
+
+@given(clinics=clinic_lists(), rows=people, expression=expressions)
+def test_gaps_are_the_rows_beyond_worst_first(clinics, rows, expression):
+    directory = kf.Directory.from_clinics(clinics, check=False)
+    frame = frame_of(rows).assign(row=range(len(rows)))
+    found = kf.gaps(
+        frame,
+        directory,
+        threshold_km=900.0,
+        weight="people",
+        where=criteria(expression),
+        check=False,
+    )
+    nearest = {}
+    for number, (one, _) in enumerate(rows):
+        if one is not None:
+            near = oracle.within(clinics, expression, "exclude", one)[:1]
+            nearest[number] = oracle.distance_km(one, near[0]) if near else math.inf
+    beyond = {row for row, km in nearest.items() if km > 900.0 and clear_of(km, 900.0)}
+    assert beyond <= set(found["row"]) <= {row for row, km in nearest.items() if km > 899.9}
+    assert found["distance_confirmed_km"].is_monotonic_decreasing
+    for row in found.itertuples():
+        assert math.isinf(row.distance_confirmed_km) == math.isinf(nearest[row.row])
+        if math.isfinite(row.distance_confirmed_km):
+            assert row.distance_confirmed_km == pytest.approx(nearest[row.row], abs=1e-8)
+            assert row.gap_confirmed_km == row.distance_confirmed_km - 900.0
+        assert 0.0 <= row.gap_possible_km <= row.gap_confirmed_km
+        assert row.Index == 3
+
+
+def test_gaps_of_a_polars_frame_are_one_and_equal():
+    codes = kf.ontario_postal_codes().iloc[::2000]
+    wanted = kf.gaps(codes, DIRECTORY, threshold_km=100.0, routes="iv")
+    found = kf.gaps(pl.from_pandas(codes), DIRECTORY, threshold_km=100.0, routes="iv")
+    assert isinstance(found, pl.DataFrame)
+    assert found["postal_code"].to_list() == wanted["postal_code"].tolist()
+    assert found["gap_possible_km"].to_list() == wanted["gap_possible_km"].tolist()
+
+
+def brute_access(rows, clinics, expression, unknown, weights_of, compete):
+    """Two sums over every pair, in plain Python."""
+    score = [0.0 if one is not None else math.nan for one, _ in rows]
+    for clinic in clinics:
+        if clinic.location is None or oracle.truth(expression, clinic) not in (
+            {"yes"} if unknown == "exclude" else {"yes", "unknown"}
+        ):
+            continue
+        near = {
+            number: weights_of(oracle.distance_km(one, clinic))
+            for number, (one, _) in enumerate(rows)
+            if one is not None
+        }
+        sought = sum(rows[number][1] * weight for number, weight in near.items())
+        for number, weight in near.items():
+            if compete and sought == 0.0:
+                continue
+            score[number] += weight / sought if compete else weight
+    return score
+
+
+STEPS = {"2sfca": {3000.0: 1.0}, "e2sfca": {1000.0: 1.0, 2000.0: 0.68, 3000.0: 0.22}}
+
+
+@given(
+    clinics=clinic_lists(),
+    rows=people,
+    expression=expressions,
+    method=st.sampled_from(["2sfca", "e2sfca", "gravity"]),
+)
+def test_access_equals_two_plain_sums(clinics, rows, expression, method):
+    directory = kf.Directory.from_clinics(clinics, check=False)
+    steps = STEPS.get(method, {3000.0: 0.5})
+    for one, _ in rows:
+        for clinic in clinics:
+            if one is not None and clinic.location is not None:
+                km = oracle.distance_km(one, clinic)
+                if not all(clear_of(km, end) for end in (1000.0, 2000.0, 3000.0)):
+                    return
+
+    def weights_of(km: float) -> float:
+        return next((weight for end, weight in steps.items() if km <= end), 0.0)
+
+    scored = kf.access_score(
+        frame_of(rows),
+        directory,
+        method=method,
+        catchment_km=3000.0,
+        decay=(lambda km: np.full(km.shape, 0.5)) if method == "gravity" else None,
+        weight="people",
+        where=criteria(expression),
+        check=False,
+    )
+    for level, unknown in LEVELS.items():
+        wanted = brute_access(rows, clinics, expression, unknown, weights_of, method != "gravity")
+        assert scored[f"access_{level}"].tolist() == pytest.approx(wanted, rel=1e-12, nan_ok=True)
+    assert (scored["covered_confirmed"] <= scored["covered_possible"]).all()
+
+
+@pytest.mark.parametrize("method", ["2sfca", "e2sfca"])
+def test_access_equals_pysal_and_is_zero_where_that_is_missing(method):
+    fca = pytest.importorskip("access.fca", reason="PySAL access is not installed")
+    generator = np.random.default_rng(5)
+    n, m, limit = 300, 25, 60.0
+    people = pd.DataFrame(
+        {
+            "lat": generator.uniform(42.5, 46.0, n),
+            "lon": generator.uniform(-83.0, -75.0, n),
+            "people": generator.integers(1, 5000, n).astype(float),
+        }
+    )
+    lat, lon = generator.uniform(42.5, 46.0, m), generator.uniform(-83.0, -75.0, m)
+    beds = generator.integers(1, 30, m).astype(float)
+    clinics = [
+        kf.Clinic(clinic_id=f"{at:03}", name="A", location=kf.Location(lat=lat[at], lon=lon[at]))
+        for at in range(m)
+    ]
+    directory = kf.Directory.from_clinics(clinics)
+    scored = kf.access_score(
+        people,
+        directory,
+        method=method,
+        catchment_km=limit,
+        weight="people",
+        supply={f"{at:03}": beds[at] for at in range(m)},
+    )
+    pairs = pd.DataFrame([(i, j) for i in range(n) for j in range(m)], columns=["origin", "dest"])
+    pairs["cost"] = geodesic_km(
+        people["lat"].to_numpy()[pairs["origin"]],
+        people["lon"].to_numpy()[pairs["origin"]],
+        lat[pairs["dest"]],
+        lon[pairs["dest"]],
+    )
+    demand = people[["people"]].rename_axis("geoid")
+    supply = pd.DataFrame({"beds": beds}).rename_axis("geoid")
+
+    def steps(km: float) -> float:
+        return 1.0 if km <= limit / 3 else 0.68 if km <= 2 * limit / 3 else 0.22
+
+    wanted = fca.two_stage_fca(
+        demand,
+        supply,
+        pairs,
+        limit,
+        demand_index=True,
+        demand_name="people",
+        supply_name="beds",
+        weight_fn=steps if method == "e2sfca" else None,
+    ).reindex(range(n))
+    found = scored["access_confirmed"]
+    reached = wanted.notna()
+    assert 0 < reached.sum() < n
+    assert np.allclose(found[reached], wanted[reached], rtol=1e-9, atol=0.0)
+    assert (found[~reached] == 0.0).all()
+    assert (scored["covered_confirmed"] == reached).all()
+
+
+@given(
+    places=st.lists(origins, min_size=1, max_size=6),
+    centre=origins,
+    edges=st.lists(st.floats(0.0, 21_000.0), min_size=1, max_size=3, unique=True),
+)
+def test_reach_sorts_into_rings_as_distances_do(places, centre, edges):
+    lat, lon = (np.array([getattr(one, axis) for one in places]) for axis in ("lat", "lon"))
+    km = geodesic_km(centre.lat, centre.lon, lat, lon)
+    ends = np.sort([*edges, km[0], float(km.max())])
+    reach = Reach(lat, lon)
+    near, ring = reach.rings(centre.lat, centre.lon, ends)
+    wanted = np.searchsorted(micrometres(ends), micrometres(km))
+    assert np.array_equal(ring, wanted[reach.order[near]])
+    assert sorted(reach.order[near]) == np.flatnonzero(wanted < len(ends)).tolist()
+    near, measured = reach.distances(centre.lat, centre.lon, float(ends[0]))
+    assert sorted(reach.order[near]) == np.flatnonzero(wanted == 0).tolist()
+    assert np.array_equal(measured, km[reach.order[near]])
+
+
+@given(bearing=st.floats(0.0, 360.0), far=st.floats(0.001, 4000.0), off=st.sampled_from([-1, 0, 1]))
+def test_reach_is_exact_at_the_edge_of_a_ring(bearing, far, off):
+    lon, lat, _ = oracle.GEOD.fwd(-79.4, 43.7, bearing, (far + off * 2e-9) * 1000)
+    reach = Reach(np.array([lat]), np.array([lon]))
+    near, _ = reach.rings(43.7, -79.4, np.array([far]))
+    km = geodesic_km(43.7, -79.4, lat, lon)
+    assert len(near) == int(micrometres(km) <= micrometres(far))
+
+
+def test_the_postal_codes_of_ontario_are_those_the_geocoder_knows():
+    codes = kf.ontario_postal_codes()
+    assert len(codes) > 290_000
+    assert codes["postal_code"].is_monotonic_increasing
+    assert codes["postal_code"].is_unique
+    for row in codes.iloc[::40_000].itertuples():
+        place = kf.geocode(row.postal_code)
+        assert (place.lat, place.lon, place.radius_km) == (row.lat, row.lon, row.radius_km)
+        assert row.area == row.postal_code[:3]
+
+
+def test_the_postal_codes_are_the_origins_where_none_are_given():
+    assert kf.coverage(None, DIRECTORY, thresholds_km=50)["total"].item() == len(
+        kf.ontario_postal_codes()
+    )
+
+
+def test_smooth_decays_fall_from_one_to_nothing():
+    here = DIRECTORY.clinics[0].location
+    steps = pd.DataFrame({"lat": here.lat + np.linspace(0, 1.0, 50), "lon": here.lon})
+    one = {DIRECTORY.clinics[0].clinic_id: 2.0}
+    for decay in ("gaussian", "exponential"):
+        scored = kf.access_score(
+            steps, DIRECTORY, method="gravity", supply=one, decay=decay, catchment_km=100.0
+        )["access_possible"]
+        assert scored[0] == 2.0
+        assert scored.is_monotonic_decreasing
+        assert scored.iloc[-1] == 0.0
+
+
+def test_a_mapping_of_rings_is_cut_by_the_catchment():
+    codes = kf.ontario_postal_codes().iloc[::3000]
+    far = kf.access_score(codes, DIRECTORY, decay={20: 1.0, 500: 0.5}, catchment_km=60.0)
+    near = kf.access_score(codes, DIRECTORY, decay={20: 1.0, 60: 0.5}, catchment_km=60.0)
+    pd.testing.assert_frame_equal(far, near)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda f: kf.coverage(f, DIRECTORY, thresholds_km=[]), "thresholds_km is empty"),
+        (lambda f: kf.coverage(f, DIRECTORY, thresholds_km=[-1]), "thresholds_km must be"),
+        (lambda f: kf.coverage(f, DIRECTORY, by="region"), "no column 'region'"),
+        (lambda f: kf.coverage(f, DIRECTORY, weight="bad"), 'row 1, column "bad": a weight is'),
+        (lambda f: kf.coverage(f, DIRECTORY, weight="none"), 'row 0, column "none": a weight is'),
+        (lambda f: kf.gaps(f, DIRECTORY, threshold_km="far"), "threshold_km must be"),
+        (lambda f: kf.gaps(f.assign(clinic_id=1), DIRECTORY), "already has a column 'clinic_id'"),
+        (lambda f: kf.access_score(f, DIRECTORY, method="3sfca"), "method='3sfca': choose"),
+        (lambda f: kf.access_score(f, DIRECTORY, decay="fast"), "decay='fast': choose"),
+        (lambda f: kf.access_score(f, DIRECTORY, decay={}), "decay is empty"),
+        (lambda f: kf.access_score(f, DIRECTORY, method="2sfca", decay={1: 1}), "knows no decay"),
+        (lambda f: kf.access_score(f, DIRECTORY, decay=lambda km: -km), "decay must return"),
+        (
+            lambda f: kf.access_score(f, DIRECTORY, supply={DIRECTORY.clinics[0].clinic_id: "2"}),
+            "must be a number",
+        ),
+        (lambda f: kf.coverage(f.assign(lat=f["lon"], lon=f["lat"]), DIRECTORY), "swapped"),
+        (
+            lambda f: kf.access_score(f.assign(lat=f["lon"], lon=f["lat"]), DIRECTORY),
+            "row 0: .*swapped",
+        ),
+    ],
+)
+def test_what_cannot_be_analysed_is_refused_by_name(call, message):
+    frame = pd.DataFrame(
+        {"lat": [44.2, 43.7], "lon": [-76.5, -79.4], "bad": [1.0, -1.0], "none": [math.nan, 1.0]}
+    )
+    with pytest.raises(kf.errors.InvalidInputError, match=message):
+        call(frame)
+
+
+def test_supply_of_an_unknown_clinic_is_refused():
+    with pytest.raises(kf.errors.UnknownClinicError, match="no clinic has the id 'nowhere'"):
+        kf.access_score(None, DIRECTORY, supply={"nowhere": 1.0})
