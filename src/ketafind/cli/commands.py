@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.matches import Matches
 
-__all__ = ["nearest", "show", "validate", "vocabulary"]
+__all__ = ["info", "nearest", "show", "validate", "vocabulary"]
 
 FACETS = ("route", "staff", "condition", "product", "setting", "language")
 
@@ -129,6 +129,41 @@ def validate(arguments: Namespace) -> int:
         print(printable(str(error).splitlines()[0]), file=sys.stderr)
         return 1
     print(repr(directory))
+    return 0
+
+
+def info(_arguments: Namespace) -> int:
+    """Print what is installed, and whether searches run on the compiled core.
+
+    Parameters
+    ----------
+    _arguments : Namespace
+        As parsed.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    from ketafind import __version__
+    from ketafind.directory import load_directory
+    from ketafind.distance import compiled_core
+
+    directory = load_directory()
+    index = "KernelIndex (compiled core)"
+    if compiled_core() is None:
+        index = (
+            "ScanIndex (plain scan: installed without a C compiler; the answers are the same, "
+            "large directories are slower)"
+        )
+    rows = [
+        ["ketafind", __version__],
+        ["Python", sys.version.split()[0]],
+        ["index", index],
+        ["data", f"{len(directory)} clinics, {directory.snapshot}"],
+        ["places", "GeoNames, CC BY 4.0, and the sources named in NOTICE"],
+    ]
+    print(text_table(rows, ("", ""), terminal_width()))
     return 0
 
 

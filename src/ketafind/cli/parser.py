@@ -49,6 +49,8 @@ def make_parser() -> ArgumentParser:
     _show(add("show", help="one clinic: its facts and their evidence", allow_abbrev=False))
     _validate(add("validate", help="every fault of a file of clinics", allow_abbrev=False))
     _vocabulary(add("vocabulary", help="the terms that queries know", allow_abbrev=False))
+    info = add("info", help="this installation: version, index and data", allow_abbrev=False)
+    info.set_defaults(run=commands.info)
     return parser
 
 

@@ -243,7 +243,8 @@ class Directory(Insight):
         gone = {self[clinic_id].clinic_id for clinic_id in removed}
         gone |= {clinic.clinic_id for clinic in new}
         kept = (clinic for clinic in self if clinic.clinic_id not in gone)
-        return Directory(Catalogue.build((*kept, *new), self.vocabulary, default_index))
+        closure = self._catalogue.slices.closure
+        return Directory(Catalogue.build((*kept, *new), self.vocabulary, default_index, closure))
 
     @property
     def clinics(self) -> Sequence[Clinic]:

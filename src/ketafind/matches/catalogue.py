@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.criteria.slices import TermSlices
+from ketafind.criteria.slices import Closure, TermSlices
 from ketafind.errors import DataError, Fault, UnknownClinicError
 from ketafind.snapshot import Snapshot
 
@@ -90,8 +90,8 @@ class Catalogue:
         Where the located ones are.
     index : SpatialIndex
         Over those places.
-    slices : TermSlices, optional
-        What is stated of their services; None to make them.
+    closure : Closure, optional
+        What follows from facts that an earlier catalogue held, by the same vocabulary.
     """
 
     def __init__(
@@ -100,19 +100,21 @@ class Catalogue:
         vocabulary: Vocabulary,
         places: Places,
         index: SpatialIndex,
-        slices: TermSlices | None = None,
+        closure: Closure | None = None,
     ) -> None:
         self.clinics = clinics
         self.vocabulary = vocabulary
         self.places = places
         self.index = index
-        if slices is None:
-            slices = TermSlices.build(clinics, self.rows, vocabulary)
-        self.slices = slices
+        self.slices = TermSlices.build(clinics, self.rows, vocabulary, closure)
 
     @classmethod
     def build(
-        cls, clinics: Iterable[Clinic], vocabulary: Vocabulary, make_index: MakeIndex
+        cls,
+        clinics: Iterable[Clinic],
+        vocabulary: Vocabulary,
+        make_index: MakeIndex,
+        closure: Closure | None = None,
     ) -> Catalogue:
         """Order and index clinics.
 
@@ -124,6 +126,8 @@ class Catalogue:
             The terms they use.
         make_index : callable
             Builds the spatial index from latitudes and longitudes.
+        closure : Closure, optional
+            As for the class.
 
         Returns
         -------
@@ -138,7 +142,8 @@ class Catalogue:
         ordered = tuple(sorted(clinics, key=lambda clinic: clinic.clinic_id))
         _refuse_doubles(ordered)
         places = Places.of(ordered)
-        return cls(ordered, vocabulary, places, make_index(places.lat, places.lon))
+        index = make_index(places.lat, places.lon)
+        return cls(ordered, vocabulary, places, index, closure)
 
     @property
     def n_located(self) -> int:
