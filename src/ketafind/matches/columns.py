@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from ketafind.tables.distances import distance_text
 
 if TYPE_CHECKING:
+    from ketafind.matches.match import Match
     from ketafind.matches.matches import Matches
 
-__all__ = ["HEADERS", "columns_of", "footer", "shown_rows"]
+__all__ = ["columns_of", "footer", "shown"]
 
 
 def columns_of(matches: Matches) -> dict[str, list[Any]]:
@@ -34,7 +35,7 @@ def columns_of(matches: Matches) -> dict[str, list[Any]]:
     return columns
 
 
-def shown_rows(matches: Matches) -> list[list[str]]:
+def shown(matches: Matches) -> tuple[list[list[str]], list[str]]:
     """Write each match as a row of texts for people.
 
     Parameters
@@ -44,27 +45,14 @@ def shown_rows(matches: Matches) -> list[list[str]]:
 
     Returns
     -------
-    list of list of str
-        A cell for each of `HEADERS`.
+    rows : list of list of str
+        One for each match.
+    headers : list of str
+        Without a distance where no question had an origin.
     """
-    return [
-        [
-            str(match.rank),
-            match.clinic.name,
-            match.clinic.city,
-            distance_text(
-                match.distance_km,
-                match.distance_low_km,
-                match.distance_high_km,
-                "" if match.clinic.location is None else match.clinic.location.precision,
-            ),
-            str(match.truth),
-            ", ".join(match.service.routes),
-            ", ".join(match.service.staff),
-            match.clinic.phone or _host(match.clinic.website),
-        ]
-        for match in matches
-    ]
+    has_distance = any(match.distance_km is not None for match in matches)
+    cells = {name: cell for name, cell in SHOWN.items() if has_distance or name != "distance"}
+    return [[cell(match) for cell in cells.values()] for match in matches], list(cells)
 
 
 def footer(matches: Matches) -> str:
@@ -95,6 +83,14 @@ def _host(website: str) -> str:
     return website.partition("://")[2].removeprefix("www.").rstrip("/")
 
 
+def _distance(match: Match) -> str:
+    place = match.clinic.location
+    precision = None if place is None else place.precision
+    return distance_text(
+        match.distance_km, match.distance_low_km, match.distance_high_km, precision
+    )
+
+
 def _place(name: str) -> Any:
     return lambda match: getattr(match.clinic.location, name, None)
 
@@ -107,7 +103,16 @@ def _terms(facet: str) -> Any:
     return lambda match: list(match.service.terms(facet))
 
 
-HEADERS = ("", "clinic", "city", "distance", "match", "routes", "staff", "contact")
+SHOWN = {
+    "": lambda match: str(match.rank),
+    "clinic": _clinic("name"),
+    "city": _clinic("city"),
+    "distance": _distance,
+    "match": lambda match: str(match.truth),
+    "routes": lambda match: ", ".join(match.service.routes),
+    "staff": lambda match: ", ".join(match.service.staff),
+    "contact": lambda match: match.clinic.phone or _host(match.clinic.website),
+}
 COLUMNS = {
     "rank": lambda match: match.rank,
     "clinic_id": _clinic("clinic_id"),

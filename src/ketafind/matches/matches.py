@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from ketafind.index.protocol import check_count
-from ketafind.matches.columns import HEADERS, columns_of, footer, shown_rows
+from ketafind.matches.columns import columns_of, footer, shown
 from ketafind.matches.match import Match
 
 if TYPE_CHECKING:
@@ -231,9 +231,9 @@ class Matches(Sequence[Match]):
     def __repr__(self) -> str:
         from ketafind.tables.text import terminal_width, text_table
 
-        return f"{text_table(shown_rows(self), HEADERS, terminal_width())}\n{footer(self)}"
+        return f"{text_table(*shown(self), terminal_width())}\n{footer(self)}"
 
     def _repr_html_(self) -> str:
         from ketafind.tables.html import html_table
 
-        return html_table(shown_rows(self), HEADERS, notes=footer(self).splitlines())
+        return html_table(*shown(self), notes=footer(self).splitlines())

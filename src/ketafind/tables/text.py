@@ -27,7 +27,7 @@ def text_table(
 
     Columns of numbers stand to the right. Where the table is wider than `width`, the widest
     columns are narrowed first and their cells run over several lines, broken between words where
-    there are some; nothing is cut off. Control characters and bidi overrides are shown escaped.
+    that is enough; nothing is cut off. Control characters and bidi overrides are shown escaped.
 
     Parameters
     ----------
@@ -57,8 +57,14 @@ def text_table(
             )
     table = [[_text(cell) for cell in row] for row in (headers, *listed)]
     right = [_is_numeric([row[at] for row in listed]) for at in range(len(headers))]
+    columns = list(zip(*table, strict=True))
     widths = _fitted(
-        [max(map(display_width, column)) for column in zip(*table, strict=True)], width
+        [max(map(display_width, column)) for column in columns],
+        [
+            max(display_width(word) for cell in column for word in cell.split(" "))
+            for column in columns
+        ],
+        width,
     )
     head, *body = (_lines(row, widths, right) for row in table)
     rule = _GAP.join("-" * columns for columns in widths)
@@ -76,27 +82,21 @@ def _is_numeric(cells: Sequence[Any]) -> bool:
     )
 
 
-def _fitted(widths: list[int], limit: int | None) -> list[int]:
-    """Narrow the widest columns to one common width that makes the table fit."""
+def _fitted(widths: list[int], words: list[int], limit: int | None) -> list[int]:
+    """Narrow columns until the table fits, within words only where it does not fit otherwise."""
     if limit is None:
         return widths
-    space = limit - len(_GAP) * (len(widths) - 1)
-    if sum(widths) <= space:
-        return widths
-    # The common width: what the narrower columns leave, shared by the wider ones.
-    common, left = 0, space
-    for at, narrow in enumerate(sorted(widths)):
-        share = left // (len(widths) - at)
-        if narrow > share:
-            common = max(share, _NARROWEST)
-            break
-        left -= narrow
-    fitted = [min(columns, common) for columns in widths]
-    spare = space - sum(fitted)
-    for at, columns in enumerate(widths):
-        if spare > 0 and fitted[at] < columns:
-            fitted[at] += 1
-            spare -= 1
+    spare = limit - len(_GAP) * (len(widths) - 1)
+    floors = [min(wide, max(word, _NARROWEST)) for wide, word in zip(widths, words, strict=True)]
+    if sum(floors) > spare:
+        floors = [min(wide, _NARROWEST) for wide in widths]
+    fitted = floors
+    spare -= sum(fitted)
+    # What is left goes to the narrowest of those that want more.
+    while spare > 0 and fitted != widths:
+        wanting = [at for at, wide in enumerate(widths) if fitted[at] < wide]
+        fitted[min(wanting, key=fitted.__getitem__)] += 1
+        spare -= 1
     return fitted
 
 
