@@ -235,30 +235,23 @@ class Named(Criteria):
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Unstated(Criteria):
-    """Something that a directory has no words for: UNKNOWN for every service.
+class Unstated(_Single):
+    """Something that a directory has no words for: UNKNOWN for every service."""
 
-    Parameters
-    ----------
-    what : str
-        What it is.
-    """
-
-    what: str
-
-    @property
-    def parts(self) -> tuple[Criteria, ...]:
-        return ()
+    __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return {"unstated": self.what}
+        return {"unstated": self.part.to_dict()}
+
+    def leaves(self) -> Iterator[Offers]:
+        # No clause inside can be looked up.
+        return iter(())
 
     def resolve(self, vocabulary: Vocabulary) -> Criteria:  # noqa: ARG002
         return self
 
     def __str__(self) -> str:
-        return self.what
+        return str(self.part)
 
 
 class IfKnown(_Single):
@@ -276,7 +269,7 @@ class IfKnown(_Single):
         try:
             return self.part.resolve(vocabulary)
         except UnknownTermError:
-            return Unstated(str(self.part))
+            return Unstated(self.part)
 
     def __str__(self) -> str:
         return str(self.part)
@@ -308,12 +301,6 @@ def _read_named(data: dict[str, Any], depth: int) -> Criteria:
     return Named(data["named"], read_criteria(data["criteria"], depth))
 
 
-def _read_unstated(data: dict[str, Any], _depth: int) -> Criteria:
-    if not isinstance(data["unstated"], str):
-        raise CriteriaError('"unstated" takes a text')
-    return Unstated(data["unstated"])
-
-
 def _read_everything(data: dict[str, Any], _depth: int) -> Criteria:
     if data["everything"] is not True:
         raise CriteriaError('"everything" takes true')
@@ -333,7 +320,9 @@ READERS.update(
         frozenset({"if_known"}): lambda data, depth: IfKnown(
             read_criteria(data["if_known"], depth)
         ),
-        frozenset({"unstated"}): _read_unstated,
+        frozenset({"unstated"}): lambda data, depth: Unstated(
+            read_criteria(data["unstated"], depth)
+        ),
         frozenset({"everything"}): _read_everything,
     }
 )

@@ -129,6 +129,40 @@ class Filter:
         """
         return truth_at(self.yes, self.no, int(self.catalogue.row_of[position]))
 
+    def in_region(self, position: int) -> bool:
+        """Tell whether a clinic lies where clinics may pass.
+
+        Parameters
+        ----------
+        position : int
+            Its position.
+
+        Returns
+        -------
+        bool
+            True for all where there is no region.
+        """
+        row = int(self.catalogue.row_of[position])
+        return self.region is None or bool(self.region[row >> 3] >> (row & 7) & 1)
+
+    def under(self, unknown: str) -> Filter:
+        """Ask for the same under another unknown policy.
+
+        Parameters
+        ----------
+        unknown : str
+            One of `POLICIES`.
+
+        Returns
+        -------
+        Filter
+            Another filter.
+        """
+        flags = None
+        if self.region is not None:
+            flags = self._flags(self.region).astype(bool)[self.catalogue.row_of]
+        return Filter(self.catalogue, self.criteria, unknown, flags)
+
     def service(self, position: int) -> Service:
         """Choose the service that answers for a clinic: the first with the highest truth.
 

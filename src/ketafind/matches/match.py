@@ -6,7 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ketafind.explanation import Qualification
+    from ketafind.criteria import Criteria
+    from ketafind.explanation import ClinicFacts, MatchExplanation, Qualification
+    from ketafind.matches.explained import Explained
     from ketafind.matches.ranking import Ranking
     from ketafind.records import Clinic, Evidence, Service
     from ketafind.truth import Truth
@@ -28,14 +30,22 @@ class Match:
     distance_km : float or None
         Geodesic distance on WGS 84; None where the question had no origin or the clinic no
         position.
+    page : Matches or None
+        The answer that it stands in.
     """
 
-    __slots__ = ("__dict__", "_position", "_ranking", "distance_km", "rank")
+    __slots__ = ("__dict__", "_page", "_position", "_ranking", "distance_km", "rank")
 
     def __init__(
-        self, ranking: Ranking, rank: int, position: int, distance_km: float | None
+        self,
+        ranking: Ranking,
+        rank: int,
+        position: int,
+        distance_km: float | None,
+        page: Explained | None = None,
     ) -> None:
         self._ranking = ranking
+        self._page = page
         self._position = position
         self.rank = rank
         self.distance_km = distance_km
@@ -96,6 +106,51 @@ class Match:
             for fact in self.clinic.evidence
             if fact.service_id in (None, self.service.service_id)
         )
+
+    @cached_property
+    def swaps(self) -> tuple[Clinic, ...]:
+        """Neighbours that this match could change places with, at the 90 % level.
+
+        Of the same page and the next clinic after it: those whose distance intervals overlap.
+        """
+        return () if self._page is None else self._page.swaps_of(self)
+
+    def explain(self, lang: str = "en") -> MatchExplanation:
+        """Tell why this clinic is in the answer, clause by clause, with the evidence.
+
+        Parameters
+        ----------
+        lang : str
+            ``"en"`` or ``"fr"``.
+
+        Returns
+        -------
+        MatchExplanation
+            Text, plain data and HTML.
+        """
+        from ketafind.explanation import MatchExplanation
+
+        return MatchExplanation(self.facts(), lang)
+
+    def facts(self) -> ClinicFacts:
+        """Return what its explanation is made of.
+
+        Returns
+        -------
+        ClinicFacts
+            The clauses, looked up.
+        """
+        from ketafind.matches.telling import clinic_facts
+
+        swaps = tuple(clinic.name for clinic in self.swaps)
+        return clinic_facts(self._ranking, self._position, self.rank, self.distance_km, swaps=swaps)
+
+    @property
+    def unsettled(self) -> tuple[Criteria, ...]:
+        """The clauses that are not settled, for a match that is UNKNOWN; empty for YES."""
+        from ketafind.explanation.findings import unsettled
+
+        return tuple(finding.criteria for finding in unsettled(self.facts().finding))
 
     def __repr__(self) -> str:
         far = "" if self.distance_km is None else f", {self.distance_km:.1f} km"

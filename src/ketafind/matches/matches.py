@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ketafind.index.protocol import check_count
 from ketafind.matches.columns import columns_of, footer, shown
+from ketafind.matches.explained import Explained
 from ketafind.matches.match import Match
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Matches"]
 
 
-class Matches(Sequence[Match]):
+class Matches(Explained):
     """The clinics that answer a question, in order; immutable.
 
     Ordered by distance rounded to one micrometre, then by clinic id; by id alone where the
@@ -61,7 +62,7 @@ class Matches(Sequence[Match]):
     def _matches(self) -> tuple[Match, ...]:
         pairs = zip(self._positions, self._distances, strict=True)
         ranked = enumerate(pairs, self._start + 1)
-        return tuple(Match(self._ranking, rank, *pair) for rank, pair in ranked)
+        return tuple(Match(self._ranking, rank, *pair, page=self) for rank, pair in ranked)
 
     @property
     def criteria(self) -> Criteria:

@@ -92,6 +92,29 @@ class Ranking:
         radius_km = float(self.filter.catalogue.radius_km[position])
         return distance_interval_km(distance_km, self.origin.radius_km, radius_km)
 
+    def distance_km(self, position: int) -> float | None:
+        """Measure how far a clinic is; None without an origin or a position of the clinic."""
+        from ketafind.distance import geodesic_km
+
+        place = self.filter.catalogue.clinics[position].location
+        if self.origin is None or place is None:
+            return None
+        return float(geodesic_km(self.origin.lat, self.origin.lon, place.lat, place.lon))
+
+    def rank_of(self, distance_km: float, position: int) -> int:
+        """Count the rank that a clinic has, or would have if it passed; whatever the limit."""
+        if self.origin is None:
+            raise ValueError("a rank needs an origin")
+        catalogue = self.filter.catalogue
+        far, places = catalogue.index.within(
+            self.origin.lat, self.origin.lon, min(distance_km, FARTHEST_KM), self.filter.prepared
+        )
+        # The order: by distance rounded to one micrometre, then by position.
+        own = np.rint(distance_km * 1e9)
+        theirs = np.rint(far * 1e9)
+        before = (theirs < own) | ((theirs == own) & (catalogue.places.located[places] < position))
+        return int(before.sum()) + 1
+
     def order_certain(self, start: int, stop: int | None) -> bool:
         """Tell whether the order of a page is certain at the 90 % level.
 

@@ -1,0 +1,363 @@
+"""Explanations: right, complete in French, private, safe to show, and read by a person."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ketafind as kf
+import oracle
+from ketafind.errors import InvalidInputError, UnknownClinicError
+from ketafind.explanation.language import texts
+from ketafind.qualification import bundled_rules
+from strategies import clinic_lists, criteria, expressions, origins, policies
+
+DIRECTORY = kf.load_directory()
+GOLDEN = Path(__file__).parent / "golden"
+# What is shown as it is in every language: names, addresses of pages, ids, units.
+AS_IT_IS = re.compile(
+    r"<https?://[^>]*>|on-2026\.1|\bkm\b|\b[0-9a-f]{16}\b|[0-9(][0-9() \u00a0,.-]*"
+)
+
+
+def truths(finding) -> list:
+    """A finding and all inside, as pairs of criteria and truth."""
+    found = [(finding["criteria"], finding["truth"])]
+    for part in finding["parts"]:
+        found += truths(part)
+    return found
+
+
+@given(clinic_lists(), expressions, policies, origins, st.integers(1, 4))
+def test_every_clause_has_its_own_truth_and_every_clinic_its_rank(
+    clinics, expression, unknown, origin, k
+):
+    directory = kf.Directory.from_clinics(clinics, check=False)
+    where = criteria(expression)
+    matches = directory.nearest(origin, k, where=where, unknown=unknown, check=False)
+    everyone = oracle.within(clinics, expression, unknown, origin)
+    ids = [clinic.clinic_id for clinic in everyone]
+    for clinic in clinics:
+        told = matches.why_not(clinic.clinic_id).to_dict()
+        assert told["truth"] == oracle.truth(expression, clinic)
+        if clinic.location is None:
+            assert told["rank"] is None
+        elif clinic.clinic_id in ids:
+            assert told["outcome"] == ("listed" if told["rank"] <= k else "beyond")
+            same = [c for c in everyone if abs(oracle.distance_km(origin, c) - oracle.distance_km(origin, clinic)) < oracle.TIE_KM]  # fmt: skip
+            assert abs(told["rank"] - 1 - ids.index(clinic.clinic_id)) < len(same)
+        else:
+            assert told["outcome"] in ("fails", "unknown", "known")
+        # The text of every part can be told, in both languages.
+        assert str(matches.why_not(clinic.clinic_id, "fr"))
+    for match, told in zip(matches, matches.explain().to_dict()["matches"], strict=True):
+        assert told["clinic_id"] == match.clinic.clinic_id
+        whole = told["clauses"]
+        assert (
+            kf.Truth(whole["truth"])
+            & {"active": kf.Truth.YES, "uncertain": kf.Truth.UNKNOWN}[match.clinic.status]
+            == match.truth
+        )
+
+
+@given(clinic_lists(), expressions, origins)
+def test_the_clauses_named_as_open_are_unknown_and_settling_them_settles_the_match(
+    clinics, expression, origin
+):
+    directory = kf.Directory.from_clinics(clinics, check=False)
+    where = criteria(expression)
+    for match in directory.nearest(origin, 10, where=where, unknown="only", check=False):
+        assert bool(match.unsettled) == (match.facts().finding.truth == kf.Truth.UNKNOWN)
+        for clause in match.unsettled:
+            service = kf.Clinic(clinic_id="x", name="x", services=(match.service,))
+            alone = kf.Directory.from_clinics([service], check=False)
+            if "no_service" not in clause.to_json() and "no_service" not in where.to_json():
+                assert len(alone.search(where=clause, unknown="only")) == 1
+    for match in directory.search(where=where):
+        assert match.unsettled == ()
+
+
+@given(clinic_lists(), expressions, expressions, policies)
+def test_anding_a_clause_never_adds_a_confirmed_match(clinics, one, other, unknown):
+    directory = kf.Directory.from_clinics(clinics, check=False)
+    both = directory.search(where=criteria(one) & criteria(other))
+    first = directory.search(where=criteria(one))
+    assert {m.clinic.clinic_id for m in both} <= {m.clinic.clinic_id for m in first}
+
+
+@given(clinic_lists(max_size=4), expressions, st.data())
+def test_resolving_an_unknown_never_changes_an_answer_that_was_yes_or_no(clinics, expression, data):
+    """State one more fact that contradicts none: yes stays yes, and no stays no."""
+    where = criteria(expression)
+    for clinic in clinics:
+        service = clinic.services[0]
+        facet = data.draw(st.sampled_from(sorted(oracle.TERMS)))
+        term = data.draw(st.sampled_from(oracle.TERMS[facet]))
+        if oracle.fact(service, facet, term) != "unknown":
+            continue
+        truth = data.draw(st.sampled_from([kf.Truth.YES, kf.Truth.NO]))
+        yes = [t for t, is_so in service.facts.get(facet, {}).items() if is_so == kf.Truth.YES]
+        no = [t for t, is_so in service.facts.get(facet, {}).items() if is_so == kf.Truth.NO]
+        if truth == kf.Truth.NO and any(term in oracle.line(t) for t in yes):
+            continue
+        if truth == kf.Truth.YES and any(t in oracle.line(term) for t in no):
+            continue
+        facts = {**service.facts, facet: {**service.facts.get(facet, {}), term: truth}}
+        # A list that is stated complete may not grow: what is listed would change.
+        more = kf.Service(service_id=service.service_id, facts=facts, complete=service.complete)
+        if facet in service.complete:
+            continue
+        settled = kf.Clinic(
+            clinic_id=clinic.clinic_id, name="x", status=clinic.status,
+            services=(more, *clinic.services[1:]),
+        )  # fmt: skip
+        before = kf.Directory.from_clinics([clinic], check=False)
+        after = kf.Directory.from_clinics([settled], check=False)
+        for unknown in ("exclude", "include"):
+            n_before = len(before.search(where=where, unknown=unknown))
+            n_after = len(after.search(where=where, unknown=unknown))
+            assert n_after >= n_before if unknown == "exclude" else n_after <= n_before
+
+
+def words_of(text: str, names: set[str]) -> set[str]:
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, " ")
+    return set(re.findall(r"[^\W\d_]+", AS_IT_IS.sub(" ", text).lower()))
+
+
+def french() -> set[str]:
+    """Every word of the French templates, labels and rules."""
+    whole = [text["fr"] for text in texts().values()]
+    for facet in bundled_rules().vocabulary().facets:
+        whole += [facet.label("fr"), *(term.label("fr") for term in facet.terms)]
+    for rule in bundled_rules().rules:
+        whole += [rule.title["fr"], *(source.note["fr"] for source in rule.sources)]
+        whole.append(rule.unverified.get("fr", ""))
+    return words_of(re.sub(r"\{\w+\}", " ", " ".join(whole)), set())
+
+
+# Words that are English only: none may stand in a French template, label or text.
+ENGLISH = {
+    "the",
+    "of",
+    "and",
+    "is",
+    "are",
+    "not",
+    "no",
+    "with",
+    "by",
+    "its",
+    "it",
+    "which",
+    "that",
+    "this",
+    "from",
+    "than",
+    "or",
+    "any",
+    "how",
+    "what",
+    "who",
+    "do",
+    "does",
+    "your",
+    "you",
+    "they",
+    "there",
+    "be",
+    "but",
+    "says",
+    "stated",
+    "known",
+    "clinic",
+    "clinics",
+    "matches",
+    "may",
+    "match",
+    "nearest",
+    "route",
+    "staff",
+    "treated",
+    "page",
+    "read",
+    "yes",
+    "unknown",
+    "hospital",
+    "depression",
+    "anxiety",
+    "search",
+    "within",
+} - {"route", "page", "match", "or"}
+
+
+def test_every_sentence_exists_in_both_languages_with_the_same_places():
+    for key, text in texts().items():
+        assert set(text) == {"en", "fr"}, key
+        places = [sorted(re.findall(r"\{(\w+)\}", text[lang])) for lang in ("en", "fr")]
+        assert places[0] == places[1], key
+        assert all(value.strip() for value in text.values()), key
+
+
+def test_no_french_template_label_or_rule_holds_an_english_word():
+    assert not french() & ENGLISH
+
+
+@pytest.mark.parametrize("clinic", DIRECTORY.clinics, ids=lambda clinic: clinic.clinic_id)
+def test_the_french_of_every_clinic_is_made_of_french_words_only(clinic):
+    names = {part for c in DIRECTORY.clinics for part in (c.name, c.city, c.phone) if part}
+    known = french()
+    for where in (kf.route("im", "iv") & kf.qualified("full"), ~kf.treats("trd", "anxiety")):
+        answer = DIRECTORY.nearest("Ottawa, ON", 26, where=where, unknown="include")
+        told = [answer.why_not(clinic.clinic_id, "fr"), answer.relax(lang="fr")]
+        told += [answer.questions("fr", limit=26), answer.explain("fr")]
+        told.append(DIRECTORY.qualification(clinic.clinic_id, "full", lang="fr"))
+        for text in told:
+            assert not words_of(str(text), names) - known
+
+
+@pytest.mark.parametrize("facet", bundled_rules().vocabulary().facets, ids=lambda facet: facet.id)
+def test_every_term_can_be_asked_for_and_explained_in_both_languages(facet):
+    directory = kf.Directory.from_clinics(
+        DIRECTORY.clinics, vocabulary=bundled_rules().vocabulary()
+    )
+    for term in facet.terms:
+        answer = directory.search(where=kf.offers(facet.id, term.id), unknown="include")
+        for lang in ("en", "fr"):
+            assert term.label(lang) in str(answer.explain(lang))
+            asked = answer.questions(lang)
+            # Where only the clinic's status is open, only that is asked.
+            named = any(asking.open_clauses for asking in asked)
+            assert not named or term.label(lang) in str(asked)
+
+
+def test_an_explanation_never_shows_where_the_search_started():
+    place = kf.Coordinates(lat=44.23123, lon=-76.48765)
+    answer = DIRECTORY.nearest(place, 26, routes="iv", unknown="include")
+    for told in (
+        answer.explain(),
+        answer.why_not("camh-toronto"),
+        answer.relax(),
+        answer.questions(),
+    ):
+        for text in (str(told), repr(told), told._repr_html_(), json.dumps(told.to_dict())):
+            assert "44.23" not in text
+            assert "76.48" not in text
+
+
+def test_html_escapes_every_text_of_the_data():
+    hostile = "<img src=x onerror=alert(1)>"
+    evidence = kf.Evidence(
+        clinic_id="a", facet="route", term="iv", truth=kf.Truth.YES, source_url="https://a.b/<b>",
+        hint=hostile, service_id="1",
+    )  # fmt: skip
+    clinic = kf.Clinic(
+        clinic_id="a", name=hostile, phone=hostile, website="javascript:alert(1)", status="uncertain",
+        services=(kf.Service(facts={"route": {"iv": kf.Truth.YES}}),), evidence=(evidence,),
+    )  # fmt: skip
+    answer = kf.Directory.from_clinics([clinic]).search(routes="iv", unknown="include")
+    for told in (answer.explain(), answer.why_not("a"), answer.relax(), answer.questions()):
+        html = told._repr_html_()
+        assert "<img" not in html
+        assert 'href="javascript' not in html
+        assert html.count("<ul>") == html.count("</ul>")
+        assert html.count("<li>") == html.count("</li>")
+
+
+def test_a_narrower_term_counts_and_is_named():
+    answer = DIRECTORY.search(routes="oral")
+    told = answer.why_not("field-trip-health-toronto").to_dict()
+    assert told["clauses"]["yes"] == {"oral": ["sublingual"]}
+    text = str(answer.why_not("field-trip-health-toronto"))
+    assert "stated: sublingual, which is a kind of: oral (by mouth)" in text
+
+
+def test_a_nearer_possible_clinic_is_named_when_a_confirmed_one_is_listed_before_it():
+    answer = DIRECTORY.nearest("K7L 3N6", 1, routes="iv", staff="psychiatrist")
+    nearer = answer.nearer_possible
+    assert nearer[0].clinic.clinic_id == "providence-care-ketamine-clinic"
+    assert all(one.truth == kf.Truth.UNKNOWN for one in nearer)
+    assert all(one.distance_km <= answer[0].distance_km for one in nearer)
+    assert nearer[0].clinic.name in str(answer.explain())
+    assert DIRECTORY.nearest("K7L 3N6", routes="iv", unknown="include").nearer_possible == ()
+
+
+def test_neighbours_that_could_swap_have_overlapping_intervals():
+    answer = DIRECTORY.nearest("Toronto, ON", 5, routes="iv")
+    spans = {m.clinic.clinic_id: (m.distance_low_km, m.distance_high_km) for m in answer}
+    for match in answer:
+        low, high = spans[match.clinic.clinic_id]
+        wanted = {
+            i
+            for i, (a, b) in spans.items()
+            if i != match.clinic.clinic_id and a <= high and low <= b
+        }
+        assert wanted <= {clinic.clinic_id for clinic in match.swaps}
+        assert len(match.swaps) <= len(wanted) + 1
+    assert not answer.order_certain
+    assert "only the city is known" in str(answer.explain())
+
+
+def test_questions_name_fewest_open_clauses_first_then_the_nearest():
+    told = DIRECTORY.nearest("Ottawa, ON", routes="iv", staff="psychiatrist").questions(limit=30)
+    keys = [(len(a.open_clauses) + (not a.is_open), a.distance_km) for a in told]
+    assert keys == sorted(keys)
+    assert len(told) == told.n_possible
+    for asking in told.to_dict()["clinics"]:
+        assert asking["questions"]
+
+
+def test_questions_of_a_complete_answer_ask_nobody():
+    told = kf.Directory.from_clinics([kf.Clinic(clinic_id="a", name="A")]).search().questions()
+    assert len(told) == 0
+    assert "no clinic to ask" in str(told)
+
+
+@pytest.mark.parametrize("lang", ["de", "", None, 1, "english"])
+def test_another_language_is_refused(lang):
+    with pytest.raises(InvalidInputError, match="'en', 'fr'"):
+        DIRECTORY.search().explain(lang)
+
+
+def test_a_region_of_a_language_is_ignored():
+    assert str(DIRECTORY.search().relax(lang="fr-CA")) == str(DIRECTORY.search().relax(lang="fr"))
+
+
+def test_why_not_of_a_clinic_that_does_not_exist_suggests_others():
+    with pytest.raises(UnknownClinicError, match="caledon-clinic"):
+        DIRECTORY.search().why_not("caledon-clinc")
+
+
+def told_texts() -> dict[str, str]:
+    """The texts that a person has read; how far a town is, is another test's."""
+    hit = DIRECTORY.nearest("K7L 3N6", 2, routes="iv", staff="anesthesiologist", conditions="trd")
+    miss = DIRECTORY.nearest("Toronto, ON", routes="iv", conditions=["ptsd", "anxiety"])
+    empty = DIRECTORY.nearest("K7L 3N6", routes="im", conditions="ptsd", max_distance_km=50)
+    told = {
+        "hit": hit.explain(),
+        "possible": hit.why_not("providence-care-ketamine-clinic"),
+        "miss": miss.why_not("toronto-ketamine-clinic"),
+        "closed": hit.why_not("numinus-toronto"),
+        "empty": empty.explain(),
+        "questions": hit.questions(limit=2),
+        "qualification": DIRECTORY.qualification("caledon-clinic"),
+    }
+    return {
+        f"{name}.{lang}.txt": re.sub(
+            "[0-9,.]+\u00a0km",
+            "N km",
+            str(one.translated(lang)).replace(str(DIRECTORY.snapshot.id), "DATA"),
+        )
+        for name, one in told.items()
+        for lang in ("en", "fr")
+    }
+
+
+@pytest.mark.parametrize("name", sorted(told_texts()))
+def test_the_texts_are_those_that_a_person_has_read(name):
+    assert told_texts()[name] + "\n" == (GOLDEN / name).read_text("utf-8")

@@ -1,0 +1,163 @@
+"""Relaxations are minimal, complete and right: against every subset of changes, tried blindly."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ketafind as kf
+import oracle
+from ketafind.errors import InvalidInputError
+from ketafind.explanation import minimal_sets
+from ketafind.explanation.relaxing import COSTS
+from strategies import clinic_lists, criteria, expressions, origins, policies
+
+ALL = 10_000
+
+
+def single(expression) -> bool:
+    """An AND inside the list would be taken apart: the test lists its clauses itself."""
+    return "and" not in json.dumps(expression)
+
+
+clauses = st.lists(expressions.filter(single), min_size=1, max_size=4)
+
+
+def joined(expressions_):
+    whole = ("offers", "route", ("iv", "im"), 1), ("offers", "route", ("iv", "im"), 1)
+    everything = ("or", whole[0], ("not", whole[1]))
+    return everything if not expressions_ else expressions_[0] if len(expressions_) == 1 else (
+        "and", *expressions_
+    )  # fmt: skip
+
+
+def holds_all(parts, service, clinic) -> str:
+    return oracle.lowest(["yes", *(oracle.holds(part, service, clinic) for part in parts)])
+
+
+def passing(clinics, parts, unknown, origin, limit_km) -> dict[str, float]:
+    """Clinics that pass, and their distances, in plain Python."""
+    found = {}
+    for clinic in clinics:
+        status = {"active": "yes", "uncertain": "unknown", "closed": "no"}[clinic.status]
+        best = oracle.highest(holds_all(parts, service, clinic) for service in clinic.services)
+        if oracle.lowest([best, status]) not in oracle.PASSES[unknown] or clinic.location is None:
+            continue
+        far = oracle.distance_km(origin, clinic)
+        if limit_km == oracle.math.inf or round(far * 1e9) <= round(limit_km * 1e9):
+            found[clinic.clinic_id] = far
+    return found
+
+
+def brute_force(clinics, by_name, unknown, origin, limit_km):
+    """Every minimal set of changes that finds a clinic which was not found before."""
+    before = set(passing(clinics, by_name.values(), unknown, origin, limit_km))
+    names = [*by_name, *(["unknown"] if unknown != "include" else [])]
+    names += ["radius"] if limit_km < oracle.math.inf else []
+    good: list[frozenset[str]] = []
+    for n in range(1, len(names) + 1):
+        for changes in map(frozenset, itertools.combinations(names, n)):
+            if unknown == "only" and "unknown" not in changes:
+                continue
+            if any(smaller <= changes for smaller in good):
+                continue
+            kept = [part for name, part in by_name.items() if name not in changes]
+            policy = "include" if "unknown" in changes else unknown
+            reach = oracle.math.inf if "radius" in changes else limit_km
+            if set(passing(clinics, kept, policy, origin, reach)) - before:
+                good.append(changes)
+    return good
+
+
+def name_of(change) -> str:
+    return change.kind if change.criteria is None else change.criteria.to_json()
+
+
+@given(clinic_lists(), clauses, policies, origins, st.sampled_from([10.0, 3000.0, oracle.math.inf]))
+def test_relaxations_equal_a_search_of_all_subsets(clinics, parts, unknown, origin, limit_km):
+    directory = kf.Directory.from_clinics(clinics, check=False)
+    by_name = {criteria(part).resolve(directory.vocabulary).to_json(): part for part in parts}
+    where = criteria(parts[0])
+    for part in parts[1:]:
+        where = where & criteria(part)
+    limit = None if limit_km == oracle.math.inf else limit_km
+    matches = directory.nearest(
+        origin, ALL, where=where, unknown=unknown, max_distance_km=limit, check=False
+    )
+    found = matches.relax(ALL)
+    got = [frozenset(name_of(change) for change in one.changes) for one in found]
+    assert len(set(got)) == len(got)
+    assert set(got) == set(brute_force(clinics, by_name, unknown, origin, limit_km))
+    assert [one.cost for one in found] == sorted(one.cost for one in found)
+    before = {match.clinic.clinic_id for match in matches}
+    for one in found:
+        again = directory.nearest(
+            origin, ALL, where=one.criteria, unknown=one.unknown,
+            max_distance_km=one.max_distance_km, check=False,
+        )  # fmt: skip
+        new = [m for m in again if m.clinic.clinic_id not in before]
+        assert len(again) == one.n_clinics
+        assert abs(new[0].distance_km - one.nearest_km) < 1e-9
+
+
+@given(clinic_lists(), clauses, st.integers(1, 4))
+def test_a_limit_cuts_the_list_and_changes_nothing_else(clinics, parts, limit):
+    directory = kf.Directory.from_clinics(clinics, check=False)
+    where = criteria(parts[0])
+    for part in parts[1:]:
+        where = where | criteria(part)
+    found = directory.search(where=where)
+    whole = [(one.changes, one.n_clinics) for one in found.relax(ALL)]
+    assert [(one.changes, one.n_clinics) for one in found.relax(limit)] == whole[:limit]
+
+
+@given(
+    st.lists(st.integers(0, 255), max_size=30), st.lists(st.integers(1, 4), min_size=8, max_size=8)
+)
+def test_minimal_sets_hold_no_other_set_and_are_all(masks, costs):
+    found = minimal_sets(np.array(masks, np.uint64), costs, ALL)
+    sets = {tuple(bit for bit in range(8) if mask >> bit & 1) for mask in masks}
+    wanted = {one for one in sets if not any(set(other) < set(one) for other in sets)}
+    assert set(found) == wanted
+    prices = [sum(costs[bit] for bit in one) for one in found]
+    assert prices == sorted(prices)
+
+
+def test_a_region_is_a_change_of_its_own():
+    import shapely
+
+    directory = kf.load_directory()
+    nowhere = directory.inside(shapely.box(0.0, 0.0, 1.0, 1.0), routes="iv")
+    first = nowhere.relax()[0]
+    assert [change.kind for change in first.changes] == ["region"]
+    assert first.n_clinics == len(directory.search(routes="iv"))
+    assert first.nearest_km is None
+
+
+def test_the_text_is_complete_in_both_languages_and_costs_are_documented():
+    empty = kf.load_directory().nearest(
+        "Kingston, ON", routes="im", conditions="ptsd", max_distance_km=10
+    )
+    assert len(empty) == 0
+    for lang in ("en", "fr"):
+        told = empty.relax(lang=lang)
+        assert len(str(told).splitlines()) == len(told) + 1
+        assert told.to_dict()["relaxations"][0]["n_clinics"] >= 1
+    assert set(COSTS) == {"unknown", "radius", "region", "drop"}
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.5, True, None])
+def test_a_limit_must_be_a_whole_number_from_one_up(limit):
+    with pytest.raises(InvalidInputError, match="limit must be a whole number"):
+        kf.load_directory().search().relax(limit)
+
+
+def test_where_nothing_can_help_it_says_so():
+    told = kf.Directory.from_clinics([]).search().relax()
+    assert len(told) == 0
+    assert "No change" in str(told)
