@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ketafind.analysis.added import ALWAYS, ROW_COLUMNS, Answers, check_extra
@@ -13,6 +13,7 @@ from ketafind.analysis.search import search
 from ketafind.errors import InvalidInputError
 from ketafind.index.protocol import check_count, check_limit
 from ketafind.matches import Filter
+from ketafind.scale import engine_of
 
 if TYPE_CHECKING:
     from ketafind.criteria import Criteria
@@ -107,6 +108,11 @@ class Join:
         columns, rows = lay(self._asked(), left=self.how == "left")
         return opened.extended({self.prefix + name: columns[name] for name in columns}, rows)
 
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        # The snapshot names the data: Dask need not hash every clinic.
+        others = (getattr(self, name) for name in self.__slots__ if name != "directory")
+        return ("ketafind.Join", self.directory.snapshot.id, *map(repr, others))
+
     def _asked(self) -> tuple[str, ...]:
         names = [*ALWAYS, *self.columns]
         if self.source.address is not None:
@@ -150,8 +156,9 @@ def nearest_join(
 
     Parameters
     ----------
-    frame : pandas, geopandas, polars, pyarrow frame
-        One row a person, place or postal code. Its rows, columns, order and index are kept.
+    frame : pandas, geopandas, polars, pyarrow, Dask or Spark frame
+        One row a person, place or postal code. Its rows, columns, order and index are kept. Dask
+        and Spark stay lazy: each partition is joined where it lives.
     directory : Directory
         The clinics.
     k : int
@@ -181,7 +188,8 @@ def nearest_join(
     prefix : str
         Put before the name of every column that is added.
     threads : int, optional
-        How many threads; None for what suits the machine. Answers do not depend on it.
+        How many threads; None for what suits the machine, and 1 a partition on Dask and Spark.
+        Answers do not depend on it.
     progress : bool, optional
         Show a progress bar; None for long work in a terminal or notebook.
     check : bool
@@ -233,7 +241,11 @@ def nearest_join(
         progress=progress,
         check=check,
     )
-    return join(frame, passing=criteria)
+    engine = engine_of(frame)
+    if engine is None:
+        return join(frame, passing=criteria)
+    # The engine has the cores already, and shows its own progress.
+    return engine(frame, replace(join, threads=threads or 1, progress=False))
 
 
 def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
