@@ -4,14 +4,20 @@ KetafindError
 ├── InvalidInputError (ValueError)      an argument that cannot be used
 │   ├── CoordinatesError                a position that is no position on earth, or implausible
 │   ├── CriteriaError                   an expression or a filter that cannot be read
-│   └── DataError                       the faults of a file or frame, all of them
+│   ├── DataError                       the faults of a file or frame, all of them
+│   └── PrivatePlaceError               a searcher's place was about to leave the machine
 ├── UnknownTermError (ValueError, LookupError)    a word the vocabulary does not know
 ├── UnknownClinicError (LookupError)    an id the directory does not hold
 ├── GeocodingError (ValueError)         a text that cannot be turned into one position
 │   ├── PlaceNotFoundError (LookupError)
 │   ├── AmbiguousPlaceError             several places far apart; carries them
 │   ├── ConflictingPlaceError           the parts of the text contradict each other; carries them
-│   └── OutsideCoverageError            another province or country, by name
+│   ├── OutsideCoverageError            another province or country, by name
+│   ├── RejectedAnswerError             a service's answer that cannot be right; carries it
+│   └── GeocoderFailedError             a service failed; the address may well be good
+│       ├── GeocoderTimeoutError (TimeoutError)    no answer before the deadline
+│       ├── GeocoderBusyError           it asks to wait for longer than the deadline
+│       └── GeocoderRefusedError        key, quota or policy: asking again is of no use
 ├── DirectoryFileError (ValueError)     a saved file that is damaged, foreign or newer
 └── MissingExtraError (ImportError)     an optional package is needed; says which extra
 """
@@ -30,12 +36,18 @@ __all__ = [
     "DataError",
     "DirectoryFileError",
     "Fault",
+    "GeocoderBusyError",
+    "GeocoderFailedError",
+    "GeocoderRefusedError",
+    "GeocoderTimeoutError",
     "GeocodingError",
     "InvalidInputError",
     "KetafindError",
     "MissingExtraError",
     "OutsideCoverageError",
     "PlaceNotFoundError",
+    "PrivatePlaceError",
+    "RejectedAnswerError",
     "UnknownClinicError",
     "UnknownTermError",
 ]
@@ -170,6 +182,42 @@ class ConflictingPlaceError(GeocodingError):
 
 class OutsideCoverageError(GeocodingError):
     """The text names another province or country than the gazetteer covers."""
+
+
+class RejectedAnswerError(GeocodingError):
+    """A geocoding service gave an answer that cannot be right, such as one outside Ontario."""
+
+
+class GeocoderFailedError(GeocodingError):
+    """A geocoding service failed: it says nothing about the address.
+
+    Parameters
+    ----------
+    message : str
+        What to print; it holds no key, no URL and no address.
+    retry_after_s : float or None
+        How long the service asked to wait, in seconds, where it did.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class GeocoderTimeoutError(GeocoderFailedError, TimeoutError):
+    """A geocoding service did not answer before the deadline."""
+
+
+class GeocoderBusyError(GeocoderFailedError):
+    """A geocoding service asked to wait for longer than the deadline allows."""
+
+
+class GeocoderRefusedError(GeocoderFailedError):
+    """A geocoding service refused the key, the quota or the use: asking again is of no use."""
+
+
+class PrivatePlaceError(InvalidInputError):
+    """A searcher's place was given to a geocoder that would send it over a network."""
 
 
 class DirectoryFileError(KetafindError, ValueError):

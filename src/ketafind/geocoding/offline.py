@@ -26,6 +26,7 @@ from ketafind.geocoding.answers import (
 )
 from ketafind.geocoding.gazetteer import Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.postal import AREAS, PROVINCE_OF_LETTER, code_text, whole_code
+from ketafind.geocoding.protocol import SearchPlace
 from ketafind.geocoding.radius import KM_PER_DEGREE, RURAL, sphere_km
 from ketafind.geocoding.reading import LIKE, Reading, Town, last_part, read
 from ketafind.geocoding.streets import looks_like_street
@@ -61,12 +62,12 @@ class OfflineGeocoder:
         """The edition of the gazetteer: answers of one edition never change."""
         return self.gazetteer.edition
 
-    def geocode(self, text: str) -> Location:
+    def geocode(self, text: str | SearchPlace) -> Location:
         """Find where an address, a postal code or a place is.
 
         Parameters
         ----------
-        text : str
+        text : str or SearchPlace
             Such as ``"30 Duncan St Suite 400, Toronto ON M5V 2C3"``, ``"K7L 3N6"`` or
             ``"Kingston"``. Ontario is taken for granted.
 
@@ -96,7 +97,19 @@ class OfflineGeocoder:
             located = at_code(self.gazetteer, number) if number >= 0 else None
             if located is not None:
                 return located
+        if isinstance(text, SearchPlace):
+            return self._privately(text)
         return self._read(check_text(text))
+
+    def _privately(self, place: SearchPlace) -> Location:
+        """Answer for a searcher's place: an error says what is wrong and not where."""
+        try:
+            return self.geocode(place.reveal())
+        except GeocodingError as error:
+            raise type(error)(
+                f"the place could not be used ({type(error).__name__}); give a postal code or a "
+                "town of Ontario"
+            ) from None
 
     def _read(self, text: str) -> Location:
         typed = typed_coordinates(text)

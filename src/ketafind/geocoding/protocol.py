@@ -1,33 +1,83 @@
-"""What every geocoder can do."""
+"""What every geocoder here is, and a searcher's place that must not leave the machine."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NoReturn, Protocol
 
+from ketafind.errors import PlaceNotFoundError
 from ketafind.records import Location
 
-__all__ = ["Geocoder"]
+__all__ = ["Geocoder", "SearchPlace"]
 
 
 class Geocoder(Protocol):
-    """Turns the text of an address into a position."""
+    """Anything that turns an address into a location."""
 
-    def geocode(self, text: str, /) -> Location:
-        """Place an address.
+    def geocode(self, text: str) -> Location:
+        """Find where an address is.
 
         Parameters
         ----------
         text : str
-            An address, postal code or place on one line.
+            The address.
 
         Returns
         -------
         Location
-            With its precision and its 90 % radius.
+            Where it is, how precisely and how that was found.
 
         Raises
         ------
         GeocodingError
-            If the text is no single place.
+            If there is no one answer.
         """
         ...
+
+
+class SearchPlace:
+    """A searcher's place as text: where a person is who looks for care.
+
+    It does not show itself in reprs, messages or pickles, and online geocoders refuse it unless
+    the call says ``allow_egress=True``.
+
+    Parameters
+    ----------
+    text : str
+        A postal code, a place or an address.
+
+    Raises
+    ------
+    PlaceNotFoundError
+        If it is no text.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise PlaceNotFoundError(f"a place must be text, not {type(text).__name__}")
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text: whoever asks for it is responsible for where it goes.
+
+        Returns
+        -------
+        str
+            The text.
+        """
+        return self._text
+
+    def __repr__(self) -> str:
+        return "<SearchPlace>"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SearchPlace) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a searcher's place is not pickled; pass its text on purpose")

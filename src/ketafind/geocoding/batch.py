@@ -1,0 +1,214 @@
+"""Geocode many addresses: each text asked once, each answer kept as soon as it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ketafind.errors import (
+    AmbiguousPlaceError,
+    ConflictingPlaceError,
+    GeocoderFailedError,
+    GeocoderRefusedError,
+    GeocodingError,
+    InvalidInputError,
+    OutsideCoverageError,
+    PlaceNotFoundError,
+    RejectedAnswerError,
+)
+from ketafind.geocoding.offline import OfflineGeocoder
+from ketafind.geocoding.protocol import Geocoder
+from ketafind.records import Location
+
+__all__ = ["COLUMNS", "Outcome", "geocode_frame", "outcomes"]
+
+COLUMNS = ("lat", "lon", "precision", "radius_km", "match", "source", "status", "reason")
+"""The columns that `geocode_frame` adds."""
+
+STATUS_OF: tuple[tuple[type[GeocodingError], str], ...] = (
+    (GeocoderRefusedError, "refused"),
+    (GeocoderFailedError, "error"),
+    (AmbiguousPlaceError, "ambiguous"),
+    (ConflictingPlaceError, "conflict"),
+    (OutsideCoverageError, "outside"),
+    (RejectedAnswerError, "rejected"),
+    (PlaceNotFoundError, "not_found"),
+)
+
+
+class Outcome(NamedTuple):
+    """What became of one address.
+
+    Parameters
+    ----------
+    location : Location or None
+        Where it is.
+    status : str
+        ``ok``, ``not_found``, ``ambiguous``, ``conflict``, ``outside``, ``rejected``, ``error``
+        (a service failed), ``refused`` (a service refuses key, quota or use), ``untried`` (after
+        a refusal) or ``missing`` (no text).
+    reason : str
+        Why there is no location; empty if there is one.
+    """
+
+    location: Location | None
+    status: str
+    reason: str
+
+
+def outcomes(
+    texts: Iterable[object],
+    geocoder: Geocoder | None = None,
+    *,
+    resume: str | Path | None = None,
+    progress: bool = False,
+) -> list[Outcome]:
+    """Geocode texts, each different one once.
+
+    Parameters
+    ----------
+    texts : iterable
+        Addresses; None, NaN and blanks are missing.
+    geocoder : Geocoder, optional
+        The bundled offline one by default.
+    resume : path-like, optional
+        A `GeocodeCache` file: answers that it holds are not asked for again, and each new one is
+        committed to it before the next.
+    progress : bool
+        Whether to show a bar on a terminal if it takes longer than a second.
+
+    Returns
+    -------
+    list of Outcome
+        One for each text, in their order. After a refusal (key, quota, budget) no more is asked.
+    """
+    asked = [text if isinstance(text, str) and text.strip() else None for text in texts]
+    different = list(dict.fromkeys(text for text in asked if text is not None))
+    chosen: Geocoder = geocoder if geocoder is not None else OfflineGeocoder()
+    found: dict[str, Outcome] = {}
+    if resume is None:
+        _fill(found, different, chosen, None, progress=progress)
+    else:
+        from ketafind.geocoding.cache import GeocodeCache
+
+        with closing(GeocodeCache(resume)) as cache:
+            _fill(found, different, chosen, cache, progress=progress)
+    missing = Outcome(None, "missing", "no address was given")
+    return [missing if text is None else found[text] for text in asked]
+
+
+def _fill(
+    found: dict[str, Outcome],
+    texts: Sequence[str],
+    geocoder: Geocoder,
+    cache: Any,
+    *,
+    progress: bool,
+) -> None:
+    name = str(getattr(geocoder, "name", type(geocoder).__name__))
+    version = str(getattr(geocoder, "version", "1"))
+    refusal = ""
+    for text in _counted(texts, progress=progress):
+        known = cache.get(name, version, text) if cache is not None else None
+        if known is not None:
+            found[text] = Outcome(known.location, known.status, known.reason)
+        elif refusal:
+            found[text] = Outcome(None, "untried", f"not tried: {refusal}")
+        else:
+            found[text] = outcome = _one(geocoder, text)
+            if outcome.status == "refused":
+                refusal = outcome.reason
+            elif cache is not None and outcome.location is not None:
+                cache.put(name, version, text, outcome.location)
+            elif cache is not None and outcome.status == "not_found":
+                cache.put_not_found(name, version, text, outcome.reason)
+
+
+def _one(geocoder: Geocoder, text: str) -> Outcome:
+    try:
+        return Outcome(geocoder.geocode(text), "ok", "")
+    except GeocodingError as error:
+        status = next((name for kind, name in STATUS_OF if isinstance(error, kind)), "error")
+        return Outcome(None, status, str(error))
+
+
+def _counted(texts: Sequence[str], *, progress: bool) -> Iterator[str]:
+    if not progress:
+        return iter(texts)
+    from tqdm import tqdm
+
+    return iter(tqdm(texts, desc="geocoding", unit="address", delay=1.0, disable=None))
+
+
+def geocode_frame(
+    frame: Any,
+    column: str,
+    geocoder: Geocoder | None = None,
+    resume: str | Path | None = None,
+    progress: bool = True,  # noqa: FBT001
+) -> Any:
+    """Geocode a column of a frame.
+
+    Parameters
+    ----------
+    frame : DataFrame or Table
+        Of pandas, polars or pyarrow; it is not changed.
+    column : str
+        The column of addresses.
+    geocoder : Geocoder, optional
+        The bundled offline one by default: no network is used unless one is given that does.
+    resume : path-like, optional
+        A file that keeps each answer as soon as it is there. If the batch is stopped, a second
+        call with the same path asks only for what is missing.
+    progress : bool
+        Whether to show a bar on a terminal if it takes longer than a second.
+
+    Returns
+    -------
+    DataFrame or Table
+        The same kind, rows and index, with `COLUMNS` added; ``status`` says what became of each
+        row and ``reason`` why it has no position.
+
+    Raises
+    ------
+    InvalidInputError
+        If the column is absent, or one of the new columns is already there.
+    """
+    import narwhals as nw
+
+    table = nw.from_native(frame, eager_only=True)
+    if column not in table.columns:
+        raise InvalidInputError(
+            f"the frame has no column {column!r}; it has: {', '.join(map(str, table.columns))}"
+        )
+    taken = [name for name in COLUMNS if name in table.columns]
+    if taken:
+        raise InvalidInputError(
+            f"the frame already has {', '.join(map(repr, taken))}, which would be overwritten; "
+            "rename or drop them first"
+        )
+    answers = outcomes(table[column].to_list(), geocoder, resume=resume, progress=progress)
+    return table.with_columns(*_series(nw, table, answers)).to_native()
+
+
+def _series(nw: Any, table: Any, answers: list[Outcome]) -> Iterator[Any]:
+    backend = nw.get_native_namespace(table)
+    for name in COLUMNS:
+        numeric = name in {"lat", "lon", "radius_km"}
+        if name in {"status", "reason"}:
+            values = [getattr(answer, name) for answer in answers]
+        else:
+            values = [getattr(answer.location, name, None) for answer in answers]
+        dtype = nw.Float64 if numeric else nw.String
+        series = nw.new_series(name, values, dtype, backend=backend)
+        index = nw.maybe_get_index(table)
+        # pandas aligns by labels; the rows here are in the frame's own order.
+        yield series if index is None else _labelled(nw, series, index)
+
+
+def _labelled(nw: Any, series: Any, index: Any) -> Any:
+    native = series.to_native()
+    native.index = index
+    return nw.from_native(native, series_only=True)

@@ -1,0 +1,43 @@
+"""SQLite files that only their owner can read."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+__all__ = ["open_private"]
+
+WAIT_S = 10.0
+
+
+def open_private(path: Path) -> sqlite3.Connection:
+    """Open a database that is readable by its owner only; make it if it is absent.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    sqlite3.Connection
+        In write-ahead mode, committing each statement unless a transaction is begun.
+
+    Raises
+    ------
+    OSError or sqlite3.Error
+        If it cannot be made or opened.
+    """
+    if not path.exists():
+        # SQLite itself would make it readable by all; its journals take the file's mode.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    database = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None, check_same_thread=False)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        # Durable against a killed process; NORMAL may lose the last answers on a power cut only.
+        database.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
