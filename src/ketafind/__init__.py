@@ -31,7 +31,13 @@ if TYPE_CHECKING:
     )
     from ketafind.directory import Directory, load_directory
     from ketafind.errors import KetafindError
-    from ketafind.geocoding import Geocoder, OfflineGeocoder, geocode, geocode_many
+    from ketafind.geocoding import (
+        Geocoder,
+        OfflineGeocoder,
+        geocode,
+        geocode_frame,
+        geocode_many,
+    )
     from ketafind.matches import Filter, Match, Matches
     from ketafind.qualification import RuleSet, qualified
     from ketafind.records import Clinic, Evidence, Location, Service
@@ -48,7 +54,7 @@ _HOMES = {
     "criteria": ("Criteria", "everything", "no_service", "offers", "route", "staff", "treats"),
     "directory": ("Directory", "load_directory"),
     "errors": ("KetafindError",),
-    "geocoding": ("Geocoder", "OfflineGeocoder", "geocode", "geocode_many"),
+    "geocoding": ("Geocoder", "OfflineGeocoder", "geocode", "geocode_frame", "geocode_many"),
     "matches": ("Filter", "Match", "Matches"),
     "qualification": ("RuleSet", "qualified"),
     "records": ("Clinic", "Evidence", "Location", "Service"),
@@ -85,6 +91,7 @@ __all__ = [
     "everything",
     "gaps",
     "geocode",
+    "geocode_frame",
     "geocode_many",
     "load_directory",
     "nearest_join",
