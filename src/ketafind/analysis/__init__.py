@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ketafind.analysis.access import access_score
-from ketafind.analysis.coverage import coverage, gaps
+from ketafind.analysis.covered import coverage, gaps
 from ketafind.analysis.join import nearest_join
 from ketafind.analysis.postal import ontario_postal_codes
 
