@@ -81,6 +81,8 @@ def refreshed(text: str) -> str:
 
     def block(match: re.Match[str]) -> str:
         language, body = match.groups()
+        if language == "python" and ">>> " not in body:
+            return match.group()
         new = console(body) if language == "console" else python(body, names)
         return f"```{language}\n{new}```"
 
