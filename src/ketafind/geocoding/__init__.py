@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from ketafind.geocoding.batch import geocode_frame
     from ketafind.geocoding.cache import GeocodeCache
     from ketafind.geocoding.chain import ChainGeocoder
-    from ketafind.geocoding.geopy_adapter import KetafindGeopy
     from ketafind.geocoding.limiter import RateLimit
     from ketafind.geocoding.online import GeopyGeocoder
     from ketafind.geocoding.referee import Referee
+
+    KetafindGeopy: Any
 
 __all__ = [
     "Address",
@@ -41,7 +42,6 @@ _LATER = {
     "ChainGeocoder": "chain",
     "GeocodeCache": "cache",
     "GeopyGeocoder": "online",
-    "KetafindGeopy": "geopy_adapter",
     "RateLimit": "limiter",
     "Referee": "referee",
     "geocode_frame": "batch",
@@ -54,8 +54,12 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return getattr(import_module(f"ketafind.geocoding.{_LATER[name]}"), name)
+    if name == "KetafindGeopy":
+        from ketafind.geocoding.geopy_adapter import geopy_class
+
+        return geopy_class()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LATER])
+    return sorted([*globals(), *_LATER, "KetafindGeopy"])

@@ -7,18 +7,20 @@ import hmac
 import json
 import os
 import secrets
-import sqlite3
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from threading import get_ident
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ketafind.errors import DirectoryFileError, PlaceNotFoundError
 from ketafind.geocoding.private_file import open_private
 from ketafind.geocoding.text import words_of
 from ketafind.records import Location
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["CachedAnswer", "GeocodeCache", "cache_key"]
 
@@ -116,6 +118,8 @@ class GeocodeCache:
     """
 
     def __init__(self, path: str | Path, *, clock: Callable[[], float] = time.time) -> None:
+        import sqlite3
+
         self.path = Path(path)
         self._clock = clock
         self._links: dict[tuple[int, int], sqlite3.Connection] = {}
@@ -161,6 +165,8 @@ class GeocodeCache:
         CachedAnswer or None
             None if it is not there, too old, from the future, or damaged.
         """
+        import sqlite3
+
         key = cache_key(self._salt, provider, version, text)
         try:
             row = (
@@ -206,6 +212,8 @@ class GeocodeCache:
         self._store(key, "not_found", json.dumps({"reason": reason}))
 
     def _prepare(self) -> bytes:
+        import sqlite3
+
         link = self._link()
         version = link.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA:
@@ -232,6 +240,8 @@ class GeocodeCache:
         return link
 
     def _store(self, key: bytes, status: str, payload: str) -> None:
+        import sqlite3
+
         now = self._clock()
         checksum = self._checksum(key, status, payload, now)
         try:

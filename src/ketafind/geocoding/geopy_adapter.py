@@ -2,65 +2,73 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
-
-from geopy.geocoders.base import Geocoder as GeopyBase
-from geopy.location import Location as GeopyLocation
 
 from ketafind.errors import GeocodingError
 from ketafind.geocoding.offline import OfflineGeocoder
 
-__all__ = ["KetafindGeopy"]
+__all__ = ["geopy_class"]
 
 
-class KetafindGeopy(GeopyBase):  # type: ignore[misc]
-    """A geocoder of geopy that answers from the bundled gazetteer, without a network.
+@cache
+def geopy_class() -> Any:
+    """Make the class; geopy is imported only now.
 
-    It works with geopy's ``RateLimiter`` and with ``geopandas.tools.geocode``.
-
-    Parameters
-    ----------
-    geocoder : Geocoder, optional
-        Another geocoder of ketafind to ask.
-    **options : object
-        Accepted and not used, so that tools can pass what they pass to others.
-
-    Examples
-    --------
-    >>> located = KetafindGeopy().geocode("K7L 3N6")
-    >>> located.raw["precision"]
-    'postal_code'
+    Returns
+    -------
+    type
+        ``KetafindGeopy``, a subclass of geopy's ``Geocoder``.
     """
+    from geopy.geocoders.base import Geocoder as GeopyBase
+    from geopy.location import Location as GeopyLocation
 
-    def __init__(self, geocoder: Any = None, **options: Any) -> None:
-        super().__init__(user_agent=options.get("user_agent", "ketafind"))
-        self._own = geocoder if geocoder is not None else OfflineGeocoder()
+    class KetafindGeopy(GeopyBase):  # type: ignore[misc]
+        """A geocoder of geopy that answers from the bundled gazetteer, without a network.
 
-    def geocode(self, query: str, *, exactly_one: bool = True, **_: Any) -> Any:
-        """Find an address.
+        It works with geopy's ``RateLimiter`` and with ``geopandas.tools.geocode``.
 
         Parameters
         ----------
-        query : str
-            The address.
-        exactly_one : bool
-            One location, or a list of one.
-        **_ : object
-            Options of other geocoders, such as ``timeout``: not used.
-
-        Returns
-        -------
-        geopy.location.Location, list of it, or None
-            None if there is no one answer, as in geopy; ``raw`` holds precision, radius_km,
-            match, corrections and source.
+        geocoder : Geocoder, optional
+            Another geocoder of ketafind to ask.
+        **options : object
+            Accepted and not used, so that tools can pass what they pass to others.
         """
-        try:
-            located = self._own.geocode(query)
-        except GeocodingError:
-            return None
-        raw = {
-            name: getattr(located, name)
-            for name in ("precision", "radius_km", "match", "corrections", "source")
-        }
-        found = GeopyLocation(located.label, (located.lat, located.lon), raw)
-        return found if exactly_one else [found]
+
+        def __init__(self, geocoder: Any = None, **options: Any) -> None:
+            super().__init__(user_agent=options.get("user_agent", "ketafind"))
+            self._own = geocoder if geocoder is not None else OfflineGeocoder()
+
+        def geocode(self, query: str, *, exactly_one: bool = True, **_: Any) -> Any:
+            """Find an address.
+
+            Parameters
+            ----------
+            query : str
+                The address.
+            exactly_one : bool
+                One location, or a list of one.
+            **_ : object
+                Options of other geocoders, such as ``timeout``: not used.
+
+            Returns
+            -------
+            geopy.location.Location, list of it, or None
+                None if there is no one answer, as in geopy; ``raw`` holds precision, radius_km,
+                match, corrections and source.
+            """
+            try:
+                located = self._own.geocode(query)
+            except GeocodingError:
+                return None
+            raw = {
+                name: getattr(located, name)
+                for name in ("precision", "radius_km", "match", "corrections", "source")
+            }
+            found = GeopyLocation(located.label, (located.lat, located.lon), raw)
+            return found if exactly_one else [found]
+
+    KetafindGeopy.__module__ = "ketafind.geocoding"
+    KetafindGeopy.__qualname__ = "KetafindGeopy"
+    return KetafindGeopy

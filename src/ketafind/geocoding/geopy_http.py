@@ -6,103 +6,64 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from threading import local
 from typing import Any
 
-from geopy.adapters import AdapterHTTPError, BaseSyncAdapter
-from geopy.exc import GeocoderParseError
-
 from ketafind.geocoding.http import ask, check_depth
 
-__all__ = ["DeadlineAdapter"]
+__all__ = ["deadline_adapter_class"]
 
 
-class DeadlineAdapter(BaseSyncAdapter):  # type: ignore[misc]
-    """An adapter of geopy that keeps one deadline for a whole request.
+@cache
+def deadline_adapter_class() -> Any:
+    """Make the adapter's class; geopy is imported only now.
 
-    Parameters
-    ----------
-    allow_private : bool
-        Whether a service on this machine or in a private network may be asked.
+    Returns
+    -------
+    type
+        A subclass of geopy's ``BaseSyncAdapter`` whose ``until(deadline)`` sets one deadline of
+        `time.monotonic` for this thread's requests.
     """
+    from geopy.adapters import AdapterHTTPError, BaseSyncAdapter
+    from geopy.exc import GeocoderParseError
 
-    def __init__(self, *, allow_private: bool = False) -> None:
-        super().__init__(proxies=None, ssl_context=None)
-        self.allow_private = allow_private
-        self._local = local()
+    class DeadlineAdapter(BaseSyncAdapter):  # type: ignore[misc]
+        def __init__(self, *, allow_private: bool = False) -> None:
+            super().__init__(proxies=None, ssl_context=None)
+            self.allow_private = allow_private
+            self._local = local()
 
-    @contextmanager
-    def until(self, deadline: float) -> Iterator[None]:
-        """Set this thread's deadline.
+        @contextmanager
+        def until(self, deadline: float) -> Iterator[None]:
+            self._local.deadline = deadline
+            try:
+                yield
+            finally:
+                del self._local.deadline
 
-        Parameters
-        ----------
-        deadline : float
-            Of `time.monotonic`.
+        def get_text(self, url: str, *, timeout: float | None, headers: dict[str, str]) -> str:
+            deadline = getattr(self._local, "deadline", time.monotonic() + (timeout or 10.0))
+            reply = ask(url, headers, deadline, allow_private=self.allow_private)
+            if reply.status >= 400:
+                raise AdapterHTTPError(
+                    f"HTTP status {reply.status}",
+                    status_code=reply.status,
+                    headers=reply.headers,
+                    text="",
+                )
+            return reply.text
 
-        Yields
-        ------
-        None
-            While it holds.
-        """
-        self._local.deadline = deadline
-        try:
-            yield
-        finally:
-            del self._local.deadline
+        def get_json(self, url: str, *, timeout: float | None, headers: dict[str, str]) -> Any:
+            text = self.get_text(url, timeout=timeout, headers=headers)
+            check_depth(text)
+            try:
+                value = json.loads(text)
+            except ValueError:
+                raise GeocoderParseError("the reply is not JSON") from None
+            # geopy takes null for "not found"; an empty list says that, null is a fault.
+            if value is None or value == {}:
+                raise GeocoderParseError("the reply is empty")
+            return value
 
-    def get_text(self, url: str, *, timeout: float | None, headers: dict[str, str]) -> str:
-        """Get a URL as text.
-
-        Parameters
-        ----------
-        url : str
-            The address.
-        timeout : float or None
-            Seconds, where no deadline was set.
-        headers : dict
-            Headers to send.
-
-        Returns
-        -------
-        str
-            The body.
-        """
-        deadline = getattr(self._local, "deadline", time.monotonic() + (timeout or 10.0))
-        reply = ask(url, headers, deadline, allow_private=self.allow_private)
-        if reply.status >= 400:
-            raise AdapterHTTPError(
-                f"HTTP status {reply.status}",
-                status_code=reply.status,
-                headers=reply.headers,
-                text="",
-            )
-        return reply.text
-
-    def get_json(self, url: str, *, timeout: float | None, headers: dict[str, str]) -> Any:
-        """Get a URL as JSON.
-
-        Parameters
-        ----------
-        url : str
-            The address.
-        timeout : float or None
-            Seconds, where no deadline was set.
-        headers : dict
-            Headers to send.
-
-        Returns
-        -------
-        object
-            What the JSON holds.
-        """
-        text = self.get_text(url, timeout=timeout, headers=headers)
-        check_depth(text)
-        try:
-            value = json.loads(text)
-        except ValueError:
-            raise GeocoderParseError("the reply is not JSON") from None
-        # geopy takes null for "not found"; an empty list says that, null is a fault.
-        if value is None or value == {}:
-            raise GeocoderParseError("the reply is empty")
-        return value
+    return DeadlineAdapter

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from ketafind.errors import GeocoderBusyError
 from ketafind.geocoding.private_file import open_private
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["RateLimit"]
 

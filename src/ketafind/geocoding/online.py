@@ -310,10 +310,10 @@ def _own_copy(geocoder: Any, *, allow_private: bool) -> tuple[Any, Any]:
         raise TypeError("an asynchronous geocoder is not supported; make it without its adapter")
     if not isinstance(adapter, BaseSyncAdapter):
         return geocoder, None
-    from ketafind.geocoding.geopy_http import DeadlineAdapter
+    from ketafind.geocoding.geopy_http import deadline_adapter_class
 
     own = copy.copy(geocoder)
-    own.adapter = DeadlineAdapter(allow_private=allow_private)
+    own.adapter = deadline_adapter_class()(allow_private=allow_private)
     return own, own.adapter
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["open_private"]
 
@@ -29,6 +32,8 @@ def open_private(path: Path) -> sqlite3.Connection:
     OSError or sqlite3.Error
         If it cannot be made or opened.
     """
+    import sqlite3
+
     if not path.exists():
         # SQLite itself would make it readable by all; its journals take the file's mode.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
