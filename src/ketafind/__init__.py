@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ketafind import errors, vocabulary
     from ketafind.analysis import (
         access_score,
+        best_sites,
+        catchments,
         coverage,
         gaps,
         nearest_join,
@@ -49,7 +51,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "analysis": ("access_score", "coverage", "gaps", "nearest_join", "ontario_postal_codes"),
+    "analysis": (
+        "access_score",
+        "best_sites",
+        "catchments",
+        "coverage",
+        "gaps",
+        "nearest_join",
+        "ontario_postal_codes",
+    ),
     "coordinates": ("Coordinates",),
     "criteria": ("Criteria", "everything", "no_service", "offers", "route", "staff", "treats"),
     "directory": ("Directory", "load_directory"),
@@ -86,6 +96,8 @@ __all__ = [
     "Vocabulary",
     "__version__",
     "access_score",
+    "best_sites",
+    "catchments",
     "coverage",
     "errors",
     "everything",

@@ -12,7 +12,7 @@ from ketafind.errors import CoordinatesError, InvalidInputError
 if TYPE_CHECKING:
     from ketafind.matches.catalogue import Catalogue
 
-__all__ = ["positions_inside"]
+__all__ = ["check_polygon", "positions_inside"]
 
 
 def positions_inside(polygon: Any, catalogue: Catalogue) -> NDArray[np.bool_]:
@@ -38,11 +38,36 @@ def positions_inside(polygon: Any, catalogue: Catalogue) -> NDArray[np.bool_]:
         If its coordinates are not degrees.
     """
     import shapely
+
+    check_polygon(polygon)
+    shapely.prepare(polygon)
+    flags = np.zeros(len(catalogue.clinics), bool)
+    # shapely takes x = lon, y = lat.
+    places = catalogue.places
+    flags[places.located] = shapely.intersects_xy(polygon, places.lon, places.lat)
+    return flags
+
+
+def check_polygon(polygon: Any) -> None:
+    """Refuse what is no region in degrees.
+
+    Parameters
+    ----------
+    polygon : shapely Polygon or MultiPolygon
+        In (lon, lat) degrees on WGS 84.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no polygon, empty or invalid.
+    CoordinatesError
+        If its coordinates are not degrees.
+    """
     from shapely.validation import explain_validity
 
     if getattr(polygon, "geom_type", None) not in ("Polygon", "MultiPolygon"):
         raise InvalidInputError(
-            f"inside() takes a shapely Polygon or MultiPolygon in lon, lat degrees, not "
+            f"a region is a shapely Polygon or MultiPolygon in lon, lat degrees, not "
             f"{getattr(polygon, 'geom_type', type(polygon).__name__)}"
         )
     if polygon.is_empty:
@@ -56,9 +81,3 @@ def positions_inside(polygon: Any, catalogue: Catalogue) -> NDArray[np.bool_]:
             "the polygon does not lie in lon -180 to 180 and lat -90 to 90 degrees; "
             "is it in (lat, lon) order or in a projection? Reproject it to EPSG:4326"
         )
-    shapely.prepare(polygon)
-    flags = np.zeros(len(catalogue.clinics), bool)
-    # shapely takes x = lon, y = lat.
-    places = catalogue.places
-    flags[places.located] = shapely.intersects_xy(polygon, places.lon, places.lat)
-    return flags

@@ -1,0 +1,185 @@
+"""Catchments cut a region without gap or overlap, along lines of equal geodesic distance."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+from pyproj import Geod
+
+import ketafind as kf
+from ketafind.distance import geodesic_km
+
+DIRECTORY = kf.load_directory()
+GEOD = Geod(ellps="WGS84")
+REGION = shapely.box(-84.0, 42.0, -74.0, 48.0)
+
+
+def directory_of(places, **facts) -> kf.Directory:
+    return kf.Directory.from_clinics(
+        kf.Clinic(clinic_id=f"{at:02}", name="A", location=kf.Location(lat=lat, lon=lon), **facts)
+        for at, (lat, lon) in enumerate(places)
+    )
+
+
+def area_km2(shape) -> float:
+    return abs(GEOD.geometry_area_perimeter(shapely.normalize(shape))[0]) / 1e6
+
+
+def check_cells(directory, cells, region, points: int, seed: int = 0) -> None:
+    """No gap, no overlap, and every point in the cell of its nearest clinic, or on its border."""
+    assert cells.is_valid.all()
+    assert cells["area_km2"].sum() == pytest.approx(
+        area_km2(shapely.segmentize(region, 0.01)), rel=1e-4
+    )
+    generator = np.random.default_rng(seed)
+    west, south, east, north = region.bounds
+    lon, lat = generator.uniform(west, east, points), generator.uniform(south, north, points)
+    inside = shapely.contains_xy(region, lon, lat)
+    lon, lat = lon[inside], lat[inside]
+    tree = shapely.STRtree(cells.geometry.values)
+    point, cell = tree.query(shapely.points(lon, lat), predicate="intersects")
+    assert len(point) >= 0.999 * len(lat)
+    homes = [directory[one].location for one in cells["clinic_id"]]
+    there = np.array([(home.lat, home.lon) for home in homes])[cell]
+    mine = geodesic_km(lat[point], lon[point], there[:, 0], there[:, 1])
+    nearest, _ = directory.nearest_arrays(lat, lon, 1)
+    assert (mine - nearest[point, 0]).max() < 0.1
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 60])
+def test_cells_hold_what_is_nearest(n):
+    generator = np.random.default_rng(n)
+    places = np.column_stack([generator.uniform(42, 48, n), generator.uniform(-84, -74, n)])
+    directory = directory_of(places.tolist())
+    cells = kf.catchments(directory, region=REGION)
+    cells = cells[cells["supply"] == "confirmed"]
+    assert len(cells) == n
+    check_cells(directory, cells, REGION, 4000)
+
+
+def test_places_in_a_line_and_a_region_with_a_hole_are_cut_too():
+    directory = directory_of([(44.0, lon) for lon in range(-83, -75)])
+    ring = REGION.difference(shapely.box(-80, 44, -79, 45)).union(shapely.box(-90, 50, -89, 51))
+    cells = kf.catchments(directory, region=ring)
+    check_cells(directory, cells[cells["supply"] == "possible"], ring, 4000)
+
+
+@given(
+    places=st.lists(
+        st.tuples(st.floats(42.0, 48.0), st.floats(-84.0, -74.0)), min_size=1, max_size=7
+    )
+)
+def test_areas_add_up_wherever_the_clinics_are(places):
+    coarse = [(round(lat, 2), round(lon, 2)) for lat, lon in places]
+    cells = kf.catchments(directory_of(coarse), region=REGION)
+    whole = area_km2(shapely.segmentize(REGION, 0.01))
+    for level in ("confirmed", "possible"):
+        part = cells[cells["supply"] == level]
+        assert part["area_km2"].sum() == pytest.approx(whole, rel=1e-4)
+        assert len(part) == len(set(coarse))
+
+
+def test_clinics_at_one_place_share_a_cell():
+    cells = kf.catchments(directory_of([(44.0, -79.0), (45.0, -76.0), (44.0, -79.0)]))
+    assert cells["clinic_ids"].tolist() == ["00;02", "01"] * 2
+    assert cells.crs == "EPSG:4326"
+
+
+def test_everyone_is_counted_once_at_the_nearest_clinic():
+    codes = kf.ontario_postal_codes().iloc[::50].assign(people=2.0)
+    cells = kf.catchments(DIRECTORY, origins=codes, weight="people", routes="iv")
+    sums = cells.groupby("supply")["weight"].sum()
+    assert sums.tolist() == [2.0 * len(codes)] * 2
+    joined = kf.nearest_join(codes, DIRECTORY, routes="iv")
+    counts = 2.0 * joined["clinic_id"].value_counts()
+    confirmed = cells[cells["supply"] == "confirmed"].set_index("clinic_ids")["weight"]
+    for ids, weight in confirmed.items():
+        assert weight == sum(counts[one] for one in ids.split(";"))
+    assert cells.union_all().covers(shapely.MultiPoint(codes[["lon", "lat"]].to_numpy()))
+
+
+def test_no_clinic_means_no_row():
+    cells = kf.catchments(DIRECTORY, where=kf.route("sc") & ~kf.route("sc"), region=REGION)
+    assert isinstance(cells, gpd.GeoDataFrame)
+    assert len(cells[cells["supply"] == "confirmed"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("region", "message"),
+    [
+        (shapely.Point(0, 0), "takes|a region is"),
+        (shapely.Polygon(), "empty"),
+        (shapely.box(-120, 20, 60, 80), "draw"),
+        (shapely.box(500_000, 0, 600_000, 10), "degrees"),
+    ],
+)
+def test_a_region_that_cannot_be_cut_is_refused(region, message):
+    with pytest.raises(kf.errors.InvalidInputError, match=message):
+        kf.catchments(DIRECTORY, region=region)
+
+
+def brute_best(people, sites, directory, limit, n):
+    """The most weight that any n sites add."""
+    near, _ = directory.nearest_arrays(people["lat"], people["lon"], 1)
+    open_ = ~(near[:, 0] <= limit)
+    lat, lon = people["lat"].to_numpy(), people["lon"].to_numpy()
+    reach = [
+        open_ & (geodesic_km(site.lat, site.lon, lat, lon) <= limit) for site in sites.itertuples()
+    ]
+    weight = people["people"].to_numpy()
+    return max(float(weight[np.logical_or.reduce(some)].sum()) for some in combinations(reach, n))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_best_sites_are_the_best_of_all_choices(seed):
+    pytest.importorskip("spopt", reason="spopt is not installed: the extra sites")
+    generator = np.random.default_rng(seed)
+
+    def somewhere(n):
+        return {"lat": generator.uniform(42, 48, n), "lon": generator.uniform(-84, -74, n)}
+
+    people = pd.DataFrame(somewhere(150) | {"people": generator.integers(0, 9, 150) + 0.5})
+    sites = pd.DataFrame(somewhere(9) | {"site": list("abcdefghi")})
+    directory = directory_of(list(zip(*somewhere(2).values(), strict=True)))
+    chosen = kf.best_sites(people, sites, directory, 3, threshold_km=150.0, weight="people")
+    for _, part in chosen.groupby("supply", observed=True):
+        assert len(part) == part["site"].nunique() == 3
+        assert part["newly_covered"].is_monotonic_decreasing
+        assert part["newly_covered"].sum() == pytest.approx(
+            brute_best(people, sites, directory, 150.0, 3)
+        )
+        gained = part["share_after"] - part["share_before"]
+        assert gained.tolist() == pytest.approx(
+            [part["newly_covered"].sum() / people["people"].sum()] * 3
+        )
+
+
+def test_sites_that_add_nothing_are_chosen_when_nothing_is_left():
+    pytest.importorskip("spopt", reason="spopt is not installed: the extra sites")
+    sites = pd.DataFrame({"lat": [44.0, 44.1], "lon": [-79.0, -79.1]})
+    people = sites.iloc[:1]
+    chosen = kf.best_sites(people, sites, directory_of([(44.0, -79.0)]), 2)
+    assert chosen["newly_covered"].tolist() == [0.0] * 4
+    assert chosen["share_before"].tolist() == [1.0] * 4
+
+
+@pytest.mark.parametrize(
+    ("sites", "n", "message"),
+    [
+        ({"lat": [44.0], "lon": [-79.0]}, 2, "n=2, but there are 1"),
+        ({"lat": [44.0], "lon": [-79.0]}, 0, "n must be"),
+        ({"lat": [44.0, np.nan], "lon": [-79.0, -79.0]}, 1, "no position"),
+        ({"lat": [144.0], "lon": [-79.0]}, 1, "row 0: lat"),
+        ({"where": ["Kingston"]}, 1, "no column 'lat'"),
+    ],
+)
+def test_candidates_that_cannot_be_used_are_refused(sites, n, message):
+    with pytest.raises(kf.errors.InvalidInputError, match=message):
+        kf.best_sites(None, pd.DataFrame(sites), DIRECTORY, n)
