@@ -11,20 +11,30 @@ typedef struct {
 } Item;
 
 
-/* Move items below the pivot (or, with `equal`, not above it) to the front without a branch that
-   depends on them; returns how many. */
-static int64_t partition(Item *items, int64_t n, int axis, float pivot, bool equal)
+typedef struct {
+    int64_t low, high;
+} Parts;
+
+/* Sort items into those below both pivots, those from the one to the other, and those above, in
+   one pass without a branch that depends on them: each is written to all three places, and one of
+   the places moves on. Returns where the second and the third part begin. */
+static Parts partition(Item *items, int64_t n, int axis, const float pivots[2], Item *scratch)
 {
-    int64_t front = 0;
+    int64_t below = 0, between = 0, above = n;
     for (int64_t i = 0; i < n; i++) {
-        const float value = items[i].at[axis];
-        const bool goes = equal ? value <= pivot : value < pivot;
-        const Item here = items[i];
-        items[i] = items[front];
-        items[front] = here;
-        front += goes;
+        const Item item = items[i];
+        const bool is_below = item.at[axis] < pivots[0], is_above = item.at[axis] > pivots[1];
+        items[below] = item;
+        scratch[between] = item;
+        scratch[above - 1] = item;
+        below += is_below;
+        above -= is_above;
+        between += !is_below && !is_above;
     }
-    return front;
+    memcpy(items + below, scratch, (size_t)between * sizeof *items);
+    memcpy(items + below + between, scratch + above, (size_t)(n - above) * sizeof *items);
+    const Parts parts = {below, below + between};
+    return parts;
 }
 
 static void sort_few(Item *items, int64_t n, int axis)
@@ -60,7 +70,7 @@ static void choose_pivots(const Item *items, int64_t n, int64_t rank, int axis, 
 }
 
 /* Order items so that the first `rank` are not above the rest along an axis. */
-static void split_at(Item *items, int64_t n, int64_t rank, int axis)
+static void split_at(Item *items, int64_t n, int64_t rank, int axis, Item *scratch)
 {
     bool stuck = false;
     while (n > 24) {
@@ -68,16 +78,11 @@ static void split_at(Item *items, int64_t n, int64_t rank, int axis)
         choose_pivots(items, n, rank, axis, pivots);
         if (stuck)
             pivots[0] = pivots[1];
-        const int64_t low = partition(items, n, axis, pivots[0], false);
-        if (rank < low) {
-            stuck = false;
-            n = low;
-            continue;
-        }
-        const int64_t high = low + partition(items + low, n - low, axis, pivots[1], true);
-        if (rank < high && pivots[0] == pivots[1])
+        const Parts parts = partition(items, n, axis, pivots, scratch);
+        if (rank >= parts.low && rank < parts.high && pivots[0] == pivots[1])
             return; /* everything in between is equal */
-        const int64_t from = rank < high ? low : high, to = rank < high ? high : n;
+        const int64_t from = rank < parts.low ? 0 : rank < parts.high ? parts.low : parts.high;
+        const int64_t to = rank < parts.low ? parts.low : rank < parts.high ? parts.high : n;
         stuck = to - from == n; /* the pivots were the extremes: try with one */
         items += from;
         n = to - from;
@@ -86,13 +91,13 @@ static void split_at(Item *items, int64_t n, int64_t rank, int axis)
     sort_few(items, n, axis);
 }
 
-/* The axis along which items spread most, or -1 if they are all in one place. */
-static int widest_axis(const Item *items, int64_t n)
+/* The axis along which a sample of items spreads most, or -1 if all of it is in one place. */
+static int widest_axis(const Item *items, int64_t n, int64_t step)
 {
     float low[3], high[3];
     for (int axis = 0; axis < 3; axis++)
         low[axis] = high[axis] = items[0].at[axis];
-    for (int64_t i = 1; i < n; i++)
+    for (int64_t i = step; i < n; i += step)
         for (int axis = 0; axis < 3; axis++) {
             const float value = items[i].at[axis];
             low[axis] = value < low[axis] ? value : low[axis];
@@ -107,17 +112,17 @@ static int widest_axis(const Item *items, int64_t n)
 
 /* Put items into tree order: halve, by whole children, until each child is alone, then go on
    inside it. `rows` is how many rows a full child of this range holds. */
-static void arrange(Item *items, int64_t n, int64_t rows)
+static void arrange(Item *items, int64_t n, int64_t rows, Item *scratch)
 {
     while (n > FANOUT) {
         while (n <= rows)
             rows /= FANOUT;
-        const int axis = widest_axis(items, n);
-        if (axis < 0)
+        int axis = widest_axis(items, n, 1 + n / 1024);
+        if (axis < 0 && (axis = widest_axis(items, n, 1)) < 0)
             return;
         const int64_t children = (n + rows - 1) / rows, left = (children + 1) / 2 * rows;
-        split_at(items, n, left, axis);
-        arrange(items, left, rows);
+        split_at(items, n, left, axis, scratch);
+        arrange(items, left, rows, scratch);
         items += left;
         n -= left;
     }
@@ -226,7 +231,7 @@ static bool build(const double *lat, const double *lon, int64_t n, double *point
 {
     const Shape shape = shape_of(n);
     Point *all = malloc((size_t)(n + 1) * sizeof *all);
-    Item *items = malloc((size_t)(n + 1) * sizeof *items);
+    Item *items = malloc((size_t)(n + 1) * 2 * sizeof *items);
     if (all && items) {
         for (int64_t i = 0; i < n; i++)
             all[i] = point_at(lat[i], lon[i]);
@@ -239,7 +244,7 @@ static bool build(const double *lat, const double *lon, int64_t n, double *point
         int64_t rows = FANOUT;
         while (rows * FANOUT < n)
             rows *= FANOUT;
-        arrange(items, n, rows);
+        arrange(items, n, rows, items + n + 1);
         memset(points, 0, (size_t)shape.leaves * LEAF_DOUBLES * sizeof *points);
         for (int64_t row = 0; row < n; row++) {
             ids[row] = items[row].id;
