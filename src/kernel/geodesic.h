@@ -1,7 +1,7 @@
 /* Points on the WGS 84 ellipsoid and the length of the geodesic between two of them, in km.
 
-   Every distance that leaves the kernel comes from geodesic_km() or from the same two functions it
-   calls, so a pair has one distance whoever asks. All of it is plain IEEE arithmetic in a fixed
+   Every distance that leaves the kernel comes from length_km(), so a pair has one distance whoever
+   asks. All of it is plain IEEE arithmetic in a fixed
    order: compile without contraction into fused operations and without -ffast-math. */
 
 #ifndef KETAFIND_GEODESIC_H
@@ -27,8 +27,10 @@
 #define EARTH_E2 (EARTH_F * (2.0 - EARTH_F))
 #define EARTH_EP2 (EARTH_E2 / (EARTH_F1 * EARTH_F1))
 
-/* Chords up to here (squared) are measured by the series, longer ones by the inverse problem. */
+/* Chords up to here (squared) are measured by the first series, by the second, and longer ones by
+   the inverse problem. */
 #define NEAR_CHORD2 (1000.0 * 1000.0)
+#define MIDDLE_CHORD2 (4000.0 * 4000.0)
 /* Below this the correction stays under 0.03 nm and is left out. */
 #define SHORT_CHORD2 (30.0 * 30.0)
 
@@ -99,15 +101,20 @@ static inline double near_km(double chord2, double z1, double m1, double z2)
     double arc = 5.0 / 112 + y * (35.0 / 1152 + y * (63.0 / 2816));
     arc = chord * (y * (1.0 / 6 + y * (3.0 / 40 + y * arc)));
     if (chord2 > SHORT_CHORD2) {
-        const double x = chord2 * 1e-6, mean = (z1 + z2) * (0.5 / EARTH_B), w = mean * mean;
-        const double p0 = w * (P_001 + w * (P_002 + w * P_003)) +
-                          t * (P_010 + w * (P_011 + w * (P_012 + w * P_013)) +
-                               t * (P_020 + w * (P_021 + w * P_022) + t * P_030));
-        const double p1 = w * (P_101 + w * (P_102 + w * P_103)) +
-                          t * (P_110 + w * (P_111 + w * P_112) + t * P_120);
-        arc += chord * 1e-3 * (x * x) * (p0 + x * (p1 + x * (w * P_201 + t * P_210)));
+        const double x = chord2 * 1e-6, mean = (z1 + z2) * (0.5 / EARTH_B);
+        arc += chord * 1e-3 * (x * x) * near_correction(x, t, mean * mean);
     }
     return chord + arc;
+}
+
+/* The same for chords up to 4,000 km. */
+static double middle_km(double chord2, double z1, double m1, double z2)
+{
+    const double chord = sqrt(chord2), dz = z1 - z2, t = dz * dz / chord2;
+    const double radius = 2.0 * EARTH_A / ((1.0 + EARTH_EP2 * t) * (m1 + cross_curvature(z2)));
+    const double x = chord2 * 1e-6, mean = (z1 + z2) * (0.5 / EARTH_B);
+    return 2.0 * radius * asin(chord / (2.0 * radius)) +
+           chord * 1e-3 * (x * x) * middle_correction(x, t, mean * mean);
 }
 
 /* The three integrals along an arc of the auxiliary sphere (Karney 2013, eqs. 7, 8 and 39), over
@@ -266,12 +273,17 @@ static double far_km(Point p, Point q)
     return solve_km(&problem);
 }
 
+/* The length from p to q, whose squared chord is at hand, and cross_curvature(p.z) as m. */
+static inline double length_km(double chord2, Point p, double m, Point q)
+{
+    if (chord2 <= NEAR_CHORD2)
+        return near_km(chord2, p.z, m, q.z);
+    return chord2 <= MIDDLE_CHORD2 ? middle_km(chord2, p.z, m, q.z) : far_km(p, q);
+}
+
 static inline double geodesic_km(Point p, Point q)
 {
-    const double chord2 = chord_squared(p, q);
-    if (chord2 <= NEAR_CHORD2)
-        return near_km(chord2, p.z, cross_curvature(p.z), q.z);
-    return far_km(p, q);
+    return length_km(chord_squared(p, q), p, cross_curvature(p.z), q);
 }
 
 /* Distances are equal when they are equal in whole micrometres. */

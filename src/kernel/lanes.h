@@ -4,6 +4,9 @@
 #ifndef KETAFIND_LANES_H
 #define KETAFIND_LANES_H
 
+#include <stdint.h>
+#include <string.h>
+
 #include "geodesic.h"
 
 #if defined(__SSE2__) || defined(_M_X64)
@@ -25,6 +28,35 @@ static inline int lowest_bit(unsigned bits)
     return __builtin_ctz(bits);
 }
 #endif
+
+/* A bit for each of 8 bytes that is not zero. */
+static inline unsigned bytes_set(const uint8_t bytes[8])
+{
+#ifdef USE_SSE2
+    const __m128i eight = _mm_loadl_epi64((const __m128i *)(const void *)bytes);
+    return ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(eight, _mm_setzero_si128())) & 0xffu;
+#else
+    unsigned set = 0;
+    for (int i = 0; i < 8; i++)
+        set |= (unsigned)(bytes[i] != 0) << i;
+    return set;
+#endif
+}
+
+/* How many bits are set: eight bytes at a time, adding neighbours of 1, 2 and 4 bits. */
+static int64_t count_bits(const uint8_t *bytes, int64_t n)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i += 8) {
+        uint64_t word = 0;
+        memcpy(&word, bytes + i, (size_t)(n - i < 8 ? n - i : 8));
+        word -= word >> 1 & 0x5555555555555555u;
+        word = (word & 0x3333333333333333u) + (word >> 2 & 0x3333333333333333u);
+        word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+        count += (int64_t)(word * 0x0101010101010101u >> 56);
+    }
+    return count;
+}
 
 /* Squared distances from a point to 8 boxes (their 8 low x, y, z, then 8 high x, y, z), and a bit
    for each that is within reach. A NaN is never within. */

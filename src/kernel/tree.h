@@ -193,9 +193,7 @@ static inline void scan_leaf(const Tree *tree, int64_t leaf, const Origin *origi
         if (!(chord2[i] <= best->reach2))
             continue;
         const Point q = {p[i], p[FANOUT + i], p[2 * FANOUT + i]};
-        const double km = chord2[i] <= NEAR_CHORD2
-                              ? near_km(chord2[i], origin->at.z, origin->m, q.z)
-                              : far_km(origin->at, q);
+        const double km = length_km(chord2[i], origin->at, origin->m, q);
         offer(best, km, tree->ids[leaf * FANOUT + i], leaf * FANOUT + i);
     }
 }
@@ -283,28 +281,25 @@ static bool find_within(const Tree *tree, Point at, double radius_km, Best *all)
    returns how many rows pass. */
 static int64_t raise_bits(const Shape *shape, uint8_t *bits)
 {
-    int64_t count = 0;
     if (shape->rows % FANOUT)
         bits[shape->leaves - 1] &= (uint8_t)((1u << shape->rows % FANOUT) - 1u);
-    for (int64_t i = 0; i < shape->leaves; i++)
-        for (unsigned left = bits[i]; left; left &= left - 1u)
-            count++;
     const uint8_t *below = bits;
     int64_t n = shape->leaves;
     uint8_t *out = bits + shape->leaves;
     for (int level = 1; level <= shape->level; level++) {
-        const int64_t nodes = (n + FANOUT - 1) / FANOUT;
-        for (int64_t i = 0; i < nodes; i++) {
-            unsigned any = 0;
-            for (int64_t j = 0; j < FANOUT && i * FANOUT + j < n; j++)
-                any |= (unsigned)(below[i * FANOUT + j] != 0) << j;
-            out[i] = (uint8_t)any;
+        const int64_t whole_nodes = n / FANOUT;
+        for (int64_t i = 0; i < whole_nodes; i++)
+            out[i] = (uint8_t)bytes_set(below + i * FANOUT);
+        if (n % FANOUT) {
+            uint8_t last[FANOUT] = {0};
+            memcpy(last, below + whole_nodes * FANOUT, (size_t)(n % FANOUT));
+            out[whole_nodes] = (uint8_t)bytes_set(last);
         }
         below = out;
-        out += nodes;
-        n = nodes;
+        n = (n + FANOUT - 1) / FANOUT;
+        out += n;
     }
-    return count;
+    return count_bits(bits, shape->leaves);
 }
 
 #endif

@@ -1,0 +1,251 @@
+"""The search core against other libraries: single questions, batches, builds and files.
+
+Every table is measured in one run with its peers taking turns, so that what else the machine does
+meets all of them; figures are ratios to ketafind in the same turn, the median with the least and
+the most. Peers get a tree for each filter, built beforehand. Only "scipy + pyproj" also answers by
+geodesic; the others rank on a sphere or in degrees, whose wrong answers are counted beside them.
+
+    python benchmarks/search.py [--quick] [--only single,unseen,batch,build,threads,files]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from _search import (
+    SHARES,
+    BallTree,
+    Ketafind,
+    PyKDTree,
+    PyNanoflann,
+    RTree,
+    ScipyPyproj,
+    ScipySphere,
+    SjoinNearest,
+    STRTree,
+    each_ns,
+    mask,
+    ontario,
+    spread,
+    timed,
+    unit,
+    world,
+)
+from ketafind.index import KernelIndex
+from ketafind.index.files import open_arrays, write_arrays
+
+Peers = dict[str, Any]
+
+
+def available(makers: Peers) -> Peers:
+    """Those whose package is installed."""
+    there = {}
+    for name, maker in makers.items():
+        try:
+            maker(np.array([43.0, 44.0] * 20), np.array([-79.0, -80.0] * 20))
+        except ImportError as error:
+            print(f"   ({name} left out: {error})")
+        else:
+            there[name] = maker
+    return there
+
+
+def single(n: int, rounds: int, questions: int) -> None:
+    """One origin at a time, from Python."""
+    makers = available(
+        {
+            "pynanoflann": PyNanoflann, "pykdtree": PyKDTree, "scipy + pyproj": ScipyPyproj,
+            "scipy sphere": ScipySphere, "BallTree": BallTree, "STRtree k=1": STRTree,
+            "rtree degrees": RTree,
+        }
+    )  # fmt: skip
+    lat, lon = ontario(n, 1)
+    origins = list(zip(*(axis.tolist() for axis in ontario(questions, 2, 0.2)), strict=True))
+    print(f"\nsingle question, N = {n:,}, k = 5, Ontario: p50 in microseconds, ratio to ketafind")
+    for share, part in SHARES.items():
+        passes = mask(n, part)
+        ours = Ketafind(lat, lon, passes)
+        peers = {name: maker(lat, lon, passes) for name, maker in makers.items()}
+        for origin in origins[:400]:
+            ours.one(*origin)
+        mine: list[float] = []
+        p99: list[float] = []
+        theirs: dict[str, list[float]] = {name: [] for name in peers}
+        for turn in range(rounds):
+            some = origins[turn::rounds]
+            taken = each_ns(ours.one, some)
+            mine.append(float(np.median(taken)))
+            p99.append(float(np.percentile(taken, 99)))
+            for name, peer in peers.items():
+                theirs[name].append(float(np.median(each_ns(peer.one, some[:200]))))
+        print(
+            f" {share:>5}  ketafind p50 {np.median(mine) / 1e3:.2f} us "
+            f"(least {min(mine) / 1e3:.2f}), p99 {np.median(p99) / 1e3:.1f}"
+        )
+        for name, times in theirs.items():
+            ratios = [their / my for their, my in zip(times, mine, strict=True)]
+            print(f"        {name:16} {np.median(times) / 1e3:9.1f} us  x {spread(ratios)}")
+
+
+def unseen(n: int, rounds: int) -> None:
+    """From the bits of a filter nobody asked before to its first answer."""
+    lat, lon = ontario(n, 1)
+    index = KernelIndex(lat, lon)
+    rng = np.random.default_rng(3)
+    print(f"\na filter never seen before, N = {n:,}: bits to first answer, us")
+    for share, part in list(SHARES.items())[1:]:
+        peer = PyNanoflann(lat, lon, mask(n, part))
+        mine, theirs = [], []
+        for _ in range(rounds * 20):
+            bits = np.packbits(rng.random(n) < part, bitorder="little")
+            at = float(rng.uniform(43, 46)), float(rng.uniform(-80, -76))
+            mine.append(timed(lambda b=bits, at=at: index.nearest(*at, 5, index.prepare(b))))
+            theirs.append(timed(lambda at=at: peer.one(*at)))
+        ours, other = np.median(mine) * 1e6, np.median(theirs) * 1e6
+        print(f" {share:>5}  ketafind {ours:6.1f}   pynanoflann, tree built: {other:6.1f}"
+              f"   x {other / ours:.2f}")  # fmt: skip
+
+
+def batch(n: int, m: int, rounds: int, *, quick: bool) -> None:
+    """Many origins at once, two threads each."""
+    makers = {"pykdtree": PyKDTree, "scipy + pyproj": ScipyPyproj}
+    if not quick:
+        makers |= {"pynanoflann": PyNanoflann, "scipy sphere": ScipySphere}
+    makers = available(makers)
+    for place, points in (("Ontario", ontario), ("world", world)):
+        lat, lon = points(n, 1)
+        origins = points(m, 2, 0.2)
+        print(f"\nbatch, {place}, N = {n:,}, {m:,} origins, k = 5: us an origin, ratio to ketafind")
+        for share, part in SHARES.items():
+            passes = mask(n, part)
+            ours = Ketafind(lat, lon, passes)
+            peers = {name: maker(lat, lon, passes) for name, maker in makers.items()}
+            truth = ours.many(*origins)
+            mine = []
+            theirs: dict[str, list[float]] = {name: [] for name in peers}
+            for _ in range(rounds):
+                mine.append(timed(lambda: ours.many(*origins)))
+                for name, peer in peers.items():
+                    theirs[name].append(timed(lambda peer=peer: peer.many(*origins)))
+            print(f" {share:>5}  ketafind {np.median(mine) / m * 1e6:.3f} us")
+            for name, times in theirs.items():
+                ratios = [their / my for their, my in zip(times, mine, strict=True)]
+                wrong = wrong_share(peers[name], passes, origins, truth)
+                print(f"        {name:16} {np.median(times) / m * 1e6:8.3f} us  x {spread(ratios)}"
+                      f"   wrong sets {wrong:.2%}")  # fmt: skip
+    if not quick:
+        slow_batch(rounds)
+
+
+def wrong_share(peer: Any, passes: Any, origins: Any, truth: Any) -> float:
+    """How often the five it names are not the nearest, on some of the origins."""
+    some = slice(0, 20_000)
+    _, found = peer.many(origins[0][some], origins[1][some])[:2]
+    named = np.sort(np.flatnonzero(passes)[np.asarray(found).astype(np.intp)], axis=1)
+    return float((named != np.sort(truth[1][some], axis=1)).any(axis=1).mean())
+
+
+def slow_batch(rounds: int) -> None:
+    """Peers that would take minutes on more: N = 1e5, 2e4 origins."""
+    makers = available(
+        {"BallTree": BallTree, "STRtree k=1": STRTree, "sjoin_nearest": SjoinNearest}
+    )
+    lat, lon = ontario(100_000, 1)
+    origins = ontario(20_000, 2, 0.2)
+    ours = Ketafind(lat, lon)
+    print("\nbatch, Ontario, N = 100,000, 20,000 origins: ratio to ketafind (k = 5)")
+    for name, maker in makers.items():
+        peer = maker(lat, lon)
+        ratios = [
+            timed(lambda peer=peer: peer.many(*origins)) / timed(lambda: ours.many(*origins))
+            for _ in range(rounds)
+        ]
+        print(f"        {name:16} x {spread(ratios)}")
+
+
+def build(n: int, rounds: int) -> None:
+    """From coordinates to a tree."""
+    from pykdtree.kdtree import KDTree
+    from scipy.spatial import cKDTree
+
+    for place, points in (("Ontario", ontario), ("world", world)):
+        lat, lon = points(n, 1)
+        vectors = unit(lat, lon)
+        mine, scipy_ratio, pykdtree_ratio = [], [], []
+        for _ in range(rounds):
+            mine.append(timed(lambda: KernelIndex(lat, lon)))
+            scipy_ratio.append(timed(lambda: cKDTree(vectors)) / mine[-1])
+            pykdtree_ratio.append(timed(lambda: KDTree(vectors)) / mine[-1])
+        index = KernelIndex(lat, lon)
+        stored = sum(array.nbytes for array in index.arrays.values())
+        print(f"\nbuild, {place}, N = {n:,}: ketafind {np.median(mine):.3f} s; cKDTree (vectors "
+              f"given) x {spread(scipy_ratio)}; pykdtree x {spread(pykdtree_ratio)}\n"
+              f" {stored / n:.1f} bytes a row")  # fmt: skip
+
+
+def threads(n: int, m: int, rounds: int) -> None:
+    """Two threads over one."""
+    lat, lon = ontario(n, 1)
+    origins = ontario(m, 2, 0.2)
+    ours = Ketafind(lat, lon)
+    gains = []
+    for _ in range(rounds):
+        one = timed(lambda: ours.many(*origins, threads=1))
+        gains.append(one / timed(lambda: ours.many(*origins, threads=2)))
+    print(f"\ntwo threads over one, N = {n:,}, {m:,} origins: x {spread(gains)}")
+
+
+def files(n: int, rounds: int) -> None:
+    """An index on disk."""
+    lat, lon = ontario(n, 1)
+    index = KernelIndex(lat, lon)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "index"
+        write = timed(lambda: write_arrays(path, {}, index.arrays))
+
+        def opened(*, verify: bool) -> KernelIndex:
+            return KernelIndex.from_arrays(open_arrays(path, verify=verify)[1], verify=verify)
+
+        fast = [timed(lambda: opened(verify=False)) for _ in range(rounds * 4)]
+        full = [timed(lambda: opened(verify=True)) for _ in range(rounds)]
+        read = [timed(path.read_bytes) for _ in range(rounds)]
+        size = os.path.getsize(path)
+        print(f"\nfile of {n:,} rows, {size / n:.1f} bytes a row: written in {write:.3f} s; opened "
+              f"unverified in {np.median(fast) * 1e3:.2f} ms, verified in "
+              f"{np.median(full) * 1e3:.1f} ms ({size / np.median(full) / 1e6:.0f} MB/s; a plain "
+              f"read of the cached file {size / np.median(read) / 1e6:.0f} MB/s)")  # fmt: skip
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small and short")
+    parser.add_argument("--only", default="single,unseen,batch,build,threads,files")
+    options = parser.parse_args()
+    quick = options.quick
+    n, rounds = (100_000, 3) if quick else (1_000_000, 5)
+    chosen = options.only.split(",")
+    print(f"Python {sys.version.split()[0]}, numpy {np.__version__}, {os.cpu_count()} processors")
+    if "single" in chosen:
+        single(100_000, rounds, 1500 if quick else 6000)
+    if "unseen" in chosen:
+        unseen(100_000, rounds)
+    if "batch" in chosen:
+        batch(n, n, rounds, quick=quick)
+    if "build" in chosen:
+        build(n, rounds)
+    if "threads" in chosen:
+        threads(n, n, rounds)
+    if "files" in chosen:
+        files(n, rounds)
+
+
+if __name__ == "__main__":
+    main()
