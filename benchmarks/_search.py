@@ -39,6 +39,8 @@ def world(n: int, seed: int, rural: float = 0.0) -> tuple[Array, Array]:
     town = towns[rng.integers(0, 1000, n // 2)]
     lat[: n // 2] = town[:, 0] + rng.normal(0, 0.1, n // 2)
     lon[: n // 2] = (town[:, 1] + rng.normal(0, 0.1, n // 2) + 180) % 360 - 180
+    away = np.flatnonzero(rng.random(n) < rural)
+    lat[away] = np.degrees(np.arcsin(rng.uniform(-1, 1, len(away))))
     order = rng.permutation(n)
     return lat[order], lon[order]
 

@@ -14,11 +14,11 @@ import argparse
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from _search import (
     SHARES,
     BallTree,
@@ -38,6 +38,7 @@ from _search import (
     unit,
     world,
 )
+
 from ketafind.index import KernelIndex
 from ketafind.index.files import open_arrays, write_arrays
 
@@ -107,7 +108,7 @@ def unseen(n: int, rounds: int) -> None:
             bits = np.packbits(rng.random(n) < part, bitorder="little")
             at = float(rng.uniform(43, 46)), float(rng.uniform(-80, -76))
             mine.append(timed(lambda b=bits, at=at: index.nearest(*at, 5, index.prepare(b))))
-            theirs.append(timed(lambda at=at: peer.one(*at)))
+            theirs.append(timed(lambda at=at, peer=peer: peer.one(*at)))
         ours, other = np.median(mine) * 1e6, np.median(theirs) * 1e6
         print(f" {share:>5}  ketafind {ours:6.1f}   pynanoflann, tree built: {other:6.1f}"
               f"   x {other / ours:.2f}")  # fmt: skip
@@ -131,9 +132,9 @@ def batch(n: int, m: int, rounds: int, *, quick: bool) -> None:
             mine = []
             theirs: dict[str, list[float]] = {name: [] for name in peers}
             for _ in range(rounds):
-                mine.append(timed(lambda: ours.many(*origins)))
+                mine.append(timed(partial(ours.many, *origins)))
                 for name, peer in peers.items():
-                    theirs[name].append(timed(lambda peer=peer: peer.many(*origins)))
+                    theirs[name].append(timed(partial(peer.many, *origins)))
             print(f" {share:>5}  ketafind {np.median(mine) / m * 1e6:.3f} us")
             for name, times in theirs.items():
                 ratios = [their / my for their, my in zip(times, mine, strict=True)]
@@ -180,9 +181,9 @@ def build(n: int, rounds: int) -> None:
         vectors = unit(lat, lon)
         mine, scipy_ratio, pykdtree_ratio = [], [], []
         for _ in range(rounds):
-            mine.append(timed(lambda: KernelIndex(lat, lon)))
-            scipy_ratio.append(timed(lambda: cKDTree(vectors)) / mine[-1])
-            pykdtree_ratio.append(timed(lambda: KDTree(vectors)) / mine[-1])
+            mine.append(timed(partial(KernelIndex, lat, lon)))
+            scipy_ratio.append(timed(partial(cKDTree, vectors)) / mine[-1])
+            pykdtree_ratio.append(timed(partial(KDTree, vectors)) / mine[-1])
         index = KernelIndex(lat, lon)
         stored = sum(array.nbytes for array in index.arrays.values())
         print(f"\nbuild, {place}, N = {n:,}: ketafind {np.median(mine):.3f} s; cKDTree (vectors "

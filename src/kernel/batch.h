@@ -92,8 +92,7 @@ static void order_origins(const Tree *tree, const Point *origins, int64_t n, uin
 }
 
 /* The k points found for the last origin bound the k-th distance of the next: it is no more than
-   the longest geodesic to them. s <= 2 R asin(c / 2 R) with R = b^2 / a, the smallest radius of
-   curvature, which for c up to 1,000 km is less than what is returned. */
+   the longest geodesic to them. */
 static double warm_limit(const Tree *tree, const Found *last, int64_t k, Point next,
                          double limit_km)
 {
@@ -104,9 +103,7 @@ static double warm_limit(const Tree *tree, const Found *last, int64_t k, Point n
         const double this2 = chord_squared(next, q);
         chord2 = this2 > chord2 ? this2 : chord2;
     }
-    if (!(chord2 <= NEAR_CHORD2))
-        return limit_km;
-    const double km = sqrt(chord2) * (1.0 + chord2 * (1.1 / (24.0 * 6335.0 * 6335.0))) + SLACK;
+    const double km = longest_km(chord2) + SLACK;
     return km < limit_km ? km : limit_km;
 }
 

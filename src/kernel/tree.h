@@ -86,11 +86,27 @@ static inline bool before(const Found *a, const Found *b)
     return a->key < b->key || (a->key == b->key && a->position < b->position);
 }
 
+/* With few wanted, points are set aside by chord and measured at the end: those within the ring
+   around the k-th smallest chord, which are hardly more than k. */
+#define MOST_DEFERRED 32
+#define ROOM 128
+
+typedef struct {
+    double chords2[MOST_DEFERRED]; /* the smallest so far, rising */
+    int64_t n_chords;
+    struct {
+        double chord2;
+        int64_t row;
+    } waiting[ROOM];
+    int64_t n_waiting;
+} Deferred;
+
 /* The best k so far, as a heap with the worst on top; with `growing`, all within the limit. */
 typedef struct {
     Found *found;
     int64_t size, capacity;
     bool growing, failed;
+    Deferred *later; /* NULL: measure at once */
     double limit_key;
     double reach2;     /* squared chord beyond which nothing can enter */
     float box_reach2;  /* the same for float boxes */
@@ -107,6 +123,17 @@ static inline double chord_within(double km)
         chord = wide < chord ? wide : chord;
     }
     return chord + SLACK;
+}
+
+/* A geodesic with this squared chord is no longer: s <= 2 R asin(c / 2 R), where R = b^2 / a is the
+   smallest radius of curvature (Schur's comparison), which up to 1,000 km is less than what is
+   returned; beyond, s <= a sigma with c >= 2 b sin(sigma / 2). */
+static inline double longest_km(double chord2)
+{
+    const double chord = sqrt(chord2), sine = chord / (2.0 * EARTH_B);
+    if (chord2 <= NEAR_CHORD2)
+        return chord * (1.0 + chord2 * (1.1 / (24.0 * 6335.0 * 6335.0)));
+    return 2.0 * EARTH_A * asin(sine < 1.0 ? sine : 1.0) * (1.0 + 1e-12);
 }
 
 /* Reach no farther than km; a warm start may already reach less far. */
@@ -183,18 +210,57 @@ static inline void offer(Best *best, double km, int32_t position, int64_t row)
         shorten_reach(best, best->found[0].km);
 }
 
+static inline void measure(const Tree *tree, const Origin *origin, double chord2, int64_t row,
+                           Best *best)
+{
+    const double *p = tree->points + row / FANOUT * LEAF_DOUBLES + row % FANOUT;
+    const Point q = {p[0], p[FANOUT], p[2 * FANOUT]};
+    offer(best, length_km(chord2, origin->at, origin->m, q), tree->ids[row], row);
+}
+
+/* Measure what waits; from here on, measure at once. */
+static void settle(const Tree *tree, const Origin *origin, Best *best)
+{
+    const Deferred *later = best->later;
+    best->later = NULL;
+    for (int64_t i = 0; i < later->n_waiting; i++)
+        if (later->waiting[i].chord2 <= best->reach2)
+            measure(tree, origin, later->waiting[i].chord2, later->waiting[i].row, best);
+}
+
+/* Set a point aside. The k smallest chords bound the k-th distance, and so the reach. */
+static inline void defer(Best *best, double chord2, int64_t row)
+{
+    Deferred *later = best->later;
+    later->waiting[later->n_waiting].chord2 = chord2;
+    later->waiting[later->n_waiting++].row = row;
+    int64_t hole = later->n_chords;
+    if (hole < best->capacity)
+        later->n_chords++;
+    else if (!(chord2 < later->chords2[--hole]))
+        return;
+    for (; hole > 0 && chord2 < later->chords2[hole - 1]; hole--)
+        later->chords2[hole] = later->chords2[hole - 1];
+    later->chords2[hole] = chord2;
+    if (later->n_chords == best->capacity)
+        shorten_reach(best, longest_km(later->chords2[best->capacity - 1]));
+}
+
 static inline void scan_leaf(const Tree *tree, int64_t leaf, const Origin *origin, Best *best)
 {
-    const double *p = tree->points + leaf * LEAF_DOUBLES;
     double chord2[FANOUT];
-    unsigned left = chords_within(p, origin->at, best->reach2, chord2) & tree->bits[leaf];
-    for (; left; left &= left - 1u) {
+    unsigned left =
+        chords_within(tree->points + leaf * LEAF_DOUBLES, origin->at, best->reach2, chord2);
+    for (left &= tree->bits[leaf]; left; left &= left - 1u) {
         const int i = lowest_bit(left);
         if (!(chord2[i] <= best->reach2))
             continue;
-        const Point q = {p[i], p[FANOUT + i], p[2 * FANOUT + i]};
-        const double km = length_km(chord2[i], origin->at, origin->m, q);
-        offer(best, km, tree->ids[leaf * FANOUT + i], leaf * FANOUT + i);
+        if (best->later && best->later->n_waiting == ROOM)
+            settle(tree, origin, best); /* many within the ring: rank them as they come */
+        if (best->later)
+            defer(best, chord2[i], leaf * FANOUT + i);
+        else
+            measure(tree, origin, chord2[i], leaf * FANOUT + i, best);
     }
 }
 
@@ -226,6 +292,11 @@ static inline int expand(const Tree *tree, Visit node, const Origin *origin, flo
 /* Offer every point that could enter, nearest boxes first. */
 static void search(const Tree *tree, const Origin *origin, Best *best)
 {
+    Deferred later;
+    if (!best->growing && best->capacity <= MOST_DEFERRED) {
+        later.n_chords = later.n_waiting = 0;
+        best->later = &later;
+    }
     Visit stack[MAX_LEVEL * FANOUT + 1];
     int top = 0;
     if (tree->count > 0)
@@ -239,11 +310,15 @@ static void search(const Tree *tree, const Origin *origin, Best *best)
         else
             top = expand(tree, visit, origin, best->box_reach2, stack, top);
     }
+    if (best->later)
+        settle(tree, origin, best);
+    best->later = NULL;
 }
 
 static Best best_of(Found *found, int64_t capacity, double limit_km)
 {
-    Best best = {found, 0, capacity, false, false, micrometres(limit_km), INFINITY, INFINITY};
+    Best best = {found, 0,    capacity, false, false, NULL, micrometres(limit_km),
+                 INFINITY, INFINITY};
     shorten_reach(&best, limit_km);
     return best;
 }
