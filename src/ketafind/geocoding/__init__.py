@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ketafind.geocoding.limiter import RateLimit
     from ketafind.geocoding.online import GeopyGeocoder
     from ketafind.geocoding.referee import Referee
+    from ketafind.geocoding.register import RegisterGeocoder
+    from ketafind.geocoding.register_build import build_register
 
     KetafindGeopy: Any
 
@@ -30,7 +32,9 @@ __all__ = [
     "OfflineGeocoder",
     "RateLimit",
     "Referee",
+    "RegisterGeocoder",
     "SearchPlace",
+    "build_register",
     "default_gazetteer",
     "geocode",
     "geocode_frame",
@@ -44,6 +48,8 @@ _LATER = {
     "GeopyGeocoder": "online",
     "RateLimit": "limiter",
     "Referee": "referee",
+    "RegisterGeocoder": "register",
+    "build_register": "register_build",
     "geocode_frame": "batch",
 }
 
