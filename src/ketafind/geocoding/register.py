@@ -16,7 +16,7 @@ from ketafind.errors import (
     GeocodingError,
     OutsideCoverageError,
 )
-from ketafind.geocoding.address import parse_address
+from ketafind.geocoding.address import Address, parse_address
 from ketafind.geocoding.offline import TOGETHER_KM, OfflineGeocoder
 from ketafind.geocoding.protocol import SearchPlace
 from ketafind.geocoding.radius import covering, sphere_km
@@ -142,11 +142,30 @@ class RegisterGeocoder:
             raise
         except GeocodingError:
             coarse = None
-        town = address.city or _place_of_code(self.offline, address.postal_code)
-        hits = self._find(street_key(words_of(address.street)[0]), address.number, town)
+        hits = self._find(*self._query(address))
         if not hits:
             return coarse if coarse is not None else self.offline.geocode(text)
         return self._choose(text, hits, coarse)
+
+    def _query(self, address: Address) -> tuple[tuple[str, str, str], str, str]:
+        """Street, number and town to look up."""
+        town = address.city or _place_of_code(self.offline, address.postal_code)
+        return street_key(words_of(address.street)[0]), address.number, town
+
+    def lookup(self, address: Address) -> tuple[Location, ...]:
+        """Look a parsed address up, without its postal code and without doubt weighed.
+
+        Parameters
+        ----------
+        address : Address
+            Of `parse_address`.
+
+        Returns
+        -------
+        tuple of Location
+            One for each street of the town that may be meant; empty if there is none.
+        """
+        return tuple(hit.location for hit in self._find(*self._query(address)))
 
     def _find(self, street: tuple[str, str, str], number: str, town: str) -> list[_Hit]:
         name, kind, way = street
