@@ -12,6 +12,7 @@ from ketafind.errors import DirectoryFileError, InvalidInputError
 from ketafind.index import default_index
 from ketafind.matches import Catalogue
 from ketafind.records import Clinic, Evidence
+from ketafind.resolution import resolved
 from ketafind.vocabulary import Vocabulary, default_vocabulary
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class Directory(Insight):
         if check:
             refuse_implausible(records)
         words = default_vocabulary() if vocabulary is None else vocabulary
+        # Where sources disagree, the higher class and the later date decide.
+        records = tuple(resolved(record, words) for record in records)
         return cls(Catalogue.build(located(records, geocoder), words, default_index))
 
     @classmethod

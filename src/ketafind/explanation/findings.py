@@ -38,6 +38,8 @@ class Finding:
         For each of its terms that is settled, the stated terms that settle it.
     broader : tuple of str
         Stated terms that are broader than what is asked: they leave it UNKNOWN.
+    doubted : mapping of str to str
+        For each term that evidence speaks of and does not settle: ``conflict`` or ``stale``.
     complete : bool
         Whether the service's list of this facet is stated to be complete.
     evidence : tuple of Evidence
@@ -51,6 +53,7 @@ class Finding:
     yes: Settled
     no: Settled
     broader: tuple[str, ...]
+    doubted: Mapping[str, str]
     complete: bool
     evidence: tuple[Evidence, ...]
     parts: tuple[Finding, ...]
@@ -86,20 +89,44 @@ def find(
     parts = () if isinstance(criteria, Unstated) else criteria.parts
     inside = tuple(find(part, clinic, service, vocabulary, truth_of) for part in parts)
     if not isinstance(criteria, Offers):
-        return Finding(criteria, truth_of(criteria), {}, {}, (), False, (), inside)
+        return Finding(criteria, truth_of(criteria), {}, {}, (), {}, False, (), inside)
     facet = vocabulary.facet(criteria.facet)
     stated = {facet.resolve(term) for term in service.terms(facet.id)}
     above = [one for term in criteria.terms for one in facet.ancestors(term) if one in stated]
+    yes = settling_terms(service, criteria, vocabulary, Truth.YES)
+    no = settling_terms(service, criteria, vocabulary, Truth.NO)
+    open_terms = [term for term in criteria.terms if term not in yes and term not in no]
+    doubted = _doubted(clinic, service, facet.id, open_terms)
+    support = supporting_evidence(clinic, service, criteria, vocabulary)
     return Finding(
         criteria,
         truth_of(criteria),
-        settling_terms(service, criteria, vocabulary, Truth.YES),
-        settling_terms(service, criteria, vocabulary, Truth.NO),
+        yes,
+        no,
         tuple(dict.fromkeys(above)),
+        {term: reason for term, (reason, _) in doubted.items()},
         facet.id in service.complete,
-        supporting_evidence(clinic, service, criteria, vocabulary),
+        support + tuple(fact for _, facts in doubted.values() for fact in facts),
         inside,
     )
+
+
+def _doubted(
+    clinic: Clinic, service: Service, facet: str, terms: list[str]
+) -> dict[str, tuple[str, list[Evidence]]]:
+    """Evidence about terms that was set aside when the facts were derived from it, and why."""
+    found = {}
+    for term in terms:
+        facts = [
+            fact
+            for fact in clinic.evidence
+            if (fact.facet, fact.term) == (facet, term)
+            and fact.service_id in (None, service.service_id)
+        ]
+        if facts:
+            one_answer = len({fact.truth for fact in facts}) == 1
+            found[term] = ("stale" if one_answer else "conflict", facts)
+    return found
 
 
 def unsettled(finding: Finding) -> Iterator[Finding]:
@@ -117,10 +144,9 @@ def unsettled(finding: Finding) -> Iterator[Finding]:
     """
     if finding.truth != Truth.UNKNOWN:
         return
-    if not finding.parts:
-        yield finding
-    for part in finding.parts:
-        yield from unsettled(part)
+    inside = [one for part in finding.parts for one in unsettled(part)]
+    # What is open may lie with another service of the clinic.
+    yield from inside or [finding]
 
 
 def finding_lines(finding: Finding, wording: Wording, depth: int) -> list[Line]:
@@ -179,7 +205,10 @@ def _reasons(finding: Finding, clause: Offers, wording: Wording) -> Iterator[str
             yield say("why.stated_no", lang, term=name)
         else:
             yield say("why.broader_no", lang, broader=wording.terms(facet, by), term=name)
-    missing = [t for t in clause.terms if t not in finding.yes and t not in finding.no]
+    for term, reason in finding.doubted.items():
+        yield say(f"why.{reason}", lang, term=wording.term(facet, term))
+    settled = {*finding.yes, *finding.no, *finding.doubted}
+    missing = [term for term in clause.terms if term not in settled]
     if finding.broader and missing:
         yield say("why.broader", lang, broader=wording.terms(facet, finding.broader, "and"))
     elif missing:
@@ -209,6 +238,7 @@ def finding_dict(finding: Finding, wording: Wording) -> dict[str, Any]:
         "yes": {term: list(by) for term, by in finding.yes.items()},
         "no": {term: list(by) for term, by in finding.no.items()},
         "broader": list(finding.broader),
+        "doubted": dict(finding.doubted),
         "evidence": [evidence_dict(fact) for fact in finding.evidence],
         "parts": [finding_dict(part, wording) for part in finding.parts],
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.intervals import distance_interval_km
+from ketafind.intervals import distance_interval_km, distance_lows_km
 
 if TYPE_CHECKING:
     from ketafind.matches.filters import Filter
@@ -149,9 +149,11 @@ class Ranking:
         if self.filter.unknown != "exclude" or not self.n_possible:
             return False
         distances, places = self._within(self.filter.possible)
-        located = self.filter.catalogue.places.located
-        pairs = zip(distances.tolist(), located[places].tolist(), strict=True)
-        return any(self.interval_km(*pair)[0] <= reach_km for pair in pairs)
+        if self.origin is None or not len(places):
+            return False
+        radii = self.filter.catalogue.places.radius_km[places]
+        lows = distance_lows_km(distances, self.origin.radius_km, radii)
+        return bool((lows <= reach_km).any())
 
     def _within(self, prepared: object) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         if self.origin is None:

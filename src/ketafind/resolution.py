@@ -1,0 +1,340 @@
+"""Facts from evidence: which source decides where several speak, and which are too old to.
+
+Sources of a higher class come first: the regulator, the clinic's own page, a government directory,
+the operator's page, other listings. Within a class the latest date decides; where sources of one
+class and date disagree, nothing is known. As of a given day, evidence that is older than its class
+allows, or that had not been read by then, is set aside and the next class decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from ketafind.errors import InvalidInputError, UnknownTermError
+from ketafind.records import Clinic, Evidence, Service
+from ketafind.truth import Truth
+
+if TYPE_CHECKING:
+    from ketafind.vocabulary import Vocabulary
+
+__all__ = [
+    "MAX_AGE",
+    "SOURCE_CLASSES",
+    "Decision",
+    "as_day",
+    "decide",
+    "decisions",
+    "is_fresh",
+    "resolved",
+]
+
+SOURCE_CLASSES = ("regulator", "clinic", "government", "operator", "other")
+"""Highest first."""
+
+MAX_AGE = {name: timedelta(days=90 if name == "regulator" else 365) for name in SOURCE_CLASSES}
+"""How long a source of a class is believed, as of a given day."""
+
+_FIELDS = frozenset(part.name for part in fields(Clinic))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the evidence for one fact comes to.
+
+    Parameters
+    ----------
+    service_id : str or None
+        The service; None for the clinic as a whole.
+    facet, term : str
+        The fact.
+    truth : Truth
+        UNKNOWN where nothing decides.
+    reason : str
+        ``decided``, ``conflict`` (sources of equal class and date disagree), ``stale`` (all are too
+        old, or not yet read), ``undated`` (their age is not known).
+    by : tuple of Evidence
+        What decided, or what disagrees.
+    set_aside : tuple of Evidence
+        What was outranked or too old.
+    """
+
+    service_id: str | None
+    facet: str
+    term: str
+    truth: Truth
+    reason: str
+    by: tuple[Evidence, ...]
+    set_aside: tuple[Evidence, ...]
+
+
+def as_day(day: date | str) -> date:
+    """Read a date.
+
+    Parameters
+    ----------
+    day : date or str
+        Or its ISO form, ``"2027-06-30"``.
+
+    Returns
+    -------
+    date
+        The day.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no date.
+    """
+    if isinstance(day, date):
+        # A datetime is a date, too, and does not compare with one.
+        return date(day.year, day.month, day.day)
+    try:
+        return date.fromisoformat(day)
+    except (TypeError, ValueError):
+        message = f'as_of={day!r} is no date; write it as "2027-06-30"'
+        raise InvalidInputError(message) from None
+
+
+def is_fresh(fact: Evidence, as_of: date | None) -> bool:
+    """Tell whether evidence is believed on a day.
+
+    Parameters
+    ----------
+    fact : Evidence
+        Its age counts from the date of the page where known, else from the day it was read.
+    as_of : date or None
+        The day; None believes everything.
+
+    Returns
+    -------
+    bool
+        False too where it was read later, or bears no date.
+    """
+    if as_of is None:
+        return True
+    dated = fact.page_date or fact.checked_on
+    if dated is None or (fact.checked_on or dated) > as_of:
+        return False
+    return as_of - dated <= MAX_AGE.get(fact.source_class, MAX_AGE["other"])
+
+
+def decide(
+    evidence: Iterable[Evidence], as_of: date | None = None
+) -> tuple[Truth, str, tuple[Evidence, ...]]:
+    """Decide one fact.
+
+    Parameters
+    ----------
+    evidence : iterable of Evidence
+        All about the same fact.
+    as_of : date, optional
+        The day to decide on; None believes evidence of any age.
+
+    Returns
+    -------
+    tuple of Truth, str and tuple of Evidence
+        The truth, the reason as in `Decision`, and what decided. The order of the evidence does
+        not matter, but for the order of what decided.
+    """
+    known = tuple(evidence)
+    fresh = [fact for fact in known if is_fresh(fact, as_of)]
+    if not fresh:
+        dated = any(fact.page_date or fact.checked_on for fact in known)
+        return Truth.UNKNOWN, "stale" if dated else "undated", ()
+    best = max(_weight(fact) for fact in fresh)
+    by = tuple(fact for fact in fresh if _weight(fact) == best)
+    # A yes-no fact may be answered "partial".
+    answers = {(fact.truth, fact.term == "partial") for fact in by}
+    if len(answers) > 1:
+        return Truth.UNKNOWN, "conflict", by
+    return by[0].truth, "decided", by
+
+
+def _weight(fact: Evidence) -> tuple[int, date]:
+    known = fact.source_class in SOURCE_CLASSES
+    rank = SOURCE_CLASSES.index(fact.source_class) if known else len(SOURCE_CLASSES)
+    return -rank, fact.page_date or fact.checked_on or date.min
+
+
+def decisions(
+    clinic: Clinic, vocabulary: Vocabulary, as_of: date | None = None
+) -> tuple[Decision, ...]:
+    """Decide every fact of a clinic that evidence speaks of.
+
+    Parameters
+    ----------
+    clinic : Clinic
+        With its evidence.
+    vocabulary : Vocabulary
+        Facets and terms.
+    as_of : date, optional
+        As in `decide`.
+
+    Returns
+    -------
+    tuple of Decision
+        For each service and fact, in the order of the evidence; for the clinic's status once.
+        Evidence for the clinic as a whole counts for each service that states the fact, and
+        for a service that is the only one.
+    """
+    found = []
+    for service in clinic.services:
+        for (facet, term), facts in _by_fact(clinic, service, vocabulary).items():
+            found.append(_decision(service.service_id, facet, term, facts, as_of))
+    status = [fact for fact in clinic.evidence if fact.facet == "status"]
+    for term in dict.fromkeys(fact.term for fact in status):
+        same = [fact for fact in status if fact.term == term]
+        found.append(_decision(None, "status", term, same, as_of))
+    return tuple(found)
+
+
+def _decision(
+    service_id: str | None, facet: str, term: str, facts: list[Evidence], as_of: date | None
+) -> Decision:
+    truth, reason, by = decide(facts, as_of)
+    aside = tuple(fact for fact in facts if fact not in by)
+    return Decision(service_id, facet, term, truth, reason, by, aside)
+
+
+def _by_fact(
+    clinic: Clinic, service: Service, vocabulary: Vocabulary
+) -> Mapping[tuple[str, str], list[Evidence]]:
+    """The evidence for each fact of a service; a yes-no fact has no term."""
+    found: dict[tuple[str, str], list[Evidence]] = {}
+    for fact in clinic.evidence:
+        key = _key(fact, vocabulary)
+        if key is not None and (
+            fact.service_id == service.service_id
+            or (fact.service_id is None and (len(clinic.services) == 1 or _states(service, key)))
+        ):
+            found.setdefault(key, []).append(fact)
+    return found
+
+
+def _key(fact: Evidence, vocabulary: Vocabulary) -> tuple[str, str] | None:
+    try:
+        facet = vocabulary.facet(fact.facet)
+        return facet.id, facet.resolve(fact.term)
+    except UnknownTermError:
+        return None if fact.facet in _FIELDS else (fact.facet, "")
+
+
+def _states(service: Service, key: tuple[str, str]) -> bool:
+    facet, term = key
+    return facet in service.flags if not term else term in service.facts.get(facet, {})
+
+
+def resolved(clinic: Clinic, vocabulary: Vocabulary, as_of: date | None = None) -> Clinic:
+    """Derive the facts of a clinic from its evidence.
+
+    Parameters
+    ----------
+    clinic : Clinic
+        With its evidence.
+    vocabulary : Vocabulary
+        Facets, terms and their parents.
+    as_of : date, optional
+        As in `decide`. A fact without evidence is then as old as the clinic's `checked_on`, and a
+        list that was stated complete counts as complete no longer than that.
+
+    Returns
+    -------
+    Clinic
+        Facts that evidence speaks of are as it decides; others stay, unless they are too old. A
+        status whose evidence is too old is ``uncertain``; ``closed`` stays closed.
+    """
+    if as_of is None and not clinic.evidence:
+        return clinic
+    made = decisions(clinic, vocabulary, as_of)
+    old = as_of is not None and not _recent(clinic, as_of)
+    services = tuple(
+        _service(service, [one for one in made if one.service_id == service.service_id],
+                 vocabulary, old=old)
+        for service in clinic.services
+    )  # fmt: skip
+    status = [one for one in made if one.facet == "status" and one.term == clinic.status]
+    is_stale = bool(status) and all(one.reason in ("stale", "undated") for one in status)
+    doubtful = (
+        as_of is not None and clinic.status == "active" and (is_stale or (old and not status))
+    )
+    return replace(clinic, services=services, status="uncertain" if doubtful else clinic.status)
+
+
+def _recent(clinic: Clinic, as_of: date) -> bool:
+    day = clinic.checked_on
+    return day is not None and timedelta(0) <= as_of - day <= MAX_AGE["other"]
+
+
+def _service(
+    service: Service, made: list[Decision], vocabulary: Vocabulary, *, old: bool
+) -> Service:
+    decided = {(one.facet, one.term): one for one in made}
+    facts: dict[str, dict[str, Truth]] = {}
+    for facet, term, truth in _stated(service, vocabulary):
+        if (facet, term) not in decided and not old:
+            facts.setdefault(facet, {})[term] = truth
+    flags = {} if old else {k: v for k, v in service.flags.items() if (k, "") not in decided}
+    for one in _without_outranked(made, vocabulary):
+        if one.term:
+            facts.setdefault(one.facet, {})[one.term] = one.truth
+        else:
+            flags[one.facet] = one.by[0].term or str(one.truth)
+    complete = frozenset() if old else service.complete
+    changed = replace(service, facts=_ordered(facts, service), flags=flags, complete=complete)
+    return service if _same(changed, service) else changed
+
+
+def _same(one: Service, other: Service) -> bool:
+    return (one.facts, one.flags, one.complete) == (other.facts, other.flags, other.complete)
+
+
+def _ordered(
+    facts: Mapping[str, Mapping[str, Truth]], service: Service
+) -> dict[str, Mapping[str, Truth]]:
+    """The facts in the order in which the service stated them; new ones last."""
+    known = {facet: list(terms) for facet, terms in service.facts.items()}
+    out: dict[str, Mapping[str, Truth]] = {}
+    for facet in [*(f for f in known if f in facts), *(f for f in facts if f not in known)]:
+        order = known.get(facet, [])
+        terms = [*(t for t in order if t in facts[facet])]
+        terms += [t for t in facts[facet] if t not in order]
+        out[facet] = {term: facts[facet][term] for term in terms}
+    return out
+
+
+def _stated(service: Service, vocabulary: Vocabulary) -> Iterator[tuple[str, str, Truth]]:
+    for name, terms in service.facts.items():
+        for text, truth in terms.items():
+            try:
+                facet = vocabulary.facet(name)
+                yield facet.id, facet.resolve(text), truth
+            except UnknownTermError:
+                # The directory refuses it, with all other faults.
+                yield name, text, truth
+
+
+def _without_outranked(made: list[Decision], vocabulary: Vocabulary) -> Iterator[Decision]:
+    """Yield what is decided, without a YES below a NO, or a NO above a YES, of a better source.
+
+    Equal sources that contradict each other across a term and its parent are both kept: the
+    directory refuses them.
+    """
+    known = [one for one in made if one.truth != Truth.UNKNOWN]
+    for one in known:
+        rivals = [other for other in known if _contradict(one, other, vocabulary)]
+        if all(_weight(other.by[0]) <= _weight(one.by[0]) for other in rivals):
+            yield one
+
+
+def _contradict(one: Decision, other: Decision, vocabulary: Vocabulary) -> bool:
+    if (
+        one.facet != other.facet
+        or {one.truth, other.truth} != {Truth.YES, Truth.NO}
+        or not one.term
+    ):
+        return False
+    lower, upper = (one, other) if one.truth == Truth.YES else (other, one)
+    return upper.term in vocabulary.facet(one.facet).ancestors(lower.term)

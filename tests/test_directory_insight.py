@@ -1,0 +1,101 @@
+"""Snapshots, differences, profiles and doubts of whole directories."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+
+import ketafind as kf
+from ketafind.errors import InvalidInputError
+from strategies import clinic_lists
+
+DIRECTORY = kf.load_directory()
+
+
+@given(clinic_lists(max_size=6), clinic_lists(max_size=6))
+def test_a_difference_is_empty_exactly_where_nothing_differs_and_swaps_with_its_sides(one, other):
+    old, new = (kf.Directory.from_clinics(side, check=False) for side in (one, other))
+    assert len(old.diff(old)) == 0
+    there, back = old.diff(new), new.diff(old)
+    assert (len(there) == 0) == (sorted(one, key=str) == sorted(other, key=str))
+    turned = {"added": "removed", "removed": "added", "changed": "changed"}
+    assert sorted((c.clinic_id, turned[c.kind], c.facet, c.term) for c in there) == sorted(
+        (c.clinic_id, c.kind, c.facet, c.term) for c in back
+    )
+    for lang in ("en", "fr"):
+        assert str(old.diff(new, lang))
+        assert str(old.profile(lang))
+        assert str(old.validate(lang))
+    json.dumps([there.to_dict(), old.profile().to_dict(), old.validate().to_dict()])
+
+
+def test_a_difference_names_the_fact_and_its_evidence():
+    clinics = list(DIRECTORY.clinics)
+    at = [c.clinic_id for c in clinics].index("caledon-clinic")
+    service = clinics[at].services[0]
+    facts = {f: t for f, t in service.facts.items() if f != "route"}
+    clinics[at] = replace(
+        clinics[at], phone="555", services=(replace(service, facts=facts),), evidence=()
+    )
+    old = kf.Directory.from_clinics(clinics[1:])
+    found = [(c.kind, c.what, c.facet, c.term) for c in old.diff(DIRECTORY)]
+    assert found == [
+        ("added", "clinic", "", ""),
+        ("removed", "field", "phone", ""),
+        ("added", "fact", "route", "iv"),
+    ]
+    assert old.diff(DIRECTORY)[2].evidence[0].facet == "route"
+    assert "voie d'administration : intraveineuse" in str(old.diff(DIRECTORY, "fr"))
+
+
+def test_a_profile_counts_what_the_data_hold():
+    told = DIRECTORY.profile()
+    assert told.n_services == sum(len(c.services) for c in DIRECTORY.clinics)
+    assert told.facets["product"] == told.n_services
+    assert sum(told.precisions.values()) == sum(told.statuses.values()) == len(DIRECTORY)
+    dated = told.ages["from_page"] + told.ages["from_reading"] + told.ages["undated"]
+    assert dated == sum(len(c.evidence) for c in DIRECTORY.clinics)
+
+
+def test_validation_finds_each_kind_of_doubt():
+    yes, no = kf.Truth.YES, kf.Truth.NO
+
+    def source(truth):
+        return kf.Evidence(
+            clinic_id="a", facet="route", term="iv", truth=truth, source_url="https://a.example/"
+        )
+
+    service = kf.Service(facts={"staff": {"nurse": yes}})
+    clinics = [
+        kf.Clinic(clinic_id="a", name="A", services=(service,), evidence=(source(yes), source(no)),
+                  street_address="1 Main St", city="Ottawa", province="ON"),
+        kf.Clinic(clinic_id="b", name="B", street_address="1 main st", city="Ottawa", province="ON",
+                  phone="555"),
+        kf.Clinic(clinic_id="c", name="C"),
+    ]  # fmt: skip
+    found = {(one.kind, one.clinic_id) for one in kf.Directory.from_clinics(clinics).validate()}
+    assert found == {
+        ("conflict", "a"),
+        ("no_contact", "a"),
+        ("no_evidence", "a"),
+        ("same_place", "b"),
+        ("no_fact", "b"),
+        ("unlocated", "c"),
+        ("no_fact", "c"),
+        ("no_contact", "c"),
+    }
+
+
+def test_a_snapshot_names_the_content_and_every_answer_bears_it():
+    assert DIRECTORY.snapshot == DIRECTORY.search().snapshot
+    changed = kf.Directory.from_clinics(DIRECTORY.clinics[1:])
+    assert changed.snapshot != DIRECTORY.snapshot
+
+
+@pytest.mark.parametrize("other", [None, 5, [], "clinics.csv"])
+def test_a_difference_to_what_is_no_directory_is_refused(other):
+    with pytest.raises(InvalidInputError, match="takes a Directory"):
+        DIRECTORY.diff(other)
