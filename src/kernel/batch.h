@@ -98,9 +98,7 @@ static double warm_limit(const Tree *tree, const Found *last, int64_t k, Point n
 {
     double chord2 = 0.0;
     for (int64_t i = 0; i < k; i++) {
-        const double *p = tree->points + last[i].row / FANOUT * LEAF_DOUBLES + last[i].row % FANOUT;
-        const Point q = {p[0], p[FANOUT], p[2 * FANOUT]};
-        const double this2 = chord_squared(next, q);
+        const double this2 = chord_squared(next, point_of(tree, last[i].row));
         chord2 = this2 > chord2 ? this2 : chord2;
     }
     const double km = longest_km(chord2) + SLACK;
@@ -142,7 +140,6 @@ static bool find_nearest_many(const Tree *tree, const double *lat, const double 
             best.limit_key = micrometres(limit_km);
             const Origin origin = origin_at(tree, origins[row]);
             search(tree, &origin, &best);
-            unheap(found, best.size);
             put_row(km + row * k, position + row * k, k, found, best.size);
             last = best.size;
         }

@@ -167,13 +167,6 @@ static inline void put_point(double *points, int64_t row, Point p)
     leaf[2 * FANOUT] = p.z;
 }
 
-static inline Point get_point(const double *points, int64_t row)
-{
-    const double *leaf = points + row / FANOUT * LEAF_DOUBLES + row % FANOUT;
-    const Point p = {leaf[0], leaf[FANOUT], leaf[2 * FANOUT]};
-    return p;
-}
-
 /* The box of one leaf, grown by the margin. */
 static void leaf_box(const Shape *shape, const double *points, const double *frame, int64_t leaf,
                      float box[6])
@@ -181,7 +174,7 @@ static void leaf_box(const Shape *shape, const double *points, const double *fra
     double low[3] = {INFINITY, INFINITY, INFINITY}, high[3] = {-INFINITY, -INFINITY, -INFINITY};
     for (int64_t row = leaf * FANOUT; row < shape->rows && row < (leaf + 1) * FANOUT; row++) {
         double turned[3];
-        turn(frame, get_point(points, row), turned);
+        turn(frame, point_in(points, row), turned);
         for (int i = 0; i < 3; i++) {
             low[i] = turned[i] < low[i] ? turned[i] : low[i];
             high[i] = turned[i] > high[i] ? turned[i] : high[i];
@@ -269,7 +262,7 @@ static void compact(const Tree *tree, double *points, int32_t *ids, float *boxes
         for (unsigned left = tree->bits[leaf], i = 0; left; left >>= 1, i++)
             if (left & 1u) {
                 ids[row] = tree->ids[leaf * FANOUT + i];
-                put_point(points, row++, get_point(tree->points, leaf * FANOUT + i));
+                put_point(points, row++, point_of(tree, leaf * FANOUT + i));
             }
     fill_boxes(&shape, points, tree->frame, boxes);
 }
@@ -292,7 +285,7 @@ static const char *fault_of(const Tree *tree, uint8_t *seen, float *boxes)
         const int32_t id = tree->ids[row];
         if (id < 0 || id >= shape->rows || seen[id]++)
             return "its order is no permutation";
-        const Point p = get_point(tree->points, row);
+        const Point p = point_of(tree, row);
         const double u = (p.x * p.x + p.y * p.y) / (EARTH_A * EARTH_A), v = p.z / EARTH_B;
         if (!(fabs(u + v * v - 1.0) < 1e-12))
             return "a point is not on the ellipsoid";

@@ -89,16 +89,16 @@ static inline bool before(const Found *a, const Found *b)
 /* With few wanted, points are set aside by chord and measured at the end: those within the ring
    around the k-th smallest chord, which are hardly more than k. */
 #define MOST_DEFERRED 32
-#define ROOM 128
+#define ROOM 96
 
 typedef struct {
-    double chords2[MOST_DEFERRED]; /* the smallest so far, rising */
-    int64_t n_chords;
-    struct {
-        double chord2;
-        int64_t row;
-    } waiting[ROOM];
-    int64_t n_waiting;
+    double chord2;
+    int64_t row;
+} Waiting;
+
+typedef struct {
+    Waiting points[ROOM]; /* nearest first */
+    int64_t n;
 } Deferred;
 
 /* The best k so far, as a heap with the worst on top; with `growing`, all within the limit. */
@@ -210,12 +210,23 @@ static inline void offer(Best *best, double km, int32_t position, int64_t row)
         shorten_reach(best, best->found[0].km);
 }
 
+static inline Point point_in(const double *points, int64_t row)
+{
+    const double *p = points + row / FANOUT * LEAF_DOUBLES + row % FANOUT;
+    const Point point = {p[0], p[FANOUT], p[2 * FANOUT]};
+    return point;
+}
+
+static inline Point point_of(const Tree *tree, int64_t row)
+{
+    return point_in(tree->points, row);
+}
+
 static inline void measure(const Tree *tree, const Origin *origin, double chord2, int64_t row,
                            Best *best)
 {
-    const double *p = tree->points + row / FANOUT * LEAF_DOUBLES + row % FANOUT;
-    const Point q = {p[0], p[FANOUT], p[2 * FANOUT]};
-    offer(best, length_km(chord2, origin->at, origin->m, q), tree->ids[row], row);
+    const Point point = point_of(tree, row);
+    offer(best, length_km(chord2, origin->at, origin->m, point), tree->ids[row], row);
 }
 
 /* Measure what waits; from here on, measure at once. */
@@ -223,27 +234,55 @@ static void settle(const Tree *tree, const Origin *origin, Best *best)
 {
     const Deferred *later = best->later;
     best->later = NULL;
-    for (int64_t i = 0; i < later->n_waiting; i++)
-        if (later->waiting[i].chord2 <= best->reach2)
-            measure(tree, origin, later->waiting[i].chord2, later->waiting[i].row, best);
+    for (int64_t i = 0; i < later->n; i++)
+        if (later->points[i].chord2 <= best->reach2)
+            measure(tree, origin, later->points[i].chord2, later->points[i].row, best);
 }
 
-/* Set a point aside. The k smallest chords bound the k-th distance, and so the reach. */
-static inline void defer(Best *best, double chord2, int64_t row)
+/* Set a point aside, unless too many are. The k smallest chords bound the k-th distance, and so
+   the reach. */
+static inline bool defer(Best *best, double chord2, int64_t row)
 {
     Deferred *later = best->later;
-    later->waiting[later->n_waiting].chord2 = chord2;
-    later->waiting[later->n_waiting++].row = row;
-    int64_t hole = later->n_chords;
-    if (hole < best->capacity)
-        later->n_chords++;
-    else if (!(chord2 < later->chords2[--hole]))
-        return;
-    for (; hole > 0 && chord2 < later->chords2[hole - 1]; hole--)
-        later->chords2[hole] = later->chords2[hole - 1];
-    later->chords2[hole] = chord2;
-    if (later->n_chords == best->capacity)
-        shorten_reach(best, longest_km(later->chords2[best->capacity - 1]));
+    Waiting *points = later->points;
+    int64_t n = later->n;
+    while (n > best->capacity && points[n - 1].chord2 > best->reach2)
+        n--;
+    if (n == ROOM) {
+        later->n = n;
+        return false;
+    }
+    int64_t hole = n++;
+    for (; hole > 0 && chord2 < points[hole - 1].chord2; hole--)
+        points[hole] = points[hole - 1];
+    points[hole] = (Waiting){chord2, row};
+    later->n = n;
+    if (n >= best->capacity && hole < best->capacity)
+        shorten_reach(best, longest_km(points[best->capacity - 1].chord2));
+    return true;
+}
+
+/* Measure what waits at the end of a search: few, and nearly in order already. */
+static void finish(const Tree *tree, const Origin *origin, Best *best)
+{
+    const Deferred *later = best->later;
+    Found *found = best->found;
+    for (int64_t i = 0; i < later->n && later->points[i].chord2 <= best->reach2; i++) {
+        const int64_t row = later->points[i].row;
+        const double km =
+            length_km(later->points[i].chord2, origin->at, origin->m, point_of(tree, row));
+        const Found value = {micrometres(km), km, tree->ids[row], (int32_t)row};
+        if (!(value.key <= best->limit_key))
+            continue;
+        int64_t hole = best->size;
+        if (hole < best->capacity)
+            best->size++;
+        else if (!before(&value, &found[--hole]))
+            continue;
+        for (; hole > 0 && before(&value, &found[hole - 1]); hole--)
+            found[hole] = found[hole - 1];
+        found[hole] = value;
+    }
 }
 
 static inline void scan_leaf(const Tree *tree, int64_t leaf, const Origin *origin, Best *best)
@@ -255,12 +294,11 @@ static inline void scan_leaf(const Tree *tree, int64_t leaf, const Origin *origi
         const int i = lowest_bit(left);
         if (!(chord2[i] <= best->reach2))
             continue;
-        if (best->later && best->later->n_waiting == ROOM)
-            settle(tree, origin, best); /* many within the ring: rank them as they come */
+        if (best->later && defer(best, chord2[i], leaf * FANOUT + i))
+            continue;
         if (best->later)
-            defer(best, chord2[i], leaf * FANOUT + i);
-        else
-            measure(tree, origin, chord2[i], leaf * FANOUT + i, best);
+            settle(tree, origin, best); /* many within the ring: rank them as they come */
+        measure(tree, origin, chord2[i], leaf * FANOUT + i, best);
     }
 }
 
@@ -289,12 +327,12 @@ static inline int expand(const Tree *tree, Visit node, const Origin *origin, flo
     return top;
 }
 
-/* Offer every point that could enter, nearest boxes first. */
+/* Offer every point that could enter, nearest boxes first; the best k then lie nearest first. */
 static void search(const Tree *tree, const Origin *origin, Best *best)
 {
     Deferred later;
     if (!best->growing && best->capacity <= MOST_DEFERRED) {
-        later.n_chords = later.n_waiting = 0;
+        later.n = 0;
         best->later = &later;
     }
     Visit stack[MAX_LEVEL * FANOUT + 1];
@@ -311,7 +349,9 @@ static void search(const Tree *tree, const Origin *origin, Best *best)
             top = expand(tree, visit, origin, best->box_reach2, stack, top);
     }
     if (best->later)
-        settle(tree, origin, best);
+        finish(tree, origin, best);
+    else if (!best->growing)
+        unheap(best->found, best->size);
     best->later = NULL;
 }
 
@@ -329,7 +369,6 @@ static int64_t find_nearest(const Tree *tree, Point at, double limit_km, int64_t
     const Origin origin = origin_at(tree, at);
     Best best = best_of(found, k, limit_km);
     search(tree, &origin, &best);
-    unheap(found, best.size);
     return best.size;
 }
 
