@@ -187,3 +187,42 @@ def test_info_names_the_index_and_says_when_there_is_no_compiled_core(capsys, mo
     monkeypatch.setattr("ketafind.distance.compiled_core", lambda: None)
     assert main(["info"]) == 0
     assert "without a C compiler" in " ".join(capsys.readouterr().out.split())
+
+
+def test_geocode_prints_the_place_with_its_precision(capsys):
+    assert main(["geocode", "M5V 2C3"]) == 0
+    assert "postal_code, within" in capsys.readouterr().out
+    assert main(["geocode", "Kingston", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["label"] == "Kingston, ON"
+
+
+def test_geocode_refuses_what_is_no_single_place_and_lists_candidates():
+    done = run("geocode", "Sydenham")
+    assert done.returncode == 2
+    assert "Sydenham" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_street_register_is_built_and_asked(tmp_path: Path, capsys):
+    source = tmp_path / "addresses.csv"
+    source.write_text(
+        "LON,LAT,NUMBER,STREET,UNIT,CITY,DISTRICT,REGION,POSTCODE,ID,HASH\n"
+        "-76.4860,44.2312,10,Princess Street,,Kingston,,ON,K7L 1A1,1,a\n"
+        "-76.4870,44.2322,20,Princess Street,,Kingston,,ON,K7L 1A1,2,b\n"
+    )
+    register = tmp_path / "streets.register"
+    assert main(["geocoder", "build", "--openaddresses", str(source), "-o", str(register)]) == 0
+    assert "2 addresses on 1 streets" in capsys.readouterr().out
+    asked = ["geocode", "10 Princess St, Kingston, ON", "--register", str(register)]
+    assert main([*asked, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["precision"] == "rooftop"
+    assert found["lat"] == pytest.approx(44.2312, abs=1e-4)
+
+
+def test_a_saved_directory_is_read_as_data(tmp_path: Path, capsys):
+    path = tmp_path / "some.ketafind"
+    kf.Directory.from_clinics(kf.load_directory().clinics[:3]).save(path)
+    asked = ["nearest", "Toronto", "--data", str(path), "--unknown", "include"]
+    assert main([*asked, "--format", "json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["matches"]) == 3

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from ketafind.errors import GeocodingError, KetafindError
+from ketafind.records import Location
 
 __all__ = ["main"]
 
@@ -51,9 +52,14 @@ def _say(error: KetafindError) -> int:
 
     lines = str(error).splitlines()
     if isinstance(error, GeocodingError) and error.candidates:
-        lines[0] += f" ({'; '.join(place.label for place in error.candidates if place.label)})"
+        lines[0] += f" ({'; '.join(_named(place) for place in error.candidates)})"
     print("\n".join(f"ketafind: {printable(line)}" for line in lines), file=sys.stderr)
     return INPUT
+
+
+def _named(place: Location) -> str:
+    # Places that share a name are told apart by where they are.
+    return f"{place.label} at {place.lat:.2f}, {place.lon:.2f}"
 
 
 def _give_up(error: OSError) -> int:

@@ -200,6 +200,8 @@ def _directory(arguments: Namespace) -> Directory:
         if arguments.evidence is not None:
             raise InvalidInputError("--evidence goes with --data")
         return load_directory()
+    if arguments.data.endswith(".ketafind"):
+        return Directory.open(arguments.data)
     return Directory.from_csv(arguments.data, evidence=arguments.evidence)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from ketafind import __version__
-from ketafind.cli import commands
+from ketafind.cli import addresses, commands
 
 __all__ = ["make_parser"]
 
@@ -49,6 +49,7 @@ def make_parser() -> ArgumentParser:
     _show(add("show", help="one clinic: its facts and their evidence", allow_abbrev=False))
     _validate(add("validate", help="every fault of a file of clinics", allow_abbrev=False))
     _vocabulary(add("vocabulary", help="the terms that queries know", allow_abbrev=False))
+    addresses.add_commands(add)
     info = add("info", help="this installation: version, index and data", allow_abbrev=False)
     info.set_defaults(run=commands.info)
     return parser
@@ -106,7 +107,7 @@ def _vocabulary(parser: ArgumentParser) -> None:
 
 
 def _data(parser: ArgumentParser) -> None:
-    parser.add_argument("--data", metavar="FILE", help="clinics of your own instead of Ontario's")
+    parser.add_argument("--data", metavar="FILE", help="clinics of your own, CSV or saved")
     parser.add_argument("--evidence", metavar="FILE", help="the evidence of --data")
 
 
