@@ -52,6 +52,7 @@ def run_console(example: Example) -> str | None:
     return None
 
 
+collect_ignore = ["docs/conf.py"]  # it asks for the installed package
 pytest_collect_file = Sybil(
     parsers=[
         PythonCodeBlockParser(doctest_optionflags=FLAGS),
