@@ -95,7 +95,7 @@ def test_questions_with_wrong_arrays_are_refused():
     for bits in (np.zeros(12, np.uint8), np.zeros(13, np.int8), b"", None):
         with pytest.raises((TypeError, ValueError)):
             tree.filtered(bits)
-    for wrong in ([arrays[0][:-1], *arrays[1:3]], arrays[:2], [None] * 3):
+    for wrong in ([arrays[0][:-1], *arrays[1:]], arrays[:3], [None] * 4):
         with pytest.raises((TypeError, ValueError, BufferError)):
             tree.compact(*wrong)
     with pytest.raises((TypeError, ValueError)):

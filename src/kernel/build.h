@@ -218,53 +218,67 @@ static void fill_boxes(const Shape *shape, const double *points, const double *f
     }
 }
 
-/* Build a tree into arrays of the right sizes (see shape_of); false without memory. */
+/* Lay points out as a tree, into arrays of the right sizes (see shape_of). A row's id is its place
+   among the points, or what `names` holds there. False without memory. */
+static bool lay_out(const Point *all, const int32_t *names, int64_t n, double *points, int32_t *ids,
+                    float *boxes, double *frame)
+{
+    const Shape shape = shape_of(n);
+    Item *items = malloc((size_t)(n + 1) * 2 * sizeof *items);
+    if (!items)
+        return false;
+    choose_frame(all, n, frame);
+    for (int64_t i = 0; i < n; i++) {
+        double turned[3];
+        turn(frame, all[i], turned);
+        items[i] = (Item){{(float)turned[0], (float)turned[1], (float)turned[2]}, (int32_t)i};
+    }
+    int64_t rows = FANOUT;
+    while (rows * FANOUT < n)
+        rows *= FANOUT;
+    arrange(items, n, rows, items + n + 1);
+    memset(points, 0, (size_t)shape.leaves * LEAF_DOUBLES * sizeof *points);
+    for (int64_t row = 0; row < n; row++) {
+        const int32_t place = items[row].id;
+        ids[row] = names ? names[place] : place;
+        put_point(points, row, all[place]);
+    }
+    fill_boxes(&shape, points, frame, boxes);
+    free(items);
+    return true;
+}
+
+/* Build a tree from degrees. */
 static bool build(const double *lat, const double *lon, int64_t n, double *points, int32_t *ids,
                   float *boxes, double *frame)
 {
-    const Shape shape = shape_of(n);
     Point *all = malloc((size_t)(n + 1) * sizeof *all);
-    Item *items = malloc((size_t)(n + 1) * 2 * sizeof *items);
-    if (all && items) {
-        for (int64_t i = 0; i < n; i++)
-            all[i] = point_at(lat[i], lon[i]);
-        choose_frame(all, n, frame);
-        for (int64_t i = 0; i < n; i++) {
-            double turned[3];
-            turn(frame, all[i], turned);
-            items[i] = (Item){{(float)turned[0], (float)turned[1], (float)turned[2]}, (int32_t)i};
-        }
-        int64_t rows = FANOUT;
-        while (rows * FANOUT < n)
-            rows *= FANOUT;
-        arrange(items, n, rows, items + n + 1);
-        memset(points, 0, (size_t)shape.leaves * LEAF_DOUBLES * sizeof *points);
-        for (int64_t row = 0; row < n; row++) {
-            ids[row] = items[row].id;
-            put_point(points, row, all[items[row].id]);
-        }
-        fill_boxes(&shape, points, frame, boxes);
-    }
-    const bool built = all && items;
-    free(items);
+    if (!all)
+        return false;
+    for (int64_t i = 0; i < n; i++)
+        all[i] = point_at(lat[i], lon[i]);
+    const bool built = lay_out(all, NULL, n, points, ids, boxes, frame);
     free(all);
     return built;
 }
 
-/* A tree of the rows that pass alone: they are in kd order already, so they are copied as they
-   lie. The arrays must fit tree->count rows. */
-static void compact(const Tree *tree, double *points, int32_t *ids, float *boxes)
+/* Build a tree of the rows that pass alone. The arrays must fit tree->count rows. */
+static bool compact(const Tree *tree, double *points, int32_t *ids, float *boxes, double *frame)
 {
-    const Shape shape = shape_of(tree->count);
-    memset(points, 0, (size_t)shape.leaves * LEAF_DOUBLES * sizeof *points);
-    int64_t row = 0;
-    for (int64_t leaf = 0; leaf < tree->shape.leaves; leaf++)
-        for (unsigned left = tree->bits[leaf], i = 0; left; left >>= 1, i++)
-            if (left & 1u) {
-                ids[row] = tree->ids[leaf * FANOUT + i];
-                put_point(points, row++, point_of(tree, leaf * FANOUT + i));
+    Point *all = malloc((size_t)(tree->count + 1) * sizeof *all);
+    int32_t *names = malloc((size_t)(tree->count + 1) * sizeof *names);
+    int64_t n = 0;
+    if (all && names)
+        for (int64_t leaf = 0; leaf < tree->shape.leaves; leaf++)
+            for (unsigned left = tree->bits[leaf]; left; left &= left - 1u) {
+                const int64_t row = leaf * FANOUT + lowest_bit(left);
+                names[n] = tree->ids[row];
+                all[n++] = point_of(tree, row);
             }
-    fill_boxes(&shape, points, tree->frame, boxes);
+    const bool built = all && names && lay_out(all, names, n, points, ids, boxes, frame);
+    free(names);
+    free(all);
+    return built;
 }
 
 /* What is wrong with a tree read from a file, or NULL: ids are the positions 0..n-1 in some order,

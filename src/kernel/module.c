@@ -202,23 +202,25 @@ static PyObject *tree_filtered(PyObject *object, PyObject *bits)
 
 static PyObject *tree_compact(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
 {
-    static const Kind *const kinds[3] = {&DOUBLES_OUT, &IDS_OUT, &FLOATS_OUT};
+    static const Kind *const kinds[4] = {&DOUBLES_OUT, &IDS_OUT, &FLOATS_OUT, &DOUBLES_OUT};
     const Tree *tree = tree_of(self);
     const Shape shape = shape_of(tree->count);
-    Array arrays[3];
-    if (!has_arguments(n, 3) || !take_all(arguments, arrays, kinds, 3))
+    Array arrays[4];
+    if (!has_arguments(n, 4) || !take_all(arguments, arrays, kinds, 4))
         return NULL;
-    const bool fit = arrays[0].length == shape.leaves * LEAF_DOUBLES &&
-                     arrays[1].length == shape.rows &&
-                     arrays[2].length == shape.nodes * NODE_FLOATS;
+    const bool fit = sizes_fit(&shape, arrays);
+    bool ready = true;
     if (fit) {
         Py_BEGIN_ALLOW_THREADS
-        compact(tree, arrays[0].view.buf, arrays[1].view.buf, arrays[2].view.buf);
+        ready = compact(tree, arrays[0].view.buf, arrays[1].view.buf, arrays[2].view.buf,
+                        arrays[3].view.buf);
         Py_END_ALLOW_THREADS
     }
-    release(arrays, 3);
+    release(arrays, 4);
     if (!fit)
         return size_error();
+    if (!ready)
+        return PyErr_NoMemory();
     Py_RETURN_NONE;
 }
 
@@ -396,7 +398,7 @@ static PyObject *tree_get_rows(PyObject *self, void *Py_UNUSED(closure))
 static PyMethodDef tree_methods[] = {
     {"filtered", tree_filtered, METH_O, "filtered(bits): the same tree under a filter"},
     {"compact", (PyCFunction)(void (*)(void))tree_compact, METH_FASTCALL,
-     "compact(points, ids, boxes): lay out the rows that pass as a tree of their own"},
+     "compact(points, ids, boxes, frame): lay out the rows that pass as a tree of their own"},
     {"fault", tree_fault, METH_NOARGS, "fault(): what is wrong with an unfiltered tree, or None"},
     {"nearest", (PyCFunction)(void (*)(void))tree_nearest, METH_FASTCALL,
      "nearest(lat, lon, k, limit_km): bytes of distances and positions; None if an argument is "

@@ -33,8 +33,9 @@ ARRAYS = {"points": np.float64, "ids": np.int32, "boxes": np.float32, "frame": n
 BLOCK = 1 << 19
 # Fewer origins than this are not worth a thread of their own.
 LEAST_BLOCK = 4096
-# A tree of its own costs about as much a row as this part of a question gains by it.
-GAIN_PER_ROW = 16
+# A tree of its own costs about as much for this many rows as a question gains by it; where more
+# than half of the points pass, nothing is gained.
+ROWS_A_QUESTION = 2
 
 
 class PreparedFilter:
@@ -70,7 +71,7 @@ class PreparedFilter:
             # Threads may count past each other: a question more or less does not matter.
             self._uses += questions
             rows, count = self._bitmap.rows, self.count
-            if self._uses * GAIN_PER_ROW >= count + rows // 64 and count < rows:
+            if self._uses * ROWS_A_QUESTION >= count + rows // 64 and 2 * count <= rows:
                 self.tree = owner.compacted(self._bitmap)
         return self.tree
 
@@ -244,8 +245,8 @@ class KernelIndex:
 
     def compacted(self, bitmap: Any) -> Any:
         """Lay out the rows that pass a bitmap as a tree of their own."""
-        arrays = _empty_arrays(bitmap.count) | {"frame": self._arrays["frame"]}
-        bitmap.compact(arrays["points"], arrays["ids"], arrays["boxes"])
+        arrays = _empty_arrays(bitmap.count)
+        bitmap.compact(*arrays.values())
         return _core().Tree(*arrays.values(), len(self))
 
     def _choose(self, prepared: PreparedFilter, questions: int) -> Any:
