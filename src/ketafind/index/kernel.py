@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,9 @@ LEAST_BLOCK = 4096
 # A tree of its own costs about as much for this many rows as a question gains by it; where more
 # than half of the points pass, nothing is gained.
 ROWS_A_QUESTION = 2
+# A question on its own gains as much as so many in a batch.
+ALONE = 4
+FLOAT64, INTP = np.dtype(np.float64), np.dtype(np.intp)
 
 
 class PreparedFilter:
@@ -45,18 +49,14 @@ class PreparedFilter:
     it, the points that pass get a compact tree of their own: answers stay the same.
     """
 
-    __slots__ = ("_bitmap", "_owner", "_uses", "tree")
+    __slots__ = ("_left", "_owner", "count", "tree")
 
     def __init__(self, owner: KernelIndex, tree: Any) -> None:
         self._owner = owner
-        self._bitmap = tree
-        self._uses = 0
         self.tree = tree
-
-    @property
-    def count(self) -> int:
-        """How many points pass."""
-        return int(self._bitmap.count)
+        self.count: int = tree.count
+        pays_after = (self.count + len(owner) // 64) / ROWS_A_QUESTION
+        self._left = pays_after if 2 * self.count <= len(owner) else math.inf
 
     @property
     def nbytes(self) -> int:
@@ -67,12 +67,11 @@ class PreparedFilter:
         """Choose the tree to ask, for its owner and a number of questions to come."""
         if owner is not self._owner:
             raise InvalidInputError("prepared must come from prepare() of the same index")
-        if self.tree is self._bitmap:
-            # Threads may count past each other: a question more or less does not matter.
-            self._uses += questions
-            rows, count = self._bitmap.rows, self.count
-            if self._uses * ROWS_A_QUESTION >= count + rows // 64 and 2 * count <= rows:
-                self.tree = owner.compacted(self._bitmap)
+        # Threads may count past each other: a question more or less does not matter.
+        self._left -= questions
+        if self._left <= 0:
+            self._left = math.inf
+            self.tree = owner.compacted(self.tree)
         return self.tree
 
 
@@ -177,13 +176,16 @@ class KernelIndex:
         max_distance_km: float = np.inf,
     ) -> Answer:
         """Find the k nearest points that pass; see the protocol."""
-        tree = self._tree if prepared is None else self._choose(prepared, 1)
+        if isinstance(prepared, PreparedFilter):
+            tree = prepared.tree_for(self, ALONE)
+        else:
+            tree = self._choose(prepared, ALONE)
         answer = tree.nearest(lat, lon, k, max_distance_km)
         if answer is None:  # numbers of another type, or no answerable question
             k = check_count(k, "k")
             limit = check_limit(max_distance_km, "max_distance_km")
             answer = tree.nearest(*check_origin(lat, lon), k, limit)
-        return np.frombuffer(answer[0]), np.frombuffer(answer[1], np.intp)
+        return np.frombuffer(answer[0], FLOAT64), np.frombuffer(answer[1], INTP)
 
     def nearest_many(
         self,
@@ -199,7 +201,7 @@ class KernelIndex:
         k = check_count(k, "k")
         limit = check_limit(max_distance_km, "max_distance_km")
         lat, lon = check_points(lat, lon, "origin")
-        tree = self._tree if prepared is None else self._choose(prepared, len(lat))
+        tree = self._choose(prepared, len(lat))
         distance_km = np.empty((len(lat), k))
         position = np.empty((len(lat), k), dtype=np.intp)
 
@@ -215,7 +217,7 @@ class KernelIndex:
         """Find all points that pass within a radius; see the protocol."""
         radius_km = check_limit(radius_km, "radius_km")
         lat, lon = check_origin(lat, lon)
-        tree = self._tree if prepared is None else self._choose(prepared, 1)
+        tree = self._choose(prepared, ALONE)
         _, distance_km, position = tree.within_many(np.array([lat]), np.array([lon]), radius_km)
         return np.frombuffer(distance_km), np.frombuffer(position, np.intp)
 
@@ -231,7 +233,7 @@ class KernelIndex:
         """Find all points that pass within a radius of each origin; see the protocol."""
         radius_km = check_limit(radius_km, "radius_km")
         lat, lon = check_points(lat, lon, "origin")
-        tree = self._tree if prepared is None else self._choose(prepared, len(lat))
+        tree = self._choose(prepared, len(lat))
 
         def ask(part: slice) -> tuple[bytes, bytes, bytes]:
             found: tuple[bytes, bytes, bytes] = tree.within_many(lat[part], lon[part], radius_km)
@@ -249,7 +251,9 @@ class KernelIndex:
         bitmap.compact(*arrays.values())
         return _core().Tree(*arrays.values(), len(self))
 
-    def _choose(self, prepared: PreparedFilter, questions: int) -> Any:
+    def _choose(self, prepared: PreparedFilter | None, questions: int) -> Any:
+        if prepared is None:
+            return self._tree
         if not isinstance(prepared, PreparedFilter):
             raise InvalidInputError("prepared must come from prepare() of the same index")
         return prepared.tree_for(self, questions)
