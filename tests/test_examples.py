@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbclient
@@ -13,6 +15,8 @@ import nbformat
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+PICTURES = {"distributed_join.ipynb": 1}
+"""Notebooks on Spark: how many pictures they draw; the others draw three or more."""
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 
 
@@ -46,10 +50,17 @@ def test_the_script_refuses_a_place_it_does_not_know_without_repeating_it() -> N
 def test_each_notebook_runs_from_a_kept_copy_without_outputs(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if path.name == "distributed_join.ipynb" and (
+        find_spec("pyspark") is None or shutil.which("java") is None
+    ):
+        pytest.skip("Spark or Java is not installed: .ci/run runs it after the other tests")
     monkeypatch.delenv("MPLBACKEND", raising=False)  # the kernel chooses its own
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
-    assert sum("image/png" in out.get("data", {}) for cell in code for out in cell.outputs) >= 3
-    assert all(out.output_type != "stream" for cell in code for out in cell.outputs)
+    assert sum("image/png" in out.get("data", {}) for cell in code for out in cell.outputs) >= (
+        PICTURES.get(path.name, 3)
+    )
+    if path.name not in PICTURES:  # Spark and Java say what they please
+        assert all(out.output_type != "stream" for cell in code for out in cell.outputs)

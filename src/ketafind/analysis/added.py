@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ketafind.analysis.certainty import intervals_km, order_certain
-from ketafind.analysis.columns import Codes, Column, Flags, Floats, Whole, code_type
+from ketafind.analysis.columns import Codes, Column, Flags, Floats, Texts, Whole
+from ketafind.analysis.facts import CLINIC_NUMBERS, CLINIC_TEXTS, facts_of
 from ketafind.analysis.origins import NO_POSITION, NONE_NEAR, NONE_PASSES, REASONS, Origins
 from ketafind.errors import InvalidInputError
 
@@ -17,31 +18,11 @@ if TYPE_CHECKING:
     from ketafind.analysis.search import Found
     from ketafind.directory import Directory
     from ketafind.matches import Filter
-    from ketafind.records import Clinic
 
-__all__ = ["ALWAYS", "CLINIC_TEXTS", "ROW_COLUMNS", "Answers", "check_extra"]
+__all__ = ["ALWAYS", "ROW_COLUMNS", "Answers", "check_extra"]
 
 Rows = npt.NDArray[np.intp]
 
-CLINIC_TEXTS: dict[str, Callable[[Clinic], str | None]] = {
-    "name": lambda clinic: clinic.name,
-    "operator": lambda clinic: clinic.operator or None,
-    "street_address": lambda clinic: clinic.street_address or None,
-    "city": lambda clinic: clinic.city or None,
-    "province": lambda clinic: clinic.province or None,
-    "postal_code": lambda clinic: clinic.postal_code or None,
-    "phone": lambda clinic: clinic.phone or None,
-    "website": lambda clinic: clinic.website or None,
-    "status": lambda clinic: clinic.status,
-    "precision": lambda clinic: None if clinic.location is None else clinic.location.precision,
-}
-"""Texts of a clinic that may be asked for."""
-
-_CLINIC_NUMBERS: dict[str, Callable[[Clinic], float]] = {
-    "clinic_lat": lambda clinic: np.nan if clinic.location is None else clinic.location.lat,
-    "clinic_lon": lambda clinic: np.nan if clinic.location is None else clinic.location.lon,
-    "clinic_radius_km": lambda c: np.nan if c.location is None else c.location.radius_km,
-}
 _INTERVAL = ("distance_low_km", "distance_high_km")
 ALWAYS = ("rank", "clinic_id", "distance_km", "truth")
 """What a join always adds for each clinic found."""
@@ -49,7 +30,10 @@ ALWAYS = ("rank", "clinic_id", "distance_km", "truth")
 ROW_COLUMNS = ("origin_lat", "origin_lon", "origin_radius_km", "order_certain", "reason")
 """What belongs to the row and not to a clinic: once a row in a wide frame."""
 
-EXTRA = (*CLINIC_TEXTS, *_CLINIC_NUMBERS, *_INTERVAL, "order_certain")
+EXTRA = (*list(CLINIC_TEXTS)[1:], *CLINIC_NUMBERS, *_INTERVAL, "order_certain")
+
+_TRUTHS = Texts(("yes", "unknown"))
+_REASONS = Texts(REASONS)
 
 
 def check_extra(columns: Sequence[str]) -> tuple[str, ...]:
@@ -109,6 +93,7 @@ class Answers:
         max_distance_km: float | None,
     ) -> None:
         self._directory = directory
+        self._facts = facts_of(directory)
         self._passing = passing
         self._origins = origins
         self._found = found
@@ -171,9 +156,9 @@ class Answers:
     def _column(
         self, name: str, code: Any, distance_km: Any, rank: Any, rows: Rows | None
     ) -> Column:
-        clinics = self._directory.clinics
         if name == "clinic_id":
-            return Codes(code, tuple(clinic.clinic_id for clinic in clinics))
+            # A clinic's place is its id's place, too.
+            return Codes(code, self._facts.texts(name)[1])
         if name == "distance_km":
             return Floats(distance_km)
         if name == "rank":
@@ -181,11 +166,10 @@ class Answers:
         if name == "truth":
             return self._truth(code)
         if name in CLINIC_TEXTS:
-            return _texts([CLINIC_TEXTS[name](clinic) for clinic in clinics], code)
-        if name in _CLINIC_NUMBERS:
-            numbers = [_CLINIC_NUMBERS[name](clinic) for clinic in clinics]
-            # The extra entry is what -1 finds.
-            return Floats(np.array([*numbers, np.nan])[code])
+            of_clinic, texts = self._facts.texts(name)
+            return Codes(of_clinic[code], texts)
+        if name in CLINIC_NUMBERS:
+            return Floats(self._facts.numbers(name)[code])
         if name in _INTERVAL:
             return self._interval(name, code, distance_km, rows)
         return self._of_row(name, rows, len(code))
@@ -193,26 +177,25 @@ class Answers:
     def _truth(self, code: Any) -> Codes:
         if self._passing.unknown != "include":
             truth = int(self._passing.unknown == "only")
-            return Codes(np.where(code < 0, -1, truth).astype(np.int8), ("yes", "unknown"))
+            return Codes(np.where(code < 0, -1, truth).astype(np.int8), _TRUTHS)
         confirmed = self._directory.filter(self._passing.criteria).positions()
         of_clinic = np.ones(len(self._directory) + 1, dtype=np.int8)
         of_clinic[confirmed] = 0
         of_clinic[-1] = -1
-        return Codes(of_clinic[code], ("yes", "unknown"))
+        return Codes(of_clinic[code], _TRUTHS)
 
     def _interval(self, name: str, code: Any, distance_km: Any, rows: Rows | None) -> Floats:
         radius = self._origins.radius_km
         origin_km = 0.0 if radius is None else radius if rows is None else radius[rows]
-        clinics = self._directory.clinics
-        numbers = [_CLINIC_NUMBERS["clinic_radius_km"](clinic) for clinic in clinics]
-        low, high = intervals_km(distance_km, origin_km, np.array([*numbers, np.nan])[code])
+        clinic_km = self._facts.numbers("clinic_radius_km")[code]
+        low, high = intervals_km(distance_km, origin_km, clinic_km)
         return Floats(low if name == "distance_low_km" else high)
 
     def _of_row(self, name: str, rows: Rows | None, n: int) -> Column:
         column: Column
         if name == "reason":
             if len(self._found.code) and int(self._found.code[:, 0].min()) >= 0:
-                return Codes(np.full(n, -1, np.int8), REASONS)
+                return Codes(np.full(n, -1, np.int8), _REASONS)
             column = self._reason()
         elif name == "order_certain":
             column = Flags(
@@ -232,13 +215,5 @@ class Answers:
         known = self._origins.reason
         if known is None:
             reason[np.isnan(self._origins.lat) | np.isnan(self._origins.lon)] = NO_POSITION
-            return Codes(reason, REASONS)
-        return Codes(np.where(known >= 0, known, reason), REASONS)
-
-
-def _texts(of_clinic: Sequence[str | None], code: Any) -> Codes:
-    texts = tuple(dict.fromkeys(text for text in of_clinic if text is not None))
-    number = {text: place for place, text in enumerate(texts)}
-    numbers = [-1 if text is None else number[text] for text in of_clinic]
-    table = np.array([*numbers, -1], dtype=code_type(len(texts)))
-    return Codes(table[code], texts)
+            return Codes(reason, _REASONS)
+        return Codes(np.where(known >= 0, known, reason), _REASONS)

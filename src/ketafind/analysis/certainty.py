@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ketafind.analysis.facts import facts_of
 from ketafind.index.protocol import Floats
 from ketafind.intervals import SIGMA_PER_RADIUS
 from ketafind.matches import Filter
@@ -147,5 +148,4 @@ def _region(passing: Filter) -> npt.NDArray[np.bool_] | None:
 
 
 def _radii(directory: Directory) -> Floats:
-    places = [clinic.location for clinic in directory.clinics]
-    return np.array([math.nan if place is None else place.radius_km for place in places])
+    return facts_of(directory).numbers("clinic_radius_km")[:-1]

@@ -2,13 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Codes", "Column", "Flags", "Floats", "Whole", "code_type"]
+__all__ = ["Codes", "Column", "Flags", "Floats", "Texts", "Whole", "code_type"]
+
+
+class Texts:
+    """Different texts, and what a frame's library has made of them: made once, used often.
+
+    Parameters
+    ----------
+    values : iterable of str
+        The texts, all different.
+    """
+
+    __slots__ = ("_made", "values")
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self.values = tuple(values)
+        self._made: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Texts, (self.values,)
+
+    def made(self, library: str, make: Callable[[tuple[str, ...]], Any]) -> Any:
+        """Take what was made for a library, or make it.
+
+        Parameters
+        ----------
+        library : str
+            A name.
+        make : callable
+            From the texts to something that never changes.
+
+        Returns
+        -------
+        object
+            The same each time; two threads may make it twice.
+        """
+        if library not in self._made:
+            self._made[library] = make(self.values)
+        return self._made[library]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +61,12 @@ class Codes:
     ----------
     codes : ndarray of int
         Which text each row has; -1 is missing.
-    texts : sequence of str
-        The texts, all different.
+    texts : Texts
+        The texts.
     """
 
     codes: npt.NDArray[Any]
-    texts: tuple[str, ...]
+    texts: Texts
 
     def take(self, rows: npt.NDArray[np.intp]) -> Codes:
         """Choose rows."""

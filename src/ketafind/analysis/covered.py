@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ketafind.analysis.columns import Codes, Column, Floats
 from ketafind.analysis.demand import LEVELS, both_filters, nearest_km, read_demand
+from ketafind.analysis.facts import facts_of
 from ketafind.analysis.frames import Frame, check_column, names_taken
 from ketafind.analysis.origins import Source
 from ketafind.distance import micrometres
@@ -174,7 +175,7 @@ def gaps(
     beyond = np.flatnonzero(micrometres(distance["confirmed"]) > micrometres(limit))
     order = np.lexsort((-demand.weight[beyond], -micrometres(distance["confirmed"][beyond])))
     rows = beyond[order]
-    ids = tuple(clinic.clinic_id for clinic in directory.clinics)
+    _, ids = facts_of(directory).texts("clinic_id")
     columns: dict[str, Column] = {prefix + "clinic_id": Codes(code[rows], ids)}
     for level in LEVELS:
         far = distance[level][rows]

@@ -183,17 +183,19 @@ def _pandas_column(column: Column) -> Any:
     import pandas as pd
 
     if isinstance(column, Codes):
-        kind = pd.CategoricalDtype(pd.Index(column.texts, dtype=_text_type()))
+        kind = column.texts.made("pandas", _category)
         return pd.Categorical.from_codes(column.codes, dtype=kind, validate=False)
     if isinstance(column, Floats | Flags):
         return column.values
     return pd.arrays.IntegerArray(column.values, column.missing)
 
 
-def _text_type() -> Any:
+def _category(texts: tuple[str, ...]) -> Any:
     import pandas as pd
 
-    return pd.Series(["text"]).dtype
+    # As pandas itself would store texts: that depends on its version and options.
+    kind = pd.Series(["text"]).dtype
+    return pd.CategoricalDtype(pd.Index(texts, dtype=kind))
 
 
 class _Polars:
@@ -230,14 +232,10 @@ def _polars_column(name: str, column: Column) -> Any:
     import polars as pl
 
     if isinstance(column, Codes):
-        texts = pl.Series(name, column.texts, dtype=pl.String)
-        missing = column.codes < 0
-        if not missing.any():
-            return texts.gather(pl.Series(column.codes.astype(np.uint32)))
-        places = pl.Series(np.where(missing, 0, column.codes).astype(np.uint32))
-        if not column.texts:
-            return pl.Series(name, [None] * len(missing), dtype=pl.String)
-        return _with_nulls(texts.gather(places), missing)
+        # One null after the texts is what -1 finds.
+        texts = column.texts.made("polars", lambda t: pl.Series([*t, None], dtype=pl.String))
+        places = np.where(column.codes < 0, len(column.texts), column.codes)
+        return texts.gather(pl.Series(places.astype(np.uint32))).alias(name)
     if isinstance(column, Floats):
         return pl.Series(name, column.values, nan_to_null=bool(np.isnan(column.values).any()))
     if isinstance(column, Flags):
@@ -301,9 +299,10 @@ def _arrow_column(column: Column) -> Any:
     import pyarrow as pa
 
     if isinstance(column, Codes):
+        texts = column.texts.made("pyarrow", lambda t: pa.array(t, pa.string()))
         missing = column.codes < 0
         codes = pa.array(column.codes, mask=missing if missing.any() else None)
-        return pa.DictionaryArray.from_arrays(codes, pa.array(column.texts, pa.string()))
+        return pa.DictionaryArray.from_arrays(codes, texts)
     if isinstance(column, Floats):
         return pa.array(column.values, from_pandas=bool(np.isnan(column.values).any()))
     if isinstance(column, Flags):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.analysis.columns import Codes, Column, Floats
+from ketafind.analysis.columns import Codes, Column, Floats, Texts
 from ketafind.analysis.demand import LEVELS, Demand, both_filters, nearest_km, read_demand
 from ketafind.analysis.frames import names_taken, open_frame
 from ketafind.analysis.origins import Origins, Source, check_range, read_origins
@@ -115,7 +115,7 @@ def best_sites(
         columns["share_before"] += [before / total] * n
         columns["share_after"] += [(before + sum(new)) / total] * n
     supply = np.repeat(np.arange(2, dtype=np.int8), n)
-    added: dict[str, Column] = {"supply": Codes(supply, tuple(LEVELS))}
+    added: dict[str, Column] = {"supply": Codes(supply, Texts(LEVELS))}
     added |= {name: Floats(np.array(values)) for name, values in columns.items()}
     names_taken(opened, list(added))
     return opened.extended(added, np.array(chosen, dtype=np.intp))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from os import PathLike, fspath
 from os.path import abspath
 from typing import TYPE_CHECKING, Any
@@ -325,6 +326,7 @@ def _directory(clinics: Sequence[Clinic], vocabulary: Vocabulary) -> Directory:
     return Directory(Catalogue.build(clinics, vocabulary, default_index))
 
 
+@lru_cache(maxsize=8)  # a worker gets the same directory with every task
 def _reopened(path: str, snapshot_id: str) -> Directory:
     directory = Directory.open(path, verify=False)
     if directory.snapshot.id != snapshot_id:
