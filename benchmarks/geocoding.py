@@ -2,7 +2,8 @@
 
 Accuracy needs rows with known positions, which are no part of the project: a folder with
 ``geocode_dev.csv`` and ``geocode_dev_noisy.csv`` (``--eval`` or the variable KETAFIND_EVAL).
-Without it those parts are left out. Peers that are not installed are left out too.
+Without it those parts are left out. Peers that are not installed are left out too. Times are
+processor time, which other work on the machine does not stretch.
 
     python benchmarks/geocoding.py [--eval FOLDER] [--worst 10] [--register 3000000]
 
@@ -216,10 +217,10 @@ def microseconds(call: Callable[[], Any], times: int, rounds: int = 5) -> float:
     """The best of some rounds, per call."""
     best = float("inf")
     for _ in range(rounds):
-        begun = time.perf_counter()
+        begun = time.process_time()
         for _ in range(times):
             call()
-        best = min(best, time.perf_counter() - begun)
+        best = min(best, time.process_time() - begun)
     return 1e6 * best / times
 
 
@@ -228,7 +229,7 @@ def speed() -> None:
     program = (
         "import time, numpy, json, zipfile\n"
         "import ketafind.geocoding.gazetteer as g\n"
-        "t = time.perf_counter(); g.default_gazetteer(); print(time.perf_counter() - t)"
+        "t = time.process_time(); g.default_gazetteer(); print(time.process_time() - t)"
     )
     loads = [float(subprocess.check_output([sys.executable, "-c", program])) for _ in range(5)]
     print("speed, one core")
@@ -288,15 +289,15 @@ def register(points: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         archive, out = Path(folder) / "nar.zip", Path(folder) / "register.bin"
         asked = write_nar(archive, points)
-        begun = time.perf_counter()
+        begun = time.process_time()
         meta = build_register(out, nar=archive, progress=False)
         print(f"register of {meta['points']:,} points, {meta['streets']:,} streets")
         scale = points / 3e6
-        report("build", time.perf_counter() - begun, 300 * scale, "s")
+        report("build", time.process_time() - begun, 300 * scale, "s")
         report("index", out.stat().st_size / 1e6, 60 * scale, "MB")
-        begun = time.perf_counter()
+        begun = time.process_time()
         geocoder = RegisterGeocoder.open(out)
-        print(f"    opened and checked in {1e3 * (time.perf_counter() - begun):.0f} ms")
+        print(f"    opened and checked in {1e3 * (time.process_time() - begun):.0f} ms")
         found = [geocoder.geocode(text).precision for text in asked]
         report("rooftop answers", 100 * found.count("rooftop") / len(found), 99, "%", most=False)
         whole = microseconds(lambda: [geocoder.geocode(t) for t in asked], 1, 3) / len(asked)

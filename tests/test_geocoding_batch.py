@@ -92,6 +92,11 @@ def test_each_text_is_asked_once_and_no_failure_stops_the_batch() -> None:
     assert [one.status for one in found] == ["ok", "error", "ok", "not_found", "ok"]
 
 
+def test_what_is_no_text_is_told_apart_from_what_is_missing() -> None:
+    found = outcomes([12, float("nan"), None, "", "K7L 3N6"])
+    assert [one.status for one in found] == ["not_found", "missing", "missing", "missing", "ok"]
+
+
 def test_after_a_refusal_the_rest_is_listed_as_untried() -> None:
     fake = Fake(b=errors.GeocoderRefusedError("the quota is spent"))
     found = outcomes(["a", "b", "c", "d"], fake)

@@ -72,13 +72,36 @@ def test_a_word_is_not_read_as_a_postal_code() -> None:
     assert read_code("plains") == (-1, False)
 
 
-@pytest.mark.parametrize("text", ["Kitchener-Waterloo", "KW, ON"])
+@pytest.mark.parametrize("text", ["Kitchener-Waterloo", "KW, ON", "Thornhill"])
 def test_places_near_each_other_are_answered_with_a_radius_that_covers_both(text: str) -> None:
     located = geocode(text)
     assert located.match == "ambiguous"
     for other in located.candidates:
         apart = sphere_km(located.lat, located.lon, other.lat, other.lon)
         assert apart + other.radius_km <= located.radius_km + 1e-9
+
+
+def test_a_town_some_way_from_its_code_is_answered_with_a_radius_that_covers_both() -> None:
+    located = geocode("12 Main St, Whitby ON L1C 1A1")
+    assert located.match == "conflict"
+    for other in located.candidates:
+        apart = sphere_km(located.lat, located.lon, other.lat, other.lon)
+        assert apart + other.radius_km <= located.radius_km + 1e-9
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Scarborough", "North York", "Etobicoke", "East York", "Kanata", "Nepean", "Gloucester",
+     "Orléans", "Vanier", "Willowdale", "Chatham-Kent", "Kawartha Lakes", "Greater Sudbury",
+     "Hamilton", "Waterloo", "South Glengarry", "North Glengarry", "Lakeshore", "Don Mills"],
+)  # fmt: skip
+def test_boroughs_and_former_municipalities_are_answered(text: str) -> None:
+    assert geocode(text).radius_km > 0
+
+
+def test_a_town_and_its_part_of_a_shared_name_do_not_contradict() -> None:
+    for code in ("L4J 0A7", "L3T 1A1"):
+        assert geocode(f"30 Disera Drive, Thornhill, ON {code}").precision == "postal_code"
 
 
 def test_far_places_of_one_name_are_refused_with_the_candidates() -> None:

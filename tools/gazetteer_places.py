@@ -25,12 +25,15 @@ from gazetteer_towns import (
     settle,
 )
 
+from ketafind.geocoding.postal import code_text
 from ketafind.geocoding.text import name_key, words_of
 
 PREFERRED = (OFFICE, GEONAMES, DBIP, AIRPORT, POSTAL)
 GUARD_KM, LOOSE_GUARD_KM = 60.0, 80.0
 DOUBLE_KM = 60.0
 POST_TOWN = 50
+# A place that two municipalities share is two places of one name.
+SPLIT = {"Thornhill": {"L3T": "Thornhill (Markham)", "L4J": "Thornhill (Vaughan)"}}
 SIDES = frozenset({"north", "south", "east", "west"})
 TOWN_RADIUS_KM = (3.0, 4.0, 15.0, 3.0, 8.0)
 # Parts of towns, and words that end a street or a building's name: no place to search for.
@@ -87,6 +90,7 @@ class Places:
     radius_km: list[float] = field(default_factory=list)
     source: list[int] = field(default_factory=list)
     doubtful: list[bool] = field(default_factory=list)
+    stated_km: dict[int, float] = field(default_factory=dict)
     aliases: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, name: str, point: tuple[float, float], population: int, source: int) -> int:
@@ -109,8 +113,8 @@ class Places:
 
 
 def key_of(name: str) -> str:
-    """The key of a name."""
-    return name_key(words_of(name)[0])
+    """The key of a name, without what stands in brackets."""
+    return name_key(words_of(name.partition(" (")[0])[0])
 
 
 def geonames() -> list[dict]:
@@ -162,6 +166,11 @@ def clusters(codes: Codes) -> list[tuple[str, np.ndarray]]:
     out = []
     for name in sorted(by_name):
         at = np.array(by_name[name])
+        if name in SPLIT:
+            texts = [code_text(int(codes.number[i]))[:3] for i in at]
+            parts = [SPLIT[name].get(text, name) for text in texts]
+            out += [(part, at[np.array(parts) == part]) for part in sorted(set(parts))]
+            continue
         groups: list[list[int]] = []
         for area in np.unique(codes.area[at]):
             members = [int(i) for i in at[codes.area[at] == area]]
@@ -204,6 +213,9 @@ def candidates(
         area = float(np.median(area_lat[at])), float(np.median(area_lon[at]))
         near = _guard(middle, area)
         votes = postal_votes(codes, at, own_point)
+        if any(name in parts.values() for parts in SPLIT.values()):
+            yield name, at, None, votes
+            continue
         if key in fields and len(at) < MANY:
             votes.append(Vote(*fields[key], 1.6, AIRPORT))
         other = others.get(key)
@@ -295,12 +307,21 @@ def _add_the_rest(places, known, others, used, taken) -> None:  # type: ignore[n
 
 
 def _add_aliases(places: Places, sources: Path) -> None:
+    """Add names by hand: other names of a place, and municipalities at their main community."""
     with (sources / "aliases.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
+            known = set(places.aliases)
             numbers = [places.aliases.get(key_of(name)) for name in row["names"].split(";")]
             assert all(numbers), f"aliases.csv: no place is named {row['names']}"
-            for found in numbers:
-                places.alias(key_of(row["alias"]), max(found, key=lambda n: places.population[n]))
+            mains = [max(n, key=lambda i: places.population[i]) for n in numbers if n]
+            if row["radius_km"] and key_of(row["alias"]) not in known:
+                at = mains[0]
+                point = places.lat[at], places.lon[at]
+                number = places.add(row["alias"], point, 0, places.source[at])
+                places.stated_km[number] = float(row["radius_km"])
+            elif not row["radius_km"]:
+                for number in mains:
+                    places.alias(key_of(row["alias"]), number)
 
 
 def _drop_parts_of_towns(places: Places, place_of: np.ndarray) -> None:
@@ -317,7 +338,9 @@ def _set_radii(places: Places, codes: Codes, place_of: np.ndarray) -> None:
     starts = np.searchsorted(place_of[order], np.arange(len(places.name) + 1))
     for number in range(len(places.name)):
         at = order[starts[number] : starts[number + 1]]
-        if len(at) >= 20:
+        if number in places.stated_km:
+            places.radius_km[number] = places.stated_km[number]
+        elif len(at) >= 20:
             far = distance_km(codes.lat[at], codes.lon[at], places.lat[number], places.lon[number])
             places.radius_km[number] = max(1.0, float(np.percentile(far, 90)))
         else:

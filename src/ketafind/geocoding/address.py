@@ -183,8 +183,9 @@ def _city(words: _Words, reading: Reading, corrections: list[str]) -> str:
         written = words.take(town.start, town.stop)
         if not town.written:
             return written
-        corrections.append(f"{written} was read as {town.places[0].name}")
-        return town.places[0].name
+        name = town.places[0].name.partition(" (")[0]
+        corrections.append(f"{written} was read as {name}")
+        return name
     start = last_part(reading.parts, reading.stop) if reading.stop else 0
     last = reading.words[start : reading.stop]
     if start and not any(c.isdigit() for word in last for c in word):

@@ -84,8 +84,8 @@ def outcomes(
     list of Outcome
         One for each text, in their order. After a refusal (key, quota, budget) no more is asked.
     """
-    asked = [text if isinstance(text, str) and text.strip() else None for text in texts]
-    different = list(dict.fromkeys(text for text in asked if text is not None))
+    asked = list(texts)
+    different = list(dict.fromkeys(t for t in asked if isinstance(t, str) and t.strip()))
     chosen: Geocoder = geocoder if geocoder is not None else OfflineGeocoder()
     found: dict[str, Outcome] = {}
     if resume is None:
@@ -95,8 +95,14 @@ def outcomes(
 
         with closing(GeocodeCache(resume)) as cache:
             _fill(found, different, chosen, cache, progress=progress)
-    missing = Outcome(None, "missing", "no address was given")
-    return [missing if text is None else found[text] for text in asked]
+    return [found[t] if isinstance(t, str) and t in found else _no_text(t) for t in asked]
+
+
+def _no_text(value: object) -> Outcome:
+    blank = value is None or isinstance(value, str) or value != value  # noqa: PLR0124
+    if blank:
+        return Outcome(None, "missing", "no address was given")
+    return Outcome(None, "not_found", f"an address must be text, not {type(value).__name__}")
 
 
 def _fill(

@@ -27,7 +27,7 @@ from ketafind.geocoding.answers import (
 from ketafind.geocoding.gazetteer import Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.postal import AREAS, PROVINCE_OF_LETTER, code_text, whole_code
 from ketafind.geocoding.protocol import SearchPlace
-from ketafind.geocoding.radius import KM_PER_DEGREE, RURAL, sphere_km
+from ketafind.geocoding.radius import KM_PER_DEGREE, RURAL, place_radius_km, sphere_km
 from ketafind.geocoding.reading import LIKE, Reading, Town, last_part, read
 from ketafind.geocoding.streets import looks_like_street
 from ketafind.geocoding.text import check_text, name_key, words_of
@@ -144,9 +144,12 @@ class OfflineGeocoder:
         row = reading.code_row
         apart = sphere_km(located.lat, located.lon, town.lat, town.lon)
         rural = bool(self.gazetteer.ontario.qualities[row] & RURAL)
-        if apart <= max(CONSISTENT_KM, town.radius_km):
-            # A rural code stands for a wide area: the town says more.
-            return at_place(town, located.corrections, "corrected") if rural else located
+        # A municipality that gives no code its name reaches an unknown way.
+        alone = not len(self.gazetteer.rows_of_place(town.number))
+        if apart <= max(CONSISTENT_KM, (2 if alone else 1) * town.radius_km):
+            # A rural code stands for a wide area: a town in it says more, a municipality less.
+            finer = rural and place_radius_km(town) < located.radius_km
+            return at_place(town, located.corrections, "corrected") if finer else located
         if self._nearest_code_km(located, town) <= CONSISTENT_KM or self._is_slip(reading, row):
             return located
         other = at_place(town)
