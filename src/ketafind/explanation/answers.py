@@ -280,7 +280,8 @@ class AnswerExplanation(Told):
                 say("nearer.named", lang, name=_named(one.clinic), far=kilometres(_far(one), lang))
                 for one in facts.nearer
             ]
-            found.append(counted("nearer", len(names), lang, names=listed(names, lang, "and")))
+            key = "nearer" if facts.matches else "nearest"
+            found.append(counted(key, len(names), lang, names=listed(names, lang, "and")))
         if facts.ordered and facts.matches:
             vague = [
                 one

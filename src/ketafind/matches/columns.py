@@ -66,7 +66,7 @@ def footer(matches: Matches) -> str:
     Returns
     -------
     str
-        Two lines.
+        Two lines; one more where an UNKNOWN clinic is nearer than the last one listed.
     """
     which = {"exclude": "match", "include": "match or may match", "only": "may match"}
     said = [f"{len(matches)} of {matches.n_eligible} clinics that {which[matches.unknown]}."]
@@ -76,7 +76,12 @@ def footer(matches: Matches) -> str:
         said.append(f"{matches.n_unlocated} that match or may have no position.")
     if matches and matches[0].distance_km is not None and not matches.order_certain:
         said.append("The order is not certain.")
-    return f"{' '.join(said)}\nData {matches.snapshot}."
+    nearer = "; ".join(
+        f"{one.clinic.name}, {distance_text(one.distance_km)}" for one in matches.nearer_possible
+    )
+    which_ones = "Nearer than the last of these" if matches else "Nearest"
+    nearer = f"\n{which_ones}, but not confirmed: {nearer}." if nearer else ""
+    return f"{' '.join(said)}{nearer}\nData {matches.snapshot}."
 
 
 def _host(website: str) -> str:
