@@ -6,6 +6,7 @@ the most. Peers get a tree for each filter, built beforehand. Only "scipy + pypr
 geodesic; the others rank on a sphere or in degrees, whose wrong answers are counted beside them.
 
     python benchmarks/search.py [--quick] [--only single,unseen,batch,build,threads,files]
+        [--rounds 5] [--origins 1000000]
 """
 
 from __future__ import annotations
@@ -229,9 +230,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small and short")
     parser.add_argument("--only", default="single,unseen,batch,build,threads,files")
+    parser.add_argument("--rounds", type=int, help="how often everything takes its turn")
+    parser.add_argument("--origins", type=int, help="how many origins a batch has")
     options = parser.parse_args()
     quick = options.quick
     n, rounds = (100_000, 3) if quick else (1_000_000, 5)
+    rounds, m = options.rounds or rounds, options.origins or n
     chosen = options.only.split(",")
     print(f"Python {sys.version.split()[0]}, numpy {np.__version__}, {os.cpu_count()} processors")
     if "single" in chosen:
@@ -239,11 +243,11 @@ def main() -> None:
     if "unseen" in chosen:
         unseen(100_000, rounds)
     if "batch" in chosen:
-        batch(n, n, rounds, quick=quick)
+        batch(n, m, rounds, quick=quick)
     if "build" in chosen:
         build(n, rounds)
     if "threads" in chosen:
-        threads(n, n, rounds)
+        threads(n, m, rounds)
     if "files" in chosen:
         files(n, rounds)
 
