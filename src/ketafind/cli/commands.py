@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.matches import Matches
 
-__all__ = ["info", "nearest", "show", "validate", "vocabulary"]
+__all__ = [
+    "asked",
+    "directory_of",
+    "info",
+    "nearest",
+    "read_directory",
+    "show",
+    "validate",
+    "vocabulary",
+]
 
 FACETS = ("route", "staff", "condition", "product", "setting", "language")
 
@@ -33,19 +42,7 @@ def nearest(arguments: Namespace) -> int:
     int
         The exit code; 0 where none matches, too.
     """
-    from ketafind.criteria import Criteria
-
-    directory = _directory(arguments)
-    where = None if arguments.where is None else Criteria.from_json(arguments.where)
-    facets = {facet: getattr(arguments, facet) for facet in FACETS}
-    matches = directory.nearest(
-        _origin(arguments),
-        arguments.k,
-        where=where,
-        unknown=arguments.unknown,
-        max_distance_km=arguments.max_distance_km,
-        **{facet: terms for facet, terms in facets.items() if terms is not None},
-    )
+    matches = asked(arguments)
     if arguments.format == "json":
         print(_json(matches, arguments))
     elif arguments.format == "geojson":
@@ -55,6 +52,38 @@ def nearest(arguments: Namespace) -> int:
     else:
         print(matches)
     return 0
+
+
+def asked(arguments: Namespace) -> Matches:
+    """Ask for the nearest clinics as the options say.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        As parsed.
+
+    Returns
+    -------
+    Matches
+        The answer.
+    """
+    from ketafind.criteria import Criteria
+
+    where = None if arguments.where is None else Criteria.from_json(arguments.where)
+    if arguments.qualified is not None:
+        from ketafind.qualification import qualified
+
+        needed = qualified(arguments.qualified)
+        where = needed if where is None else where & needed
+    facets = {facet: getattr(arguments, facet) for facet in FACETS}
+    return directory_of(arguments).nearest(
+        _origin(arguments),
+        arguments.k,
+        where=where,
+        unknown=arguments.unknown,
+        max_distance_km=arguments.max_distance_km,
+        **{facet: terms for facet, terms in facets.items() if terms is not None},
+    )
 
 
 def show(arguments: Namespace) -> int:
@@ -70,7 +99,7 @@ def show(arguments: Namespace) -> int:
     int
         The exit code.
     """
-    directory = _directory(arguments)
+    directory = directory_of(arguments)
     clinic = directory[arguments.clinic_id]
     facts = [
         [
@@ -193,16 +222,50 @@ def vocabulary(arguments: Namespace) -> int:
     return 0
 
 
-def _directory(arguments: Namespace) -> Directory:
-    from ketafind.directory import Directory, load_directory
+def directory_of(arguments: Namespace) -> Directory:
+    """Load the directory that the options name.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        As parsed.
+
+    Returns
+    -------
+    Directory
+        The bundled one unless another is named; as of a day if one is.
+    """
+    from ketafind.directory import load_directory
 
     if arguments.data is None:
         if arguments.evidence is not None:
             raise InvalidInputError("--evidence goes with --data")
-        return load_directory()
-    if arguments.data.endswith(".ketafind"):
-        return Directory.open(arguments.data)
-    return Directory.from_csv(arguments.data, evidence=arguments.evidence)
+        directory = load_directory()
+    else:
+        directory = read_directory(arguments.data, arguments.evidence)
+    return directory if arguments.as_of is None else directory.as_of(arguments.as_of)
+
+
+def read_directory(path: str, evidence: str | None = None) -> Directory:
+    """Open a saved directory, or read one from CSV.
+
+    Parameters
+    ----------
+    path : str
+        ``.ketafind`` for a saved one.
+    evidence : str, optional
+        The CSV file of evidence.
+
+    Returns
+    -------
+    Directory
+        What the file holds.
+    """
+    from ketafind.directory import Directory
+
+    if path.endswith(".ketafind"):
+        return Directory.open(path)
+    return Directory.from_csv(path, evidence=evidence)
 
 
 def _origin(arguments: Namespace) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from ketafind import __version__
-from ketafind.cli import addresses, commands
+from ketafind.cli import addresses, answers, commands
 
 __all__ = ["make_parser"]
 
@@ -49,6 +49,7 @@ def make_parser() -> ArgumentParser:
     _show(add("show", help="one clinic: its facts and their evidence", allow_abbrev=False))
     _validate(add("validate", help="every fault of a file of clinics", allow_abbrev=False))
     _vocabulary(add("vocabulary", help="the terms that queries know", allow_abbrev=False))
+    answers.add_commands(add, question, data)
     addresses.add_commands(add)
     info = add("info", help="this installation: version, index and data", allow_abbrev=False)
     info.set_defaults(run=commands.info)
@@ -56,6 +57,19 @@ def make_parser() -> ArgumentParser:
 
 
 def _nearest(parser: ArgumentParser) -> None:
+    question(parser)
+    parser.add_argument("--format", choices=FORMATS, default="table")
+    parser.set_defaults(run=commands.nearest)
+
+
+def question(parser: ArgumentParser) -> None:
+    """Add the options of a question.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Of a command that asks for the nearest clinics.
+    """
     parser.add_argument("place", nargs="?", metavar="PLACE", help="address, postal code or town")
     parser.add_argument("--lat", type=_number, help="instead of PLACE: latitude in degrees")
     parser.add_argument("--lon", type=_number, help="instead of PLACE: longitude in degrees")
@@ -73,6 +87,13 @@ def _nearest(parser: ArgumentParser) -> None:
             metavar="TERM",
             help=f"such as {shown}; several times for any of them",
         )
+    parser.add_argument(
+        "--qualified",
+        nargs="?",
+        const="team",
+        choices=("team", "full"),
+        help="by the rule set on-2026.1: team (default) or full",
+    )
     parser.add_argument("--where", metavar="JSON", help="criteria as JSON, joined to the others")
     parser.add_argument(
         "--unknown",
@@ -82,15 +103,13 @@ def _nearest(parser: ArgumentParser) -> None:
     )
     parser.add_argument("-k", type=_whole, default=5, help="how many (default 5)")
     parser.add_argument("--max-distance-km", type=_number, metavar="KM", help="none farther")
-    parser.add_argument("--format", choices=FORMATS, default="table")
-    _data(parser)
-    parser.set_defaults(run=commands.nearest)
+    data(parser)
 
 
 def _show(parser: ArgumentParser) -> None:
     parser.add_argument("clinic_id", metavar="CLINIC_ID")
     parser.add_argument("--format", choices=("table", "json"), default="table")
-    _data(parser)
+    data(parser)
     parser.set_defaults(run=commands.show)
 
 
@@ -106,9 +125,17 @@ def _vocabulary(parser: ArgumentParser) -> None:
     parser.set_defaults(run=commands.vocabulary)
 
 
-def _data(parser: ArgumentParser) -> None:
+def data(parser: ArgumentParser) -> None:
+    """Add the options that name a directory.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Of any command that needs one.
+    """
     parser.add_argument("--data", metavar="FILE", help="clinics of your own, CSV or saved")
     parser.add_argument("--evidence", metavar="FILE", help="the evidence of --data")
+    parser.add_argument("--as-of", metavar="DATE", help="believe only what is fresh on that day")
 
 
 def _typed(kind: Callable[[str], float], name: str) -> Callable[[str], float]:

@@ -1,0 +1,96 @@
+"""The commands that explain, ask, compare and describe."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import ketafind as kf
+from ketafind.cli import main
+
+ASK = ["Kingston, ON", "--route", "iv", "--condition", "depression"]
+
+
+def run(capsys, *arguments) -> str:
+    assert main(list(arguments)) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_explain_questions_and_relax_print_what_python_says(capsys, lang):
+    near = kf.load_directory().nearest(ASK[0], 5, routes="iv", conditions="depression")
+    told = {
+        ("explain",): near.explain(lang),
+        ("explain", "--relax"): near.relax(lang=lang),
+        ("explain", "--why-not", "camh-toronto"): near.why_not("camh-toronto", lang),
+        ("questions",): near.questions(lang),
+    }
+    for (command, *options), wanted in told.items():
+        out = run(capsys, command, *ASK, *options, "--lang", lang)
+        assert out == f"{wanted}\n"
+        data = json.loads(run(capsys, command, *ASK, *options, "--lang", lang, "--format", "json"))
+        assert data == json.loads(json.dumps(wanted.to_dict()))
+
+
+def test_qualified_is_a_filter_with_a_level(capsys):
+    for options, level in ((["--qualified"], "team"), (["--qualified", "full"], "full")):
+        out = run(
+            capsys,
+            "nearest",
+            *ASK,
+            *options,
+            "--unknown",
+            "include",
+            "--format",
+            "json",
+            "-k",
+            "30",
+        )
+        wanted = kf.load_directory().nearest(
+            ASK[0], 30, where=kf.qualified(level), routes="iv", conditions="depression", unknown="include"
+        )  # fmt: skip
+        ids = [one["clinic_id"] for one in json.loads(out)["matches"]]
+        assert ids == [match.clinic.clinic_id for match in wanted]
+
+
+def test_as_of_a_later_day_less_is_known(capsys):
+    now, later = (
+        json.loads(run(capsys, "profile", "--format", "json", *options))
+        for options in ([], ["--as-of", "2028-01-01"])
+    )
+    assert later["statuses"].get("active", 0) == 0 < now["statuses"]["active"]
+
+
+def test_diff_prints_what_changed(capsys, tmp_path):
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    old.write_text("clinic_id,name,routes\na,A,iv\n", "utf-8")
+    new.write_text("clinic_id,name,routes\na,A,iv;im\nb,B,\n", "utf-8")
+    out = run(capsys, "diff", str(old), str(new))
+    assert "intramuscular" in out
+    assert "a new clinic" in out
+    data = json.loads(run(capsys, "diff", str(old), str(new), "--format", "json"))
+    assert [change["clinic_id"] for change in data["changes"]] == ["a", "b"]
+
+
+def test_doubts_of_the_bundled_data_are_printed_in_french(capsys):
+    assert "points à vérifier" in run(capsys, "profile", "--doubts", "--lang", "fr")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["explain"],
+        ["explain", *ASK, "--why-not", "nobody"],
+        ["explain", *ASK, "--lang", "de"],
+        ["nearest", *ASK, "--qualified", "gold"],
+        ["profile", "--as-of", "soon"],
+    ],
+)
+def test_wrong_input_ends_with_two_and_one_line(capsys, arguments):
+    try:
+        code = main(arguments)
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
