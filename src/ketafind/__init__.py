@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ketafind import errors, vocabulary
+    from ketafind import errors, guide, vocabulary
     from ketafind.analysis import (
         access_score,
         best_sites,
@@ -73,7 +73,7 @@ _HOMES = {
     "truth": ("Truth",),
     "vocabulary": ("Vocabulary",),
 }
-_MODULES = ("errors", "vocabulary")
+_MODULES = ("errors", "guide", "vocabulary")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -105,6 +105,7 @@ __all__ = [
     "geocode",
     "geocode_frame",
     "geocode_many",
+    "guide",
     "load_directory",
     "nearest_join",
     "no_service",
