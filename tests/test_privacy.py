@@ -55,7 +55,8 @@ def test_no_query_opens_a_socket():
     near.to_geojson()
     directory.within(kf.Coordinates(lat=LAT, lon=LON), 50)
     directory.search(staff="psychiatrist")
-    directory.inside(shapely.box(-80, 43, -79, 44))
+    assert len(near) == 3
+    assert len(directory.inside(shapely.box(-80, 43, -79, 44)))
 
 
 def test_loading_and_asking_from_a_cold_start_open_no_socket():
