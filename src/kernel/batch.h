@@ -8,12 +8,6 @@
 
 #include "tree.h"
 
-#if defined(__GNUC__) || defined(__clang__)
-#define PREFETCH(address) __builtin_prefetch(address)
-#else
-#define PREFETCH(address) ((void)(address))
-#endif
-
 /* With more answers than this, a warm start costs more than it saves. */
 #define WARM 64
 

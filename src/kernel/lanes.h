@@ -29,6 +29,12 @@ static inline int lowest_bit(unsigned bits)
 }
 #endif
 
+#if defined(__GNUC__) || defined(__clang__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)(address))
+#endif
+
 /* A bit for each of 8 bytes that is not zero. */
 static inline unsigned bytes_set(const uint8_t bytes[8])
 {

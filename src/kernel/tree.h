@@ -173,6 +173,14 @@ typedef struct {
     int64_t number;
 } Visit;
 
+/* A leaf's points and a node's boxes both take three cache lines. */
+static inline void fetch_ahead(const void *at)
+{
+    PREFETCH((const char *)at);
+    PREFETCH((const char *)at + 64);
+    PREFETCH((const char *)at + 128);
+}
+
 /* Put the children worth a visit on the stack, the nearest on top; returns the new height. */
 static inline int expand(const Tree *tree, Visit node, const Origin *origin, float reach2,
                          Visit *stack, int top)
@@ -180,6 +188,7 @@ static inline int expand(const Tree *tree, Visit node, const Origin *origin, flo
     const int64_t at = tree->shape.first[node.level] + node.number;
     const float *box = tree->boxes + at * NODE_FLOATS;
     float distance2[FANOUT];
+    const int64_t below = tree->shape.first[node.level - 1];
     const int base = top;
     unsigned left = boxes_within(box, origin->turned, reach2, distance2);
     for (left &= tree->bits[tree->shape.leaves + at]; left; left &= left - 1u) {
@@ -187,7 +196,12 @@ static inline int expand(const Tree *tree, Visit node, const Origin *origin, flo
         int slot = top++;
         for (; slot > base && stack[slot - 1].distance2 < distance2[i]; slot--)
             stack[slot] = stack[slot - 1];
-        stack[slot] = (Visit){distance2[i], node.level - 1, node.number * FANOUT + i};
+        const int64_t child = node.number * FANOUT + i;
+        stack[slot] = (Visit){distance2[i], node.level - 1, child};
+        if (node.level == 1)
+            fetch_ahead(tree->points + child * LEAF_DOUBLES);
+        else
+            fetch_ahead(tree->boxes + (below + child) * NODE_FLOATS);
     }
     return top;
 }
