@@ -12,6 +12,11 @@ import pytest
 
 from ketafind import errors
 from ketafind.geocoding import RegisterGeocoder, SearchPlace, build_register, geocode
+from ketafind.geocoding.commands import (
+    build_register_command,
+    explain_failure,
+    geocode_command,
+)
 from ketafind.geocoding.radius import sphere_km
 
 # LOC_GUID, number, street, type, direction, municipality, French, post town, code, lat, lon, kind.
@@ -165,6 +170,18 @@ def test_openaddresses_are_read_in_both_forms(tmp_path: Path, kind: str) -> None
     register = RegisterGeocoder.open(out)
     assert register.geocode("76 Stuart St, Kingston").precision == "rooftop"
     assert register.geocode("12 Main St, Kingston").precision == "rooftop"
+
+
+def test_the_command_line_s_functions_answer_in_plain_data(tmp_path: Path) -> None:
+    out = tmp_path / "register.bin"
+    said = build_register_command(out, nar=nar(tmp_path / "nar.zip", "2026"))
+    assert "9 addresses" in said
+    assert "Statistics Canada" in said
+    assert geocode_command("76 Stuart St, Kingston", register=out)["precision"] == "rooftop"
+    assert json.loads(json.dumps(geocode_command("Kitchener-Waterloo")))["match"] == "ambiguous"
+    with pytest.raises(errors.AmbiguousPlaceError) as caught:
+        geocode_command("Sydenham")
+    assert explain_failure(caught.value).count("Sydenham, ON") == 2
 
 
 def test_one_source_is_asked_for_and_faults_of_it_are_named(tmp_path: Path) -> None:

@@ -103,8 +103,10 @@ def spreads(codes: Codes) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
 def area_medians(codes: Codes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each code its area's median position and the median distance from it."""
     lat, lon, far = (np.empty(len(codes.number)) for _ in range(3))
-    for area in np.unique(codes.area):
-        at = np.flatnonzero(codes.area == area)
+    starts = np.flatnonzero(np.diff(codes.area, prepend=-1))
+    # Codes are sorted: an area's codes stand together.
+    for start, stop in zip(starts, [*starts[1:], len(codes.number)], strict=True):
+        at = slice(start, stop)
         lat[at], lon[at] = np.median(codes.lat[at]), np.median(codes.lon[at])
         far[at] = np.median(distance_km(codes.lat[at], codes.lon[at], lat[at], lon[at]))
     return lat, lon, far

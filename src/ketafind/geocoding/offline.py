@@ -26,7 +26,7 @@ from ketafind.geocoding.answers import (
 )
 from ketafind.geocoding.gazetteer import Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.postal import AREAS, PROVINCE_OF_LETTER, code_text, whole_code
-from ketafind.geocoding.protocol import SearchPlace
+from ketafind.geocoding.protocol import SearchPlace, privately
 from ketafind.geocoding.radius import KM_PER_DEGREE, RURAL, place_radius_km, sphere_km
 from ketafind.geocoding.reading import LIKE, Reading, Town, last_part, read
 from ketafind.geocoding.streets import looks_like_street
@@ -98,18 +98,8 @@ class OfflineGeocoder:
             if located is not None:
                 return located
         if isinstance(text, SearchPlace):
-            return self._privately(text)
+            return privately(self.geocode, text)
         return self._read(check_text(text))
-
-    def _privately(self, place: SearchPlace) -> Location:
-        """Answer for a searcher's place: an error says what is wrong and not where."""
-        try:
-            return self.geocode(place.reveal())
-        except GeocodingError as error:
-            raise type(error)(
-                f"the place could not be used ({type(error).__name__}); give a postal code or a "
-                "town of Ontario"
-            ) from None
 
     def _read(self, text: str) -> Location:
         typed = typed_coordinates(text)

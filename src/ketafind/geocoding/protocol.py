@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NoReturn, Protocol
 
-from ketafind.errors import PlaceNotFoundError
+from ketafind.errors import GeocodingError, PlaceNotFoundError
 from ketafind.records import Location
 
-__all__ = ["Geocoder", "SearchPlace"]
+__all__ = ["Geocoder", "SearchPlace", "privately"]
 
 
 class Geocoder(Protocol):
@@ -81,3 +82,32 @@ class SearchPlace:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a searcher's place is not pickled; pass its text on purpose")
+
+
+def privately(geocode: Callable[[str], Location], place: SearchPlace) -> Location:
+    """Geocode a searcher's place offline: an error says what is wrong and not where.
+
+    Parameters
+    ----------
+    geocode : callable
+        An offline geocoder's method.
+    place : SearchPlace
+        The place.
+
+    Returns
+    -------
+    Location
+        Where it is.
+
+    Raises
+    ------
+    GeocodingError
+        Of the same class as the geocoder's, without its text and candidates.
+    """
+    try:
+        return geocode(place.reveal())
+    except GeocodingError as error:
+        raise type(error)(
+            f"the place could not be used ({type(error).__name__}); give a postal code or a town "
+            "of Ontario"
+        ) from None

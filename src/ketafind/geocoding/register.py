@@ -18,7 +18,7 @@ from ketafind.errors import (
 )
 from ketafind.geocoding.address import Address, parse_address
 from ketafind.geocoding.offline import TOGETHER_KM, OfflineGeocoder
-from ketafind.geocoding.protocol import SearchPlace
+from ketafind.geocoding.protocol import SearchPlace, privately
 from ketafind.geocoding.radius import covering, sphere_km
 from ketafind.geocoding.register_file import open_register_file
 from ketafind.geocoding.streets import street_key
@@ -132,7 +132,7 @@ class RegisterGeocoder:
             As `OfflineGeocoder.geocode` does, where the register has no answer.
         """
         if isinstance(text, SearchPlace):
-            text = text.reveal()
+            return privately(self.geocode, text)
         address = parse_address(text, self.offline.gazetteer)
         if not address.street:
             return self.offline.geocode(text)
