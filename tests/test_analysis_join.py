@@ -382,3 +382,25 @@ def test_a_compiled_filter_is_taken_as_it_is():
     joined = kf.nearest_join(PEOPLE, DIRECTORY, k=9, where=compiled)
     again = kf.nearest_join(PEOPLE, DIRECTORY, k=9, routes="iv", unknown="include")
     pd.testing.assert_frame_equal(joined, again)
+
+
+def test_a_progress_bar_shows_only_when_asked_for_or_watched(capsys):
+    kf.nearest_join(PEOPLE, DIRECTORY, progress=True)
+    assert "3.00/3.00" in capsys.readouterr().err
+    kf.nearest_join(PEOPLE, DIRECTORY)
+    assert capsys.readouterr().err == ""
+
+
+def test_long_frames_keep_every_kind_of_column():
+    frame = PEOPLE.assign(
+        day=pd.to_datetime(["2026-01-01", None, "2026-01-03"]),
+        zoned=pd.to_datetime(["2026-01-01"] * 3).tz_localize("America/Toronto"),
+        kind=pd.Categorical(["x", "y", "x"]),
+        whole=pd.array([1, None, 3], dtype="Int64"),
+        things=[[1], {"a": 2}, None],
+    )
+    frame.attrs["source"] = "test"
+    long = kf.nearest_join(frame, DIRECTORY, k=2)
+    wanted = frame.take([0, 0, 1, 1, 2])
+    pd.testing.assert_frame_equal(long[frame.columns], wanted)
+    assert long.attrs == {"source": "test"}

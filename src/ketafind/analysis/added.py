@@ -176,8 +176,9 @@ class Answers:
 
     def _truth(self, code: Any) -> Codes:
         if self._passing.unknown != "include":
-            truth = int(self._passing.unknown == "only")
-            return Codes(np.where(code < 0, -1, truth).astype(np.int8), _TRUTHS)
+            truth = np.full(len(code), self._passing.unknown == "only", dtype=np.int8)
+            truth[code < 0] = -1
+            return Codes(truth, _TRUTHS)
         confirmed = self._directory.filter(self._passing.criteria).positions()
         of_clinic = np.ones(len(self._directory) + 1, dtype=np.int8)
         of_clinic[confirmed] = 0

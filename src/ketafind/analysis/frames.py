@@ -172,11 +172,29 @@ class _Pandas:
     def extended(self, columns: Mapping[str, Column], rows: Rows | None) -> Any:
         import pandas as pd
 
-        base = self.native if rows is None else self.native.take(rows)
+        base = self.native if rows is None else _pandas_rows(self.native, rows)
         made = {name: _pandas_column(column) for name, column in columns.items()}
         # Side by side without a copy: the index is one and the same object.
         new = pd.DataFrame(made, index=base.index, copy=False)
-        return pd.concat([base, new], axis=1)
+        joined = pd.concat([base, new], axis=1)
+        joined.attrs = dict(self.native.attrs)
+        return joined
+
+
+def _pandas_rows(frame: Any, rows: Rows) -> Any:
+    import pandas as pd
+
+    if type(frame) is not pd.DataFrame:
+        return frame.take(rows)
+    # Column by column is twice as fast as block by block.
+    columns = {}
+    for at in range(frame.shape[1]):
+        column = frame.iloc[:, at]
+        plain = isinstance(column.dtype, np.dtype)
+        columns[at] = (column.to_numpy() if plain else column.array).take(rows)
+    taken = pd.DataFrame(columns, index=frame.index.take(rows), copy=False)
+    taken.columns = frame.columns
+    return taken
 
 
 def _pandas_column(column: Column) -> Any:
@@ -232,6 +250,10 @@ def _polars_column(name: str, column: Column) -> Any:
     import polars as pl
 
     if isinstance(column, Codes):
+        first = int(column.codes[0]) if len(column.codes) else -1
+        if (column.codes == first).all():
+            text = None if first < 0 else column.texts.values[first]
+            return pl.repeat(text, len(column.codes), dtype=pl.String, eager=True).alias(name)
         # One null after the texts is what -1 finds.
         texts = column.texts.made("polars", lambda t: pl.Series([*t, None], dtype=pl.String))
         places = np.where(column.codes < 0, len(column.texts), column.codes)
