@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from numbers import Real
 from typing import Any, TypeVar
 
 from ketafind.coordinates import Coordinates, degrees
@@ -38,6 +39,21 @@ PRECISIONS = (
 CITY_LEVEL = frozenset({"place", "fsa", "municipality"})
 STATUSES = ("active", "uncertain", "closed")
 V = TypeVar("V")
+
+_FACTS_FORM = (
+    "give for each facet a mapping of terms to truths, such as "
+    '{"route": {"iv": Truth.YES, "im": Truth.NO}}'
+)
+_TEXTS = (
+    "operator",
+    "street_address",
+    "city",
+    "province",
+    "postal_code",
+    "phone",
+    "website",
+    "notes",
+)
 
 
 class FrozenMapping(Mapping[str, V]):
@@ -75,6 +91,33 @@ class FrozenMapping(Mapping[str, V]):
 
     def __repr__(self) -> str:
         return repr(self._items)
+
+
+def _stated(facet: str, terms: Any) -> FrozenMapping[Truth]:
+    if not isinstance(terms, Mapping):
+        raise InvalidInputError(f"facts of {facet!r}: {_FACTS_FORM}")
+    return FrozenMapping({term: _truth(facet, term, value) for term, value in terms.items()})
+
+
+def _truth(facet: str, term: str, value: Any) -> Truth:
+    if type(value) is Truth:
+        return value
+    try:
+        return Truth(value)
+    except ValueError:
+        raise InvalidInputError(
+            f"{facet}:{term}: {value!r} is no truth; give Truth.YES or Truth.NO, and leave out "
+            f"what is not known"
+        ) from None
+
+
+def _several(record: Any, name: str) -> Any:
+    value = getattr(record, name)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InvalidInputError(
+            f"{name} must be a list or tuple, not {type(value).__name__}: write [...] around one"
+        )
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +159,16 @@ class Location:
     def __post_init__(self) -> None:
         object.__setattr__(self, "lat", degrees(self.lat, "lat", 90.0))
         object.__setattr__(self, "lon", degrees(self.lon, "lon", 180.0))
+        for name in ("corrections", "candidates"):
+            object.__setattr__(self, name, tuple(_several(self, name)))
         # Half the equator: no doubt on earth is wider.
-        if degrees(self.radius_km, "radius_km", 20_038.0) < 0.0:
-            raise InvalidInputError("radius_km must be 0 or more kilometres")
+        size: Any = self.radius_km
+        if (
+            isinstance(size, bool)
+            or not isinstance(size, Real)
+            or not 0.0 <= float(size) <= 20_038.0
+        ):
+            raise InvalidInputError("radius_km must be a number of kilometres, 0 to 20,038")
         if self.precision not in PRECISIONS:
             raise InvalidInputError(
                 f"{self.precision!r} is not a precision; known: {', '.join(PRECISIONS)}"
@@ -202,10 +252,12 @@ class Service:
     flags: Mapping[str, str] = FrozenMapping()
 
     def __post_init__(self) -> None:
-        facts = {facet: FrozenMapping(terms) for facet, terms in self.facts.items()}
+        if not isinstance(self.facts, Mapping):
+            raise InvalidInputError(f"facts: {_FACTS_FORM}")
+        facts = {facet: _stated(facet, terms) for facet, terms in self.facts.items()}
         object.__setattr__(self, "facts", FrozenMapping(facts))
         object.__setattr__(self, "flags", FrozenMapping(self.flags))
-        object.__setattr__(self, "complete", frozenset(self.complete))
+        object.__setattr__(self, "complete", frozenset(_several(self, "complete")))
 
     def terms(self, facet: str, truth: Truth = Truth.YES) -> tuple[str, ...]:
         """Terms of a facet that are stated with this truth, in the order given.
@@ -213,7 +265,7 @@ class Service:
         Parameters
         ----------
         facet : str
-            A facet id, such as ``"route"``.
+            A facet id, such as ``"route"``, or its plural.
         truth : Truth
             YES or NO.
 
@@ -222,7 +274,7 @@ class Service:
         tuple of str
             Term ids.
         """
-        stated = self.facts.get(facet, {})
+        stated = self.facts.get(facet) or self.facts.get(facet.removesuffix("s"), {})
         return tuple(term for term, is_so in stated.items() if is_so == truth)
 
     @property
@@ -300,8 +352,25 @@ class Clinic:
             raise InvalidInputError(
                 f"{self.status!r} is not a status; known: {', '.join(STATUSES)}"
             )
-        object.__setattr__(self, "services", tuple(self.services))
+        for name in _TEXTS:
+            if not isinstance(getattr(self, name), str):
+                raise InvalidInputError(
+                    f"{name} must be text, not {type(getattr(self, name)).__name__}; "
+                    f"leave it out where it is not known"
+                )
+        if not isinstance(self.location, Location | None):
+            raise InvalidInputError(
+                f"the location must be a Location or None, not {type(self.location).__name__}; "
+                f"write ketafind.Location(lat=..., lon=...)"
+            )
+        for name in ("services", "languages", "evidence"):
+            object.__setattr__(self, name, tuple(_several(self, name)))
         object.__setattr__(self, "extra", FrozenMapping(self.extra))
+        strangers = [one for one in self.services if not isinstance(one, Service)]
+        if strangers:
+            raise InvalidInputError(
+                f"services must be Service objects, not {type(strangers[0]).__name__}"
+            )
         ids = [service.service_id for service in self.services]
         if not ids or len(set(ids)) < len(ids):
             raise InvalidInputError(

@@ -37,7 +37,7 @@ def offers(
     all_of : bool
         True to ask for all of them.
     at_least : int, optional
-        Ask for this many of them, each counted by itself.
+        Ask for this many of them, each counted by itself; at most as many as there are.
 
     Returns
     -------
@@ -47,7 +47,8 @@ def offers(
     Raises
     ------
     CriteriaError
-        If there is no term, a term is not a text, or `at_least` is not a number from 1 up.
+        If there is no term, a term is not a text, or `at_least` is not a number from 1 to
+        that of the terms.
     """
     if all_of and at_least is not None:
         raise CriteriaError("give all_of or at_least, not both")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -71,9 +72,8 @@ class Offers(Criteria):
                 raise CriteriaError(
                     f"{self.facet}: {term!r} is not a term; give its id or label as text"
                 )
-        needed = 1 if self.at_least is None else self.at_least
-        if isinstance(needed, bool) or not isinstance(needed, int) or needed < 1:
-            raise CriteriaError(f"at_least must be a whole number from 1 up, not {needed!r}")
+        if self.at_least is not None:
+            object.__setattr__(self, "at_least", _whole(self.at_least, len(self.terms)))
 
     @property
     def parts(self) -> tuple[Criteria, ...]:
@@ -273,6 +273,19 @@ class IfKnown(_Single):
 
     def __str__(self) -> str:
         return str(self.part)
+
+
+def _whole(needed: Any, n_terms: int) -> int:
+    try:
+        count = operator.index(needed)
+    except TypeError:
+        count = 0
+    if isinstance(needed, bool) or not 1 <= count <= n_terms:
+        raise CriteriaError(
+            f"at_least must be a whole number from 1 up to the number of terms ({n_terms}), "
+            f"not {needed!r}"
+        )
+    return count
 
 
 def _bracketed(part: Criteria) -> str:

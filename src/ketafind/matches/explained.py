@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ketafind.index.protocol import check_count
+from ketafind.matches.frozen import Frozen
 from ketafind.matches.match import Match
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ __all__ = ["Explained"]
 NEARER_SHOWN = 3
 
 
-class Explained(Sequence[Match]):
+class Explained(Frozen, Sequence[Match]):
     """Explanations of an answer; none of them shows where the search started."""
 
     _ranking: Ranking

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ketafind.criteria.slices import Bits, pack, truth_at
 from ketafind.errors import InvalidInputError
+from ketafind.matches.frozen import Frozen
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def check_policy(unknown: Any) -> None:
         raise InvalidInputError(f"unknown={unknown!r}: choose {', '.join(map(repr, POLICIES))}")
 
 
-class Filter:
+class Filter(Frozen):
     """Criteria compiled for one directory; reusable, immutable, safe to share between threads.
 
     Parameters
@@ -60,6 +61,13 @@ class Filter:
         If the policy is another word.
     """
 
+    catalogue: Catalogue
+    criteria: Criteria
+    unknown: str
+    region: Bits | None
+    bits: Bits
+    prepared: Any
+
     def __init__(
         self,
         catalogue: Catalogue,
@@ -68,12 +76,14 @@ class Filter:
         region: NDArray[np.bool_] | None = None,
     ) -> None:
         check_policy(unknown)
-        self.catalogue = catalogue
-        self.criteria = criteria
-        self.unknown = unknown
-        self.region = None if region is None else pack(region[catalogue.rows])
-        self.bits = self._bits(unknown)
-        self.prepared = catalogue.index.prepare(self._located(self.bits))
+        fields = self.__dict__
+        fields["catalogue"] = catalogue
+        fields["criteria"] = criteria
+        fields["unknown"] = unknown
+        fields["region"] = None if region is None else pack(region[catalogue.rows])
+        fields["bits"] = bits = self._bits(unknown)
+        bits.flags.writeable = False
+        fields["prepared"] = catalogue.index.prepare(self._located(bits))
 
     def __repr__(self) -> str:
         # A filter names conditions: what is sought is health information.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ketafind.matches.frozen import Frozen
+
 if TYPE_CHECKING:
     from ketafind.criteria import Criteria
     from ketafind.explanation import ClinicFacts, MatchExplanation, Qualification
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Match"]
 
 
-class Match:
+class Match(Frozen):
     """One clinic of an answer.
 
     Parameters
@@ -34,7 +36,13 @@ class Match:
         The answer that it stands in.
     """
 
-    __slots__ = ("__dict__", "_page", "_position", "_ranking", "distance_km", "rank")
+    rank: int
+    """Its place in the whole order, from 1."""
+    distance_km: float | None
+    """Geodesic distance on WGS 84, in kilometres; None without an origin or a position."""
+    _ranking: Ranking
+    _position: int
+    _page: Explained | None
 
     def __init__(
         self,
@@ -44,11 +52,12 @@ class Match:
         distance_km: float | None,
         page: Explained | None = None,
     ) -> None:
-        self._ranking = ranking
-        self._page = page
-        self._position = position
-        self.rank = rank
-        self.distance_km = distance_km
+        fields = self.__dict__
+        fields["rank"] = rank
+        fields["distance_km"] = distance_km
+        fields["_ranking"] = ranking
+        fields["_position"] = position
+        fields["_page"] = page
 
     @property
     def clinic(self) -> Clinic:

@@ -36,14 +36,17 @@ class Matches(Explained):
         Which part of the whole order.
     """
 
+    _positions: list[int]
+    _distances: list[float | None]
+
     def __init__(self, ranking: Ranking, start: int, stop: int | None) -> None:
-        self._ranking = ranking
-        self._start, self._stop = start, stop
         distances, positions = ranking.page(start, stop)
-        self._positions: list[int] = positions.tolist()
-        self._distances: list[float | None] = (
-            [None] * len(self._positions) if distances is None else distances.tolist()
-        )
+        n = len(positions)
+        fields = self.__dict__
+        fields["_ranking"] = ranking
+        fields["_start"], fields["_stop"] = start, stop
+        fields["_positions"] = positions.tolist()
+        fields["_distances"] = [None] * n if distances is None else distances.tolist()
 
     def __len__(self) -> int:
         return len(self._positions)
