@@ -18,6 +18,7 @@ KetafindError
 │       ├── GeocoderTimeoutError (TimeoutError)    no answer before the deadline
 │       ├── GeocoderBusyError           it asks to wait for longer than the deadline
 │       └── GeocoderRefusedError        key, quota or policy: asking again is of no use
+├── MissingFileError (FileNotFoundError)           there is no file of that name
 ├── DirectoryFileError (ValueError)     a saved file that is damaged, foreign or newer
 └── MissingExtraError (ImportError)     an optional package is needed; says which extra
 """
@@ -44,6 +45,7 @@ __all__ = [
     "InvalidInputError",
     "KetafindError",
     "MissingExtraError",
+    "MissingFileError",
     "OutsideCoverageError",
     "PlaceNotFoundError",
     "PrivatePlaceError",
@@ -218,6 +220,10 @@ class GeocoderRefusedError(GeocoderFailedError):
 
 class PrivatePlaceError(InvalidInputError):
     """A searcher's place was given to a geocoder that would send it over a network."""
+
+
+class MissingFileError(KetafindError, FileNotFoundError):
+    """A path where there is no file."""
 
 
 class DirectoryFileError(KetafindError, ValueError):

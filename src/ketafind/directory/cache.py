@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ketafind.criteria import Criteria, shorthand
+from ketafind.errors import UnknownTermError
 from ketafind.matches import Filter, check_policy
 
 if TYPE_CHECKING:
     from ketafind.matches import Catalogue
+    from ketafind.vocabulary import Vocabulary
 
 __all__ = ["FilterCache"]
 
@@ -58,6 +60,7 @@ class FilterCache:
         found = None if asked is None else self._filters.get(asked)
         if found is not None:
             return found
+        _check_names(facets, self._catalogue.vocabulary)
         criteria = shorthand(where, **facets).resolve(self._catalogue.vocabulary)
         canonical = (criteria, unknown)
         made = self._filters.get(canonical) or Filter(self._catalogue, criteria, unknown)
@@ -68,6 +71,17 @@ class FilterCache:
             while len(self._filters) > self._capacity:
                 self._filters.popitem(last=False)
         return made
+
+
+def _check_names(facets: Iterable[str], vocabulary: Vocabulary) -> None:
+    for name in facets:
+        try:
+            vocabulary.facet(name)
+        except UnknownTermError as error:
+            # Any keyword may be a facet: a mistyped argument ends up here.
+            raise UnknownTermError(
+                f"{name}= is no argument of this query, and {error}", error.suggestions
+            ) from None
 
 
 def _key(where: object, unknown: str, facets: Mapping[str, Any]) -> Hashable | None:

@@ -74,9 +74,17 @@ class Directory(Insight):
         DataError
             If ids repeat, a term is unknown or facts contradict each other; all faults at once.
         """
-        from ketafind.directory.geocoded import located
+        from ketafind.directory.canonical import canonical
+        from ketafind.directory.geocoded import check_geocoder, located
         from ketafind.tables.positions import refuse_implausible
 
+        words = checked_vocabulary(vocabulary)
+        check_geocoder(geocoder)
+        if isinstance(clinics, Clinic | str) or not isinstance(clinics, Iterable):
+            raise InvalidInputError(
+                f"from_clinics takes several Clinic objects, not {type(clinics).__name__}; "
+                f"write [...] around one"
+            )
         records = tuple(clinics)
         strangers = [type(record).__name__ for record in records if not isinstance(record, Clinic)]
         if strangers:
@@ -86,9 +94,8 @@ class Directory(Insight):
             )
         if check:
             refuse_implausible(records)
-        words = default_vocabulary() if vocabulary is None else vocabulary
         # Where sources disagree, the higher class and the later date decide.
-        records = tuple(resolved(record, words) for record in records)
+        records = tuple(resolved(record, words) for record in canonical(records, words))
         return cls(Catalogue.build(located(records, geocoder), words, default_index))
 
     @classmethod
@@ -128,6 +135,7 @@ class Directory(Insight):
         """
         from ketafind.tables.reading import read_clinics
 
+        vocabulary = checked_vocabulary(vocabulary)
         clinics = read_clinics(path, vocabulary=vocabulary, evidence=evidence, check=check)
         return cls.from_clinics(clinics, geocoder=geocoder, vocabulary=vocabulary, check=check)
 
@@ -163,6 +171,7 @@ class Directory(Insight):
         from ketafind.tables.frames import clinics_from_frame
         from ketafind.tables.reading import read_evidence
 
+        vocabulary = checked_vocabulary(vocabulary)
         if isinstance(evidence, str | PathLike):
             evidence = read_evidence(evidence, vocabulary=vocabulary)
         clinics = clinics_from_frame(frame, vocabulary=vocabulary, evidence=evidence, check=check)
@@ -190,6 +199,8 @@ class Directory(Insight):
         ------
         DirectoryFileError
             If the file is damaged, foreign or newer.
+        MissingFileError
+            If there is no such file.
         """
         from ketafind.directory.files import open_catalogue
 
@@ -310,16 +321,46 @@ class Directory(Insight):
         Raises
         ------
         UnknownClinicError, UnknownTermError
-            If there is no such clinic or term.
+            If there is no such clinic, facet or term.
         """
+        from ketafind.tables.columns import FLAGS
+        from ketafind.tables.evidence import CLINIC_FACTS
+
         facts = self[clinic_id].evidence
-        if facet is None:
-            return facts
-        words = {name: one.id for one in self.vocabulary.facets for name in (one.id, one.plural)}
-        wanted = words.get(facet, facet)
-        if term is not None and wanted in words:
-            term = self.vocabulary.facet(wanted).resolve(term)
-        return tuple(fact for fact in facts if fact.facet == wanted and term in (None, fact.term))
+        if facet is not None and facet not in (*FLAGS, *CLINIC_FACTS):
+            known = self.vocabulary.facet(facet)
+            facet, term = known.id, None if term is None else known.resolve(term)
+        return tuple(
+            fact for fact in facts if facet in (None, fact.facet) and term in (None, fact.term)
+        )
+
+
+def checked_vocabulary(vocabulary: Vocabulary | None) -> Vocabulary:
+    """Take the bundled vocabulary for None, and refuse what is none.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary or None
+        What was given.
+
+    Returns
+    -------
+    Vocabulary
+        The one to use.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is anything else.
+    """
+    if vocabulary is None:
+        return default_vocabulary()
+    if not isinstance(vocabulary, Vocabulary):
+        raise InvalidInputError(
+            f"vocabulary must be a Vocabulary, not {type(vocabulary).__name__}; "
+            f"read a file with ketafind.Vocabulary.read(path)"
+        )
+    return vocabulary
 
 
 def _directory(clinics: Sequence[Clinic], vocabulary: Vocabulary) -> Directory:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
-from os import PathLike
+from os import PathLike, fspath
+from os.path import exists
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ketafind.codec import decode_clinic, encode_clinic
 from ketafind.criteria.slices import TermSlices, columns_of
 from ketafind.distance import compiled_core
-from ketafind.errors import DirectoryFileError
+from ketafind.errors import DirectoryFileError, InvalidInputError, MissingFileError
 from ketafind.index import KernelIndex, default_index
 from ketafind.index.files import open_arrays, write_arrays
 from ketafind.index.protocol import SpatialIndex
@@ -106,7 +107,13 @@ def open_catalogue(path: str | PathLike[str], *, verify: bool = True) -> Catalog
     ------
     DirectoryFileError
         If the file is damaged, foreign or newer.
+    MissingFileError
+        If there is no such file.
     """
+    if not isinstance(path, str | PathLike):
+        raise InvalidInputError(f"the path must be text or a Path, not {type(path).__name__}")
+    if not exists(path):
+        raise MissingFileError(f"{fspath(path)}: there is no such file")
     metadata, arrays = open_arrays(path, verify=verify)
     _check_kind(metadata)
     _check_shapes(arrays)

@@ -192,8 +192,8 @@ class Queries:
 
     def search(
         self,
-        *,
         where: Criteria | Filter | None = None,
+        *,
         unknown: str = "exclude",
         **facets: Any,
     ) -> Matches:

@@ -63,12 +63,14 @@ def check_polygon(polygon: Any) -> None:
     CoordinatesError
         If its coordinates are not degrees.
     """
+    import shapely
     from shapely.validation import explain_validity
 
-    if getattr(polygon, "geom_type", None) not in ("Polygon", "MultiPolygon"):
+    if not isinstance(polygon, shapely.Polygon | shapely.MultiPolygon):
         raise InvalidInputError(
             f"a region is a shapely Polygon or MultiPolygon in lon, lat degrees, not "
-            f"{getattr(polygon, 'geom_type', type(polygon).__name__)}"
+            f"{type(polygon).__name__}; shapely.geometry.shape reads GeoJSON, union_all() joins "
+            f"the shapes of a GeoSeries"
         )
     if polygon.is_empty:
         raise InvalidInputError("the polygon is empty")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ketafind.matches.match import Match
     from ketafind.matches.matches import Matches
 
-__all__ = ["columns_of", "footer", "shown"]
+__all__ = ["TYPES", "columns_of", "footer", "shown"]
 
 
 def columns_of(matches: Matches) -> dict[str, list[Any]]:
@@ -118,6 +118,11 @@ SHOWN = {
     "staff": lambda match: ", ".join(match.service.staff),
     "contact": lambda match: match.clinic.phone or _host(match.clinic.website),
 }
+NUMBERS = dict.fromkeys(
+    ("distance_km", "distance_low_km", "distance_high_km", "lat", "lon", "radius_km"), "float64"
+)
+TYPES = {**NUMBERS, "rank": "int64", "combined": "bool"}
+"""The pandas type of what is not text, where there is nothing to tell it by."""
 COLUMNS = {
     "rank": lambda match: match.rank,
     "clinic_id": _clinic("clinic_id"),

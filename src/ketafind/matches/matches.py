@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from ketafind.index.protocol import check_count
-from ketafind.matches.columns import columns_of, footer, shown
+from ketafind.matches.columns import TYPES, columns_of, footer, shown
 from ketafind.matches.explained import Explained
 from ketafind.matches.match import Match
 
@@ -158,7 +158,7 @@ class Matches(Explained):
         """
         from ketafind.tables.frames import frame_from_columns
 
-        return frame_from_columns(self.columns())
+        return frame_from_columns(self.columns(), TYPES)
 
     def to_geodataframe(self) -> gpd.GeoDataFrame:
         """Return the matches as points in a GeoPandas frame (extra ``geo``).
@@ -170,7 +170,7 @@ class Matches(Explained):
         """
         from ketafind.tables.frames import geodataframe_from_columns
 
-        return geodataframe_from_columns(self.columns())
+        return geodataframe_from_columns(self.columns(), TYPES)
 
     def to_geojson(self) -> dict[str, Any]:
         """Return the matches as GeoJSON (RFC 7946).

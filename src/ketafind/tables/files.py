@@ -7,7 +7,7 @@ import re
 import stat
 import warnings
 
-from ketafind.errors import DataError, Fault
+from ketafind.errors import DataError, Fault, MissingFileError
 from ketafind.tables.limits import MAX_FILE_BYTES
 
 __all__ = ["file_name", "read_text"]
@@ -93,8 +93,10 @@ def read_text(path: str | os.PathLike[str]) -> str:
     DataError
         If it is a URL, a folder, a pipe or a device, too large, empty, packed, or in another
         encoding; the text says what it looks like.
+    MissingFileError
+        If there is no such file.
     OSError
-        If there is no such file, or it may not be read.
+        If it may not be read.
 
     Warns
     -----
@@ -102,6 +104,8 @@ def read_text(path: str | os.PathLike[str]) -> str:
         If the text looks as if it was once read in the wrong encoding; it is kept as it is.
     """
     name = _path(path)
+    if not os.path.lexists(name):
+        raise MissingFileError(f"{name}: there is no such file")
     found = os.stat(name)
     if not stat.S_ISREG(found.st_mode):
         kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a socket or a device"

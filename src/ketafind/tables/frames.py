@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import DataError, Fault
 from ketafind.optional import require
-from ketafind.records import Clinic, Evidence
+from ketafind.records import Clinic, Evidence, FrozenMapping
 from ketafind.tables.rows import clinics_from_rows
 from ketafind.vocabulary import Vocabulary
 
@@ -94,7 +94,9 @@ def _check(frame: Any) -> None:
         raise DataError(_SOURCE, faults)
 
 
-def frame_from_columns(columns: Mapping[str, Any]) -> pd.DataFrame:
+def frame_from_columns(
+    columns: Mapping[str, Any], types: Mapping[str, str] = FrozenMapping()
+) -> pd.DataFrame:
     """Make a pandas frame whose column types follow from what the columns hold.
 
     Parameters
@@ -102,27 +104,34 @@ def frame_from_columns(columns: Mapping[str, Any]) -> pd.DataFrame:
     columns : mapping of str to sequence or array
         Equally long columns of one kind each: text, bool, whole number, float, date, or tuples of
         texts. None is missing.
+    types : mapping of str to str
+        The pandas type of a column where it holds nothing that tells it.
 
     Returns
     -------
     pandas.DataFrame
         Text as ``string``, whole numbers as ``int64`` (``Int64`` where some are missing), floats
         as ``float64`` with NaN, bools as ``bool`` (``boolean``), dates as ``datetime64[s]``, tuples
-        joined by ``;`` as in the CSV; a column that is wholly missing as ``string``.
+        joined by ``;`` as in the CSV; a column that is wholly missing as `types` says, else as
+        ``string``.
     """
     import pandas as pd
 
-    made = {name: _series(values) for name, values in columns.items()}
+    made = {name: _series(values, types.get(name, "string")) for name, values in columns.items()}
     return pd.DataFrame(made, columns=list(columns))
 
 
-def geodataframe_from_columns(columns: Mapping[str, Any]) -> gpd.GeoDataFrame:
+def geodataframe_from_columns(
+    columns: Mapping[str, Any], types: Mapping[str, str] = FrozenMapping()
+) -> gpd.GeoDataFrame:
     """Make a GeoPandas frame of points (extra ``geo``).
 
     Parameters
     ----------
     columns : mapping of str to sequence or array
         As for `frame_from_columns`, with ``lat`` and ``lon`` in decimal degrees.
+    types : mapping of str to str
+        As for `frame_from_columns`.
 
     Returns
     -------
@@ -141,17 +150,21 @@ def geodataframe_from_columns(columns: Mapping[str, Any]) -> gpd.GeoDataFrame:
         None if lat is None or lon is None else shapely.Point(lon, lat)
         for lat, lon in zip(columns["lat"], columns["lon"], strict=True)
     ]
-    frame = frame_from_columns(columns)
+    frame = frame_from_columns(columns, types)
     made: gpd.GeoDataFrame = geopandas.GeoDataFrame(frame, geometry=points, crs="EPSG:4326")
     return made
 
 
-def _series(values: Any) -> Any:
+def _series(values: Any, empty: str) -> Any:
     import numpy as np
     import pandas as pd
 
     if isinstance(values, np.ndarray) and values.dtype != object:
         return pd.Series(values)
+    if all(value is None for value in values):
+        return pd.Series([None] * len(values), dtype=np.dtype(object)).astype(
+            pd.api.types.pandas_dtype(empty)
+        )
     kind = _kind(values)
     if kind == "list":
         joined = [None if value is None else ";".join(map(str, value)) for value in values]

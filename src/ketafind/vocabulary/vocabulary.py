@@ -115,8 +115,18 @@ class Vocabulary:
         for facet in self.facets:
             if key in (fold(facet.id), fold(facet.plural)):
                 return facet
+        raise self._unknown(name)
+
+    def _unknown(self, name: str) -> UnknownTermError:
+        from difflib import get_close_matches
+
+        names = {word: facet.id for facet in self.facets for word in (facet.id, facet.plural)}
+        near = dict.fromkeys(names[word] for word in get_close_matches(name.lower()[:100], names))
+        maybe = f"; did you mean {' or '.join(map(shown, near))}?" if near else "."
         known = ", ".join(facet.id for facet in self.facets)
-        raise UnknownTermError(f"{shown(name)} is not a known facet. Known: {known}")
+        return UnknownTermError(
+            f"{shown(name)} is not a known facet{maybe} Known: {known}", tuple(near)
+        )
 
     def suggest(self, text: str, limit: int = 5) -> tuple[str, ...]:
         """List the terms of all facets whose names come near a text.
