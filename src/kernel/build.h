@@ -136,10 +136,12 @@ static void choose_frame(const Point *points, int64_t n, double frame[12])
     memcpy(frame, usual, sizeof usual);
     Point mean = {0.0, 0.0, 0.0};
     for (int64_t i = 0; i < n; i++) {
-        mean.x += points[i].x / (double)n;
-        mean.y += points[i].y / (double)n;
-        mean.z += points[i].z / (double)n;
+        mean.x += points[i].x;
+        mean.y += points[i].y;
+        mean.z += points[i].z;
     }
+    const double share = n > 0 ? 1.0 / (double)n : 0.0;
+    mean = (Point){mean.x * share, mean.y * share, mean.z * share};
     const double length = sqrt(mean.x * mean.x + mean.y * mean.y + mean.z * mean.z);
     if (length < 0.1 * EARTH_A)
         return;
@@ -224,9 +226,11 @@ static bool lay_out(const Point *all, const int32_t *names, int64_t n, double *p
                     float *boxes, double *frame)
 {
     const Shape shape = shape_of(n);
-    Item *items = malloc((size_t)(n + 1) * 2 * sizeof *items);
+    Item *items = malloc((size_t)(n + 1) * sizeof *items);
     if (!items)
         return false;
+    /* Where the points will lie there is room for the items, until then. */
+    Item *scratch = (Item *)(void *)points;
     choose_frame(all, n, frame);
     for (int64_t i = 0; i < n; i++) {
         double turned[3];
@@ -236,7 +240,7 @@ static bool lay_out(const Point *all, const int32_t *names, int64_t n, double *p
     int64_t rows = FANOUT;
     while (rows * FANOUT < n)
         rows *= FANOUT;
-    arrange(items, n, rows, items + n + 1);
+    arrange(items, n, rows, scratch);
     memset(points, 0, (size_t)shape.leaves * LEAF_DOUBLES * sizeof *points);
     for (int64_t row = 0; row < n; row++) {
         const int32_t place = items[row].id;
