@@ -95,6 +95,14 @@ def test_an_error_names_partition_and_row_and_no_digit():
     assert "95" not in str(caught.value)
 
 
+def test_a_task_graph_does_not_show_what_is_sought():
+    parts = dd.from_pandas(table(), npartitions=2)
+    joined = kf.nearest_join(parts, DIRECTORY, conditions="ptsd", routes="iv")
+    shown = f"{joined!r} {joined.expr!r} {joined.expr.tree_repr()} {dict(joined.dask)!r}"
+    assert "nearest of 26 clinics" in shown
+    assert "ptsd" not in shown
+
+
 def test_columns_are_checked_at_once():
     parts = dd.from_pandas(table(), npartitions=2)
     with pytest.raises(kf.errors.InvalidInputError, match="no column 'latitude'"):

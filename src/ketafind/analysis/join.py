@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Join", "nearest_join"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Join:
     """A join that is ready to run on any frame; can be pickled.
 
@@ -107,6 +107,10 @@ class Join:
         lay = answers.wide if self.shape == "wide" else answers.long
         columns, rows = lay(self._asked(), left=self.how == "left")
         return opened.extended({self.prefix + name: columns[name] for name in columns}, rows)
+
+    def __repr__(self) -> str:
+        # What is sought is health information: a task graph may print this.
+        return f"<Join with the {self.k} nearest of {len(self.directory)} clinics>"
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         # The snapshot names the data: Dask need not hash every clinic.
