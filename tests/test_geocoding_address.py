@@ -151,6 +151,7 @@ def test_coordinates_typed_right_are_taken_as_given() -> None:
     located = typed_coordinates("44.2312, -76.4860")
     assert located is not None
     assert (located.lat, located.lon, located.match) == (44.2312, -76.486, "given")
+    assert located.radius_km == pytest.approx(0.0079)
     assert typed_coordinates("12 King St") is None
 
 

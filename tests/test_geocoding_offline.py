@@ -99,6 +99,26 @@ def test_boroughs_and_former_municipalities_are_answered(text: str) -> None:
     assert geocode(text).radius_km > 0
 
 
+@pytest.mark.parametrize(
+    ("text", "lat", "lon"),
+    [
+        ("Durham Region", 43.9, -78.9),
+        ("County of Simcoe", 44.4, -79.7),
+        ("Niagara", 43.1, -79.2),
+        ("Halton", 43.5, -79.9),
+        ("Muskoka, ON", 45.0, -79.3),
+        ("Prince Edward County", 44.0, -77.2),
+        ("York Region", 44.0, -79.5),
+    ],
+)
+def test_a_region_or_county_is_not_the_village_of_its_name(
+    text: str, lat: float, lon: float
+) -> None:
+    located = geocode(text)
+    assert near(located, lat, lon, located.radius_km)
+    assert located.precision == "municipality"
+
+
 def test_a_town_and_its_part_of_a_shared_name_do_not_contradict() -> None:
     for code in ("L4J 0A7", "L3T 1A1"):
         assert geocode(f"30 Disera Drive, Thornhill, ON {code}").precision == "postal_code"
@@ -128,6 +148,8 @@ def test_a_town_far_from_its_postal_code_is_refused_and_both_are_named() -> None
         ("10 Downing Street, London, England", "United Kingdom"),
         ("London, KY 40741", "Kentucky"),
         ("Ontario, CA 91761", "California"),
+        ("New York", "New York"),
+        ("Quebec", "Quebec"),
     ],
 )
 def test_other_provinces_and_countries_are_refused_by_name(text: str, where: str) -> None:

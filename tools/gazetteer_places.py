@@ -33,6 +33,7 @@ PREFERRED = (OFFICE, GEONAMES, DBIP, AIRPORT, POSTAL)
 GUARD_KM, LOOSE_GUARD_KM = 60.0, 80.0
 DOUBLE_KM = 60.0
 POST_TOWN = 50
+UPPER = "upper tier"
 # A place that two municipalities share is two places of one name.
 SPLIT = {"Thornhill": {"L3T": "Thornhill (Markham)", "L4J": "Thornhill (Vaughan)"}}
 SIDES = frozenset({"north", "south", "east", "west"})
@@ -316,11 +317,16 @@ def _add_aliases(places: Places, sources: Path) -> None:
             numbers = [places.aliases.get(key_of(name)) for name in row["names"].split(";")]
             assert all(numbers), f"aliases.csv: no place is named {row['names']}"
             mains = [max(n, key=lambda i: places.population[i]) for n in numbers if n]
-            if row["radius_km"] and key_of(row["alias"]) not in known:
+            key = key_of(row["alias"])
+            if row["radius_km"] and (key not in known or row["note"].startswith(UPPER)):
                 at = mains[0]
                 point = places.lat[at], places.lon[at]
                 number = places.add(row["alias"], point, 0, places.source[at])
                 places.stated_km[number] = float(row["radius_km"])
+                # A neighbourhood of a region's name does not make the region doubtful.
+                places.aliases[key] = [number]
+            elif row["radius_km"]:
+                places.stated_km |= dict.fromkeys(places.aliases[key], float(row["radius_km"]))
             elif not row["radius_km"]:
                 for number in mains:
                     places.alias(key_of(row["alias"]), number)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ketafind.geocoding.gazetteer import Gazetteer, Place
 from ketafind.geocoding.postal import AREAS, ONTARIO_LETTERS, PostalMatch, find_codes
-from ketafind.geocoding.regions import Tail, read_tail
+from ketafind.geocoding.regions import ELSEWHERE, Tail, read_tail
 from ketafind.geocoding.streets import BOX_WORDS, STREET_TYPES, UNIT_WORDS
 from ketafind.geocoding.text import SHORT_FORMS, name_key, words_of
 
@@ -19,7 +19,7 @@ LIKE = 0.7
 
 COMPASS = {"n": "north", "s": "south", "e": "east", "w": "west", "o": "west"}
 AFTER_WORDS = BOX_WORDS | {"po", "p", "o", "r", "c"}
-KINDS = frozenset({"township", "twp", "county", "region", "district", "area", "municipality"})
+KINDS = frozenset({"township", "twp", "municipality"})
 
 
 class Town(NamedTuple):
@@ -103,6 +103,8 @@ def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
         stop, ontario, elsewhere = read_tail(words[: stop - 1], parts[: stop - 1])
     own = gazetteer.ontario.names[row] if row >= 0 else -1
     town = _town_at_end(words, parts, stop, gazetteer, own)
+    if (town is None or town.start) and not ontario and not elsewhere and row < 0:
+        elsewhere = ELSEWHERE.get("".join(words[:stop]), "")
     if (row < 0 and not elsewhere) or (row >= 0 and thorough):
         town = _town_despite_slips(_Part(words, parts, stop, own), gazetteer, town)
     return Reading(words, parts, code, row, area, stop, ontario, elsewhere, town)

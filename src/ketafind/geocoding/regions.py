@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CANADA", "ONTARIO", "Tail", "read_tail"]
+__all__ = ["CANADA", "ELSEWHERE", "ONTARIO", "Tail", "read_tail"]
 
 ONTARIO = frozenset({"on", "ont", "ontario"})
 CANADA = frozenset({"canada", "can", "ca"})

@@ -13,6 +13,7 @@ NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 ONLY = frozenset("0123456789+-.,; \t°′″'\"NSEWnsewoO")
 SIGNS = frozenset("°′″'\"")
 LEAST_DECIMALS = 2
+HALF_A_DEGREE_KM = 79.0
 SOUTH, NORTH, WEST, EAST = 41.6, 56.9, -95.3, -74.2
 HOW = "; pass Coordinates(lat=..., lon=...), or write decimal degrees such as '44.2312, -76.4860'"
 
@@ -53,10 +54,14 @@ def typed_coordinates(text: str) -> Location | None:
 
 def _checked(numbers: list[str]) -> Location:
     lat, lon = float(numbers[0]), float(numbers[1])
-    if min(len(number.partition(".")[2]) for number in numbers) < LEAST_DECIMALS:
+    decimals = min(len(number.partition(".")[2]) for number in numbers)
+    if decimals < LEAST_DECIMALS:
         raise PlaceNotFoundError("these coordinates seem cut short: too few decimals" + HOW)
     if _in_ontario(lat, lon):
-        return Location(lat=lat, lon=lon, source="typed coordinates", label="typed coordinates")
+        # What rounding to so many decimals may hide.
+        radius = HALF_A_DEGREE_KM * 10.0**-decimals
+        name = "typed coordinates"
+        return Location(lat=lat, lon=lon, radius_km=radius, source=name, label=name)
     if _in_ontario(lon, lat):
         raise PlaceNotFoundError("latitude and longitude seem swapped" + HOW)
     if _in_ontario(lat, -lon):
