@@ -134,6 +134,8 @@ def test_languages_of_a_clinic_made_by_hand_are_found():
         lambda: kf.Directory.from_clinics([], geocoder=len),
         lambda: kf.route("iv", "im", at_least=3),
         lambda: kf.route("iv", at_least=True),
+        lambda: kf.route("iv", "im", all_of="yes"),
+        lambda: kf.vocabulary.suggest(None),
         lambda: kf.load_directory().inside(box(-80, 43, -79, 44).wkt),
         lambda: kf.Directory.open(None),
     ],

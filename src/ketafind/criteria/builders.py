@@ -50,6 +50,8 @@ def offers(
         If there is no term, a term is not a text, or `at_least` is not a number from 1 to
         that of the terms.
     """
+    if not isinstance(all_of, bool):
+        raise CriteriaError(f"all_of must be True or False, not {all_of!r}")
     if all_of and at_least is not None:
         raise CriteriaError("give all_of or at_least, not both")
     needed = 1 if at_least is None else at_least

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ketafind.errors import UnknownTermError
+from ketafind.errors import InvalidInputError, UnknownTermError
 from ketafind.vocabulary.checks import FORMAT, check
 from ketafind.vocabulary.files import merged, read_json
 from ketafind.vocabulary.terms import Code, CodeSystem, Facet, Term
@@ -145,6 +145,8 @@ class Vocabulary:
         """
         from ketafind.vocabulary.suggestions import nearest_terms
 
+        if not isinstance(text, str):
+            raise InvalidInputError(f"suggestions are for a text, not for {type(text).__name__}")
         terms = (term for facet in self.facets for term in facet.terms)
         return tuple(dict.fromkeys(term.id for term in nearest_terms(text, terms, limit)))
 
