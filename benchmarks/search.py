@@ -180,15 +180,17 @@ def build(n: int, rounds: int) -> None:
     for place, points in (("Ontario", ontario), ("world", world)):
         lat, lon = points(n, 1)
         vectors = unit(lat, lon)
-        mine, scipy_ratio, pykdtree_ratio = [], [], []
+        mine, scipy_ratio, degrees_ratio, pykdtree_ratio = [], [], [], []
         for _ in range(rounds):
             mine.append(timed(partial(KernelIndex, lat, lon)))
             scipy_ratio.append(timed(partial(cKDTree, vectors)) / mine[-1])
+            degrees_ratio.append(timed(lambda a=lat, o=lon: cKDTree(unit(a, o))) / mine[-1])
             pykdtree_ratio.append(timed(partial(KDTree, vectors)) / mine[-1])
         index = KernelIndex(lat, lon)
         stored = sum(array.nbytes for array in index.arrays.values())
-        print(f"\nbuild, {place}, N = {n:,}: ketafind {np.median(mine):.3f} s; cKDTree (vectors "
-              f"given) x {spread(scipy_ratio)}; pykdtree x {spread(pykdtree_ratio)}\n"
+        print(f"\nbuild, {place}, N = {n:,}: ketafind {np.median(mine):.3f} s; cKDTree from "
+              f"degrees too x {spread(degrees_ratio)}, from vectors x {spread(scipy_ratio)}; "
+              f"pykdtree from vectors x {spread(pykdtree_ratio)}\n"
               f" {stored / n:.1f} bytes a row")  # fmt: skip
 
 
