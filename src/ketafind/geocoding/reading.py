@@ -105,9 +105,20 @@ def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
     town = _town_at_end(words, parts, stop, gazetteer, own)
     if (town is None or town.start) and not ontario and not elsewhere and row < 0:
         elsewhere = ELSEWHERE.get("".join(words[:stop]), "")
-    if (row < 0 and not elsewhere) or (row >= 0 and thorough):
+    far = _far_name(words, parts, stop, gazetteer) if row < 0 and not elsewhere else ""
+    if far and (town is None or town.start > last_part(parts, stop)):
+        # A town elsewhere is no misspelt one here: Boston is not Bolton.
+        elsewhere, town = ("" if ontario else far), None
+    elif (row < 0 and not elsewhere) or (row >= 0 and thorough):
         town = _town_despite_slips(_Part(words, parts, stop, own), gazetteer, town)
     return Reading(words, parts, code, row, area, stop, ontario, elsewhere, town)
+
+
+def _far_name(words: list[str], parts: list[int], stop: int, gazetteer: Gazetteer) -> str:
+    """Name the large town elsewhere that the last part is, if it is one and nothing else."""
+    if not stop:
+        return ""
+    return gazetteer.abroad.get(name_key(words[last_part(parts, stop) : stop]), "")
 
 
 def _best_code(found: list[PostalMatch], gazetteer: Gazetteer) -> tuple[PostalMatch | None, int]:
