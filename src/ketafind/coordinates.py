@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from importlib import import_module
 from numbers import Real
 from typing import Any
 
-from ketafind.errors import CoordinatesError
+from ketafind.errors import CoordinatesError, InvalidInputError
 
 __all__ = ["Coordinates", "degrees", "fault_of_pair"]
+
+KM_PER_DEGREE = 111.32
+"""Of latitude, and of longitude at the equator; rounded up."""
 
 
 def degrees(value: Any, name: str, limit: float) -> float:
@@ -106,7 +110,60 @@ class Coordinates:
         object.__setattr__(self, "lat", degrees(self.lat, "lat", 90.0))
         object.__setattr__(self, "lon", degrees(self.lon, "lon", 180.0))
 
+    def coarsen(self, km: float | None = None, *, to: str | None = None) -> Coordinates:
+        """Blur a position before it leaves the process.
+
+        Parameters
+        ----------
+        km : float, optional
+            The side of the cells of a grid, in kilometres, above 0 and at most 1,000: every
+            position in a cell gives the cell's centre.
+        to : str, optional
+            ``"fsa"`` for the centre of the forward sortation area (the first half of the postal
+            code) that most of the nearest postal codes are of; in Ontario.
+
+        Returns
+        -------
+        Coordinates
+            The same for all positions of a cell or area, so that nothing finer can be told from
+            one answer or from many.
+
+        Raises
+        ------
+        InvalidInputError
+            If not exactly one of both is given, or it is another.
+        CoordinatesError
+            If no postal code of Ontario is within 50 km; the text shows no position.
+
+        Examples
+        --------
+        >>> import ketafind
+        >>> ketafind.Coordinates(lat=44.2312, lon=-76.4860).coarsen(20.0)
+        <Coordinates near 44°N 76°W>
+        """
+        if (km is None) == (to is None):
+            raise InvalidInputError('coarsen by km, as in coarsen(5.0), or coarsen(to="fsa")')
+        if to is not None:
+            if to != "fsa":
+                raise InvalidInputError(f'to={to!r} is not known; known: "fsa"')
+            # Loaded by name: positions know no gazetteer until one is asked for.
+            return Coordinates(**import_module("ketafind.geocoding.coarse").area_centre(self))
+        size: Any = km
+        if isinstance(size, bool) or not isinstance(size, Real) or not 0.0 < float(size) <= 1000.0:
+            raise InvalidInputError("km must be a number of kilometres above 0 and at most 1,000")
+        return _cell_centre(self.lat, self.lon, float(size) / KM_PER_DEGREE)
+
     def __repr__(self) -> str:
         north = "N" if self.lat >= 0 else "S"
         east = "E" if self.lon >= 0 else "W"
         return f"<Coordinates near {abs(self.lat):.0f}°{north} {abs(self.lon):.0f}°{east}>"
+
+
+def _cell_centre(lat: float, lon: float, size: float) -> Coordinates:
+    """The centre of a grid cell that is as wide as it is high, in degrees of latitude."""
+    rows = max(1, math.ceil(180.0 / size))
+    row = min(rows - 1, math.floor((lat + 90.0) / 180.0 * rows))
+    centre = (row + 0.5) / rows * 180.0 - 90.0
+    columns = max(1, math.floor(360.0 * math.cos(math.radians(centre)) / size))
+    column = math.floor((lon + 180.0) / 360.0 * columns) % columns
+    return Coordinates(lat=centre, lon=(column + 0.5) / columns * 360.0 - 180.0)

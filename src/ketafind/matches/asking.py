@@ -43,7 +43,8 @@ def questions(ranking: Ranking, limit: int, lang: str) -> Questions:
     if distances is None:
         distances = np.full(len(positions), math.nan)
     n_open = _open_clauses(possible)[possible.catalogue.row_of[positions]]
-    best = np.lexsort((positions, distances, n_open))[:limit]
+    # They come nearest first, or by id: a stable sort keeps that within a count.
+    best = np.argsort(n_open, kind="stable")[:limit]
     asked = [
         _asking(ranking, int(positions[at]), None if math.isnan(distances[at]) else distances[at])
         for at in best

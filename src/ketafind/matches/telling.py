@@ -10,7 +10,7 @@ from ketafind.explanation.answers import AnswerFacts, ClinicFacts
 from ketafind.explanation.findings import Finding, find
 from ketafind.explanation.relaxing import Relaxations
 from ketafind.matches.relaxing import relaxations
-from ketafind.qualification import bundled_rules
+from ketafind.qualification import bundled_words
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def vocabularies_of(ranking: Ranking) -> tuple[Vocabulary, ...]:
     tuple of Vocabulary
         In this order.
     """
-    return ranking.filter.catalogue.vocabulary, bundled_rules().vocabulary()
+    return ranking.filter.catalogue.vocabulary, bundled_words()
 
 
 def clinic_facts(

@@ -17,7 +17,7 @@ from ketafind.qualification.values import Rule
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["RuleSet", "bundled_rules", "qualified"]
+__all__ = ["RuleSet", "bundled_rules", "bundled_words", "qualified"]
 
 BUNDLED = Path(__file__).with_name("on-2026.1.json")
 
@@ -183,6 +183,18 @@ def bundled_rules() -> RuleSet:
     ['core_team']
     """
     return RuleSet.read(BUNDLED)
+
+
+@cache
+def bundled_words() -> Vocabulary:
+    """Return the bundled vocabulary with the words of the bundled rules.
+
+    Returns
+    -------
+    Vocabulary
+        The same object each time.
+    """
+    return bundled_rules().vocabulary()
 
 
 def qualified(level: str = "team", rules: RuleSet | None = None) -> Criteria:
