@@ -361,3 +361,17 @@ def told_texts() -> dict[str, str]:
 @pytest.mark.parametrize("name", sorted(told_texts()))
 def test_the_texts_are_those_that_a_person_has_read(name):
     assert told_texts()[name] + "\n" == (GOLDEN / name).read_text("utf-8")
+
+
+def test_an_answer_can_be_repeated_from_what_it_says_of_itself():
+    first = DIRECTORY.nearest("Ottawa, ON", 3, routes="iv", conditions="trd", max_distance_km=300)
+    said = json.loads(json.dumps(first.to_dict()))
+    query = said["query"]
+    again = DIRECTORY.nearest(
+        "Ottawa, ON", query["k"], where=kf.Criteria.from_dict(query["where"]),
+        unknown=query["unknown"], max_distance_km=query["max_distance_km"],
+    )  # fmt: skip
+    assert json.loads(json.dumps(again.to_dict())) == said
+    assert said["snapshot"]["id"] == DIRECTORY.snapshot.id
+    assert [m["clinic_id"] for m in said["matches"]] == [m.clinic.clinic_id for m in first]
+    assert "45.4" not in json.dumps(query)

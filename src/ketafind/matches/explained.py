@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ketafind.index.protocol import check_count
 from ketafind.matches.frozen import Frozen
@@ -27,6 +27,43 @@ class Explained(Frozen, Sequence[Match]):
     _ranking: Ranking
     _start: int
     _stop: int | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer with its question and its data, so that it can be repeated.
+
+        Returns
+        -------
+        dict
+            ``query`` (criteria, unknown policy, how many, how far), ``snapshot``, the counts and
+            ``matches``, ready for JSON. Where the search started stays out: it is the searcher's
+            own.
+        """
+        from ketafind.matches.columns import columns_of
+
+        ranking = self._ranking
+        snapshot = ranking.filter.catalogue.snapshot
+        columns = columns_of(self)
+        return {
+            "query": {
+                "where": ranking.filter.criteria.to_dict(),
+                "unknown": ranking.filter.unknown,
+                "first": self._start + 1,
+                "k": None if self._stop is None else self._stop - self._start,
+                "max_distance_km": None if math.isinf(ranking.limit_km) else ranking.limit_km,
+            },
+            "snapshot": {
+                "id": snapshot.id,
+                "date": None if snapshot.date is None else snapshot.date.isoformat(),
+            },
+            "n_eligible": ranking.n_eligible,
+            "n_possible": ranking.n_possible,
+            "n_unlocated": ranking.filter.n_unlocated,
+            "order_certain": ranking.order_certain(self._start, self._stop),
+            "nearer_possible": [match.clinic.clinic_id for match in self.nearer_possible],
+            "matches": [
+                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+            ],
+        }
 
     def explain(self, lang: str = "en") -> AnswerExplanation:
         """Tell why each match is here, clause by clause, and what the answer leaves open.
