@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ketafind.tables.distances import distance_text
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["TYPES", "columns_of", "footer", "shown"]
 
 
-def columns_of(matches: Matches) -> dict[str, list[Any]]:
+def columns_of(matches: Sequence[Match]) -> dict[str, list[Any]]:
     """Write an answer as plain columns.
 
     Parameters
