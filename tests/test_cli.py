@@ -99,6 +99,13 @@ def test_a_negative_longitude_is_a_value():
     assert run("nearest", "--lat", "43.65", "--lon", "-79.38", "-k", "1").returncode == 0
 
 
+def test_a_swapped_pair_is_refused_with_the_option_that_accepts_it(capsys):
+    swapped = ["nearest", "--lat", "-79.38", "--lon", "43.65", "-k", "1"]
+    assert main(swapped) == 2
+    assert "pass --no-check" in capsys.readouterr().err
+    assert main([*swapped, "--no-check"]) == 0
+
+
 def test_an_ambiguous_place_is_refused_with_the_places_it_could_be():
     done = run("nearest", "Sydenham")
     assert done.returncode == 2

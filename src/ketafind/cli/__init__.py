@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _say(error: KetafindError) -> int:
     from ketafind.tables.text import printable
 
-    lines = str(error).splitlines()
+    lines = str(error).replace("pass check=False", "pass --no-check").splitlines()
     if isinstance(error, GeocodingError) and error.candidates:
         lines[0] += f" ({'; '.join(_named(place) for place in error.candidates)})"
     print("\n".join(f"ketafind: {printable(line)}" for line in lines), file=sys.stderr)

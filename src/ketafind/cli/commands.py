@@ -82,6 +82,7 @@ def asked(arguments: Namespace) -> Matches:
         where=where,
         unknown=arguments.unknown,
         max_distance_km=arguments.max_distance_km,
+        check=not arguments.no_check,
         **{facet: terms for facet, terms in facets.items() if terms is not None},
     )
 

@@ -103,6 +103,9 @@ def question(parser: ArgumentParser) -> None:
     )
     parser.add_argument("-k", type=_whole, default=5, help="how many (default 5)")
     parser.add_argument("--max-distance-km", type=_number, metavar="KM", help="none farther")
+    parser.add_argument(
+        "--no-check", action="store_true", help="accept a place that looks swapped or far off"
+    )
     data(parser)
 
 
