@@ -6,15 +6,19 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 import ketafind as kf
 from ketafind.errors import InvalidInputError
 from strategies import clinic_lists
 
+# Each example makes directories and asks them in several ways.
+FEWER = settings(max_examples=max(15, settings.default.max_examples // 4))
+
 DIRECTORY = kf.load_directory()
 
 
+@FEWER
 @given(clinic_lists(max_size=6), clinic_lists(max_size=6))
 def test_a_difference_is_empty_exactly_where_nothing_differs_and_swaps_with_its_sides(one, other):
     old, new = (kf.Directory.from_clinics(side, check=False) for side in (one, other))

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ketafind as kf
@@ -16,6 +16,9 @@ from ketafind.errors import InvalidInputError, UnknownClinicError
 from ketafind.explanation.language import texts
 from ketafind.qualification import bundled_rules
 from strategies import clinic_lists, criteria, expressions, origins, policies
+
+# Each example makes directories and asks them in several ways.
+FEWER = settings(max_examples=max(15, settings.default.max_examples // 4))
 
 DIRECTORY = kf.load_directory()
 GOLDEN = Path(__file__).parent / "golden"
@@ -33,6 +36,7 @@ def truths(finding) -> list:
     return found
 
 
+@FEWER
 @given(clinic_lists(), expressions, policies, origins, st.integers(1, 4))
 def test_every_clause_has_its_own_truth_and_every_clinic_its_rank(
     clinics, expression, unknown, origin, k
@@ -65,6 +69,7 @@ def test_every_clause_has_its_own_truth_and_every_clinic_its_rank(
         )
 
 
+@FEWER
 @given(clinic_lists(), expressions, origins)
 def test_the_clauses_named_as_open_are_unknown_and_settling_them_settles_the_match(
     clinics, expression, origin
@@ -82,6 +87,7 @@ def test_the_clauses_named_as_open_are_unknown_and_settling_them_settles_the_mat
         assert match.unsettled == ()
 
 
+@FEWER
 @given(clinic_lists(), expressions, expressions, policies)
 def test_anding_a_clause_never_adds_a_confirmed_match(clinics, one, other, unknown):
     directory = kf.Directory.from_clinics(clinics, check=False)
@@ -90,6 +96,7 @@ def test_anding_a_clause_never_adds_a_confirmed_match(clinics, one, other, unkno
     assert {m.clinic.clinic_id for m in both} <= {m.clinic.clinic_id for m in first}
 
 
+@FEWER
 @given(clinic_lists(max_size=4), expressions, st.data())
 def test_resolving_an_unknown_never_changes_an_answer_that_was_yes_or_no(clinics, expression, data):
     """State one more fact that contradicts none: yes stays yes, and no stays no."""

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ketafind as kf
@@ -14,6 +14,9 @@ from ketafind.errors import DataError, InvalidInputError
 from ketafind.qualification import Result, bundled_rules
 from oracle import holds
 from strategies import clinic_lists, criteria, expressions
+
+# Each example makes directories and asks them in several ways.
+FEWER = settings(max_examples=max(15, settings.default.max_examples // 4))
 
 TEAM = ("offers", "staff", ("psychiatrist", "anesthesiologist", "nurse_practitioner"), 1)
 NAMES = {"yes": "QUALIFIED", "no": "NOT_QUALIFIED", "unknown": "UNDETERMINED"}
@@ -24,6 +27,7 @@ def directory_of(clinics, vocabulary=None) -> kf.Directory:
     return kf.Directory.from_clinics(clinics, vocabulary=vocabulary, check=False)
 
 
+@FEWER
 @given(clinic_lists())
 def test_the_team_level_is_one_of_three_professions_on_the_staff(clinics):
     directory = directory_of(clinics)
@@ -35,6 +39,7 @@ def test_the_team_level_is_one_of_three_professions_on_the_staff(clinics):
 
 
 @pytest.mark.parametrize("level", ["team", "full"])
+@FEWER
 @given(clinic_lists(), st.booleans())
 def test_search_by_qualified_finds_what_qualification_says(level, clinics, extended):
     directory = directory_of(clinics, BUNDLED.vocabulary() if extended else None)
@@ -48,6 +53,7 @@ def test_search_by_qualified_finds_what_qualification_says(level, clinics, exten
         assert (result == Result.UNDETERMINED) == (clinic.clinic_id in found["only"])
 
 
+@FEWER
 @given(clinic_lists(), expressions)
 def test_another_clause_beside_qualified_never_adds_a_confirmed_match(clinics, expression):
     directory = directory_of(clinics)

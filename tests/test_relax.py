@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ketafind as kf
@@ -16,6 +16,9 @@ from ketafind.errors import InvalidInputError
 from ketafind.explanation import minimal_sets
 from ketafind.explanation.relaxing import COSTS
 from strategies import clinic_lists, criteria, expressions, origins, policies
+
+# Each example makes directories and asks them in several ways.
+FEWER = settings(max_examples=max(15, settings.default.max_examples // 4))
 
 ALL = 10_000
 
@@ -78,6 +81,7 @@ def name_of(change) -> str:
     return change.kind if change.criteria is None else change.criteria.to_json()
 
 
+@FEWER
 @given(clinic_lists(), clauses, policies, origins, st.sampled_from([10.0, 3000.0, oracle.math.inf]))
 def test_relaxations_equal_a_search_of_all_subsets(clinics, parts, unknown, origin, limit_km):
     directory = kf.Directory.from_clinics(clinics, check=False)

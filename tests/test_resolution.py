@@ -139,6 +139,8 @@ def test_the_same_data_answers_differently_next_year_and_reproducibly():
     assert len(later.search(routes="iv")) == 0
     assert len(later) == len(DIRECTORY)
     again = DIRECTORY.as_of(datetime(2027, 11, 24, 13, 5))  # noqa: DTZ001
+    assert kf.load_directory(as_of="2027-11-24").snapshot == later.snapshot
+    assert kf.load_directory() is DIRECTORY
     assert again.snapshot == later.snapshot != DIRECTORY.snapshot
     told = later.search(routes="iv").why_not("caledon-clinic")
     assert "too old" in str(told)

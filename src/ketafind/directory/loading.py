@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -39,14 +40,23 @@ def bundled(name: str) -> Path:
     raise DirectoryFileError(f"this installation lacks its data file {name}; reinstall ketafind")
 
 
-@cache
-def load_directory() -> Directory:
+def load_directory(as_of: date | str | None = None) -> Directory:
     """Load the bundled snapshot of Ontario clinics; asks no network.
+
+    Parameters
+    ----------
+    as_of : date or str, optional
+        Believe only what is fresh on that day, as in `Directory.as_of`; None for all.
 
     Returns
     -------
     Directory
-        The same object each time: a directory never changes.
+        The same object each time where no day is given: a directory never changes.
+
+    Raises
+    ------
+    InvalidInputError
+        If `as_of` is no date.
 
     Examples
     --------
@@ -54,6 +64,11 @@ def load_directory() -> Directory:
     >>> len(ketafind.load_directory())
     26
     """
+    return _bundled() if as_of is None else _bundled().as_of(as_of)
+
+
+@cache
+def _bundled() -> Directory:
     return Directory.from_csv(
         bundled("ontario_clinics.csv"), evidence=bundled("ontario_clinics_evidence.csv")
     )
