@@ -109,6 +109,7 @@ def test_relaxations_equal_a_search_of_all_subsets(clinics, parts, unknown, orig
         assert abs(new[0].distance_km - one.nearest_km) < 1e-9
 
 
+@FEWER
 @given(clinic_lists(), clauses, st.integers(1, 4))
 def test_a_limit_cuts_the_list_and_changes_nothing_else(clinics, parts, limit):
     directory = kf.Directory.from_clinics(clinics, check=False)

@@ -47,7 +47,9 @@ def distance_interval_km(
         return distance_km, distance_km
     low = max(0.0, distance_km - SIGMAS_BELOW * sigma)
     spread = 2 * SIGMAS_BELOW * sigma * distance_km * distance_km / (distance_km + sigma)
-    return low, math.sqrt(distance_km * distance_km + spread + 4.605 * sigma * sigma)
+    high = math.sqrt(distance_km * distance_km + spread + 4.605 * sigma * sigma)
+    # A root may round below what was squared.
+    return low, max(distance_km, high)
 
 
 def distance_lows_km(
