@@ -103,3 +103,27 @@ def test_a_snapshot_names_the_content_and_every_answer_bears_it():
 def test_a_difference_to_what_is_no_directory_is_refused(other):
     with pytest.raises(InvalidInputError, match="takes a Directory"):
         DIRECTORY.diff(other)
+
+
+def test_a_saved_directory_explains_itself_as_the_one_that_was_saved(tmp_path):
+    path = tmp_path / "ontario.ketafind"
+    DIRECTORY.save(path)
+    opened = kf.Directory.open(path)
+    told = []
+    for directory in (DIRECTORY, opened):
+        where = kf.route("iv") & kf.qualified("full")
+        answer = directory.nearest("Ottawa, ON", 3, where=where, unknown="include")
+        told.append(
+            [
+                str(answer.explain("fr")),
+                str(answer.why_not("numinus-toronto")),
+                str(answer.relax()),
+                str(answer.questions()),
+                str(directory.qualification("caledon-clinic")),
+                str(directory.profile()),
+                str(directory.validate()),
+                directory.as_of("2028-01-01").snapshot,
+            ]
+        )
+    assert told[0] == told[1]
+    assert len(DIRECTORY.diff(opened)) == 0
