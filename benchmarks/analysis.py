@@ -284,7 +284,8 @@ def large(rows: int) -> None:
             for _ in range(max(1, rows // piece)):
                 writer.write_table(people, row_group_size=500_000)
         del people
-        source = pq.ParquetFile(f"{folder}/people.parquet")
+        # Read ahead, it would keep all that was read until the last batch.
+        source = pq.ParquetFile(f"{folder}/people.parquet", pre_buffer=False)
         begun, done, target = time.perf_counter(), 0, None
         for batch in source.iter_batches(500_000):
             near = kf.nearest_join(pa.Table.from_batches([batch]), directory, progress=False)

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Found", "chunks", "refuse_implausible", "search"]
 
-CHUNK = 2**17
+CHUNK = 2**16
 """Rows a piece: large enough for the threads, small enough to stay in the cache."""
 
-LONG = 8
+LONG = 16
 """So many pieces are a long work, which shows a progress bar."""
 
 FAR_KM, NEAR_KM = 2000.0, 500.0
