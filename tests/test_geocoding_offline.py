@@ -282,3 +282,9 @@ def test_a_first_answer_imports_nothing_heavy_and_opens_no_socket() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("text", ["Springfield IL", "123 Fake St, Springfield IL", "London OH"])
+def test_a_state_after_a_name_of_ours_is_refused_by_name(text):
+    with pytest.raises(errors.OutsideCoverageError, match=r"Illinois|Ohio"):
+        geocode(text)

@@ -29,6 +29,7 @@ from ketafind.geocoding.postal import AREAS, PROVINCE_OF_LETTER, code_text, whol
 from ketafind.geocoding.protocol import SearchPlace, privately
 from ketafind.geocoding.radius import KM_PER_DEGREE, RURAL, place_radius_km, sphere_km
 from ketafind.geocoding.reading import LIKE, Reading, Town, last_part, read
+from ketafind.geocoding.regions import STATE_CODES
 from ketafind.geocoding.streets import looks_like_street
 from ketafind.geocoding.text import check_text, name_key, words_of
 from ketafind.geocoding.typed import typed_coordinates
@@ -198,6 +199,14 @@ class OfflineGeocoder:
         places = town.places
         names = " or ".join(sorted({place.name for place in places}))
         notes = (f"{town.written} was read as {names}",) if town.written else ()
+        *before, last = town.written.split(" ")
+        if last in STATE_CODES and name_key(before) in {
+            name_key(words_of(place.name)[0]) for place in places
+        }:
+            # The only slip is a state after the name: Springfield IL is no Springfield of ours.
+            raise OutsideCoverageError(
+                f"{text!r} is in {STATE_CODES[last]}; addresses in Ontario only"
+            )
         if len(places) == 1:
             return at_place(places[0], notes)
         apart = max(sphere_km(a.lat, a.lon, b.lat, b.lon) for a in places for b in places)
