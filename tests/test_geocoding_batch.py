@@ -299,3 +299,9 @@ def test_threads_and_forks_share_a_cache(tmp_path: Path) -> None:
                 os._exit(0 if work(99) else 1)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
             assert cache.get("p", "1", "text 99") is not None
+
+
+@pytest.mark.parametrize("frame", [None, [1], "address", {"address": ["Kingston"]}])
+def test_what_is_no_frame_is_refused_by_name(frame):
+    with pytest.raises(errors.InvalidInputError, match="is no data frame"):
+        geocode_frame(frame, "address")

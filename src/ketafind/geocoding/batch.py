@@ -184,7 +184,12 @@ def geocode_frame(
     """
     import narwhals as nw
 
-    table = nw.from_native(frame, eager_only=True)
+    try:
+        table = nw.from_native(frame, eager_only=True)
+    except TypeError:
+        raise InvalidInputError(
+            f"{type(frame).__name__} is no data frame; give a pandas, polars or pyarrow frame"
+        ) from None
     if column not in table.columns:
         raise InvalidInputError(
             f"the frame has no column {column!r}; it has: {', '.join(map(str, table.columns))}"
