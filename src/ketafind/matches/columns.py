@@ -77,9 +77,7 @@ def footer(matches: Matches) -> str:
         said.append(f"{matches.n_unlocated} that match or may have no position.")
     if matches and matches[0].distance_km is not None and not matches.order_certain:
         said.append("The order is not certain.")
-    nearer = "; ".join(
-        f"{one.clinic.name}, {distance_text(one.distance_km)}" for one in matches.nearer_possible
-    )
+    nearer = "; ".join(f"{one.clinic.name}, {_distance(one)}" for one in matches.nearer_possible)
     which_ones = "Nearer than the last of these" if matches else "Nearest"
     nearer = f"\n{which_ones}, but not confirmed: {nearer}." if nearer else ""
     return f"{' '.join(said)}{nearer}\nData {matches.snapshot}."
