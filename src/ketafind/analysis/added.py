@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ketafind.analysis.certainty import intervals_km, order_certain
-from ketafind.analysis.columns import Codes, Column, Flags, Floats, Texts, Whole
+from ketafind.analysis.columns import Codes, Column, Flags, Floats, Rows, Texts, Whole, pick
 from ketafind.analysis.facts import CLINIC_NUMBERS, CLINIC_TEXTS, facts_of
 from ketafind.analysis.origins import NO_POSITION, NONE_NEAR, NONE_PASSES, REASONS, Origins
 from ketafind.errors import InvalidInputError
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ALWAYS", "ROW_COLUMNS", "Answers", "check_extra"]
 
-Rows = npt.NDArray[np.intp]
 
 _INTERVAL = ("distance_low_km", "distance_high_km")
 ALWAYS = ("rank", "clinic_id", "distance_km", "truth")
@@ -114,23 +112,22 @@ class Answers:
         -------
         columns : dict of str to Column
             In the order of the names.
-        rows : ndarray of intp or None
+        rows : Rows or None
             Which row of the frame each belongs to; None if each row has exactly one.
         """
         code, distance_km = self._found.code, self._found.distance_km
         n, width = code.shape
         if code.size and int(code.min()) >= 0:
-            rows = None if width == 1 else np.repeat(np.arange(n, dtype=np.intp), width)
+            rows: Rows | None = None if width == 1 else width
             rank = np.tile(np.arange(1, width + 1, dtype=np.int64), n)
             picked = (code.ravel(), distance_km.ravel(), rank)
         else:
             keep = code >= 0
             if left:
                 keep[:, 0] = True
-            rows, column = np.nonzero(keep)
+            owners, column = np.nonzero(keep)
             picked = (code[keep], distance_km[keep], column.astype(np.int64) + 1)
-            if width == 1 and len(rows) == n:
-                rows = None
+            rows = None if width == 1 and len(owners) == n else owners
         columns = {name: self._column(name, *picked, rows) for name in names}
         return columns, rows
 
@@ -187,7 +184,7 @@ class Answers:
 
     def _interval(self, name: str, code: Any, distance_km: Any, rows: Rows | None) -> Floats:
         radius = self._origins.radius_km
-        origin_km = 0.0 if radius is None else radius if rows is None else radius[rows]
+        origin_km = 0.0 if radius is None else radius if rows is None else pick(radius, rows)
         clinic_km = self._facts.numbers("clinic_radius_km")[code]
         low, high = intervals_km(distance_km, origin_km, clinic_km)
         return Floats(low if name == "distance_low_km" else high)

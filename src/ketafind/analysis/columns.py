@@ -9,7 +9,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Codes", "Column", "Flags", "Floats", "Texts", "Whole", "code_type"]
+__all__ = ["Codes", "Column", "Flags", "Floats", "Rows", "Texts", "Whole", "code_type", "pick"]
+
+
+Rows = npt.NDArray[np.intp] | int
+"""Which rows, in this order; or every row so many times."""
+
+
+def pick(array: npt.NDArray[Any], rows: Rows) -> npt.NDArray[Any]:
+    """Choose rows of an array.
+
+    Parameters
+    ----------
+    array : ndarray
+        One value a row.
+    rows : Rows
+        Which.
+
+    Returns
+    -------
+    ndarray
+        A copy.
+    """
+    return np.repeat(array, rows) if isinstance(rows, int) else array[rows]
 
 
 class Texts:
@@ -68,9 +90,9 @@ class Codes:
     codes: npt.NDArray[Any]
     texts: Texts
 
-    def take(self, rows: npt.NDArray[np.intp]) -> Codes:
+    def take(self, rows: Rows) -> Codes:
         """Choose rows."""
-        return Codes(self.codes[rows], self.texts)
+        return Codes(pick(self.codes, rows), self.texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +107,9 @@ class Floats:
 
     values: npt.NDArray[np.float64]
 
-    def take(self, rows: npt.NDArray[np.intp]) -> Floats:
+    def take(self, rows: Rows) -> Floats:
         """Choose rows."""
-        return Floats(self.values[rows])
+        return Floats(pick(self.values, rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +127,9 @@ class Whole:
     values: npt.NDArray[np.int64]
     missing: npt.NDArray[np.bool_]
 
-    def take(self, rows: npt.NDArray[np.intp]) -> Whole:
+    def take(self, rows: Rows) -> Whole:
         """Choose rows."""
-        return Whole(self.values[rows], self.missing[rows])
+        return Whole(pick(self.values, rows), pick(self.missing, rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +144,9 @@ class Flags:
 
     values: npt.NDArray[np.bool_]
 
-    def take(self, rows: npt.NDArray[np.intp]) -> Flags:
+    def take(self, rows: Rows) -> Flags:
         """Choose rows."""
-        return Flags(self.values[rows])
+        return Flags(pick(self.values, rows))
 
 
 Column = Codes | Floats | Whole | Flags

@@ -11,13 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.analysis.columns import Codes, Column, Flags, Floats
+from ketafind.analysis.columns import Codes, Column, Flags, Floats, Rows
 from ketafind.errors import InvalidInputError
 
 __all__ = ["Frame", "check_column", "names_taken", "numbers_of", "open_frame"]
 
 Numbers = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
 
 
 class Frame(Protocol):
@@ -181,18 +180,27 @@ class _Pandas:
         return joined
 
 
+def _places(rows: Rows, n: int) -> npt.NDArray[np.intp]:
+    return np.repeat(np.arange(n, dtype=np.intp), rows) if isinstance(rows, int) else rows
+
+
+def _picked(values: Any, rows: Rows) -> Any:
+    """The same for arrays, pandas' own arrays and indexes."""
+    return values.repeat(rows) if isinstance(rows, int) else values.take(rows)
+
+
 def _pandas_rows(frame: Any, rows: Rows) -> Any:
     import pandas as pd
 
     if type(frame) is not pd.DataFrame:
-        return frame.take(rows)
+        return frame.take(_places(rows, len(frame)))
     # Column by column is twice as fast as block by block.
     columns = {}
     for at in range(frame.shape[1]):
         column = frame.iloc[:, at]
         plain = isinstance(column.dtype, np.dtype)
-        columns[at] = (column.to_numpy() if plain else column.array).take(rows)
-    taken = pd.DataFrame(columns, index=frame.index.take(rows), copy=False)
+        columns[at] = _picked(column.to_numpy() if plain else column.array, rows)
+    taken = pd.DataFrame(columns, index=_picked(frame.index, rows), copy=False)
     taken.columns = frame.columns
     return taken
 
@@ -241,7 +249,7 @@ class _Polars:
     def extended(self, columns: Mapping[str, Column], rows: Rows | None) -> Any:
         import polars as pl
 
-        base = self.native if rows is None else self.native[rows]
+        base = self.native if rows is None else self.native[_places(rows, len(self))]
         made = [_polars_column(name, column) for name, column in columns.items()]
         return base.hstack(made) if made else base.select(pl.all())
 
@@ -303,7 +311,7 @@ class _Arrow:
     def extended(self, columns: Mapping[str, Column], rows: Rows | None) -> Any:
         import pyarrow as pa
 
-        base = self.native if rows is None else self.native.take(pa.array(rows))
+        base = self.native if rows is None else self.native.take(pa.array(_places(rows, len(self))))
         made = {name: _arrow_column(column) for name, column in columns.items()}
         arrays = [*base.columns, *made.values()]
         fields = [*base.schema, *(pa.field(name, array.type) for name, array in made.items())]
