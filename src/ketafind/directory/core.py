@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from os import PathLike, fspath
+from os import PathLike, fspath, stat
 from os.path import abspath
 from typing import TYPE_CHECKING, Any
 
@@ -367,8 +367,13 @@ def _directory(clinics: Sequence[Clinic], vocabulary: Vocabulary) -> Directory:
     return Directory(Catalogue.build(clinics, vocabulary, default_index))
 
 
-@lru_cache(maxsize=8)  # a worker gets the same directory with every task
 def _reopened(path: str, snapshot_id: str) -> Directory:
+    file = stat(path)
+    return _reopened_once(path, snapshot_id, (file.st_ino, file.st_size, file.st_mtime_ns))
+
+
+@lru_cache(maxsize=8)  # a worker gets the same directory with every task
+def _reopened_once(path: str, snapshot_id: str, _file: tuple[int, ...]) -> Directory:
     directory = Directory.open(path, verify=False)
     if directory.snapshot.id != snapshot_id:
         raise DirectoryFileError(
