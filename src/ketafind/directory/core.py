@@ -368,7 +368,10 @@ def _directory(clinics: Sequence[Clinic], vocabulary: Vocabulary) -> Directory:
 
 
 def _reopened(path: str, snapshot_id: str) -> Directory:
-    file = stat(path)
+    try:
+        file = stat(path)
+    except OSError:
+        return Directory.open(path)  # which says what is wrong
     return _reopened_once(path, snapshot_id, (file.st_ino, file.st_size, file.st_mtime_ns))
 
 
