@@ -305,3 +305,68 @@ def test_threads_and_forks_share_a_cache(tmp_path: Path) -> None:
 def test_what_is_no_frame_is_refused_by_name(frame):
     with pytest.raises(errors.InvalidInputError, match="is no data frame"):
         geocode_frame(frame, "address")
+
+
+def test_threads_that_want_one_address_ask_for_it_once(tmp_path):
+    asked = []
+
+    def ask() -> Location:
+        asked.append(1)
+        time.sleep(0.05)
+        return Location(lat=44.2, lon=-76.5)
+
+    with GeocodeCache(tmp_path / "cache") as cache, ThreadPoolExecutor(8) as pool:
+        answers = list(
+            pool.map(lambda _: cache.remember("p", "1", "Kingston", ask, 10.0), range(16))
+        )
+    assert len(asked) == 1
+    assert len(set(answers)) == 1
+
+
+TWO_PROCESSES = """
+import sys, time
+from ketafind.geocoding import GeocodeCache
+from ketafind.records import Location
+
+def ask():
+    with open(sys.argv[2], "a") as log:
+        log.write("asked\\n")
+    time.sleep(0.3)
+    return Location(lat=44.2, lon=-76.5)
+
+with GeocodeCache(sys.argv[1]) as cache:
+    for place in ("Kingston", "Ottawa"):
+        cache.remember("p", "1", place, ask, 10.0)
+"""
+
+
+def test_processes_that_want_one_address_ask_for_it_once(tmp_path):
+    log = tmp_path / "log"
+    command = [sys.executable, "-c", TWO_PROCESSES, str(tmp_path / "cache"), str(log)]
+    running = [subprocess.Popen(command) for _ in range(3)]
+    assert [process.wait() for process in running] == [0, 0, 0]
+    assert log.read_text().count("asked") == 2
+
+
+def test_a_claim_of_a_process_that_died_runs_out(tmp_path):
+    located = Location(lat=44.2, lon=-76.5)
+    with GeocodeCache(tmp_path / "cache") as cache:
+        for until in (time.time() + 0.05, time.time() + 86_400.0):
+            cache._execute("INSERT OR REPLACE INTO claims VALUES (?, '1.1', ?)", (b"key", until))
+            with cache._claimed(b"key", 10.0):
+                held = cache._execute("SELECT owner FROM claims", ()).fetchall()
+            assert held != [("1.1",)]
+        assert cache.remember("p", "1", "Kingston", lambda: located, 10.0) == located
+
+
+def test_who_claims_an_address_may_ask_for_it_within(tmp_path):
+    located = Location(lat=44.2, lon=-76.5)
+    with GeocodeCache(tmp_path / "cache") as cache:
+        inner = cache.remember(
+            "p",
+            "1",
+            "Kingston",
+            lambda: cache.remember("p", "1", "Kingston", lambda: located, 10.0),
+            10.0,
+        )
+    assert inner == located

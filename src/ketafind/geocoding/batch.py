@@ -24,6 +24,9 @@ from ketafind.records import Location
 
 __all__ = ["COLUMNS", "Outcome", "geocode_frame", "outcomes"]
 
+CLAIM_S = 60.0
+"""How long another process may take over an address where the geocoder sets no deadline."""
+
 COLUMNS = ("lat", "lon", "precision", "radius_km", "match", "source", "status", "reason")
 """The columns that `geocode_frame` adds."""
 
@@ -123,18 +126,18 @@ def _fill(
         elif refusal:
             found[text] = Outcome(None, "untried", f"not tried: {refusal}")
         else:
-            found[text] = outcome = _one(geocoder, text)
+            found[text] = outcome = _one(geocoder, text, cache, (name, version))
             if outcome.status == "refused":
                 refusal = outcome.reason
-            elif cache is not None and outcome.location is not None:
-                cache.put(name, version, text, outcome.location)
-            elif cache is not None and outcome.status == "not_found":
-                cache.put_not_found(name, version, text, outcome.reason)
 
 
-def _one(geocoder: Geocoder, text: str) -> Outcome:
+def _one(geocoder: Geocoder, text: str, cache: Any, provider: tuple[str, str]) -> Outcome:
     try:
-        return Outcome(geocoder.geocode(text), "ok", "")
+        if cache is None:
+            return Outcome(geocoder.geocode(text), "ok", "")
+        lasts_s = float(getattr(geocoder, "deadline_s", CLAIM_S))
+        located = cache.remember(*provider, text, lambda: geocoder.geocode(text), lasts_s)
+        return Outcome(located, "ok", "")
     except GeocodingError as error:
         status = next((name for kind, name in STATUS_OF if isinstance(error, kind)), "error")
         return Outcome(None, status, str(error))

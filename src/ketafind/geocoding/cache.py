@@ -9,7 +9,8 @@ import os
 import secrets
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -35,7 +36,16 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS answers (
     key BLOB PRIMARY KEY, status TEXT NOT NULL, payload TEXT NOT NULL,
     stored_at REAL NOT NULL, checksum BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS claims (
+    key BLOB PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);
 """
+CLAIM = """
+INSERT INTO claims VALUES (:key, :owner, :until)
+ON CONFLICT (key) DO UPDATE SET owner = :owner, until = :until
+WHERE until < :now OR until > :until + 60
+"""
+"""Take an address that nobody claims, whose claim has run out, or was made by another clock."""
+POLL_S = 0.01
 
 
 class CachedAnswer(NamedTuple):
@@ -93,6 +103,20 @@ def cache_key(salt: bytes, provider: str, version: str, text: str) -> bytes:
     words, parts = words_of(text)
     normal = json.dumps([provider, version, words, parts])
     return hmac.digest(salt, normal.encode(), "sha256")
+
+
+def _is_running(owner: str) -> bool:
+    """Whether the process that claims an address is still there."""
+    process = owner.partition(".")[0]
+    if os.name != "posix" or not process.isdigit():
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class GeocodeCache:
@@ -211,8 +235,92 @@ class GeocodeCache:
         key = cache_key(self._salt, provider, version, text)
         self._store(key, "not_found", json.dumps({"reason": reason}))
 
-    def _prepare(self) -> bytes:
+    def remember(
+        self,
+        provider: str,
+        version: str,
+        text: str,
+        ask: Callable[[], Location],
+        lasts_s: float,
+    ) -> Location:
+        """Answer from the file; else ask, once among all threads and processes, and keep it.
+
+        Parameters
+        ----------
+        provider, version : str
+            Who answers.
+        text : str
+            The address.
+        ask : callable
+            Asks the provider.
+        lasts_s : float
+            How long asking may take; who waits longer for another asks as well.
+
+        Returns
+        -------
+        Location
+            The answer.
+
+        Raises
+        ------
+        PlaceNotFoundError
+            If the provider knows no such address; that is kept too. No other error is.
+        """
+        known = self.get(provider, version, text)
+        if known is not None:
+            return known.unwrap()
+        with self._claimed(cache_key(self._salt, provider, version, text), lasts_s):
+            known = self.get(provider, version, text)
+            if known is not None:
+                return known.unwrap()
+            try:
+                located = ask()
+            except PlaceNotFoundError as error:
+                self.put_not_found(provider, version, text, str(error))
+                raise
+            self.put(provider, version, text, located)
+            return located
+
+    @contextmanager
+    def _claimed(self, key: bytes, lasts_s: float) -> Iterator[None]:
+        owner = f"{os.getpid()}.{get_ident()}"
+        mine = self._claim(key, owner, lasts_s)
+        try:
+            yield
+        finally:
+            if mine:
+                self._execute("DELETE FROM claims WHERE key = ? AND owner = ?", (key, owner))
+
+    def _claim(self, key: bytes, owner: str, lasts_s: float) -> bool:
+        """Wait for an address to be free; False if it is ours already, or cannot be claimed."""
+        give_up = time.monotonic() + lasts_s
+        while time.monotonic() < give_up:
+            now = time.time()
+            values = {"key": key, "owner": owner, "now": now, "until": now + lasts_s}
+            taken = self._execute(CLAIM, values)
+            if taken is None or taken.rowcount == 1:
+                return taken is not None
+            held = self._execute("SELECT owner FROM claims WHERE key = ?", (key,))
+            row = None if held is None else held.fetchone()
+            if row is not None and row[0] == owner:
+                return False
+            if row is not None and not _is_running(row[0]):
+                self._execute("DELETE FROM claims WHERE key = ? AND owner = ?", (key, row[0]))
+            else:
+                time.sleep(POLL_S)
+        return False
+
+    def _execute(self, statement: str, values: Any) -> sqlite3.Cursor | None:
+        """Run a statement, or say once that the file cannot be written: answers go on."""
         import sqlite3
+
+        try:
+            return self._link().execute(statement, values)
+        except sqlite3.Error as error:
+            self._notice(f"cannot be written ({error}); answers are given but not kept")
+            return None
+
+    def _prepare(self) -> bytes:
 
         link = self._link()
         version = link.execute("PRAGMA user_version").fetchone()[0]
@@ -220,16 +328,29 @@ class GeocodeCache:
             raise DirectoryFileError(
                 f"{self.path} was written by a newer ketafind (version {version}); update ketafind"
             )
-        if version == 0 and link.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            tables = {r[0] for r in link.execute("SELECT name FROM sqlite_master")}
-            if not tables <= {"turns", "sqlite_autoindex_turns_1"}:
-                raise sqlite3.DatabaseError("it holds other tables")
         if version < SCHEMA:
-            link.executescript(TABLES)
-            link.execute(f"PRAGMA user_version = {SCHEMA}")
+            self._create(link)
         link.execute("INSERT OR IGNORE INTO meta VALUES ('salt', ?)", (secrets.token_bytes(32),))
         row = link.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone()
         return bytes(row[0])
+
+    def _create(self, link: sqlite3.Connection) -> None:
+        import sqlite3
+
+        # In one transaction: another process may be making the same file.
+        link.execute("BEGIN IMMEDIATE")
+        try:
+            version = link.execute("PRAGMA user_version").fetchone()[0]
+            tables = {r[0] for r in link.execute("SELECT name FROM sqlite_master")}
+            if version == 0 and not tables <= {"turns", "sqlite_autoindex_turns_1"}:
+                raise sqlite3.DatabaseError("it holds other tables")
+            for statement in TABLES.split(";"):
+                link.execute(statement)
+            link.execute(f"PRAGMA user_version = {SCHEMA}")
+        except sqlite3.Error:
+            link.execute("ROLLBACK")
+            raise
+        link.execute("COMMIT")
 
     def _link(self) -> sqlite3.Connection:
         """This thread's connection; one made before a fork must not be used after it."""
@@ -240,17 +361,12 @@ class GeocodeCache:
         return link
 
     def _store(self, key: bytes, status: str, payload: str) -> None:
-        import sqlite3
-
         now = self._clock()
         checksum = self._checksum(key, status, payload, now)
-        try:
-            self._link().execute(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)",
-                (key, status, payload, now, checksum),
-            )
-        except sqlite3.Error as error:
-            self._notice(f"cannot be written ({error}); answers are given but not kept")
+        self._execute(
+            "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)",
+            (key, status, payload, now, checksum),
+        )
 
     def _checksum(self, key: bytes, status: str, payload: str, stored_at: float) -> bytes:
         text = json.dumps([key.hex(), status, payload, stored_at])

@@ -173,19 +173,11 @@ class GeopyGeocoder:
             text = text.reveal()
         query = " ".join(check_text(text).split())
         # A searcher's place is kept nowhere.
-        cache = None if private else self.cache
-        known = cache.get(self.name, self.version, query) if cache is not None else None
-        if known is not None:
-            return known.unwrap()
-        try:
-            located = self._judged(query)
-        except PlaceNotFoundError as error:
-            if cache is not None:
-                cache.put_not_found(self.name, self.version, query, str(error))
-            raise
-        if cache is not None:
-            cache.put(self.name, self.version, query, located)
-        return located
+        if private or self.cache is None:
+            return self._judged(query)
+        return self.cache.remember(
+            self.name, self.version, query, lambda: self._judged(query), self.deadline_s
+        )
 
     def _judged(self, query: str) -> Location:
         found = self._ask(query)
