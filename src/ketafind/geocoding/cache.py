@@ -150,7 +150,11 @@ class GeocodeCache:
         self._warned = False
         try:
             self._salt = self._prepare()
+        except DirectoryFileError:
+            self.close()
+            raise
         except sqlite3.DatabaseError as error:
+            self.close()
             raise DirectoryFileError(
                 f"{self.path} is not a geocoding cache, or is damaged ({error}); move it away"
             ) from None
