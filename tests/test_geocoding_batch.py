@@ -24,6 +24,7 @@ from ketafind import errors
 from ketafind.geocoding import GeocodeCache, geocode, geocode_frame
 from ketafind.geocoding.batch import COLUMNS, outcomes
 from ketafind.geocoding.cache import DAY_S
+from ketafind.geocoding.claims import claimed
 from ketafind.records import Location
 
 TEXTS = ["K7L 3N6", "xyzzy", None, "K7L 3N6", "London, UK", "  "]
@@ -353,7 +354,7 @@ def test_a_claim_of_a_process_that_died_runs_out(tmp_path):
     with GeocodeCache(tmp_path / "cache") as cache:
         for until in (time.time() + 0.05, time.time() + 86_400.0):
             cache._execute("INSERT OR REPLACE INTO claims VALUES (?, '1.1', ?)", (b"key", until))
-            with cache._claimed(b"key", 10.0):
+            with claimed(cache._execute, b"key", 10.0):
                 held = cache._execute("SELECT owner FROM claims", ()).fetchall()
             assert held != [("1.1",)]
         assert cache.remember("p", "1", "Kingston", lambda: located, 10.0) == located

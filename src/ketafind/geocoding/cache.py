@@ -9,13 +9,13 @@ import os
 import secrets
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ketafind.errors import DirectoryFileError, PlaceNotFoundError
+from ketafind.geocoding.claims import claimed
 from ketafind.geocoding.private_file import open_private
 from ketafind.geocoding.text import words_of
 from ketafind.records import Location
@@ -39,13 +39,6 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE TABLE IF NOT EXISTS claims (
     key BLOB PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);
 """
-CLAIM = """
-INSERT INTO claims VALUES (:key, :owner, :until)
-ON CONFLICT (key) DO UPDATE SET owner = :owner, until = :until
-WHERE until < :now OR until > :until + 60
-"""
-"""Take an address that nobody claims, whose claim has run out, or was made by another clock."""
-POLL_S = 0.01
 
 
 class CachedAnswer(NamedTuple):
@@ -103,20 +96,6 @@ def cache_key(salt: bytes, provider: str, version: str, text: str) -> bytes:
     words, parts = words_of(text)
     normal = json.dumps([provider, version, words, parts])
     return hmac.digest(salt, normal.encode(), "sha256")
-
-
-def _is_running(owner: str) -> bool:
-    """Whether the process that claims an address is still there."""
-    process = owner.partition(".")[0]
-    if os.name != "posix" or not process.isdigit():
-        return True
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 class GeocodeCache:
@@ -273,7 +252,7 @@ class GeocodeCache:
         known = self.get(provider, version, text)
         if known is not None:
             return known.unwrap()
-        with self._claimed(cache_key(self._salt, provider, version, text), lasts_s):
+        with claimed(self._execute, cache_key(self._salt, provider, version, text), lasts_s):
             known = self.get(provider, version, text)
             if known is not None:
                 return known.unwrap()
@@ -284,35 +263,6 @@ class GeocodeCache:
                 raise
             self.put(provider, version, text, located)
             return located
-
-    @contextmanager
-    def _claimed(self, key: bytes, lasts_s: float) -> Iterator[None]:
-        owner = f"{os.getpid()}.{get_ident()}"
-        mine = self._claim(key, owner, lasts_s)
-        try:
-            yield
-        finally:
-            if mine:
-                self._execute("DELETE FROM claims WHERE key = ? AND owner = ?", (key, owner))
-
-    def _claim(self, key: bytes, owner: str, lasts_s: float) -> bool:
-        """Wait for an address to be free; False if it is ours already, or cannot be claimed."""
-        give_up = time.monotonic() + lasts_s
-        while time.monotonic() < give_up:
-            now = time.time()
-            values = {"key": key, "owner": owner, "now": now, "until": now + lasts_s}
-            taken = self._execute(CLAIM, values)
-            if taken is None or taken.rowcount == 1:
-                return taken is not None
-            held = self._execute("SELECT owner FROM claims WHERE key = ?", (key,))
-            row = None if held is None else held.fetchone()
-            if row is not None and row[0] == owner:
-                return False
-            if row is not None and not _is_running(row[0]):
-                self._execute("DELETE FROM claims WHERE key = ? AND owner = ?", (key, row[0]))
-            else:
-                time.sleep(POLL_S)
-        return False
 
     def _execute(self, statement: str, values: Any) -> sqlite3.Cursor | None:
         """Run a statement, or say once that the file cannot be written: answers go on."""
