@@ -102,9 +102,13 @@ class PyKDTree(Peer):
     """On the sphere; all processors in batch."""
 
     def build(self) -> None:
+        self.tree = self.grow(unit(self.lat, self.lon))
+
+    @staticmethod
+    def grow(vectors: Array) -> Any:
         from pykdtree.kdtree import KDTree
 
-        self.tree = KDTree(unit(self.lat, self.lon))
+        return KDTree(vectors)
 
     def one(self, lat: float, lon: float) -> Any:
         return self.tree.query(unit_one(lat, lon), k=K)
@@ -133,9 +137,13 @@ class ScipySphere(Peer):
     """On the sphere; two workers in batch."""
 
     def build(self) -> None:
+        self.tree = self.grow(unit(self.lat, self.lon))
+
+    @staticmethod
+    def grow(vectors: Array) -> Any:
         from scipy.spatial import cKDTree
 
-        self.tree = cKDTree(unit(self.lat, self.lon))
+        return cKDTree(vectors)
 
     def one(self, lat: float, lon: float) -> Any:
         return self.tree.query(unit_one(lat, lon), k=K)

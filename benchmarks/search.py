@@ -102,8 +102,10 @@ def unseen(n: int, rounds: int) -> None:
     index = KernelIndex(lat, lon)
     rng = np.random.default_rng(3)
     print(f"\na filter never seen before, N = {n:,}: bits to first answer, us")
+    name, maker = next(iter(available({"pynanoflann": PyNanoflann, "pykdtree": PyKDTree,
+                                       "scipy sphere": ScipySphere}).items()))  # fmt: skip
     for share, part in list(SHARES.items())[1:]:
-        peer = PyNanoflann(lat, lon, mask(n, part))
+        peer = maker(lat, lon, mask(n, part))
         mine, theirs = [], []
         for _ in range(rounds * 20):
             bits = np.packbits(rng.random(n) < part, bitorder="little")
@@ -111,7 +113,7 @@ def unseen(n: int, rounds: int) -> None:
             mine.append(timed(lambda b=bits, at=at: index.nearest(*at, 5, index.prepare(b))))
             theirs.append(timed(lambda at=at, peer=peer: peer.one(*at)))
         ours, other = np.median(mine) * 1e6, np.median(theirs) * 1e6
-        print(f" {share:>5}  ketafind {ours:6.1f}   pynanoflann, tree built: {other:6.1f}"
+        print(f" {share:>5}  ketafind {ours:6.1f}   {name}, tree built: {other:6.1f}"
               f"   x {other / ours:.2f}")  # fmt: skip
 
 
@@ -174,24 +176,26 @@ def slow_batch(rounds: int) -> None:
 
 def build(n: int, rounds: int) -> None:
     """From coordinates to a tree."""
-    from pykdtree.kdtree import KDTree
-    from scipy.spatial import cKDTree
-
+    makers = available({"cKDTree": ScipySphere, "pykdtree": PyKDTree})
     for place, points in (("Ontario", ontario), ("world", world)):
         lat, lon = points(n, 1)
         vectors = unit(lat, lon)
-        mine, scipy_ratio, degrees_ratio, pykdtree_ratio = [], [], [], []
+        mine: list[float] = []
+        ratios: dict[str, list[float]] = {}
         for _ in range(rounds):
             mine.append(timed(partial(KernelIndex, lat, lon)))
-            scipy_ratio.append(timed(partial(cKDTree, vectors)) / mine[-1])
-            degrees_ratio.append(timed(lambda a=lat, o=lon: cKDTree(unit(a, o))) / mine[-1])
-            pykdtree_ratio.append(timed(partial(KDTree, vectors)) / mine[-1])
+            for name, maker in makers.items():
+                for given, grow in (
+                    ("degrees too", partial(maker, lat, lon)),
+                    ("vectors", partial(maker.grow, vectors)),
+                ):
+                    ratios.setdefault(f"{name} from {given}", []).append(timed(grow) / mine[-1])
         index = KernelIndex(lat, lon)
         stored = sum(array.nbytes for array in index.arrays.values())
-        print(f"\nbuild, {place}, N = {n:,}: ketafind {np.median(mine):.3f} s; cKDTree from "
-              f"degrees too x {spread(degrees_ratio)}, from vectors x {spread(scipy_ratio)}; "
-              f"pykdtree from vectors x {spread(pykdtree_ratio)}\n"
-              f" {stored / n:.1f} bytes a row")  # fmt: skip
+        print(f"\nbuild, {place}, N = {n:,}: ketafind {np.median(mine):.3f} s, "
+              f"{stored / n:.1f} bytes a row")  # fmt: skip
+        for name, found in ratios.items():
+            print(f"        {name:24} x {spread(found)}")
 
 
 def threads(n: int, m: int, rounds: int) -> None:
