@@ -288,3 +288,98 @@ def test_a_first_answer_imports_nothing_heavy_and_opens_no_socket() -> None:
 def test_a_state_after_a_name_of_ours_is_refused_by_name(text):
     with pytest.raises(errors.OutsideCoverageError, match=r"Illinois|Ohio"):
         geocode(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "lat", "lon"),
+    [
+        ("Port Arthur ON", 48.4, -89.25),
+        ("Fort William, ON", 48.4, -89.25),
+        ("Preston, Ontario", 43.37, -80.33),
+        ("Yorkville", 43.70, -79.40),
+        ("Barrhaven", 45.33, -75.72),
+        ("Scarborough, Toronto", 43.77, -79.26),
+        ("123 Main St, Kanata, Ottawa", 45.30, -75.91),
+        ("Mississauga, Peel", 43.58, -79.66),
+        ("Toronto, Mississauga", 43.58, -79.66),
+        ("Kingston area", 44.23, -76.48),
+        ("Caledon area", 43.86, -79.99),
+        ("near Milton", 43.51, -79.88),
+        ("City of Perth, Ontario", 44.90, -76.25),
+        ("12 King Street West Perth Ontario", 44.90, -76.25),
+        ("12 King St W Alton", 43.86, -80.07),
+        ("12 King St, Wyoming", 42.95, -82.12),
+        ("Curve Lake First Nation", 44.46, -78.37),
+        ("Kingston General Hospital", 44.23, -76.48),
+    ],
+)
+def test_parts_of_towns_and_words_beside_a_name_do_not_mislead(
+    text: str, lat: float, lon: float
+) -> None:
+    assert near(geocode(text), lat, lon, 10.0)
+
+
+@pytest.mark.parametrize(
+    "text", ["Port Kingston", "Fort Hope", "French", "Oneida", "Brock University", "M5V blah"]
+)
+def test_a_name_that_only_resembles_a_town_is_not_taken_for_it(text: str) -> None:
+    with pytest.raises(errors.PlaceNotFoundError):
+        geocode(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("Gatineau", "Quebec"),
+        ("Saanich", "British Columbia"),
+        ("Rochester", "United States"),
+        ("Waterloo, Belgium", "Belgium"),
+        ("Hamilton, NZ", "New Zealand"),
+        ("12 rue Haute, Perth, Suède", "Sweden"),
+        ("T2P", "Alberta"),
+    ],
+)
+def test_a_town_elsewhere_is_no_misspelt_one_of_ours(text: str, where: str) -> None:
+    with pytest.raises(errors.OutsideCoverageError, match=where):
+        geocode(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Toronto ONM5V2C3", "30 Duncan StToronto ONM5V 2C3", "Toronto M5 V2C3", "M5V2 C3"]
+)
+def test_a_postal_code_is_read_that_is_glued_or_split_in_another_place(text: str) -> None:
+    assert geocode(text) == geocode("M5V 2C3")
+
+
+@pytest.mark.parametrize(
+    "text", ["Toronto, ON M5V", "Toronto M5V", "M5V Toronto", "12 King St, Toronto (M5V)"]
+)
+def test_an_area_beside_its_town_is_finer_than_the_town(text: str) -> None:
+    located = geocode(text)
+    assert located == geocode("M5V")
+    assert located.radius_km < geocode("Toronto").radius_km
+
+
+def test_an_area_that_is_cut_out_of_a_code_says_so() -> None:
+    located = geocode("Toronto ON M5V 2")
+    assert (located.match, located.precision) == ("corrected", "fsa")
+    assert "cut short" in located.corrections[0]
+
+
+def test_an_area_that_contradicts_its_town_is_refused_and_both_are_named() -> None:
+    for text in ("L4W, Markham", "Markham L4W"):
+        with pytest.raises(errors.ConflictingPlaceError, match=r"L4W, ON is 38 km from Markham"):
+            geocode(text)
+
+
+def test_a_rural_area_beside_a_town_says_less_than_the_town() -> None:
+    assert geocode("K0K, Picton ON") == geocode("Picton")
+
+
+def test_several_towns_in_one_text_are_alternatives() -> None:
+    located = geocode("Ajax/Pickering")
+    assert located.match == "ambiguous"
+    assert len(located.candidates) == 2
+    assert geocode("Kitchener and Waterloo") == geocode("Kitchener-Waterloo")
+    with pytest.raises(errors.AmbiguousPlaceError):
+        geocode("Toronto / Ottawa")

@@ -113,3 +113,20 @@ def test_an_error_in_a_batch_names_the_row_and_not_the_place():
     with pytest.raises(kf.errors.CoordinatesError, match="origin 1") as caught:
         kf.load_directory().nearest_arrays(lat, lon)
     assert_hidden(str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("origin", "reason"),
+    [
+        (f"{LON}, {LAT}", "swapped"),
+        (f"{LAT}, {-LON}", "minus sign"),
+        ("43.7, -79.2", "cut short"),
+        (f"{LAT}N {-LON}W", "compass letters"),
+    ],
+)
+def test_typed_coordinates_are_refused_with_the_likely_cause_and_without_a_digit(origin, reason):
+    with pytest.raises(kf.KetafindError, match=reason) as caught:
+        kf.load_directory().nearest(origin)
+    text = str(caught.value)
+    assert not any(character.isdigit() for character in text)
+    assert caught.value.__cause__ is caught.value.__context__ is None

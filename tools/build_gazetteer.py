@@ -26,8 +26,26 @@ from gazetteer_places import Places, build_places, key_of, town_positions  # noq
 from ketafind.geocoding.postal import PROVINCE_OF_LETTER, code_text  # noqa: E402
 
 TARGET = ROOT / "src" / "ketafind" / "geocoding" / "gazetteer.npz"
-EDITION = "2026.1"
-LARGE = 300_000
+EDITION = "2026.2"
+LARGE, LARGE_NEAR = 100_000, 15_000
+NEAR = frozenset({"CA", "US.MI", "US.NY", "US.OH", "US.PA"})
+"""Where a town need not be large to be one that people write: Canada and the states nearest."""
+
+PROVINCES = {
+    "CA.01": "Alberta",
+    "CA.02": "British Columbia",
+    "CA.03": "Manitoba",
+    "CA.04": "New Brunswick",
+    "CA.05": "Newfoundland and Labrador",
+    "CA.07": "Nova Scotia",
+    "CA.09": "Prince Edward Island",
+    "CA.10": "Quebec",
+    "CA.11": "Saskatchewan",
+    "CA.12": "Yukon",
+    "CA.13": "the Northwest Territories",
+    "CA.14": "Nunavut",
+}
+
 MANY_CODES = 300
 
 
@@ -87,9 +105,11 @@ def abroad(rest: Codes, known: set[str]) -> list[str]:
     cities = json.loads((folder / "cities15000.json").read_text(encoding="utf-8")).values()
     found: dict[str, str] = {}
     for city in sorted(cities, key=lambda c: (-c["population"], c["geonameid"])):
-        if city["population"] >= LARGE and city["countrycode"] != "CA":
-            country = countries[city["countrycode"]]["name"]
-            found.setdefault(key_of(city["name"]), f"{city['name']}, {country}")
+        code, state = city["countrycode"], f"{city['countrycode']}.{city['admin1code']}"
+        least = LARGE_NEAR if NEAR & {code, state} else LARGE
+        if city["population"] >= least and state != "CA.08":
+            where = PROVINCES[state] if code == "CA" else countries[code]["name"]
+            found.setdefault(key_of(city["name"]), f"{city['name']}, {where}")
     letters = [code_text(int(number))[0].lower() for number in rest.number]
     counts = Counter(zip(rest.name.tolist(), letters, strict=True))
     for (name, letter), count in sorted(counts.items()):

@@ -36,6 +36,8 @@ POST_TOWN = 50
 UPPER = "upper tier"
 # A place that two municipalities share is two places of one name.
 SPLIT = {"Thornhill": {"L3T": "Thornhill (Markham)", "L4J": "Thornhill (Vaughan)"}}
+# Federal offices there have postal codes of Ottawa; the town is in Quebec.
+NOT_OURS = ("gatineau",)
 SIDES = frozenset({"north", "south", "east", "west"})
 TOWN_RADIUS_KM = (3.0, 4.0, 15.0, 3.0, 8.0)
 # Parts of towns, and words that end a street or a building's name: no place to search for.
@@ -255,7 +257,9 @@ def build_places(codes: Codes, sources: Path) -> tuple[Places, np.ndarray]:
     _add_aliases(places, sources)
     _set_radii(places, codes, place_of)
     _drop_parts_of_towns(places, place_of)
-    places.aliases = {k: sorted(v) for k, v in places.aliases.items() if len(k) > 1}
+    places.aliases = {
+        k: sorted(v) for k, v in places.aliases.items() if len(k) > 1 and k not in NOT_OURS
+    }
     return places, place_of
 
 

@@ -78,12 +78,16 @@ def read_origin(origin: Origin) -> Location:
 
 def _geocoded(text: str) -> Location:
     from ketafind.geocoding import geocode
+    from ketafind.geocoding.typed import why_not_coordinates
 
     try:
         return geocode(text)
     except GeocodingError as error:
         kind: type[GeocodingError] = type(error)
         candidates = error.candidates
+    typed = why_not_coordinates(text)
+    if typed:
+        raise kind(f"the origin could not be placed: {typed}; give Coordinates(lat=..., lon=...)")
     # Raised outside the handler, so that no chained error carries the text.
     known = next((base for base in kind.__mro__ if base in HIDDEN), None)
     reason = "it is not an address that can be read" if known is None else HIDDEN[known]

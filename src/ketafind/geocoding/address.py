@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
 from ketafind.geocoding.postal import code_text
-from ketafind.geocoding.reading import Reading, last_part, read
+from ketafind.geocoding.reading import Reading, read
 from ketafind.geocoding.regions import CANADA, ONTARIO
 from ketafind.geocoding.streets import DIRECTIONS, ORDINALS, STREET_TYPES, UNIT_WORDS
-from ketafind.geocoding.text import BREAKS, WORD, check_text, fold
+from ketafind.geocoding.text import BREAKS, WORD, check_text, fold, mended
+from ketafind.geocoding.towns import last_part
 
 __all__ = ["Address", "parse_address"]
 
@@ -120,6 +121,7 @@ def _spans(text: str, reading: Reading) -> list[tuple[int, int]]:
     spans = [m.span() for m in WORD.finditer(text) if m.group() not in BREAKS]
     if reading.code is not None:
         del spans[reading.code.start : reading.code.stop]
+    del spans[slice(*reading.area_at)]
     return spans
 
 
@@ -150,7 +152,8 @@ def parse_address(text: str, gazetteer: Gazetteer | None = None) -> Address:
     ('400', '30', 'Duncan St', 'Toronto')
     """
     known = gazetteer if gazetteer is not None else default_gazetteer()
-    reading = read(check_text(text), known, thorough=True)
+    text = mended(check_text(text))
+    reading = read(text, known, thorough=True)
     words = _Words(text, reading)
     code = reading.code
     corrections = []

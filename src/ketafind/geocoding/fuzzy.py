@@ -7,17 +7,22 @@ from typing import Any
 
 from ketafind.geocoding.gazetteer import Gazetteer, Place
 from ketafind.geocoding.streets import DIRECTIONS, STREET_TYPES, UNIT_WORDS
-from ketafind.geocoding.text import name_key, words_of
+from ketafind.geocoding.text import SHORT_FORMS, name_key, words_of
 
 __all__ = ["likeness", "near_names"]
 
 SHORTEST = 4
 DOMINANT = 2
-POINTS = frozenset({"north", "south", "east", "west", "upper", "lower"})
+HEADS = frozenset(
+    ["north", "south", "east", "west", "upper", "lower", "fort", "port", "mount", "lake", "new"]
+)
+"""Words that tell towns apart: Fort Hope is not Port Hope."""
 
 
-def _allowed(size: int) -> int:
-    """How many slips a name of this length may hold."""
+def _allowed(size: int, *, alone: bool) -> int:
+    """How many slips a name of this length may hold; fewer if nothing shows that it is a town."""
+    if alone:
+        return 1 if size < 9 else 2
     return 1 if size < 6 else 2 if size < 10 else 3
 
 
@@ -48,7 +53,9 @@ def likeness(one: str, two: str) -> float:
     return float(OSA.normalized_similarity(one, two))
 
 
-def near_names(words: list[str], gazetteer: Gazetteer) -> tuple[int, tuple[Place, ...]]:
+def near_names(
+    words: list[str], gazetteer: Gazetteer, *, alone: bool = False
+) -> tuple[int, tuple[Place, ...]]:
     """Find the places whose name is a few slips away from some words.
 
     Parameters
@@ -57,6 +64,8 @@ def near_names(words: list[str], gazetteer: Gazetteer) -> tuple[int, tuple[Place
         Folded words.
     gazetteer : Gazetteer
         The names.
+    alone : bool
+        True if there is nothing but these words: they may be any name, of a town or not.
 
     Returns
     -------
@@ -64,7 +73,8 @@ def near_names(words: list[str], gazetteer: Gazetteer) -> tuple[int, tuple[Place
         How many characters differ.
     places : tuple of Place
         All places at that distance; empty if none is near enough. A name with another compass
-        point is never near: North Glengarry is not South Glengarry.
+        point or the like is never near (North Glengarry is not South Glengarry), nor is one that
+        begins otherwise, unless that is the only slip (Yorkville is not Oakville).
     """
     key = name_key(words)
     if len(key) < SHORTEST or words[-1] in STREET_TYPES or words[-1] in UNIT_WORDS:
@@ -73,10 +83,14 @@ def near_names(words: list[str], gazetteer: Gazetteer) -> tuple[int, tuple[Place
         return 0, ()
     keys, process, osa = _choices(gazetteer)
     found = process.extract(
-        key, keys, scorer=osa.distance, score_cutoff=_allowed(len(key)), limit=8
+        key, keys, scorer=osa.distance, score_cutoff=_allowed(len(key), alone=alone), limit=24
     )
-    points = POINTS.intersection(words)
-    right = [(slips, name) for name, slips, _ in found if _same_points(points, name, gazetteer)]
+    heads = HEADS.intersection(SHORT_FORMS.get(word, word) for word in words)
+    right = [
+        (slips, name)
+        for name, slips, _ in found
+        if (name[0] == key[0] or slips == 1) and _same_heads(heads, name, gazetteer)
+    ]
     if not right:
         return 0, ()
     least = min(slips for slips, _ in right)
@@ -96,8 +110,8 @@ def _likeliest(numbers: list[int], gazetteer: Gazetteer) -> list[int]:
     return numbers
 
 
-def _same_points(points: frozenset[str], key: str, gazetteer: Gazetteer) -> bool:
-    if not points:
+def _same_heads(heads: frozenset[str], key: str, gazetteer: Gazetteer) -> bool:
+    if not heads:
         return True
     names = (gazetteer.places[number].name for number in gazetteer.aliases[key])
-    return any(points <= set(words_of(name)[0]) for name in names)
+    return any(heads <= {SHORT_FORMS.get(w, w) for w in words_of(name)[0]} for name in names)

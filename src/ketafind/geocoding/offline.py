@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from math import cos, radians
 
@@ -28,10 +29,11 @@ from ketafind.geocoding.gazetteer import Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.postal import AREAS, PROVINCE_OF_LETTER, code_text, whole_code
 from ketafind.geocoding.protocol import SearchPlace, privately
 from ketafind.geocoding.radius import KM_PER_DEGREE, RURAL, place_radius_km, sphere_km
-from ketafind.geocoding.reading import LIKE, Reading, Town, last_part, read
+from ketafind.geocoding.reading import Reading, read
 from ketafind.geocoding.regions import STATE_CODES
 from ketafind.geocoding.streets import looks_like_street
-from ketafind.geocoding.text import check_text, name_key, words_of
+from ketafind.geocoding.text import check_text, mended, name_key, words_of
+from ketafind.geocoding.towns import LIKE, Town, finer_town, last_part
 from ketafind.geocoding.typed import typed_coordinates
 from ketafind.records import Location
 
@@ -39,6 +41,9 @@ __all__ = ["OfflineGeocoder", "geocode", "geocode_many"]
 
 TOGETHER_KM = 25.0
 """Alternatives nearer to each other than this are answered with a radius that covers them."""
+
+OR = re.compile(r"/|&|\b(?:or|and|ou|et)\b", re.I)
+"""What stands between the names of several towns."""
 
 CONSISTENT_KM = 12.0
 """A code this near to the town, or to another code of the town, does not contradict it."""
@@ -106,7 +111,7 @@ class OfflineGeocoder:
         typed = typed_coordinates(text)
         if typed is not None:
             return typed
-        reading = read(text, self.gazetteer)
+        reading = read(mended(text), self.gazetteer)
         if reading.elsewhere and reading.code_row < 0:
             raise OutsideCoverageError(
                 f"{text!r} is in {reading.elsewhere}; addresses in Ontario only"
@@ -115,11 +120,52 @@ class OfflineGeocoder:
             return self._at_row(text, reading)
         if reading.code is not None:
             return self._at_unlisted_code(text, reading, reading.code.number)
+        # A first word that looks like an area counts beside a town only.
+        if reading.area and (reading.town or reading.area_at[0] or not reading.stop):
+            return self._at_area(text, reading)
+        if reading.town is None or (reading.town.start and not reading.town.written):
+            several = self._alternatives(text, reading)
+            if several is not None:
+                return self._at_town(text, several)
         if reading.town is not None:
-            return self._at_town(text, reading.town)
-        if reading.area:
-            return at_area(self.gazetteer, AREAS[reading.area])
+            return self._at_finest(text, reading, reading.town)
         raise _not_found(text, reading)
+
+    def _at_area(self, text: str, reading: Reading) -> Location:
+        """Answer for the first half of a postal code, and the town beside it if there is one."""
+        area = AREAS[reading.area]
+        cut = reading.area_at[1] - reading.area_at[0] > 1
+        notes = ("a postal code that is cut short was read as its first half",) if cut else ()
+        located = at_area(self.gazetteer, area, notes)
+        if reading.town is None:
+            return located
+        town = self._at_finest(text, reading, reading.town)
+        apart = sphere_km(located.lat, located.lon, town.lat, town.lon)
+        if any(self._has_codes(area, place) for place in reading.town.places) or (
+            apart <= max(CONSISTENT_KM, located.radius_km + town.radius_km)
+        ):
+            return min(located, town, key=lambda one: one.radius_km)
+        if apart <= TOGETHER_KM:
+            return between(located, town)
+        raise ConflictingPlaceError(
+            f"{text!r}: {located.label} is {apart:.0f} km from {town.label}; correct one of them",
+            candidates=(located, town),
+        )
+
+    def _at_finest(self, text: str, reading: Reading, town: Town) -> Location:
+        finer = finer_town(reading.words, reading.parts, town, self.gazetteer)
+        return self._at_town(text, finer or town)
+
+    def _alternatives(self, text: str, reading: Reading) -> Town | None:
+        """Read "Toronto/Ottawa" or "Ajax or Pickering": nothing but the names of towns."""
+        words = reading.words[: reading.stop]
+        keys = [name_key(words_of(part)[0]) for part in OR.split(text)]
+        keys[-1] = keys[-1].removesuffix(name_key(reading.words[reading.stop :]))
+        known = [self.gazetteer.named(key) for key in keys]
+        if len(keys) < 2 or not all(known) or any(word[0].isdigit() for word in words):
+            return None
+        places = tuple(dict.fromkeys(place for named in known for place in named))
+        return Town(0, reading.stop, places)
 
     def _at_row(self, text: str, reading: Reading) -> Location:
         row, town = reading.code_row, reading.town
@@ -161,8 +207,11 @@ class OfflineGeocoder:
 
     def _same_area(self, row: int, town: Place) -> bool:
         """Whether a town has codes in a rural code's area, which spans many towns."""
+        return self._has_codes(self.gazetteer.ontario.numbers[row] // 2000, town)
+
+    def _has_codes(self, area: int, town: Place) -> bool:
         table = self.gazetteer.ontario
-        low, high = table.areas[table.numbers[row] // 2000]
+        low, high = table.areas[area]
         return bool((table.name[low:high] == town.number).any())
 
     def _is_slip(self, reading: Reading, row: int) -> bool:
@@ -229,6 +278,10 @@ def _corrections(reading: Reading) -> tuple[str, ...]:
 def _not_found(text: str, reading: Reading) -> GeocodingError:
     if reading.ontario and not reading.stop:
         return AmbiguousPlaceError(f"{text!r} names a whole province; add a town or postal code")
+    if len(reading.words) == 1 and reading.words[0] in AREAS:
+        province = PROVINCE_OF_LETTER.get(reading.words[0][0])
+        if province is not None:
+            return OutsideCoverageError(f"{text!r} is in {province}; addresses in Ontario only")
     if looks_like_street(reading.words[: reading.stop]):
         return AmbiguousPlaceError(
             f"{text!r} names a street but no town: there may be one in Toronto, Ottawa, Hamilton "

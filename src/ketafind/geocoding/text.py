@@ -7,7 +7,7 @@ import unicodedata
 
 from ketafind.errors import PlaceNotFoundError
 
-__all__ = ["LONGEST", "check_text", "fold", "name_key", "words_of"]
+__all__ = ["LONGEST", "check_text", "fold", "mended", "name_key", "words_of"]
 
 LONGEST = 1_000
 """The longest text read as an address, in characters."""
@@ -17,6 +17,13 @@ WORD = re.compile(r"[^\W_]+(?:['’ʼ`][^\W_]+)*|[,;:\n\r()|]")
 BREAKS = frozenset(",;:\n\r()|")
 APOSTROPHES = re.compile(r"['’ʼ`]")
 LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "đ": "d", "ł": "l"})
+# A postal code that is glued to the word before it, or has its space in another place.
+GLUED = re.compile(r"(?<=[A-Za-z])(?=[KLMNP][0-9][A-Z][ -]?[0-9][A-Z][0-9](?![A-Z0-9]))", re.I)
+SHIFTED = re.compile(
+    r"(?<![A-Z0-9])(?:([KLMNP][0-9])[ -]([A-Z][0-9][A-Z][0-9])|([KLMNP][0-9][A-Z][0-9])[ -]"
+    r"([A-Z][0-9]))(?![A-Z0-9])",
+    re.I,
+)
 SHORT_FORMS = {
     "saint": "st",
     "sainte": "st",
@@ -88,6 +95,23 @@ def fold(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text)
     lowered = "".join(c for c in plain if not unicodedata.combining(c)).lower()
     return lowered.translate(LIGATURES)
+
+
+def mended(text: str) -> str:
+    """Set a postal code apart that is glued to a word, and close one that is split elsewhere.
+
+    Parameters
+    ----------
+    text : str
+        The address.
+
+    Returns
+    -------
+    str
+        ``"Toronto ON M5V2C3"`` for ``"Toronto ONM5V2C3"`` or ``"Toronto ON M5 V2C3"``; else the
+        same text.
+    """
+    return SHIFTED.sub(lambda found: "".join(filter(None, found.groups())), GLUED.sub(" ", text))
 
 
 def words_of(text: str) -> tuple[list[str], list[int]]:

@@ -7,7 +7,7 @@ import re
 from ketafind.errors import PlaceNotFoundError
 from ketafind.records import Location
 
-__all__ = ["typed_coordinates"]
+__all__ = ["typed_coordinates", "why_not_coordinates"]
 
 NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 ONLY = frozenset("0123456789+-.,; \t°′″'\"NSEWnsewoO")
@@ -50,6 +50,26 @@ def typed_coordinates(text: str) -> Location | None:
     if any(letter.isalpha() for letter in text):
         raise PlaceNotFoundError("coordinates with compass letters are not read" + HOW)
     return _checked(numbers)
+
+
+def why_not_coordinates(text: str) -> str:
+    """Say why a text that looks like coordinates is refused, without a digit of it.
+
+    Parameters
+    ----------
+    text : str
+        What was typed.
+
+    Returns
+    -------
+    str
+        Such as ``"latitude and longitude seem swapped"``; empty if it does not look like any.
+    """
+    try:
+        typed_coordinates(text or " ")
+    except PlaceNotFoundError as error:
+        return str(error).removesuffix(HOW)
+    return ""
 
 
 def _checked(numbers: list[str]) -> Location:
