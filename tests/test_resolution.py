@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.errors import DataError, InvalidInputError, UnknownClinicError
-from ketafind.resolution import MAX_AGE, SOURCE_CLASSES, decide, resolved
+from ketafind.resolution import MAX_AGE, SOURCE_CLASSES, decide, decisions, resolved
 
 DIRECTORY = kf.load_directory()
 WORDS = DIRECTORY.vocabulary
@@ -200,3 +200,55 @@ def test_what_is_no_date_is_refused(day):
 def test_decisions_of_a_clinic_that_does_not_exist_are_refused():
     with pytest.raises(UnknownClinicError):
         DIRECTORY.decisions("nobody")
+
+
+def said(status, source_class="clinic", truth="yes", **changes):
+    return source(truth, source_class, facet="status", term=status, service_id=None, **changes)
+
+
+@pytest.mark.parametrize(
+    ("stated", "evidence", "status"),
+    [
+        ("active", [said("closed", "regulator")], "closed"),
+        ("active", [said("closed", "regulator"), said("active")], "closed"),
+        ("active", [said("closed", "other"), said("active")], "active"),
+        ("closed", [said("active")], "active"),
+        ("active", [said("closed"), said("active")], "uncertain"),
+        ("active", [said("active", truth="no")], "uncertain"),
+        ("active", [said("closed", truth="no")], "active"),
+        ("active", [said("uncertain", "operator")], "uncertain"),
+        ("active", [said("closed", checked_on=DAY - timedelta(days=9)), said("active")], "active"),
+    ],
+)
+def test_the_best_source_decides_the_status_too(stated, evidence, status):
+    clinic = kf.Clinic(clinic_id="a", name="A", status=stated, evidence=tuple(evidence))
+    clinic = replace(clinic, checked_on=DAY)
+    assert kf.Directory.from_clinics([clinic])["a"].status == status
+    assert resolved(clinic, WORDS, DAY).status == status
+
+
+def test_a_status_that_is_outranked_is_decided_against_and_names_the_better_source():
+    closed, active = said("closed", "regulator"), said("active")
+    clinic = kf.Clinic(clinic_id="a", name="A", evidence=(active, closed))
+    one, other = decisions(clinic, WORDS)
+    assert (one.term, one.truth, one.by, one.set_aside) == (
+        "active",
+        kf.Truth.NO,
+        (closed,),
+        (active,),
+    )
+    assert (other.term, other.truth, other.by) == ("closed", kf.Truth.YES, (closed,))
+    later = DAY + MAX_AGE["regulator"] + timedelta(days=1)
+    assert resolved(clinic, WORDS, later).status == "active"
+
+
+def test_a_status_in_a_file_of_evidence_is_read_as_in_a_file_of_clinics(tmp_path):
+    head = "clinic_id,facet,term,truth,source_url,source_class,checked_on\n"
+    row = "a,status,{},yes,https://a.example/,regulator,2026-11-01\n"
+    (tmp_path / "clinics.csv").write_text("clinic_id,name\na,A\n", encoding="utf-8")
+    (tmp_path / "one.csv").write_text(head + row.format("Closed"), encoding="utf-8")
+    (tmp_path / "two.csv").write_text(head + row.format("shut"), encoding="utf-8")
+    read = kf.Directory.from_csv(tmp_path / "clinics.csv", evidence=tmp_path / "one.csv")
+    assert read["a"].status == "closed"
+    with pytest.raises(DataError, match=r"row 2.*not a status; write active, uncertain or closed"):
+        kf.Directory.from_csv(tmp_path / "clinics.csv", evidence=tmp_path / "two.csv")

@@ -185,16 +185,25 @@ def decisions(
         for (facet, term), facts in _by_fact(clinic, service, vocabulary).items():
             found.append(_decision(service.service_id, facet, term, facts, as_of))
     status = [fact for fact in clinic.evidence if fact.facet == "status"]
-    for term in dict.fromkeys(fact.term for fact in status):
-        same = [fact for fact in status if fact.term == term]
-        found.append(_decision(None, "status", term, same, as_of))
+    terms = dict.fromkeys(fact.term for fact in status)
+    found += [_decision(None, "status", term, status, as_of) for term in terms]
     return tuple(found)
 
 
 def _decision(
     service_id: str | None, facet: str, term: str, facts: list[Evidence], as_of: date | None
 ) -> Decision:
-    truth, reason, by = decide(facts, as_of)
+    if facet == "status":
+        # One status excludes the others: a page that says closed speaks against active.
+        given = {
+            fact if fact.term == term else replace(fact, truth=Truth.NO): fact
+            for fact in facts
+            if fact.term == term or fact.truth == Truth.YES
+        }
+        truth, reason, found = decide(given, as_of)
+        by = tuple(given[fact] for fact in found)
+    else:
+        truth, reason, by = decide(facts, as_of)
     aside = tuple(fact for fact in facts if fact not in by)
     return Decision(service_id, facet, term, truth, reason, by, aside)
 
@@ -243,8 +252,9 @@ def resolved(clinic: Clinic, vocabulary: Vocabulary, as_of: date | None = None) 
     Returns
     -------
     Clinic
-        Facts that evidence speaks of are as it decides; others stay, unless they are too old. A
-        status whose evidence is too old is ``uncertain``; ``closed`` stays closed.
+        Facts and the status that evidence speaks of are as it decides; others stay, unless they
+        are too old. A status whose evidence is too old, or disagrees, is ``uncertain``; without
+        newer evidence ``closed`` stays closed.
     """
     if as_of is None and not clinic.evidence:
         return clinic
@@ -255,12 +265,20 @@ def resolved(clinic: Clinic, vocabulary: Vocabulary, as_of: date | None = None) 
                  vocabulary, old=old)
         for service in clinic.services
     )  # fmt: skip
-    status = [one for one in made if one.facet == "status" and one.term == clinic.status]
-    is_stale = bool(status) and all(one.reason in ("stale", "undated") for one in status)
-    doubtful = (
-        as_of is not None and clinic.status == "active" and (is_stale or (old and not status))
-    )
-    return replace(clinic, services=services, status="uncertain" if doubtful else clinic.status)
+    return replace(clinic, services=services, status=_status(clinic, made, as_of, old=old))
+
+
+def _status(clinic: Clinic, made: Iterable[Decision], as_of: date | None, *, old: bool) -> str:
+    status = [one for one in made if one.facet == "status"]
+    for one in status:
+        if one.truth == Truth.YES:
+            return one.term
+    own = [one for one in status if one.term == clinic.status]
+    if any(one.reason == "conflict" for one in status) or any(one.truth == Truth.NO for one in own):
+        return "uncertain"
+    stale = bool(own) and all(one.reason in ("stale", "undated") for one in own)
+    doubtful = as_of is not None and clinic.status == "active" and (stale or (old and not own))
+    return "uncertain" if doubtful else clinic.status
 
 
 def _recent(clinic: Clinic, as_of: date) -> bool:

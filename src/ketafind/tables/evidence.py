@@ -159,7 +159,7 @@ def _fact(name: str, term: str, truth: str, vocabulary: Vocabulary) -> tuple[str
     if name in CLINIC_FACTS:
         if not term or truth != "yes":
             raise CellError(f"{shown(name)} is a field; give its value as the term, and truth yes")
-        return name, term
+        return name, cells.status(term) if name == "status" else term
     try:
         facet = vocabulary.facet(name)
     except UnknownTermError as error:
