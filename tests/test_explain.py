@@ -356,7 +356,7 @@ def told_texts() -> dict[str, str]:
     }
     return {
         f"{name}.{lang}.txt": re.sub(
-            "[0-9,.]+\u00a0km",
+            "([0-9,.]+ (to|à) )?[0-9,.]+\u00a0km",
             "N km",
             str(one.translated(lang)).replace(str(DIRECTORY.snapshot.id), "DATA"),
         )
@@ -382,3 +382,18 @@ def test_an_answer_can_be_repeated_from_what_it_says_of_itself():
     assert said["snapshot"]["id"] == DIRECTORY.snapshot.id
     assert [m["clinic_id"] for m in said["matches"]] == [m.clinic.clinic_id for m in first]
     assert "45.4" not in json.dumps(query)
+
+
+def test_texts_show_the_interval_where_only_the_city_is_known():
+    near = DIRECTORY.nearest("Toronto, ON", 2, routes="iv", conditions="ptsd")
+    for told in (near.explain(), near.relax(), near.questions(), near.why_not("caledon-clinic")):
+        for lang in ("en", "fr"):
+            assert "0.0\u00a0km" not in str(told.translated(lang)).replace(",", ".")
+    assert "Bloor Pain Specialists at 0 to 14\u00a0km (city only)" in str(near.relax())
+    first = near.questions()[0]
+    low, high = first.interval_km
+    assert low <= first.distance_km <= high
+    said = near.questions().to_dict()["clinics"][0]
+    assert (said["distance_low_km"], said["distance_high_km"]) == (low, high)
+    change = near.relax().to_dict()["relaxations"][0]
+    assert change["nearest_low_km"] <= change["nearest_km"] <= change["nearest_high_km"]

@@ -10,7 +10,7 @@ from ketafind.criteria.expression import And
 from ketafind.explanation.findings import Finding, finding_dict, finding_lines
 from ketafind.explanation.language import counted, listed, say
 from ketafind.explanation.outline import Line, Told
-from ketafind.explanation.wording import Wording, distance_words, kilometres
+from ketafind.explanation.wording import Wording, distance_phrase, distance_words, kilometres
 from ketafind.records import CITY_LEVEL
 from ketafind.truth import Truth
 
@@ -102,7 +102,7 @@ class MatchExplanation(Told):
         facts, lang = self.facts, self.lang
         lines = []
         if facts.rank is not None:
-            precision = getattr(facts.clinic.location, "precision", None)
+            precision = _precision(facts.clinic)
             far = distance_words(facts.distance_km, facts.interval_km, precision, lang)
             lines.append(Line(1, far))
         if facts.swaps:
@@ -277,7 +277,7 @@ class AnswerExplanation(Told):
         found = []
         if facts.nearer:
             names = [
-                say("nearer.named", lang, name=_named(one.clinic), far=kilometres(_far(one), lang))
+                say("nearer.named", lang, name=_named(one.clinic), far=_far(one, lang))
                 for one in facts.nearer
             ]
             key = "nearer" if facts.matches else "nearest"
@@ -324,8 +324,13 @@ def _named(clinic: Clinic) -> str:
     return clinic.name if clinic.city in clinic.name else f"{clinic.name} ({clinic.city})"
 
 
-def _far(facts: ClinicFacts) -> float:
-    return facts.distance_km or 0.0
+def _far(facts: ClinicFacts, lang: str) -> str:
+    far, span = facts.distance_km or 0.0, facts.interval_km
+    return distance_phrase(far, span, _precision(facts.clinic), lang, at=True)
+
+
+def _precision(clinic: Clinic) -> str | None:
+    return None if clinic.location is None else clinic.location.precision
 
 
 def _iso(snapshot: Snapshot) -> str | None:

@@ -10,7 +10,7 @@ from ketafind.criteria import Criteria
 from ketafind.criteria.expression import Offers
 from ketafind.explanation.language import counted, say, texts
 from ketafind.explanation.outline import Line, Told
-from ketafind.explanation.wording import Wording, kilometres
+from ketafind.explanation.wording import Wording, distance_phrase
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic
@@ -31,6 +31,8 @@ class Asking:
         Whom to ask.
     distance_km : float or None
         How far it is.
+    interval_km : tuple of float or None
+        The 90 % interval of that distance.
     open_clauses : tuple of Criteria
         The clauses that are not settled.
     is_open : bool
@@ -44,6 +46,7 @@ class Asking:
     open_clauses: tuple[Criteria, ...]
     is_open: bool
     open_flags: tuple[str, ...]
+    interval_km: tuple[float, float] | None = None
 
 
 class Questions(Told, Sequence[Asking]):
@@ -127,7 +130,9 @@ class Questions(Told, Sequence[Asking]):
         clinic, lang = asking.clinic, self.lang
         parts = [clinic.name if clinic.city in clinic.name else f"{clinic.name}, {clinic.city}"]
         if asking.distance_km is not None:
-            parts.append(kilometres(asking.distance_km, lang))
+            precision = None if clinic.location is None else clinic.location.precision
+            far = distance_phrase(asking.distance_km, asking.interval_km, precision, lang)
+            parts.append(far)
         parts.append(clinic.phone or say("ask.no_phone", lang))
         return ", ".join(parts)
 
@@ -146,6 +151,8 @@ class Questions(Told, Sequence[Asking]):
             "phone": asking.clinic.phone,
             "website": asking.clinic.website,
             "distance_km": asking.distance_km,
+            "distance_low_km": None if asking.interval_km is None else asking.interval_km[0],
+            "distance_high_km": None if asking.interval_km is None else asking.interval_km[1],
             "questions": deciding,
             "also": more,
             "criteria": [clause.to_dict() for clause in asking.open_clauses],

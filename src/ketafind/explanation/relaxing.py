@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ketafind.criteria import Criteria
 from ketafind.explanation.language import counted, say
 from ketafind.explanation.outline import Line, Told
-from ketafind.explanation.wording import Wording, kilometres
+from ketafind.explanation.wording import Wording, distance_phrase, kilometres
 
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
@@ -103,6 +103,10 @@ class Relaxation:
         How many clinics the changed question gives.
     nearest_km : float or None
         Distance of the nearest clinic that was not found before; None without an origin.
+    interval_km : tuple of float or None
+        The 90 % interval of that distance.
+    precision : str or None
+        How precisely that clinic is known.
     clinic_id, name : str
         That clinic, or the first by id.
     """
@@ -115,6 +119,8 @@ class Relaxation:
     nearest_km: float | None
     clinic_id: str
     name: str
+    interval_km: tuple[float, float] | None = None
+    precision: str | None = None
 
     @property
     def cost(self) -> int:
@@ -176,7 +182,8 @@ class Relaxations(Told, Sequence[Relaxation]):
         gives = counted("relax.gives", one.n_clinics, lang)
         if one.nearest_km is None:
             return say("headed", lang, head=changes, text=gives)
-        new = say("relax.nearest", lang, name=one.name, far=kilometres(one.nearest_km, lang))
+        far = distance_phrase(one.nearest_km, one.interval_km, one.precision, lang, at=True)
+        new = say("relax.nearest", lang, name=one.name, far=far)
         return say("headed", lang, head=changes, text=gives + new)
 
     def _change(self, change: Change) -> str:
@@ -207,6 +214,8 @@ class Relaxations(Told, Sequence[Relaxation]):
             "max_distance_km": one.max_distance_km,
             "n_clinics": one.n_clinics,
             "nearest_km": one.nearest_km,
+            "nearest_low_km": None if one.interval_km is None else one.interval_km[0],
+            "nearest_high_km": None if one.interval_km is None else one.interval_km[1],
             "clinic_id": one.clinic_id,
             "cost": one.cost,
         }

@@ -18,11 +18,12 @@ from ketafind.criteria.expression import (
 from ketafind.errors import UnknownTermError
 from ketafind.explanation.language import listed, number, say
 from ketafind.records import CITY_LEVEL
+from ketafind.tables.distances import interval_matters, outwards
 
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["Wording", "distance_words", "kilometres"]
+__all__ = ["Wording", "distance_phrase", "distance_words", "kilometres"]
 
 
 class Wording:
@@ -158,10 +159,54 @@ def distance_words(
     """
     if distance_km is None or interval_km is None:
         return say("distance.none", lang)
-    far = say("distance.straight", lang, far=kilometres(distance_km, lang))
     low, high = interval_km
+    why = say("distance.city_only", lang) if precision in CITY_LEVEL else ""
+    if interval_matters(distance_km, low, high, precision):
+        return say("distance.straight_span", lang, far=_span(interval_km, lang)) + why
+    far = say("distance.straight", lang, far=kilometres(distance_km, lang))
     if high - low < 0.1:
         return far
     span = say("distance.between", lang, low=kilometres(low, lang), high=kilometres(high, lang))
-    why = say("distance.city_only", lang) if precision in CITY_LEVEL else ""
     return f"{far} ({span}{why})"
+
+
+def distance_phrase(
+    distance_km: float,
+    interval_km: tuple[float, float] | None,
+    precision: str | None,
+    lang: str,
+    *,
+    at: bool = False,
+) -> str:
+    """Write how far a clinic is, in a few words: the interval where it matters.
+
+    Parameters
+    ----------
+    distance_km : float
+        Kilometres.
+    interval_km : tuple of float or None
+        The 90 % interval.
+    precision : str or None
+        How precisely the clinic is known.
+    lang : str
+        ``"en"`` or ``"fr"``.
+    at : bool
+        True for ``"at 1.7 km"`` rather than ``"1.7 km"``.
+
+    Returns
+    -------
+    str
+        A phrase, such as ``"0 to 14 km (city only)"``.
+    """
+    if interval_km is None or not interval_matters(distance_km, *interval_km, precision):
+        far = kilometres(distance_km, lang)
+        return say("distance.at", lang, far=far) if at else far
+    key = "distance.span_city" if precision in CITY_LEVEL else "distance.span"
+    far = _span(interval_km, lang, key)
+    return say("distance.at_span", lang, far=far) if at else far
+
+
+def _span(interval_km: tuple[float, float], lang: str, key: str = "distance.span") -> str:
+    low, high, places = outwards(*interval_km)
+    text = say(key, lang, low=number(low, lang, places), high=number(high, lang, places))
+    return text.replace(" km", "\u00a0km")

@@ -76,6 +76,7 @@ def _asking(ranking: Ranking, position: int, distance_km: float | None) -> Askin
     return Asking(
         clinic=facts.clinic,
         distance_km=None if distance_km is None else float(distance_km),
+        interval_km=facts.interval_km,
         open_clauses=open_clauses,
         is_open=facts.clinic.status == "active",
         open_flags=tuple(flag for flag in FLAGS if flag not in facts.service.flags),

@@ -168,6 +168,8 @@ class _Question:
             nearest_km=nearest_km,
             clinic_id=clinic.clinic_id,
             name=clinic.name,
+            interval_km=None if nearest_km is None else self.ranking.interval_km(nearest_km, place),
+            precision=None if clinic.location is None else clinic.location.precision,
         )
 
     def _change(self, at: int, to_km: float | None) -> Change:

@@ -6,7 +6,7 @@ import math
 
 from ketafind.records import CITY_LEVEL
 
-__all__ = ["distance_text"]
+__all__ = ["distance_text", "interval_matters", "outwards"]
 
 # Of finer positions nothing is said: the doubt may be the origin's.
 _REMARKS = {"unknown": "position uncertain", **dict.fromkeys(CITY_LEVEL, "city only")}
@@ -40,14 +40,37 @@ def distance_text(
     """
     if distance_km is None or math.isnan(distance_km):
         return "no position"
-    if low_km is None or high_km is None or not _matters(distance_km, low_km, high_km, precision):
+    if (
+        low_km is None
+        or high_km is None
+        or not interval_matters(distance_km, low_km, high_km, precision)
+    ):
         return f"{_rounded(distance_km)} km"
-    low, high = _outwards(low_km, high_km)
+    low, high, places = outwards(low_km, high_km)
     remark = _REMARKS.get(precision or "")
-    return f"{low} to {high} km" + (f", {remark}" if remark else "")
+    return f"{low:,.{places}f} to {high:,.{places}f} km" + (f", {remark}" if remark else "")
 
 
-def _matters(distance_km: float, low_km: float, high_km: float, precision: str | None) -> bool:
+def interval_matters(
+    distance_km: float, low_km: float, high_km: float, precision: str | None = None
+) -> bool:
+    """Tell whether an interval says what the distance alone would hide.
+
+    Parameters
+    ----------
+    distance_km : float
+        Straight-line kilometres.
+    low_km, high_km : float
+        The 90 % interval.
+    precision : str or None
+        How precisely the clinic is known.
+
+    Returns
+    -------
+    bool
+        True where the clinic is known to its city only, or where the interval is wider than 1 km
+        and than a fifth of the distance.
+    """
     width = high_km - low_km
     if precision in CITY_LEVEL:
         return width > 0.0
@@ -59,9 +82,22 @@ def _rounded(number: float) -> str:
     return f"{number:.1f}" if number < 9.95 else f"{number:,.0f}"
 
 
-def _outwards(low_km: float, high_km: float) -> tuple[str, str]:
+def outwards(low_km: float, high_km: float) -> tuple[float, float, int]:
+    """Round an interval so that what is printed holds what is meant.
+
+    Parameters
+    ----------
+    low_km, high_km : float
+        The interval.
+
+    Returns
+    -------
+    low_km, high_km : float
+        The lower bound rounded down, the upper one up.
+    places : int
+        How many decimals to print.
+    """
     # A hair's breadth of float error must not turn 9 into 10.
     if high_km < 2.0:
-        low, high = math.floor(low_km * 10 + 1e-6) / 10, math.ceil(high_km * 10 - 1e-6) / 10
-        return f"{low:.1f}", f"{high:.1f}"
-    return f"{math.floor(low_km + 1e-6):,}", f"{math.ceil(high_km - 1e-6):,}"
+        return math.floor(low_km * 10 + 1e-6) / 10, math.ceil(high_km * 10 - 1e-6) / 10, 1
+    return math.floor(low_km + 1e-6), math.ceil(high_km - 1e-6), 0
