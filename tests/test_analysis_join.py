@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
+import threading
+import time
+from decimal import Decimal
 
 import geopandas as gpd
 import numpy as np
@@ -152,6 +156,21 @@ def test_order_flags_and_intervals_are_those_of_a_single_search(clinics, people,
         for match, row in zip(near, mine.itertuples(), strict=False):
             assert row.distance_low_km == pytest.approx(match.distance_low_km, abs=1e-9)
             assert row.distance_high_km == pytest.approx(match.distance_high_km, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("unknown", ["exclude", "include"])
+def test_a_wide_join_for_more_than_there_are_leaves_cells_empty(kind, unknown):
+    frame = KINDS[kind](PEOPLE)
+    some = DIRECTORY.search(routes="iv")[:2]
+    directory = kf.Directory.from_clinics([match.clinic for match in some])
+    wide = kf.nearest_join(frame, directory, 3, shape="wide", unknown=unknown, columns=["city"])
+    for row in rows_of(wide)[:2]:
+        assert {row["clinic_id_1"], row["clinic_id_2"]} == {one.clinic.clinic_id for one in some}
+        assert row["truth_1"] == row["truth_2"] == "yes"
+        beyond = {name: value for name, value in row.items() if name.endswith("_3")}
+        assert set(beyond.values()) == {None}
+        assert len(beyond) == 4
 
 
 def test_a_row_without_a_position_is_kept_with_the_reason():
@@ -404,3 +423,104 @@ def test_long_frames_keep_every_kind_of_column():
     wanted = frame.take([0, 0, 1, 1, 2])
     pd.testing.assert_frame_equal(long[frame.columns], wanted)
     assert long.attrs == {"source": "test"}
+
+
+MANY = {
+    "day": [dt.date(2026, 1, 1), None, dt.date(2026, 1, 3)],
+    "date": [dt.date(2026, 1, day) for day in (1, 2, 3)],
+    "time": [dt.time(1, 2, 3, hour) for hour in (1, 2, 3)],
+    "at": [dt.datetime(2026, 1, day, tzinfo=dt.UTC) for day in (1, 2, 3)],
+    "span": [dt.timedelta(seconds=day) for day in (1, 2, 3)],
+    "text": ["a", None, "a text that is longer than twelve bytes"],
+    "flag": [True, False, True],
+    "whole": [1, None, 3],
+    "small": [1.5, math.inf, -0.0],
+    "price": [Decimal("1.10"), Decimal("2.20"), Decimal("3.30")],
+    "list": [[1], [], [2, 3]],
+}
+
+
+@pytest.mark.parametrize("how", ["left", "inner"])
+@pytest.mark.parametrize("whole", [True, False], ids=["all found", "one missing"])
+def test_long_polars_frames_keep_every_kind_of_column(how, whole):
+    lat = [44.23, 43.65 if whole else None, 43.65]
+    frame = pl.DataFrame({**MANY, "lat": lat, "lon": [-76.48, -79.38, -79.38]}).with_columns(
+        kind=pl.Series(["x", "y", "x"], dtype=pl.Categorical),
+        huge=pl.Series([1, 2, 3], dtype=pl.Int128),
+        tiny=pl.Series([1, 2, 3], dtype=pl.UInt8),
+    )
+    frame = pl.concat([frame[:1], frame[1:]], rechunk=False)
+    long = kf.nearest_join(frame, DIRECTORY, k=2, how=how)
+    places = [0, 0, 1, 1, 2, 2] if whole else [0, 0, 1, 2, 2] if how == "left" else [0, 0, 2, 2]
+    assert long.select(frame.columns).equals(frame[places])
+    assert long.schema["truth"] == long.schema["clinic_id"] == pl.String
+
+
+@pytest.mark.parametrize("how", ["left", "inner"])
+@pytest.mark.parametrize("whole", [True, False], ids=["all found", "one missing"])
+def test_long_arrow_tables_keep_every_kind_of_column(how, whole):
+    lat = [44.23, 43.65 if whole else None, 43.65]
+    columns = {**MANY, "lat": lat, "lon": [-76.48, -79.38, -79.38]}
+    padded = pa.table({name: [values[0], *values] for name, values in columns.items()})
+    padded = padded.append_column("half", pa.array(np.arange(4, dtype=np.float16)))
+    padded = padded.append_column("code", pa.array(list("xxyx")).dictionary_encode())
+    # Pieces that begin inside a buffer.
+    table = pa.concat_tables([padded.slice(1, 1), padded.slice(2, 2)])
+    table = table.replace_schema_metadata({"source": "test"})
+    long = kf.nearest_join(table, DIRECTORY, k=2, how=how)
+    long.validate(full=True)
+    places = [0, 0, 1, 1, 2, 2] if whole else [0, 0, 1, 2, 2] if how == "left" else [0, 0, 2, 2]
+    assert long.select(table.column_names).equals(table.take(places))
+    assert long.schema.metadata == {b"source": b"test"}
+
+
+def test_polars_texts_are_the_same_without_pyarrow(monkeypatch):
+    from ketafind.analysis import polars_frame
+
+    people = pl.from_pandas(PEOPLE.reset_index(drop=True))
+    asked = {"k": 3, "columns": ["name", "city", "website"], "unknown": "include"}
+    wanted = kf.nearest_join(people, DIRECTORY, **asked)
+    monkeypatch.setattr(polars_frame, "find_spec", lambda name: None)
+    assert kf.nearest_join(people, DIRECTORY, **asked).equals(wanted)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_first_row_at_fault_is_named_whatever_the_threads(monkeypatch, threads):
+    from ketafind.analysis import search
+
+    monkeypatch.setattr(search, "CHUNK", 32)
+    frame = pd.DataFrame({"lat": np.full(500, 44.2), "lon": -76.5})
+    frame.loc[[450, 77, 303], "lat"] = 95.0
+    with pytest.raises(kf.errors.CoordinatesError, match="row 77: lat"):
+        kf.nearest_join(frame, DIRECTORY, threads=threads)
+
+
+def test_no_part_is_begun_once_one_has_failed():
+    from ketafind.analysis.crew import Crew, blocks
+
+    begun: list[int] = []
+
+    def work(part: slice) -> None:
+        begun.append(part.start)
+        if part.start >= 10:
+            raise ValueError(part.start)
+
+    with Crew(0, 2) as crew, pytest.raises(ValueError, match=r"^10$"):
+        crew.run(work, blocks(1000, 10))
+    assert len(begun) <= 4
+
+
+def test_an_interrupt_ends_all_threads():
+    from ketafind.analysis.crew import Crew, blocks
+
+    begun: list[int] = []
+
+    def work(part: slice) -> None:
+        begun.append(part.start)
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        time.sleep(0.001)
+
+    with Crew(0, 2) as crew, pytest.raises(KeyboardInterrupt):
+        crew.run(work, blocks(100_000, 10))
+    assert len(begun) < 5_000

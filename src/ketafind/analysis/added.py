@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ketafind.analysis.certainty import intervals_km, order_certain
 from ketafind.analysis.columns import Codes, Column, Flags, Floats, Rows, Texts, Whole, pick
+from ketafind.analysis.crew import ALONE, BLOCK, Crew, blocks
 from ketafind.analysis.facts import CLINIC_NUMBERS, CLINIC_TEXTS, facts_of
 from ketafind.analysis.origins import NO_POSITION, NONE_NEAR, NONE_PASSES, REASONS, Origins
 from ketafind.errors import InvalidInputError
@@ -62,6 +65,16 @@ def check_extra(columns: Sequence[str]) -> tuple[str, ...]:
     return wanted
 
 
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Clinics found, one a row of what comes out; `complete` if none is missing."""
+
+    code: npt.NDArray[Any]
+    distance_km: npt.NDArray[np.float64]
+    complete: bool
+    rank: npt.NDArray[np.int64] | None = None
+
+
 class Answers:
     """The answers to a join, column by column.
 
@@ -79,6 +92,8 @@ class Answers:
         How many were asked for.
     max_distance_km : float or None
         The limit.
+    crew : Crew
+        Who writes the columns.
     """
 
     def __init__(
@@ -89,6 +104,7 @@ class Answers:
         found: Found,
         k: int,
         max_distance_km: float | None,
+        crew: Crew = ALONE,
     ) -> None:
         self._directory = directory
         self._facts = facts_of(directory)
@@ -97,6 +113,7 @@ class Answers:
         self._found = found
         self._k = k
         self._limit_km = max_distance_km
+        self._crew = crew
 
     def long(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Rows | None]:
         """Lay the answers out with one row a clinic.
@@ -117,18 +134,17 @@ class Answers:
         """
         code, distance_km = self._found.code, self._found.distance_km
         n, width = code.shape
-        if code.size and int(code.min()) >= 0:
+        if self._found.complete:
             rows: Rows | None = None if width == 1 else width
-            rank = np.tile(np.arange(1, width + 1, dtype=np.int64), n)
-            picked = (code.ravel(), distance_km.ravel(), rank)
+            cells = _Cells(code.ravel(), distance_km.ravel(), True, self._ranks(n, width))
         else:
             keep = code >= 0
             if left:
                 keep[:, 0] = True
             owners, column = np.nonzero(keep)
-            picked = (code[keep], distance_km[keep], column.astype(np.int64) + 1)
+            cells = _Cells(code[keep], distance_km[keep], False, column.astype(np.int64) + 1)
             rows = None if width == 1 and len(owners) == n else owners
-        columns = {name: self._column(name, *picked, rows) for name in names}
+        columns = {name: self._column(name, cells, rows) for name in names}
         return columns, rows
 
     def wide(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Rows | None]:
@@ -138,62 +154,77 @@ class Answers:
         if rows is not None:
             code, distance_km = code[rows], distance_km[rows]
         columns: dict[str, Column] = {}
-        none = (np.full(len(code), -1, code.dtype), np.full(len(code), np.nan))
+        none = _Cells(np.full(len(code), -1, code.dtype), np.full(len(code), np.nan), False)
         for place in range(self._k):
-            inside = place < code.shape[1]
-            cells: tuple[Any, Any] = (code[:, place], distance_km[:, place]) if inside else none
+            cells = none
+            if place < code.shape[1]:
+                cells = _Cells(code[:, place], distance_km[:, place], self._found.complete)
             for name in names:
                 if name not in (*ROW_COLUMNS, "rank"):
-                    columns[f"{name}_{place + 1}"] = self._column(name, *cells, None, rows)
+                    columns[f"{name}_{place + 1}"] = self._column(name, cells, rows)
         for name in names:
             if name in ROW_COLUMNS:
                 columns[name] = self._of_row(name, rows, len(code))
         return columns, rows
 
-    def _column(
-        self, name: str, code: Any, distance_km: Any, rank: Any, rows: Rows | None
-    ) -> Column:
+    def _ranks(self, n: int, width: int) -> npt.NDArray[np.int64]:
+        ranks = np.empty(n * width, np.int64)
+        parts = blocks(n, max(1, BLOCK // width))
+        # One long line of numbers is copied faster than many short ones.
+        line = np.tile(np.arange(1, width + 1), parts[0].stop if parts else 0)
+
+        def fill(part: slice) -> None:
+            there = ranks[part.start * width : part.stop * width]
+            there[:] = line[: len(there)]
+
+        self._crew.run(fill, parts)
+        return ranks
+
+    def _column(self, name: str, cells: _Cells, rows: Rows | None) -> Column:
+        code = cells.code
         if name == "clinic_id":
             # A clinic's place is its id's place, too.
             return Codes(code, self._facts.texts(name)[1])
         if name == "distance_km":
-            return Floats(distance_km)
-        if name == "rank":
-            return Whole(rank, code < 0)
+            return Floats(cells.distance_km, cells.complete)
+        if name == "rank" and cells.rank is not None:
+            return Whole(cells.rank, np.zeros(len(code), np.bool_) if cells.complete else code < 0)
         if name == "truth":
-            return self._truth(code)
+            return self._truth(cells)
         if name in CLINIC_TEXTS:
             of_clinic, texts = self._facts.texts(name)
-            return Codes(of_clinic[code], texts)
+            return Codes(pick(of_clinic, code, self._crew), texts)
         if name in CLINIC_NUMBERS:
-            return Floats(self._facts.numbers(name)[code])
+            return Floats(pick(self._facts.numbers(name), code, self._crew))
         if name in _INTERVAL:
-            return self._interval(name, code, distance_km, rows)
+            return self._interval(name, cells, rows)
         return self._of_row(name, rows, len(code))
 
-    def _truth(self, code: Any) -> Codes:
+    def _truth(self, cells: _Cells) -> Codes:
+        code = cells.code
         if self._passing.unknown != "include":
-            truth = np.full(len(code), self._passing.unknown == "only", dtype=np.int8)
-            truth[code < 0] = -1
-            return Codes(truth, _TRUTHS)
+            only = int(self._passing.unknown == "only")
+            if cells.complete:
+                return Codes.same(only, len(code), _TRUTHS)
+            return Codes(np.where(code < 0, -1, only).astype(np.int8), _TRUTHS)
         confirmed = self._directory.filter(self._passing.criteria).positions()
         of_clinic = np.ones(len(self._directory) + 1, dtype=np.int8)
         of_clinic[confirmed] = 0
         of_clinic[-1] = -1
-        return Codes(of_clinic[code], _TRUTHS)
+        return Codes(pick(of_clinic, code, self._crew), _TRUTHS)
 
-    def _interval(self, name: str, code: Any, distance_km: Any, rows: Rows | None) -> Floats:
+    def _interval(self, name: str, cells: _Cells, rows: Rows | None) -> Floats:
         radius = self._origins.radius_km
         origin_km = 0.0 if radius is None else radius if rows is None else pick(radius, rows)
-        clinic_km = self._facts.numbers("clinic_radius_km")[code]
-        low, high = intervals_km(distance_km, origin_km, clinic_km)
+        clinic_km = pick(self._facts.numbers("clinic_radius_km"), cells.code, self._crew)
+        low, high = intervals_km(cells.distance_km, origin_km, clinic_km)
         return Floats(low if name == "distance_low_km" else high)
 
     def _of_row(self, name: str, rows: Rows | None, n: int) -> Column:
         column: Column
         if name == "reason":
-            if len(self._found.code) and int(self._found.code[:, 0].min()) >= 0:
-                return Codes(np.full(n, -1, np.int8), _REASONS)
+            if self._found.complete:
+                return Codes.same(-1, n, _REASONS)
             column = self._reason()
         elif name == "order_certain":
             column = Flags(

@@ -2,36 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Codes", "Column", "Flags", "Floats", "Rows", "Texts", "Whole", "code_type", "pick"]
+from ketafind.analysis.crew import ALONE, Crew
+
+__all__ = [
+    "Codes",
+    "Column",
+    "Flags",
+    "Floats",
+    "Rows",
+    "Texts",
+    "Whole",
+    "code_type",
+    "pick",
+    "pick_all",
+]
 
 
 Rows = npt.NDArray[np.intp] | int
 """Which rows, in this order; or every row so many times."""
 
 
-def pick(array: npt.NDArray[Any], rows: Rows) -> npt.NDArray[Any]:
-    """Choose rows of an array.
+def pick(array: npt.NDArray[Any], rows: Rows, crew: Crew = ALONE) -> npt.NDArray[Any]:
+    """Choose rows of an array; see `pick_all`."""
+    (picked,) = pick_all([array], rows, crew)
+    return picked
+
+
+def pick_all(
+    arrays: Sequence[npt.NDArray[Any]], rows: Rows, crew: Crew = ALONE
+) -> list[npt.NDArray[Any]]:
+    """Choose the same rows of several arrays.
 
     Parameters
     ----------
-    array : ndarray
-        One value a row.
+    arrays : sequence of ndarray, shape (n,)
+        One value a row; of any types but objects.
     rows : Rows
-        Which.
+        Which; -1 is the last.
+    crew : Crew
+        Who copies.
 
     Returns
     -------
-    ndarray
-        A copy.
+    list of ndarray
+        Copies.
     """
-    return np.repeat(array, rows) if isinstance(rows, int) else array[rows]
+    pairs: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]
+    if isinstance(rows, int):
+        pairs = [(array, np.empty((len(array), rows), array.dtype)) for array in arrays]
+        n, width = (len(arrays[0]) if arrays else 0), rows
+
+        def fill(part: slice) -> None:
+            for array, wide in pairs:
+                wide[part] = array[part, None]
+
+    else:
+        pairs = [(array, np.empty(len(rows), array.dtype)) for array in arrays]
+        n, width = len(rows), 1
+
+        def fill(part: slice) -> None:
+            # To wrap round needs no copy of what is written to, as a check before would.
+            for array, picked in pairs:
+                np.take(array, rows[part], out=picked[part], mode="wrap")
+
+    crew.fill(fill, n, width)
+    return [picked.reshape(-1) for _, picked in pairs]
 
 
 class Texts:
@@ -90,6 +132,16 @@ class Codes:
     codes: npt.NDArray[Any]
     texts: Texts
 
+    @classmethod
+    def same(cls, code: int, n: int, texts: Texts) -> Codes:
+        """Make n rows of one text, or of none if the code is -1."""
+        return cls(np.broadcast_to(np.int8(code), n), texts)
+
+    @property
+    def only(self) -> int | None:
+        """The one code of all rows, if they were made to be the same."""
+        return int(self.codes[0]) if len(self.codes) and self.codes.strides == (0,) else None
+
     def take(self, rows: Rows) -> Codes:
         """Choose rows."""
         return Codes(pick(self.codes, rows), self.texts)
@@ -103,9 +155,17 @@ class Floats:
     ----------
     values : ndarray of float64
         NaN is missing.
+    complete : bool
+        True if it is known that none is missing.
     """
 
     values: npt.NDArray[np.float64]
+    complete: bool = False
+
+    @property
+    def some_missing(self) -> bool:
+        """Whether there is a NaN."""
+        return not self.complete and bool(np.isnan(self.values).any())
 
     def take(self, rows: Rows) -> Floats:
         """Choose rows."""

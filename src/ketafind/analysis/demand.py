@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ketafind.analysis.crew import Crew
 from ketafind.analysis.frames import Frame, numbers_of, open_frame
 from ketafind.analysis.origins import Origins, Source, read_origins
 from ketafind.analysis.search import search
@@ -135,7 +136,8 @@ def nearest_km(
     position : ndarray of int, shape (n,)
         -1 where there is no clinic.
     """
-    found = search(directory, passing, demand.origins, 1, check=check)
+    with Crew(len(demand.origins)) as crew:
+        found = search(directory, passing, demand.origins, 1, crew=crew, check=check)
     distance_km = found.distance_km[:, 0]
     distance_km[np.isnan(distance_km) & demand.located] = np.inf
     return distance_km, found.code[:, 0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ketafind.analysis.added import ALWAYS, ROW_COLUMNS, Answers, check_extra
+from ketafind.analysis.crew import Crew
 from ketafind.analysis.frames import names_taken, open_frame
 from ketafind.analysis.origins import Source, read_origins
 from ketafind.analysis.search import search
@@ -92,21 +93,25 @@ class Join:
             passing = self.directory.filter(self.where, unknown=self.unknown)
         names_taken(opened, self._names())
         origins = read_origins(opened, self.source)
-        found = search(
-            self.directory,
-            passing,
-            origins,
-            self.k,
-            max_distance_km=self.max_distance_km,
-            threads=self.threads,
-            progress=self.progress,
-            check=self.check,
-            first_row=first_row,
-        )
-        answers = Answers(self.directory, passing, origins, found, self.k, self.max_distance_km)
-        lay = answers.wide if self.shape == "wide" else answers.long
-        columns, rows = lay(self._asked(), left=self.how == "left")
-        return opened.extended({self.prefix + name: columns[name] for name in columns}, rows)
+        with Crew(len(opened), self.threads) as crew:
+            found = search(
+                self.directory,
+                passing,
+                origins,
+                self.k,
+                crew=crew,
+                max_distance_km=self.max_distance_km,
+                progress=self.progress,
+                check=self.check,
+                first_row=first_row,
+            )
+            answers = Answers(
+                self.directory, passing, origins, found, self.k, self.max_distance_km, crew
+            )
+            lay = answers.wide if self.shape == "wide" else answers.long
+            columns, rows = lay(self._asked(), left=self.how == "left")
+            named = {self.prefix + name: columns[name] for name in columns}
+            return opened.extended(named, rows, crew)
 
     def __repr__(self) -> str:
         # What is sought is health information: a task graph may print this.

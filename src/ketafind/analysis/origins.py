@@ -149,6 +149,8 @@ def check_range(lat: Floats, lon: Floats, first_row: int = 0) -> npt.NDArray[np.
     CoordinatesError
         Names the first row at fault and shows no digit of it.
     """
+    if _all_within(lat, 90.0) and _all_within(lon, 180.0):
+        return None
     good = np.abs(lat) <= 90.0
     good &= np.abs(lon) <= 180.0
     if good.all():
@@ -163,6 +165,11 @@ def check_range(lat: Floats, lon: Floats, first_row: int = 0) -> npt.NDArray[np.
             f"from 0; leave a position that is not known empty)"
         )
     return good
+
+
+def _all_within(numbers: Floats, limit: float) -> bool:
+    # NaN is neither; two reductions are faster than a comparison of each.
+    return not len(numbers) or (float(numbers.min()) >= -limit and float(numbers.max()) <= limit)
 
 
 def _from_points(frame: Frame, name: str) -> Origins:

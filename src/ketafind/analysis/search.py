@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ketafind.analysis.columns import code_type
+from ketafind.analysis.crew import Crew, blocks
 from ketafind.analysis.origins import Origins, check_range
 from ketafind.errors import CoordinatesError
 from ketafind.index.protocol import Floats
@@ -19,13 +21,17 @@ if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.matches import Filter
 
-__all__ = ["Found", "chunks", "refuse_implausible", "search"]
+__all__ = ["Found", "refuse_implausible", "search"]
 
-CHUNK = 2**16
-"""Rows a piece: large enough for the threads, small enough to stay in the cache."""
+CHUNK, LARGE_CHUNK = 2**15, 2**17
+"""Rows a piece: few enough to stay in the cache, or, where the clinics do not fit into it, as
+many as there are clinics: neighbours then follow each other more closely."""
 
-LONG = 16
-"""So many pieces are a long work, which shows a progress bar."""
+ANSWERS = 8
+"""So many answers a row a piece is made for; with more there are fewer rows."""
+
+LONG = 2**20
+"""So many rows are a long work, which shows a progress bar."""
 
 FAR_KM, NEAR_KM = 2000.0, 500.0
 
@@ -40,37 +46,13 @@ class Found:
         NaN where there is no clinic.
     code : ndarray of int, shape (n, k)
         Place in ``directory.clinics``; -1 where there is none.
+    complete : bool
+        True if no row lacks a clinic.
     """
 
     distance_km: Floats
     code: npt.NDArray[Any]
-
-
-def chunks(n: int, *, progress: bool | None = False) -> Iterator[slice]:
-    """Cut rows into pieces, and show how many are done.
-
-    Parameters
-    ----------
-    n : int
-        How many rows.
-    progress : bool or None
-        Whether to show a bar; None shows one for long work in a terminal or notebook.
-
-    Yields
-    ------
-    slice
-        The next rows.
-    """
-    from tqdm import tqdm
-
-    if progress is None:
-        watched = "ipykernel" in sys.modules or bool(sys.stderr and sys.stderr.isatty())
-        progress = watched and n >= LONG * CHUNK
-    with tqdm(total=n, unit=" rows", unit_scale=True, disable=not progress) as bar:
-        for start in range(0, n, CHUNK):
-            stop = min(start + CHUNK, n)
-            yield slice(start, stop)
-            bar.update(stop - start)
+    complete: bool
 
 
 def search(
@@ -79,8 +61,8 @@ def search(
     origins: Origins,
     k: int,
     *,
+    crew: Crew,
     max_distance_km: float | None = None,
-    threads: int | None = None,
     progress: bool | None = False,
     check: bool = True,
     first_row: int = 0,
@@ -92,17 +74,17 @@ def search(
     directory : Directory
         The clinics.
     passing : Filter
-        Which of them pass.
+        Which of them pass; compiled for this directory.
     origins : Origins
         The rows.
     k : int
         How many for each; never more are looked for than there are.
+    crew : Crew
+        Who searches.
     max_distance_km : float, optional
         Leave out what is farther.
-    threads : int, optional
-        As for `Directory.nearest_arrays`.
     progress : bool or None
-        As for `chunks`.
+        Whether to show a bar; None shows one for long work in a terminal or notebook.
     check : bool
         Refuse rows that look swapped or sign-changed.
     first_row : int
@@ -118,27 +100,91 @@ def search(
     CoordinatesError
         If a row is no position on earth, or implausible; names it without its digits.
     """
+    from tqdm import tqdm
+
     n, k = len(origins), max(1, min(k, passing.n_eligible))
-    found = Found(np.empty((n, k)), np.empty((n, k), code_type(len(directory))))
-    for rows in chunks(n, progress=progress):
-        lat, lon = origins.lat[rows], origins.lon[rows]
-        good = check_range(lat, lon, first_row + rows.start)
+    rows = max(CHUNK, min(len(directory), LARGE_CHUNK))
+    parts = blocks(n, max(1, min(rows, ANSWERS * rows // k)))
+    # The extra entry is what -1 finds.
+    located = np.append(passing.catalogue.places.located, -1)
+    clinics = located.astype(code_type(len(directory)))
+    pieces = _Pieces(
+        directory=directory,
+        passing=passing,
+        origins=origins,
+        limit_km=math.inf if max_distance_km is None else max_distance_km,
+        threads=crew.threads if len(parts) == 1 else 1,
+        check=check,
+        first_row=first_row,
+        distance_km=np.empty((n, k)),
+        code=np.empty((n, k), clinics.dtype),
+        clinics=clinics,
+    )
+    with tqdm(
+        total=n, unit=" rows", unit_scale=True, disable=not _shown(n, progress=progress)
+    ) as bar:
+        crew.run(pieces.find, parts, lambda part: bar.update(part.stop - part.start))
+    return Found(pieces.distance_km, pieces.code, not pieces.lacking)
+
+
+def _shown(n: int, *, progress: bool | None) -> bool:
+    if progress is None:
+        watched = "ipykernel" in sys.modules or bool(sys.stderr and sys.stderr.isatty())
+        return watched and n >= LONG
+    return progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pieces:
+    """A search that is done piece by piece, on any thread."""
+
+    directory: Directory
+    passing: Filter
+    origins: Origins
+    limit_km: float
+    threads: int
+    check: bool
+    first_row: int
+    distance_km: Floats
+    code: npt.NDArray[Any]
+    clinics: npt.NDArray[Any]
+    lacking: list[slice] = field(default_factory=list)
+
+    def find(self, rows: slice) -> None:
+        """Write the answers of some rows; note if a clinic is missing."""
+        lat, lon = self.origins.lat[rows], self.origins.lon[rows]
+        good = check_range(lat, lon, self.first_row + rows.start)
         if good is not None:
             lat, lon = lat[good], lon[good]
-        distance, place = directory.nearest_arrays(
-            lat, lon, k, where=passing, threads=threads, max_distance_km=max_distance_km
+        index = self.passing.catalogue.index
+        k = self.code.shape[1]
+        distance_km, place = index.nearest_many(
+            lat, lon, k, self.passing.prepared, self.limit_km, threads=self.threads
         )
-        if check and len(lat):
-            fault = _implausible(directory, lat, lon, distance[:, 0])
-            if fault is not None:
-                row = fault[0] if good is None else int(np.flatnonzero(good)[fault[0]])
-                raise CoordinatesError(f"row {first_row + rows.start + row}: {fault[1]}")
+        if self.check and len(lat):
+            self._refuse(lat, lon, distance_km[:, 0], rows, good)
         if good is None:
-            found.distance_km[rows], found.code[rows] = distance, place
-        else:
-            found.distance_km[rows], found.code[rows] = np.nan, -1
-            found.distance_km[rows][good], found.code[rows][good] = distance, place
-    return found
+            self.distance_km[rows] = distance_km
+            np.take(self.clinics, place, out=self.code[rows], mode="wrap")
+            if int(place[:, -1].min()) < 0:
+                self.lacking.append(rows)
+            return
+        self.lacking.append(rows)
+        self.distance_km[rows], self.code[rows] = np.nan, -1
+        self.distance_km[rows][good], self.code[rows][good] = distance_km, self.clinics[place]
+
+    def _refuse(
+        self,
+        lat: Floats,
+        lon: Floats,
+        distance_km: Floats,
+        rows: slice,
+        good: npt.NDArray[np.bool_] | None,
+    ) -> None:
+        fault = _implausible(self.directory, lat, lon, distance_km)
+        if fault is not None:
+            row = fault[0] if good is None else int(np.flatnonzero(good)[fault[0]])
+            raise CoordinatesError(f"row {self.first_row + rows.start + row}: {fault[1]}")
 
 
 def refuse_implausible(directory: Directory, origins: Origins, *, check: bool = True) -> None:
@@ -159,7 +205,8 @@ def refuse_implausible(directory: Directory, origins: Origins, *, check: bool = 
         Names the first row at fault without its digits.
     """
     if check:
-        search(directory, directory.filter(), origins, 1)
+        with Crew(len(origins)) as crew:
+            search(directory, directory.filter(), origins, 1, crew=crew)
     else:
         check_range(origins.lat, origins.lon)
 
