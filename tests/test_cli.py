@@ -156,6 +156,46 @@ def test_show_prints_each_fact_with_its_evidence(capsys):
     assert "providencecare.ca" in printed.replace("\n", "")
 
 
+def test_show_prints_what_no_source_states_and_what_is_not_believed(tmp_path: Path, capsys):
+    path = tmp_path / "clinics.csv"
+    path.write_text("clinic_id,name,lat,lon,routes,virtual,door\na,A,44.2,-76.5,iv,no,red\n")
+    assert main(["show", "a", "--data", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "position as given" in printed
+    assert [line.split()[:2] for line in printed.splitlines()[5:]] == [
+        ["name", "A"],
+        ["route", "iv"],
+        ["virtual", "no"],
+        ["door", "red"],
+    ]
+    assert main(["show", "caledon-clinic", "--as-of", "2030-01-01", "--format", "json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["status"] == "uncertain"
+    route = next(fact for fact in said["facts"] if fact["fact"] == "route")
+    assert (route["value"], route["truth"], route["believed"]) == ("iv", "yes", "no")
+    assert main(["show", "caledon-clinic"]) == 0
+    assert "believed" not in capsys.readouterr().out
+
+
+def test_words_that_no_command_takes_are_not_repeated():
+    done = run("nearest", "44", "Princess", "St", "--key=abc")
+    assert done.returncode == 2
+    assert done.stderr == "ketafind: there is no option --key; see ketafind --help\n"
+    done = run("nearest", "44", "Princess")
+    assert done.returncode == 2
+    assert "put a place of several words in quotes" in done.stderr
+    assert "Princess" not in done.stderr
+
+
+def test_validate_names_the_rows_that_could_not_be_placed(tmp_path: Path, capsys):
+    path = tmp_path / "clinics.csv"
+    path.write_text("clinic_id,name,city\na,A,Kingston\nb,B,Nowhereville\n")
+    assert main(["validate", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "no fault in 2 clinics, 1 without a position" in printed
+    assert "b: no position: " in printed
+
+
 def test_validate_lists_every_fault_of_a_file(tmp_path: Path, capsys):
     path = tmp_path / "clinics.csv"
     path.write_text("clinic_id,name,routes\na,A,intraveneous\nb,B,iv\nb,C,iv\n")

@@ -302,3 +302,52 @@ def test_a_sentence_of_the_contract_about_ids_holds(directory):
     assert ("a" in directory, "z" in directory, None in directory) == (True, False, False)
     assert directory.clinics[0] is directory.clinics[0]
     assert len(directory) == len(directory.clinics) == 6
+
+
+def test_a_polygon_with_lon_and_lat_swapped_is_pointed_out(directory):
+    with pytest.warns(UserWarning, match="with lon and lat swapped it would hold 1"):
+        assert len(directory.inside(box(43, -80, 44, -79))) == 0
+    assert len(directory.inside(box(0, 0, 1, 1))) == 0
+    assert len(directory.inside(box(-81, 40, -80.9, 41))) == 0
+
+
+def test_the_order_of_columns_terms_and_evidence_does_not_change_the_snapshot(frame, directory):
+    turned = frame[frame.columns[::-1]].replace({"iv;im": "im;iv"})
+    assert turned["routes"].iloc[0] == "im;iv"
+    again = kf.Directory.from_frame(turned)
+    assert again.snapshot == directory.snapshot
+    assert len(directory.diff(again)) == 0
+    changed = kf.Directory.from_frame(frame.replace({"iv;im": "iv"}))
+    assert changed.snapshot != directory.snapshot
+
+
+def test_a_directory_and_a_match_show_themselves_in_a_notebook(directory, bundled):
+    hostile = Clinic(clinic_id="x", name="<script>${a}`", website="https://a.example/?<b>")
+    shown = kf.Directory.from_clinics([hostile])._repr_html_()
+    assert "<script" not in shown
+    assert "${" not in shown
+    assert "&lt;script&gt;" in shown
+    assert "... and 6 more" in bundled._repr_html_()
+    assert "more" not in directory._repr_html_()
+    match = bundled.nearest("Toronto, ON", 1)[0]
+    assert match._repr_html_() == match.explain()._repr_html_()
+
+
+def test_a_clinic_in_place_of_its_id_is_refused_in_one_short_line(bundled):
+    clinic = bundled.clinics[0]
+    with pytest.raises(kf.errors.UnknownClinicError, match=r"text, not Clinic; write clinic\.cl"):
+        bundled.qualification(clinic)
+
+
+def test_criteria_in_json_may_leave_out_how_many_are_needed(bundled):
+    criteria = kf.Criteria.from_json('{"facet": "route", "terms": ["iv", "im"]}')
+    assert criteria == kf.route("iv", "im")
+
+
+def test_a_doubled_id_is_named():
+    with pytest.raises(kf.errors.DataError, match="two clinics share this id, 'a'"):
+        kf.Directory.from_clinics([Clinic(clinic_id="a", name=name) for name in "AB"])
+
+
+def test_the_facets_of_the_vocabulary_are_listed():
+    assert {"routes", "staff", "conditions", "languages"} <= set(dir(kf.vocabulary))

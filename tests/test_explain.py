@@ -356,7 +356,7 @@ def told_texts() -> dict[str, str]:
     }
     return {
         f"{name}.{lang}.txt": re.sub(
-            "([0-9,.]+ (to|à) )?[0-9,.]+\u00a0km",
+            r"(\d[0-9,.]* (to|à) )?[0-9,.]+\u00a0km",
             "N km",
             str(one.translated(lang)).replace(str(DIRECTORY.snapshot.id), "DATA"),
         )

@@ -10,7 +10,7 @@ from typing import Any
 from ketafind.records import Clinic, Evidence, FrozenMapping, Location, Service
 from ketafind.truth import Truth
 
-__all__ = ["decode_clinic", "encode", "encode_clinic"]
+__all__ = ["content_of", "decode_clinic", "encode", "encode_clinic"]
 
 _ENCODER = json.JSONEncoder(
     sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
@@ -52,6 +52,29 @@ def encode_clinic(clinic: Clinic) -> bytes:
         Equal for equal clinics; what `decode_clinic` reads.
     """
     return encode(_plain(clinic))
+
+
+def content_of(clinic: Clinic) -> bytes:
+    """Write what is stated of a clinic, for its hash.
+
+    Parameters
+    ----------
+    clinic : Clinic
+        Any.
+
+    Returns
+    -------
+    bytes
+        Equal for clinics of which the same is stated: the order of facets, terms, columns and
+        evidence does not count. That of services does, since the first that fits answers.
+    """
+    plain = _plain(clinic)
+    for service in plain.get("services", ()):
+        facts = {facet: dict(terms) for facet, terms in service.get("facts", ())}
+        service |= {"facts": facts, "flags": dict(service.get("flags", ()))}
+    plain["extra"] = dict(plain.get("extra", ()))
+    plain["evidence"] = sorted(plain.get("evidence", ()), key=encode)
+    return encode(plain)
 
 
 def decode_clinic(data: bytes) -> Clinic:

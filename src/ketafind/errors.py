@@ -126,7 +126,7 @@ class DataError(InvalidInputError):
         rows = {fault.row for fault in self.faults if fault.row is not None}
         n = len(self.faults)
         head = f"{self.source}: {n} fault{'s' if n != 1 else ''}"
-        if self.n_rows is not None:
+        if self.n_rows:
             head += f" in {len(rows)} of {self.n_rows} rows; nothing was loaded"
         lines = [head, *(f"  {fault}" for fault in self.faults[: self.SHOWN])]
         if n > self.SHOWN:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from ketafind.codec import encode, encode_clinic
+from ketafind.codec import content_of, encode
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic
@@ -24,8 +24,9 @@ class Snapshot:
     Parameters
     ----------
     id : str
-        16 hexadecimal digits of a BLAKE2b hash over every clinic and the vocabulary; the order
-        in which the clinics were given does not matter.
+        16 hexadecimal digits of a BLAKE2b hash over every clinic and the vocabulary. The order
+        of clinics, columns, terms and evidence does not matter; that of a clinic's services
+        does, since the first that fits answers.
     date : date or None
         The latest day on which a clinic's sources were read.
     """
@@ -52,7 +53,7 @@ class Snapshot:
         digest = hashlib.blake2b(encode(vocabulary.to_dict()), digest_size=8)
         latest: date | None = None
         for clinic in clinics:
-            digest.update(encode_clinic(clinic))
+            digest.update(content_of(clinic))
             days = [day for day in (clinic.checked_on, latest) if day is not None]
             latest = max(days, default=None)
         return cls(digest.hexdigest(), latest)

@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from ketafind.cli.facts import HEADERS, facts_of
 from ketafind.errors import DataError, InvalidInputError
 from ketafind.tables.exports import csv_text
 from ketafind.tables.text import printable, terminal_width, text_table
@@ -14,6 +15,7 @@ from ketafind.tables.text import printable, terminal_width, text_table
 if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.matches import Matches
+    from ketafind.records import Clinic
 
 __all__ = [
     "asked",
@@ -102,38 +104,29 @@ def show(arguments: Namespace) -> int:
     """
     directory = directory_of(arguments)
     clinic = directory[arguments.clinic_id]
-    facts = [
-        [
-            fact.facet,
-            fact.term or str(fact.truth),
-            "" if fact.term == "" else str(fact.truth),
-            fact.service_id or "",
-            fact.source_class,
-            str(fact.checked_on or ""),
-            fact.source_url,
-        ]
-        for fact in clinic.evidence
-    ]
-    extra = [[name, value, "", "", "", "", ""] for name, value in clinic.extra.items() if value]
-    facts += extra
-    headers = ("fact", "value", "truth", "service", "source", "checked", "page")
+    made = directory.decisions(clinic.clinic_id, arguments.as_of)
     if arguments.format == "json":
-        named = [dict(zip(headers, fact, strict=True)) for fact in facts]
-        print(
-            json.dumps(
-                {"clinic_id": clinic.clinic_id, "name": clinic.name, "facts": named}, indent=2
-            )
-        )
+        said = {"clinic_id": clinic.clinic_id, "name": clinic.name, "status": clinic.status}
+        print(json.dumps(said | {"facts": facts_of(clinic, made)}, indent=2, ensure_ascii=False))
         return 0
     print(printable(f"{clinic.name} ({clinic.clinic_id}), {clinic.status}"))
-    where = (
-        "unlocated"
-        if clinic.location is None
-        else (f"{clinic.location.precision}, within {clinic.location.radius_km:.1f} km")
-    )
-    print(printable(f"{clinic.address or 'no address'} [{where}]"), end="\n\n")
-    print(text_table(facts, headers, terminal_width()))
+    print(printable(f"{clinic.address or 'no address'} [{_where(clinic)}]"), end="\n\n")
+    facts = facts_of(clinic, made)
+    # The last column says what is not believed: rarely anything.
+    headers = HEADERS if any(fact["believed"] == "no" for fact in facts) else HEADERS[:-1]
+    rows = [[fact[name] for name in headers] for fact in facts]
+    print(text_table(rows, headers, terminal_width()))
     return 0
+
+
+def _where(clinic: Clinic) -> str:
+    place = clinic.location
+    if place is None:
+        return "no position"
+    if place.precision == "unknown":
+        within = f", within {place.radius_km:.1f} km" if place.radius_km else ""
+        return f"position as given{within}"
+    return f"{place.precision}, within {place.radius_km:.1f} km"
 
 
 def validate(arguments: Namespace) -> int:
@@ -158,7 +151,11 @@ def validate(arguments: Namespace) -> int:
             print(printable(f"{error.source}: {fault}"))
         print(printable(str(error).splitlines()[0]), file=sys.stderr)
         return 1
-    print(repr(directory))
+    n, unlocated = len(directory), sum(clinic.location is None for clinic in directory)
+    print(printable(f"{arguments.file}: no fault in {n} clinics, {unlocated} without a position"))
+    for clinic in directory:
+        if clinic.location is None and "geocoding" in clinic.extra:
+            print(printable(f"{clinic.clinic_id}: no position: {clinic.extra['geocoding']}"))
     return 0
 
 

@@ -21,10 +21,24 @@ examples:
 """
 
 
+UNKNOWN = "unrecognized arguments: "
+"""How argparse begins; what follows may be where somebody searches from, or a key."""
+
+
+def _unknown(words: list[str]) -> str:
+    options = [word.partition("=")[0] for word in words if word[:1] == "-" and word[1:2] > "9"]
+    options += [word.partition("=")[0] for word in words if word[:2] == "--"]
+    if options:
+        return f"there is no option {', '.join(dict.fromkeys(options))}"
+    return "too many words: put a place of several words in quotes"
+
+
 class _Parser(ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
+        if message.startswith(UNKNOWN):
+            message = _unknown(message.removeprefix(UNKNOWN).split())
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 

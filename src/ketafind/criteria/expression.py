@@ -304,7 +304,7 @@ def _read_several(kind: type[_Several], key: str) -> Callable[[dict[str, Any], i
 def _read_offers(data: dict[str, Any], _depth: int) -> Criteria:
     if not isinstance(data["terms"], list):
         raise CriteriaError('"terms" takes a list of texts')
-    needed = data["at_least"]
+    needed = data.get("at_least", 1)
     return Offers(data["facet"], tuple(data["terms"]), None if needed == "all" else needed)
 
 
@@ -323,6 +323,7 @@ def _read_everything(data: dict[str, Any], _depth: int) -> Criteria:
 READERS.update(
     {
         frozenset({"facet", "terms", "at_least"}): _read_offers,
+        frozenset({"facet", "terms"}): _read_offers,
         frozenset({"and"}): _read_several(And, "and"),
         frozenset({"or"}): _read_several(Or, "or"),
         frozenset({"not"}): lambda data, depth: Not(read_criteria(data["not"], depth)),

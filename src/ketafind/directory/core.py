@@ -294,6 +294,11 @@ class Directory(Insight):
         unlocated = len(self) - self._catalogue.n_located
         return f"<Directory of {len(self)} clinics, {unlocated} unlocated, data {self.snapshot}>"
 
+    def _repr_html_(self) -> str:
+        from ketafind.directory.showing import clinics_html
+
+        return clinics_html(self.clinics, repr(self)[1:-1])
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self._path is not None:
             return _reopened, (self._path, self.snapshot.id)

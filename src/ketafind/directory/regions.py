@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ketafind.directory.origins import FAR_KM
 from ketafind.errors import CoordinatesError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -36,6 +38,11 @@ def positions_inside(polygon: Any, catalogue: Catalogue) -> NDArray[np.bool_]:
         If it is no polygon, empty or invalid.
     CoordinatesError
         If its coordinates are not degrees.
+
+    Warns
+    -----
+    UserWarning
+        If it lies over 2,000 km from every clinic, and holds some with lon and lat swapped.
     """
     import shapely
 
@@ -45,7 +52,28 @@ def positions_inside(polygon: Any, catalogue: Catalogue) -> NDArray[np.bool_]:
     # shapely takes x = lon, y = lat.
     places = catalogue.places
     flags[places.located] = shapely.intersects_xy(polygon, places.lon, places.lat)
+    if len(places.located) and not flags.any():
+        _warn_of_swap(polygon, catalogue)
     return flags
+
+
+def _warn_of_swap(polygon: Any, catalogue: Catalogue) -> None:
+    import shapely
+
+    places = catalogue.places
+    swapped = int(shapely.intersects_xy(polygon, places.lat, places.lon).sum())
+    if not swapped:
+        return
+    # One of its points is enough: it holds no clinic, and is seldom 2,000 km wide.
+    point = polygon.representative_point()
+    distance_km, _ = catalogue.index.nearest(point.y, point.x, 1)
+    if float(distance_km[0]) > FAR_KM:
+        warnings.warn(
+            f"the polygon lies over 2,000 km from every clinic; with lon and lat swapped it would "
+            f"hold {swapped}. Polygons are in (lon, lat) order",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def check_polygon(polygon: Any) -> None:

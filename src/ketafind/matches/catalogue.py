@@ -203,6 +203,10 @@ class Catalogue:
             If no clinic has this id; suggests near ones.
         """
         found = self.find(clinic_id)
+        if not isinstance(clinic_id, str):
+            raise UnknownClinicError(
+                f"a clinic's id is a text, not {type(clinic_id).__name__}; write clinic.clinic_id"
+            )
         if found is None:
             raise UnknownClinicError(f"no clinic has the id {clinic_id!r}{self._near(clinic_id)}")
         return found
@@ -241,5 +245,7 @@ def _refuse_doubles(clinics: Sequence[Clinic]) -> None:
     ids = [clinic.clinic_id for clinic in clinics]
     doubled = sorted({a for a, b in pairwise(ids) if a == b})
     if doubled:
-        faults = [Fault("two clinics share this id", None, "clinic_id", one) for one in doubled]
+        faults = [
+            Fault(f"two clinics share this id, {one!r}", None, "clinic_id", one) for one in doubled
+        ]
         raise DataError("clinics", faults)

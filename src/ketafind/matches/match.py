@@ -165,6 +165,9 @@ class Match(Frozen):
         far = "" if self.distance_km is None else f", {self.distance_km:.1f} km"
         return f"<Match {self.rank}: {self.clinic.clinic_id}{far}, {self.truth}>"
 
+    def _repr_html_(self) -> str:
+        return self.explain()._repr_html_()
+
     @cached_property
     def _interval(self) -> tuple[float, float] | None:
         if self.distance_km is None:

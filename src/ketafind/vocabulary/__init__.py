@@ -72,3 +72,7 @@ def __getattr__(name: str) -> Facet:
     if name in {"conditions", "languages", "products", "routes", "settings", "staff"}:
         return default_vocabulary().facet(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
