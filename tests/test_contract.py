@@ -351,3 +351,42 @@ def test_a_doubled_id_is_named():
 
 def test_the_facets_of_the_vocabulary_are_listed():
     assert {"routes", "staff", "conditions", "languages"} <= set(dir(kf.vocabulary))
+
+
+def test_another_vocabulary_s_facets_are_shown_in_place_of_ours():
+    words = kf.Vocabulary.from_dict(
+        {
+            "format": "ketafind-vocabulary/1",
+            "languages": ["en"],
+            "facets": [
+                {
+                    "id": "colour",
+                    "plural": "colours",
+                    "labels": {"en": "colour"},
+                    "terms": [
+                        {"id": "red", "labels": {"en": "red"}},
+                        {"id": "crimson", "parent": "red", "labels": {"en": "crimson"}},
+                    ],
+                }
+            ],
+        }
+    )
+    rows = pd.DataFrame([{"clinic_id": "a", "name": "A", "colours": "crimson"}])
+    found = kf.Directory.from_frame(rows, vocabulary=words).search(colours="red")
+    row = found.to_frame().iloc[0]
+    assert row["colours"] == "crimson"
+    assert "routes" not in row
+    assert "colours" in repr(found).splitlines()[0]
+    assert "staff" not in repr(found)
+    assert found.to_geojson()["features"][0]["properties"]["colours"] == ["crimson"]
+
+
+def test_an_answer_s_frame_has_the_province_and_each_facet(directory):
+    row = directory.search(routes="sublingual").to_frame().iloc[0]
+    assert row["province"] == "ON"
+    assert (row["routes"], row["staff"], row["conditions"]) == (
+        "sublingual",
+        "anesthesiologist",
+        "migraine",
+    )
+    assert {"products", "settings", "languages"} <= set(row.index)

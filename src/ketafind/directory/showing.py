@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["clinics_html"]
 
 MOST = 20
-HEADERS = ("id", "clinic", "city", "position", "status", "routes", "website")
+HEADERS = ("id", "clinic", "city", "position", "status", "website")
 
 
 def clinics_html(clinics: Sequence[Clinic], caption: str) -> str:
@@ -39,13 +39,11 @@ def clinics_html(clinics: Sequence[Clinic], caption: str) -> str:
 
 
 def _row(clinic: Clinic) -> tuple[str | Link, ...]:
-    routes = dict.fromkeys(term for service in clinic.services for term in service.routes)
     return (
         clinic.clinic_id,
         clinic.name,
         clinic.city,
         "none" if clinic.location is None else clinic.location.precision,
         clinic.status,
-        ", ".join(routes),
         Link(clinic.website, clinic.website) if clinic.website else "",
     )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ketafind.tables.distances import distance_text
 
 if TYPE_CHECKING:
+    from ketafind.matches.explained import Explained
     from ketafind.matches.match import Match
     from ketafind.matches.matches import Matches
 
 __all__ = ["TYPES", "columns_of", "footer", "shown"]
 
 
-def columns_of(matches: Sequence[Match]) -> dict[str, list[Any]]:
+def columns_of(matches: Explained) -> dict[str, list[Any]]:
     """Write an answer as plain columns.
 
     Parameters
@@ -27,7 +27,9 @@ def columns_of(matches: Sequence[Match]) -> dict[str, list[Any]]:
     dict of str to list
         In the order of `to_frame`; columns that ketafind does not know come last.
     """
-    columns = {name: [value(match) for match in matches] for name, value in COLUMNS.items()}
+    facets = _facets(matches)
+    values = {**BEFORE, **facets, **AFTER}
+    columns = {name: [value(match) for match in matches] for name, value in values.items()}
     # Columns that ketafind does not know are kept and shown.
     names = dict.fromkeys(name for match in matches for name in match.clinic.extra)
     for name in names:
@@ -52,7 +54,12 @@ def shown(matches: Matches) -> tuple[list[list[str]], list[str]]:
         Without a distance where no question had an origin.
     """
     has_distance = any(match.distance_km is not None for match in matches)
-    cells = {name: cell for name, cell in SHOWN.items() if has_distance or name != "distance"}
+    facets = list(_facets(matches))
+    # Routes and staff, or the first facets of another vocabulary.
+    known = [name for name in ("routes", "staff") if name in facets] or facets[:2]
+    told = {name: _joined(matches, name) for name in known}
+    every = {**FIRST, **told, "contact": _contact}
+    cells = {name: cell for name, cell in every.items() if has_distance or name != "distance"}
     return [[cell(match) for cell in cells.values()] for match in matches], list(cells)
 
 
@@ -83,6 +90,10 @@ def footer(matches: Matches) -> str:
     return f"{' '.join(said)}{nearer}\nData {matches.snapshot}."
 
 
+def _contact(match: Match) -> str:
+    return match.clinic.phone or _host(match.clinic.website)
+
+
 def _host(website: str) -> str:
     return website.partition("://")[2].removeprefix("www.").rstrip("/")
 
@@ -103,26 +114,33 @@ def _clinic(name: str) -> Any:
     return lambda match: getattr(match.clinic, name)
 
 
+def _facets(matches: Explained) -> dict[str, Any]:
+    """A column for each facet of the vocabulary, by its plural."""
+    return {facet.plural: _terms(facet.id) for facet in matches.vocabulary.facets}
+
+
 def _terms(facet: str) -> Any:
     return lambda match: list(match.service.terms(facet))
 
 
-SHOWN = {
+def _joined(matches: Explained, plural: str) -> Any:
+    facet = matches.vocabulary.facet(plural).id
+    return lambda match: ", ".join(match.service.terms(facet))
+
+
+FIRST = {
     "": lambda match: str(match.rank),
     "clinic": _clinic("name"),
     "city": _clinic("city"),
     "distance": _distance,
     "match": lambda match: str(match.truth),
-    "routes": lambda match: ", ".join(match.service.routes),
-    "staff": lambda match: ", ".join(match.service.staff),
-    "contact": lambda match: match.clinic.phone or _host(match.clinic.website),
 }
 NUMBERS = dict.fromkeys(
     ("distance_km", "distance_low_km", "distance_high_km", "lat", "lon", "radius_km"), "float64"
 )
 TYPES = {**NUMBERS, "rank": "int64", "combined": "bool"}
 """The pandas type of what is not text, where there is nothing to tell it by."""
-COLUMNS = {
+BEFORE = {
     "rank": lambda match: match.rank,
     "clinic_id": _clinic("clinic_id"),
     "name": _clinic("name"),
@@ -137,12 +155,11 @@ COLUMNS = {
     "precision": _place("precision"),
     "radius_km": _place("radius_km"),
     "status": _clinic("status"),
-    "routes": _terms("route"),
-    "staff": _terms("staff"),
-    "conditions": _terms("condition"),
-    "products": _terms("product"),
+}
+AFTER = {
     "street_address": _clinic("street_address"),
     "city": _clinic("city"),
+    "province": _clinic("province"),
     "postal_code": _clinic("postal_code"),
     "phone": _clinic("phone"),
     "website": _clinic("website"),

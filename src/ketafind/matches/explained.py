@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ketafind.explanation import AnswerExplanation, MissExplanation, Questions, Relaxations
     from ketafind.matches.ranking import Ranking
     from ketafind.records import Clinic
+    from ketafind.vocabulary import Vocabulary
 
 __all__ = ["Explained"]
 
@@ -27,6 +28,11 @@ class Explained(Frozen, Sequence[Match]):
     _ranking: Ranking
     _start: int
     _stop: int | None
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The terms that the question was read with."""
+        return self._ranking.filter.catalogue.vocabulary
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer with its question and its data, so that it can be repeated.
