@@ -248,6 +248,18 @@ def test_a_stated_crs_is_reprojected_for_the_search_and_kept_in_the_frame(crs):
     )
 
 
+@pytest.mark.parametrize("crs", ["EPSG:3857", "EPSG:3347", "EPSG:4269", "EPSG:26917"])
+def test_points_are_reprojected_as_geopandas_does(crs):
+    generator = np.random.default_rng(3)
+    x, y = generator.uniform(-95, -74, 200), generator.uniform(41.7, 56, 200)
+    frame = gpd.GeoDataFrame(geometry=gpd.points_from_xy(x, y), crs=4326).to_crs(crs)
+    there = frame.to_crs(4326).geometry
+    plain = pd.DataFrame({"lat": there.y, "lon": there.x})
+    mine, wanted = (kf.nearest_join(one, DIRECTORY, 2) for one in (frame, plain))
+    added = ["clinic_id", "distance_km"]
+    pd.testing.assert_frame_equal(pd.DataFrame(mine[added]), wanted[added])
+
+
 def test_a_geometry_without_a_crs_is_refused():
     with pytest.raises(kf.errors.InvalidInputError, match=r"no CRS.*set_crs"):
         kf.nearest_join(geoframe(crs=None), DIRECTORY)

@@ -92,8 +92,8 @@ class Join:
         if passing is None:
             passing = self.directory.filter(self.where, unknown=self.unknown)
         names_taken(opened, self._names())
-        origins = read_origins(opened, self.source)
         with Crew(len(opened), self.threads) as crew:
+            origins = read_origins(opened, self.source, crew)
             found = search(
                 self.directory,
                 passing,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ketafind.analysis.crew import ALONE, Crew
 from ketafind.analysis.frames import Frame, check_column, numbers_of
 from ketafind.coordinates import fault_of_pair
 from ketafind.errors import (
@@ -98,7 +99,7 @@ class Origins:
         return len(self.lat)
 
 
-def read_origins(frame: Frame, source: Source) -> Origins:
+def read_origins(frame: Frame, source: Source, crew: Crew = ALONE) -> Origins:
     """Read where each row is.
 
     Parameters
@@ -107,6 +108,8 @@ def read_origins(frame: Frame, source: Source) -> Origins:
         The rows.
     source : Source
         Its columns; with none named, the geometry of a GeoDataFrame, else ``lat`` and ``lon``.
+    crew : Crew
+        Who reads points.
 
     Returns
     -------
@@ -124,7 +127,7 @@ def read_origins(frame: Frame, source: Source) -> Origins:
     if geometry is None and source.lat is None and source.lon is None:
         geometry = getattr(frame.native, "_geometry_column_name", None)
     if geometry is not None:
-        return _from_points(frame, geometry)
+        return _from_points(frame, geometry, crew)
     lat = numbers_of(frame, source.lat or "lat")
     return Origins(lat, numbers_of(frame, source.lon or "lon"))
 
@@ -172,7 +175,7 @@ def _all_within(numbers: Floats, limit: float) -> bool:
     return not len(numbers) or (float(numbers.min()) >= -limit and float(numbers.max()) <= limit)
 
 
-def _from_points(frame: Frame, name: str) -> Origins:
+def _from_points(frame: Frame, name: str, crew: Crew) -> Origins:
     check_column(frame, name)
     points: Any = frame.native[name] if hasattr(frame.native, "iloc") else None
     if not hasattr(points, "crs"):
@@ -185,37 +188,51 @@ def _from_points(frame: Frame, name: str) -> Origins:
             f'the geometry {name!r} has no CRS; if it is in degrees, call set_crs("EPSG:4326") '
             f"on the frame first"
         )
+    lat, lon = _coordinates(np.asarray(points.values._data), name, crew)
     # The axes of a geometry are always (lon, lat), whatever the CRS says.
     if not points.crs.equals("EPSG:4326", ignore_axis_order=True):
-        points = points.to_crs("EPSG:4326")
-    return _coordinates(np.asarray(points.values._data), name)
+        _unproject(lat, lon, points.crs, crew)
+    return Origins(lat, lon)
 
 
-def _coordinates(shapes: npt.NDArray[np.object_], name: str) -> Origins:
+def _coordinates(shapes: npt.NDArray[np.object_], name: str, crew: Crew) -> tuple[Floats, Floats]:
+    """The y and x of points; NaN for none and for empty ones."""
     import shapely
 
-    kinds = shapely.get_type_id(shapes)
-    there = (kinds >= 0) & ~shapely.is_empty(shapes)
-    wrong = there & (kinds > 0)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise InvalidInputError(
-            f'row {row}, column "{name}": a point is needed, not a {shapes[row].geom_type}; '
-            f"take representative_point() or centroid first (rows are counted from 0)"
-        )
-    points = shapes if there.all() else _filled(shapes, there)
-    # x is lon, y is lat.
-    return Origins(shapely.get_y(points), shapely.get_x(points))
+    y, x = np.empty((2, len(shapes)))
+
+    def read(part: slice) -> None:
+        some = shapes[part]
+        try:
+            y[part], x[part] = shapely.get_y(some), shapely.get_x(some)
+        except shapely.GEOSException:  # there is no asking an empty point
+            some = some.copy()
+            some[shapely.is_empty(some)] = None
+            y[part], x[part] = shapely.get_y(some), shapely.get_x(some)
+        # What is there and no point has neither.
+        odd = np.flatnonzero(np.isnan(y[part]))
+        wrong = odd[shapely.get_type_id(some[odd]) > 0]
+        if len(wrong):
+            row = part.start + int(wrong[0])
+            raise InvalidInputError(
+                f'row {row}, column "{name}": a point is needed, not a {shapes[row].geom_type}; '
+                f"take representative_point() or centroid first (rows are counted from 0)"
+            )
+
+    crew.fill(read, len(shapes))
+    return y, x
 
 
-def _filled(
-    shapes: npt.NDArray[np.object_], there: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.object_]:
-    import shapely
+def _unproject(y: Floats, x: Floats, crs: Any, crew: Crew) -> None:
+    """Turn coordinates of a CRS into degrees, in place."""
+    import pyproj
 
-    filled = shapes.copy()
-    filled[~there] = shapely.Point(np.nan, np.nan)
-    return filled
+    to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+
+    def turn(part: slice) -> None:
+        x[part], y[part] = to_degrees.transform(x[part], y[part])
+
+    crew.fill(turn, len(x))
 
 
 def _from_addresses(frame: Frame, name: str) -> Origins:
