@@ -57,28 +57,51 @@ def passing(clinics, parts, unknown, origin, limit_km) -> dict[str, float]:
     return found
 
 
+def broadened(part):
+    """An any-of clause with the terms above its own; None where there are none."""
+    kind, *rest = part
+    if kind != "offers":
+        return None
+    facet, terms, needed = rest
+    if needed != 1:
+        return None
+    above = tuple(dict.fromkeys(oracle.PARENT.get(term, term) for term in terms))
+    return None if set(above) == set(terms) else ("offers", facet, above, 1)
+
+
 def brute_force(clinics, by_name, unknown, origin, limit_km):
     """Every minimal set of changes that finds a clinic which was not found before."""
     before = set(passing(clinics, by_name.values(), unknown, origin, limit_km))
-    names = [*by_name, *(["unknown"] if unknown != "include" else [])]
+    wider = {f"broaden {name}": broadened(part) for name, part in by_name.items()}
+    names = [*by_name, *(name for name, part in wider.items() if part)]
+    names += ["unknown"] if unknown != "include" else []
     names += ["radius"] if limit_km < oracle.math.inf else []
     good: list[frozenset[str]] = []
     for n in range(1, len(names) + 1):
         for changes in map(frozenset, itertools.combinations(names, n)):
             if unknown == "only" and "unknown" not in changes:
                 continue
-            if any(smaller <= changes for smaller in good):
+            if any(f"broaden {name}" in changes for name in by_name if name in changes):
                 continue
-            kept = [part for name, part in by_name.items() if name not in changes]
+            kept = [
+                wider[f"broaden {name}"] if f"broaden {name}" in changes else part
+                for name, part in by_name.items()
+                if name not in changes
+            ]
             policy = "include" if "unknown" in changes else unknown
             reach = oracle.math.inf if "radius" in changes else limit_km
             if set(passing(clinics, kept, policy, origin, reach)) - before:
                 good.append(changes)
-    return good
+    whole = {one: one | {f"broaden {name}" for name in one if wider.get(f"broaden {name}")}
+             for one in good}  # fmt: skip
+    return [one for one in good if not any(whole[other] < whole[one] for other in good)]
 
 
 def name_of(change) -> str:
-    return change.kind if change.criteria is None else change.criteria.to_json()
+    if change.criteria is None:
+        return change.kind
+    name = change.criteria.to_json()
+    return name if change.broader is None else f"broaden {name}"
 
 
 @FEWER
@@ -144,6 +167,27 @@ def test_a_region_is_a_change_of_its_own():
     assert first.nearest_km is None
 
 
+def test_a_broader_term_is_a_smaller_change_than_none():
+    def clinic(clinic_id, **routes):
+        facts = {"route": {route: kf.Truth(truth) for route, truth in routes.items()}}
+        return kf.Clinic(clinic_id=clinic_id, name=clinic_id, services=(kf.Service(facts=facts),))
+
+    clinics = [clinic("a", oral="yes", sublingual="no"), clinic("b", iv="yes", sublingual="no")]
+    asked = kf.Directory.from_clinics(clinics).search(routes="sublingual")
+    (only,) = asked.relax()
+    (change,) = only.changes
+    assert (change.kind, only.criteria, only.cost) == ("broaden", kf.route("oral"), 3)
+    assert (only.n_clinics, only.clinic_id) == (1, "a")
+    assert "ask for “route of administration: oral (by mouth)” instead of “" in str(asked.relax())
+    assert "au lieu de" in str(asked.relax(lang="fr"))
+    assert asked.relax().to_dict()["relaxations"][0]["changes"][0]["broader"] == (
+        kf.route("oral").to_dict()
+    )
+    asked = kf.Directory.from_clinics(clinics[1:]).search(routes="sublingual")
+    kinds = [[change.kind for change in one.changes] for one in asked.relax()]
+    assert kinds == [["drop"], ["broaden", "unknown"]]
+
+
 def test_the_text_is_complete_in_both_languages_and_costs_are_documented():
     empty = kf.load_directory().nearest(
         "Kingston, ON", routes="im", conditions="ptsd", max_distance_km=10
@@ -153,7 +197,7 @@ def test_the_text_is_complete_in_both_languages_and_costs_are_documented():
         told = empty.relax(lang=lang)
         assert len(str(told).splitlines()) == len(told) + 1
         assert told.to_dict()["relaxations"][0]["n_clinics"] >= 1
-    assert set(COSTS) == {"unknown", "radius", "region", "drop"}
+    assert set(COSTS) == {"unknown", "radius", "region", "broaden", "drop"}
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.5, True, None])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COSTS", "Change", "Relaxation", "Relaxations", "minimal_sets"]
 
-COSTS = {"unknown": 1, "radius": 2, "region": 3, "drop": 4}
+COSTS = {"unknown": 1, "radius": 2, "region": 3, "broaden": 3, "drop": 4}
 """What each kind of change costs: asking a clinic is less than giving up a wish."""
 
 
@@ -72,9 +72,12 @@ class Change:
     ----------
     kind : str
         ``unknown`` (let clinics pass of which it is not known), ``radius`` (search farther),
-        ``region`` (search outside the area too) or ``drop`` (leave a clause out).
+        ``region`` (search outside the area too), ``broaden`` (ask for the terms above) or
+        ``drop`` (leave a clause out).
     criteria : Criteria or None
-        The clause that is left out.
+        The clause that is left out, or broadened.
+    broader : Criteria or None
+        What stands in its place, if it is broadened.
     from_km, to_km : float or None
         The radius before and after.
     """
@@ -83,6 +86,7 @@ class Change:
     criteria: Criteria | None = None
     from_km: float | None = None
     to_km: float | None = None
+    broader: Criteria | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +193,11 @@ class Relaxations(Told, Sequence[Relaxation]):
     def _change(self, change: Change) -> str:
         lang = self.lang
         if change.criteria is not None:
-            what = Wording(lang, self._vocabularies).criteria(change.criteria)
-            return say("relax.drop", lang, what=what)
+            wording = Wording(lang, self._vocabularies)
+            what = wording.criteria(change.criteria)
+            if change.broader is None:
+                return say("relax.drop", lang, what=what)
+            return say("relax.broaden", lang, what=what, broader=wording.criteria(change.broader))
         if change.to_km is not None:
             return say("relax.radius", lang, far=kilometres(change.to_km, lang))
         return say(f"relax.{change.kind}", lang)
@@ -205,6 +212,7 @@ class Relaxations(Told, Sequence[Relaxation]):
                     "kind": change.kind,
                     "text": self._change(change),
                     **({} if change.criteria is None else {"criteria": change.criteria.to_dict()}),
+                    **({} if change.broader is None else {"broader": change.broader.to_dict()}),
                     **({"from_km": change.from_km, "to_km": change.to_km} if change.to_km else {}),
                 }
                 for change in one.changes

@@ -156,7 +156,10 @@ class Match(Frozen):
 
     @property
     def unsettled(self) -> tuple[Criteria, ...]:
-        """The clauses that are not settled, for a match that is UNKNOWN; empty for YES."""
+        """The clauses that are not settled, for a match that is UNKNOWN; empty for YES.
+
+        Empty, too, where all that is not certain is whether the clinic is open.
+        """
         from ketafind.explanation.findings import unsettled
 
         return tuple(finding.criteria for finding in unsettled(self.facts().finding))

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.criteria import Criteria, everything
-from ketafind.criteria.expression import And, Everything
+from ketafind.criteria.expression import And, Everything, Offers
 from ketafind.criteria.slices import Bits
 from ketafind.explanation.relaxing import COSTS, Change, Relaxation, minimal_sets
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
     from ketafind.matches.ranking import Ranking
+    from ketafind.vocabulary import Vocabulary
 
 __all__ = ["clauses_of", "relaxations"]
 
-MAX_CLAUSES = 56
+# With a bit for each clause's broader form, and three more, within 64.
+MAX_CLAUSES = 30
 FARTHEST_KM = 20_038.0
 
 
@@ -35,7 +37,7 @@ def clauses_of(criteria: Criteria) -> tuple[Criteria, ...]:
     Returns
     -------
     tuple of Criteria
-        The parts of an AND, else the whole; beyond 56 the rest as one.
+        The parts of an AND, else the whole; beyond 30 the rest as one.
     """
     if isinstance(criteria, Everything):
         return ()
@@ -43,6 +45,30 @@ def clauses_of(criteria: Criteria) -> tuple[Criteria, ...]:
     if len(parts) <= MAX_CLAUSES:
         return parts
     return (*parts[: MAX_CLAUSES - 1], And(parts[MAX_CLAUSES - 1 :]))
+
+
+def broader_of(clause: Criteria, vocabulary: Vocabulary) -> Criteria | None:
+    """Ask for the terms above those of a clause.
+
+    Parameters
+    ----------
+    clause : Criteria
+        In canonical form.
+    vocabulary : Vocabulary
+        Where the terms stand.
+
+    Returns
+    -------
+    Criteria or None
+        Whatever satisfies the clause satisfies this; None if no term has one above it, or if the
+        clause is more than any of some terms.
+    """
+    if not isinstance(clause, Offers) or (clause.at_least != 1 and len(clause.terms) > 1):
+        return None
+    facet = vocabulary.facet(clause.facet)
+    above = [facet[term].parent or term for term in clause.terms]
+    broader = Offers(clause.facet, tuple(dict.fromkeys(above)), 1).resolve(vocabulary)
+    return None if broader == clause.resolve(vocabulary) else broader
 
 
 def relaxations(ranking: Ranking, limit: int) -> list[Relaxation]:
@@ -69,7 +95,7 @@ def relaxations(ranking: Ranking, limit: int) -> list[Relaxation]:
 
 
 class _Question:
-    """A question's constraints: its clauses, then the unknown policy, the radius, the area.
+    """A question's constraints: its clauses broadened, left out, the unknown policy, the rest.
 
     A slot is one service of one clinic, as in the slices.
     """
@@ -79,12 +105,22 @@ class _Question:
         self.filter = ranking.filter
         self.catalogue = ranking.filter.catalogue
         self.clauses = clauses_of(self.filter.criteria)
-        slices = self.catalogue.slices
-        self.yes = [slices.evaluate(clause, Truth.YES) for clause in self.clauses]
-        self.no = [slices.evaluate(clause, Truth.NO) for clause in self.clauses]
+        words = self.catalogue.vocabulary
+        self.broader = [broader_of(clause, words) for clause in self.clauses]
+        self.sides = [self._sides(clause) for clause in self.clauses]
+        self.broad_sides = [
+            None if broader is None else self._sides(broader) for broader in self.broader
+        ]
+        n = len(self.clauses)
         kinds = ["unknown", "radius", "region"]
-        self.bit = {kind: len(self.clauses) + at for at, kind in enumerate(kinds)}
-        self.costs = [COSTS["drop"]] * len(self.clauses) + [COSTS[kind] for kind in kinds]
+        self.bit = {kind: 2 * n + at for at, kind in enumerate(kinds)}
+        # To leave a clause out is to broaden it and more: its bit comes on top of the other's.
+        more = [COSTS["drop"] - (0 if one is None else COSTS["broaden"]) for one in self.broader]
+        self.costs = [COSTS["broaden"]] * n + more + [COSTS[kind] for kind in kinds]
+
+    def _sides(self, clause: Criteria) -> tuple[Bits, Bits]:
+        slices = self.catalogue.slices
+        return slices.evaluate(clause, Truth.YES), slices.evaluate(clause, Truth.NO)
 
     def violated(self) -> NDArray[np.uint64]:
         """For each service that brings a new clinic, the constraints it violates."""
@@ -92,10 +128,16 @@ class _Question:
         rows = np.concatenate([np.arange(slices.n_rows), slices.owner]).astype(np.intp)
         not_yes = np.zeros(len(rows), np.uint64)
         is_no = np.zeros(len(rows), np.uint64)
-        for at, (yes, no) in enumerate(zip(self.yes, self.no, strict=True)):
-            mask = np.uint64(1 << at)
-            not_yes[~self._slots(yes)] |= mask
-            is_no[self._slots(no)] |= mask
+        n = len(self.clauses)
+        for at, (sides, broad) in enumerate(zip(self.sides, self.broad_sides, strict=True)):
+            (yes, no), drop = sides, np.uint64(1 << (n + at))
+            if broad is not None:
+                broaden = np.uint64(1 << at)
+                not_yes[~self._slots(yes)] |= broaden
+                is_no[self._slots(no)] |= broaden
+                yes, no = broad
+            not_yes[~self._slots(yes)] |= drop
+            is_no[self._slots(no)] |= drop
         around = self._around()[rows]
         policy = np.uint64(1 << self.bit["unknown"])
         new = self._new()[rows]
@@ -147,7 +189,7 @@ class _Question:
     def relaxation(self, changes: Sequence[int]) -> Relaxation:
         """Ask the question with some constraints left out."""
         done = set(changes)
-        kept = tuple(c for at, c in enumerate(self.clauses) if at not in done)
+        kept = tuple(clause for clause, _ in self._kept(done))
         unknown = "include" if self.bit["unknown"] in done else self.filter.unknown
         bits = self._bits(done, unknown)
         new = bits & ~self.filter.bits
@@ -160,7 +202,7 @@ class _Question:
         limit_km = None if math.isinf(self.ranking.limit_km) else self.ranking.limit_km
         to_km = _rounded_up(nearest_km) if widened and nearest_km is not None else limit_km
         return Relaxation(
-            changes=tuple(self._change(at, to_km) for at in sorted(done)),
+            changes=tuple(self._changes(done, to_km)),
             criteria=everything() if not kept else kept[0] if len(kept) == 1 else And(kept),
             unknown=unknown,
             max_distance_km=to_km,
@@ -172,21 +214,36 @@ class _Question:
             precision=None if clinic.location is None else clinic.location.precision,
         )
 
-    def _change(self, at: int, to_km: float | None) -> Change:
-        if at < len(self.clauses):
-            return Change("drop", criteria=self.clauses[at])
-        if at == self.bit["radius"]:
-            return Change("radius", from_km=self.ranking.limit_km, to_km=to_km)
-        return Change("unknown" if at == self.bit["unknown"] else "region")
+    def _changes(self, done: set[int], to_km: float | None) -> Iterator[Change]:
+        for at, clause in enumerate(self.clauses):
+            if len(self.clauses) + at in done:
+                yield Change("drop", criteria=clause)
+            elif at in done:
+                yield Change("broaden", criteria=clause, broader=self.broader[at])
+        for kind, bit in self.bit.items():
+            if bit in done and kind == "radius":
+                yield Change("radius", from_km=self.ranking.limit_km, to_km=to_km)
+            elif bit in done:
+                yield Change(kind)
+
+    def _kept(self, done: set[int]) -> Iterator[tuple[Criteria, tuple[Bits, Bits]]]:
+        """The clauses that are left, broadened or not, and where they hold and fail."""
+        for at, clause in enumerate(self.clauses):
+            broader, sides = self.broader[at], self.broad_sides[at]
+            if len(self.clauses) + at in done:
+                continue
+            if at in done and broader is not None and sides is not None:
+                yield broader, sides
+            else:
+                yield clause, self.sides[at]
 
     def _bits(self, done: set[int], unknown: str) -> Bits:
         """The clinics that pass what is left."""
         slices = self.catalogue.slices
-        kept = [at for at in range(len(self.clauses)) if at not in done]
         yes = slices.evaluate(everything(), Truth.YES)
         no = slices.evaluate(everything(), Truth.NO)
-        for at in kept:
-            yes, no = yes & self.yes[at], no | self.no[at]
+        for _, (holds, fails) in self._kept(done):
+            yes, no = yes & holds, no | fails
         is_yes, is_no = (
             slices.with_status(slices.fold(bits, side), side)
             for bits, side in ((yes, Truth.YES), (no, Truth.NO))
