@@ -287,6 +287,27 @@ def test_addresses_are_geocoded_offline_with_their_radius(no_sockets):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_radii_of_a_geocoded_frame_count_as_those_of_addresses_do(kind):
+    texts = pd.DataFrame({"where": ["Kingston, ON", None, "K7L 3N6", "Nowhere at all zzz"]})
+    asked = {"columns": ["distance_low_km", "distance_high_km", "order_certain"], "k": 2}
+    wanted = kf.nearest_join(texts, DIRECTORY, address="where", **asked)
+    placed = kf.geocode_frame(texts, "where", progress=False)[["lat", "lon", "radius_km"]]
+    joined = kf.nearest_join(KINDS[kind](placed), DIRECTORY, radius="radius_km", **asked)
+    for one, other in zip(rows_of(joined), rows_of(wanted), strict=True):
+        for name in ("clinic_id", "distance_km", *asked["columns"]):
+            assert one[name] == other[name]
+    exact = kf.nearest_join(KINDS[kind](placed), DIRECTORY, **asked)
+    assert rows_of(exact)[0]["distance_high_km"] < rows_of(joined)[0]["distance_high_km"]
+
+
+@pytest.mark.parametrize("radius", [-1.0, math.inf, math.nan])
+def test_a_position_without_a_radius_is_refused_by_row(radius):
+    frame = PEOPLE.assign(radius=[1.0, radius, math.nan])
+    with pytest.raises(kf.errors.InvalidInputError, match=r'row 1, column "radius".*0 or more'):
+        kf.nearest_join(frame, DIRECTORY, radius="radius")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_extra_columns_are_facts_of_the_clinic(kind):
     asked = ["name", "city", "phone", "clinic_lat", "distance_high_km"]
     for row in rows_of(kf.nearest_join(KINDS[kind](PEOPLE), DIRECTORY, k=2, columns=asked))[:4]:
@@ -326,7 +347,7 @@ def test_integers_decimals_and_objects_are_read_as_numbers():
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        ({"lat": [44.2]}, "no column 'lon'"),
+        ({"lat": [44.2]}, "no column 'lon'.*say where the rows are with lat= and lon="),
         ({"latitude": [44.2], "lon": [-76.5]}, "no column 'lat'; its columns: 'latitude', 'lon'"),
         ({"lat": ["44.2"], "lon": [-76.5]}, 'row 0, column "lat": a number is needed, not str'),
         ({"lat": [True], "lon": [-76.5]}, "not bool"),
@@ -372,6 +393,12 @@ def test_implausible_rows_are_accepted_when_asked():
         ({"shape": "tall"}, "shape='tall'"),
         ({"columns": ["colour"]}, "cannot add the column 'colour'; it adds rank"),
         ({"lat": "lat", "address": "who"}, "say once where a row is"),
+        ({"lat": "lat", "lon": "lat"}, "lat= and lon= name the same column, 'lat'"),
+        ({"address": "lat"}, 'row 0, column "lat": an address is a text, not float'),
+        ({"address": "who", "radius": "lat"}, "leave radius= out"),
+        ({"radius": "nope"}, "no column 'nope'"),
+        ({"columns": None}, "columns=None: give names"),
+        ({"prefix": None}, "prefix=None: give a text"),
         ({"geometry": "who"}, "no geometry with a coordinate reference system"),
         ({"max_distance_km": -1}, "max_distance_km must be"),
         ({"unknown": "maybe"}, "unknown='maybe'"),
@@ -394,6 +421,12 @@ def test_arguments_that_cannot_be_used_are_refused(arguments, message):
 def test_what_is_no_frame_is_refused(frame, message):
     with pytest.raises(kf.errors.InvalidInputError, match=message):
         kf.nearest_join(frame, DIRECTORY)
+
+
+@pytest.mark.parametrize("other", ["ontario", PEOPLE, None])
+def test_what_is_no_directory_is_refused(other):
+    with pytest.raises(kf.errors.InvalidInputError, match="must be a Directory, not a "):
+        kf.nearest_join(PEOPLE, other)
 
 
 def test_a_prefix_renames_all_that_is_added():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,8 @@ def check_extra(columns: Sequence[str]) -> tuple[str, ...]:
     InvalidInputError
         If one is not known; lists those that are.
     """
+    if not isinstance(columns, Iterable):
+        raise InvalidInputError(f"columns={columns!r}: give names of columns, such as ['city']")
     wanted = (columns,) if isinstance(columns, str) else tuple(dict.fromkeys(columns))
     unknown = [name for name in wanted if name not in EXTRA]
     if unknown:

@@ -127,7 +127,7 @@ def numbers_of(frame: Frame, name: str) -> Numbers:
     return np.array(plain, dtype=np.float64)
 
 
-def check_column(frame: Frame, name: Any) -> None:
+def check_column(frame: Frame, name: Any, advice: str = "") -> None:
     """Refuse the name of a column that is not there.
 
     Parameters
@@ -136,6 +136,8 @@ def check_column(frame: Frame, name: Any) -> None:
         The frame.
     name : str
         A column's name.
+    advice : str
+        What to do, for the end of the message.
 
     Raises
     ------
@@ -144,7 +146,7 @@ def check_column(frame: Frame, name: Any) -> None:
     """
     if name not in frame.names:
         found = ", ".join(repr(one) for one in frame.names[:12]) or "none"
-        raise InvalidInputError(f"the frame has no column {name!r}; its columns: {found}")
+        raise InvalidInputError(f"the frame has no column {name!r}; its columns: {found}{advice}")
 
 
 def names_taken(frame: Frame, names: Sequence[str]) -> None:

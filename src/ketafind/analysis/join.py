@@ -149,6 +149,7 @@ def nearest_join(
     lon: str | None = None,
     geometry: str | None = None,
     address: str | None = None,
+    radius: str | None = None,
     where: Criteria | Filter | None = None,
     unknown: str = "exclude",
     max_distance_km: float | None = None,
@@ -181,6 +182,9 @@ def nearest_join(
     address : str, optional
         A column of addresses, geocoded offline; adds ``origin_lat``, ``origin_lon`` and
         ``origin_radius_km``, the 90 % radius.
+    radius : str, optional
+        A column of 90 % radii in kilometres, such as ``radius_km`` of a frame that `geocode_frame`
+        made: intervals and ``order_certain`` then count it. Positions are exact without it.
     where, unknown
         As in `Directory.filter`.
     max_distance_km : float, optional
@@ -219,7 +223,7 @@ def nearest_join(
     ------
     InvalidInputError
         If the frame or an argument cannot be used: a column that is missing, doubled, of another
-        type or there already; a geometry without a CRS.
+        type or there already; a geometry without a CRS; a position without a radius.
     CoordinatesError
         If a row is no position on earth or implausible; names it without its digits.
 
@@ -232,13 +236,14 @@ def nearest_join(
     >>> near["city"].tolist()
     ['Kingston', 'Toronto']
     """
+    _check_kinds(directory, prefix)
     criteria = directory.filter(where, unknown=unknown, **facets)
     join = Join(
         directory=directory,
         where=criteria.criteria,
         unknown=criteria.unknown,
         k=check_count(k, "k"),
-        source=Source(lat, lon, geometry, address),
+        source=Source(lat, lon, geometry, address, radius),
         max_distance_km=(
             None if max_distance_km is None else check_limit(max_distance_km, "max_distance_km")
         ),
@@ -255,6 +260,19 @@ def nearest_join(
         return join(frame, passing=criteria)
     # The engine has the cores already, and shows its own progress.
     return engine(frame, replace(join, threads=threads or 1, progress=False))
+
+
+def _check_kinds(directory: Any, prefix: Any) -> None:
+    from ketafind.directory import Directory
+
+    if not isinstance(directory, Directory):
+        kind = type(directory).__name__
+        raise InvalidInputError(
+            f"the second argument must be a Directory, not a {kind}: "
+            f"nearest_join(frame, ketafind.load_directory())"
+        )
+    if not isinstance(prefix, str):
+        raise InvalidInputError(f"prefix={prefix!r}: give a text, such as 'near_'")
 
 
 def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,12 +61,15 @@ class Source:
         A column of points of a GeoDataFrame.
     address : str or None
         A column of texts.
+    radius : str or None
+        A column of 90 % radii of the positions, in kilometres.
     """
 
     lat: str | None = None
     lon: str | None = None
     geometry: str | None = None
     address: str | None = None
+    radius: str | None = None
 
     def __post_init__(self) -> None:
         pair = self.lat is not None or self.lon is not None
@@ -73,6 +77,10 @@ class Source:
             raise InvalidInputError(
                 "say once where a row is: lat= and lon=, or geometry=, or address="
             )
+        if self.lat is not None and self.lat == self.lon:
+            raise InvalidInputError(f"lat= and lon= name the same column, {self.lat!r}")
+        if self.radius is not None and self.address is not None:
+            raise InvalidInputError("an address is found with its radius: leave radius= out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +127,15 @@ def read_origins(frame: Frame, source: Source, crew: Crew = ALONE) -> Origins:
     Raises
     ------
     InvalidInputError
-        If a column is missing or of another type, or a geometry has no CRS.
+        If a column is missing or of another type, a geometry has no CRS, or a position no radius.
     """
+    origins = _positions(frame, source, crew)
+    if source.radius is None:
+        return origins
+    return replace(origins, radius_km=_radii(frame, source.radius, origins))
+
+
+def _positions(frame: Frame, source: Source, crew: Crew) -> Origins:
     if source.address is not None:
         return _from_addresses(frame, source.address)
     geometry = source.geometry
@@ -128,8 +143,23 @@ def read_origins(frame: Frame, source: Source, crew: Crew = ALONE) -> Origins:
         geometry = getattr(frame.native, "_geometry_column_name", None)
     if geometry is not None:
         return _from_points(frame, geometry, crew)
-    lat = numbers_of(frame, source.lat or "lat")
-    return Origins(lat, numbers_of(frame, source.lon or "lon"))
+    names = [name or default for name, default in ((source.lat, "lat"), (source.lon, "lon"))]
+    for name in names:
+        check_column(frame, name, "; say where the rows are with lat= and lon=, or with address=")
+    lat, lon = (numbers_of(frame, name) for name in names)
+    return Origins(lat, lon)
+
+
+def _radii(frame: Frame, name: str, origins: Origins) -> Floats:
+    radius_km = numbers_of(frame, name)
+    there = ~(np.isnan(origins.lat) | np.isnan(origins.lon))
+    wrong = there & ~((radius_km >= 0.0) & (radius_km < np.inf))
+    if wrong.any():
+        raise InvalidInputError(
+            f'row {int(np.argmax(wrong))}, column "{name}": a position needs a radius in '
+            f"kilometres, 0 or more; 0 says that it is exact (rows are counted from 0)"
+        )
+    return radius_km
 
 
 def check_range(lat: Floats, lon: Floats, first_row: int = 0) -> npt.NDArray[np.bool_] | None:
@@ -249,7 +279,8 @@ def _from_addresses(frame: Frame, name: str) -> Origins:
 def _text(value: Any, row: int, name: str) -> str:
     if isinstance(value, str):
         return value.strip()
-    if value is None or type(value).__name__ == "NAType" or isinstance(value, float):
+    missing = isinstance(value, float) and math.isnan(value)
+    if value is None or missing or type(value).__name__ in ("NAType", "NaTType"):
         return ""
     raise InvalidInputError(
         f'row {row}, column "{name}": an address is a text, not {type(value).__name__} '
