@@ -187,6 +187,21 @@ def test_words_that_no_command_takes_are_not_repeated():
     assert "Princess" not in done.stderr
 
 
+def test_a_level_is_taken_for_qualified_only_where_it_is_one(capsys):
+    for arguments in (["--qualified", "Kingston"], ["Kingston", "--qualified", "team"]):
+        assert main(["nearest", *arguments, "--format", "json"]) == 0
+        where = json.loads(capsys.readouterr().out)["query"]["where"]
+        assert where["named"].startswith("qualified: team")
+
+
+def test_messages_name_the_options_of_the_command_line(capsys):
+    for place in ("-79.38, 43.65", "Nowhereville"):
+        assert main(["nearest", "--", place]) == 2
+        said = capsys.readouterr().err
+        assert "--lat and --lon" in said
+        assert "Coordinates" not in said
+
+
 def test_validate_names_the_rows_that_could_not_be_placed(tmp_path: Path, capsys):
     path = tmp_path / "clinics.csv"
     path.write_text("clinic_id,name,city\na,A,Kingston\nb,B,Nowhereville\n")

@@ -20,8 +20,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import ketafind as kf
 from ketafind import errors
-from ketafind.geocoding import GeocodeCache, geocode, geocode_frame
+from ketafind.geocoding import (
+    ChainGeocoder,
+    GeocodeCache,
+    GeopyGeocoder,
+    geocode,
+    geocode_frame,
+)
 from ketafind.geocoding.batch import COLUMNS, outcomes
 from ketafind.geocoding.cache import DAY_S
 from ketafind.geocoding.claims import claimed
@@ -371,3 +378,32 @@ def test_who_claims_an_address_may_ask_for_it_within(tmp_path):
             10.0,
         )
     assert inner == located
+
+
+def test_a_geocoder_of_geopy_is_asked_for_in_its_wrapper():
+    from geopy.geocoders import Nominatim
+
+    frame = pd.DataFrame({"address": ["Kingston"]})
+    bare = Nominatim(user_agent="tests")
+    for ask in (
+        lambda: geocode_frame(frame, "address", geocoder=bare),
+        lambda: kf.Directory.from_clinics([], geocoder=bare),
+        lambda: ChainGeocoder([bare]),
+    ):
+        with pytest.raises(errors.InvalidInputError, match=r"GeopyGeocoder\(Nominatim\("):
+            ask()
+    with pytest.raises(errors.InvalidInputError, match="a geocoder of geopy is needed"):
+        GeopyGeocoder("nominatim")
+    with pytest.raises(errors.InvalidInputError, match="needs one geocoder"):
+        ChainGeocoder([])
+
+
+def test_an_answer_that_is_no_location_is_never_ok(tmp_path):
+    class Pairs:
+        def geocode(self, text):
+            return 44.23, -76.48
+
+    frame = pd.DataFrame({"address": ["Kingston"]})
+    for resume in (None, tmp_path / "answers.sqlite"):
+        with pytest.raises(errors.InvalidInputError, match=r"Pairs returned tuple, not a ketafind"):
+            geocode_frame(frame, "address", geocoder=Pairs(), resume=resume)

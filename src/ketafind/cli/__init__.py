@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -13,6 +14,8 @@ from ketafind.records import Location
 __all__ = ["main"]
 
 INPUT, FAILURE, INTERRUPTED = 2, 1, 130
+COORDINATES = re.compile(r"(?:ketafind\.)?Coordinates(?:\(lat=\.\.\., lon=\.\.\.\))?")
+"""How Python's messages name what are two options here."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,14 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 if it answered, 1 if it could not or found faults, 2 for wrong input, 130 after Ctrl-C.
     """
-    from ketafind.cli.parser import make_parser
+    from ketafind.cli.parser import make_parser, spelled_out
 
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks is shown escaped, never a traceback.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        arguments = make_parser().parse_args(argv)
+        arguments = make_parser().parse_args(spelled_out(sys.argv[1:] if argv is None else argv))
         code = int(arguments.run(arguments))
         sys.stdout.flush()
     except KetafindError as error:
@@ -51,6 +54,7 @@ def _say(error: KetafindError) -> int:
     from ketafind.tables.text import printable
 
     lines = str(error).replace("pass check=False", "pass --no-check").splitlines()
+    lines = [COORDINATES.sub("--lat and --lon", line) for line in lines]
     if isinstance(error, GeocodingError) and error.candidates:
         lines[0] += f" ({'; '.join(_named(place) for place in error.candidates)})"
     print("\n".join(f"ketafind: {printable(line)}" for line in lines), file=sys.stderr)

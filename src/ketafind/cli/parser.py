@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from ketafind import __version__
 from ketafind.cli import addresses, answers, commands
 
-__all__ = ["make_parser"]
+__all__ = ["data", "make_parser", "question", "spelled_out"]
 
+LEVELS = ("team", "full")
 FORMATS = ("table", "json", "geojson", "csv")
 EXAMPLES = """\
 examples:
@@ -40,6 +41,26 @@ class _Parser(ArgumentParser):
         if message.startswith(UNKNOWN):
             message = _unknown(message.removeprefix(UNKNOWN).split())
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def spelled_out(argv: Sequence[str]) -> list[str]:
+    """Give ``--qualified`` its level where the next word is none of its levels.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        The arguments.
+
+    Returns
+    -------
+    list of str
+        So that ``--qualified Kingston`` asks for a place.
+    """
+    out = list(argv)
+    for at, word in enumerate(out):
+        if word == "--qualified" and out[at + 1 : at + 2] not in ([level] for level in LEVELS):
+            out[at] = f"--qualified={LEVELS[0]}"
+    return out
 
 
 def make_parser() -> ArgumentParser:
@@ -105,7 +126,7 @@ def question(parser: ArgumentParser) -> None:
         "--qualified",
         nargs="?",
         const="team",
-        choices=("team", "full"),
+        choices=LEVELS,
         help="by the rule set on-2026.1: team (default) or full",
     )
     parser.add_argument("--where", metavar="JSON", help="criteria as JSON, joined to the others")

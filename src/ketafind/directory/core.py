@@ -75,7 +75,8 @@ class Directory(Insight):
             If ids repeat, a term is unknown or facts contradict each other; all faults at once.
         """
         from ketafind.directory.canonical import canonical
-        from ketafind.directory.geocoded import check_geocoder, located
+        from ketafind.directory.geocoded import located
+        from ketafind.geocoding.protocol import check_geocoder
         from ketafind.tables.positions import refuse_implausible
 
         words = checked_vocabulary(vocabulary)

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ketafind.errors import GeocodingError, InvalidInputError
-from ketafind.records import Location
+from ketafind.errors import GeocodingError
+from ketafind.geocoding.protocol import checked_location
 
 if TYPE_CHECKING:
     from ketafind.geocoding import Geocoder
     from ketafind.records import Clinic
 
-__all__ = ["check_geocoder", "located"]
+__all__ = ["located"]
 
 REASON = "geocoding"
 """The extra field of a clinic that says why its address could not be placed."""
@@ -41,26 +41,6 @@ def located(clinics: Sequence[Clinic], geocoder: Geocoder | None) -> tuple[Clini
     )
 
 
-def check_geocoder(geocoder: object) -> None:
-    """Refuse a geocoder that has no method to geocode with.
-
-    Parameters
-    ----------
-    geocoder : Geocoder or None
-        What was given.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is neither.
-    """
-    if geocoder is not None and not callable(getattr(geocoder, "geocode", None)):
-        raise InvalidInputError(
-            f"a geocoder has a method geocode(text) that returns a Location; "
-            f"{type(geocoder).__name__} has none"
-        )
-
-
 def _has_address(clinic: Clinic) -> bool:
     return bool(clinic.city or clinic.postal_code or clinic.street_address)
 
@@ -71,12 +51,7 @@ def _placed(clinic: Clinic, geocoder: Geocoder | None) -> Clinic:
 
         geocoder = OfflineGeocoder()
     try:
-        place: object = geocoder.geocode(clinic.address)
+        place = geocoder.geocode(clinic.address)
     except GeocodingError as error:
         return replace(clinic, extra={**clinic.extra, REASON: str(error)})
-    if not isinstance(place, Location):
-        raise InvalidInputError(
-            f"the geocoder {type(geocoder).__name__} returned {type(place).__name__}, not a "
-            f"ketafind.Location; where it finds nothing it raises PlaceNotFoundError"
-        )
-    return replace(clinic, location=place)
+    return replace(clinic, location=checked_location(place, geocoder))

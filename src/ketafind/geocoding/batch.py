@@ -19,7 +19,7 @@ from ketafind.errors import (
     RejectedAnswerError,
 )
 from ketafind.geocoding.offline import OfflineGeocoder
-from ketafind.geocoding.protocol import Geocoder
+from ketafind.geocoding.protocol import Geocoder, check_geocoder, checked_location
 from ketafind.records import Location
 
 __all__ = ["COLUMNS", "Outcome", "geocode_frame", "outcomes"]
@@ -134,9 +134,11 @@ def _fill(
 def _one(geocoder: Geocoder, text: str, cache: Any, provider: tuple[str, str]) -> Outcome:
     try:
         if cache is None:
-            return Outcome(geocoder.geocode(text), "ok", "")
+            return Outcome(checked_location(geocoder.geocode(text), geocoder), "ok", "")
         lasts_s = float(getattr(geocoder, "deadline_s", CLAIM_S))
-        located = cache.remember(*provider, text, lambda: geocoder.geocode(text), lasts_s)
+        located = cache.remember(
+            *provider, text, lambda: checked_location(geocoder.geocode(text), geocoder), lasts_s
+        )
         return Outcome(located, "ok", "")
     except GeocodingError as error:
         status = next((name for kind, name in STATUS_OF if isinstance(error, kind)), "error")
@@ -183,10 +185,11 @@ def geocode_frame(
     Raises
     ------
     InvalidInputError
-        If the column is absent, or one of the new columns is already there.
+        If the column is absent, one of the new columns is already there, or the geocoder is none.
     """
     import narwhals as nw
 
+    check_geocoder(geocoder)
     try:
         table = nw.from_native(frame, eager_only=True)
     except TypeError:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from ketafind.errors import (
     GeocoderRefusedError,
     GeocodingError,
+    InvalidInputError,
     OutsideCoverageError,
     PrivatePlaceError,
 )
-from ketafind.geocoding.protocol import Geocoder, SearchPlace
+from ketafind.geocoding.protocol import Geocoder, SearchPlace, check_geocoder
 from ketafind.geocoding.radius import sphere_km
 from ketafind.records import Location
 
@@ -34,9 +35,11 @@ class ChainGeocoder:
     """
 
     def __init__(self, geocoders: Sequence[Geocoder], *, good_enough_km: float = math.inf) -> None:
-        if not geocoders:
-            raise ValueError("a chain needs one geocoder or more")
         self.geocoders = tuple(geocoders)
+        if not self.geocoders:
+            raise InvalidInputError("a chain needs one geocoder or more")
+        for geocoder in self.geocoders:
+            check_geocoder(geocoder)
         self.good_enough_km = good_enough_km
         self._refused: set[int] = set()
 

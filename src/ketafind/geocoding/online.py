@@ -18,6 +18,7 @@ from ketafind.errors import (
     GeocoderRefusedError,
     GeocoderTimeoutError,
     GeocodingError,
+    InvalidInputError,
     PlaceNotFoundError,
     PrivatePlaceError,
 )
@@ -113,6 +114,8 @@ class GeopyGeocoder:
         referee: Referee | None = None,
         allow_private: bool = False,
     ) -> None:
+        if not callable(getattr(geocoder, "geocode", None)):
+            raise InvalidInputError(f"a geocoder of geopy is needed, not {type(geocoder).__name__}")
         self.name = name or type(geocoder).__name__
         self.version = version
         self.deadline_s, self.retries, self.budget = deadline_s, retries, budget

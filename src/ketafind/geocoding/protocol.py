@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NoReturn, Protocol
 
-from ketafind.errors import GeocodingError, PlaceNotFoundError
+from ketafind.errors import GeocodingError, InvalidInputError, PlaceNotFoundError
 from ketafind.records import Location
 
-__all__ = ["Geocoder", "SearchPlace", "privately"]
+__all__ = ["Geocoder", "SearchPlace", "check_geocoder", "checked_location", "privately"]
 
 
 class Geocoder(Protocol):
@@ -33,6 +33,61 @@ class Geocoder(Protocol):
             If there is no one answer.
         """
         ...
+
+
+def check_geocoder(geocoder: object) -> None:
+    """Refuse a geocoder that has no method to geocode with, or is one of geopy's own.
+
+    Parameters
+    ----------
+    geocoder : Geocoder or None
+        What was given.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is neither.
+    """
+    if geocoder is None:
+        return
+    kind = type(geocoder).__name__
+    if any(base.__module__.startswith("geopy.") for base in type(geocoder).__mro__):
+        raise InvalidInputError(
+            f"{kind} is a geocoder of geopy: wrap it, as in "
+            f"ketafind.geocoding.GeopyGeocoder({kind}(...))"
+        )
+    if not callable(getattr(geocoder, "geocode", None)):
+        raise InvalidInputError(
+            f"a geocoder has a method geocode(text) that returns a Location; {kind} has none"
+        )
+
+
+def checked_location(place: object, geocoder: object) -> Location:
+    """Refuse an answer that is no location.
+
+    Parameters
+    ----------
+    place : object
+        What a geocoder returned.
+    geocoder : object
+        The geocoder, for the message.
+
+    Returns
+    -------
+    Location
+        The same.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is anything else.
+    """
+    if isinstance(place, Location):
+        return place
+    raise InvalidInputError(
+        f"the geocoder {type(geocoder).__name__} returned {type(place).__name__}, not a "
+        f"ketafind.Location; where it finds nothing it raises PlaceNotFoundError"
+    )
 
 
 class SearchPlace:
