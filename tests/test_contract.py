@@ -390,3 +390,19 @@ def test_an_answer_s_frame_has_the_province_and_each_facet(directory):
         "migraine",
     )
     assert {"products", "settings", "languages"} <= set(row.index)
+
+
+def test_a_file_that_cannot_be_written_is_refused_in_ketafind_s_own_words(bundled, tmp_path):
+    with pytest.raises(kf.errors.MissingFileError, match="there is no folder"):
+        bundled.save(tmp_path / "nowhere" / "a.ketafind")
+    page = bundled.nearest("Toronto, ON", 1).explore()
+    page.save(tmp_path / "map.html")
+    with pytest.raises(kf.errors.ExistingFileError, match="pass overwrite=True"):
+        page.save(tmp_path / "map.html")
+
+
+def test_arguments_of_another_kind_are_named(bundled):
+    with pytest.raises(kf.errors.CriteriaError, match="where takes criteria, not str"):
+        bundled.search("Toronto")
+    with pytest.raises(kf.errors.InvalidInputError, match="removed takes several ids"):
+        bundled.with_clinics(removed="caledon-clinic")

@@ -9,6 +9,8 @@ import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ketafind.errors import ExistingFileError, MissingFileError
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
@@ -34,8 +36,10 @@ def write_whole(
 
     Raises
     ------
-    FileExistsError
+    ExistingFileError
         If something is there and `overwrite` is False.
+    MissingFileError
+        If there is no such folder.
     OSError
         If it cannot be written; what was there before is unchanged.
     """
@@ -45,6 +49,8 @@ def write_whole(
     if os.path.lexists(target) and not os.path.isfile(target):
         raise OSError(errno.EINVAL, "not a regular file", target)
     folder, name = os.path.split(target)
+    if not os.path.isdir(folder):
+        raise MissingFileError(f"{os.fspath(path)}: there is no folder {folder} to write it in")
     beside = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(8)}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     descriptor = os.open(beside, flags, 0o666)
@@ -61,9 +67,10 @@ def write_whole(
     _sync_folder(folder)
 
 
-def _exists(target: str) -> FileExistsError:
-    message = "the file is there already; pass overwrite=True to replace it"
-    return FileExistsError(errno.EEXIST, message, target)
+def _exists(target: str) -> ExistingFileError:
+    return ExistingFileError(
+        f"{target}: the file is there already; pass overwrite=True to replace it"
+    )
 
 
 def _move(beside: str, target: str, *, overwrite: bool) -> None:

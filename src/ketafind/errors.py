@@ -18,7 +18,8 @@ KetafindError
 │       ├── GeocoderTimeoutError (TimeoutError)    no answer before the deadline
 │       ├── GeocoderBusyError           it asks to wait for longer than the deadline
 │       └── GeocoderRefusedError        key, quota or policy: asking again is of no use
-├── MissingFileError (FileNotFoundError)           there is no file of that name
+├── MissingFileError (FileNotFoundError)           there is no file or folder of that name
+├── ExistingFileError (FileExistsError)            a file that is not to be replaced is there
 ├── DirectoryFileError (ValueError)     a saved file that is damaged, foreign or newer
 └── MissingExtraError (ImportError)     an optional package is needed; says which extra
 """
@@ -36,6 +37,7 @@ __all__ = [
     "CriteriaError",
     "DataError",
     "DirectoryFileError",
+    "ExistingFileError",
     "Fault",
     "GeocoderBusyError",
     "GeocoderFailedError",
@@ -223,7 +225,11 @@ class PrivatePlaceError(InvalidInputError):
 
 
 class MissingFileError(KetafindError, FileNotFoundError):
-    """A path where there is no file."""
+    """A path where there is no file, or no folder to write one in."""
+
+
+class ExistingFileError(KetafindError, FileExistsError):
+    """A path where there is a file already, to be written only if that is asked for."""
 
 
 class DirectoryFileError(KetafindError, ValueError):

@@ -144,13 +144,15 @@ class Criteria(ABC):
         return read_criteria(data, depth=0)
 
 
-def check_criteria(value: Any) -> Criteria:
+def check_criteria(value: Any, what: str = "criteria combine with") -> Criteria:
     """Refuse what is no criteria.
 
     Parameters
     ----------
     value : Criteria
         An expression.
+    what : str
+        How the message begins.
 
     Returns
     -------
@@ -165,7 +167,7 @@ def check_criteria(value: Any) -> Criteria:
     if isinstance(value, Criteria):
         return value
     raise CriteriaError(
-        f"criteria combine with criteria, not with {type(value).__name__}; "
+        f"{what} criteria, not {type(value).__name__}; "
         f'write for example ketafind.route("iv") & ketafind.treats("ptsd")'
     )
 

@@ -139,7 +139,7 @@ def no_service(criteria: Criteria) -> Criteria:
     Criteria
         YES where every service is NO, NO where one is YES, else UNKNOWN.
     """
-    return NoService(check_criteria(criteria))
+    return NoService(check_criteria(criteria, "no_service takes"))
 
 
 def shorthand(where: Criteria | None, **facets: Any) -> Criteria:
@@ -162,7 +162,7 @@ def shorthand(where: Criteria | None, **facets: Any) -> Criteria:
     CriteriaError
         If a filter is empty or of another kind.
     """
-    parts = [] if where is None else [check_criteria(where)]
+    parts = [] if where is None else [check_criteria(where, "where takes")]
     parts += [offers(facet, terms) for facet, terms in facets.items() if terms is not None]
     if not parts:
         return Everything()

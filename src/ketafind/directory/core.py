@@ -256,6 +256,8 @@ class Directory(Insight):
         new = Directory.from_clinics(
             added, geocoder=geocoder, vocabulary=self.vocabulary, check=check
         )
+        if isinstance(removed, str):
+            raise InvalidInputError("removed takes several ids; write [...] around one")
         gone = {self[clinic_id].clinic_id for clinic_id in removed}
         gone |= {clinic.clinic_id for clinic in new}
         kept = (clinic for clinic in self if clinic.clinic_id not in gone)
