@@ -33,7 +33,9 @@ PREFERRED = (OFFICE, GEONAMES, DBIP, AIRPORT, POSTAL)
 GUARD_KM, LOOSE_GUARD_KM = 60.0, 80.0
 DOUBLE_KM = 60.0
 POST_TOWN = 50
-UPPER = "upper tier"
+REPLACES = ("upper tier", "whole town")
+"""How a note begins whose name goes before a neighbourhood of that name."""
+
 # A place that two municipalities share is two places of one name.
 SPLIT = {"Thornhill": {"L3T": "Thornhill (Markham)", "L4J": "Thornhill (Vaughan)"}}
 # Federal offices there have postal codes of Ottawa; the town is in Quebec.
@@ -322,7 +324,7 @@ def _add_aliases(places: Places, sources: Path) -> None:
             assert all(numbers), f"aliases.csv: no place is named {row['names']}"
             mains = [max(n, key=lambda i: places.population[i]) for n in numbers if n]
             key = key_of(row["alias"])
-            if row["radius_km"] and (key not in known or row["note"].startswith(UPPER)):
+            if row["radius_km"] and (key not in known or row["note"].startswith(REPLACES)):
                 at = mains[0]
                 point = places.lat[at], places.lon[at]
                 number = places.add(row["alias"], point, 0, places.source[at])
