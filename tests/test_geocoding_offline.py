@@ -323,7 +323,8 @@ def test_parts_of_towns_and_words_beside_a_name_do_not_mislead(
 
 
 @pytest.mark.parametrize(
-    "text", ["Port Kingston", "Fort Hope", "French", "Oneida", "Brock University", "M5V blah"]
+    "text",
+    ["Port Kingston", "Fort Hope", "French", "Oneida", "Brock University", "M5V blah", "Jarrow"],
 )
 def test_a_name_that_only_resembles_a_town_is_not_taken_for_it(text: str) -> None:
     with pytest.raises(errors.PlaceNotFoundError):
@@ -340,6 +341,7 @@ def test_a_name_that_only_resembles_a_town_is_not_taken_for_it(text: str) -> Non
         ("Hamilton, NZ", "New Zealand"),
         ("12 rue Haute, Perth, Suède", "Sweden"),
         ("T2P", "Alberta"),
+        ("Weston, FL", "Florida"),
     ],
 )
 def test_a_town_elsewhere_is_no_misspelt_one_of_ours(text: str, where: str) -> None:

@@ -13,6 +13,7 @@ __all__ = ["likeness", "near_names"]
 
 SHORTEST = 4
 DOMINANT = 2
+POST_TOWN = 50
 HEADS = frozenset(
     ["north", "south", "east", "west", "upper", "lower", "fort", "port", "mount", "lake", "new"]
 )
@@ -74,7 +75,8 @@ def near_names(
     places : tuple of Place
         All places at that distance; empty if none is near enough. A name with another compass
         point or the like is never near (North Glengarry is not South Glengarry), nor is one that
-        begins otherwise, unless that is the only slip (Yorkville is not Oakville).
+        begins otherwise, unless that is the only slip (Yorkville is not Oakville) and, of a name
+        alone, the town has many postal codes.
     """
     key = name_key(words)
     if len(key) < SHORTEST or words[-1] in STREET_TYPES or words[-1] in UNIT_WORDS:
@@ -89,7 +91,8 @@ def near_names(
     right = [
         (slips, name)
         for name, slips, _ in found
-        if (name[0] == key[0] or slips == 1) and _same_heads(heads, name, gazetteer)
+        if (name[0] == key[0] or (slips == 1 and (not alone or _is_large(name, gazetteer))))
+        and _same_heads(heads, name, gazetteer)
     ]
     if not right:
         return 0, ()
@@ -99,6 +102,11 @@ def near_names(
     names = [name for name in names if name[0] == key[0]] or names
     numbers = sorted({number for name in names for number in gazetteer.aliases[name]})
     return int(least), tuple(gazetteer.places[number] for number in _likeliest(numbers, gazetteer))
+
+
+def _is_large(key: str, gazetteer: Gazetteer) -> bool:
+    counts = gazetteer.codes_of_place
+    return any(counts[number] >= POST_TOWN for number in gazetteer.aliases[key])
 
 
 def _likeliest(numbers: list[int], gazetteer: Gazetteer) -> list[int]:

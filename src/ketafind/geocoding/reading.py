@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ketafind.geocoding.gazetteer import Gazetteer
 from ketafind.geocoding.postal import AREAS, ONTARIO_LETTERS, PostalMatch, find_codes
-from ketafind.geocoding.regions import ELSEWHERE, Tail, read_tail
+from ketafind.geocoding.regions import ELSEWHERE, STATE_CODES, Tail, read_tail
 from ketafind.geocoding.streets import BOX_WORDS, UNIT_WORDS
 from ketafind.geocoding.text import name_key, words_of
 from ketafind.geocoding.towns import Part, Town, last_part, town_at_end, town_despite_slips
@@ -120,7 +120,10 @@ def _tail_past_units(words: list[str], parts: list[int]) -> Tail:
     """Read the tail; "Toronto ON, Unit 3" has its unit after it."""
     tail = read_tail(words, parts)
     start = last_part(parts, tail.stop)
-    if start > 0 and all(_is_unit_word(word) for word in words[start : tail.stop]):
+    last = words[start : tail.stop]
+    # FL alone is no floor.
+    is_state = len(last) == 1 and last[0] in STATE_CODES
+    if start > 0 and not is_state and all(_is_unit_word(word) for word in last):
         return read_tail(words[:start], parts[:start])
     return tail
 
