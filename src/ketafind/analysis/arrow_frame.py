@@ -52,16 +52,42 @@ class ArrowFrame:
         """Read a column as Python values."""
         return list(self.native.column(name).to_pylist())
 
-    def extended(self, columns: Mapping[str, Column], rows: Rows | None, crew: Crew = ALONE) -> Any:
+    def stored(self) -> dict[int, npt.NDArray[Any]]:
+        """The columns that are plain numbers in memory, by their places."""
+        found = {at: _stored(column) for at, column in enumerate(self.native.columns)}
+        return {at: numbers for at, numbers in found.items() if numbers is not None}
+
+    def extended(
+        self,
+        columns: Mapping[str, Column],
+        rows: Rows | None,
+        crew: Crew = ALONE,
+        copied: Mapping[int, npt.NDArray[Any]] | None = None,
+    ) -> Any:
         """Make a frame of some rows (None: all) with columns added."""
         import pyarrow as pa
 
         base = self.native
-        kept = base.columns if rows is None else _rows(base, rows, crew)
+        kept = base.columns if rows is None else self._taken(rows, crew, copied)
         made = {name: _column(column) for name, column in columns.items()}
         fields = [*base.schema, *(pa.field(name, array.type) for name, array in made.items())]
         schema = pa.schema(fields, metadata=base.schema.metadata)
         return type(base).from_arrays([*kept, *made.values()], schema=schema)
+
+    def _taken(
+        self, rows: Rows, crew: Crew, copied: Mapping[int, npt.NDArray[Any]] | None
+    ) -> list[Any]:
+        import pyarrow as pa
+
+        columns = self.native.columns
+        picked = pick_all(self.stored(), rows, crew) if copied is None else copied
+        if len(picked) < len(columns):
+            places = np.arange(len(self), dtype=np.intp)
+            which = pa.array(pick(places, rows, crew) if isinstance(rows, int) else rows)
+        return [
+            _array(picked[at], column.type) if at in picked else column.take(which)
+            for at, column in enumerate(columns)
+        ]
 
 
 def _whole(column: Any) -> Any:
@@ -71,21 +97,6 @@ def _whole(column: Any) -> Any:
     if not isinstance(column, pa.ChunkedArray):
         return column
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _rows(frame: Any, rows: Rows, crew: Crew) -> list[Any]:
-    import pyarrow as pa
-
-    stored = {at: _stored(column) for at, column in enumerate(frame.columns)}
-    plain = {at: numbers for at, numbers in stored.items() if numbers is not None}
-    picked = dict(zip(plain, pick_all(list(plain.values()), rows, crew), strict=True))
-    if len(picked) < len(stored):
-        places = np.arange(frame.num_rows, dtype=np.intp)
-        which = pa.array(pick(places, rows, crew) if isinstance(rows, int) else rows)
-    return [
-        _array(picked[at], column.type) if at in picked else column.take(which)
-        for at, column in enumerate(frame.columns)
-    ]
 
 
 def _stored(column: Any) -> npt.NDArray[Any] | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from ketafind.analysis.crew import ALONE, Crew
 __all__ = [
     "Codes",
     "Column",
+    "Copies",
     "Flags",
     "Floats",
     "Rows",
@@ -25,24 +26,24 @@ __all__ = [
 ]
 
 
+Key = TypeVar("Key", bound=Hashable)
 Rows = npt.NDArray[np.intp] | int
 """Which rows, in this order; or every row so many times."""
 
 
 def pick(array: npt.NDArray[Any], rows: Rows, crew: Crew = ALONE) -> npt.NDArray[Any]:
     """Choose rows of an array; see `pick_all`."""
-    (picked,) = pick_all([array], rows, crew)
-    return picked
+    return pick_all({0: array}, rows, crew)[0]
 
 
 def pick_all(
-    arrays: Sequence[npt.NDArray[Any]], rows: Rows, crew: Crew = ALONE
-) -> list[npt.NDArray[Any]]:
+    arrays: Mapping[Key, npt.NDArray[Any]], rows: Rows, crew: Crew = ALONE
+) -> dict[Key, npt.NDArray[Any]]:
     """Choose the same rows of several arrays.
 
     Parameters
     ----------
-    arrays : sequence of ndarray, shape (n,)
+    arrays : mapping to ndarray, shape (n,)
         One value a row; of any types but objects.
     rows : Rows
         Which; -1 is the last.
@@ -51,29 +52,49 @@ def pick_all(
 
     Returns
     -------
-    list of ndarray
-        Copies.
+    dict to ndarray
+        Copies, by the same keys.
     """
-    pairs: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]
     if isinstance(rows, int):
-        pairs = [(array, np.empty((len(array), rows), array.dtype)) for array in arrays]
-        n, width = (len(arrays[0]) if arrays else 0), rows
+        copies = Copies(arrays, rows)
+        crew.fill(copies.fill, max(map(len, arrays.values()), default=0), rows)
+        return copies.made
+    picked = {key: np.empty(len(rows), array.dtype) for key, array in arrays.items()}
 
-        def fill(part: slice) -> None:
-            for array, wide in pairs:
-                wide[part] = array[part, None]
+    def fill(part: slice) -> None:
+        # To wrap round needs no copy of what is written to, as a check before would.
+        for key, array in arrays.items():
+            np.take(array, rows[part], out=picked[key][part], mode="wrap")
 
-    else:
-        pairs = [(array, np.empty(len(rows), array.dtype)) for array in arrays]
-        n, width = len(rows), 1
+    crew.fill(fill, len(rows))
+    return picked
 
-        def fill(part: slice) -> None:
-            # To wrap round needs no copy of what is written to, as a check before would.
-            for array, picked in pairs:
-                np.take(array, rows[part], out=picked[part], mode="wrap")
 
-    crew.fill(fill, n, width)
-    return [picked.reshape(-1) for _, picked in pairs]
+class Copies(Generic[Key]):
+    """Arrays in which each value is repeated; filled part by part, on any thread.
+
+    Parameters
+    ----------
+    arrays : mapping to ndarray, shape (n,)
+        One value a row; of any types but objects.
+    times : int
+        How often each is repeated.
+
+    Attributes
+    ----------
+    made : dict to ndarray, shape (n * times,)
+        By the same keys.
+    """
+
+    def __init__(self, arrays: Mapping[Key, npt.NDArray[Any]], times: int) -> None:
+        tables = [np.empty((len(array), times), array.dtype) for array in arrays.values()]
+        self._pairs = list(zip(tables, arrays.values(), strict=True))
+        self.made = {key: table.reshape(-1) for key, table in zip(arrays, tables, strict=True)}
+
+    def fill(self, part: slice) -> None:
+        """Write some rows."""
+        for table, array in self._pairs:
+            table[part] = array[part, None]
 
 
 class Texts:

@@ -43,8 +43,21 @@ class Frame(Protocol):
         """Read a column as Python values."""
         ...
 
-    def extended(self, columns: Mapping[str, Column], rows: Rows | None, crew: Crew = ALONE) -> Any:
-        """Make a frame of some rows (None: all) with columns added, of the same type."""
+    def stored(self) -> dict[Any, npt.NDArray[Any]]:
+        """Find the columns that are plain numbers in memory, by keys of its own."""
+        ...
+
+    def extended(
+        self,
+        columns: Mapping[str, Column],
+        rows: Rows | None,
+        crew: Crew = ALONE,
+        copied: Mapping[Any, npt.NDArray[Any]] | None = None,
+    ) -> Any:
+        """Make a frame of some rows (None: all) with columns added, of the same type.
+
+        `copied` holds those rows of what is `stored`, if they are copied already.
+        """
         ...
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ketafind.analysis.added import ALWAYS, ROW_COLUMNS, Answers, check_extra
+from ketafind.analysis.columns import Copies
 from ketafind.analysis.crew import Crew
-from ketafind.analysis.frames import names_taken, open_frame
-from ketafind.analysis.origins import Source, read_origins
+from ketafind.analysis.frames import Frame, names_taken, open_frame
+from ketafind.analysis.origins import Origins, Source, read_origins
 from ketafind.analysis.search import search
 from ketafind.errors import InvalidInputError
 from ketafind.index.protocol import check_count, check_limit
@@ -94,6 +95,7 @@ class Join:
         names_taken(opened, self._names())
         with Crew(len(opened), self.threads) as crew:
             origins = read_origins(opened, self.source, crew)
+            copies = self._copies(opened, passing, origins)
             found = search(
                 self.directory,
                 passing,
@@ -104,6 +106,7 @@ class Join:
                 progress=self.progress,
                 check=self.check,
                 first_row=first_row,
+                beside=None if copies is None else copies.fill,
             )
             answers = Answers(
                 self.directory, passing, origins, found, self.k, self.max_distance_km, crew
@@ -111,7 +114,8 @@ class Join:
             lay = answers.wide if self.shape == "wide" else answers.long
             columns, rows = lay(self._asked(), left=self.how == "left")
             named = {self.prefix + name: columns[name] for name in columns}
-            return opened.extended(named, rows, crew)
+            copied = copies.made if copies is not None and found.complete else None
+            return opened.extended(named, rows, crew, copied)
 
     def __repr__(self) -> str:
         # What is sought is health information: a task graph may print this.
@@ -121,6 +125,14 @@ class Join:
         # The snapshot names the data: Dask need not hash every clinic.
         others = (getattr(self, name) for name in self.__slots__ if name != "directory")
         return ("ketafind.Join", self.directory.snapshot.id, *map(repr, others))
+
+    def _copies(self, frame: Frame, passing: Filter, origins: Origins) -> Copies[Any] | None:
+        """What can be copied while the search goes on: if each row is sure to have k clinics."""
+        width = min(self.k, passing.n_eligible)
+        sure = self.max_distance_km is None and origins.complete
+        if self.shape == "wide" or width < 2 or not sure:
+            return None
+        return Copies(frame.stored(), width)
 
     def _asked(self) -> tuple[str, ...]:
         names = [*ALWAYS, *self.columns]

@@ -106,6 +106,11 @@ class Origins:
     def __len__(self) -> int:
         return len(self.lat)
 
+    @property
+    def complete(self) -> bool:
+        """Whether every row has a position."""
+        return not any(len(one) and np.isnan(one.min()) for one in (self.lat, self.lon))
+
 
 def read_origins(frame: Frame, source: Source, crew: Crew = ALONE) -> Origins:
     """Read where each row is.

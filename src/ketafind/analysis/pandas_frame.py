@@ -13,6 +13,9 @@ from ketafind.analysis.crew import ALONE, Crew
 
 __all__ = ["PandasFrame"]
 
+INDEX = "index"
+"""The index among columns that are known by their places."""
+
 
 class PandasFrame:
     """Also GeoPandas; the index is kept, whatever it holds.
@@ -48,11 +51,27 @@ class PandasFrame:
         """Read a column as Python values."""
         return list(self.native[name].tolist())
 
-    def extended(self, columns: Mapping[str, Column], rows: Rows | None, crew: Crew = ALONE) -> Any:
+    def stored(self) -> dict[Any, npt.NDArray[Any]]:
+        """The columns that are plain numbers in memory, and the index if it is such."""
+        import pandas as pd
+
+        if type(self.native) is not pd.DataFrame:
+            return {}
+        columns = {at: self.native.iloc[:, at] for at in range(self.native.shape[1])}
+        parts: dict[Any, Any] = {**columns, INDEX: self.native.index}
+        return {at: part.to_numpy() for at, part in parts.items() if _is_plain(part)}
+
+    def extended(
+        self,
+        columns: Mapping[str, Column],
+        rows: Rows | None,
+        crew: Crew = ALONE,
+        copied: Mapping[Any, npt.NDArray[Any]] | None = None,
+    ) -> Any:
         """Make a frame of some rows (None: all) with columns added."""
         import pandas as pd
 
-        base = self.native if rows is None else _rows(self.native, rows, crew)
+        base = self.native if rows is None else self._taken(rows, crew, copied)
         made = {name: _column(column) for name, column in columns.items()}
         # Side by side without a copy: the index is one and the same object.
         new = pd.DataFrame(made, index=base.index, copy=False)
@@ -60,42 +79,37 @@ class PandasFrame:
         joined.attrs = dict(self.native.attrs)
         return joined
 
+    def _taken(self, rows: Rows, crew: Crew, copied: Mapping[Any, npt.NDArray[Any]] | None) -> Any:
+        import pandas as pd
 
-def _rows(frame: Any, rows: Rows, crew: Crew) -> Any:
+        frame = self.native
+        if type(frame) is not pd.DataFrame:
+            places = np.arange(len(frame), dtype=np.intp)
+            return frame.take(pick(places, rows, crew) if isinstance(rows, int) else rows)
+        # Column by column is twice as fast as block by block.
+        picked = pick_all(self.stored(), rows, crew) if copied is None else copied
+        columns = {
+            at: picked[at] if at in picked else _picked(frame.iloc[:, at].array, rows)
+            for at in range(frame.shape[1])
+        }
+        if INDEX in picked:
+            index = pd.Index(picked[INDEX], name=frame.index.name, copy=False)
+        else:
+            index = _picked(frame.index, rows)
+        taken = pd.DataFrame(columns, index=index, copy=False)
+        taken.columns = frame.columns
+        return taken
+
+
+def _is_plain(part: Any) -> bool:
     import pandas as pd
 
-    if type(frame) is not pd.DataFrame:
-        places = np.arange(len(frame), dtype=np.intp)
-        return frame.take(pick(places, rows, crew) if isinstance(rows, int) else rows)
-    # Column by column is twice as fast as block by block.
-    columns = [frame.iloc[:, at] for at in range(frame.shape[1])]
-    *values, index = _picked([*columns, frame.index], rows, crew)
-    taken = pd.DataFrame(dict(enumerate(values)), index=index, copy=False)
-    taken.columns = frame.columns
-    return taken
+    plain = type(part) in (pd.Series, pd.Index, pd.RangeIndex) and isinstance(part.dtype, np.dtype)
+    return plain and not part.dtype.hasobject
 
 
-def _picked(columns: list[Any], rows: Rows, crew: Crew) -> list[Any]:
-    """Choose rows of columns and indexes: of plain numbers together, of others by their own."""
-    import pandas as pd
-
-    plain = {
-        at: column.to_numpy()
-        for at, column in enumerate(columns)
-        if type(column) in (pd.Series, pd.Index, pd.RangeIndex)
-        and isinstance(column.dtype, np.dtype)
-        and not column.dtype.hasobject
-    }
-    picked: dict[int, Any] = dict(
-        zip(plain, pick_all(list(plain.values()), rows, crew), strict=True)
-    )
-    for at, column in enumerate(columns):
-        if at not in picked:
-            values = column.array if isinstance(column, pd.Series) else column
-            picked[at] = values.repeat(rows) if isinstance(rows, int) else values.take(rows)
-        elif isinstance(column, pd.Index):
-            picked[at] = pd.Index(picked[at], name=column.name, copy=False)
-    return [picked[at] for at in range(len(columns))]
+def _picked(values: Any, rows: Rows) -> Any:
+    return values.repeat(rows) if isinstance(rows, int) else values.take(rows)
 
 
 def _column(column: Column) -> Any:

@@ -51,26 +51,35 @@ class PolarsFrame:
         """Read a column as Python values."""
         return list(self.native[name].to_list())
 
-    def extended(self, columns: Mapping[str, Column], rows: Rows | None, crew: Crew = ALONE) -> Any:
+    def stored(self) -> dict[str, npt.NDArray[Any]]:
+        """The columns that are plain numbers in memory."""
+        found = {name: _stored(self.native[name]) for name in self.native.columns}
+        return {name: numbers for name, numbers in found.items() if numbers is not None}
+
+    def extended(
+        self,
+        columns: Mapping[str, Column],
+        rows: Rows | None,
+        crew: Crew = ALONE,
+        copied: Mapping[str, npt.NDArray[Any]] | None = None,
+    ) -> Any:
         """Make a frame of some rows (None: all) with columns added."""
-        base = self.native if rows is None else _rows(self.native, rows, crew)
+        base = self.native if rows is None else self._taken(rows, crew, copied)
         return base.with_columns(*(_column(name, one, crew) for name, one in columns.items()))
 
+    def _taken(self, rows: Rows, crew: Crew, copied: Mapping[str, npt.NDArray[Any]] | None) -> Any:
+        import polars as pl
 
-def _rows(frame: Any, rows: Rows, crew: Crew) -> Any:
-    import polars as pl
-
-    stored = {name: _stored(frame[name]) for name in frame.columns}
-    plain = {name: numbers for name, numbers in stored.items() if numbers is not None}
-    others = [name for name in frame.columns if name not in plain]
-    picked = dict(zip(plain, pick_all(list(plain.values()), rows, crew), strict=True))
-    if others:
-        taken = frame.select(others)[_places(rows, len(frame), crew)]
-    chosen = [
-        pl.Series(name, picked[name]).cast(kind) if name in picked else taken[name]
-        for name, kind in frame.schema.items()
-    ]
-    return pl.DataFrame(chosen)
+        frame = self.native
+        picked = pick_all(self.stored(), rows, crew) if copied is None else copied
+        others = [name for name in frame.columns if name not in picked]
+        if others:
+            taken = frame.select(others)[_places(rows, len(frame), crew)]
+        chosen = [
+            pl.Series(name, picked[name]).cast(kind) if name in picked else taken[name]
+            for name, kind in frame.schema.items()
+        ]
+        return pl.DataFrame(chosen)
 
 
 def _stored(series: Any) -> npt.NDArray[Any] | None:

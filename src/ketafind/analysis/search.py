@@ -66,6 +66,7 @@ def search(
     progress: bool | None = False,
     check: bool = True,
     first_row: int = 0,
+    beside: Callable[[slice], None] | None = None,
 ) -> Found:
     """Find the k nearest clinics of each row.
 
@@ -89,6 +90,8 @@ def search(
         Refuse rows that look swapped or sign-changed.
     first_row : int
         The number of the first row, for messages.
+    beside : callable, optional
+        What else to do for each piece: copying that waits for memory costs little beside a search.
 
     Returns
     -------
@@ -119,11 +122,12 @@ def search(
         distance_km=np.empty((n, k)),
         code=np.empty((n, k), clinics.dtype),
         clinics=clinics,
+        beside=beside,
     )
     with tqdm(
         total=n, unit=" rows", unit_scale=True, disable=not _shown(n, progress=progress)
     ) as bar:
-        crew.run(pieces.find, parts, lambda part: bar.update(part.stop - part.start))
+        crew.run(pieces.work, parts, lambda part: bar.update(part.stop - part.start))
     return Found(pieces.distance_km, pieces.code, not pieces.lacking)
 
 
@@ -148,7 +152,14 @@ class _Pieces:
     distance_km: Floats
     code: npt.NDArray[Any]
     clinics: npt.NDArray[Any]
+    beside: Callable[[slice], None] | None
     lacking: list[slice] = field(default_factory=list)
+
+    def work(self, rows: slice) -> None:
+        """Do all there is to do for some rows."""
+        self.find(rows)
+        if self.beside is not None:
+            self.beside(rows)
 
     def find(self, rows: slice) -> None:
         """Write the answers of some rows; note if a clinic is missing."""
