@@ -210,3 +210,36 @@ def test_a_damaged_register_is_refused_and_never_answers(tmp_path: Path) -> None
     out.write_bytes(b"PK\x03\x04" + whole[4:])
     with pytest.raises(errors.DirectoryFileError):
         RegisterGeocoder.open(out)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.zip", b"no zip", "this is no zip archive"),
+        ("a.csv.gz", b"no gzip", "it cannot be read"),
+        ("a.csv", b"\xff\xfe\x00", "it cannot be read"),
+        ("a.geojson", b'{"type": ', "it cannot be read"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_refused_by_name(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    kind = "nar" if name.endswith(".zip") else "openaddresses"
+    with pytest.raises(errors.DataError, match=said):
+        build_register(tmp_path / "out", **{kind: tmp_path / name}, progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_source_or_a_register_that_is_not_there_is_missing(tmp_path):
+    with pytest.raises(errors.MissingFileError, match="there is no such file"):
+        build_register(tmp_path / "out", nar=tmp_path / "none.zip", progress=False)
+    with pytest.raises(errors.MissingFileError, match="there is no such file"):
+        RegisterGeocoder.open(tmp_path / "none.register")
+
+
+def test_an_answer_of_the_register_bears_the_address(tmp_path):
+    rows = "LON,LAT,NUMBER,STREET,UNIT,CITY,DISTRICT,REGION,POSTCODE,ID,HASH\n"
+    rows += "-76.486,44.23,76,Stuart Street,,Kingston,,ON,K7L 2V7,,a\n"
+    (tmp_path / "a.csv").write_text(rows, encoding="utf-8")
+    build_register(tmp_path / "out", openaddresses=tmp_path / "a.csv", progress=False)
+    located = RegisterGeocoder.open(tmp_path / "out").geocode("76 Stuart St Kingston ON")
+    assert located.label == "76 Stuart St, Kingston, ON"

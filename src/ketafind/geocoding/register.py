@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections import defaultdict
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -97,6 +98,8 @@ class RegisterGeocoder:
         ------
         DirectoryFileError
             If the file is no register, damaged, or newer.
+        MissingFileError
+            If there is no such file.
         """
         meta, arrays = open_register_file(Path(path), verify=verify)
         return cls(meta, arrays)
@@ -145,7 +148,9 @@ class RegisterGeocoder:
         hits = self._find(*self._query(address))
         if not hits:
             return coarse if coarse is not None else self.offline.geocode(text)
-        return self._choose(text, hits, coarse)
+        found = self._choose(text, hits, coarse)
+        street = f"{address.number} {address.street}".strip()
+        return _labelled(found, f"{street}, {self._query(address)[2]}, ON")
 
     def _query(self, address: Address) -> tuple[tuple[str, str, str], str, str]:
         """Street, number and town to look up."""
@@ -297,6 +302,11 @@ def _best(locations: list[Location]) -> list[Location]:
     """Where some streets have the number, those that do not are out of the question."""
     found = [c for c in locations if c.precision in {"rooftop", "block_face"}]
     return found or [c for c in locations if c.precision == "interpolated"] or locations
+
+
+def _labelled(location: Location, label: str) -> Location:
+    candidates = tuple(_labelled(one, label) for one in location.candidates)
+    return replace(location, label=location.label or label, candidates=candidates)
 
 
 def _merged(parts: tuple[Location, ...], match: str) -> Location:

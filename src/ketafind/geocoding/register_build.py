@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ketafind.errors import DataError, Fault, InvalidInputError
 from ketafind.geocoding.postal import code_number
-from ketafind.geocoding.register_file import write_register_file
+from ketafind.geocoding.register_file import readable, write_register_file
 from ketafind.geocoding.streets import street_key
 from ketafind.geocoding.text import fold, name_key, words_of
 
@@ -111,20 +111,20 @@ def build_register(
     InvalidInputError
         If not exactly one source is given.
     DataError
-        If the source lacks a column, or holds no point of Ontario.
+        If the source cannot be read, lacks a column, or holds no point of Ontario.
+    MissingFileError
+        If there is no such file.
     """
     if (nar is None) == (openaddresses is None):
         raise InvalidInputError("give one source: nar= or openaddresses=")
     points = _Points()
     bar = _bar(progress=progress)
-    if nar is not None:
-        meta = _read_nar(Path(nar), points, bar)
-    else:
-        meta = _read_open(Path(str(openaddresses)), points, bar)
+    source = Path(nar if nar is not None else str(openaddresses))
+    with readable(source):
+        meta = (_read_open if nar is None else _read_nar)(source, points, bar)
     arrays = _arrays(points)
     if not len(arrays["civic"]):
-        source = str(nar if nar is not None else openaddresses)
-        raise DataError(source, [Fault("no address point of Ontario was found")])
+        raise DataError(str(source), [Fault("no address point of Ontario was found")])
     meta |= {"points": len(arrays["civic"]), "streets": len(arrays["street_type"])}
     meta |= {"communities": len(points.communities.numbers)}
     write_register_file(Path(out), meta, arrays)

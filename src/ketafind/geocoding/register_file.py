@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import mmap
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.atomic import write_whole
-from ketafind.errors import DirectoryFileError
+from ketafind.errors import (
+    DataError,
+    DirectoryFileError,
+    Fault,
+    KetafindError,
+    MissingFileError,
+)
 
-__all__ = ["open_register_file", "write_register_file"]
+__all__ = ["open_register_file", "readable", "write_register_file"]
 
 MAGIC = b"KETAREG\x01"
 ALIGNED = 64
@@ -59,6 +69,40 @@ def _pieces(header: bytes, arrays: Mapping[str, NDArray[Any]]) -> Iterator[bytes
         yield b"\0" * (-data.nbytes % ALIGNED)
 
 
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say in ketafind's own words that a source cannot be read.
+
+    Parameters
+    ----------
+    path : Path
+        The source.
+
+    Yields
+    ------
+    None
+        While it is read.
+
+    Raises
+    ------
+    MissingFileError
+        If there is no such file.
+    DataError
+        If it is damaged, or of another form.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"{path}: there is no such file")
+    try:
+        yield
+    except KetafindError:
+        raise
+    except zipfile.BadZipFile:
+        fault = "this is no zip archive; give it as it was downloaded"
+        raise DataError(str(path), [Fault(fault)]) from None
+    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(str(path), [Fault(f"it cannot be read: {error}")]) from None
+
+
 def open_register_file(path: Path, *, verify: bool) -> tuple[dict[str, Any], dict[str, Any]]:
     """Map a file.
 
@@ -80,7 +124,11 @@ def open_register_file(path: Path, *, verify: bool) -> tuple[dict[str, Any], dic
     ------
     DirectoryFileError
         If it is no register, damaged, or written by a newer version.
+    MissingFileError
+        If there is no such file.
     """
+    if not path.exists():
+        raise MissingFileError(f"{path}: there is no such file")
     try:
         with path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
