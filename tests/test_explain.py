@@ -397,3 +397,15 @@ def test_texts_show_the_interval_where_only_the_city_is_known():
     assert (said["distance_low_km"], said["distance_high_km"]) == (low, high)
     change = near.relax().to_dict()["relaxations"][0]
     assert change["nearest_low_km"] <= change["nearest_km"] <= change["nearest_high_km"]
+
+
+def test_a_possible_clinic_that_is_as_far_is_nearer_only_by_its_id():
+    place = kf.Location(lat=44.2, lon=-76.5)
+    iv = kf.Service(facts={"route": {"iv": kf.Truth.YES}})
+    clinics = [
+        kf.Clinic(clinic_id=clinic_id, name=clinic_id, location=place, services=(service,))
+        for clinic_id, service in (("a", kf.Service()), ("b", iv), ("c", kf.Service()))
+    ]
+    answer = kf.Directory.from_clinics(clinics).nearest(place, routes="iv")
+    assert [match.clinic.clinic_id for match in answer] == ["b"]
+    assert [match.clinic.clinic_id for match in answer.nearer_possible] == ["a"]

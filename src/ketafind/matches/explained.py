@@ -186,13 +186,18 @@ class Explained(Frozen, Sequence[Match]):
         ranking = self._ranking
         if ranking.origin is None or ranking.filter.unknown != "exclude":
             return ()
-        last = self[-1].distance_km if len(self) else None
-        limit_km = ranking.limit_km if last is None else min(last, ranking.limit_km)
+        last = self[-1] if len(self) else None
+        far = None if last is None else last.distance_km
+        limit_km = ranking.limit_km if far is None else min(far, ranking.limit_km)
         possible = Ranking(ranking.filter.under("only"), ranking.origin, limit_km)
         distances, positions = possible.page(0, NEARER_SHOWN)
         if distances is None:
             return ()
-        pairs = zip(positions.tolist(), distances.tolist(), strict=True)
+        pairs = list(zip(positions.tolist(), distances.tolist(), strict=True))
+        if last is not None and far is not None:
+            # As far, but later by its id, is not nearer.
+            end = round(far * 1e9), last._position
+            pairs = [(p, km) for p, km in pairs if (round(km * 1e9), p) < end]
         return tuple(Match(possible, rank, *pair) for rank, pair in enumerate(pairs, 1))
 
     def swaps_of(self, match: Match) -> tuple[Clinic, ...]:
