@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ketafind.analysis.certainty import intervals_km, order_certain
-from ketafind.analysis.columns import Codes, Column, Flags, Floats, Rows, Texts, Whole, pick
-from ketafind.analysis.crew import ALONE, BLOCK, Crew, blocks
+from ketafind.analysis.columns import Codes, Column, Copies, Flags, Floats, Rows, Texts, Whole, pick
+from ketafind.analysis.crew import ALONE, Crew
 from ketafind.analysis.facts import CLINIC_NUMBERS, CLINIC_TEXTS, facts_of
 from ketafind.analysis.origins import NO_POSITION, NONE_NEAR, NONE_PASSES, REASONS, Origins
 from ketafind.errors import InvalidInputError
@@ -117,7 +117,9 @@ class Answers:
         self._limit_km = max_distance_km
         self._crew = crew
 
-    def long(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Rows | None]:
+    def long(
+        self, names: Sequence[str], *, left: bool, rank: npt.NDArray[np.int64] | None = None
+    ) -> tuple[dict[str, Column], Rows | None]:
         """Lay the answers out with one row a clinic.
 
         Parameters
@@ -126,6 +128,8 @@ class Answers:
             The columns.
         left : bool
             Keep a row that has no clinic.
+        rank : ndarray of int64, optional
+            The ranks, if they are made already; used where every row has its clinics.
 
         Returns
         -------
@@ -138,7 +142,9 @@ class Answers:
         n, width = code.shape
         if self._found.complete:
             rows: Rows | None = None if width == 1 else width
-            cells = _Cells(code.ravel(), distance_km.ravel(), True, self._ranks(n, width))
+            cells = _Cells(
+                code.ravel(), distance_km.ravel(), True, self._ranks() if rank is None else rank
+            )
         else:
             keep = code >= 0
             if left:
@@ -169,18 +175,11 @@ class Answers:
                 columns[name] = self._of_row(name, rows, len(code))
         return columns, rows
 
-    def _ranks(self, n: int, width: int) -> npt.NDArray[np.int64]:
-        ranks = np.empty(n * width, np.int64)
-        parts = blocks(n, max(1, BLOCK // width))
-        # One long line of numbers is copied faster than many short ones.
-        line = np.tile(np.arange(1, width + 1), parts[0].stop if parts else 0)
-
-        def fill(part: slice) -> None:
-            there = ranks[part.start * width : part.stop * width]
-            there[:] = line[: len(there)]
-
-        self._crew.run(fill, parts)
-        return ranks
+    def _ranks(self) -> npt.NDArray[np.int64]:
+        n, width = self._found.code.shape
+        copies = Copies[str]({}, width, n)
+        self._crew.fill(copies.fill, n, width)
+        return copies.number
 
     def _column(self, name: str, cells: _Cells, rows: Rows | None) -> Column:
         code = cells.code

@@ -79,22 +79,29 @@ class Copies(Generic[Key]):
         One value a row; of any types but objects.
     times : int
         How often each is repeated.
+    n : int
+        How many rows to number.
 
     Attributes
     ----------
     made : dict to ndarray, shape (n * times,)
         By the same keys.
+    number : ndarray of int64, shape (n * times,)
+        Which copy each is, from 1; empty unless `n` is given.
     """
 
-    def __init__(self, arrays: Mapping[Key, npt.NDArray[Any]], times: int) -> None:
+    def __init__(self, arrays: Mapping[Key, npt.NDArray[Any]], times: int, n: int = 0) -> None:
         tables = [np.empty((len(array), times), array.dtype) for array in arrays.values()]
         self._pairs = list(zip(tables, arrays.values(), strict=True))
+        self._numbers = np.empty((n, times), np.int64)
         self.made = {key: table.reshape(-1) for key, table in zip(arrays, tables, strict=True)}
+        self.number = self._numbers.reshape(-1)
 
     def fill(self, part: slice) -> None:
         """Write some rows."""
         for table, array in self._pairs:
             table[part] = array[part, None]
+        self._numbers[part] = np.arange(1, self._numbers.shape[1] + 1)
 
 
 class Texts:

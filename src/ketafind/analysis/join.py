@@ -111,11 +111,15 @@ class Join:
             answers = Answers(
                 self.directory, passing, origins, found, self.k, self.max_distance_km, crew
             )
-            lay = answers.wide if self.shape == "wide" else answers.long
-            columns, rows = lay(self._asked(), left=self.how == "left")
+            if not found.complete:
+                copies = None
+            left, rank = self.how == "left", None if copies is None else copies.number
+            if self.shape == "wide":
+                columns, rows = answers.wide(self._asked(), left=left)
+            else:
+                columns, rows = answers.long(self._asked(), left=left, rank=rank)
             named = {self.prefix + name: columns[name] for name in columns}
-            copied = copies.made if copies is not None and found.complete else None
-            return opened.extended(named, rows, crew, copied)
+            return opened.extended(named, rows, crew, None if copies is None else copies.made)
 
     def __repr__(self) -> str:
         # What is sought is health information: a task graph may print this.
@@ -132,7 +136,7 @@ class Join:
         sure = self.max_distance_km is None and origins.complete
         if self.shape == "wide" or width < 2 or not sure:
             return None
-        return Copies(frame.stored(), width)
+        return Copies(frame.stored(), width, len(frame))
 
     def _asked(self) -> tuple[str, ...]:
         names = [*ALWAYS, *self.columns]

@@ -117,7 +117,9 @@ def _column(column: Column) -> Any:
 
     if isinstance(column, Codes):
         kind = column.texts.made("pandas", _category)
-        codes = np.array(column.codes) if column.only is not None else column.codes
+        codes = column.codes
+        if column.only is not None:
+            codes = np.full(len(codes), column.only, codes.dtype)
         return pd.Categorical.from_codes(codes, dtype=kind, validate=False)
     if isinstance(column, Floats | Flags):
         return column.values
