@@ -318,17 +318,24 @@ def test_extra_columns_are_facts_of_the_clinic(kind):
         assert row["distance_high_km"] >= row["distance_km"]
 
 
-def test_threads_and_pieces_do_not_change_the_answer(monkeypatch):
-    from ketafind.analysis import search
+@pytest.mark.parametrize("limit_km", [None, 120.0, 700.0])
+@pytest.mark.parametrize("gaps", [slice(0, 0), slice(0, 500, 7)], ids=["all placed", "some not"])
+def test_threads_and_pieces_do_not_change_the_answer(monkeypatch, limit_km, gaps):
+    from ketafind.analysis import added, crew, search
 
     generator = np.random.default_rng(1)
     frame = pd.DataFrame(
         {"lat": generator.uniform(42, 50, 500), "lon": generator.uniform(-90, -75, 500)}
     )
-    frame.loc[::7, "lat"] = math.nan
-    whole = kf.nearest_join(frame, DIRECTORY, k=3, threads=1)
+    frame.loc[gaps, "lat"] = math.nan
+    asked = {"k": 3, "max_distance_km": limit_km, "columns": ["distance_low_km", "city"]}
+    whole = kf.nearest_join(frame, DIRECTORY, threads=1, **asked)
     monkeypatch.setattr(search, "CHUNK", 64)
-    pd.testing.assert_frame_equal(kf.nearest_join(frame, DIRECTORY, k=3, threads=2), whole)
+    monkeypatch.setattr(crew, "BLOCK", 64)
+    monkeypatch.setattr(added, "BLOCK", 64)
+    pd.testing.assert_frame_equal(kf.nearest_join(frame, DIRECTORY, threads=2, **asked), whole)
+    one_by_one = [kf.nearest_join(frame.iloc[[at]], DIRECTORY, **asked) for at in range(0, 500, 9)]
+    pd.testing.assert_frame_equal(whole.loc[range(0, 500, 9)], pd.concat(one_by_one))
 
 
 def test_integers_decimals_and_objects_are_read_as_numbers():

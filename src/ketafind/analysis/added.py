@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ketafind.analysis.certainty import intervals_km, order_certain
 from ketafind.analysis.columns import Codes, Column, Copies, Flags, Floats, Rows, Texts, Whole, pick
-from ketafind.analysis.crew import ALONE, Crew
+from ketafind.analysis.crew import ALONE, BLOCK, Crew, blocks
 from ketafind.analysis.facts import CLINIC_NUMBERS, CLINIC_TEXTS, facts_of
 from ketafind.analysis.origins import NO_POSITION, NONE_NEAR, NONE_PASSES, REASONS, Origins
 from ketafind.errors import InvalidInputError
@@ -120,7 +120,7 @@ class Answers:
     def long(
         self, names: Sequence[str], *, left: bool, rank: npt.NDArray[np.int64] | None = None
     ) -> tuple[dict[str, Column], Rows | None]:
-        """Lay the answers out with one row a clinic.
+        """Lay the answers out with one row a clinic; once only: the distances found may move.
 
         Parameters
         ----------
@@ -149,8 +149,11 @@ class Answers:
             keep = code >= 0
             if left:
                 keep[:, 0] = True
-            owners, column = np.nonzero(keep)
-            cells = _Cells(code[keep], distance_km[keep], False, column.astype(np.int64) + 1)
+            # Numbers as small as they can be: for many rows these are large arrays.
+            numbers = np.arange(n, dtype=np.int32 if n < 2**31 else np.intp)
+            owners: npt.NDArray[Any] = np.repeat(numbers, np.count_nonzero(keep, axis=1))
+            ranks = np.broadcast_to(np.arange(1, width + 1, dtype=np.int64), (n, width))[keep]
+            cells = _Cells(code[keep], _kept(distance_km, keep, len(owners)), False, ranks)
             rows = None if width == 1 and len(owners) == n else owners
         columns = {name: self._column(name, cells, rows) for name in names}
         return columns, rows
@@ -215,11 +218,28 @@ class Answers:
         return Codes(pick(of_clinic, code, self._crew), _TRUTHS)
 
     def _interval(self, name: str, cells: _Cells, rows: Rows | None) -> Floats:
-        radius = self._origins.radius_km
-        origin_km = 0.0 if radius is None else radius if rows is None else pick(radius, rows)
-        clinic_km = pick(self._facts.numbers("clinic_radius_km"), cells.code, self._crew)
-        low, high = intervals_km(cells.distance_km, origin_km, clinic_km)
-        return Floats(low if name == "distance_low_km" else high)
+        clinic_km = self._facts.numbers("clinic_radius_km")
+        bounds = np.empty(len(cells.code))
+
+        def fill(part: slice) -> None:
+            low, high = intervals_km(
+                cells.distance_km[part], self._origin_km(part, rows), clinic_km[cells.code[part]]
+            )
+            bounds[part] = low if name == "distance_low_km" else high
+
+        self._crew.fill(fill, len(bounds))
+        return Floats(bounds)
+
+    def _origin_km(self, part: slice, rows: Rows | None) -> Any:
+        """The radii of the origins of some rows of what comes out."""
+        radius_km = self._origins.radius_km
+        if radius_km is None:
+            return 0.0
+        if rows is None:
+            return radius_km[part]
+        if isinstance(rows, int):
+            return radius_km[np.arange(part.start, part.stop) // rows]
+        return radius_km[rows[part]]
 
     def _of_row(self, name: str, rows: Rows | None, n: int) -> Column:
         column: Column
@@ -247,3 +267,18 @@ class Answers:
             reason[np.isnan(self._origins.lat) | np.isnan(self._origins.lon)] = NO_POSITION
             return Codes(reason, _REASONS)
         return Codes(np.where(known >= 0, known, reason), _REASONS)
+
+
+def _kept(
+    table: npt.NDArray[np.float64], keep: npt.NDArray[np.bool_], n_kept: int
+) -> npt.NDArray[np.float64]:
+    """The numbers that are kept, one after the other; in the table's own memory if most are."""
+    if 2 * n_kept < table.size:
+        return table[keep]
+    line, end = table.reshape(-1), 0
+    # What is read lies never before what is written.
+    for part in blocks(len(table), max(1, BLOCK // table.shape[1])):
+        some = table[part][keep[part]]
+        line[end : end + len(some)] = some
+        end += len(some)
+    return line[:end]

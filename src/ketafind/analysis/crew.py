@@ -10,7 +10,7 @@ from types import TracebackType
 
 from ketafind.index.protocol import check_count
 
-__all__ = ["ALONE", "Crew", "blocks"]
+__all__ = ["ALONE", "BLOCK", "Crew", "blocks"]
 
 Work = Callable[[slice], object]
 
