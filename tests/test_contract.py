@@ -406,3 +406,27 @@ def test_arguments_of_another_kind_are_named(bundled):
         bundled.search("Toronto")
     with pytest.raises(kf.errors.InvalidInputError, match="removed takes several ids"):
         bundled.with_clinics(removed="caledon-clinic")
+
+
+def test_records_are_read_as_strictly_as_files():
+    """Evidence and yes-no facts of records are held against the same words."""
+
+    def made(facts=(), **fields):
+        evidence = tuple(
+            kf.Evidence(clinic_id="a", facet=facet, term=term, truth=Truth.YES, source_url="https://a.example/")
+            for facet, term in facts
+        )  # fmt: skip
+        return kf.Directory.from_clinics(
+            [Clinic(clinic_id="a", name="A", evidence=evidence, **fields)]
+        )
+
+    known = made([("routes", "IV infusion"), ("city", "Kingston"), ("virtual", "")])
+    assert [fact.term for fact in known.evidence("a", "route", "iv")] == ["iv"]
+    assert known["a"].services[0].flags == {"virtual": "yes"}
+    for facts in ([("route", "zz")], [("colour", "red")]):
+        with pytest.raises(kf.errors.DataError, match=r"clinic 'a', evidence: .* is not a known"):
+            made(facts)
+    with pytest.raises(kf.errors.DataError, match=r"virtual: .*write yes or no"):
+        made(services=(Service(flags={"virtual": "maybe"}),))
+    with pytest.raises(kf.errors.InvalidInputError, match="must be Evidence objects, not str"):
+        Clinic(clinic_id="a", name="A", evidence=("https://a.example/",))

@@ -371,6 +371,11 @@ class Clinic:
             raise InvalidInputError(
                 f"services must be Service objects, not {type(strangers[0]).__name__}"
             )
+        others = [one for one in self.evidence if not isinstance(one, Evidence)]
+        if others:
+            raise InvalidInputError(
+                f"evidence must be Evidence objects, not {type(others[0]).__name__}"
+            )
         ids = [service.service_id for service in self.services]
         if not ids or len(set(ids)) < len(ids):
             raise InvalidInputError(

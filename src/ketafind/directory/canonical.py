@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from operator import is_
 from typing import TYPE_CHECKING
 
 from ketafind.errors import DataError, Fault, InvalidInputError, UnknownTermError
-from ketafind.records import FrozenMapping
+from ketafind.records import Clinic, FrozenMapping
+from ketafind.tables.cells import CellError
+from ketafind.tables.columns import FLAGS
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
-    from ketafind.records import Clinic, Service
+    from ketafind.records import Evidence, Service
     from ketafind.vocabulary import Vocabulary
 
 __all__ = ["canonical"]
+
+KNOWN = frozenset({*FLAGS, *(part.name for part in fields(Clinic))})
+"""What evidence may be about besides facets."""
 
 Facts = Mapping[str, Mapping[str, Truth]]
 Stated = tuple[Facts, frozenset[str]]
@@ -39,8 +44,9 @@ def canonical(clinics: Iterable[Clinic], vocabulary: Vocabulary) -> tuple[Clinic
     Raises
     ------
     DataError
-        If a facet or term is not in the vocabulary, or is stated twice with another truth; names
-        clinic and service.
+        If a facet or term, of a service or of evidence, is not in the vocabulary, a fact is
+        stated twice with another truth, or a yes-no fact has another answer; names clinic and
+        service.
     """
     reader = _Reader(vocabulary)
     made = tuple(map(reader.clinic, clinics))
@@ -54,13 +60,31 @@ class _Reader:
         self.vocabulary = vocabulary
         self.faults: list[Fault] = []
         self.has_languages = any(facet.id == "language" for facet in vocabulary.facets)
-        # Services that state the same are read once.
+        # Services that state the same are read once; so are facts of evidence.
         self.read: dict[Stated, Stated] = {}
+        self.named: dict[tuple[str, str], tuple[str, str]] = {}
 
     def clinic(self, clinic: Clinic) -> Clinic:
         services = tuple(self._service(clinic, service) for service in clinic.services)
-        same = all(map(is_, services, clinic.services))
-        return clinic if same else replace(clinic, services=services)
+        evidence = tuple(self._evidence(clinic, fact) for fact in clinic.evidence)
+        same = all(map(is_, (*services, *evidence), (*clinic.services, *clinic.evidence)))
+        return clinic if same else replace(clinic, services=services, evidence=evidence)
+
+    def _evidence(self, clinic: Clinic, fact: Evidence) -> Evidence:
+        key = fact.facet, fact.term
+        if fact.facet in KNOWN or any(fact.facet in service.flags for service in clinic.services):
+            return fact
+        try:
+            if key not in self.named:
+                facet = self.vocabulary.facet(fact.facet)
+                self.named[key] = facet.id, facet.resolve(fact.term)
+        except UnknownTermError as error:
+            message = f"clinic {clinic.clinic_id!r}, evidence: {error}"
+            self.faults.append(Fault(message, None, None, clinic.clinic_id))
+            return fact
+        if self.named[key] == key:
+            return fact
+        return replace(fact, facet=self.named[key][0], term=self.named[key][1])
 
     def _service(self, clinic: Clinic, service: Service) -> Service:
         stated = (service.facts, service.complete)
@@ -72,6 +96,7 @@ class _Reader:
                 stated[1],
             )
         try:
+            _check_flags(service)
             if stated not in self.read:
                 self.read[stated] = self._stated(*stated)
         except (InvalidInputError, UnknownTermError) as error:
@@ -93,3 +118,13 @@ class _Reader:
                     raise InvalidInputError(f"{facet.id}:{text} is stated twice, differently")
         known = frozenset(self.vocabulary.facet(name).id for name in complete)
         return (facts if made == facts else made), (complete if known == complete else known)
+
+
+def _check_flags(service: Service) -> None:
+    for name, answer in service.flags.items():
+        try:
+            read = FLAGS[name](answer) if name in FLAGS else answer
+        except CellError as error:
+            raise InvalidInputError(f"{name}: {error}") from None
+        if read != answer:
+            raise InvalidInputError(f"{name}: {answer!r} is no answer; write {read!r}")
