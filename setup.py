@@ -11,7 +11,11 @@ KERNEL = Path("src/kernel")
 # One wheel serves every Python from 3.11 on; free-threaded ones have no stable ABI.
 ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
 # Distances are the same wherever they are computed: no fused operations.
-FLAGS = ["/O2", "/std:c11"] if sys.platform == "win32" else ["-O3", "-std=c11", "-ffp-contract=off"]
+FLAGS = (
+    ["/O2", "/std:c11"]
+    if sys.platform == "win32"
+    else ["-O3", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+)
 
 kernel = Extension(
     "ketafind._kernel",

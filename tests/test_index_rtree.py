@@ -85,8 +85,8 @@ def test_a_filter_from_before_does_not_let_new_points_pass():
     index = RTreeIndex([43.0], [-79.0])
     everything = index.prepare(np.array([255], np.uint8))
     index.insert(43.0, -79.0)
-    assert index.nearest(43.0, -79.0, 5, everything)[1].tolist() == [0]
-    assert index.nearest(43.0, -79.0, 5)[1].tolist() == [0, 1]
+    assert index.nearest(43.0, -79.0, 5, everything)[1] == [0]
+    assert index.nearest(43.0, -79.0, 5)[1] == [0, 1]
 
 
 def test_threads_may_ask_while_others_change_it():
@@ -100,11 +100,11 @@ def test_threads_may_ask_while_others_change_it():
             index.delete(index.insert(-44.0, 101.0))
 
     def ask(_):
-        return [index.nearest(44.0, -79.0, 5)[1].tolist() for _ in range(100)]
+        return [index.nearest(44.0, -79.0, 5)[1] for _ in range(100)]
 
     with ThreadPoolExecutor(8) as pool:
         changes = [pool.submit(change, None) for _ in range(4)]
         answers = list(pool.map(ask, range(4)))
         for change_made in changes:
             change_made.result()
-    assert all(answer == truth[1].tolist() for many in answers for answer in many)
+    assert all(answer == truth[1] for many in answers for answer in many)

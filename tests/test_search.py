@@ -50,6 +50,8 @@ def test_the_array_answers_are_the_single_answers(clinics, expression, unknown, 
         n = len(near)
         assert [directory.clinics[p] for p in position[row, :n]] == [m.clinic for m in near]
         assert distance_km[row, :n].tolist() == [m.distance_km for m in near]
+        alone = passing.nearest(origin.lat, origin.lon, k)
+        assert alone == (distance_km[row, :n].tolist(), position[row, :n].tolist())
         assert np.isnan(distance_km[row, n:]).all()
         assert (position[row, n:] == -1).all()
 
@@ -85,6 +87,7 @@ def test_another_criterion_never_brings_a_nearer_match(clinics, one, other, orig
     assert all(m.distance_km <= f.distance_km for m, f in zip(many, few, strict=False))
 
 
+@pytest.mark.filterwarnings("ignore:the polygon lies")
 @given(clinic_lists(), expressions, policies)
 def test_inside_a_box_equals_a_plain_scan(clinics, expression, unknown):
     box = shapely.box(-80.0, 40.0, 0.0, 60.0)

@@ -10,6 +10,12 @@
 
 /* With more answers than this, a warm start costs more than it saves. */
 #define WARM 64
+/* Fewer origins than this are taken as they come. */
+#define WORTH_ORDER 64
+/* Looking around pays when it serves so many origins; where the last look did not, the next waits
+   for as many as that. */
+#define WORTH_A_LOOK 8
+#define MOST_PATIENCE 64
 
 /* Spread the bits of a number apart: one (of 16) or two (of 10) empty ones between them. */
 static inline uint32_t spread_one(uint32_t v)
@@ -99,6 +105,29 @@ static double warm_limit(const Tree *tree, const Found *last, int64_t k, Point n
     return km < limit_km ? km : limit_km;
 }
 
+typedef struct {
+    Around around;
+    int64_t served, patience;
+} Neighbourhood;
+
+/* Leaves that hold all within reach, or NULL. What one origin finds around it serves the next ones,
+   as long as the displacement leaves room. */
+static const Around *around_for(const Tree *tree, const Origin *origin, const Best *best,
+                                bool warm, Neighbourhood *hood)
+{
+    const double reach = sqrt(best->reach2);
+    if (reach + sqrt(chord_squared(hood->around.centre, origin->at)) <= hood->around.room) {
+        hood->served++;
+        return &hood->around;
+    }
+    if (!warm || tree->shape.level < 2 || hood->patience-- > 0)
+        return NULL;
+    hood->patience = hood->served < WORTH_A_LOOK ? MOST_PATIENCE : 0;
+    hood->served = 0;
+    look_around(tree, origin, &hood->around);
+    return reach <= hood->around.room ? &hood->around : NULL;
+}
+
 static void put_row(double *km, ptrdiff_t *position, int64_t k, const Found *found, int64_t n)
 {
     for (int64_t i = 0; i < k; i++) {
@@ -111,7 +140,7 @@ static void put_row(double *km, ptrdiff_t *position, int64_t k, const Found *fou
 static bool find_nearest_many(const Tree *tree, const double *lat, const double *lon, int64_t n,
                               int64_t k, double limit_km, double *km, ptrdiff_t *position)
 {
-    const int64_t most = k < tree->count ? k : tree->count;
+    const int64_t most = k < tree->shape.rows ? k : tree->shape.rows;
     Found *found = malloc((size_t)(most + 1) * sizeof *found);
     Point *origins = malloc((size_t)(n + 1) * sizeof *origins);
     uint64_t *items = malloc((size_t)(n + 1) * 2 * sizeof *items);
@@ -119,8 +148,13 @@ static bool find_nearest_many(const Tree *tree, const double *lat, const double 
     if (ready && n > 0) {
         for (int64_t i = 0; i < n; i++)
             origins[i] = point_at(lat[i], lon[i]);
-        order_origins(tree, origins, n, items, items + n);
+        if (n >= WORTH_ORDER)
+            order_origins(tree, origins, n, items, items + n);
+        else
+            for (int64_t i = 0; i < n; i++)
+                items[i] = (uint64_t)i;
         int64_t last = 0;
+        Neighbourhood hood = {.around.room = -1.0};
         for (int64_t i = 0; i < n; i++) {
             const int64_t row = (int64_t)(items[i] & 0xffffffffu);
             const int64_t later = (int64_t)(items[i + 8 < n ? i + 8 : n - 1] & 0xffffffffu);
@@ -133,7 +167,7 @@ static bool find_nearest_many(const Tree *tree, const double *lat, const double 
             Best best = best_of(found, most, limit);
             best.limit_key = micrometres(limit_km);
             const Origin origin = origin_at(tree, origins[row]);
-            search(tree, &origin, &best);
+            search(tree, &origin, &best, around_for(tree, &origin, &best, last == most, &hood));
             put_row(km + row * k, position + row * k, k, found, best.size);
             last = best.size;
         }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "geodesic.h"
 
@@ -25,7 +26,8 @@ static inline bool before(const Found *a, const Found *b)
 /* With few wanted, points are set aside by chord and measured at the end: those within the ring
    around the k-th smallest chord, which are hardly more than k. */
 #define MOST_DEFERRED 32
-#define ROOM 96
+#define ROOM 256
+#define FEW_LEAST 6 /* the smallest so many are kept in registers */
 
 typedef struct {
     double chord2;
@@ -33,9 +35,41 @@ typedef struct {
 } Waiting;
 
 typedef struct {
-    Waiting points[ROOM]; /* nearest first */
+    Waiting points[ROOM]; /* as they came */
     int64_t n;
+    double least[MOST_DEFERRED]; /* the k smallest chords, in order; see keyed_chord() */
 } Deferred;
+
+/* A squared chord whose lowest eight bits are the place where it waits: far less than SLACK.
+   Nothing is so near that it would come out subnormal, which some programs flush to zero. */
+static inline double keyed_chord(double chord2, int64_t place)
+{
+    const double value = chord2 + 1e-290;
+    uint64_t bits;
+    double keyed;
+    memcpy(&bits, &value, sizeof bits);
+    bits = (bits & ~(uint64_t)(ROOM - 1)) | (uint64_t)place;
+    memcpy(&keyed, &bits, sizeof keyed);
+    return keyed;
+}
+
+static inline int64_t place_in(double keyed)
+{
+    uint64_t bits;
+    memcpy(&bits, &keyed, sizeof bits);
+    return (int64_t)(bits & (ROOM - 1));
+}
+
+/* Put a value in its place among the k smallest: without a branch to guess, and where k is known
+   to the compiler, in registers. */
+static inline void insert_least(double *least, int k, double value)
+{
+    for (int i = k - 1; i > 0; i--) {
+        const double up = least[i - 1] > value ? least[i - 1] : value;
+        least[i] = least[i] < up ? least[i] : up;
+    }
+    least[0] = least[0] < value ? least[0] : value;
+}
 
 /* The best k so far, as a heap with the worst on top; with `growing`, all within the limit. */
 typedef struct {
@@ -61,6 +95,8 @@ static inline double chord_within(double km)
     return chord + SLACK;
 }
 
+#define NEAR_RING (1.1 / (24.0 * 6335.0 * 6335.0))
+
 /* A geodesic with this squared chord is no longer: s <= 2 R asin(c / 2 R), where R = b^2 / a is the
    smallest radius of curvature (Schur's comparison), which up to 1,000 km is less than what is
    returned; beyond, s <= a sigma with c >= 2 b sin(sigma / 2). */
@@ -68,18 +104,36 @@ static inline double longest_km(double chord2)
 {
     const double chord = sqrt(chord2), sine = chord / (2.0 * EARTH_B);
     if (chord2 <= NEAR_CHORD2)
-        return chord * (1.0 + chord2 * (1.1 / (24.0 * 6335.0 * 6335.0)));
+        return chord * (1.0 + chord2 * NEAR_RING);
     return 2.0 * EARTH_A * asin(sine < 1.0 ? sine : 1.0) * (1.0 + 1e-12);
 }
 
-/* Reach no farther than km; a warm start may already reach less far. */
-static inline void shorten_reach(Best *best, double km)
+/* A warm start may already reach less far. */
+static inline void reach_at_most(Best *best, double reach2)
 {
-    const double chord = chord_within(km), reach2 = chord * chord;
     if (reach2 < best->reach2) {
         best->reach2 = reach2;
         best->box_reach2 = (float)(reach2 * (1.0 + 1e-5));
     }
+}
+
+/* Reach no farther than km. */
+static inline void shorten_reach(Best *best, double km)
+{
+    const double chord = chord_within(km);
+    reach_at_most(best, chord * chord);
+}
+
+/* Reach no farther than the longest geodesic with this squared chord. Nearby without a root, since
+   2 c <= 1 + c^2. */
+static inline void shorten_to_chord(Best *best, double chord2)
+{
+    if (!(chord2 <= NEAR_CHORD2)) {
+        shorten_reach(best, longest_km(chord2));
+        return;
+    }
+    const double ring = 1.0 + chord2 * NEAR_RING;
+    reach_at_most(best, chord2 * ring * ring + 1.1 * SLACK * (1.0 + chord2));
 }
 
 static inline void sift_down(Found *heap, int64_t size, int64_t hole, Found value)

@@ -266,11 +266,12 @@ static bool build(const double *lat, const double *lon, int64_t n, double *point
     return built;
 }
 
-/* Build a tree of the rows that pass alone. The arrays must fit tree->count rows. */
+/* Build a tree of the rows that pass alone. The arrays must fit as many. */
 static bool compact(const Tree *tree, double *points, int32_t *ids, float *boxes, double *frame)
 {
-    Point *all = malloc((size_t)(tree->count + 1) * sizeof *all);
-    int32_t *names = malloc((size_t)(tree->count + 1) * sizeof *names);
+    const size_t most = (size_t)count_of(tree) + 1;
+    Point *all = malloc(most * sizeof *all);
+    int32_t *names = malloc(most * sizeof *names);
     int64_t n = 0;
     if (all && names)
         for (int64_t leaf = 0; leaf < tree->shape.leaves; leaf++)

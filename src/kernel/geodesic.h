@@ -9,6 +9,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 
 #include "series.h"
 
@@ -89,22 +90,21 @@ static inline double cross_curvature(double z)
 }
 
 /* Length from the squared chord, for chords up to 1,000 km: the arc of a circle of the mean normal
-   curvature, whose sine series is summed, and the fitted correction (see series.h). m1 is
-   cross_curvature(z1). */
-static inline double near_km(double chord2, double z1, double m1, double z2)
+   curvature, whose sine series is summed, and the fitted correction (see series.h), which short
+   chords do without. m1 is cross_curvature(z1). There is no branch, so that loops over it become
+   vectors; the tiny term keeps a chord of 0 from being divided by. */
+static inline double near_km(double chord2, double z1, double m1, double z2, bool all_short)
 {
-    if (chord2 <= 0.0)
-        return 0.0;
-    const double chord = sqrt(chord2), dz = z1 - z2, t = dz * dz / chord2;
+    const double chord = sqrt(chord2), dz = z1 - z2, t = dz * dz / (chord2 + 1e-290);
     const double bend = (1.0 + EARTH_EP2 * t) * (m1 + cross_curvature(z2));
     const double y = bend * bend * chord2 * (1.0 / (16.0 * EARTH_A * EARTH_A));
     double arc = 5.0 / 112 + y * (35.0 / 1152 + y * (63.0 / 2816));
     arc = chord * (y * (1.0 / 6 + y * (3.0 / 40 + y * arc)));
-    if (chord2 > SHORT_CHORD2) {
-        const double x = chord2 * 1e-6, mean = (z1 + z2) * (0.5 / EARTH_B);
-        arc += chord * 1e-3 * (x * x) * near_correction(x, t, mean * mean);
-    }
-    return chord + arc;
+    if (all_short)
+        return chord + arc;
+    const double x = chord2 * 1e-6, mean = (z1 + z2) * (0.5 / EARTH_B);
+    const double more = chord * 1e-3 * (x * x) * near_correction(x, t, mean * mean);
+    return chord + (arc + (chord2 > SHORT_CHORD2 ? more : 0.0));
 }
 
 /* The same for chords up to 4,000 km. */
@@ -277,7 +277,7 @@ static double far_km(Point p, Point q)
 static inline double length_km(double chord2, Point p, double m, Point q)
 {
     if (chord2 <= NEAR_CHORD2)
-        return near_km(chord2, p.z, m, q.z);
+        return near_km(chord2, p.z, m, q.z, chord2 <= SHORT_CHORD2);
     return chord2 <= MIDDLE_CHORD2 ? middle_km(chord2, p.z, m, q.z) : far_km(p, q);
 }
 

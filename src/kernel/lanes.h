@@ -30,8 +30,10 @@ static inline int lowest_bit(unsigned bits)
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 #define PREFETCH(address) __builtin_prefetch(address)
 #else
+#define ALWAYS_INLINE __forceinline
 #define PREFETCH(address) ((void)(address))
 #endif
 
@@ -49,6 +51,22 @@ static inline unsigned bytes_set(const uint8_t bytes[8])
 #endif
 }
 
+/* The same for each group of 8, of n of them: a byte out for eight in. */
+static inline void groups_set(const uint8_t *bytes, int64_t n, uint8_t *out)
+{
+    int64_t i = 0;
+#ifdef USE_SSE2
+    for (; i + 2 <= n; i += 2) {
+        const __m128i sixteen = _mm_loadu_si128((const __m128i *)(const void *)(bytes + 8 * i));
+        const int none = _mm_movemask_epi8(_mm_cmpeq_epi8(sixteen, _mm_setzero_si128()));
+        out[i] = (uint8_t)~none;
+        out[i + 1] = (uint8_t)(~none >> 8);
+    }
+#endif
+    for (; i < n; i++)
+        out[i] = (uint8_t)bytes_set(bytes + 8 * i);
+}
+
 /* How many bits are set: eight bytes at a time, adding neighbours of 1, 2 and 4 bits. */
 static int64_t count_bits(const uint8_t *bytes, int64_t n)
 {
@@ -64,39 +82,79 @@ static int64_t count_bits(const uint8_t *bytes, int64_t n)
     return count;
 }
 
-/* Squared distances from a point to 8 boxes (their 8 low x, y, z, then 8 high x, y, z), and a bit
-   for each that is within reach. A NaN is never within. */
-static inline unsigned boxes_within(const float *box, const float at[3], float reach2,
-                                    float distance2[8])
+/* What no squared distance to a box reaches; room for a lane in its lowest bits. */
+#define NOWHERE 3.4e38f
+
+/* Squared distances from a point to 8 boxes (their 8 low x, y, z, then 8 high x, y, z), rounded down
+   to have the number of the box in their lowest three bits; NOWHERE or a little more for boxes
+   without their bit. No distance is so small that it would come out subnormal, which some programs
+   flush to zero. Returns a bit for each within reach. */
+static inline unsigned keyed_distances(const float *box, const float at[3], unsigned bits,
+                                       float reach2, float keyed[8])
 {
     unsigned within = 0;
 #ifdef USE_SSE2
-    const __m128 reach = _mm_set1_ps(reach2), zero = _mm_setzero_ps();
+    const __m128i all = _mm_set1_epi32((int)bits), low3 = _mm_set1_epi32(7);
+    const __m128i nowhere = _mm_castps_si128(_mm_set1_ps(NOWHERE));
+    __m128i lane = _mm_setr_epi32(0, 1, 2, 3), bit = _mm_setr_epi32(1, 2, 4, 8);
     for (int half = 0; half < 8; half += 4) {
-        __m128 sum = zero;
+        __m128 sum = _mm_set1_ps(1e-30f);
         for (int axis = 0; axis < 3; axis++) {
             const __m128 here = _mm_set1_ps(at[axis]);
             const __m128 under = _mm_sub_ps(_mm_loadu_ps(box + 8 * axis + half), here);
             const __m128 over = _mm_sub_ps(here, _mm_loadu_ps(box + 24 + 8 * axis + half));
-            const __m128 gap = _mm_max_ps(_mm_max_ps(under, over), zero);
+            const __m128 gap = _mm_max_ps(_mm_max_ps(under, over), _mm_setzero_ps());
             sum = _mm_add_ps(sum, _mm_mul_ps(gap, gap));
         }
-        _mm_storeu_ps(distance2 + half, sum);
-        within |= (unsigned)_mm_movemask_ps(_mm_cmple_ps(sum, reach)) << half;
+        const __m128i wanted = _mm_cmpeq_epi32(_mm_and_si128(all, bit), bit);
+        const __m128i value = _mm_or_si128(_mm_and_si128(wanted, _mm_castps_si128(sum)),
+                                           _mm_andnot_si128(wanted, nowhere));
+        const __m128 key = _mm_castsi128_ps(_mm_or_si128(_mm_andnot_si128(low3, value), lane));
+        within |= (unsigned)_mm_movemask_ps(_mm_cmple_ps(key, _mm_set1_ps(reach2))) << half;
+        _mm_storeu_ps(keyed + half, key);
+        lane = _mm_add_epi32(lane, _mm_set1_epi32(4));
+        bit = _mm_slli_epi32(bit, 4);
     }
 #else
-    for (int i = 0; i < 8; i++) {
-        float sum = 0.0f;
+    for (unsigned i = 0; i < 8; i++) {
+        float sum = 1e-30f;
         for (int axis = 0; axis < 3; axis++) {
             const float under = box[8 * axis + i] - at[axis], over = at[axis] - box[24 + 8 * axis + i];
             const float far = under > over ? under : over, gap = far > 0.0f ? far : 0.0f;
             sum += gap * gap;
         }
-        distance2[i] = sum;
-        within |= (unsigned)(sum <= reach2) << i;
+        const float value = bits >> i & 1u ? sum : NOWHERE;
+        uint32_t key;
+        memcpy(&key, &value, sizeof key);
+        key = (key & ~7u) | i;
+        memcpy(keyed + i, &key, sizeof key);
+        within |= (unsigned)(keyed[i] <= reach2) << i;
     }
 #endif
     return within;
+}
+
+/* The least of 8 keyed distances. */
+static inline float least_keyed(const float keyed[8])
+{
+#ifdef USE_SSE2
+    __m128 least = _mm_min_ps(_mm_loadu_ps(keyed), _mm_loadu_ps(keyed + 4));
+    least = _mm_min_ps(least, _mm_movehl_ps(least, least));
+    least = _mm_min_ss(least, _mm_shuffle_ps(least, least, 1));
+    return _mm_cvtss_f32(least);
+#else
+    float least = keyed[0];
+    for (int i = 1; i < 8; i++)
+        least = keyed[i] < least ? keyed[i] : least;
+    return least;
+#endif
+}
+
+static inline unsigned box_in(float keyed)
+{
+    uint32_t bits;
+    memcpy(&bits, &keyed, sizeof bits);
+    return bits & 7u;
 }
 
 /* Squared chords from a point to 8 points (their 8 x, y and z), and a bit for each within reach.

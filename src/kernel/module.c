@@ -151,7 +151,7 @@ static PyObject *tree_new(PyTypeObject *type, PyObject *arguments, PyObject *key
         goto fail;
     }
     memset(self->bits, 0xff, bytes);
-    tree->count = raise_bits(&tree->shape, self->bits);
+    raise_bits(&tree->shape, self->bits);
     tree->bits = self->bits;
     return (PyObject *)self;
 fail:
@@ -192,7 +192,7 @@ static PyObject *tree_filtered(PyObject *object, PyObject *bits)
         memcpy(made->bits, given.view.buf, (size_t)given.length);
         made->tree = self->tree;
         made->tree.bits = made->bits;
-        made->tree.count = raise_bits(shape, made->bits);
+        raise_bits(shape, made->bits);
         made->parent = self->parent ? self->parent : object;
         Py_INCREF(made->parent);
     }
@@ -204,7 +204,7 @@ static PyObject *tree_compact(PyObject *self, PyObject *const *arguments, Py_ssi
 {
     static const Kind *const kinds[4] = {&DOUBLES_OUT, &IDS_OUT, &FLOATS_OUT, &DOUBLES_OUT};
     const Tree *tree = tree_of(self);
-    const Shape shape = shape_of(tree->count);
+    const Shape shape = shape_of(count_of(tree));
     Array arrays[4];
     if (!has_arguments(n, 4) || !take_all(arguments, arrays, kinds, 4))
         return NULL;
@@ -280,6 +280,30 @@ static PyObject *answer_of(const Found *found, int64_t n)
     return answer;
 }
 
+/* Found points as two lists: distances and positions. */
+static PyObject *lists_of(const Found *found, int64_t n)
+{
+    PyObject *km = PyList_New((Py_ssize_t)n), *position = PyList_New((Py_ssize_t)n);
+    PyObject *answer = km && position ? PyTuple_New(2) : NULL;
+    bool made = answer != NULL;
+    for (int64_t i = 0; made && i < n; i++) {
+        PyObject *far = PyFloat_FromDouble(found[i].km);
+        PyObject *number = PyLong_FromLong(found[i].position);
+        made = far && number;
+        PyList_SetItem(km, (Py_ssize_t)i, far);
+        PyList_SetItem(position, (Py_ssize_t)i, number);
+    }
+    if (!made) {
+        Py_XDECREF(km);
+        Py_XDECREF(position);
+        Py_XDECREF(answer);
+        return NULL;
+    }
+    PyTuple_SetItem(answer, 0, km);
+    PyTuple_SetItem(answer, 1, position);
+    return answer;
+}
+
 static PyObject *tree_nearest(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
 {
     const Tree *tree = tree_of(self);
@@ -295,12 +319,12 @@ static PyObject *tree_nearest(PyObject *self, PyObject *const *arguments, Py_ssi
     const long long wanted = PyLong_AsLongLongAndOverflow(arguments[2], &overflow);
     if (overflow < 0 || (!overflow && wanted < 1))
         Py_RETURN_NONE;
-    const int64_t k = overflow || wanted > tree->count ? tree->count : wanted;
     const Point at = point_at(lat, lon);
-    if (k <= FEW) { /* microseconds: cheaper than to let go of the GIL */
+    if (!overflow && wanted <= FEW) { /* microseconds: cheaper than to let go of the GIL */
         Found found[FEW];
-        return answer_of(found, find_nearest(tree, at, limit, k, found));
+        return lists_of(found, find_nearest(tree, at, limit, wanted, found));
     }
+    const int64_t count = count_of(tree), k = overflow || wanted > count ? count : wanted;
     Found *found = malloc((size_t)k * sizeof *found);
     if (!found)
         return PyErr_NoMemory();
@@ -308,7 +332,7 @@ static PyObject *tree_nearest(PyObject *self, PyObject *const *arguments, Py_ssi
     Py_BEGIN_ALLOW_THREADS
     size = find_nearest(tree, at, limit, k, found);
     Py_END_ALLOW_THREADS
-    PyObject *answer = answer_of(found, size);
+    PyObject *answer = lists_of(found, size);
     free(found);
     return answer;
 }
@@ -387,7 +411,7 @@ static PyObject *tree_within_many(PyObject *self, PyObject *const *arguments, Py
 
 static PyObject *tree_get_count(PyObject *self, void *Py_UNUSED(closure))
 {
-    return PyLong_FromLongLong(tree_of(self)->count);
+    return PyLong_FromLongLong(count_of(tree_of(self)));
 }
 
 static PyObject *tree_get_rows(PyObject *self, void *Py_UNUSED(closure))
@@ -401,7 +425,7 @@ static PyMethodDef tree_methods[] = {
      "compact(points, ids, boxes, frame): lay out the rows that pass as a tree of their own"},
     {"fault", tree_fault, METH_NOARGS, "fault(): what is wrong with an unfiltered tree, or None"},
     {"nearest", (PyCFunction)(void (*)(void))tree_nearest, METH_FASTCALL,
-     "nearest(lat, lon, k, limit_km): bytes of distances and positions; None if an argument is "
+     "nearest(lat, lon, k, limit_km): lists of distances and positions; None if an argument is "
      "no plain float or int in its range"},
     {"nearest_many", (PyCFunction)(void (*)(void))tree_nearest_many, METH_FASTCALL,
      "nearest_many(lat, lon, distances, positions, k, limit_km): fills (n, k) arrays"},

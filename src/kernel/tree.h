@@ -37,7 +37,6 @@ typedef struct {
     const float *boxes;   /* a node: of its 8 children low x, y, z and high x, y, z; turned frame */
     const double *frame;  /* 9 of a rotation, row by row, and 3 of the centre it is about */
     const uint8_t *bits;  /* a byte a leaf, rows that pass; a byte a node, children that have any */
-    int64_t count;        /* rows that pass */
 } Tree;
 
 static Shape shape_of(int64_t rows)
@@ -94,6 +93,20 @@ static inline void measure(const Tree *tree, const Origin *origin, double chord2
     offer(best, length_km(chord2, origin->at, origin->m, point), tree->ids[row], row);
 }
 
+/* Put a point among the best k, which lie in order. */
+static inline void insert_found(Best *best, Found value)
+{
+    Found *found = best->found;
+    int64_t hole = best->size;
+    if (hole < best->capacity)
+        best->size++;
+    else if (!before(&value, &found[--hole]))
+        return;
+    for (; hole > 0 && before(&value, &found[hole - 1]); hole--)
+        found[hole] = found[hole - 1];
+    found[hole] = value;
+}
+
 /* Measure what waits; from here on, measure at once. */
 static void settle(const Tree *tree, const Origin *origin, Best *best)
 {
@@ -104,74 +117,91 @@ static void settle(const Tree *tree, const Origin *origin, Best *best)
             measure(tree, origin, later->points[i].chord2, later->points[i].row, best);
 }
 
-/* Set a point aside, unless too many are. The k smallest chords bound the k-th distance, and so
-   the reach. */
-static inline bool defer(Best *best, double chord2, int64_t row)
-{
-    Deferred *later = best->later;
-    Waiting *points = later->points;
-    int64_t n = later->n;
-    while (n > best->capacity && points[n - 1].chord2 > best->reach2)
-        n--;
-    if (n == ROOM) {
-        later->n = n;
-        return false;
-    }
-    int64_t hole = n++;
-    for (; hole > 0 && chord2 < points[hole - 1].chord2; hole--)
-        points[hole] = points[hole - 1];
-    points[hole] = (Waiting){chord2, row};
-    later->n = n;
-    if (n >= best->capacity && hole < best->capacity)
-        shorten_reach(best, longest_km(points[best->capacity - 1].chord2));
-    return true;
-}
-
-/* Measure what waits at the end of a search: few, and nearly in order already. */
+/* Measure what waits at the end of a search: first the k with the smallest chords, nearly in order
+   already, then what else lies in the ring. */
 static void finish(const Tree *tree, const Origin *origin, Best *best)
 {
     const Deferred *later = best->later;
-    Found *found = best->found;
-    for (int64_t i = 0; i < later->n && later->points[i].chord2 <= best->reach2; i++) {
-        const int64_t row = later->points[i].row;
-        const double km =
-            length_km(later->points[i].chord2, origin->at, origin->m, point_of(tree, row));
-        const Found value = {micrometres(km), km, tree->ids[row], (int32_t)row};
-        if (!(value.key <= best->limit_key))
-            continue;
-        int64_t hole = best->size;
-        if (hole < best->capacity)
-            best->size++;
-        else if (!before(&value, &found[--hole]))
-            continue;
-        for (; hole > 0 && before(&value, &found[hole - 1]); hole--)
-            found[hole] = found[hole - 1];
-        found[hole] = value;
+    const Waiting *points = later->points;
+    const double last = later->least[best->capacity - 1];
+    int64_t rows[ROOM], n = 0;
+    double chord2[ROOM], z[ROOM], km[ROOM];
+    for (int64_t i = 0; i < best->capacity && later->least[i] < INFINITY; i++)
+        rows[n++] = place_in(later->least[i]);
+    for (int64_t i = 0; n < later->n && i < later->n; i++)
+        if (points[i].chord2 <= best->reach2 && keyed_chord(points[i].chord2, i) > last)
+            rows[n++] = i;
+    double longest = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        chord2[i] = points[rows[i]].chord2;
+        rows[i] = points[rows[i]].row;
+        z[i] = point_of(tree, rows[i]).z;
+        longest = chord2[i] > longest ? chord2[i] : longest;
     }
+    if (longest <= SHORT_CHORD2)
+        for (int64_t i = 0; i < n; i++)
+            km[i] = near_km(chord2[i], origin->at.z, origin->m, z[i], true);
+    else if (longest <= NEAR_CHORD2)
+        for (int64_t i = 0; i < n; i++)
+            km[i] = near_km(chord2[i], origin->at.z, origin->m, z[i], false);
+    else
+        for (int64_t i = 0; i < n; i++)
+            km[i] = length_km(chord2[i], origin->at, origin->m, point_of(tree, rows[i]));
+    for (int64_t i = 0; i < n; i++) {
+        const Found value = {micrometres(km[i]), km[i], tree->ids[rows[i]], (int32_t)rows[i]};
+        if (value.key <= best->limit_key)
+            insert_found(best, value);
+    }
+}
+
+static ALWAYS_INLINE void put_aside(Deferred *later, double *least, int k,
+                                    const double chord2[FANOUT], unsigned which, int64_t leaf)
+{
+    int64_t n = later->n;
+    for (; which; which &= which - 1u, n++) {
+        const int i = lowest_bit(which);
+        later->points[n] = (Waiting){chord2[i], leaf * FANOUT + i};
+        insert_least(least, k, keyed_chord(chord2[i], n));
+    }
+    later->n = n;
+}
+
+/* Set points of a leaf aside. The k smallest chords bound the k-th distance, and so the reach. */
+static inline void defer(Best *best, const double chord2[FANOUT], unsigned which, int64_t leaf)
+{
+    Deferred *later = best->later;
+    const int k = (int)best->capacity;
+    if (k <= FEW_LEAST) { /* a fixed number stays in registers */
+        double least[FEW_LEAST];
+        memcpy(least, later->least, sizeof least);
+        put_aside(later, least, FEW_LEAST, chord2, which, leaf);
+        memcpy(later->least, least, sizeof least);
+    } else {
+        put_aside(later, later->least, k, chord2, which, leaf);
+    }
+    if (later->least[k - 1] < INFINITY) /* what is rounded away is added again */
+        shorten_to_chord(best, later->least[k - 1] * (1.0 + 1e-13));
 }
 
 static inline void scan_leaf(const Tree *tree, int64_t leaf, const Origin *origin, Best *best)
 {
     double chord2[FANOUT];
-    unsigned left =
-        chords_within(tree->points + leaf * LEAF_DOUBLES, origin->at, best->reach2, chord2);
-    for (left &= tree->bits[leaf]; left; left &= left - 1u) {
-        const int i = lowest_bit(left);
-        if (!(chord2[i] <= best->reach2))
-            continue;
-        if (best->later && defer(best, chord2[i], leaf * FANOUT + i))
-            continue;
-        if (best->later)
-            settle(tree, origin, best); /* many within the ring: rank them as they come */
-        measure(tree, origin, chord2[i], leaf * FANOUT + i, best);
+    unsigned which =
+        chords_within(tree->points + leaf * LEAF_DOUBLES, origin->at, best->reach2, chord2) &
+        tree->bits[leaf];
+    PREFETCH(tree->ids + leaf * FANOUT); /* for the end */
+    if (best->later && best->later->n <= ROOM - FANOUT) {
+        defer(best, chord2, which, leaf);
+        return;
+    }
+    if (best->later)
+        settle(tree, origin, best); /* many within the ring: rank them as they come */
+    for (; which; which &= which - 1u) {
+        const int i = lowest_bit(which);
+        if (chord2[i] <= best->reach2)
+            measure(tree, origin, chord2[i], leaf * FANOUT + i, best);
     }
 }
-
-typedef struct {
-    float distance2;
-    int level;
-    int64_t number;
-} Visit;
 
 /* A leaf's points and a node's boxes both take three cache lines. */
 static inline void fetch_ahead(const void *at)
@@ -181,51 +211,148 @@ static inline void fetch_ahead(const void *at)
     PREFETCH((const char *)at + 128);
 }
 
-/* Put the children worth a visit on the stack, the nearest on top; returns the new height. */
-static inline int expand(const Tree *tree, Visit node, const Origin *origin, float reach2,
-                         Visit *stack, int top)
+/* ---- walking ------------------------------------------------------------------------------- */
+
+typedef struct {
+    float keyed[FANOUT]; /* distances to the children */
+    unsigned left;       /* children that were within reach and are still to visit */
+    int64_t number;
+} Node;
+
+static inline void open_node(const Tree *tree, int level, int64_t number, const Origin *origin,
+                             float reach2, Node *node)
 {
-    const int64_t at = tree->shape.first[node.level] + node.number;
-    const float *box = tree->boxes + at * NODE_FLOATS;
-    float distance2[FANOUT];
-    const int64_t below = tree->shape.first[node.level - 1];
-    const int base = top;
-    unsigned left = boxes_within(box, origin->turned, reach2, distance2);
-    for (left &= tree->bits[tree->shape.leaves + at]; left; left &= left - 1u) {
-        const int i = lowest_bit(left);
-        int slot = top++;
-        for (; slot > base && stack[slot - 1].distance2 < distance2[i]; slot--)
-            stack[slot] = stack[slot - 1];
-        const int64_t child = node.number * FANOUT + i;
-        stack[slot] = (Visit){distance2[i], node.level - 1, child};
-        if (node.level == 1)
-            fetch_ahead(tree->points + child * LEAF_DOUBLES);
-        else
-            fetch_ahead(tree->boxes + (below + child) * NODE_FLOATS);
-    }
-    return top;
+    const int64_t at = tree->shape.first[level] + number;
+    node->number = number;
+    node->left = keyed_distances(tree->boxes + at * NODE_FLOATS, origin->turned,
+                                 tree->bits[tree->shape.leaves + at], reach2, node->keyed);
+    if (level == 1)
+        for (unsigned left = node->left; left; left &= left - 1u)
+            fetch_ahead(tree->points + (number * FANOUT + lowest_bit(left)) * LEAF_DOUBLES);
 }
 
-/* Offer every point that could enter, nearest boxes first; the best k then lie nearest first. */
-static void search(const Tree *tree, const Origin *origin, Best *best)
+/* The keyed distance of the nearest child that is still to visit; false if none is within reach. */
+static inline bool next_child(Node *node, float reach2, float *keyed)
+{
+    if (!node->left)
+        return false;
+    *keyed = least_keyed(node->keyed);
+    if (!(*keyed <= reach2))
+        return false;
+    node->keyed[box_in(*keyed)] = NOWHERE;
+    node->left &= ~(1u << box_in(*keyed));
+    return true;
+}
+
+/* What is done with a leaf at a squared distance; it may shorten the reach. */
+typedef void Visit(const Tree *tree, int64_t leaf, float distance2, const Origin *origin,
+                   void *state);
+
+/* Visit the leaves within reach, nearest boxes first. Of each level one node is open. */
+static ALWAYS_INLINE void walk(const Tree *tree, const Origin *origin, const float *reach2,
+                               Visit *visit, void *state)
+{
+    const int top = tree->shape.level;
+    Node open[MAX_LEVEL + 1];
+    if (top == 0) {
+        if (tree->shape.rows > 0)
+            visit(tree, 0, 0.0f, origin, state);
+        return;
+    }
+    open_node(tree, top, 0, origin, *reach2, open + top);
+    for (int level = top; level <= top;) {
+        Node *node = open + level;
+        float keyed;
+        if (!next_child(node, *reach2, &keyed)) {
+            level++;
+            continue;
+        }
+        const int64_t child = node->number * FANOUT + box_in(keyed);
+        if (level == 1)
+            visit(tree, child, keyed, origin, state);
+        else
+            open_node(tree, --level, child, origin, *reach2, node - 1);
+    }
+}
+
+/* The leaves around a place, as the children of a node of their own. */
+typedef struct {
+    float boxes[NODE_FLOATS];
+    int64_t leaves[FANOUT];
+    unsigned bits;
+    Point centre;
+    double room; /* every other leaf is farther away from the centre */
+} Around;
+
+typedef struct {
+    float distance2[FANOUT + 1], reach2;
+    int64_t leaves[FANOUT + 1];
+} Gathered;
+
+static inline void gather(const Tree *tree, int64_t leaf, float distance2, const Origin *origin,
+                          void *state)
+{
+    (void)tree;
+    (void)origin;
+    Gathered *all = state;
+    int hole = FANOUT;
+    for (; hole > 0 && distance2 < all->distance2[hole - 1]; hole--) {
+        all->distance2[hole] = all->distance2[hole - 1];
+        all->leaves[hole] = all->leaves[hole - 1];
+    }
+    all->distance2[hole] = distance2;
+    all->leaves[hole] = leaf;
+    all->reach2 = all->distance2[FANOUT];
+}
+
+/* Find the eight leaves nearest to an origin; the ninth says how far they reach. */
+static void look_around(const Tree *tree, const Origin *origin, Around *around)
+{
+    Gathered all = {.reach2 = 1e37f};
+    for (int i = 0; i <= FANOUT; i++)
+        all.distance2[i] = 1e37f;
+    walk(tree, origin, &all.reach2, gather, &all);
+    around->centre = origin->at;
+    around->room = all.reach2 < 1e37f ? sqrt((double)all.reach2) * (1.0 - 1e-5) : INFINITY;
+    around->bits = 0;
+    for (int i = 0; i < FANOUT && all.distance2[i] < 1e37f; i++) {
+        const int64_t leaf = all.leaves[i];
+        const float *box = tree->boxes + leaf / FANOUT * NODE_FLOATS + leaf % FANOUT;
+        for (int side = 0; side < 6; side++)
+            around->boxes[side * FANOUT + i] = box[side * FANOUT];
+        around->leaves[i] = leaf;
+        around->bits |= 1u << i;
+    }
+}
+
+/* ---- searching ----------------------------------------------------------------------------- */
+
+static inline void scan(const Tree *tree, int64_t leaf, float distance2, const Origin *origin,
+                        void *state)
+{
+    (void)distance2;
+    scan_leaf(tree, leaf, origin, state);
+}
+
+/* Offer every point that could enter; the best k then lie nearest first. `around` holds all leaves
+   within reach, or is NULL. */
+static void search(const Tree *tree, const Origin *origin, Best *best, const Around *around)
 {
     Deferred later;
     if (!best->growing && best->capacity <= MOST_DEFERRED) {
         later.n = 0;
+        for (int64_t i = 0; i < best->capacity || i < FEW_LEAST; i++)
+            later.least[i] = INFINITY;
         best->later = &later;
     }
-    Visit stack[MAX_LEVEL * FANOUT + 1];
-    int top = 0;
-    if (tree->count > 0)
-        stack[top++] = (Visit){0.0f, tree->shape.level, 0};
-    while (top > 0) {
-        const Visit visit = stack[--top];
-        if (!(visit.distance2 <= best->box_reach2))
-            continue;
-        if (visit.level == 0)
-            scan_leaf(tree, visit.number, origin, best);
-        else
-            top = expand(tree, visit, origin, best->box_reach2, stack, top);
+    if (around) {
+        Node node;
+        node.left = keyed_distances(around->boxes, origin->turned, around->bits, best->box_reach2,
+                                    node.keyed);
+        for (float keyed; next_child(&node, best->box_reach2, &keyed);)
+            scan_leaf(tree, around->leaves[box_in(keyed)], origin, best);
+    } else {
+        walk(tree, origin, &best->box_reach2, scan, best);
     }
     if (best->later)
         finish(tree, origin, best);
@@ -237,7 +364,7 @@ static void search(const Tree *tree, const Origin *origin, Best *best)
 static Best best_of(Found *found, int64_t capacity, double limit_km)
 {
     Best best = {found, 0,    capacity, false, false, NULL, micrometres(limit_km),
-                 INFINITY, INFINITY};
+                 1e37, 1e37f};
     shorten_reach(&best, limit_km);
     return best;
 }
@@ -247,7 +374,7 @@ static int64_t find_nearest(const Tree *tree, Point at, double limit_km, int64_t
 {
     const Origin origin = origin_at(tree, at);
     Best best = best_of(found, k, limit_km);
-    search(tree, &origin, &best);
+    search(tree, &origin, &best, NULL);
     return best.size;
 }
 
@@ -258,7 +385,7 @@ static bool find_within(const Tree *tree, Point at, double radius_km, Best *all)
     Best best = best_of(all->found, all->capacity, radius_km);
     best.size = all->size;
     best.growing = true;
-    search(tree, &origin, &best);
+    search(tree, &origin, &best, NULL);
     Found *fresh = best.found + all->size;
     const int64_t n = best.size - all->size;
     for (int64_t i = n / 2; i-- > 0;)
@@ -270,9 +397,15 @@ static bool find_within(const Tree *tree, Point at, double radius_km, Best *all)
 
 /* ---- bitmaps ------------------------------------------------------------------------------- */
 
-/* Complete a bitmap whose leaf bytes are set: clear bits past the last row, fill the levels above;
-   returns how many rows pass. */
-static int64_t raise_bits(const Shape *shape, uint8_t *bits)
+/* How many rows pass. */
+static int64_t count_of(const Tree *tree)
+{
+    return count_bits(tree->bits, tree->shape.leaves);
+}
+
+/* Complete a bitmap whose leaf bytes are set: clear bits past the last row, fill the levels
+   above. */
+static void raise_bits(const Shape *shape, uint8_t *bits)
 {
     if (shape->rows % FANOUT)
         bits[shape->leaves - 1] &= (uint8_t)((1u << shape->rows % FANOUT) - 1u);
@@ -281,8 +414,7 @@ static int64_t raise_bits(const Shape *shape, uint8_t *bits)
     uint8_t *out = bits + shape->leaves;
     for (int level = 1; level <= shape->level; level++) {
         const int64_t whole_nodes = n / FANOUT;
-        for (int64_t i = 0; i < whole_nodes; i++)
-            out[i] = (uint8_t)bytes_set(below + i * FANOUT);
+        groups_set(below, whole_nodes, out);
         if (n % FANOUT) {
             uint8_t last[FANOUT] = {0};
             memcpy(last, below + whole_nodes * FANOUT, (size_t)(n % FANOUT));
@@ -292,7 +424,6 @@ static int64_t raise_bits(const Shape *shape, uint8_t *bits)
         n = (n + FANOUT - 1) / FANOUT;
         out += n;
     }
-    return count_bits(bits, shape->leaves);
 }
 
 #endif

@@ -64,6 +64,17 @@ class Criteria(ABC):
     @abstractmethod
     def __str__(self) -> str: ...
 
+    def order(self) -> tuple[str, ...]:
+        """Return what canonical operands are sorted by.
+
+        Returns
+        -------
+        tuple of str
+            Equal for equal expressions only.
+        """
+        inside = (text for part in self.parts for text in part.order())
+        return type(self).__name__, str(self), "(", *inside, ")"
+
     def __and__(self, other: Criteria) -> Criteria:
         return _join("and", self, other)
 

@@ -98,7 +98,12 @@ class Offers(Criteria):
                 f"at_least={needed} of {len(terms)} different {facet.plural}: no service can "
                 f"have that; name more terms or ask for fewer"
             )
+        if (facet.id, terms, needed) == (self.facet, self.terms, self.at_least):
+            return self
         return Offers(facet.id, terms, needed)
+
+    def order(self) -> tuple[str, ...]:
+        return "Offers", self.facet, str(self.at_least), *self.terms
 
     def __str__(self) -> str:
         needed = len(self.terms) if self.at_least is None else self.at_least
@@ -127,7 +132,7 @@ class _Several(Criteria):
             done = part.resolve(vocabulary)
             flat.update(dict.fromkeys(done.parts if type(done) is type(self) else (done,)))
         # The order of the operands changes nothing: one order, one cache entry.
-        ordered = sorted(flat, key=repr)
+        ordered = sorted(flat, key=_order)
         return ordered[0] if len(ordered) == 1 else type(self)(tuple(ordered))
 
 
@@ -286,6 +291,9 @@ def _whole(needed: Any, n_terms: int) -> int:
             f"not {needed!r}"
         )
     return count
+
+
+_order = operator.methodcaller("order")
 
 
 def _bracketed(part: Criteria) -> str:

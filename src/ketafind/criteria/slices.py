@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,24 +163,23 @@ class TermSlices:
         ndarray of uint8
             A bit a slot; bits between and after the slots mean nothing.
         """
-        match criteria:
-            case Offers():
-                return self._offers(criteria, side)
-            case And():
-                return self._joined(criteria, side, Truth.YES)
-            case Or():
-                return self._joined(criteria, side, Truth.NO)
-            case Not():
-                return self.evaluate(criteria.part, ~side)
-            case NoService():
-                return self._spread(self.fold(self.evaluate(criteria.part, ~side), ~side))
-            case Named():
-                return self.evaluate(criteria.part, side)
-            case Unstated():
-                return np.zeros(self.yes.shape[1], np.uint8)
-            case Everything():
-                return np.full(self.yes.shape[1], 255 if side is Truth.YES else 0, np.uint8)
-        raise TypeError(f"{type(criteria).__name__} is not a criteria that can be evaluated")
+        # Not by isinstance: it costs as much as a slice, since criteria are an ABC.
+        kind = type(criteria)
+        if kind is Offers:
+            return self._offers(cast("Offers", criteria), side)
+        if kind is And or kind is Or:
+            return self._joined(criteria.parts, side, Truth.YES if kind is And else Truth.NO)
+        if kind is Not:
+            return self.evaluate(criteria.parts[0], ~side)
+        if kind is NoService:
+            return self._spread(self.fold(self.evaluate(criteria.parts[0], ~side), ~side))
+        if kind is Named:
+            return self.evaluate(criteria.parts[0], side)
+        if kind is Unstated:
+            return np.zeros(self.yes.shape[1], np.uint8)
+        if kind is Everything:
+            return np.full(self.yes.shape[1], 255 if side is Truth.YES else 0, np.uint8)
+        raise TypeError(f"{kind.__name__} is not a criteria that can be evaluated")
 
     def truth(self, criteria: Criteria, slot: int) -> Truth:
         """Evaluate canonical criteria for one service.
@@ -264,6 +263,9 @@ class TermSlices:
 
     def _offers(self, clause: Offers, side: Truth) -> Bits:
         slices = self.yes if side is Truth.YES else self.no
+        if len(clause.terms) == 1:
+            only: Bits = slices[self.columns[clause.facet, clause.terms[0]]]
+            return only
         wanted = [slices[self.columns[clause.facet, term]] for term in clause.terms]
         needed = len(wanted) if clause.at_least is None else clause.at_least
         # As many as decide it: so many YES, or so many NO that too few are left.
@@ -275,8 +277,8 @@ class TermSlices:
         counts = np.unpackbits(np.stack(wanted), axis=1, bitorder="little").sum(axis=0)
         return pack(counts >= decisive)
 
-    def _joined(self, criteria: And | Or, side: Truth, of_all: Truth) -> Bits:
-        parts = [self.evaluate(part, side) for part in criteria.parts]
+    def _joined(self, joined: tuple[Criteria, ...], side: Truth, of_all: Truth) -> Bits:
+        parts = [self.evaluate(part, side) for part in joined]
         return reduce(np.bitwise_and if side is of_all else np.bitwise_or, parts)
 
     def _spread(self, bits: Bits) -> Bits:

@@ -131,7 +131,7 @@ def check_plausible(origin: Location, catalogue: Catalogue) -> None:
 
 
 def _nearest_km(lat: float, lon: float, catalogue: Catalogue) -> float:
-    return float(catalogue.index.nearest(lat, lon, 1)[0][0])
+    return catalogue.index.nearest(lat, lon, 1)[0][0]
 
 
 def _great_circle_km(origin: Location, catalogue: Catalogue) -> float:

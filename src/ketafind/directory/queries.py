@@ -263,9 +263,7 @@ class Queries:
         distance_km, place = self._catalogue.index.nearest_many(
             lat, lon, k, passing.prepared, limit, threads=threads
         )
-        # The extra entry turns -1 into -1.
-        position = np.append(self._catalogue.places.located, -1)[place]
-        return distance_km, position
+        return distance_km, self._catalogue.positions(place)
 
     def _filter(
         self, where: Criteria | Filter | None, unknown: str, facets: Mapping[str, Any]

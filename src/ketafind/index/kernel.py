@@ -16,6 +16,7 @@ from ketafind.distance import compiled_core
 from ketafind.errors import DirectoryFileError, InvalidInputError
 from ketafind.index.protocol import (
     Answer,
+    Listed,
     Positions,
     check_bits,
     check_count,
@@ -39,7 +40,6 @@ LEAST_BLOCK = 4096
 ROWS_A_QUESTION = 2
 # A question on its own gains as much as so many in a batch.
 ALONE = 4
-FLOAT64, INTP = np.dtype(np.float64), np.dtype(np.intp)
 
 
 class PreparedFilter:
@@ -49,30 +49,56 @@ class PreparedFilter:
     it, the points that pass get a compact tree of their own: answers stay the same.
     """
 
-    __slots__ = ("_left", "_owner", "count", "tree")
+    __slots__ = ("_base", "_left", "_passing", "_tree")
 
-    def __init__(self, owner: KernelIndex, tree: Any) -> None:
-        self._owner = owner
-        self.tree = tree
-        self.count: int = tree.count
-        pays_after = (self.count + len(owner) // 64) / ROWS_A_QUESTION
-        self._left = pays_after if 2 * self.count <= len(owner) else math.inf
+    def __init__(self, base: Any, tree: Any) -> None:
+        self._base = base
+        self._tree = tree
+        # Counting the points that pass takes longer than a question: not before it may pay.
+        self._passing: int | None = None
+        self._left = math.inf if tree is base else base.rows / (64 * ROWS_A_QUESTION)
 
     @property
-    def nbytes(self) -> int:
-        """Roughly how much memory it may come to hold."""
-        return self._owner.n_bitmap_bytes + 36 * self.count
+    def count(self) -> int:
+        """How many points pass."""
+        count: int = self._tree.count
+        return count
 
-    def tree_for(self, owner: KernelIndex, questions: int) -> Any:
-        """Choose the tree to ask, for its owner and a number of questions to come."""
-        if owner is not self._owner:
-            raise InvalidInputError("prepared must come from prepare() of the same index")
+    def nearest(self, lat: float, lon: float, k: int, max_distance_km: float = math.inf) -> Listed:
+        """Find the k nearest points that pass; see the protocol."""
+        self._left -= ALONE
+        if self._left <= 0:
+            self._consider()
+        answer: Listed | None = self._tree.nearest(lat, lon, k, max_distance_km)
+        return self._read(lat, lon, k, max_distance_km) if answer is None else answer
+
+    def is_over(self, base: Any) -> bool:
+        """Tell whether it was made for an index, by the tree of all its points."""
+        return base is self._base
+
+    def tree_for(self, questions: int) -> Any:
+        """Choose the tree to ask, for a number of questions to come."""
         # Threads may count past each other: a question more or less does not matter.
         self._left -= questions
         if self._left <= 0:
+            self._consider()
+        return self._tree
+
+    def _read(self, lat: Any, lon: Any, k: Any, max_distance_km: Any) -> Listed:
+        """Ask with numbers of other types, or refuse what is no question."""
+        k = check_count(k, "k")
+        limit = check_limit(max_distance_km, "max_distance_km")
+        answer: Listed = self._tree.nearest(*check_origin(lat, lon), k, limit)
+        return answer
+
+    def _consider(self) -> None:
+        if self._passing is None:
+            self._passing = self.count
+            pays = 2 * self._passing <= self._base.rows
+            self._left += self._passing / ROWS_A_QUESTION if pays else math.inf
+        if self._left <= 0:
             self._left = math.inf
-            self.tree = owner.compacted(self.tree)
-        return self.tree
+            self._tree = _compacted(self._tree, self._base.rows)
 
 
 class KernelIndex:
@@ -134,6 +160,7 @@ class KernelIndex:
     def _bind(self, arrays: dict[str, Any]) -> None:
         self._arrays = {name: _read_only(array) for name, array in arrays.items()}
         self._tree = _core().Tree(*self._arrays.values(), len(arrays["ids"]))
+        self._everything = PreparedFilter(self._tree, self._tree)
 
     def __len__(self) -> int:
         return len(self._arrays["ids"])
@@ -153,19 +180,14 @@ class KernelIndex:
         order.flags.writeable = False
         return order
 
-    @property
-    def n_bitmap_bytes(self) -> int:
-        """How large a filter's bitmap is."""
-        return len(self) // 8 + len(self) // 56 + 64
-
     def prepare(self, bits: Any) -> PreparedFilter | None:
         """Make a filter ready for use; see the protocol."""
         if bits is None:
             return None
         try:
-            return PreparedFilter(self, self._tree.filtered(bits))
+            return PreparedFilter(self._tree, self._tree.filtered(bits))
         except (TypeError, ValueError, BufferError):
-            return PreparedFilter(self, self._tree.filtered(check_bits(bits, len(self))))
+            return PreparedFilter(self._tree, self._tree.filtered(check_bits(bits, len(self))))
 
     def nearest(
         self,
@@ -174,18 +196,17 @@ class KernelIndex:
         k: int,
         prepared: PreparedFilter | None = None,
         max_distance_km: float = np.inf,
-    ) -> Answer:
+    ) -> Listed:
         """Find the k nearest points that pass; see the protocol."""
-        if isinstance(prepared, PreparedFilter):
-            tree = prepared.tree_for(self, ALONE)
-        else:
-            tree = self._choose(prepared, ALONE)
-        answer = tree.nearest(lat, lon, k, max_distance_km)
-        if answer is None:  # numbers of another type, or no answerable question
-            k = check_count(k, "k")
-            limit = check_limit(max_distance_km, "max_distance_km")
-            answer = tree.nearest(*check_origin(lat, lon), k, limit)
-        return np.frombuffer(answer[0], FLOAT64), np.frombuffer(answer[1], INTP)
+        return self.bound(prepared).nearest(lat, lon, k, max_distance_km)
+
+    def bound(self, prepared: PreparedFilter | None) -> PreparedFilter:
+        """Take a prepared filter with its `nearest`; see the protocol."""
+        if prepared is None:
+            return self._everything
+        if not isinstance(prepared, PreparedFilter) or not prepared.is_over(self._tree):
+            raise InvalidInputError("prepared must come from prepare() of the same index")
+        return prepared
 
     def nearest_many(
         self,
@@ -201,7 +222,7 @@ class KernelIndex:
         k = check_count(k, "k")
         limit = check_limit(max_distance_km, "max_distance_km")
         lat, lon = check_points(lat, lon, "origin")
-        tree = self._choose(prepared, len(lat))
+        tree = self.bound(prepared).tree_for(len(lat))
         distance_km = np.empty((len(lat), k))
         position = np.empty((len(lat), k), dtype=np.intp)
 
@@ -217,7 +238,7 @@ class KernelIndex:
         """Find all points that pass within a radius; see the protocol."""
         radius_km = check_limit(radius_km, "radius_km")
         lat, lon = check_origin(lat, lon)
-        tree = self._choose(prepared, ALONE)
+        tree = self.bound(prepared).tree_for(ALONE)
         _, distance_km, position = tree.within_many(np.array([lat]), np.array([lon]), radius_km)
         return np.frombuffer(distance_km), np.frombuffer(position, np.intp)
 
@@ -233,7 +254,7 @@ class KernelIndex:
         """Find all points that pass within a radius of each origin; see the protocol."""
         radius_km = check_limit(radius_km, "radius_km")
         lat, lon = check_points(lat, lon, "origin")
-        tree = self._choose(prepared, len(lat))
+        tree = self.bound(prepared).tree_for(len(lat))
 
         def ask(part: slice) -> tuple[bytes, bytes, bytes]:
             found: tuple[bytes, bytes, bytes] = tree.within_many(lat[part], lon[part], radius_km)
@@ -245,22 +266,18 @@ class KernelIndex:
         np.cumsum(np.frombuffer(counts, np.int64), out=starts[1:])
         return starts, np.frombuffer(distances), np.frombuffer(positions, np.intp)
 
-    def compacted(self, bitmap: Any) -> Any:
-        """Lay out the rows that pass a bitmap as a tree of their own."""
-        arrays = _empty_arrays(bitmap.count)
-        bitmap.compact(*arrays.values())
-        return _core().Tree(*arrays.values(), len(self))
 
-    def _choose(self, prepared: PreparedFilter | None, questions: int) -> Any:
-        if prepared is None:
-            return self._tree
-        if not isinstance(prepared, PreparedFilter):
-            raise InvalidInputError("prepared must come from prepare() of the same index")
-        return prepared.tree_for(self, questions)
+def _compacted(bitmap: Any, n: int) -> Any:
+    """Lay out the rows that pass a bitmap over n points as a tree of their own."""
+    arrays = _empty_arrays(bitmap.count)
+    bitmap.compact(*arrays.values())
+    return _core().Tree(*arrays.values(), n)
 
 
 def _share_out(work: Callable[[slice], Part], n: int, threads: int | None) -> list[Part]:
     """Do work on slices of n origins, on threads of its own; results in order."""
+    if threads is None and n < 2 * LEAST_BLOCK:
+        return [work(slice(0, n))]
     if threads is None:
         usable = (
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Protocol
 
@@ -14,9 +15,12 @@ from ketafind.errors import CoordinatesError, InvalidInputError
 
 __all__ = [
     "Answer",
+    "Bound",
     "Floats",
+    "Listed",
     "Positions",
     "SpatialIndex",
+    "UnderFilter",
     "check_bits",
     "check_count",
     "check_limit",
@@ -27,6 +31,18 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
 Answer = tuple[Floats, Positions]
+Listed = tuple[list[float], list[int]]
+
+
+FEW = 16
+
+
+class Bound(Protocol):
+    """An index under a filter, made by `SpatialIndex.bound`."""
+
+    def nearest(self, lat: float, lon: float, k: int, max_distance_km: float = np.inf) -> Listed:
+        """Find the k nearest points that pass; see `SpatialIndex.nearest`."""
+        ...
 
 
 class SpatialIndex(Protocol):
@@ -60,6 +76,21 @@ class SpatialIndex(Protocol):
         """
         ...
 
+    def bound(self, prepared: Any) -> Bound:
+        """Bind a filter to this index, for one question after the other.
+
+        Parameters
+        ----------
+        prepared : object or None
+            What `prepare` returned; None lets every point pass.
+
+        Returns
+        -------
+        Bound
+            Whose ``nearest`` is that of the index under the filter.
+        """
+        ...
+
     def nearest(
         self,
         lat: float,
@@ -67,7 +98,7 @@ class SpatialIndex(Protocol):
         k: int,
         prepared: Any = None,
         max_distance_km: float = np.inf,
-    ) -> Answer:
+    ) -> Listed:
         """Find the k nearest points that pass.
 
         Parameters
@@ -83,9 +114,9 @@ class SpatialIndex(Protocol):
 
         Returns
         -------
-        distance_km : ndarray of float64, shape (m,)
-            With m at most k.
-        position : ndarray of intp, shape (m,)
+        distance_km : list of float
+            At most k.
+        position : list of int
             The points.
         """
         ...
@@ -171,6 +202,26 @@ class SpatialIndex(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class UnderFilter:
+    """An index that binds no filter of its own, with one.
+
+    Parameters
+    ----------
+    index : SpatialIndex
+        What answers.
+    prepared : object or None
+        Its filter.
+    """
+
+    index: SpatialIndex
+    prepared: Any
+
+    def nearest(self, lat: float, lon: float, k: int, max_distance_km: float = np.inf) -> Listed:
+        """Find the k nearest points that pass; see `SpatialIndex.nearest`."""
+        return self.index.nearest(lat, lon, k, self.prepared, max_distance_km)
+
+
 def check_points(lat: Any, lon: Any, what: str = "row") -> tuple[Floats, Floats]:
     """Read two arrays of degrees, or refuse them by the place of the first fault.
 
@@ -201,7 +252,7 @@ def check_points(lat: Any, lon: Any, what: str = "row") -> tuple[Floats, Floats]
 
 def _column(values: Any, name: str, what: str, limit: float) -> Floats:
     array = np.asanyarray(values)
-    if np.ma.is_masked(array):
+    if type(array) is not np.ndarray and np.ma.is_masked(array):
         raise CoordinatesError(
             f"{name} of {what} {int(np.argmax(np.ma.getmaskarray(array)))} is masked"
         )
@@ -212,9 +263,12 @@ def _column(values: Any, name: str, what: str, limit: float) -> Floats:
         for place, value in enumerate(array.tolist()):
             _check_one(value, name, what, place, limit)
     column = np.ascontiguousarray(np.asarray(array), dtype=np.float64)
-    good = np.abs(column) <= limit
-    if not good.all():
-        place = int(np.argmin(good))
+    if len(column) <= FEW:  # where numpy's calls cost more than the values
+        inside = all(-limit <= value <= limit for value in column.tolist())
+    else:
+        inside = bool(column.min() >= -limit and column.max() <= limit)
+    if not inside:
+        place = int(np.argmin(np.abs(column) <= limit))
         _check_one(float(column[place]), name, what, place, limit)
     return column
 

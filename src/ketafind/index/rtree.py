@@ -16,7 +16,9 @@ from ketafind.errors import InvalidInputError
 from ketafind.index.protocol import (
     Answer,
     Floats,
+    Listed,
     Positions,
+    UnderFilter,
     check_bits,
     check_count,
     check_limit,
@@ -141,6 +143,10 @@ class RTreeIndex:
         mask = np.unpackbits(check_bits(bits, len(self)), count=len(self), bitorder="little")
         return _Passing(self, mask.astype(bool), int(mask.sum()))
 
+    def bound(self, prepared: _Passing | None) -> UnderFilter:
+        """Bind a filter to this index; see the protocol."""
+        return UnderFilter(self, prepared)
+
     def nearest(
         self,
         lat: float,
@@ -148,11 +154,14 @@ class RTreeIndex:
         k: int,
         prepared: _Passing | None = None,
         max_distance_km: float = np.inf,
-    ) -> Answer:
+    ) -> Listed:
         """Find the k nearest points that pass; see the protocol."""
         k = check_count(k, "k")
         limit = check_limit(max_distance_km, "max_distance_km")
-        return self._nearest(*check_origin(lat, lon), k=k, prepared=prepared, limit_km=limit)
+        distance_km, position = self._nearest(
+            *check_origin(lat, lon), k=k, prepared=prepared, limit_km=limit
+        )
+        return distance_km.tolist(), position.tolist()
 
     def nearest_many(
         self,

@@ -15,7 +15,9 @@ from ketafind.errors import InvalidInputError
 from ketafind.index.protocol import (
     Answer,
     Floats,
+    Listed,
     Positions,
+    UnderFilter,
     check_bits,
     check_count,
     check_limit,
@@ -71,6 +73,10 @@ class ScanIndex:
         passes = np.unpackbits(check_bits(bits, len(self)), count=len(self), bitorder="little")
         return _Passing(self, np.flatnonzero(passes))
 
+    def bound(self, prepared: _Passing | None) -> UnderFilter:
+        """Bind a filter to this index; see the protocol."""
+        return UnderFilter(self, prepared)
+
     def nearest(
         self,
         lat: float,
@@ -78,11 +84,12 @@ class ScanIndex:
         k: int,
         prepared: _Passing | None = None,
         max_distance_km: float = np.inf,
-    ) -> Answer:
+    ) -> Listed:
         """Find the k nearest points that pass; see the protocol."""
         k = check_count(k, "k")
         limit = check_limit(max_distance_km, "max_distance_km")
-        return self._ranked(*check_origin(lat, lon), k, prepared, limit)
+        distance_km, position = self._ranked(*check_origin(lat, lon), k, prepared, limit)
+        return distance_km.tolist(), position.tolist()
 
     def nearest_many(
         self,

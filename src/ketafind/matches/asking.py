@@ -39,9 +39,8 @@ def questions(ranking: Ranking, limit: int, lang: str) -> Questions:
         The clinics that fewest answers would confirm first, then the nearest, then by id.
     """
     possible = ranking.filter.under("only")
-    distances, positions = type(ranking)(possible, ranking.origin, ranking.limit_km).page(0, None)
-    if distances is None:
-        distances = np.full(len(positions), math.nan)
+    far, positions = type(ranking)(possible, ranking.origin, ranking.limit_km).page(0, None)
+    distances = far or [math.nan] * len(positions)
     n_open = _open_clauses(possible)[possible.catalogue.row_of[positions]]
     # They come nearest first, or by id: a stable sort keeps that within a count.
     best = np.argsort(n_open, kind="stable")[:limit]

@@ -150,6 +150,41 @@ class Catalogue:
         """How many clinics have a position."""
         return len(self.places.located)
 
+    def positions(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Turn what the index calls points into the positions of clinics; -1 stays.
+
+        Parameters
+        ----------
+        places : ndarray of intp
+            From the index, of any shape.
+
+        Returns
+        -------
+        ndarray of intp
+            The same array where every clinic is located.
+        """
+        if len(self.clinics) == self.n_located:
+            return places
+        # The extra entry turns -1 into -1.
+        return np.append(self.places.located, -1)[places]
+
+    def listed(self, places: list[int]) -> list[int]:
+        """Turn a few of what the index calls points into the positions of clinics.
+
+        Parameters
+        ----------
+        places : list of int
+            From the index.
+
+        Returns
+        -------
+        list of int
+            The same list where every clinic is located.
+        """
+        if len(self.clinics) == self.n_located:
+            return places
+        return list(map(self.places.located.item, places))
+
     @cached_property
     def anchor(self) -> tuple[float, float]:
         """Latitude and longitude of one located clinic, in radians."""

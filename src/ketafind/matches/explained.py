@@ -193,7 +193,7 @@ class Explained(Frozen, Sequence[Match]):
         distances, positions = possible.page(0, NEARER_SHOWN)
         if distances is None:
             return ()
-        pairs = list(zip(positions.tolist(), distances.tolist(), strict=True))
+        pairs = list(zip(positions, distances, strict=True))
         if last is not None and far is not None:
             # As far, but later by its id, is not nearer.
             end = round(far * 1e9), last._position
@@ -234,6 +234,6 @@ class Explained(Frozen, Sequence[Match]):
         clinics = self._ranking.filter.catalogue.clinics
         return [
             (clinics[position], self._ranking.interval_km(distance_km, position))
-            for distance_km, position in zip(distances.tolist(), positions.tolist(), strict=True)
+            for distance_km, position in zip(distances, positions, strict=True)
             if not math.isnan(distance_km)
         ]

@@ -41,12 +41,11 @@ class Matches(Explained):
 
     def __init__(self, ranking: Ranking, start: int, stop: int | None) -> None:
         distances, positions = ranking.page(start, stop)
-        n = len(positions)
         fields = self.__dict__
         fields["_ranking"] = ranking
         fields["_start"], fields["_stop"] = start, stop
-        fields["_positions"] = positions.tolist()
-        fields["_distances"] = [None] * n if distances is None else distances.tolist()
+        fields["_positions"] = positions
+        fields["_distances"] = [None] * len(positions) if distances is None else distances
 
     def __len__(self) -> int:
         return len(self._positions)

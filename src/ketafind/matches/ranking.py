@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Page", "Ranking"]
 
-Page = tuple[NDArray[np.float64] | None, NDArray[np.intp]]
+Page = tuple[list[float] | None, list[int]]
 """Distances in kilometres (None without an origin) and the positions of the clinics."""
 
 FARTHEST_KM = 20_038.0
@@ -60,14 +60,15 @@ class Ranking:
             Fewer than asked for where the order ends.
         """
         if self.origin is None:
-            return None, self._by_id[start:stop]
+            return None, self._by_id[start:stop].tolist()
         if stop is None:
-            distances, places = self._within(self.filter.prepared)
-        else:
-            distances, places = self.filter.catalogue.index.nearest(
-                self.origin.lat, self.origin.lon, stop, self.filter.prepared, self.limit_km
-            )
-        return distances[start:], self.filter.catalogue.places.located[places[start:]]
+            distances, places = (one.tolist() for one in self._within(self.filter.prepared))
+            distances, places = distances[start:], self.filter.catalogue.listed(places[start:])
+            return distances, places
+        distances, positions = self.filter.nearest(
+            self.origin.lat, self.origin.lon, stop, self.limit_km
+        )
+        return (distances[start:], positions[start:]) if start else (distances, positions)
 
     @cached_property
     def n_eligible(self) -> int:
@@ -134,7 +135,7 @@ class Ranking:
         distances, positions = self.page(start, None if stop is None else stop + 1)
         if distances is None:
             return False
-        pairs = zip(distances.tolist(), positions.tolist(), strict=True)
+        pairs = zip(distances, positions, strict=True)
         spans = sorted(self.interval_km(*pair) for pair in pairs)
         if any(low <= high for (_, high), (low, _) in pairwise(spans)):
             return False

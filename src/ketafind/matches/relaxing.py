@@ -273,7 +273,7 @@ class _Question:
         distance, place = index.nearest(
             origin.lat, origin.lon, 1, index.prepare(new[:width]), reach
         )
-        nearest_km = float(distance[0])
+        nearest_km = distance[0]
         if widened:
             limit_km = _rounded_up(nearest_km)
         if limit_km < FARTHEST_KM:
