@@ -12,6 +12,7 @@ import numpy as np
 
 Array = Any
 K = 5
+EARTH_DIAMETER_KM = 2 * 6371.0088
 SHARES = {"all": 1.0, "10%": 0.1, "1%": 0.01, "0.1%": 0.001}
 
 
@@ -50,6 +51,33 @@ def mask(n: int, share: float) -> Array:
     return np.random.default_rng(17).random(n) < share if share < 1 else np.ones(n, bool)
 
 
+FACETS = {"all": {}, "10%": {"route": "iv"}, "1%": {"condition": "ptsd"},
+          "0.1%": {"staff": "psychiatrist"}}  # fmt: skip
+"""What is asked of `directory` for each share."""
+
+
+def directory(lat: Array, lon: Array) -> Any:
+    """A directory whose clinics pass as `mask` says, each share by a facet of its own."""
+    import pandas as pd
+
+    import ketafind
+
+    n = len(lat)
+    passes = {share: mask(n, part) for share, part in SHARES.items()}
+    frame = pd.DataFrame(
+        {
+            "clinic_id": [f"clinic-{row:07}" for row in range(n)],
+            "name": "A",
+            "lat": lat,
+            "lon": lon,
+            "routes": np.where(passes["10%"], "iv", "oral"),
+            "conditions": np.where(passes["1%"], "ptsd", "ocd"),
+            "staff": np.where(passes["0.1%"], "psychiatrist", "pharmacist"),
+        }
+    )
+    return ketafind.Directory.from_frame(frame, check=False)
+
+
 def unit(lat: Array, lon: Array) -> Array:
     """Vectors on the unit sphere."""
     lat, lon = np.radians(lat), np.radians(lon)
@@ -76,33 +104,70 @@ class Ketafind:
         if passes is not None and not passes.all():
             bits = np.packbits(passes[self.index.order], bitorder="little")
         self.prepared = self.index.prepare(bits)
+        self.bound = self.index.bound(self.prepared)
 
     def one(self, lat: float, lon: float) -> Any:
-        return self.index.nearest(lat, lon, K, self.prepared)
+        return self.bound.nearest(lat, lon, K)
 
     def many(self, lat: Array, lon: Array, threads: int | None = None) -> Any:
         return self.index.nearest_many(lat, lon, K, self.prepared, threads=threads)
 
 
 class Peer:
-    """A tree over the points that pass, built beforehand."""
+    """A tree over the points that pass, built beforehand.
+
+    `bare` is its own answer to one question and `bare_many` to many; `one` and `many` are what
+    ketafind answers: kilometres and positions among all points.
+    """
 
     exact = False
 
     def __init__(self, lat: Array, lon: Array, passes: Array | None = None) -> None:
-        keep = slice(None) if passes is None else passes
+        keep = np.ones(len(lat), bool) if passes is None else passes
+        self.position = np.flatnonzero(keep)
         self.lat, self.lon = np.ascontiguousarray(lat[keep]), np.ascontiguousarray(lon[keep])
         self.build()
 
     def build(self) -> None:
         raise NotImplementedError
 
+    def bare(self, lat: float, lon: float) -> Any:
+        raise NotImplementedError
 
-class PyKDTree(Peer):
-    """On the sphere; all processors in batch."""
+    def one(self, lat: float, lon: float) -> Any:
+        return self.bare(lat, lon)
+
+    def bare_many(self, lat: Array, lon: Array) -> Any:
+        raise NotImplementedError
+
+    def many(self, lat: Array, lon: Array) -> Any:
+        return self.bare_many(lat, lon)
+
+
+class OnSphere(Peer):
+    """A tree of vectors on the unit sphere."""
 
     def build(self) -> None:
         self.tree = self.grow(unit(self.lat, self.lon))
+
+    @staticmethod
+    def grow(vectors: Array) -> Any:
+        raise NotImplementedError
+
+    def one(self, lat: float, lon: float) -> Any:
+        chord, found = self.bare(lat, lon)
+        return EARTH_DIAMETER_KM * np.arcsin(chord * 0.5), self.position[found]
+
+    def many(self, lat: Array, lon: Array) -> Any:
+        chord, found = self.bare_many(lat, lon)
+        chord *= 0.5
+        np.arcsin(chord, out=chord)
+        chord *= EARTH_DIAMETER_KM
+        return chord, self.position[found]
+
+
+class PyKDTree(OnSphere):
+    """All processors in batch."""
 
     @staticmethod
     def grow(vectors: Array) -> Any:
@@ -110,34 +175,33 @@ class PyKDTree(Peer):
 
         return KDTree(vectors)
 
-    def one(self, lat: float, lon: float) -> Any:
+    def bare(self, lat: float, lon: float) -> Any:
         return self.tree.query(unit_one(lat, lon), k=K)
 
-    def many(self, lat: Array, lon: Array) -> Any:
+    def bare_many(self, lat: Array, lon: Array) -> Any:
         return self.tree.query(unit(lat, lon), k=K)
 
 
-class PyNanoflann(Peer):
-    """On the sphere; two threads in batch."""
+class PyNanoflann(OnSphere):
+    """Two threads in batch."""
 
-    def build(self) -> None:
+    @staticmethod
+    def grow(vectors: Array) -> Any:
         from pynanoflann import KDTree
 
-        self.tree = KDTree(n_neighbors=K, metric="L2")
-        self.tree.fit(unit(self.lat, self.lon))
+        tree = KDTree(n_neighbors=K, metric="L2")
+        tree.fit(vectors)
+        return tree
 
-    def one(self, lat: float, lon: float) -> Any:
+    def bare(self, lat: float, lon: float) -> Any:
         return self.tree.kneighbors(unit_one(lat, lon))
 
-    def many(self, lat: Array, lon: Array) -> Any:
+    def bare_many(self, lat: Array, lon: Array) -> Any:
         return self.tree.kneighbors(unit(lat, lon), n_jobs=2)
 
 
-class ScipySphere(Peer):
-    """On the sphere; two workers in batch."""
-
-    def build(self) -> None:
-        self.tree = self.grow(unit(self.lat, self.lon))
+class ScipySphere(OnSphere):
+    """Two workers in batch."""
 
     @staticmethod
     def grow(vectors: Array) -> Any:
@@ -145,10 +209,10 @@ class ScipySphere(Peer):
 
         return cKDTree(vectors)
 
-    def one(self, lat: float, lon: float) -> Any:
+    def bare(self, lat: float, lon: float) -> Any:
         return self.tree.query(unit_one(lat, lon), k=K)
 
-    def many(self, lat: Array, lon: Array) -> Any:
+    def bare_many(self, lat: Array, lon: Array) -> Any:
         return self.tree.query(unit(lat, lon), k=K, workers=2)
 
 
@@ -164,10 +228,10 @@ class ScipyPyproj(ScipySphere):
         self.geod = Geod(ellps="WGS84")
         self.wanted = min(K + 2, len(self.lat))
 
-    def one(self, lat: float, lon: float) -> Any:
+    def bare(self, lat: float, lon: float) -> Any:
         return self.refine(np.array([lat]), np.array([lon]), 1)
 
-    def many(self, lat: Array, lon: Array) -> Any:
+    def bare_many(self, lat: Array, lon: Array) -> Any:
         return self.refine(lat, lon, 2)
 
     def refine(self, lat: Array, lon: Array, workers: int) -> Any:
@@ -179,7 +243,14 @@ class ScipyPyproj(ScipySphere):
             self.lon[found].ravel(), self.lat[found].ravel(),
         )[2].reshape(found.shape)  # fmt: skip
         order = np.argsort(metres, axis=1)[:, :K]
-        return np.take_along_axis(metres, order, 1), np.take_along_axis(found, order, 1)
+        found = np.take_along_axis(found, order, 1)
+        return np.take_along_axis(metres, order, 1) * 1e-3, self.position[found]
+
+    def one(self, lat: float, lon: float) -> Any:
+        return self.bare(lat, lon)
+
+    def many(self, lat: Array, lon: Array) -> Any:
+        return self.bare_many(lat, lon)
 
 
 class BallTree(Peer):
@@ -190,10 +261,10 @@ class BallTree(Peer):
 
         self.tree = Tree(np.radians(np.column_stack([self.lat, self.lon])), metric="haversine")
 
-    def one(self, lat: float, lon: float) -> Any:
+    def bare(self, lat: float, lon: float) -> Any:
         return self.tree.query(np.array([[math.radians(lat), math.radians(lon)]]), k=K)
 
-    def many(self, lat: Array, lon: Array) -> Any:
+    def bare_many(self, lat: Array, lon: Array) -> Any:
         return self.tree.query(np.radians(np.column_stack([lat, lon])), k=K)
 
 
@@ -206,10 +277,10 @@ class STRTree(Peer):
         self.tree = shapely.STRtree(shapely.points(self.lon, self.lat))
         self.points = shapely.points
 
-    def one(self, lat: float, lon: float) -> Any:
+    def bare(self, lat: float, lon: float) -> Any:
         return self.tree.query_nearest(self.points(lon, lat))
 
-    def many(self, lat: Array, lon: Array) -> Any:
+    def bare_many(self, lat: Array, lon: Array) -> Any:
         return self.tree.query_nearest(self.points(lon, lat))
 
 
@@ -226,7 +297,7 @@ class SjoinNearest(Peer):
             3347
         )
 
-    def many(self, lat: Array, lon: Array) -> Any:
+    def bare_many(self, lat: Array, lon: Array) -> Any:
         return self.project(lat, lon).sjoin_nearest(self.frame, distance_col="metres")
 
 
@@ -239,11 +310,11 @@ class RTree(Peer):
         corners = np.column_stack([self.lon, self.lat])
         self.tree = Index((np.arange(len(self.lat)), corners, corners))
 
-    def one(self, lat: float, lon: float) -> Any:
+    def bare(self, lat: float, lon: float) -> Any:
         return list(self.tree.nearest((lon, lat, lon, lat), K))
 
 
-def spread(ratios: list[float]) -> str:
+def spread(ratios: Any) -> str:
     """The median, and the least and the most."""
     return f"{median(ratios):6.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from _search import (
+    FACETS,
     SHARES,
     BallTree,
     Ketafind,
@@ -31,6 +32,7 @@ from _search import (
     ScipySphere,
     SjoinNearest,
     STRTree,
+    directory,
     each_ns,
     mask,
     ontario,
@@ -40,6 +42,7 @@ from _search import (
     world,
 )
 
+import ketafind as kf
 from ketafind.index import KernelIndex
 from ketafind.index.files import open_arrays, write_arrays
 
@@ -60,7 +63,7 @@ def available(makers: Peers) -> Peers:
 
 
 def single(n: int, rounds: int, questions: int) -> None:
-    """One origin at a time, from Python."""
+    """One origin at a time, from Python: `Filter.nearest` of a directory."""
     makers = available(
         {
             "pynanoflann": PyNanoflann, "pykdtree": PyKDTree, "scipy + pyproj": ScipyPyproj,
@@ -70,90 +73,113 @@ def single(n: int, rounds: int, questions: int) -> None:
     )  # fmt: skip
     lat, lon = ontario(n, 1)
     origins = list(zip(*(axis.tolist() for axis in ontario(questions, 2, 0.2)), strict=True))
-    print(f"\nsingle question, N = {n:,}, k = 5, Ontario: p50 in microseconds, ratio to ketafind")
+    clinics = directory(lat, lon)
+    print(f"\nsingle question, N = {n:,}, k = 5, Ontario: p50 in microseconds to kilometres and "
+          f"positions, ratio to ketafind; and the ratio of the peer's tree alone")  # fmt: skip
     for share, part in SHARES.items():
-        passes = mask(n, part)
-        ours = Ketafind(lat, lon, passes)
-        peers = {name: maker(lat, lon, passes) for name, maker in makers.items()}
-        for origin in origins[:400]:
-            ours.one(*origin)
+        where = [kf.offers(*asked) for asked in FACETS[share].items()]
+        passing = clinics.filter(*where)
+        peers = {name: maker(lat, lon, mask(n, part)) for name, maker in makers.items()}
+        for origin in origins[:400] * 5:  # until a tree of its own has paid
+            passing.nearest(*origin)
         mine: list[float] = []
         p99: list[float] = []
-        theirs: dict[str, list[float]] = {name: [] for name in peers}
+        theirs: dict[str, list[list[float]]] = {name: [] for name in peers}
         for turn in range(rounds):
             some = origins[turn::rounds]
-            taken = each_ns(ours.one, some)
+            taken = each_ns(passing.nearest, some)
             mine.append(float(np.median(taken)))
             p99.append(float(np.percentile(taken, 99)))
             for name, peer in peers.items():
-                theirs[name].append(float(np.median(each_ns(peer.one, some[:200]))))
+                theirs[name].append(
+                    [float(np.median(each_ns(ask, some[:200]))) for ask in (peer.one, peer.bare)]
+                )
         print(
             f" {share:>5}  ketafind p50 {np.median(mine) / 1e3:.2f} us "
             f"(least {min(mine) / 1e3:.2f}), p99 {np.median(p99) / 1e3:.1f}"
         )
         for name, times in theirs.items():
-            ratios = [their / my for their, my in zip(times, mine, strict=True)]
-            print(f"        {name:16} {np.median(times) / 1e3:9.1f} us  x {spread(ratios)}")
+            whole, bare = np.transpose(times)
+            print(f"        {name:16} {np.median(whole) / 1e3:9.1f} us  x {spread(whole / mine)}"
+                  f"   alone x {np.median(bare / mine):.2f}")  # fmt: skip
 
 
 def unseen(n: int, rounds: int) -> None:
-    """From the bits of a filter nobody asked before to its first answer."""
+    """A filter nobody asked before, to its first answer: from its bits, and from criteria."""
+    from ketafind.matches import Filter
+
     lat, lon = ontario(n, 1)
-    index = KernelIndex(lat, lon)
+    index, clinics = KernelIndex(lat, lon), directory(lat, lon)
+    catalogue = clinics.filter().catalogue
     rng = np.random.default_rng(3)
-    print(f"\na filter never seen before, N = {n:,}: bits to first answer, us")
+    print(f"\na filter never seen before, N = {n:,}: to the first answer, us")
     name, maker = next(iter(available({"pynanoflann": PyNanoflann, "pykdtree": PyKDTree,
                                        "scipy sphere": ScipySphere}).items()))  # fmt: skip
     for share, part in list(SHARES.items())[1:]:
         peer = maker(lat, lon, mask(n, part))
-        mine, theirs = [], []
-        for _ in range(rounds * 20):
-            bits = np.packbits(rng.random(n) < part, bitorder="little")
-            at = float(rng.uniform(43, 46)), float(rng.uniform(-80, -76))
-            mine.append(timed(lambda b=bits, at=at: index.nearest(*at, 5, index.prepare(b))))
-            theirs.append(timed(lambda at=at, peer=peer: peer.one(*at)))
-        ours, other = np.median(mine) * 1e6, np.median(theirs) * 1e6
-        print(f" {share:>5}  ketafind {ours:6.1f}   {name}, tree built: {other:6.1f}"
-              f"   x {other / ours:.2f}")  # fmt: skip
+        ((facet, term),) = FACETS[share].items()
+
+        def from_criteria(lat: float, lon: float, asked: Any = (facet, term)) -> Any:
+            where = kf.offers(*asked) | kf.route("sublingual")  # which none offers
+            return Filter(catalogue, where.resolve(clinics.vocabulary), "exclude").nearest(lat, lon)
+
+        def from_bits(lat: float, lon: float, bits: Any) -> Any:
+            return index.nearest(lat, lon, 5, index.prepare(bits))
+
+        origins = list(zip(rng.uniform(43, 46, rounds * 40).tolist(),
+                           rng.uniform(-80, -76, rounds * 40).tolist(), strict=True))  # fmt: skip
+        bits = [np.packbits(rng.random(n) < part, bitorder="little") for _ in origins]
+        times: dict[str, list[float]] = {"bits": [], "criteria": [], "peer": []}
+        for at, one in zip(origins, bits, strict=True):
+            times["bits"].append(timed(partial(from_bits, *at, one)))
+            times["criteria"].append(timed(partial(from_criteria, *at)))
+            times["peer"].append(timed(partial(peer.one, *at)))
+        ours = {how: float(np.median(taken)) * 1e6 for how, taken in times.items()}
+        for how in ("bits", "criteria"):
+            print(f" {share:>5}  from {how:8}  ketafind {ours[how]:6.1f}   {name}, tree built: "
+                  f"{ours['peer']:6.1f}   x {ours['peer'] / ours[how]:.2f}")  # fmt: skip
 
 
 def batch(n: int, m: int, rounds: int, *, quick: bool) -> None:
     """Many origins at once, two threads each."""
-    makers = {"pykdtree": PyKDTree, "scipy + pyproj": ScipyPyproj}
+    makers: Peers = {"pykdtree": PyKDTree, "scipy + pyproj": ScipyPyproj}
     if not quick:
         makers |= {"pynanoflann": PyNanoflann, "scipy sphere": ScipySphere}
     makers = available(makers)
     for place, points in (("Ontario", ontario), ("world", world)):
         lat, lon = points(n, 1)
         origins = points(m, 2, 0.2)
-        print(f"\nbatch, {place}, N = {n:,}, {m:,} origins, k = 5: us an origin, ratio to ketafind")
+        print(f"\nbatch, {place}, N = {n:,}, {m:,} origins, k = 5: us an origin to kilometres and "
+              f"positions, ratio to ketafind; and the ratio of the peer's tree alone")  # fmt: skip
         for share, part in SHARES.items():
             passes = mask(n, part)
             ours = Ketafind(lat, lon, passes)
             peers = {name: maker(lat, lon, passes) for name, maker in makers.items()}
             truth = ours.many(*origins)
             mine = []
-            theirs: dict[str, list[float]] = {name: [] for name in peers}
+            theirs: dict[str, list[list[float]]] = {name: [] for name in peers}
             for _ in range(rounds):
                 mine.append(timed(partial(ours.many, *origins)))
                 for name, peer in peers.items():
-                    theirs[name].append(timed(partial(peer.many, *origins)))
+                    theirs[name].append(
+                        [timed(partial(ask, *origins)) for ask in (peer.many, peer.bare_many)]
+                    )
             print(f" {share:>5}  ketafind {np.median(mine) / m * 1e6:.3f} us")
             for name, times in theirs.items():
-                ratios = [their / my for their, my in zip(times, mine, strict=True)]
-                wrong = wrong_share(peers[name], passes, origins, truth)
-                print(f"        {name:16} {np.median(times) / m * 1e6:8.3f} us  x {spread(ratios)}"
+                whole, bare = np.transpose(times)
+                wrong = wrong_share(peers[name], origins, truth)
+                print(f"        {name:16} {np.median(whole) / m * 1e6:8.3f} us  "
+                      f"x {spread(whole / mine)}   alone x {np.median(bare / mine):.2f}"
                       f"   wrong sets {wrong:.2%}")  # fmt: skip
     if not quick:
         slow_batch(rounds)
 
 
-def wrong_share(peer: Any, passes: Any, origins: Any, truth: Any) -> float:
+def wrong_share(peer: Any, origins: Any, truth: Any) -> float:
     """How often the five it names are not the nearest, on some of the origins."""
     some = slice(0, 20_000)
     _, found = peer.many(origins[0][some], origins[1][some])[:2]
-    named = np.sort(np.flatnonzero(passes)[np.asarray(found).astype(np.intp)], axis=1)
-    return float((named != np.sort(truth[1][some], axis=1)).any(axis=1).mean())
+    return float((np.sort(found, axis=1) != np.sort(truth[1][some], axis=1)).any(axis=1).mean())
 
 
 def slow_batch(rounds: int) -> None:
