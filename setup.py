@@ -14,7 +14,14 @@ ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
 FLAGS = (
     ["/O2", "/std:c11"]
     if sys.platform == "win32"
-    else ["-O3", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+    else [
+        "-O3",
+        "-std=c11",
+        "-ffp-contract=off",
+        "-fno-math-errno",
+        "-fno-trapping-math",
+        "-pthread",
+    ]
 )
 
 kernel = Extension(
@@ -24,7 +31,8 @@ kernel = Extension(
     define_macros=[("Py_LIMITED_API", "0x030B0000")] if ABI3 else [],
     py_limited_api=ABI3,
     extra_compile_args=FLAGS + os.environ.get("KETAFIND_KERNEL_FLAGS", "").split(),
-    extra_link_args=os.environ.get("KETAFIND_KERNEL_FLAGS", "").split(),
+    extra_link_args=([] if sys.platform == "win32" else ["-pthread"])
+    + os.environ.get("KETAFIND_KERNEL_FLAGS", "").split(),
     libraries=[] if sys.platform == "win32" else ["m"],
     # Without a compiler ketafind installs all the same and answers by ScanIndex.
     optional=True,

@@ -24,7 +24,7 @@ def empty(n):
 def built(n=100):
     rng = np.random.default_rng(1)
     arrays = empty(n)
-    core.build(rng.uniform(42, 50, n), rng.uniform(-90, -75, n), *arrays)
+    core.build(rng.uniform(42, 50, n), rng.uniform(-90, -75, n), *arrays, 1)
     return core.Tree(*arrays, n), arrays
 
 
@@ -37,23 +37,39 @@ def test_sizes_are_checked_before_anything_is_touched():
         for wrong in (doubled, array.astype("i1"), array[::2], None, 1):
             arrays = [*good[:place], wrong, *good[place + 1 :]]
             with pytest.raises((TypeError, ValueError, BufferError)):
-                core.build(lat, lat, *arrays)
+                core.build(lat, lat, *arrays, 1)
             with pytest.raises((TypeError, ValueError, BufferError)):
                 core.Tree(*arrays, 100)
     fixed = good[0].copy()
     fixed.flags.writeable = False
     for arguments in (
-        (lat, lat, fixed, *good[1:]),
-        (lat[:-1], lat, *good),
-        (lat, lat[:-1], *good),
+        (lat, lat, fixed, *good[1:], 1),
+        (lat[:-1], lat, *good, 1),
+        (lat, lat[:-1], *good, 1),
+        *((lat, lat, *good, threads) for threads in (0, -1, 65, 2**80, None)),
+        (lat, lat, *good),
         (lat, lat),
         (),
     ):
-        with pytest.raises((TypeError, ValueError, BufferError)):
+        with pytest.raises((TypeError, ValueError, BufferError, OverflowError)):
             core.build(*arguments)
     for n in (-1, 2**31, 2**80, 1.5, None):
         with pytest.raises((TypeError, ValueError, OverflowError)):
             core.sizes(n)
+
+
+def test_builders_side_by_side_lay_out_the_same_tree():
+    """Whatever their number; with many points on one coordinate too."""
+    rng = np.random.default_rng(2)
+    n = 200_000
+    lat, lon = rng.uniform(42, 50, n), rng.uniform(-90, -75, n)
+    lat[: n // 3], lon[: n // 3] = 44.0, -79.0
+    trees = []
+    for threads in (1, 2, 3, 64):
+        arrays = empty(n)
+        core.build(lat, lon, *arrays, threads)
+        trees.append([array.tobytes() for array in arrays])
+    assert all(tree == trees[0] for tree in trees)
 
 
 def test_bytes_at_odd_addresses_are_refused():
@@ -162,7 +178,7 @@ def test_memory_and_descriptors_stay_flat():
     bits = rng.integers(0, 256, 250, dtype=np.uint8)
 
     def everything():
-        core.build(lat, lon, *arrays)
+        core.build(lat, lon, *arrays, 1)
         tree = core.Tree(*arrays, 2000).filtered(bits)
         tree.nearest_many(lat[:20], lon[:20], km[:20], position[:20], 80, INFINITY)
         tree.within_many(lat[:9], lon[:9], 100.0)

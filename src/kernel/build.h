@@ -5,11 +5,20 @@
 
 #include "tree.h"
 
+#if defined(_WIN32)
+#define HAS_THREADS 0
+#else
+#include <pthread.h>
+#define HAS_THREADS 1
+#endif
+
+/* Fewer items than this are not worth a thread. */
+#define WORTH_THREAD 50000
+
 typedef struct {
     float at[3]; /* in the turned frame */
     int32_t id;
 } Item;
-
 
 typedef struct {
     int64_t low, high;
@@ -110,9 +119,45 @@ static int widest_axis(const Item *items, int64_t n, int64_t step)
     return high[widest] > low[widest] ? widest : -1;
 }
 
+typedef struct {
+    Item *items, *scratch;
+    int64_t n, rows;
+    int threads;
+} Part;
+
+static void arrange(Item *items, int64_t n, int64_t rows, Item *scratch, int threads);
+
+#if HAS_THREADS
+static void *arrange_part(void *given)
+{
+    const Part *part = given;
+    arrange(part->items, part->n, part->rows, part->scratch, part->threads);
+    return NULL;
+}
+#endif
+
+/* Arrange two parts side by side, each with its share of the scratch; false if no thread is to be
+   had. */
+static bool arrange_both(Part left, Part right)
+{
+#if HAS_THREADS
+    pthread_t helper;
+    if (pthread_create(&helper, NULL, arrange_part, &left) == 0) {
+        arrange_part(&right);
+        pthread_join(helper, NULL);
+        return true;
+    }
+#else
+    (void)left;
+    (void)right;
+#endif
+    return false;
+}
+
 /* Put items into tree order: halve, by whole children, until each child is alone, then go on
-   inside it. `rows` is how many rows a full child of this range holds. */
-static void arrange(Item *items, int64_t n, int64_t rows, Item *scratch)
+   inside it. `rows` is how many rows a full child of this range holds. The order does not depend on
+   the number of threads. */
+static void arrange(Item *items, int64_t n, int64_t rows, Item *scratch, int threads)
 {
     while (n > FANOUT) {
         while (n <= rows)
@@ -122,7 +167,14 @@ static void arrange(Item *items, int64_t n, int64_t rows, Item *scratch)
             return;
         const int64_t children = (n + rows - 1) / rows, left = (children + 1) / 2 * rows;
         split_at(items, n, left, axis, scratch);
-        arrange(items, left, rows, scratch);
+        if (threads > 1 && n >= WORTH_THREAD) {
+            const Part first = {items, scratch, left, rows, threads / 2};
+            const Part second = {items + left, scratch + left, n - left, rows,
+                                 threads - threads / 2};
+            if (arrange_both(first, second))
+                return;
+        }
+        arrange(items, left, rows, scratch, 1);
         items += left;
         n -= left;
     }
@@ -222,8 +274,8 @@ static void fill_boxes(const Shape *shape, const double *points, const double *f
 
 /* Lay points out as a tree, into arrays of the right sizes (see shape_of). A row's id is its place
    among the points, or what `names` holds there. False without memory. */
-static bool lay_out(const Point *all, const int32_t *names, int64_t n, double *points, int32_t *ids,
-                    float *boxes, double *frame)
+static bool lay_out(const Point *all, const int32_t *names, int64_t n, int threads, double *points,
+                    int32_t *ids, float *boxes, double *frame)
 {
     const Shape shape = shape_of(n);
     Item *items = malloc((size_t)(n + 1) * sizeof *items);
@@ -240,7 +292,7 @@ static bool lay_out(const Point *all, const int32_t *names, int64_t n, double *p
     int64_t rows = FANOUT;
     while (rows * FANOUT < n)
         rows *= FANOUT;
-    arrange(items, n, rows, scratch);
+    arrange(items, n, rows, scratch, threads);
     memset(points, 0, (size_t)shape.leaves * LEAF_DOUBLES * sizeof *points);
     for (int64_t row = 0; row < n; row++) {
         const int32_t place = items[row].id;
@@ -253,15 +305,15 @@ static bool lay_out(const Point *all, const int32_t *names, int64_t n, double *p
 }
 
 /* Build a tree from degrees. */
-static bool build(const double *lat, const double *lon, int64_t n, double *points, int32_t *ids,
-                  float *boxes, double *frame)
+static bool build(const double *lat, const double *lon, int64_t n, int threads, double *points,
+                  int32_t *ids, float *boxes, double *frame)
 {
     Point *all = malloc((size_t)(n + 1) * sizeof *all);
     if (!all)
         return false;
     for (int64_t i = 0; i < n; i++)
         all[i] = point_at(lat[i], lon[i]);
-    const bool built = lay_out(all, NULL, n, points, ids, boxes, frame);
+    const bool built = lay_out(all, NULL, n, threads, points, ids, boxes, frame);
     free(all);
     return built;
 }
@@ -280,7 +332,7 @@ static bool compact(const Tree *tree, double *points, int32_t *ids, float *boxes
                 names[n] = tree->ids[row];
                 all[n++] = point_of(tree, row);
             }
-    const bool built = all && names && lay_out(all, names, n, points, ids, boxes, frame);
+    const bool built = all && names && lay_out(all, names, n, 1, points, ids, boxes, frame);
     free(names);
     free(all);
     return built;

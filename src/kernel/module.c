@@ -13,6 +13,7 @@
 
 /* More than this many answers go to the heap instead of the stack. */
 #define FEW 64
+#define MAX_THREADS 64
 
 /* ---- arguments ------------------------------------------------------------------------------ */
 
@@ -470,18 +471,21 @@ static PyObject *module_build(PyObject *Py_UNUSED(module), PyObject *const *argu
     static const Kind *const kinds[6] = {&DOUBLES, &DOUBLES,    &DOUBLES_OUT,
                                          &IDS_OUT, &FLOATS_OUT, &DOUBLES_OUT};
     Array arrays[6];
-    if (!has_arguments(n, 6) || !take_all(arguments, arrays, kinds, 6))
+    if (!has_arguments(n, 7))
+        return NULL;
+    const long threads = PyLong_AsLong(arguments[6]);
+    if (PyErr_Occurred() || !take_all(arguments, arrays, kinds, 6))
         return NULL;
     const Py_ssize_t rows = arrays[0].length;
-    bool fit = arrays[1].length == rows && rows <= MAX_ROWS, ready = true;
+    bool fit = threads > 0 && threads <= MAX_THREADS && arrays[1].length == rows && rows <= MAX_ROWS, ready = true;
     if (fit) {
         const Shape shape = shape_of(rows);
         fit = sizes_fit(&shape, arrays + 2);
     }
     if (fit) {
         Py_BEGIN_ALLOW_THREADS
-        ready = build(arrays[0].view.buf, arrays[1].view.buf, rows, arrays[2].view.buf,
-                      arrays[3].view.buf, arrays[4].view.buf, arrays[5].view.buf);
+        ready = build(arrays[0].view.buf, arrays[1].view.buf, rows, (int)threads,
+                      arrays[2].view.buf, arrays[3].view.buf, arrays[4].view.buf, arrays[5].view.buf);
         Py_END_ALLOW_THREADS
     }
     release(arrays, 6);
@@ -526,7 +530,7 @@ static PyMethodDef module_methods[] = {
     {"sizes", module_sizes, METH_O,
      "sizes(n): lengths of points, ids, boxes and frame for n points"},
     {"build", (PyCFunction)(void (*)(void))module_build, METH_FASTCALL,
-     "build(lat, lon, points, ids, boxes, frame): lay out points as a tree"},
+     "build(lat, lon, points, ids, boxes, frame, threads): lay out points as a tree"},
     {"distance", (PyCFunction)(void (*)(void))module_distance, METH_FASTCALL,
      "distance(lat1, lon1, lat2, lon2, km): geodesics; an array of one stands for all"},
     {NULL, NULL, 0, NULL}};

@@ -63,11 +63,15 @@ class FilterCache:
         _check_names(facets, self._catalogue.vocabulary)
         criteria = shorthand(where, **facets).resolve(self._catalogue.vocabulary)
         canonical = (criteria, unknown)
-        made = self._filters.get(canonical) or Filter(self._catalogue, criteria, unknown)
+        found = self._filters.get(canonical)
+        made = found or Filter(self._catalogue, criteria, unknown)
         with self._lock:
-            for key in (canonical, asked or canonical):
-                self._filters[key] = made
-                self._filters.move_to_end(key)
+            # A new key comes last of itself; hashing criteria once more is dear.
+            self._filters[canonical] = made
+            if found is not None:
+                self._filters.move_to_end(canonical)
+            if asked is not None:
+                self._filters[asked] = made
             while len(self._filters) > self._capacity:
                 self._filters.popitem(last=False)
         return made

@@ -35,6 +35,8 @@ ARRAYS = {"points": np.float64, "ids": np.int32, "boxes": np.float32, "frame": n
 BLOCK = 1 << 19
 # Fewer origins than this are not worth a thread of their own.
 LEAST_BLOCK = 4096
+# Building splits in two, and again: more threads than this gain little.
+MOST_BUILDERS = 8
 # A tree of its own costs about as much for this many rows as a question gains by it; where more
 # than half of the points pass, nothing is gained.
 ROWS_A_QUESTION = 2
@@ -122,7 +124,7 @@ class KernelIndex:
     def __init__(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> None:
         lat, lon = check_points(lat, lon)
         arrays = _empty_arrays(len(lat))
-        _core().build(lat, lon, *arrays.values())
+        _core().build(lat, lon, *arrays.values(), min(usable_processors(), MOST_BUILDERS))
         self._bind(arrays)
 
     @classmethod
@@ -274,15 +276,19 @@ def _compacted(bitmap: Any, n: int) -> Any:
     return _core().Tree(*arrays.values(), n)
 
 
+def usable_processors() -> int:
+    """Count the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _share_out(work: Callable[[slice], Part], n: int, threads: int | None) -> list[Part]:
     """Do work on slices of n origins, on threads of its own; results in order."""
     if threads is None and n < 2 * LEAST_BLOCK:
         return [work(slice(0, n))]
     if threads is None:
-        usable = (
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        )
-        threads = max(1, min(usable or 1, n // LEAST_BLOCK))
+        threads = max(1, min(usable_processors(), n // LEAST_BLOCK))
     threads = check_count(threads, "threads")
     block = max(1, min(BLOCK, -(-n // threads)))
     parts = [slice(start, min(start + block, n)) for start in range(0, max(n, 1), block)]
