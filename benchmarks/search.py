@@ -6,7 +6,7 @@ the most. Peers get a tree for each filter, built beforehand. Only "scipy + pypr
 geodesic; the others rank on a sphere or in degrees, whose wrong answers are counted beside them.
 
     python benchmarks/search.py [--quick] [--only single,unseen,batch,build,threads,files]
-        [--rounds 5] [--origins 1000000]
+        [--rounds 5] [--origins 1000000] [--plot docs/search_speed.svg]
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ from ketafind.index import KernelIndex
 from ketafind.index.files import open_arrays, write_arrays
 
 Peers = dict[str, Any]
+Ratios = dict[str, dict[str, float]]
+"""For each peer and each share of points that pass, its time over ketafind's."""
 
 
 def available(makers: Peers) -> Peers:
@@ -62,7 +64,7 @@ def available(makers: Peers) -> Peers:
     return there
 
 
-def single(n: int, rounds: int, questions: int) -> None:
+def single(n: int, rounds: int, questions: int) -> Ratios:
     """One origin at a time, from Python: `Filter.nearest` of a directory."""
     makers = available(
         {
@@ -76,6 +78,7 @@ def single(n: int, rounds: int, questions: int) -> None:
     clinics = directory(lat, lon)
     print(f"\nsingle question, N = {n:,}, k = 5, Ontario: p50 in microseconds to kilometres and "
           f"positions, ratio to ketafind; and the ratio of the peer's tree alone")  # fmt: skip
+    medians: Ratios = {name: {} for name in makers}
     for share, part in SHARES.items():
         where = [kf.offers(*asked) for asked in FACETS[share].items()]
         passing = clinics.filter(*where)
@@ -100,8 +103,10 @@ def single(n: int, rounds: int, questions: int) -> None:
         )
         for name, times in theirs.items():
             whole, bare = np.transpose(times)
+            medians[name][share] = float(np.median(whole / mine))
             print(f"        {name:16} {np.median(whole) / 1e3:9.1f} us  x {spread(whole / mine)}"
                   f"   alone x {np.median(bare / mine):.2f}")  # fmt: skip
+    return medians
 
 
 def unseen(n: int, rounds: int) -> None:
@@ -140,13 +145,15 @@ def unseen(n: int, rounds: int) -> None:
                   f"{ours['peer']:6.1f}   x {ours['peer'] / ours[how]:.2f}")  # fmt: skip
 
 
-def batch(n: int, m: int, rounds: int, *, quick: bool) -> None:
+def batch(n: int, m: int, rounds: int, *, quick: bool) -> dict[str, Ratios]:
     """Many origins at once, two threads each."""
     makers: Peers = {"pykdtree": PyKDTree, "scipy + pyproj": ScipyPyproj}
     if not quick:
         makers |= {"pynanoflann": PyNanoflann, "scipy sphere": ScipySphere}
     makers = available(makers)
+    medians: dict[str, Ratios] = {}
     for place, points in (("Ontario", ontario), ("world", world)):
+        medians[place] = {name: {} for name in makers}
         lat, lon = points(n, 1)
         origins = points(m, 2, 0.2)
         print(f"\nbatch, {place}, N = {n:,}, {m:,} origins, k = 5: us an origin to kilometres and "
@@ -167,12 +174,14 @@ def batch(n: int, m: int, rounds: int, *, quick: bool) -> None:
             print(f" {share:>5}  ketafind {np.median(mine) / m * 1e6:.3f} us")
             for name, times in theirs.items():
                 whole, bare = np.transpose(times)
+                medians[place][name][share] = float(np.median(whole / mine))
                 wrong = wrong_share(peers[name], origins, truth)
                 print(f"        {name:16} {np.median(whole) / m * 1e6:8.3f} us  "
                       f"x {spread(whole / mine)}   alone x {np.median(bare / mine):.2f}"
                       f"   wrong sets {wrong:.2%}")  # fmt: skip
     if not quick:
         slow_batch(rounds)
+    return medians
 
 
 def wrong_share(peer: Any, origins: Any, truth: Any) -> float:
@@ -264,24 +273,56 @@ def main() -> None:
     parser.add_argument("--only", default="single,unseen,batch,build,threads,files")
     parser.add_argument("--rounds", type=int, help="how often everything takes its turn")
     parser.add_argument("--origins", type=int, help="how many origins a batch has")
+    parser.add_argument("--plot", type=Path, help="draw the ratios of single and batch there")
     options = parser.parse_args()
     quick = options.quick
     n, rounds = (100_000, 3) if quick else (1_000_000, 5)
     rounds, m = options.rounds or rounds, options.origins or n
     chosen = options.only.split(",")
     print(f"Python {sys.version.split()[0]}, numpy {np.__version__}, {os.cpu_count()} processors")
+    drawn: dict[str, Ratios] = {}
     if "single" in chosen:
-        single(100_000, rounds, 1500 if quick else 6000)
+        drawn["one question, 100,000 points"] = single(100_000, rounds, 1500 if quick else 6000)
     if "unseen" in chosen:
         unseen(100_000, rounds)
     if "batch" in chosen:
-        batch(n, m, rounds, quick=quick)
+        for place, ratios in batch(n, m, rounds, quick=quick).items():
+            drawn[f"{m:,} questions at once, {n:,} points, {place}"] = ratios
     if "build" in chosen:
         build(n, rounds)
     if "threads" in chosen:
         threads(n, m, rounds)
     if "files" in chosen:
         files(n, rounds)
+    if options.plot:
+        plot(drawn, options.plot)
+
+
+def plot(drawn: dict[str, Ratios], path: Path) -> None:
+    """Draw how many times as long each peer takes, a dot for each share of points that pass."""
+    import matplotlib.pyplot as plt
+
+    heights = [len(ratios) for ratios in drawn.values()]
+    figure, axes = plt.subplots(
+        len(drawn), figsize=(8, 0.9 * len(drawn) + 0.33 * sum(heights)), sharex=True,
+        squeeze=False, height_ratios=heights, layout="constrained",
+    )  # fmt: skip
+    for (title, ratios), axis in zip(drawn.items(), axes[:, 0], strict=True):
+        for place, share in enumerate(SHARES):
+            found = [(peer[share], name) for name, peer in ratios.items()]
+            axis.plot(*zip(*found, strict=True), "o", color=plt.cm.viridis(place / 3.5),
+                      label=f"{share} pass")  # fmt: skip
+        axis.set_title(title, loc="left", fontsize=10)
+        axis.set_xscale("log")
+        axis.axvline(1, color="black", linewidth=1)
+        axis.grid(axis="x", alpha=0.3)
+        axis.invert_yaxis()
+        axis.margins(y=0.5 / len(ratios))
+    ticks = [1, 2, 5, 10, 20, 50, 100]
+    axes[-1, 0].set_xticks(ticks, labels=map(str, ticks))
+    axes[-1, 0].set_xlabel("times as long as ketafind, k = 5, to kilometres and positions")
+    axes[0, 0].legend(fontsize=8, loc="lower right")
+    figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -197,7 +197,8 @@ def test_a_failure_is_told_apart_from_not_found_within_the_deadline(
     begun = time.monotonic()
     with pytest.raises(expected) as caught:
         online(server, cache=cache, retries=1).geocode(ADDRESS)
-    assert time.monotonic() - begun < DEADLINE_S + 0.25
+    # Loosely, for busy machines: the slow ones would go on for ten seconds or for ever.
+    assert time.monotonic() - begun < DEADLINE_S + 4
     assert len(server.requests) <= 2
     shown = repr(caught.value) + "".join(map(str, caught.value.args))
     for secret in (CANARY, "Stuart", "127.0.0.1", str(server.port)):
@@ -382,14 +383,14 @@ def test_a_turn_far_in_the_future_is_the_mark_of_a_clock_set_back(tmp_path: Path
 def test_a_service_without_geopy_s_adapter_is_left_at_the_deadline() -> None:
     class Slow:
         def geocode(self, text: str, **_: object) -> GeopyLocation:
-            time.sleep(1.0)
+            time.sleep(3.0)
             return GeopyLocation(text, (44.224, -76.493), {})
 
     geocoder = GeopyGeocoder(Slow(), deadline_s=0.2, retries=0, limit=RateLimit(0.0))
     begun = time.monotonic()
     with pytest.raises(errors.GeocoderTimeoutError):
         geocoder.geocode(ADDRESS)
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 2.5
 
 
 def test_a_chain_asks_the_next_only_where_the_first_has_no_answer(

@@ -117,6 +117,25 @@ static void settle(const Tree *tree, const Origin *origin, Best *best)
             measure(tree, origin, later->points[i].chord2, later->points[i].row, best);
 }
 
+/* Lengths for as many of the chords as come before one too long for the first series, which is
+   summed for several at once; the same bits as length_km. Returns how many. */
+static int64_t measure_near(const Origin *origin, const double *chord2, const double *z, int64_t n,
+                            double *km)
+{
+    int64_t shorts = 0, near;
+    while (shorts < n && chord2[shorts] <= SHORT_CHORD2)
+        shorts++;
+    for (near = shorts; near < n && chord2[near] <= NEAR_CHORD2;)
+        near++;
+    if (shorts == n)
+        for (int64_t i = 0; i < n; i++)
+            km[i] = near_km(chord2[i], origin->at.z, origin->m, z[i], true);
+    else
+        for (int64_t i = 0; i < near; i++)
+            km[i] = near_km(chord2[i], origin->at.z, origin->m, z[i], false);
+    return near;
+}
+
 /* Measure what waits at the end of a search: first the k with the smallest chords, nearly in order
    already, then what else lies in the ring. */
 static void finish(const Tree *tree, const Origin *origin, Best *best)
@@ -131,22 +150,14 @@ static void finish(const Tree *tree, const Origin *origin, Best *best)
     for (int64_t i = 0; n < later->n && i < later->n; i++)
         if (points[i].chord2 <= best->reach2 && keyed_chord(points[i].chord2, i) > last)
             rows[n++] = i;
-    double longest = 0.0;
     for (int64_t i = 0; i < n; i++) {
         chord2[i] = points[rows[i]].chord2;
         rows[i] = points[rows[i]].row;
         z[i] = point_of(tree, rows[i]).z;
-        longest = chord2[i] > longest ? chord2[i] : longest;
     }
-    if (longest <= SHORT_CHORD2)
-        for (int64_t i = 0; i < n; i++)
-            km[i] = near_km(chord2[i], origin->at.z, origin->m, z[i], true);
-    else if (longest <= NEAR_CHORD2)
-        for (int64_t i = 0; i < n; i++)
-            km[i] = near_km(chord2[i], origin->at.z, origin->m, z[i], false);
-    else
-        for (int64_t i = 0; i < n; i++)
-            km[i] = length_km(chord2[i], origin->at, origin->m, point_of(tree, rows[i]));
+    const int64_t done = measure_near(origin, chord2, z, n, km);
+    for (int64_t i = done; i < n; i++)
+        km[i] = length_km(chord2[i], origin->at, origin->m, point_of(tree, rows[i]));
     for (int64_t i = 0; i < n; i++) {
         const Found value = {micrometres(km[i]), km[i], tree->ids[rows[i]], (int32_t)rows[i]};
         if (value.key <= best->limit_key)
