@@ -388,3 +388,15 @@ def test_several_towns_in_one_text_are_alternatives() -> None:
     assert geocode("Kitchener and Waterloo") == geocode("Kitchener-Waterloo")
     with pytest.raises(errors.AmbiguousPlaceError):
         geocode("Toronto / Ottawa")
+
+
+@pytest.mark.parametrize(
+    "text", ["100 King St, Toronto, QC M5V 2C3", "M5V 2C3, London, UK", "Toronto NY M5V 2C3, USA"]
+)
+def test_a_code_of_ontario_beside_another_province_is_a_contradiction(text: str) -> None:
+    with pytest.raises(errors.ConflictingPlaceError, match="M5V 2C3, Toronto, ON is not in"):
+        geocode(text)
+
+
+def test_federal_offices_in_gatineau_have_codes_of_ottawa() -> None:
+    assert geocode("Gatineau QC K1A 0H3") == geocode("K1A 0H3")

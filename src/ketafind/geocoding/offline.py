@@ -45,6 +45,9 @@ TOGETHER_KM = 25.0
 OR = re.compile(r"/|&|\b(?:or|and|ou|et)\b", re.I)
 """What stands between the names of several towns."""
 
+FEDERAL = "K1A "
+"""Codes of Ottawa that federal offices in Quebec use, too."""
+
 CONSISTENT_KM = 12.0
 """A code this near to the town, or to another code of the town, does not contradict it."""
 
@@ -89,7 +92,8 @@ class OfflineGeocoder:
         AmbiguousPlaceError
             If several places more than 25 km apart bear the name.
         ConflictingPlaceError
-            If town and postal code are more than 25 km apart.
+            If town and postal code are more than 25 km apart, or an Ontario code stands beside
+            another province or country.
         OutsideCoverageError
             If the text names another province or country.
 
@@ -170,6 +174,11 @@ class OfflineGeocoder:
     def _at_row(self, text: str, reading: Reading) -> Location:
         row, town = reading.code_row, reading.town
         located = at_row(self.gazetteer, row, _corrections(reading))
+        if reading.elsewhere and not located.label.startswith(FEDERAL):
+            raise ConflictingPlaceError(
+                f"{text!r}: {located.label} is not in {reading.elsewhere}; correct one of them",
+                candidates=(located,),
+            )
         own = self.gazetteer.ontario.names[row]
         if town is None or any(place.number == own for place in town.places):
             return located
