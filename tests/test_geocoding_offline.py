@@ -342,6 +342,7 @@ def test_a_name_that_only_resembles_a_town_is_not_taken_for_it(text: str) -> Non
         ("12 rue Haute, Perth, Suède", "Sweden"),
         ("T2P", "Alberta"),
         ("Weston, FL", "Florida"),
+        ("Buffalo NY", "New York"),
     ],
 )
 def test_a_town_elsewhere_is_no_misspelt_one_of_ours(text: str, where: str) -> None:
@@ -375,6 +376,10 @@ def test_an_area_that_contradicts_its_town_is_refused_and_both_are_named() -> No
     for text in ("L4W, Markham", "Markham L4W"):
         with pytest.raises(errors.ConflictingPlaceError, match=r"L4W, ON is 38 km from Markham"):
             geocode(text)
+
+
+def test_a_unit_that_looks_like_an_area_is_a_unit() -> None:
+    assert geocode("12 Main St, Markham, Unit L4W") == geocode("12 Main St, Markham")
 
 
 def test_a_rural_area_beside_a_town_says_less_than_the_town() -> None:

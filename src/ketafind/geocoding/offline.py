@@ -133,7 +133,7 @@ class OfflineGeocoder:
                 return self._at_town(text, several)
         if reading.town is not None:
             return self._at_finest(text, reading, reading.town)
-        raise _not_found(text, reading)
+        raise _not_found(text, reading, self.gazetteer)
 
     def _at_area(self, text: str, reading: Reading) -> Location:
         """Answer for the first half of a postal code, and the town beside it if there is one."""
@@ -284,13 +284,17 @@ def _corrections(reading: Reading) -> tuple[str, ...]:
     return (f"{code.written} was read as {code_text(code.number)}",)
 
 
-def _not_found(text: str, reading: Reading) -> GeocodingError:
+def _not_found(text: str, reading: Reading, gazetteer: Gazetteer) -> GeocodingError:
     if reading.ontario and not reading.stop:
         return AmbiguousPlaceError(f"{text!r} names a whole province; add a town or postal code")
     if len(reading.words) == 1 and reading.words[0] in AREAS:
         province = PROVINCE_OF_LETTER.get(reading.words[0][0])
         if province is not None:
             return OutsideCoverageError(f"{text!r} is in {province}; addresses in Ontario only")
+    if reading.words[-1:] and name_key(reading.words[:-1]) in gazetteer.abroad:
+        state = STATE_CODES.get(reading.words[-1])
+        if state is not None:
+            return OutsideCoverageError(f"{text!r} is in {state}; addresses in Ontario only")
     if looks_like_street(reading.words[: reading.stop]):
         return AmbiguousPlaceError(
             f"{text!r} names a street but no town: there may be one in Toronto, Ottawa, Hamilton "

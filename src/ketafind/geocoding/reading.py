@@ -142,6 +142,8 @@ def _area_at(words: list[str], parts: list[int], gazetteer: Gazetteer) -> tuple[
     for at in (last, last - 1, 0):
         if not 0 <= at < len(words) or not _is_area(words[at], gazetteer):
             continue
+        if at and words[at - 1] in UNIT_WORDS:
+            continue
         rest = words[at + 1 : last + 1] if at == last - 1 and at else []
         if rest and not _begins_unit(rest[0]):
             continue
