@@ -314,6 +314,10 @@ def test_a_state_after_a_name_of_ours_is_refused_by_name(text):
         ("12 King St, Wyoming", 42.95, -82.12),
         ("Curve Lake First Nation", 44.46, -78.37),
         ("Kingston General Hospital", 44.23, -76.48),
+        ("Kingston west", 44.23, -76.48),
+        ("Hamilton Mountain", 43.25, -79.85),
+        ("Ottawa centre-ville", 45.41, -75.70),
+        ("Ottawa Westboro", 45.40, -75.75),
     ],
 )
 def test_parts_of_towns_and_words_beside_a_name_do_not_mislead(

@@ -26,7 +26,7 @@ from gazetteer_places import Places, build_places, key_of, town_positions  # noq
 from ketafind.geocoding.postal import PROVINCE_OF_LETTER, code_text  # noqa: E402
 
 TARGET = ROOT / "src" / "ketafind" / "geocoding" / "gazetteer.npz"
-EDITION = "2026.3"
+EDITION = "2026.4"
 LARGE, LARGE_NEAR = 100_000, 15_000
 NEAR = frozenset({"CA", "US.MI", "US.NY", "US.OH", "US.PA"})
 """Where a town need not be large to be one that people write: Canada and the states nearest."""

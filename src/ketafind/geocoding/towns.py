@@ -40,7 +40,7 @@ INSTITUTIONS = frozenset(
 )
 """Words that after a town name a building there, of which no position is known."""
 
-HEADS = frozenset({"port", "fort", "mount", "lake", "new", "saint", "point", "cape", "camp"})
+HEADS = frozenset({"port", "fort", "mount", "lake", "new", "saint", "point", "cape"})
 """Words that with the next make a name: Port Elsewhere is not Elsewhere."""
 
 POST_TOWN, DOMINANT = 50, 4
@@ -170,6 +170,8 @@ def town_despite_slips(at: Part, gazetteer: Gazetteer, exact: Town | None) -> To
         return best[1]
     if alone and (exact is None or words[exact.start - 1] in HEADS):
         return _town_of_institution(words, stop, gazetteer)
+    if alone and exact is not None:
+        return _larger_before(words, exact, gazetteer) or exact
     return exact or _town_in_a_part(words, parts, start, gazetteer)
 
 
@@ -206,11 +208,25 @@ def _town_in_a_part(
     return None
 
 
+def _larger_before(words: list[str], town: Town, gazetteer: Gazetteer) -> Town | None:
+    """Find the city that stands before a far village's name: Hamilton Mountain is in Hamilton."""
+    counts = gazetteer.codes_of_place
+    numbers = gazetteer.aliases.get(name_key(words[: town.start]), ())
+    if len(numbers) != 1 or counts[numbers[0]] < POST_TOWN:
+        return None
+    city = gazetteer.places[numbers[0]]
+    for place in town.places:
+        near = sphere_km(city.lat, city.lon, place.lat, place.lon) <= PART_KM
+        if near or counts[place.number] >= POST_TOWN:
+            return None
+    return Town(0, town.stop, (city,), " ".join(words[: town.stop]))
+
+
 def _town_of_institution(words: list[str], stop: int, gazetteer: Gazetteer) -> Town | None:
     """Find the town that a building is named after, as in "Kingston General Hospital"."""
     for at in range(min(stop - 1, LONGEST_TOWN), 0, -1):
         numbers = gazetteer.aliases.get(name_key(words[:at]), ())
-        if numbers and INSTITUTIONS.issuperset(words[at:stop]):
+        if numbers and all(w in INSTITUTIONS or w in DIRECTIONS for w in words[at:stop]):
             if max(gazetteer.codes_of_place[number] for number in numbers) < POST_TOWN:
                 return None
             places = tuple(gazetteer.places[number] for number in numbers)
