@@ -340,8 +340,8 @@ def main() -> int:
     runs: dict[str, Callable[[], None]] = {
         # First: the peak is that of the whole process.
         "large": lambda: large(given.rows or (4_000_000 if given.quick else 100_000_000)),
-        "join": lambda: join(n, rounds),
-        "peers": lambda: peers(n, min(rounds, 2)),
+        "join": lambda: join(n, 2 * rounds),
+        "peers": lambda: peers(n, min(rounds, 3)),
         "memory": lambda: memory(n),
         "dask": lambda: dask(5 * n, min(rounds, 3)),
         "spark": lambda: spark(5 * n, min(rounds, 3)),
