@@ -80,6 +80,12 @@ class FrozenMapping(Mapping[str, V]):
     def __len__(self) -> int:
         return len(self._items)
 
+    def __eq__(self, other: object) -> bool:
+        # Mapping's own goes through Python for each item.
+        if type(other) is FrozenMapping:
+            return self._items == other._items
+        return Mapping.__eq__(self, other)
+
     def __hash__(self) -> int:
         if self._hash is None:
             self._hash = hash(frozenset(self._items.items()))

@@ -326,16 +326,17 @@ class Closure:
 
     def group(self, service: Service) -> int:
         key = (service.facts, service.complete)
-        if key not in self.groups:
+        group = self.groups.get(key)
+        if group is None:
             yes, no = self._close(service)
             if yes & no:
                 pairs = [pair for pair, column in self.columns.items() if column in yes & no]
                 listed = ", ".join(f"{facet} {term}" for facet, term in pairs)
                 raise DataError("service", [Fault(f"says both yes and no of {listed}")])
-            self.groups[key] = len(self.yes)
+            group = self.groups[key] = len(self.yes)
             self.yes.append(sorted(yes))
             self.no.append(sorted(no))
-        return self.groups[key]
+        return group
 
     def _close(self, service: Service) -> tuple[set[int], set[int]]:
         yes: set[int] = set()
