@@ -10,8 +10,9 @@
 
 /* With more answers than this, a warm start costs more than it saves. */
 #define WARM 64
-/* Fewer origins than this are taken as they come. */
+/* Fewer origins than this, or few leaves, are not worth an order. */
 #define WORTH_ORDER 64
+#define FEW_LEAVES 8
 /* Looking around pays when it serves so many origins; where the last look did not, the next waits
    for as many as that. */
 #define WORTH_A_LOOK 8
@@ -136,23 +137,39 @@ static void put_row(double *km, ptrdiff_t *position, int64_t k, const Found *fou
     }
 }
 
+/* The k nearest of each origin on its own, as they come. */
+static void find_one_by_one(const Tree *tree, const double *lat, const double *lon, int64_t n,
+                            int64_t k, double limit_km, Found *found, int64_t most, double *km,
+                            ptrdiff_t *position)
+{
+    Point at[64];
+    for (int64_t begin = 0; begin < n; begin += 64) {
+        const int64_t end = begin + 64 < n ? begin + 64 : n;
+        for (int64_t i = begin; i < end; i++)
+            at[i - begin] = point_at(lat[i], lon[i]);
+        for (int64_t i = begin; i < end; i++) {
+            const int64_t size = find_nearest(tree, at[i - begin], limit_km, most, found);
+            put_row(km + i * k, position + i * k, k, found, size);
+        }
+    }
+}
+
 /* The k nearest of each of n origins (fewer than 2^32), into rows of k; false without memory. */
 static bool find_nearest_many(const Tree *tree, const double *lat, const double *lon, int64_t n,
                               int64_t k, double limit_km, double *km, ptrdiff_t *position)
 {
     const int64_t most = k < tree->shape.rows ? k : tree->shape.rows;
+    const bool ordered = n >= WORTH_ORDER && tree->shape.leaves > FEW_LEAVES;
     Found *found = malloc((size_t)(most + 1) * sizeof *found);
-    Point *origins = malloc((size_t)(n + 1) * sizeof *origins);
-    uint64_t *items = malloc((size_t)(n + 1) * 2 * sizeof *items);
-    const bool ready = found && origins && items;
-    if (ready && n > 0) {
+    Point *origins = ordered ? malloc((size_t)n * sizeof *origins) : NULL;
+    uint64_t *items = ordered ? malloc((size_t)n * 2 * sizeof *items) : NULL;
+    const bool ready = found && (!ordered || (origins && items));
+    if (ready && !ordered)
+        find_one_by_one(tree, lat, lon, n, k, limit_km, found, most, km, position);
+    if (ready && ordered) {
         for (int64_t i = 0; i < n; i++)
             origins[i] = point_at(lat[i], lon[i]);
-        if (n >= WORTH_ORDER)
-            order_origins(tree, origins, n, items, items + n);
-        else
-            for (int64_t i = 0; i < n; i++)
-                items[i] = (uint64_t)i;
+        order_origins(tree, origins, n, items, items + n);
         int64_t last = 0;
         Neighbourhood hood = {.around.room = -1.0};
         for (int64_t i = 0; i < n; i++) {
@@ -161,13 +178,13 @@ static bool find_nearest_many(const Tree *tree, const double *lat, const double 
             PREFETCH(&origins[later]);
             PREFETCH(&km[later * k]);
             PREFETCH(&position[later * k]);
-            const double limit = last == most && most <= WARM
-                                     ? warm_limit(tree, found, last, origins[row], limit_km)
-                                     : limit_km;
-            Best best = best_of(found, most, limit);
+            const bool warm = last == most && most <= WARM;
+            Best best = best_of(found, most,
+                                warm ? warm_limit(tree, found, last, origins[row], limit_km)
+                                     : limit_km);
             best.limit_key = micrometres(limit_km);
             const Origin origin = origin_at(tree, origins[row]);
-            search(tree, &origin, &best, around_for(tree, &origin, &best, last == most, &hood));
+            search(tree, &origin, &best, around_for(tree, &origin, &best, warm, &hood));
             put_row(km + row * k, position + row * k, k, found, best.size);
             last = best.size;
         }

@@ -182,8 +182,12 @@ static inline void defer(Best *best, const double chord2[FANOUT], unsigned which
 {
     Deferred *later = best->later;
     const int k = (int)best->capacity;
-    if (k <= FEW_LEAST) { /* a fixed number stays in registers */
-        double least[FEW_LEAST];
+    double least[FEW_LEAST]; /* a fixed number stays in registers */
+    if (k == 1) {
+        least[0] = later->least[0];
+        put_aside(later, least, 1, chord2, which, leaf);
+        later->least[0] = least[0];
+    } else if (k <= FEW_LEAST) {
         memcpy(least, later->least, sizeof least);
         put_aside(later, least, FEW_LEAST, chord2, which, leaf);
         memcpy(later->least, least, sizeof least);

@@ -231,7 +231,10 @@ class KernelIndex:
         def fill(part: slice) -> None:
             tree.nearest_many(lat[part], lon[part], distance_km[part], position[part], k, limit)
 
-        _share_out(fill, len(lat), threads)
+        if threads is None and len(lat) < 2 * LEAST_BLOCK:
+            tree.nearest_many(lat, lon, distance_km, position, k, limit)
+        else:
+            _share_out(fill, len(lat), threads)
         return distance_km, position
 
     def within(
@@ -285,8 +288,6 @@ def usable_processors() -> int:
 
 def _share_out(work: Callable[[slice], Part], n: int, threads: int | None) -> list[Part]:
     """Do work on slices of n origins, on threads of its own; results in order."""
-    if threads is None and n < 2 * LEAST_BLOCK:
-        return [work(slice(0, n))]
     if threads is None:
         threads = max(1, min(usable_processors(), n // LEAST_BLOCK))
     threads = check_count(threads, "threads")

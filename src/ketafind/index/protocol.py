@@ -321,6 +321,8 @@ def check_count(value: Any, name: str) -> int:
     InvalidInputError
         If it is anything else.
     """
+    if type(value) is int and value >= 1:
+        return value
     try:
         count = operator.index(value)
     except TypeError:
@@ -350,6 +352,8 @@ def check_limit(value: Any, name: str) -> float:
     InvalidInputError
         If it is anything else.
     """
+    if type(value) is float and value >= 0.0:
+        return value
     if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0.0:
         raise InvalidInputError(f"{name} must be a number of kilometres, 0 or more, not {value!r}")
     return float(value)
