@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from types import TracebackType
 
+from ketafind.index.kernel import usable_processors
 from ketafind.index.protocol import check_count
 
 __all__ = ["ALONE", "BLOCK", "Crew", "blocks"]
@@ -61,7 +61,7 @@ class Crew:
 
     def __init__(self, n: int, threads: int | None = None) -> None:
         if threads is None:
-            threads = max(1, min(_usable(), n // LEAST_ROWS))
+            threads = max(1, min(usable_processors(), n // LEAST_ROWS))
         self.threads = check_count(threads, "threads")
         self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
 
@@ -157,8 +157,3 @@ class _Shift:
 
 ALONE = Crew(0, 1)
 """The caller's own thread."""
-
-
-def _usable() -> int:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return usable or 1
