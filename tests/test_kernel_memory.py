@@ -194,9 +194,12 @@ def test_memory_and_descriptors_stay_flat():
 
     for _ in range(100):
         everything()
-    before = resident()
-    for _ in range(400):
-        everything()
+    growths = []
+    for _ in range(3):  # a leak shows in each, what else the process does in one or other
+        before = resident()
+        for _ in range(400):
+            everything()
+        growths.append(resident() - before)
     # An allocator that watches for errors keeps freed memory for a while.
     allowed = 64 << 20 if "asan" in os.environ.get("LD_PRELOAD", "") else 2 << 20
-    assert resident() - before < allowed
+    assert min(growths) < allowed
