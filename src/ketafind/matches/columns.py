@@ -78,6 +78,8 @@ def footer(matches: Matches) -> str:
     """
     which = {"exclude": "match", "include": "match or may match", "only": "may match"}
     said = [f"{len(matches)} of {matches.n_eligible} clinics that {which[matches.unknown]}."]
+    if not matches.n_eligible:
+        said = [f"No clinics {which[matches.unknown]}."]
     if matches.n_possible and matches.unknown == "exclude":
         said.append(f"{matches.n_possible} more may match: what they offer is not known.")
     if matches.n_unlocated:

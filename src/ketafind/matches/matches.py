@@ -234,7 +234,8 @@ class Matches(Explained):
     def __repr__(self) -> str:
         from ketafind.tables.text import terminal_width, text_table
 
-        return f"{text_table(*shown(self), terminal_width())}\n{footer(self)}"
+        table = f"{text_table(*shown(self), terminal_width())}\n" if self else ""
+        return f"{table}{footer(self)}"
 
     def _repr_html_(self) -> str:
         from ketafind.tables.html import html_table

@@ -26,8 +26,10 @@ def text_table(
     """Lay rows out in aligned columns.
 
     Columns of numbers stand to the right. Where the table is wider than `width`, the widest
-    columns are narrowed first and their cells run over several lines, broken between words where
-    that is enough; nothing is cut off. Control characters and bidi overrides are shown escaped.
+    columns are narrowed first and their cells run over several lines, broken between words.
+    Where words would have to be broken, each row is a block instead, one cell a line beside its
+    header; blank cells are left out, and a word longer than the line runs on, so that an address
+    of a page can be copied. Control characters and bidi overrides are shown escaped.
 
     Parameters
     ----------
@@ -36,8 +38,7 @@ def text_table(
     headers : sequence of str
         The names of the columns.
     width : int or None
-        The columns of the terminal; None for no limit. Columns are never narrower than 6, so a
-        table of many columns may be wider.
+        The columns of the terminal; None for no limit.
 
     Returns
     -------
@@ -60,12 +61,11 @@ def text_table(
     columns = list(zip(*table, strict=True))
     widths = _fitted(
         [max(map(display_width, column)) for column in columns],
-        [
-            max(display_width(word) for cell in column for word in cell.split(" "))
-            for column in columns
-        ],
+        [max(map(_longest_word, column)) for column in columns],
         width,
     )
+    if widths is None:
+        return "\n\n".join(_block(table[0], row, width) for row in table[1:])
     head, *body = (_lines(row, widths, right) for row in table)
     rule = _GAP.join("-" * columns for columns in widths)
     return "\n".join([*head, rule, *(line for lines in body for line in lines)])
@@ -82,22 +82,35 @@ def _is_numeric(cells: Sequence[Any]) -> bool:
     )
 
 
-def _fitted(widths: list[int], words: list[int], limit: int | None) -> list[int]:
-    """Narrow columns until the table fits, within words only where it does not fit otherwise."""
+def _longest_word(text: str) -> int:
+    return max(map(display_width, text.split(" ")))
+
+
+def _fitted(widths: list[int], words: list[int], limit: int | None) -> list[int] | None:
+    """Narrow columns until the table fits; None where words would have to be broken."""
     if limit is None:
         return widths
     spare = limit - len(_GAP) * (len(widths) - 1)
-    floors = [min(wide, max(word, _NARROWEST)) for wide, word in zip(widths, words, strict=True)]
-    if sum(floors) > spare:
-        floors = [min(wide, _NARROWEST) for wide in widths]
-    fitted = floors
+    fitted = [min(wide, max(word, _NARROWEST)) for wide, word in zip(widths, words, strict=True)]
     spare -= sum(fitted)
+    if spare < 0:
+        return None
     # What is left goes to the narrowest of those that want more.
     while spare > 0 and fitted != widths:
         wanting = [at for at, wide in enumerate(widths) if fitted[at] < wide]
         fitted[min(wanting, key=fitted.__getitem__)] += 1
         spare -= 1
     return fitted
+
+
+def _block(headers: Sequence[str], row: Sequence[str], width: int | None) -> str:
+    beside = max(map(display_width, headers))
+    columns = (width or 0) - beside - len(_GAP)
+    lines = []
+    for header, cell in zip(headers, row, strict=True):
+        for at, line in enumerate(_wrapped(cell, columns) if cell else ()):
+            lines.append(_padded("" if at else header, beside, right=False) + _GAP + line)
+    return "\n".join(lines)
 
 
 def _lines(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> list[str]:
@@ -119,33 +132,15 @@ def _padded(text: str, columns: int, *, right: bool) -> str:
 
 
 def _wrapped(text: str, columns: int) -> Iterator[str]:
-    """Cut text into lines of at most so many columns, between words where it can be."""
-    if display_width(text) <= columns:
-        yield text
-        return
-    line, used = "", 0
-    for word in text.split(" "):
-        size = display_width(word)
-        if line and used + 1 + size <= columns:
-            line, used = f"{line} {word}", used + 1 + size
-            continue
-        if line:
+    """Break text between words into lines of at most so many columns; a longer word runs on."""
+    line = ""
+    for at, word in enumerate(text.split(" ")):
+        joined = f"{line} {word}" if at else word
+        if line and display_width(joined) > columns:
             yield line
-        *full, line = _pieces(word, columns)
-        yield from full
-        used = display_width(line)
+            joined = word
+        line = joined
     yield line
-
-
-def _pieces(word: str, columns: int) -> list[str]:
-    pieces, piece, used = [], "", 0
-    for letter in word:
-        size = display_width(letter)
-        if piece and used + size > columns:
-            pieces.append(piece)
-            piece, used = "", 0
-        piece, used = piece + letter, used + size
-    return [*pieces, piece]
 
 
 def printable(text: str) -> str:
