@@ -114,8 +114,10 @@ def test_every_point_is_drawn_and_the_unlocated_counted():
         (-75.7, 45.4),
     ]
     assert len(ax.collections) == 1
-    assert ax.get_xlabel() == "1 without a position"
-    assert len(plot_clinics(COLUMNS, origin=ORIGIN).collections) == 2
+    assert ax.get_xlabel() == "circle: 90 % radius of a position; 1 without a position"
+    ax = plot_clinics(COLUMNS, origin=ORIGIN)
+    assert len(ax.collections) == 2
+    assert "star: origin" in ax.get_xlabel()
 
 
 def test_labels_do_not_cover_each_other():

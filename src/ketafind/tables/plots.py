@@ -41,7 +41,7 @@ def plot_clinics(
     ----------
     columns : mapping of str to sequence
         Equally long columns: ``lat``, ``lon``, and where there are such ``rank``, ``name`` and
-        ``radius_km``. Rows without a position are counted in a line below.
+        ``radius_km``. A line below says what the circles are and counts rows without a position.
     origin : Coordinates or Location, optional
         The place that was searched from. It is drawn only when it is given here: it may be where
         somebody lives.
@@ -75,8 +75,12 @@ def plot_clinics(
         _draw_origin(ax, Coordinates(lat=origin.lat, lon=origin.lon), sheet)
     _frame(ax, sheet)
     n_left_out = len(next(iter(columns.values()), ())) - len(found)
-    if n_left_out:
-        ax.set_xlabel(f"{n_left_out} without a position", loc="left")
+    notes = {
+        "circle: 90 % radius of a position": any(place.radius_km > 0.0 for place in found),
+        "star: origin": origin is not None,
+        f"{n_left_out} without a position": n_left_out > 0,
+    }
+    ax.set_xlabel("; ".join(note for note, holds in notes.items() if holds), loc="left")
     _draw_scale(ax, sheet)
     if labels:
         _draw_labels(ax, found, sheet)
