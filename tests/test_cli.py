@@ -177,10 +177,15 @@ def test_show_prints_what_no_source_states_and_what_is_not_believed(tmp_path: Pa
     assert "believed" not in capsys.readouterr().out
 
 
+def test_a_facet_may_be_named_in_the_plural_and_no_match_is_said_in_words(capsys):
+    assert main(["nearest", "Kingston", "--routes", "iv", "--max-distance-km", "0.1"]) == 0
+    assert capsys.readouterr().out.startswith("No clinics match.\nData ")
+
+
 def test_words_that_no_command_takes_are_not_repeated():
     done = run("nearest", "44", "Princess", "St", "--key=abc")
     assert done.returncode == 2
-    assert done.stderr == "ketafind: there is no option --key; see ketafind --help\n"
+    assert done.stderr == "ketafind: there is no option --key; see ketafind COMMAND --help\n"
     done = run("nearest", "44", "Princess")
     assert done.returncode == 2
     assert "put a place of several words in quotes" in done.stderr

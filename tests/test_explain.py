@@ -335,6 +335,12 @@ def test_a_region_of_a_language_is_ignored():
     assert str(DIRECTORY.search().relax(lang="fr-CA")) == str(DIRECTORY.search().relax(lang="fr"))
 
 
+@pytest.mark.parametrize("name", ["Caledon", "Caledon Clinic", "CALEDON-clinic"])
+def test_a_clinic_s_name_in_place_of_its_id_suggests_the_id(name):
+    with pytest.raises(UnknownClinicError, match="did you mean 'caledon-clinic'"):
+        DIRECTORY.search().why_not(name)
+
+
 def test_why_not_of_a_clinic_that_does_not_exist_suggests_others():
     with pytest.raises(UnknownClinicError, match="caledon-clinic"):
         DIRECTORY.search().why_not("caledon-clinc")

@@ -242,6 +242,9 @@ def test_the_error_reads_well() -> None:
         UnknownTermError, match=r'^"x" is not a known staff type\. Known: physician'
     ):
         ketafind.vocabulary.staff.resolve("x")
+    with pytest.raises(UnknownTermError, match="these are several: give each on its own"):
+        ketafind.vocabulary.routes.resolve("IV, intramuscular")
+    assert repr(ketafind.vocabulary.routes) == "<Facet route of 6 terms>"
 
 
 def test_no_near_synonym_of_any_term_matches() -> None:

@@ -81,7 +81,8 @@ def open_frame(frame: Any) -> Frame:
     """
     face = next((face for module, kinds, face in _FACES if _is_one(frame, module, kinds)), None)
     if face is None:
-        kind = f"{type(frame).__module__.partition('.')[0]} {type(frame).__name__}"
+        package = type(frame).__module__.partition(".")[0].replace("builtins", "")
+        kind = f"{package} {type(frame).__name__}".strip()
         lazy = "; call collect() on it first" if hasattr(frame, "collect") else ""
         raise InvalidInputError(
             f"a {kind} is not a frame that can be joined; give a pandas, geopandas or polars "

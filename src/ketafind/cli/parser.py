@@ -38,9 +38,11 @@ class _Parser(ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
+        help_of = self.prog
         if message.startswith(UNKNOWN):
             message = _unknown(message.removeprefix(UNKNOWN).split())
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+            help_of += " COMMAND"
+        self.exit(2, f"{self.prog}: {message}; see {help_of} --help\n")
 
 
 def spelled_out(argv: Sequence[str]) -> list[str]:
@@ -108,16 +110,17 @@ def question(parser: ArgumentParser) -> None:
     parser.add_argument("place", nargs="?", metavar="PLACE", help="address, postal code or town")
     parser.add_argument("--lat", type=_number, help="instead of PLACE: latitude in degrees")
     parser.add_argument("--lon", type=_number, help="instead of PLACE: longitude in degrees")
-    for facet, shown in (
-        ("route", "iv"),
-        ("staff", "psychiatrist"),
-        ("condition", "ptsd"),
-        ("product", "esketamine"),
-        ("setting", "hospital"),
-        ("language", "fr"),
+    for facet, plural, shown in (
+        ("route", ["--routes"], "iv"),
+        ("staff", [], "psychiatrist"),
+        ("condition", ["--conditions"], "ptsd"),
+        ("product", ["--products"], "esketamine"),
+        ("setting", ["--settings"], "hospital"),
+        ("language", ["--languages"], "fr"),
     ):
         parser.add_argument(
             f"--{facet}",
+            *plural,
             action="append",
             metavar="TERM",
             help=f"such as {shown}; several times for any of them",
@@ -129,7 +132,7 @@ def question(parser: ArgumentParser) -> None:
         choices=LEVELS,
         help="by the rule set on-2026.1: team (default) or full",
     )
-    parser.add_argument("--where", metavar="JSON", help="criteria as JSON, joined to the others")
+    parser.add_argument("--where", metavar="JSON", help="criteria.to_json(), joined to the others")
     parser.add_argument(
         "--unknown",
         choices=("exclude", "include", "only"),
@@ -145,7 +148,7 @@ def question(parser: ArgumentParser) -> None:
 
 
 def _show(parser: ArgumentParser) -> None:
-    parser.add_argument("clinic_id", metavar="CLINIC_ID")
+    parser.add_argument("clinic_id", metavar="CLINIC_ID", help="such as caledon-clinic")
     parser.add_argument("--format", choices=("table", "json"), default="table")
     data(parser)
     parser.set_defaults(run=commands.show)

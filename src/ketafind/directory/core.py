@@ -295,7 +295,8 @@ class Directory(Insight):
 
     def __repr__(self) -> str:
         unlocated = len(self) - self._catalogue.n_located
-        return f"<Directory of {len(self)} clinics, {unlocated} unlocated, data {self.snapshot}>"
+        n = f"{len(self)} clinic{'s' if len(self) != 1 else ''}"
+        return f"<Directory of {n}, {unlocated} unlocated, data {self.snapshot}>"
 
     def _repr_html_(self) -> str:
         from ketafind.directory.showing import clinics_html

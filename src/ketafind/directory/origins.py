@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ketafind.coordinates import Coordinates
@@ -20,7 +21,7 @@ from ketafind.records import Location
 if TYPE_CHECKING:
     from ketafind.matches.catalogue import Catalogue
 
-__all__ = ["Origin", "check_plausible", "read_origin"]
+__all__ = ["Origin", "check_plausible", "read_origin", "refuse_number"]
 
 Origin = Any
 """Text (geocoded offline), Coordinates, Location or a shapely Point."""
@@ -70,7 +71,28 @@ def read_origin(origin: Origin) -> Location:
             raise CoordinatesError("the origin is an empty point")
         # shapely points are (lon, lat).
         return Location(lat=origin.y, lon=origin.x)
-    raise InvalidInputError(
+    raise _no_origin(origin)
+
+
+def refuse_number(origin: Origin) -> None:
+    """Refuse a latitude given alone, before the longitude after it is read as a count and shown.
+
+    Parameters
+    ----------
+    origin : object
+        Where the search starts.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is a number.
+    """
+    if isinstance(origin, Real):
+        raise _no_origin(origin)
+
+
+def _no_origin(origin: object) -> InvalidInputError:
+    return InvalidInputError(
         f"an origin is a text, Coordinates, a Location or a shapely Point, not "
         f"{type(origin).__name__}; write ketafind.Coordinates(lat=..., lon=...)"
     )

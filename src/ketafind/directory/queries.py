@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ketafind.directory.cache import FilterCache
-from ketafind.directory.origins import Origin, check_plausible, read_origin
+from ketafind.directory.origins import Origin, check_plausible, read_origin, refuse_number
 from ketafind.directory.regions import positions_inside
 from ketafind.errors import InvalidInputError
 from ketafind.index.protocol import check_count, check_limit
@@ -112,6 +112,7 @@ class Queries:
         >>> near[0].clinic.city
         'Kingston'
         """
+        refuse_number(origin)
         k = check_count(k, "k")
         limit = (
             math.inf if max_distance_km is None else check_limit(max_distance_km, "max_distance_km")
@@ -154,6 +155,7 @@ class Queries:
         GeocodingError, InvalidInputError
             As in `nearest`.
         """
+        refuse_number(origin)
         limit = check_limit(radius_km, "radius_km")
         passing = self._filter(where, unknown, facets)
         return Matches(Ranking(passing, self._origin(origin, check=check), limit), 0, None)

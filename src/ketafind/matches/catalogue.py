@@ -269,10 +269,12 @@ class Catalogue:
         from difflib import get_close_matches
 
         # Ids are compared one by one: in a large directory only those that begin alike.
-        place = bisect_left(self.clinics, str(clinic_id)[:3], key=lambda clinic: clinic.clinic_id)
+        text = "-".join(str(clinic_id).lower().split())
+        place = bisect_left(self.clinics, text[:3], key=lambda clinic: clinic.clinic_id)
         around = range(len(self.clinics))[max(0, place - 500) : place + 500]
         known = [self.clinics[position].clinic_id for position in around]
-        close = get_close_matches(str(clinic_id), known, n=3)
+        close = [one for one in known if text and text in one][:3]
+        close = close or get_close_matches(text, known, n=3)
         return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 

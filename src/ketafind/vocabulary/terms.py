@@ -165,6 +165,9 @@ class Facet:
         object.__setattr__(self, "_by_id", {term.id: term for term in self.terms})
         object.__setattr__(self, "_children", children)
 
+    def __repr__(self) -> str:
+        return f"<Facet {self.id} of {len(self.terms)} terms>"
+
     @property
     def labels(self) -> Mapping[str, str]:
         """The label in each language."""
@@ -308,6 +311,9 @@ class Facet:
         # "staff" has no singular.
         noun = f"{self.id} type" if self.id == self.plural else self.id
         parts = [f"{shown(text)} is not a known {noun}"]
+        pieces = [fold(piece) for piece in text[:1000].replace(";", ",").split(",")]
+        if len(pieces) > 1 and all(piece in self._known for piece in pieces):
+            parts.append("these are several: give each on its own")
         if odd := strange_characters(text):
             parts.append(f"it contains {', '.join(odd[:3])}")
         if near:
