@@ -138,7 +138,9 @@ def test_order_flags_and_intervals_are_those_of_a_single_search(clinics, people,
             services=clinic.services,
             status=clinic.status,
             location=kf.Location(
-                lat=clinic.location.lat, lon=clinic.location.lon, radius_km=float(number % 3)
+                lat=clinic.location.lat,
+                lon=clinic.location.lon,
+                radius_km=(0.0, 2.0, 300.0)[number % 3],
             ),
         )
         for number, clinic in enumerate(clinics)
@@ -419,7 +421,7 @@ def test_arguments_that_cannot_be_used_are_refused(arguments, message):
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        ([[44.2, -76.5]], "a builtins list is not a frame"),
+        ([[44.2, -76.5]], "a list is not a frame"),
         (pl.LazyFrame({"lat": [1.0]}), r"collect\(\)"),
         (PEOPLE["lat"], "Series is not a frame"),
         ({"lat": [1.0]}, "dict is not a frame"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,7 +106,19 @@ def _certain(
     overlaps = (low_in_order[:, 1:] <= high_in_order[:, :-1]).any(axis=1)
     full = (~missing).sum(axis=1) >= k
     reach = np.where(full, high_in_order[:, :k].max(axis=1, initial=0.0), np.inf)
-    return ~overlaps & ~_could_enter(directory, passing, (lat, lon), origin_km, reach, limit_km)
+    certain = ~overlaps & ~_could_enter(directory, passing, (lat, lon), origin_km, reach, limit_km)
+    if width > k:
+        rest = np.flatnonzero(certain)
+        certain[rest] = ~_others_enter(
+            directory,
+            passing,
+            (lat[rest], lon[rest]),
+            origin_km[rest],
+            reach[rest],
+            limit_km,
+            (distance_km[rest, k], position[rest, :k]),
+        )
+    return certain
 
 
 def _could_enter(
@@ -120,22 +133,57 @@ def _could_enter(
     enters = np.zeros(len(reach_km), dtype=np.bool_)
     if passing.unknown != "exclude":
         return enters
-    radii = _radii(directory)
-    catalogue = passing.catalogue
-    possible = Filter(catalogue, passing.criteria, "only", _region(passing)).positions()
-    # Among clinics of one radius the nearest has the lowest interval.
-    for radius_km in np.unique(radii[possible]):
-        if math.isnan(radius_km):
-            continue
-        some = np.zeros(len(radii), dtype=np.bool_)
-        some[possible] = radii[possible] == radius_km
-        unknown = Filter(catalogue, passing.criteria, "only", some)
+    possible = Filter(passing.catalogue, passing.criteria, "only", _region(passing))
+    for radius_km, unknown in _by_radius(directory, possible):
         distance_km, _ = directory.nearest_arrays(
             *where, 1, where=unknown, max_distance_km=limit_km
         )
-        low, _ = intervals_km(distance_km[:, 0], origin_km, float(radius_km))
+        low, _ = intervals_km(distance_km[:, 0], origin_km, radius_km)
         enters |= low <= reach_km
     return enters
+
+
+def _others_enter(
+    directory: Directory,
+    passing: Filter,
+    where: tuple[Floats, Floats],
+    origin_km: Floats,
+    reach_km: Floats,
+    limit_km: float | None,
+    listed: tuple[Floats, npt.NDArray[np.intp]],
+) -> npt.NDArray[np.bool_]:
+    """Whether a clinic beyond the next one, known less well, may be nearer than the reach."""
+    enters = np.zeros(len(reach_km), dtype=np.bool_)
+    next_km, position = listed
+    k = position.shape[1]
+    for radius_km, some in _by_radius(directory, passing):
+        low, _ = intervals_km(next_km, origin_km, radius_km)
+        rows = np.flatnonzero(low <= reach_km)
+        if not len(rows):
+            continue
+        lat, lon = where
+        distance_km, found = directory.nearest_arrays(
+            lat[rows], lon[rows], min(k + 1, some.n_eligible), where=some, max_distance_km=limit_km
+        )
+        ours = (found[:, :, None] == position[rows][:, None, :]).any(axis=2)
+        other_km = np.where(ours | (found < 0), np.inf, distance_km).min(axis=1)
+        low, _ = intervals_km(other_km, origin_km[rows], radius_km)
+        enters[rows] |= low <= reach_km[rows]
+    return enters
+
+
+def _by_radius(directory: Directory, passing: Filter) -> Iterator[tuple[float, Filter]]:
+    """Part clinics by their radius: among those of one, the nearest has the lowest interval."""
+    radii = _radii(directory)
+    positions = passing.positions()
+    for radius_km in np.unique(radii[positions]):
+        if not math.isnan(radius_km):
+            some = np.zeros(len(radii), dtype=np.bool_)
+            some[positions] = radii[positions] == radius_km
+            yield (
+                float(radius_km),
+                Filter(passing.catalogue, passing.criteria, passing.unknown, some),
+            )
 
 
 def _region(passing: Filter) -> npt.NDArray[np.bool_] | None:

@@ -83,7 +83,9 @@ def open_frame(frame: Any) -> Frame:
     if face is None:
         package = type(frame).__module__.partition(".")[0].replace("builtins", "")
         kind = f"{package} {type(frame).__name__}".strip()
-        lazy = "; call collect() on it first" if hasattr(frame, "collect") else ""
+        # Spark's collect() gives rows, Dask's and polars' own calls give a frame.
+        calls = (call for call in ("toArrow", "compute", "collect") if hasattr(frame, call))
+        lazy = "".join(f"; call {call}() on it first" for call in [*calls][:1])
         raise InvalidInputError(
             f"a {kind} is not a frame that can be joined; give a pandas, geopandas or polars "
             f"DataFrame, or a pyarrow Table{lazy}"

@@ -253,7 +253,7 @@ def _implausible(
                 int(hits[0]),
                 (
                     f"it lies over 2,000 km from every clinic; {how} it would lie within 500 km of "
-                    f"one ({len(hits)} such rows here). Correct it, or pass check=False if it is meant"
+                    f"one ({len(hits)} such here). Correct it, or pass check=False if it is meant"
                 ),
             )
     return first

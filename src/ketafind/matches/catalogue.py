@@ -273,7 +273,7 @@ class Catalogue:
         place = bisect_left(self.clinics, text[:3], key=lambda clinic: clinic.clinic_id)
         around = range(len(self.clinics))[max(0, place - 500) : place + 500]
         known = [self.clinics[position].clinic_id for position in around]
-        close = [one for one in known if text and text in one][:3]
+        close = [one for one in known if len(text) > 2 and text in one][:3]
         close = close or get_close_matches(text, known, n=3)
         return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 

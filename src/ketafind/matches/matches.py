@@ -100,7 +100,7 @@ class Matches(Explained):
     def order_certain(self) -> bool:
         """Whether the order is certain at the 90 % level; False where there is no origin.
 
-        True only when no two distance intervals overlap among these matches and the next
+        True only when no two distance intervals overlap among these matches and every other
         eligible clinic, and no UNKNOWN or unlocated clinic could enter.
         """
         return self._ranking.order_certain(self._start, self._stop)

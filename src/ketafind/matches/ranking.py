@@ -127,39 +127,45 @@ class Ranking:
         Returns
         -------
         bool
-            True only when no two distance intervals overlap among the page and the next eligible
-            clinic, and no UNKNOWN or unlocated clinic could enter.
+            True only when no two distance intervals overlap among the page and every other
+            eligible clinic, and no UNKNOWN or unlocated clinic could enter.
         """
         if self.origin is None or self.filter.n_unlocated:
             return False
-        distances, positions = self.page(start, None if stop is None else stop + 1)
+        distances, positions = self.page(start, stop)
         if distances is None:
             return False
         pairs = zip(distances, positions, strict=True)
         spans = sorted(self.interval_km(*pair) for pair in pairs)
         if any(low <= high for (_, high), (low, _) in pairwise(spans)):
             return False
-        full = stop is not None and len(positions) >= stop - start
-        reach = max(
-            (high for _, high in spans[: None if stop is None else stop - start]), default=0
-        )
-        return not self._could_enter(reach if full else math.inf)
-
-    def _could_enter(self, reach_km: float) -> bool:
-        """Whether an UNKNOWN clinic that is not listed may be nearer than this."""
+        reach_km = math.inf
+        if stop is not None and len(positions) >= stop - start:
+            reach_km = max((high for _, high in spans), default=0.0)
+            # Not the next alone: one farther off may be known less well.
+            if self._could_enter(reach_km, self.filter.prepared, stop):
+                return False
         if self.filter.unknown != "exclude" or not self.n_possible:
+            return True
+        return not self._could_enter(reach_km, self.filter.possible, 0)
+
+    def _could_enter(self, reach_km: float, prepared: object, skip: int) -> bool:
+        """Whether a clinic, but for the nearest few, may be nearer than this."""
+        radius_km = self.filter.catalogue.places.radius_km
+        if self.origin is None or not len(radius_km):
             return False
-        distances, places = self._within(self.filter.possible)
-        if self.origin is None or not len(places):
-            return False
-        radii = self.filter.catalogue.places.radius_km[places]
-        lows = distance_lows_km(distances, self.origin.radius_km, radii)
+        # No interval begins farther below its distance than both radii together.
+        doubt_km = math.hypot(self.origin.radius_km, float(radius_km.max()))
+        distances, places = self._within(prepared, reach_km + doubt_km)
+        lows = distance_lows_km(distances[skip:], self.origin.radius_km, radius_km[places[skip:]])
         return bool((lows <= reach_km).any())
 
-    def _within(self, prepared: object) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    def _within(
+        self, prepared: object, reach_km: float = math.inf
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         if self.origin is None:
             raise ValueError("distances need an origin")
-        limit = min(self.limit_km, FARTHEST_KM)
+        limit = min(self.limit_km, FARTHEST_KM, reach_km)
         index = self.filter.catalogue.index
         return index.within(self.origin.lat, self.origin.lon, limit, prepared)
 
