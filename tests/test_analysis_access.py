@@ -73,6 +73,23 @@ def test_coverage_counts_what_a_plain_sum_counts(clinics, rows, expression):
     assert table["share_possible"].between(0, 1).all()
 
 
+def test_coverage_keeps_whole_numbers_as_groups_and_refuses_a_group_it_would_overwrite():
+    places = [44.2, 44.3, 44.4]
+    frame = pd.DataFrame({"lat": places, "lon": [-76.5] * 3, "total": [35, None, 35]})
+    frame["area"] = frame["total"].astype("Int64")
+    parts = kf.coverage(frame, DIRECTORY, by=["area", "area"], thresholds_km=25)
+    assert parts["area"].dtype == "Int64"
+    assert parts["total"].tolist() == [2.0, 1.0]
+    with pytest.raises(kf.errors.InvalidInputError, match="by='total' is a column of the answer"):
+        kf.coverage(frame, DIRECTORY, by="total")
+    with pytest.raises(
+        kf.errors.InvalidInputError, match="cannot be grouped: unhashable type: 'list'"
+    ):
+        kf.coverage(frame.assign(area=[[1], [2], [1]]), DIRECTORY, by="area")
+    none = kf.coverage(frame.head(0), DIRECTORY, thresholds_km=25)
+    assert (none["total"].dtype, none["covered_possible"].dtype) == (float, float)
+
+
 def test_coverage_by_groups_adds_up_and_keeps_missing_groups():
     codes = kf.ontario_postal_codes().iloc[::500].copy()
     codes["group"] = np.where(codes["rural"], "rural", None)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["coverage", "gaps"]
 
+ADDED = {"threshold_km", "total", "without_position"}
+ADDED |= {f"{part}_{level}" for part in ("covered", "share") for level in LEVELS}
+
 
 def coverage(
     origins: Any,
@@ -92,8 +95,8 @@ def coverage(
     names, group, labels = _groups(demand.frame, by)
     passing = both_filters(directory, where, facets)
     counted = np.where(demand.located, demand.weight, 0.0)
-    total = np.bincount(group, counted, len(labels))
-    without = np.bincount(group, demand.weight - counted, len(labels))
+    total = _sums(group, counted, len(labels))
+    without = _sums(group, demand.weight - counted, len(labels))
     table: dict[str, Any] = {name: np.repeat(labels[name].array, len(limits)) for name in names}
     table["threshold_km"] = np.tile(limits, len(labels))
     table["total"] = np.repeat(total, len(limits))
@@ -101,7 +104,7 @@ def coverage(
     for level in LEVELS:
         distance_km, _ = nearest_km(directory, passing[level], demand, check=check)
         inside = [micrometres(distance_km) <= micrometres(limit) for limit in limits]
-        sums = [np.bincount(group, counted * one, len(labels)) for one in inside]
+        sums = [_sums(group, counted * one, len(labels)) for one in inside]
         table[f"covered_{level}"] = np.array(sums).T.ravel()
     for level in LEVELS:
         share = np.zeros(len(table["total"]))
@@ -192,18 +195,39 @@ def _thresholds(values: float | Sequence[float]) -> npt.NDArray[np.float64]:
     return np.array([check_limit(value, "thresholds_km") for value in listed])
 
 
+def _sums(
+    group: npt.NDArray[np.intp], weight: npt.NDArray[np.float64], n: int
+) -> npt.NDArray[np.float64]:
+    # Without a row, bincount counts in whole numbers.
+    return np.bincount(group, weight, n).astype(np.float64)
+
+
 def _groups(
     frame: Frame, by: str | Sequence[str] | None
 ) -> tuple[list[str], npt.NDArray[np.intp], pd.DataFrame]:
     """The columns to group by, the group of each row and the labels of each group."""
     import pandas as pd
 
-    names = [] if by is None else [by] if isinstance(by, str) else list(by)
+    names = [] if by is None else [by] if isinstance(by, str) else list(dict.fromkeys(by))
     for name in names:
         check_column(frame, name)
+        if name in ADDED:
+            raise InvalidInputError(f"by={name!r} is a column of the answer; rename yours first")
     if not names:
         return names, np.zeros(len(frame), np.intp), pd.DataFrame(index=range(1))
-    keys = pd.DataFrame({name: frame.values(name) for name in names})
-    grouped = keys.groupby(names, dropna=False, sort=True)
-    labels = grouped.size().index.to_frame(index=False)
+    keys = pd.DataFrame({name: _keys(frame.values(name)) for name in names})
+    try:
+        grouped = keys.groupby(names, dropna=False, sort=True)
+        labels = grouped.size().index.to_frame(index=False)
+    except TypeError as error:
+        raise InvalidInputError(f"these rows cannot be grouped: {error}") from None
     return names, np.asarray(grouped.ngroup(), dtype=np.intp), labels
+
+
+def _keys(values: list[Any]) -> Any:
+    """The values of a column, whole numbers with gaps among them as such."""
+    import pandas as pd
+
+    kinds = {type(value) for value in values}
+    gaps_among_whole = len(kinds) > 1 and kinds <= {int, type(None), type(pd.NA)}
+    return pd.array(values, dtype="Int64") if gaps_among_whole else values

@@ -221,5 +221,8 @@ def read_criteria(data: Any, depth: int) -> Criteria:
     reader = READERS.get(frozenset(data))
     if reader is None:
         known = "; ".join(", ".join(sorted(keys)) for keys in READERS)
-        raise CriteriaError(f"criteria with the keys {sorted(map(str, data))}; known: {known}")
+        raise CriteriaError(
+            f"criteria with the keys {sorted(map(str, data))}; write for example "
+            f'{{"facet": "route", "terms": ["iv"]}}. Known: {known}'
+        )
     return reader(data, depth + 1)
