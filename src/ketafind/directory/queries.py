@@ -82,14 +82,19 @@ class Queries:
             Where the search starts; text is geocoded offline.
         k : int
             How many at the most.
-        where, unknown
-            As in `filter`; a compiled `Filter` is taken as it is.
+        where : Criteria or Filter, optional
+            An expression such as ``ketafind.route("iv") & ketafind.qualified()``, or a compiled
+            filter; None is no filter.
+        unknown : str
+            ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
+            ``"only"`` for those alone.
         max_distance_km : float, optional
             Leave out what is farther; None for no limit.
         check : bool
             False to accept an origin that looks swapped or sign-changed.
-        **facets
-            As in `filter`.
+        **facets : str or iterable of str
+            ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
+            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
 
         Returns
         -------
@@ -111,6 +116,8 @@ class Queries:
         >>> near = directory.nearest("K7L 3N6", k=1, conditions="depression")
         >>> near[0].clinic.city
         'Kingston'
+        >>> len(directory.nearest("K7L 3N6", k=2, routes=["iv", "intranasal"]))
+        2
         """
         refuse_number(origin)
         k = check_count(k, "k")
