@@ -203,7 +203,7 @@ def source_of(series: Series, terms: list[Term], coefficients: Array) -> str:
     ]
     lines += [
         "",
-        f"static inline double {series.name}_correction(double x, double t, double w)",
+        f"static ALWAYS_INLINE double {series.name}_correction(double x, double t, double w)",
         "{",
     ]
     powers = sorted({i for i, _, _ in terms})

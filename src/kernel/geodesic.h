@@ -11,14 +11,23 @@
 #include <math.h>
 #include <stdbool.h>
 
-#include "series.h"
-
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD != 0
 #error "needs arithmetic in plain doubles (on 32-bit x86: -msse2 -mfpmath=sse)"
 #endif
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
 #endif
+
+/* For what must become part of a loop before the compiler looks at vectors. */
+#if defined(__GNUC__) || defined(__clang__)
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#elif defined(_MSC_VER)
+#define ALWAYS_INLINE __forceinline
+#else
+#define ALWAYS_INLINE inline
+#endif
+
+#include "series.h"
 
 #define PI 3.14159265358979323846
 #define EARTH_A 6378.137
@@ -93,7 +102,7 @@ static inline double cross_curvature(double z)
    curvature, whose sine series is summed, and the fitted correction (see series.h), which short
    chords do without. m1 is cross_curvature(z1). There is no branch, so that loops over it become
    vectors; the tiny term keeps a chord of 0 from being divided by. */
-static inline double near_km(double chord2, double z1, double m1, double z2, bool all_short)
+static ALWAYS_INLINE double near_km(double chord2, double z1, double m1, double z2, bool all_short)
 {
     const double chord = sqrt(chord2), dz = z1 - z2, t = dz * dz / (chord2 + 1e-290);
     const double bend = (1.0 + EARTH_EP2 * t) * (m1 + cross_curvature(z2));
@@ -108,7 +117,7 @@ static inline double near_km(double chord2, double z1, double m1, double z2, boo
 }
 
 /* asin(s) / s from y = s^2 up to 0.1: Taylor's series; the first term left out is under 4e-19. */
-static inline double arc_over_sine(double y)
+static ALWAYS_INLINE double arc_over_sine(double y)
 {
     double sum = 5014575.0 / 973078528 + y * (9694845.0 / 2080374784);
     sum = 676039.0 / 104857600 + y * (1300075.0 / 226492416 + y * sum);
@@ -121,7 +130,7 @@ static inline double arc_over_sine(double y)
 }
 
 /* The same for chords up to 4,000 km. */
-static double middle_km(double chord2, double z1, double m1, double z2)
+static ALWAYS_INLINE double middle_km(double chord2, double z1, double m1, double z2)
 {
     const double chord = sqrt(chord2), dz = z1 - z2, t = dz * dz / chord2;
     const double bend = (1.0 + EARTH_EP2 * t) * (m1 + cross_curvature(z2));
@@ -288,7 +297,7 @@ static double far_km(Point p, Point q)
 }
 
 /* The length from p to q, whose squared chord is at hand, and cross_curvature(p.z) as m. */
-static inline double length_km(double chord2, Point p, double m, Point q)
+static double length_km(double chord2, Point p, double m, Point q)
 {
     if (chord2 <= NEAR_CHORD2)
         return near_km(chord2, p.z, m, q.z, chord2 <= SHORT_CHORD2);

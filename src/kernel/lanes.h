@@ -30,10 +30,8 @@ static inline int lowest_bit(unsigned bits)
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
-#define ALWAYS_INLINE inline __attribute__((always_inline))
 #define PREFETCH(address) __builtin_prefetch(address)
 #else
-#define ALWAYS_INLINE __forceinline
 #define PREFETCH(address) ((void)(address))
 #endif
 

@@ -24,7 +24,7 @@
 #define NEAR_201 (-1.34410919695941929e-09)
 #define NEAR_210 (2.86442671820029629e-10)
 
-static inline double near_correction(double x, double t, double w)
+static ALWAYS_INLINE double near_correction(double x, double t, double w)
 {
     const double x0 = w * (NEAR_001 + w * (NEAR_002 + w * (NEAR_003))) + t * (NEAR_010 + w *
         (NEAR_011 + w * (NEAR_012 + w * (NEAR_013))) + t * (NEAR_020 + w * (NEAR_021 + w *
@@ -116,7 +116,7 @@ static inline double near_correction(double x, double t, double w)
 #define MIDDLE_530 (2.00271614012752167e-17)
 #define MIDDLE_601 (-4.75334085432555713e-18)
 
-static inline double middle_correction(double x, double t, double w)
+static ALWAYS_INLINE double middle_correction(double x, double t, double w)
 {
     const double x0 = w * (MIDDLE_001 + w * (MIDDLE_002 + w * (MIDDLE_003 + w * (w *
         (MIDDLE_005))))) + t * (MIDDLE_010 + w * (MIDDLE_011 + w * (MIDDLE_012 + w * (MIDDLE_013 +

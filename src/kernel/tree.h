@@ -117,23 +117,29 @@ static void settle(const Tree *tree, const Origin *origin, Best *best)
             measure(tree, origin, later->points[i].chord2, later->points[i].row, best);
 }
 
-/* Lengths for as many of the chords as come before one too long for the first series, which is
-   summed for several at once; the same bits as length_km. Returns how many. */
-static int64_t measure_near(const Origin *origin, const double *chord2, const double *z, int64_t n,
-                            double *km)
+/* Lengths for as many of the chords as come before one too long for the series, which are summed
+   for several at once; the same bits as length_km. Returns how many. */
+static int64_t measure_series(const Origin *origin, const double *restrict chord2,
+                              const double *restrict z, int64_t n, double *restrict km)
 {
-    int64_t shorts = 0, near;
-    while (shorts < n && chord2[shorts] <= SHORT_CHORD2)
-        shorts++;
-    for (near = shorts; near < n && chord2[near] <= NEAR_CHORD2;)
+    const double z1 = origin->at.z, m1 = origin->m;
+    int64_t near = 0, middle;
+    while (near < n && chord2[near] <= SHORT_CHORD2)
         near++;
-    if (shorts == n)
+    if (near == n) {
         for (int64_t i = 0; i < n; i++)
-            km[i] = near_km(chord2[i], origin->at.z, origin->m, z[i], true);
-    else
-        for (int64_t i = 0; i < near; i++)
-            km[i] = near_km(chord2[i], origin->at.z, origin->m, z[i], false);
-    return near;
+            km[i] = near_km(chord2[i], z1, m1, z[i], true);
+        return n;
+    }
+    while (near < n && chord2[near] <= NEAR_CHORD2)
+        near++;
+    for (middle = near; middle < n && chord2[middle] <= MIDDLE_CHORD2;)
+        middle++;
+    for (int64_t i = 0; i < near; i++)
+        km[i] = near_km(chord2[i], z1, m1, z[i], false);
+    for (int64_t i = near; i < middle; i++)
+        km[i] = middle_km(chord2[i], z1, m1, z[i]);
+    return middle;
 }
 
 /* Measure what waits at the end of a search: first the k with the smallest chords, nearly in order
@@ -155,7 +161,7 @@ static void finish(const Tree *tree, const Origin *origin, Best *best)
         rows[i] = points[rows[i]].row;
         z[i] = point_of(tree, rows[i]).z;
     }
-    const int64_t done = measure_near(origin, chord2, z, n, km);
+    const int64_t done = measure_series(origin, chord2, z, n, km);
     for (int64_t i = done; i < n; i++)
         km[i] = length_km(chord2[i], origin->at, origin->m, point_of(tree, rows[i]));
     for (int64_t i = 0; i < n; i++) {
