@@ -262,7 +262,9 @@ def test_the_order_is_certain_only_where_no_intervals_overlap():
     vague = [at("a", lat=44.1), at("b", lat=44.2), at("c", lat=44.3, radius_km=20.0)]
     assert not kf.Directory.from_clinics(vague).nearest(HERE, 2).order_certain
     far_and_vague = kf.Directory.from_clinics([*sharp, at("d", lat=44.4, radius_km=90.0)])
-    assert not far_and_vague.nearest(HERE, 1).order_certain
+    first = far_and_vague.nearest(HERE, 1)
+    assert not first.order_certain
+    assert [clinic.clinic_id for clinic in first[0].swaps] == ["d"]
     frame = pd.DataFrame({"lat": [HERE.lat], "lon": [HERE.lon]})
     joined = kf.nearest_join(frame, far_and_vague, columns=["order_certain"])
     assert joined["order_certain"].tolist() == [False]

@@ -226,14 +226,19 @@ class Explained(Frozen, Sequence[Match]):
 
     @cached_property
     def _spans(self) -> list[tuple[Clinic, tuple[float, float]]]:
-        """The intervals of the page and of the next clinic."""
-        stop = None if self._stop is None else self._stop + 1
-        distances, positions = self._ranking.page(self._start, stop)
+        """The intervals of the page, and of the first clinic after it that may be nearer."""
+        distances, positions = self._ranking.page(self._start, self._stop)
         if distances is None:
             return []
-        clinics = self._ranking.filter.catalogue.clinics
-        return [
-            (clinics[position], self._ranking.interval_km(distance_km, position))
-            for distance_km, position in zip(distances, positions, strict=True)
-            if not math.isnan(distance_km)
+        spans = [
+            self._ranking.interval_km(*pair) for pair in zip(distances, positions, strict=True)
         ]
+        if self._stop is not None and len(spans) == self._stop - self._start:
+            reach_km = max(high for _, high in spans)
+            more_km, more = self._ranking.rival(reach_km, self._stop)
+            positions = positions + more
+            spans += [
+                self._ranking.interval_km(*pair) for pair in zip(more_km or (), more, strict=True)
+            ]
+        clinics = self._ranking.filter.catalogue.clinics
+        return [(clinics[position], span) for position, span in zip(positions, spans, strict=True)]

@@ -120,7 +120,8 @@ class Match(Frozen):
     def swaps(self) -> tuple[Clinic, ...]:
         """Neighbours that this match could change places with, at the 90 % level.
 
-        Of the same page and the next clinic after it: those whose distance intervals overlap.
+        Of the same page and the first clinic after it that may be nearer than one of them: those
+        whose distance intervals overlap.
         """
         return () if self._page is None else self._page.swaps_of(self)
 

@@ -143,22 +143,30 @@ class Ranking:
         if stop is not None and len(positions) >= stop - start:
             reach_km = max((high for _, high in spans), default=0.0)
             # Not the next alone: one farther off may be known less well.
-            if self._could_enter(reach_km, self.filter.prepared, stop):
+            if len(self._entrants(reach_km, self.filter.prepared, stop)[1]):
                 return False
         if self.filter.unknown != "exclude" or not self.n_possible:
             return True
-        return not self._could_enter(reach_km, self.filter.possible, 0)
+        return not len(self._entrants(reach_km, self.filter.possible, 0)[1])
 
-    def _could_enter(self, reach_km: float, prepared: object, skip: int) -> bool:
-        """Whether a clinic, but for the nearest few, may be nearer than this."""
+    def rival(self, reach_km: float, stop: int) -> Page:
+        """Find the first clinic after a page that may be nearer than this, if there is one."""
+        distances, places = self._entrants(reach_km, self.filter.prepared, stop)
+        return distances[:1].tolist(), self.filter.catalogue.listed(places[:1].tolist())
+
+    def _entrants(
+        self, reach_km: float, prepared: object, skip: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """The clinics, but for the nearest few, that may be nearer than this."""
+        if self.origin is None:
+            raise ValueError("distances need an origin")
         radius_km = self.filter.catalogue.places.radius_km
-        if self.origin is None or not len(radius_km):
-            return False
         # No interval begins farther below its distance than both radii together.
-        doubt_km = math.hypot(self.origin.radius_km, float(radius_km.max()))
+        doubt_km = math.hypot(self.origin.radius_km, float(radius_km.max(initial=0.0)))
         distances, places = self._within(prepared, reach_km + doubt_km)
-        lows = distance_lows_km(distances[skip:], self.origin.radius_km, radius_km[places[skip:]])
-        return bool((lows <= reach_km).any())
+        distances, places = distances[skip:], places[skip:]
+        lows = distance_lows_km(distances, self.origin.radius_km, radius_km[places])
+        return distances[lows <= reach_km], places[lows <= reach_km]
 
     def _within(
         self, prepared: object, reach_km: float = math.inf
