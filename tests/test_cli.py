@@ -214,6 +214,11 @@ def test_validate_names_the_rows_that_could_not_be_placed(tmp_path: Path, capsys
     printed = capsys.readouterr().out
     assert "no fault in 2 clinics, 1 without a position" in printed
     assert "b: no position: " in printed
+    path.write_text("clinic_id,name,city\nb,B,Nowhereville\n")
+    assert main(["validate", str(path)]) == 0
+    assert "no fault in 1 clinic, 1 without a position" in capsys.readouterr().out
+    assert main(["nearest", "Kingston", "--data", str(path)]) == 0
+    assert capsys.readouterr().out.startswith("No clinics with a position match. 1 that match, or")
 
 
 def test_validate_lists_every_fault_of_a_file(tmp_path: Path, capsys):

@@ -79,11 +79,12 @@ def footer(matches: Matches) -> str:
     which = {"exclude": "match", "include": "match or may match", "only": "may match"}
     said = [f"{len(matches)} of {matches.n_eligible} clinics that {which[matches.unknown]}."]
     if not matches.n_eligible:
-        said = [f"No clinics {which[matches.unknown]}."]
+        placed = " with a position" if matches.n_unlocated else ""
+        said = [f"No clinics{placed} {which[matches.unknown]}."]
     if matches.n_possible and matches.unknown == "exclude":
         said.append(f"{matches.n_possible} more may match: what they offer is not known.")
     if matches.n_unlocated:
-        said.append(f"{matches.n_unlocated} that match or may have no position.")
+        said.append(f"{matches.n_unlocated} that match, or may, have no position.")
     if matches and matches[0].distance_km is not None and not matches.order_certain:
         said.append("The order is not certain.")
     nearer = "; ".join(f"{one.clinic.name}, {_distance(one)}" for one in matches.nearer_possible)
