@@ -85,11 +85,15 @@ def test_long_cells_break_between_words():
 
 def test_where_words_do_not_fit_each_row_is_a_block_of_lines():
     """Headers stand beside the cells, blank cells are left out, and a long word stays whole."""
-    rows = [("a clinic of words", None, "613-544-4900"), ("b", "x", "https://example.org/page")]
-    assert text_table(rows, ("name", "city", "contact"), 20) == (
-        "name     a clinic of\n         words\ncontact  613-544-4900\n\n"
-        "name     b\ncity     x\ncontact  https://example.org/page"
+    rows = [
+        (1, "a clinic of words", None, "613-544-4900"),
+        (2, "b", "x", "https://example.org/page"),
+    ]
+    assert text_table(rows, ("", "name", "city", "contact"), 20) == (
+        "1\nname     a clinic of\n         words\ncontact  613-544-4900\n\n"
+        "2\nname     b\ncity     x\ncontact  https://example.org/page"
     )
+    assert text_table([("a", "b")], ("", "")) == "a  b"
 
 
 def test_a_row_of_another_length_is_refused():

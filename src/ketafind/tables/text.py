@@ -36,7 +36,7 @@ def text_table(
     rows : iterable of sequences
         A cell for each header; None is blank.
     headers : sequence of str
-        The names of the columns.
+        The names of the columns; no line is drawn under them where all are blank.
     width : int or None
         The columns of the terminal; None for no limit.
 
@@ -68,7 +68,8 @@ def text_table(
         return "\n\n".join(_block(table[0], row, width) for row in table[1:])
     head, *body = (_lines(row, widths, right) for row in table)
     rule = _GAP.join("-" * columns for columns in widths)
-    return "\n".join([*head, rule, *(line for lines in body for line in lines)])
+    top = [*head, rule] if any(headers) else []
+    return "\n".join([*top, *(line for lines in body for line in lines)])
 
 
 def _text(cell: Any) -> str:
@@ -109,7 +110,8 @@ def _block(headers: Sequence[str], row: Sequence[str], width: int | None) -> str
     lines = []
     for header, cell in zip(headers, row, strict=True):
         for at, line in enumerate(_wrapped(cell, columns) if cell else ()):
-            lines.append(_padded("" if at else header, beside, right=False) + _GAP + line)
+            label = "" if at else header
+            lines.append(_padded(label, beside, right=False) + _GAP + line if header else line)
     return "\n".join(lines)
 
 
