@@ -20,6 +20,7 @@ from shapely import LineString, Point
 
 import ketafind as kf
 import oracle
+from ketafind.analysis import certainty
 from strategies import clinic_lists, criteria, expressions, origins, policies
 
 DIRECTORY = kf.load_directory()
@@ -120,6 +121,46 @@ def test_a_wide_join_holds_the_cells_of_the_long_one(clinics, people, k):
         assert ids.tolist() == part["clinic_id"].tolist()
         assert cells.index.equals(part.index)
     assert wide["reason"].tolist() == long.loc[~long.index.duplicated(), "reason"].tolist()
+
+
+@pytest.mark.parametrize("which", ["exclude", "include", "only"])
+@pytest.mark.parametrize("parts", [1, 32])
+def test_order_flags_of_a_hundred_radii_are_those_of_single_searches(which, parts, monkeypatch):
+    """More radii than the parts that clinics are put into."""
+    monkeypatch.setattr(certainty, "PARTS", parts)
+    random = np.random.default_rng(7)
+    n = 100
+    table = pd.DataFrame(
+        {
+            "clinic_id": [f"c{number:03}" for number in range(n)],
+            "name": "Clinic",
+            "lat": random.uniform(43, 47, n),
+            "lon": random.uniform(-82, -78, n),
+            "radius_km": random.uniform(0, 12, n),
+            "routes": random.choice(["iv", ""], n),
+        }
+    )
+    directory = kf.Directory.from_frame(table)
+    people = pd.DataFrame(
+        {
+            "lat": random.uniform(43, 47, 400),
+            "lon": random.uniform(-82, -78, 400),
+            "radius": random.choice([0.0, 0.4], 400),
+        }
+    )
+    asked = {"routes": "iv", "unknown": which, "max_distance_km": 90.0}
+    for k in (1, 2):
+        joined = kf.nearest_join(
+            people, directory, k, columns=["order_certain"], radius="radius", **asked
+        )
+        flags = joined.loc[~joined.index.duplicated(), "order_certain"].tolist()
+        places = [
+            kf.Location(lat=one.lat, lon=one.lon, radius_km=one.radius)
+            for one in people.itertuples()
+        ]
+        assert flags == [directory.nearest(one, k, **asked).order_certain for one in places]
+        assert True in flags
+        assert False in flags
 
 
 @given(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy.typing as npt
 from ketafind.analysis.facts import facts_of
 from ketafind.index.protocol import Floats
 from ketafind.intervals import SIGMA_PER_RADIUS
-from ketafind.matches import Filter
+from ketafind.matches import Filter, Ranking
+from ketafind.records import Location
 
 if TYPE_CHECKING:
     from ketafind.analysis.origins import Origins
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["intervals_km", "order_certain"]
 
 CHUNK = 2**15
+PARTS = 32
 
 
 def intervals_km(
@@ -75,21 +78,110 @@ def order_certain(
     certain = np.zeros(len(origins), dtype=np.bool_)
     if passing.n_unlocated:
         return certain
+    limit_km = math.inf if max_distance_km is None else max_distance_km
+    parts = list(_by_radius(directory, passing))
+    unknown = []
+    if passing.unknown == "exclude":
+        possible = Filter(passing.catalogue, passing.criteria, "only", _region(passing))
+        unknown = list(_by_radius(directory, possible))
     located = np.flatnonzero(~(np.isnan(origins.lat) | np.isnan(origins.lon)))
     for start in range(0, len(located), CHUNK):
         rows = located[start : start + CHUNK]
-        certain[rows] = _certain(directory, passing, origins, rows, k, max_distance_km)
+        seekers = _seekers(directory, passing, origins, rows, k, limit_km)
+        sure = np.zeros(len(rows), dtype=np.bool_)
+        maybe = np.zeros(len(rows), dtype=np.bool_)
+        for part in unknown:
+            seekers.meet(part, 1, sure, maybe)
+        for part in parts if seekers.next_km is not None else ():
+            seekers.meet(part, k + 1, sure, maybe)
+        certain[rows] = ~(seekers.overlaps | sure)
+        for at in np.flatnonzero(maybe & ~(seekers.overlaps | sure)):
+            place = Location(
+                lat=float(seekers.lat[at]),
+                lon=float(seekers.lon[at]),
+                radius_km=float(seekers.radius_km[at]),
+            )
+            certain[rows[at]] = Ranking(passing, place, limit_km).order_certain(0, k)
     return certain
 
 
-def _certain(
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Clinics whose radii lie between two that are nearly the same."""
+
+    least_km: float
+    most_km: float
+    passing: Filter
+
+
+def _by_radius(directory: Directory, passing: Filter) -> Iterator[_Part]:
+    radii = _radii(directory)
+    positions = passing.positions()
+    known = np.unique(radii[positions])
+    known = known[~np.isnan(known)]
+    for few in np.array_split(known, min(len(known), PARTS) or 1):
+        if len(few):
+            some = np.zeros(len(radii), dtype=np.bool_)
+            some[positions] = (few[0] <= radii[positions]) & (radii[positions] <= few[-1])
+            part = Filter(passing.catalogue, passing.criteria, passing.unknown, some)
+            yield _Part(float(few[0]), float(few[-1]), part)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seekers:
+    """Rows, the clinics that are listed for each, and how far the last of these may be."""
+
+    directory: Directory
+    lat: Floats
+    lon: Floats
+    radius_km: Floats
+    limit_km: float
+    listed: npt.NDArray[np.intp]
+    next_km: Floats | None
+    overlaps: npt.NDArray[np.bool_]
+    reach_km: Floats
+
+    def meet(
+        self, part: _Part, n: int, sure: npt.NDArray[np.bool_], maybe: npt.NDArray[np.bool_]
+    ) -> None:
+        """Mark the rows that an unlisted clinic of a part enters, surely or maybe.
+
+        Of its `n` nearest, all but one may be listed. With the least radius of the part the
+        nearest enters surely; where it does not with the greatest, none does.
+        """
+        open_rows = ~(self.overlaps | sure)
+        if n > 1 and self.next_km is not None:
+            # Whoever is not listed is as far as the next one, or farther.
+            low, _ = intervals_km(self.next_km, self.radius_km, part.most_km)
+            open_rows &= low <= self.reach_km
+        rows = np.flatnonzero(open_rows)
+        if not len(rows):
+            return
+        distance_km, found = self.directory.nearest_arrays(
+            self.lat[rows],
+            self.lon[rows],
+            min(n, part.passing.n_eligible),
+            where=part.passing,
+            max_distance_km=self.limit_km,
+        )
+        if n > 1:
+            ours = (found[:, :, None] == self.listed[rows][:, None, :]).any(axis=2)
+            distance_km = np.where(ours, np.nan, distance_km)
+        # NaN, for nobody, is below no reach.
+        nearest_km = np.fmin.reduce(distance_km, axis=1)
+        for radius_km, marks in ((part.least_km, sure), (part.most_km, maybe)):
+            low, _ = intervals_km(nearest_km, self.radius_km[rows], radius_km)
+            marks[rows] |= low <= self.reach_km[rows]
+
+
+def _seekers(
     directory: Directory,
     passing: Filter,
     origins: Origins,
     rows: npt.NDArray[np.intp],
     k: int,
-    limit_km: float | None,
-) -> npt.NDArray[np.bool_]:
+    limit_km: float,
+) -> _Seekers:
     lat, lon = origins.lat[rows], origins.lon[rows]
     origin_km = np.zeros(len(rows)) if origins.radius_km is None else origins.radius_km[rows]
     width = max(1, min(k + 1, passing.n_eligible))
@@ -103,87 +195,13 @@ def _certain(
     order = np.lexsort((high, low), axis=1)
     low_in_order = np.take_along_axis(low, order, axis=1)
     high_in_order = np.take_along_axis(high, order, axis=1)
-    overlaps = (low_in_order[:, 1:] <= high_in_order[:, :-1]).any(axis=1)
+    overlaps = np.any(low_in_order[:, 1:] <= high_in_order[:, :-1], axis=1)
     full = (~missing).sum(axis=1) >= k
     reach = np.where(full, high_in_order[:, :k].max(axis=1, initial=0.0), np.inf)
-    certain = ~overlaps & ~_could_enter(directory, passing, (lat, lon), origin_km, reach, limit_km)
-    if width > k:
-        rest = np.flatnonzero(certain)
-        certain[rest] = ~_others_enter(
-            directory,
-            passing,
-            (lat[rest], lon[rest]),
-            origin_km[rest],
-            reach[rest],
-            limit_km,
-            (distance_km[rest, k], position[rest, :k]),
-        )
-    return certain
-
-
-def _could_enter(
-    directory: Directory,
-    passing: Filter,
-    where: tuple[Floats, Floats],
-    origin_km: Floats,
-    reach_km: Floats,
-    limit_km: float | None,
-) -> npt.NDArray[np.bool_]:
-    """Whether an UNKNOWN clinic that is not listed may be nearer than the reach."""
-    enters = np.zeros(len(reach_km), dtype=np.bool_)
-    if passing.unknown != "exclude":
-        return enters
-    possible = Filter(passing.catalogue, passing.criteria, "only", _region(passing))
-    for radius_km, unknown in _by_radius(directory, possible):
-        distance_km, _ = directory.nearest_arrays(
-            *where, 1, where=unknown, max_distance_km=limit_km
-        )
-        low, _ = intervals_km(distance_km[:, 0], origin_km, radius_km)
-        enters |= low <= reach_km
-    return enters
-
-
-def _others_enter(
-    directory: Directory,
-    passing: Filter,
-    where: tuple[Floats, Floats],
-    origin_km: Floats,
-    reach_km: Floats,
-    limit_km: float | None,
-    listed: tuple[Floats, npt.NDArray[np.intp]],
-) -> npt.NDArray[np.bool_]:
-    """Whether a clinic beyond the next one, known less well, may be nearer than the reach."""
-    enters = np.zeros(len(reach_km), dtype=np.bool_)
-    next_km, position = listed
-    k = position.shape[1]
-    for radius_km, some in _by_radius(directory, passing):
-        low, _ = intervals_km(next_km, origin_km, radius_km)
-        rows = np.flatnonzero(low <= reach_km)
-        if not len(rows):
-            continue
-        lat, lon = where
-        distance_km, found = directory.nearest_arrays(
-            lat[rows], lon[rows], min(k + 1, some.n_eligible), where=some, max_distance_km=limit_km
-        )
-        ours = (found[:, :, None] == position[rows][:, None, :]).any(axis=2)
-        other_km = np.where(ours | (found < 0), np.inf, distance_km).min(axis=1)
-        low, _ = intervals_km(other_km, origin_km[rows], radius_km)
-        enters[rows] |= low <= reach_km[rows]
-    return enters
-
-
-def _by_radius(directory: Directory, passing: Filter) -> Iterator[tuple[float, Filter]]:
-    """Part clinics by their radius: among those of one, the nearest has the lowest interval."""
-    radii = _radii(directory)
-    positions = passing.positions()
-    for radius_km in np.unique(radii[positions]):
-        if not math.isnan(radius_km):
-            some = np.zeros(len(radii), dtype=np.bool_)
-            some[positions] = radii[positions] == radius_km
-            yield (
-                float(radius_km),
-                Filter(passing.catalogue, passing.criteria, passing.unknown, some),
-            )
+    next_km = distance_km[:, k] if width > k else None
+    return _Seekers(
+        directory, lat, lon, origin_km, limit_km, position[:, :k], next_km, overlaps, reach
+    )
 
 
 def _region(passing: Filter) -> npt.NDArray[np.bool_] | None:
