@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: the data folder as a package, and the optional kernel."""
+"""What pyproject.toml cannot say: the data folder inside the package, and the optional kernel."""
 
 import os
 import sys
@@ -6,6 +6,7 @@ import sysconfig
 from pathlib import Path
 
 from setuptools import Extension, find_namespace_packages, setup
+from setuptools.command.build_py import build_py
 
 KERNEL = Path("src/kernel")
 # One wheel serves every Python from 3.11 on; free-threaded ones have no stable ABI.
@@ -38,9 +39,35 @@ kernel = Extension(
     optional=True,
 )
 
+
+class BuildWithData(build_py):
+    """Copy data/ into the package; an editable install reads it where it lies.
+
+    Were it a package of its own, an editable install would need an import hook, which a folder
+    named ketafind beside the caller hides.
+    """
+
+    def _data(self):
+        names = sorted(path.name for path in Path("data").iterdir() if path.is_file())
+        into = Path(self.build_lib, "ketafind", "data")
+        return [(Path("data", name), into / name) for name in names]
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            for source, target in self._data():
+                self.mkpath(target.parent.as_posix())
+                self.copy_file(source.as_posix(), target.as_posix())
+
+    def get_outputs(self, include_bytecode=True):
+        copied = [] if self.editable_mode else [str(target) for _, target in self._data()]
+        return [*super().get_outputs(include_bytecode), *copied]
+
+
 setup(
-    packages=[*find_namespace_packages("src", include=["ketafind*"]), "ketafind.data"],
-    package_dir={"": "src", "ketafind.data": "data"},
+    packages=find_namespace_packages("src", include=["ketafind*"]),
+    package_dir={"": "src"},
+    cmdclass={"build_py": BuildWithData},
     ext_modules=[kernel],
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
 )
