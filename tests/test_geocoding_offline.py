@@ -184,6 +184,12 @@ def test_an_area_alone_is_answered_with_its_extent() -> None:
     assert located.radius_km > 1.0
 
 
+@pytest.mark.parametrize("text", ["Kingston", b"Kingston"])
+def test_one_text_is_not_read_letter_by_letter(text: str | bytes) -> None:
+    with pytest.raises(errors.InvalidInputError, match="takes a list"):
+        geocode_many(text)  # type: ignore[arg-type]
+
+
 def test_many_answers_stand_in_the_order_of_the_texts() -> None:
     good, bad = geocode_many(["K7L 3N6", "nowhere at all"])
     assert isinstance(good, Location)

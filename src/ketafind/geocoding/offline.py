@@ -12,6 +12,7 @@ from ketafind.errors import (
     AmbiguousPlaceError,
     ConflictingPlaceError,
     GeocodingError,
+    InvalidInputError,
     OutsideCoverageError,
     PlaceNotFoundError,
 )
@@ -339,7 +340,14 @@ def geocode_many(texts: Iterable[str]) -> list[Location | GeocodingError]:
     -------
     list of Location or GeocodingError
         For each text its location or, not raised, the error that says why there is none.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is one text: its letters are no addresses.
     """
+    if isinstance(texts, str | bytes):
+        raise InvalidInputError("geocode_many takes a list of addresses; geocode() takes one text")
     geocoder = OfflineGeocoder()
     answers: list[Location | GeocodingError] = []
     for text in texts:
