@@ -216,7 +216,7 @@ class ScipySphere(OnSphere):
         return self.tree.query(unit(lat, lon), k=K, workers=2)
 
 
-class ScipyPyproj(ScipySphere):
+class ScipyPyproj(Peer):
     """Two candidates more from the sphere, ranked by pyproj's geodesic: right in practice."""
 
     exact = True
@@ -224,7 +224,7 @@ class ScipyPyproj(ScipySphere):
     def build(self) -> None:
         from pyproj import Geod
 
-        super().build()
+        self.tree = ScipySphere.grow(unit(self.lat, self.lon))
         self.geod = Geod(ellps="WGS84")
         self.wanted = min(K + 2, len(self.lat))
 
@@ -245,12 +245,6 @@ class ScipyPyproj(ScipySphere):
         order = np.argsort(metres, axis=1)[:, :K]
         found = np.take_along_axis(found, order, 1)
         return np.take_along_axis(metres, order, 1) * 1e-3, self.position[found]
-
-    def one(self, lat: float, lon: float) -> Any:
-        return self.bare(lat, lon)
-
-    def many(self, lat: Array, lon: Array) -> Any:
-        return self.bare_many(lat, lon)
 
 
 class BallTree(Peer):

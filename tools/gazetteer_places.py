@@ -26,13 +26,13 @@ from gazetteer_towns import (
     settle,
 )
 
+from ketafind.geocoding.gazetteer import POST_TOWN
 from ketafind.geocoding.postal import code_text
 from ketafind.geocoding.text import name_key, words_of
 
 PREFERRED = (OFFICE, GEONAMES, DBIP, AIRPORT, POSTAL)
 GUARD_KM, LOOSE_GUARD_KM = 60.0, 80.0
 DOUBLE_KM = 60.0
-POST_TOWN = 50
 REPLACES = ("upper tier", "whole town")
 """How a note begins whose name goes before a neighbourhood of that name."""
 

@@ -53,22 +53,22 @@ def distance_interval_km(
 
 
 def distance_lows_km(
-    distances_km: NDArray[np.float64], origin_radius_km: float, radii_km: NDArray[np.float64]
+    distances_km: NDArray[np.float64],
+    origin_radius_km: float | NDArray[np.float64],
+    radii_km: float | NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Bound many true distances from below, as `distance_interval_km` does.
 
     Parameters
     ----------
-    distances_km : ndarray of float64, shape (n,)
-        The geodesic distances between the stated positions.
-    origin_radius_km : float
-        The origin's 90 % radius.
-    radii_km : ndarray of float64, shape (n,)
-        Those of the clinics.
+    distances_km : ndarray of float64
+        The geodesic distances between the stated positions; NaN stays.
+    origin_radius_km, radii_km : float or ndarray of float64
+        The 90 % radii of both ends; shapes that broadcast.
 
     Returns
     -------
-    ndarray of float64, shape (n,)
+    ndarray of float64
         The lower ends, in kilometres.
     """
     sigma = SIGMA_PER_RADIUS * np.hypot(origin_radius_km, radii_km)

@@ -183,27 +183,37 @@ def decisions(
     found = []
     for service in clinic.services:
         for (facet, term), facts in _by_fact(clinic, service, vocabulary).items():
-            found.append(_decision(service.service_id, facet, term, facts, as_of))
+            found.append(_decision(service.service_id, facet, term, facts, decide(facts, as_of)))
     status = [fact for fact in clinic.evidence if fact.facet == "status"]
     terms = dict.fromkeys(fact.term for fact in status)
-    found += [_decision(None, "status", term, status, as_of) for term in terms]
+    found += [
+        _decision(None, "status", term, status, _decide_status(term, status, as_of))
+        for term in terms
+    ]
     return tuple(found)
 
 
+def _decide_status(
+    term: str, facts: list[Evidence], as_of: date | None
+) -> tuple[Truth, str, tuple[Evidence, ...]]:
+    """One status excludes the others: a page that says closed speaks against active."""
+    given = {
+        fact if fact.term == term else replace(fact, truth=Truth.NO): fact
+        for fact in facts
+        if fact.term == term or fact.truth == Truth.YES
+    }
+    truth, reason, by = decide(given, as_of)
+    return truth, reason, tuple(given[fact] for fact in by)
+
+
 def _decision(
-    service_id: str | None, facet: str, term: str, facts: list[Evidence], as_of: date | None
+    service_id: str | None,
+    facet: str,
+    term: str,
+    facts: list[Evidence],
+    decided: tuple[Truth, str, tuple[Evidence, ...]],
 ) -> Decision:
-    if facet == "status":
-        # One status excludes the others: a page that says closed speaks against active.
-        given = {
-            fact if fact.term == term else replace(fact, truth=Truth.NO): fact
-            for fact in facts
-            if fact.term == term or fact.truth == Truth.YES
-        }
-        truth, reason, found = decide(given, as_of)
-        by = tuple(given[fact] for fact in found)
-    else:
-        truth, reason, by = decide(facts, as_of)
+    truth, reason, by = decided
     aside = tuple(fact for fact in facts if fact not in by)
     return Decision(service_id, facet, term, truth, reason, by, aside)
 

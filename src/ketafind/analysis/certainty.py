@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.analysis.facts import facts_of
 from ketafind.index.protocol import Floats
-from ketafind.intervals import SIGMA_PER_RADIUS
+from ketafind.intervals import SIGMA_PER_RADIUS, SIGMAS_BELOW, distance_lows_km
 from ketafind.matches import Filter, Ranking
 from ketafind.records import Location
 
@@ -44,11 +43,11 @@ def intervals_km(
         Kilometres.
     """
     sigma = SIGMA_PER_RADIUS * np.hypot(origin_km, clinic_km)
-    low = np.maximum(0.0, distance_km - 1.645 * sigma)
     with np.errstate(invalid="ignore"):
-        spread = 3.29 * sigma * distance_km * distance_km / (distance_km + sigma)
+        spread = 2 * SIGMAS_BELOW * sigma * distance_km * distance_km / (distance_km + sigma)
     spread = np.where(sigma == 0.0, 0.0, spread)
     high = np.sqrt(distance_km * distance_km + spread + 4.605 * sigma * sigma)
+    low = distance_lows_km(distance_km, origin_km, clinic_km)
     return low, np.where(sigma == 0.0, distance_km, high)
 
 
@@ -79,11 +78,8 @@ def order_certain(
     if passing.n_unlocated:
         return certain
     limit_km = math.inf if max_distance_km is None else max_distance_km
-    parts = list(_by_radius(directory, passing))
-    unknown = []
-    if passing.unknown == "exclude":
-        possible = Filter(passing.catalogue, passing.criteria, "only", _region(passing))
-        unknown = list(_by_radius(directory, possible))
+    parts = list(_by_radius(passing))
+    unknown = list(_by_radius(passing.under("only"))) if passing.unknown == "exclude" else []
     located = np.flatnonzero(~(np.isnan(origins.lat) | np.isnan(origins.lon)))
     for start in range(0, len(located), CHUNK):
         rows = located[start : start + CHUNK]
@@ -114,8 +110,8 @@ class _Part:
     passing: Filter
 
 
-def _by_radius(directory: Directory, passing: Filter) -> Iterator[_Part]:
-    radii = _radii(directory)
+def _by_radius(passing: Filter) -> Iterator[_Part]:
+    radii = passing.catalogue.radius_km
     positions = passing.positions()
     known = np.unique(radii[positions])
     known = known[~np.isnan(known)]
@@ -152,7 +148,7 @@ class _Seekers:
         open_rows = ~(self.overlaps | sure)
         if n > 1 and self.next_km is not None:
             # Whoever is not listed is as far as the next one, or farther.
-            low, _ = intervals_km(self.next_km, self.radius_km, part.most_km)
+            low = distance_lows_km(self.next_km, self.radius_km, part.most_km)
             open_rows &= low <= self.reach_km
         rows = np.flatnonzero(open_rows)
         if not len(rows):
@@ -170,7 +166,7 @@ class _Seekers:
         # NaN, for nobody, is below no reach.
         nearest_km = np.fmin.reduce(distance_km, axis=1)
         for radius_km, marks in ((part.least_km, sure), (part.most_km, maybe)):
-            low, _ = intervals_km(nearest_km, self.radius_km[rows], radius_km)
+            low = distance_lows_km(nearest_km, self.radius_km[rows], radius_km)
             marks[rows] |= low <= self.reach_km[rows]
 
 
@@ -188,7 +184,7 @@ def _seekers(
     distance_km, position = directory.nearest_arrays(
         lat, lon, width, where=passing, max_distance_km=limit_km
     )
-    radius_km = np.append(_radii(directory), np.nan)[position]
+    radius_km = np.append(passing.catalogue.radius_km, np.nan)[position]
     low, high = intervals_km(distance_km, origin_km[:, None], radius_km)
     missing = position < 0
     low[missing], high[missing] = np.inf, -np.inf
@@ -202,16 +198,3 @@ def _seekers(
     return _Seekers(
         directory, lat, lon, origin_km, limit_km, position[:, :k], next_km, overlaps, reach
     )
-
-
-def _region(passing: Filter) -> npt.NDArray[np.bool_] | None:
-    if passing.region is None:
-        return None
-    rows = passing.catalogue.rows
-    flags = np.zeros(len(rows), dtype=np.bool_)
-    flags[rows] = np.unpackbits(passing.region, count=len(rows), bitorder="little").view(np.bool_)
-    return flags
-
-
-def _radii(directory: Directory) -> Floats:
-    return facts_of(directory).numbers("clinic_radius_km")[:-1]

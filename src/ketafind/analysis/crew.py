@@ -7,15 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from types import TracebackType
 
-from ketafind.index.kernel import usable_processors
+from ketafind.index.kernel import threads_for
 from ketafind.index.protocol import check_count
 
 __all__ = ["ALONE", "BLOCK", "Crew", "blocks"]
 
 Work = Callable[[slice], object]
-
-LEAST_ROWS = 4096
-"""Fewer rows than this are not worth a thread of their own."""
 
 BLOCK = 2**17
 """So many numbers are written in one go: they stay in the cache."""
@@ -61,7 +58,7 @@ class Crew:
 
     def __init__(self, n: int, threads: int | None = None) -> None:
         if threads is None:
-            threads = max(1, min(usable_processors(), n // LEAST_ROWS))
+            threads = threads_for(n)
         self.threads = check_count(threads, "threads")
         self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
 

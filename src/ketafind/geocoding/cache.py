@@ -275,7 +275,6 @@ class GeocodeCache:
             return None
 
     def _prepare(self) -> bytes:
-
         link = self._link()
         version = link.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA:

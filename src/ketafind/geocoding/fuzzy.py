@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from ketafind.geocoding.gazetteer import Gazetteer, Place
+from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
 from ketafind.geocoding.streets import DIRECTIONS, STREET_TYPES, UNIT_WORDS
 from ketafind.geocoding.text import SHORT_FORMS, name_key, words_of
 
@@ -13,7 +13,6 @@ __all__ = ["likeness", "near_names"]
 
 SHORTEST = 4
 DOMINANT = 2
-POST_TOWN = 50
 HEADS = frozenset(
     ["north", "south", "east", "west", "upper", "lower", "fort", "port", "mount", "lake", "new"]
 )

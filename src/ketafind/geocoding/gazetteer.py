@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError
 
-__all__ = ["SOURCES", "CodeTable", "Gazetteer", "Place", "default_gazetteer"]
+__all__ = ["POST_TOWN", "SOURCES", "CodeTable", "Gazetteer", "Place", "default_gazetteer"]
 
 SOURCES = ("GeoNames", "DB-IP", "GeoNames postal codes", "GeoNames post offices", "airportsdata")
 """Where a place's position is from, by its source number."""
+
+POST_TOWN = 50
+"""A place of so many postal codes is a post town: the likelier of those that share a name."""
 
 TOWN = 2
 """The method of a code that stands at its town; see `CodeTable.quality`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ketafind.geocoding.gazetteer import Gazetteer, Place
+from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
 from ketafind.geocoding.radius import sphere_km
 from ketafind.geocoding.streets import DIRECTIONS, STREET_TYPES
 from ketafind.geocoding.text import SHORT_FORMS, name_key, words_of
@@ -43,8 +43,8 @@ INSTITUTIONS = frozenset(
 HEADS = frozenset({"port", "fort", "mount", "lake", "new", "saint", "point", "cape"})
 """Words that with the next make a name: Port Elsewhere is not Elsewhere."""
 
-POST_TOWN, DOMINANT = 50, 4
-"""A town of so many postal codes, and so many times another's, is the likelier of both."""
+DOMINANT = 4
+"""Of two names a town with so many times the other's postal codes is the likelier."""
 
 PART_KM = 25.0
 """A part of a town lies this near to it."""

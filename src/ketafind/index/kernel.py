@@ -26,14 +26,14 @@ from ketafind.index.protocol import (
 )
 
 Part = TypeVar("Part")
-__all__ = ["ARRAYS", "KernelIndex", "PreparedFilter"]
+__all__ = ["ARRAYS", "KernelIndex", "PreparedFilter", "threads_for"]
 
 ARRAYS = {"points": np.float64, "ids": np.int32, "boxes": np.float32, "frame": np.float64}
 """Name and type of each array that an index is stored in."""
 
 # Above this many origins work is cut up, so that an interrupt is heard and memory stays flat.
 BLOCK = 1 << 19
-# Fewer origins than this are not worth a thread of their own.
+# Fewer rows than this are not worth a thread of their own.
 LEAST_BLOCK = 4096
 # Building splits in two, and again: more threads than this gain little.
 MOST_BUILDERS = 8
@@ -124,7 +124,7 @@ class KernelIndex:
     def __init__(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> None:
         lat, lon = check_points(lat, lon)
         arrays = _empty_arrays(len(lat))
-        _core().build(lat, lon, *arrays.values(), min(usable_processors(), MOST_BUILDERS))
+        _core().build(lat, lon, *arrays.values(), min(_usable_processors(), MOST_BUILDERS))
         self._bind(arrays)
 
     @classmethod
@@ -231,7 +231,7 @@ class KernelIndex:
         def fill(part: slice) -> None:
             tree.nearest_many(lat[part], lon[part], distance_km[part], position[part], k, limit)
 
-        if threads is None and len(lat) < 2 * LEAST_BLOCK:
+        if threads is None and len(lat) < 2 * LEAST_BLOCK:  # no slices: a third less time
             tree.nearest_many(lat, lon, distance_km, position, k, limit)
         else:
             _share_out(fill, len(lat), threads)
@@ -279,7 +279,24 @@ def _compacted(bitmap: Any, n: int) -> Any:
     return _core().Tree(*arrays.values(), n)
 
 
-def usable_processors() -> int:
+def threads_for(n: int) -> int:
+    """Choose how many threads suit the machine and n rows of work.
+
+    Parameters
+    ----------
+    n : int
+        Rows.
+
+    Returns
+    -------
+    int
+        1 or more.
+    """
+    shares = n // LEAST_BLOCK
+    return 1 if shares < 2 else min(_usable_processors(), shares)
+
+
+def _usable_processors() -> int:
     """Count the processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -289,7 +306,7 @@ def usable_processors() -> int:
 def _share_out(work: Callable[[slice], Part], n: int, threads: int | None) -> list[Part]:
     """Do work on slices of n origins, on threads of its own; results in order."""
     if threads is None:
-        threads = max(1, min(usable_processors(), n // LEAST_BLOCK))
+        threads = threads_for(n)
     threads = check_count(threads, "threads")
     block = max(1, min(BLOCK, -(-n // threads)))
     parts = [slice(start, min(start + block, n)) for start in range(0, max(n, 1), block)]

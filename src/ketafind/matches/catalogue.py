@@ -150,6 +150,11 @@ class Catalogue:
         """How many clinics have a position."""
         return len(self.places.located)
 
+    @cached_property
+    def all_located(self) -> bool:
+        """Whether every clinic has a position: the index's points are the clinics then."""
+        return len(self.clinics) == self.n_located
+
     def positions(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
         """Turn what the index calls points into the positions of clinics; -1 stays.
 
@@ -163,7 +168,7 @@ class Catalogue:
         ndarray of intp
             The same array where every clinic is located.
         """
-        if len(self.clinics) == self.n_located:
+        if self.all_located:
             return places
         # The extra entry turns -1 into -1.
         return np.append(self.places.located, -1)[places]
@@ -181,7 +186,7 @@ class Catalogue:
         list of int
             The same list where every clinic is located.
         """
-        if len(self.clinics) == self.n_located:
+        if self.all_located:
             return places
         return list(map(self.places.located.item, places))
 

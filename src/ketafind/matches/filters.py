@@ -70,7 +70,6 @@ class Filter(Frozen):
     bits: Bits
     prepared: Any
     _bound: Bound
-    _all_located: bool
 
     def __init__(
         self,
@@ -92,7 +91,6 @@ class Filter(Frozen):
         bits.flags.writeable = False
         fields["prepared"] = prepared = catalogue.index.prepare(self._located(bits))
         fields["_bound"] = catalogue.index.bound(prepared)
-        fields["_all_located"] = len(catalogue.clinics) == catalogue.n_located
 
     def __repr__(self) -> str:
         # A filter names conditions: what is sought is health information.
@@ -168,7 +166,7 @@ class Filter(Frozen):
         'Kingston'
         """
         answer = self._bound.nearest(lat, lon, k, max_distance_km)
-        if self._all_located:
+        if self.catalogue.all_located:
             return answer
         return answer[0], self.catalogue.listed(answer[1])
 

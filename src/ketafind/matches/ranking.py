@@ -63,12 +63,11 @@ class Ranking:
             return None, self._by_id[start:stop].tolist()
         if stop is None:
             distances, places = (one.tolist() for one in self._within(self.filter.prepared))
-            distances, places = distances[start:], self.filter.catalogue.listed(places[start:])
-            return distances, places
+            return distances[start:], self.filter.catalogue.listed(places[start:])
         distances, positions = self.filter.nearest(
             self.origin.lat, self.origin.lon, stop, self.limit_km
         )
-        return (distances[start:], positions[start:]) if start else (distances, positions)
+        return distances[start:], positions[start:]
 
     @cached_property
     def n_eligible(self) -> int:
