@@ -374,6 +374,7 @@ def test_threads_and_pieces_do_not_change_the_answer(monkeypatch, limit_km, gaps
     asked = {"k": 3, "max_distance_km": limit_km, "columns": ["distance_low_km", "city"]}
     whole = kf.nearest_join(frame, DIRECTORY, threads=1, **asked)
     monkeypatch.setattr(search, "CHUNK", 64)
+    monkeypatch.setattr(search, "LEAST_CHUNK", 64)
     monkeypatch.setattr(crew, "BLOCK", 64)
     monkeypatch.setattr(added, "BLOCK", 64)
     pd.testing.assert_frame_equal(kf.nearest_join(frame, DIRECTORY, threads=2, **asked), whole)
@@ -584,6 +585,7 @@ def test_the_first_row_at_fault_is_named_whatever_the_threads(monkeypatch, threa
     from ketafind.analysis import search
 
     monkeypatch.setattr(search, "CHUNK", 32)
+    monkeypatch.setattr(search, "LEAST_CHUNK", 32)
     frame = pd.DataFrame({"lat": np.full(500, 44.2), "lon": -76.5})
     frame.loc[[450, 77, 303], "lat"] = 95.0
     with pytest.raises(kf.errors.CoordinatesError, match="row 77: lat"):

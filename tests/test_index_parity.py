@@ -179,6 +179,69 @@ def test_a_filter_used_often_keeps_its_answers(index_type):
         same(index.within(45.0, -80.0, 50.0, ours), scan.within(45.0, -80.0, 50.0, theirs))
 
 
+def nearest_of_few(points, passes, origins, limit):
+    """Compare an answer to many origins at once, and one written into small integers."""
+    scan, index = ScanIndex(*points), KernelIndex(*points)
+    for mask in (None, passes):
+        theirs = None if mask is None else scan.prepare(bits_for(scan, mask))
+        ours = None if mask is None else index.prepare(bits_for(index, mask))
+        truth = scan.nearest_many(*origins, 1, theirs, limit)
+        same(index.nearest_many(*origins, 1, ours, limit), truth)
+        out = np.empty(truth[0].shape), np.empty(truth[0].shape, np.int8)
+        index.nearest_many(*origins, 1, ours, limit, out=out)
+        np.testing.assert_array_equal(out, truth)
+
+
+@needs_kernel
+@settings(deadline=None, max_examples=100)
+@given(
+    world=worlds(),
+    n=st.sampled_from([64, 65, 130]),
+    limit=st.sampled_from([math.inf, 0.0, 3.0, 1000.0, 15000.0]),
+)
+def test_the_nearest_of_few_points_is_the_scans(world, n, limit):
+    """So many origins at once that each point is held against all."""
+    points, passes, origins = world
+    some = np.resize(origins, (n, 2)) * np.linspace(1.0, 0.9, n)[:, None]
+    nearest_of_few(points[:64].T, passes[:64], some.T, limit)
+
+
+@needs_kernel
+@pytest.mark.parametrize(("name", "points"), [pytest.param(*s, id=s[0]) for s in hard_sets()])
+def test_the_nearest_of_few_hard_points_is_the_scans(name, points):
+    """Also from where all are as far away, but for centimetres."""
+    lat, lon = (axis[:60] for axis in points)
+    rng = np.random.default_rng(len(name))
+    here = np.r_[np.full(40, 44.0) + rng.normal(0, 1e-7, 40), lat, rng.uniform(-90, 90, 90)]
+    there = np.r_[np.full(40, -79.0) + rng.normal(0, 1e-7, 40), lon, rng.uniform(-180, 180, 90)]
+    nearest_of_few((lat, lon), rng.random(60) < 0.5, (here, there), math.inf)
+
+
+@pytest.mark.parametrize("index_type", [*INDEXES, pytest.param(ScanIndex, id="scan")])
+def test_answers_are_written_where_they_are_wanted(index_type):
+    """Into integers of any size; what does not fit is refused, and so is another shape."""
+    rng = np.random.default_rng(3)
+    index = index_type(rng.uniform(42, 50, 90), rng.uniform(-90, -75, 90))
+    lat, lon = rng.uniform(41, 51, 70), rng.uniform(-91, -74, 70)
+    truth = index.nearest_many(lat, lon, 3, None, 200.0)
+    for kind in (np.int8, np.int16, np.int32, np.int64):
+        out = np.empty((70, 3)), np.empty((70, 3), kind)
+        answer = index.nearest_many(lat, lon, 3, None, 200.0, threads=2, out=out)
+        assert answer[0] is out[0]
+        assert answer[1] is out[1]
+        np.testing.assert_array_equal(out, truth)
+    km, position = out
+    for wrong in (
+        (km[:-1], position), (km, position[:, :2]), (km.astype(np.float32), position),
+        (km, position.astype(np.uint8)), (np.asfortranarray(km), position),
+    ):  # fmt: skip
+        with pytest.raises(InvalidInputError, match="out="):
+            index.nearest_many(lat, lon, 3, out=wrong)
+    larger = index_type(np.full(129, 44.0), np.full(129, -79.0))
+    with pytest.raises(InvalidInputError, match="can hold 128"):
+        larger.nearest_many([44.0], [-79.0], 1, out=(np.empty((1, 1)), np.empty((1, 1), np.int8)))
+
+
 @pytest.mark.parametrize("index_type", INDEXES)
 def test_threads_do_not_change_a_byte(index_type):
     """One thread, two, sixty-four."""

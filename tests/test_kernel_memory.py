@@ -99,7 +99,8 @@ def test_questions_with_wrong_arrays_are_refused():
         (lat, lat, km, position, 2**80, INFINITY),
         (lat, lat, km, position, 2, float("nan")),
         (lat, lat, km, position, 2, -1.0),
-        (lat, lat, km, position.astype(np.int32), 2, INFINITY),
+        (lat, lat, km, position.astype(np.uint64), 2, INFINITY),
+        (lat, lat, km, position.astype(np.float32), 2, INFINITY),
         (lat, lat, km, position, 2),
         (None, lat, km, position, 2, INFINITY),
     ):
@@ -118,6 +119,40 @@ def test_questions_with_wrong_arrays_are_refused():
         core.distance(lat, lat, lat, lat[:3], np.zeros(4))
     with pytest.raises(TypeError, match="keywords"):
         core.Tree(*arrays, 100, name=1)
+
+
+def test_positions_go_into_integers_that_can_hold_them():
+    """Of any size; no number wraps round."""
+    tree, _ = built(200)
+    lat, km, position = np.full(70, 44.0), np.zeros((70, 2)), np.zeros((70, 2), np.intp)
+    tree.nearest_many(lat, -lat, km, position, 2, INFINITY)
+    for kind in (np.int16, np.int32, np.int64):
+        narrow = np.zeros((70, 2), kind)
+        tree.nearest_many(lat, -lat, km, narrow, 2, INFINITY)
+        assert np.array_equal(narrow, position)
+    with pytest.raises(ValueError, match="sizes"):
+        tree.nearest_many(lat, -lat, km, position.astype(np.int8), 2, INFINITY)
+    tree, _ = built(128)
+    tree.nearest_many(lat, -lat, km, np.zeros((70, 2), np.int8), 2, INFINITY)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 4, 5, 6, 9])
+def test_words_are_repeated(times):
+    """As by numpy, whatever the number."""
+    words = np.random.default_rng(1).integers(0, 2**63, 37, dtype=np.uint64)
+    out = np.zeros(37 * times, np.uint64)
+    core.repeat(words, out)
+    assert np.array_equal(out, np.repeat(words, times))
+    core.repeat(words[:0], out[:0])
+    for wrong in (
+        (words, out[:-1]) if times > 1 else (words, out[:36]),
+        (words[:0], out),
+        (words, out[::2]),
+    ):
+        with pytest.raises((ValueError, BufferError)):
+            core.repeat(*wrong)
+    with pytest.raises(TypeError):
+        core.repeat(words, out.astype(np.float64))
 
 
 def test_origins_that_are_no_plain_numbers_are_left_to_the_caller():

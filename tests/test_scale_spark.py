@@ -55,7 +55,7 @@ def test_a_spark_join_equals_the_join_in_memory(spark):
         "int",
         "double",
         "double",
-        "bigint",
+        "int",
         "string",
         "double",
         "string",

@@ -4,15 +4,14 @@
 #ifndef KETAFIND_BATCH_H
 #define KETAFIND_BATCH_H
 
-#include <stddef.h>
-
+#include "few.h"
+#include "table.h"
 #include "tree.h"
 
 /* With more answers than this, a warm start costs more than it saves. */
 #define WARM 64
 /* Fewer origins than this, or few leaves, are not worth an order. */
 #define WORTH_ORDER 64
-#define FEW_LEAVES 8
 /* Looking around pays when it serves so many origins; where the last look did not, the next waits
    for as many as that. */
 #define WORTH_A_LOOK 8
@@ -129,43 +128,37 @@ static const Around *around_for(const Tree *tree, const Origin *origin, const Be
     return reach <= hood->around.room ? &hood->around : NULL;
 }
 
-static void put_row(double *km, ptrdiff_t *position, int64_t k, const Found *found, int64_t n)
-{
-    for (int64_t i = 0; i < k; i++) {
-        km[i] = i < n ? found[i].km : NAN;
-        position[i] = i < n ? (ptrdiff_t)found[i].position : -1;
-    }
-}
-
 /* The k nearest of each origin on its own, as they come. */
 static void find_one_by_one(const Tree *tree, const double *lat, const double *lon, int64_t n,
-                            int64_t k, double limit_km, Found *found, int64_t most, double *km,
-                            ptrdiff_t *position)
+                            double limit_km, Found *found, int64_t most, const Table *table)
 {
     Point at[64];
     for (int64_t begin = 0; begin < n; begin += 64) {
         const int64_t end = begin + 64 < n ? begin + 64 : n;
         for (int64_t i = begin; i < end; i++)
             at[i - begin] = point_at(lat[i], lon[i]);
-        for (int64_t i = begin; i < end; i++) {
-            const int64_t size = find_nearest(tree, at[i - begin], limit_km, most, found);
-            put_row(km + i * k, position + i * k, k, found, size);
-        }
+        for (int64_t i = begin; i < end; i++)
+            put_row(table, i, found, find_nearest(tree, at[i - begin], limit_km, most, found));
     }
 }
 
 /* The k nearest of each of n origins (fewer than 2^32), into rows of k; false without memory. */
 static bool find_nearest_many(const Tree *tree, const double *lat, const double *lon, int64_t n,
-                              int64_t k, double limit_km, double *km, ptrdiff_t *position)
+                              double limit_km, const Table *table)
 {
-    const int64_t most = k < tree->shape.rows ? k : tree->shape.rows;
-    const bool ordered = n >= WORTH_ORDER && tree->shape.leaves > FEW_LEAVES;
+    const int64_t k = table->k, most = k < tree->shape.rows ? k : tree->shape.rows;
+    const bool many = n >= WORTH_ORDER, few = tree->shape.leaves <= FEW_LEAVES;
+    if (k == 1 && many && few && count_of(tree) > 0) {
+        find_among_few(tree, lat, lon, n, limit_km, table);
+        return true;
+    }
+    const bool ordered = many && !few;
     Found *found = malloc((size_t)(most + 1) * sizeof *found);
     Point *origins = ordered ? malloc((size_t)n * sizeof *origins) : NULL;
     uint64_t *items = ordered ? malloc((size_t)n * 2 * sizeof *items) : NULL;
     const bool ready = found && (!ordered || (origins && items));
     if (ready && !ordered)
-        find_one_by_one(tree, lat, lon, n, k, limit_km, found, most, km, position);
+        find_one_by_one(tree, lat, lon, n, limit_km, found, most, table);
     if (ready && ordered) {
         for (int64_t i = 0; i < n; i++)
             origins[i] = point_at(lat[i], lon[i]);
@@ -176,8 +169,8 @@ static bool find_nearest_many(const Tree *tree, const double *lat, const double 
             const int64_t row = (int64_t)(items[i] & 0xffffffffu);
             const int64_t later = (int64_t)(items[i + 8 < n ? i + 8 : n - 1] & 0xffffffffu);
             PREFETCH(&origins[later]);
-            PREFETCH(&km[later * k]);
-            PREFETCH(&position[later * k]);
+            PREFETCH(table->km + later * k);
+            PREFETCH((const char *)table->position + later * k * table->width);
             const bool warm = last == most && most <= WARM;
             Best best = best_of(found, most,
                                 warm ? warm_limit(tree, found, last, origins[row], limit_km)
@@ -185,7 +178,7 @@ static bool find_nearest_many(const Tree *tree, const double *lat, const double 
             best.limit_key = micrometres(limit_km);
             const Origin origin = origin_at(tree, origins[row]);
             search(tree, &origin, &best, around_for(tree, &origin, &best, warm, &hood));
-            put_row(km + row * k, position + row * k, k, found, best.size);
+            put_row(table, row, found, best.size);
             last = best.size;
         }
     }

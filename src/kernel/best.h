@@ -42,7 +42,7 @@ typedef struct {
 
 /* A squared chord whose lowest eight bits are the place where it waits: far less than SLACK.
    Nothing is so near that it would come out subnormal, which some programs flush to zero. */
-static inline double keyed_chord(double chord2, int64_t place)
+static ALWAYS_INLINE double keyed_chord(double chord2, int64_t place)
 {
     const double value = chord2 + 1e-290;
     uint64_t bits;
@@ -53,7 +53,7 @@ static inline double keyed_chord(double chord2, int64_t place)
     return keyed;
 }
 
-static inline int64_t place_in(double keyed)
+static ALWAYS_INLINE int64_t place_in(double keyed)
 {
     uint64_t bits;
     memcpy(&bits, &keyed, sizeof bits);
@@ -124,16 +124,21 @@ static inline void shorten_reach(Best *best, double km)
     reach_at_most(best, chord * chord);
 }
 
-/* Reach no farther than the longest geodesic with this squared chord. Nearby without a root, since
-   2 c <= 1 + c^2. */
+/* The squared chord that no geodesic goes beyond which is as short as the longest with this one, up
+   to NEAR_CHORD2; without a root, since 2 c <= 1 + c^2. */
+static ALWAYS_INLINE double near_reach2(double chord2)
+{
+    const double ring = 1.0 + chord2 * NEAR_RING;
+    return chord2 * ring * ring + 1.1 * SLACK * (1.0 + chord2);
+}
+
+/* Reach no farther than the longest geodesic with this squared chord. */
 static inline void shorten_to_chord(Best *best, double chord2)
 {
-    if (!(chord2 <= NEAR_CHORD2)) {
+    if (chord2 <= NEAR_CHORD2)
+        reach_at_most(best, near_reach2(chord2));
+    else
         shorten_reach(best, longest_km(chord2));
-        return;
-    }
-    const double ring = 1.0 + chord2 * NEAR_RING;
-    reach_at_most(best, chord2 * ring * ring + 1.1 * SLACK * (1.0 + chord2));
 }
 
 static inline void sift_down(Found *heap, int64_t size, int64_t hole, Found value)

@@ -49,14 +49,14 @@ typedef struct {
 } Point;
 
 /* Nearest whole number, ties to even, for |value| < 2^51; a library call on baseline x86-64. */
-static inline double whole(double value)
+static ALWAYS_INLINE double whole(double value)
 {
     const double magic = 6755399441055744.0;
     return (value + magic) - magic;
 }
 
 /* Sine and cosine of -180..180 degrees. The reduction to -45..45 is exact, so right angles are. */
-static inline void sine_cosine(double degrees, double *sine, double *cosine)
+static ALWAYS_INLINE void sine_cosine(double degrees, double *sine, double *cosine)
 {
     const double quarter = whole(degrees * (1.0 / 90.0));
     const double t = (degrees - 90.0 * quarter) * (PI / 180.0), u = t * t;
@@ -74,7 +74,7 @@ static inline void sine_cosine(double degrees, double *sine, double *cosine)
 }
 
 /* Earth-centred position of a latitude and longitude in degrees. */
-static inline Point point_at(double lat, double lon)
+static ALWAYS_INLINE Point point_at(double lat, double lon)
 {
     double sin_lat, cos_lat, sin_lon, cos_lon;
     sine_cosine(lat, &sin_lat, &cos_lat);
@@ -84,7 +84,7 @@ static inline Point point_at(double lat, double lon)
     return point;
 }
 
-static inline double chord_squared(Point p, Point q)
+static ALWAYS_INLINE double chord_squared(Point p, Point q)
 {
     const double x = p.x - q.x, y = p.y - q.y, z = p.z - q.z;
     return x * x + y * y + z * z;
@@ -92,7 +92,7 @@ static inline double chord_squared(Point p, Point q)
 
 /* The ellipsoid's a times its curvature across the meridian, at height z over the equator:
    1 / sqrt(1 + e'^2 (z/b)^2). The fit of the series allows for the term cut off. */
-static inline double cross_curvature(double z)
+static ALWAYS_INLINE double cross_curvature(double z)
 {
     const double v = z * z * (EARTH_EP2 / (EARTH_B * EARTH_B));
     return 1.0 - v * (0.5 - v * (0.375 - v * (0.3125 - v * 0.2734375)));
@@ -310,7 +310,7 @@ static inline double geodesic_km(Point p, Point q)
 }
 
 /* Distances are equal when they are equal in whole micrometres. */
-static inline double micrometres(double km)
+static ALWAYS_INLINE double micrometres(double km)
 {
     return whole(km * 1e9);
 }

@@ -22,21 +22,23 @@ typedef struct {
     Py_ssize_t length; /* in items */
 } Array;
 
-/* Take a contiguous array of items of one size; `format` is what its type code may be. */
+/* Take a contiguous array of items of one size, or of any if that is 0; `formats` are what its type
+   code may be. */
 static bool take(PyObject *object, Array *array, const char *formats, Py_ssize_t size, int writable)
 {
     const int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
     if (PyObject_GetBuffer(object, &array->view, flags) < 0)
         return false;
     const char *format = array->view.format ? array->view.format : "B";
-    if (array->view.itemsize != size || strlen(format) != 1 || !strchr(formats, format[0]) ||
-        (uintptr_t)array->view.buf % (size_t)size) {
+    if ((size && array->view.itemsize != size) || strlen(format) != 1 ||
+        !strchr(formats, format[0]) ||
+        (uintptr_t)array->view.buf % (size_t)array->view.itemsize) {
         PyErr_Format(PyExc_TypeError, "expected an aligned array of type '%s', not '%s'", formats,
                      format);
         PyBuffer_Release(&array->view);
         return false;
     }
-    array->length = array->view.len / size;
+    array->length = array->view.len / array->view.itemsize;
     return true;
 }
 
@@ -49,7 +51,8 @@ typedef struct {
 static const Kind DOUBLES = {"d", sizeof(double), 0}, DOUBLES_OUT = {"d", sizeof(double), 1};
 static const Kind FLOATS = {"f", sizeof(float), 0}, FLOATS_OUT = {"f", sizeof(float), 1};
 static const Kind IDS = {"il", sizeof(int32_t), 0}, IDS_OUT = {"il", sizeof(int32_t), 1};
-static const Kind POSITIONS_OUT = {"nlq", sizeof(Py_ssize_t), 1};
+static const Kind POSITIONS_OUT = {"bhilqn", 0, 1};
+static const Kind WORDS = {"LQ", sizeof(uint64_t), 0}, WORDS_OUT = {"LQ", sizeof(uint64_t), 1};
 static const Kind BYTES = {"B", 1, 0};
 
 static void release(Array *arrays, int n)
@@ -90,6 +93,7 @@ typedef struct {
     Tree tree;
     Array arrays[4]; /* points, ids, boxes, frame; held by the tree that was made from them */
     int held;
+    uint32_t highest; /* id */
     PyObject *parent; /* whose arrays a filtered tree looks at */
     uint8_t *bits;
 } TreeObject;
@@ -154,6 +158,7 @@ static PyObject *tree_new(PyTypeObject *type, PyObject *arguments, PyObject *key
     memset(self->bits, 0xff, bytes);
     raise_bits(&tree->shape, self->bits);
     tree->bits = self->bits;
+    self->highest = highest;
     return (PyObject *)self;
 fail:
     Py_DECREF(self);
@@ -193,6 +198,7 @@ static PyObject *tree_filtered(PyObject *object, PyObject *bits)
         memcpy(made->bits, given.view.buf, (size_t)given.length);
         made->tree = self->tree;
         made->tree.bits = made->bits;
+        made->highest = self->highest;
         raise_bits(shape, made->bits);
         made->parent = self->parent ? self->parent : object;
         Py_INCREF(made->parent);
@@ -350,14 +356,18 @@ static PyObject *tree_nearest_many(PyObject *self, PyObject *const *arguments, P
     if (PyErr_Occurred() || !take_all(arguments, arrays, kinds, 4))
         return NULL;
     const Py_ssize_t rows = arrays[0].length;
-    const bool fit = k > 0 && limit >= 0.0 && arrays[1].length == rows && rows < UINT32_MAX &&
+    const int width = (int)arrays[3].view.itemsize;
+    const uint64_t most = (UINT64_C(1) << (8 * width - 1)) - 1;
+    const bool fit = ((TreeObject *)self)->highest <= most && k > 0 && limit >= 0.0 &&
+                     arrays[1].length == rows && rows < UINT32_MAX &&
                      (rows == 0 || k <= arrays[2].length / rows) &&
                      arrays[2].length == rows * k && arrays[3].length == rows * k;
     bool ready = true;
     if (fit) {
+        const Table table = {arrays[2].view.buf, arrays[3].view.buf, width, k};
         Py_BEGIN_ALLOW_THREADS
-        ready = find_nearest_many(tree, arrays[0].view.buf, arrays[1].view.buf, rows, k, limit,
-                                  arrays[2].view.buf, arrays[3].view.buf);
+        ready = find_nearest_many(tree, arrays[0].view.buf, arrays[1].view.buf, rows, limit,
+                                  &table);
         Py_END_ALLOW_THREADS
     }
     release(arrays, 4);
@@ -526,6 +536,43 @@ static PyObject *module_distance(PyObject *Py_UNUSED(module), PyObject *const *a
     Py_RETURN_NONE;
 }
 
+/* Each of n words so often; a number of times that the compiler knows takes no inner loop. */
+static ALWAYS_INLINE void repeat(const uint64_t *restrict words, Py_ssize_t n, Py_ssize_t times,
+                                 uint64_t *restrict out)
+{
+    for (Py_ssize_t i = 0; i < n; i++)
+        for (Py_ssize_t copy = 0; copy < times; copy++)
+            *out++ = words[i];
+}
+
+static PyObject *module_repeat(PyObject *Py_UNUSED(module), PyObject *const *arguments,
+                               Py_ssize_t n)
+{
+    static const Kind *const kinds[2] = {&WORDS, &WORDS_OUT};
+    Array arrays[2];
+    if (!has_arguments(n, 2) || !take_all(arguments, arrays, kinds, 2))
+        return NULL;
+    const Py_ssize_t rows = arrays[0].length, all = arrays[1].length;
+    const bool fit = rows > 0 ? all % rows == 0 : all == 0;
+    if (fit && rows > 0) {
+        const uint64_t *words = arrays[0].view.buf;
+        uint64_t *out = arrays[1].view.buf;
+        Py_BEGIN_ALLOW_THREADS
+        switch (all / rows) {
+        case 2: repeat(words, rows, 2, out); break;
+        case 3: repeat(words, rows, 3, out); break;
+        case 4: repeat(words, rows, 4, out); break;
+        case 5: repeat(words, rows, 5, out); break;
+        default: repeat(words, rows, all / rows, out);
+        }
+        Py_END_ALLOW_THREADS
+    }
+    release(arrays, 2);
+    if (!fit)
+        return size_error();
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef module_methods[] = {
     {"sizes", module_sizes, METH_O,
      "sizes(n): lengths of points, ids, boxes and frame for n points"},
@@ -533,6 +580,8 @@ static PyMethodDef module_methods[] = {
      "build(lat, lon, points, ids, boxes, frame, threads): lay out points as a tree"},
     {"distance", (PyCFunction)(void (*)(void))module_distance, METH_FASTCALL,
      "distance(lat1, lon1, lat2, lon2, km): geodesics; an array of one stands for all"},
+    {"repeat", (PyCFunction)(void (*)(void))module_repeat, METH_FASTCALL,
+     "repeat(words, out): each word as often as fits into out"},
     {NULL, NULL, 0, NULL}};
 
 static int module_exec(PyObject *module)

@@ -16,7 +16,8 @@ from ketafind.analysis.frames import names_taken
 from ketafind.analysis.origins import Source
 from ketafind.analysis.reach import Reach
 from ketafind.analysis.search import refuse_implausible
-from ketafind.index.protocol import Floats, check_limit
+from ketafind.index.checks import check_limit
+from ketafind.index.protocol import Floats
 
 if TYPE_CHECKING:
     from ketafind.criteria import Criteria

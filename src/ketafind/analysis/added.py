@@ -74,7 +74,7 @@ class _Cells:
     code: npt.NDArray[Any]
     distance_km: npt.NDArray[np.float64]
     complete: bool
-    rank: npt.NDArray[np.int64] | None = None
+    rank: npt.NDArray[np.int32] | None = None
 
 
 class Answers:
@@ -118,7 +118,7 @@ class Answers:
         self._crew = crew
 
     def long(
-        self, names: Sequence[str], *, left: bool, rank: npt.NDArray[np.int64] | None = None
+        self, names: Sequence[str], *, left: bool, rank: npt.NDArray[np.int32] | None = None
     ) -> tuple[dict[str, Column], Rows | None]:
         """Lay the answers out with one row a clinic; once only: the distances found may move.
 
@@ -128,7 +128,7 @@ class Answers:
             The columns.
         left : bool
             Keep a row that has no clinic.
-        rank : ndarray of int64, optional
+        rank : ndarray of int32, optional
             The ranks, if they are made already; used where every row has its clinics.
 
         Returns
@@ -152,7 +152,7 @@ class Answers:
             # Numbers as small as they can be: for many rows these are large arrays.
             numbers = np.arange(n, dtype=np.int32 if n < 2**31 else np.intp)
             owners: npt.NDArray[Any] = np.repeat(numbers, np.count_nonzero(keep, axis=1))
-            ranks = np.broadcast_to(np.arange(1, width + 1, dtype=np.int64), (n, width))[keep]
+            ranks = np.broadcast_to(np.arange(1, width + 1, dtype=np.int32), (n, width))[keep]
             cells = _Cells(code[keep], _kept(distance_km, keep, len(owners)), False, ranks)
             rows = None if width == 1 and len(owners) == n else owners
         columns = {name: self._column(name, cells, rows) for name in names}
@@ -178,7 +178,7 @@ class Answers:
                 columns[name] = self._of_row(name, rows, len(code))
         return columns, rows
 
-    def _ranks(self) -> npt.NDArray[np.int64]:
+    def _ranks(self) -> npt.NDArray[np.int32]:
         n, width = self._found.code.shape
         copies = Copies[str]({}, width, n)
         self._crew.fill(copies.fill, n, width)

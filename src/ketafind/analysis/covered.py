@@ -15,7 +15,7 @@ from ketafind.analysis.frames import Frame, check_column, names_taken
 from ketafind.analysis.origins import Source
 from ketafind.distance import micrometres
 from ketafind.errors import InvalidInputError
-from ketafind.index.protocol import check_limit
+from ketafind.index.checks import check_limit
 
 if TYPE_CHECKING:
     import pandas as pd

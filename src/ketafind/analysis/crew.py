@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from types import TracebackType
 
+from ketafind.index.checks import check_count
 from ketafind.index.kernel import threads_for
-from ketafind.index.protocol import check_count
 
 __all__ = ["ALONE", "BLOCK", "Crew", "blocks"]
 

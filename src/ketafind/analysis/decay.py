@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ketafind.errors import InvalidInputError
-from ketafind.index.protocol import Floats, check_limit
+from ketafind.index.checks import check_limit
+from ketafind.index.protocol import Floats
 
 __all__ = ["Decay", "Rings", "Smooth", "read_decay"]
 

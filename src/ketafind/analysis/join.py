@@ -13,7 +13,7 @@ from ketafind.analysis.frames import Frame, names_taken, open_frame
 from ketafind.analysis.origins import Origins, Source, read_origins
 from ketafind.analysis.search import search
 from ketafind.errors import InvalidInputError
-from ketafind.index.protocol import check_count, check_limit
+from ketafind.index.checks import check_count, check_limit
 from ketafind.matches import Filter
 from ketafind.scale import engine_of
 
@@ -133,8 +133,9 @@ class Join:
     def _copies(self, frame: Frame, passing: Filter, origins: Origins) -> Copies[Any] | None:
         """What can be copied while the search goes on: if each row is sure to have k clinics."""
         width = min(self.k, passing.n_eligible)
-        sure = self.max_distance_km is None and origins.complete
-        if self.shape == "wide" or width < 2 or not sure:
+        if self.shape == "wide" or width < 2 or self.max_distance_km is not None:
+            return None
+        if not origins.complete:
             return None
         return Copies(frame.stored(), width, len(frame))
 

@@ -119,7 +119,10 @@ def _column(column: Column) -> Any:
         kind = column.texts.made("pandas", _category)
         codes = column.codes
         if column.only is not None:
-            codes = np.full(len(codes), column.only, codes.dtype)
+            # Zeros are new memory that nobody has written to yet.
+            codes = np.zeros(len(codes), codes.dtype)
+            if column.only != 0:
+                codes.fill(column.only)
         return pd.Categorical.from_codes(codes, dtype=kind, validate=False)
     if isinstance(column, Floats | Flags):
         return column.values

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Found", "refuse_implausible", "search"]
 
-CHUNK, LARGE_CHUNK = 2**15, 2**17
-"""Rows a piece: few enough to stay in the cache, or, where the clinics do not fit into it, as
-many as there are clinics: neighbours then follow each other more closely."""
+CHUNK, LEAST_CHUNK = 2**17, 2**15
+"""Rows a piece, and the fewest if a thread is to have several: neighbours follow each other more
+closely where there are many."""
 
 ANSWERS = 8
 """So many answers a row a piece is made for; with more there are fewer rows."""
@@ -106,11 +106,10 @@ def search(
     from tqdm import tqdm
 
     n, k = len(origins), max(1, min(k, passing.n_eligible))
-    rows = max(CHUNK, min(len(directory), LARGE_CHUNK))
+    rows = max(LEAST_CHUNK, min(CHUNK, n // (2 * crew.threads)))
     parts = blocks(n, max(1, min(rows, ANSWERS * rows // k)))
-    # The extra entry is what -1 finds.
-    located = np.append(passing.catalogue.places.located, -1)
-    clinics = located.astype(code_type(len(directory)))
+    kind = code_type(len(directory))
+    places = passing.catalogue.places.located
     pieces = _Pieces(
         directory=directory,
         passing=passing,
@@ -120,8 +119,8 @@ def search(
         check=check,
         first_row=first_row,
         distance_km=np.empty((n, k)),
-        code=np.empty((n, k), clinics.dtype),
-        clinics=clinics,
+        code=np.empty((n, k), kind),
+        clinics=None if passing.catalogue.all_located else np.append(places, -1).astype(kind),
         beside=beside,
     )
     with tqdm(
@@ -151,7 +150,7 @@ class _Pieces:
     first_row: int
     distance_km: Floats
     code: npt.NDArray[Any]
-    clinics: npt.NDArray[Any]
+    clinics: npt.NDArray[Any] | None
     beside: Callable[[slice], None] | None
     lacking: list[slice] = field(default_factory=list)
 
@@ -164,25 +163,38 @@ class _Pieces:
     def find(self, rows: slice) -> None:
         """Write the answers of some rows; note if a clinic is missing."""
         lat, lon = self.origins.lat[rows], self.origins.lon[rows]
-        good = check_range(lat, lon, self.first_row + rows.start)
-        if good is not None:
+        distance_km, code = self.distance_km[rows], self.code[rows]
+        good: npt.NDArray[np.bool_] | None = None
+        try:
+            self._ask(lat, lon, distance_km, code)
+        except CoordinatesError:
+            good = check_range(lat, lon, self.first_row + rows.start)
+            if good is None:
+                raise
             lat, lon = lat[good], lon[good]
-        index = self.passing.catalogue.index
-        k = self.code.shape[1]
-        distance_km, place = index.nearest_many(
-            lat, lon, k, self.passing.prepared, self.limit_km, threads=self.threads
-        )
+            some_km, some = distance_km[: len(lat)].copy(), code[: len(lat)].copy()
+            self._ask(lat, lon, some_km, some)
+            distance_km[:], code[:] = np.nan, -1
+            distance_km[good], code[good] = some_km, some
         if self.check and len(lat):
-            self._refuse(lat, lon, distance_km[:, 0], rows, good)
-        if good is None:
-            self.distance_km[rows] = distance_km
-            np.take(self.clinics, place, out=self.code[rows], mode="wrap")
-            if int(place[:, -1].min()) < 0:
-                self.lacking.append(rows)
-            return
-        self.lacking.append(rows)
-        self.distance_km[rows], self.code[rows] = np.nan, -1
-        self.distance_km[rows][good], self.code[rows][good] = distance_km, self.clinics[place]
+            nearest_km = distance_km[:, 0] if good is None else some_km[:, 0]
+            self._refuse(lat, lon, nearest_km, rows, good)
+        if len(code) and int(code[:, -1].min()) < 0:
+            self.lacking.append(rows)
+
+    def _ask(self, lat: Floats, lon: Floats, distance_km: Floats, code: npt.NDArray[Any]) -> None:
+        self.passing.catalogue.index.nearest_many(
+            lat,
+            lon,
+            code.shape[1],
+            self.passing.prepared,
+            self.limit_km,
+            threads=self.threads,
+            out=(distance_km, code),
+        )
+        if self.clinics is not None:
+            # The extra entry is what -1 finds.
+            code[:] = self.clinics[code]
 
     def _refuse(
         self,

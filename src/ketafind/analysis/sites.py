@@ -15,7 +15,7 @@ from ketafind.analysis.origins import Origins, Source, check_range, read_origins
 from ketafind.analysis.reach import Reach
 from ketafind.distance import micrometres
 from ketafind.errors import InvalidInputError
-from ketafind.index.protocol import check_count, check_limit
+from ketafind.index.checks import check_count, check_limit
 from ketafind.optional import require
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from ketafind.directory.cache import FilterCache
 from ketafind.directory.origins import Origin, check_plausible, read_origin, refuse_number
 from ketafind.directory.regions import positions_inside
 from ketafind.errors import InvalidInputError
-from ketafind.index.protocol import check_count, check_limit
+from ketafind.index.checks import check_count, check_limit
 from ketafind.matches import Catalogue, Filter, Matches, Ranking
 
 if TYPE_CHECKING:

@@ -14,16 +14,15 @@ import numpy.typing as npt
 
 from ketafind.distance import compiled_core
 from ketafind.errors import DirectoryFileError, InvalidInputError
-from ketafind.index.protocol import (
-    Answer,
-    Listed,
-    Positions,
+from ketafind.index.checks import (
     check_bits,
     check_count,
     check_limit,
     check_origin,
     check_points,
+    table_for,
 )
+from ketafind.index.protocol import Answer, Listed, Positions, Table
 
 Part = TypeVar("Part")
 __all__ = ["ARRAYS", "KernelIndex", "PreparedFilter", "threads_for"]
@@ -219,14 +218,14 @@ class KernelIndex:
         max_distance_km: float = np.inf,
         *,
         threads: int | None = None,
+        out: Table | None = None,
     ) -> Answer:
         """Find the k nearest points that pass, for each of many origins; see the protocol."""
         k = check_count(k, "k")
         limit = check_limit(max_distance_km, "max_distance_km")
         lat, lon = check_points(lat, lon, "origin")
         tree = self.bound(prepared).tree_for(len(lat))
-        distance_km = np.empty((len(lat), k))
-        position = np.empty((len(lat), k), dtype=np.intp)
+        distance_km, position = table_for(len(lat), k, len(self), out)
 
         def fill(part: slice) -> None:
             tree.nearest_many(lat[part], lon[part], distance_km[part], position[part], k, limit)

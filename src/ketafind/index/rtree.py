@@ -13,18 +13,15 @@ import numpy.typing as npt
 
 from ketafind.distance import geodesic_km
 from ketafind.errors import InvalidInputError
-from ketafind.index.protocol import (
-    Answer,
-    Floats,
-    Listed,
-    Positions,
-    UnderFilter,
+from ketafind.index.checks import (
     check_bits,
     check_count,
     check_limit,
     check_origin,
     check_points,
+    table_for,
 )
+from ketafind.index.protocol import Answer, Floats, Listed, Positions, Table, UnderFilter
 from ketafind.index.scan import as_table, end_to_end, rank
 
 __all__ = ["RTreeIndex"]
@@ -172,6 +169,7 @@ class RTreeIndex:
         max_distance_km: float = np.inf,
         *,
         threads: int | None = None,
+        out: Table | None = None,
     ) -> Answer:
         """Find the k nearest points that pass for each origin, on one thread; see the protocol."""
         k = check_count(k, "k")
@@ -180,7 +178,7 @@ class RTreeIndex:
             check_count(threads, "threads")
         lat, lon = check_points(lat, lon, "origin")
         ask = partial(self._nearest, k=k, prepared=prepared, limit_km=limit)
-        return as_table(ask, lat, lon, k)
+        return as_table(ask, lat, lon, *table_for(len(lat), k, len(self), out))
 
     def within(
         self, lat: float, lon: float, radius_km: float, prepared: _Passing | None = None

@@ -12,18 +12,15 @@ import numpy.typing as npt
 
 from ketafind.distance import geodesic_km, micrometres
 from ketafind.errors import InvalidInputError
-from ketafind.index.protocol import (
-    Answer,
-    Floats,
-    Listed,
-    Positions,
-    UnderFilter,
+from ketafind.index.checks import (
     check_bits,
     check_count,
     check_limit,
     check_origin,
     check_points,
+    table_for,
 )
+from ketafind.index.protocol import Answer, Floats, Listed, Positions, Table, UnderFilter
 
 __all__ = ["ScanIndex", "as_table", "end_to_end", "rank"]
 
@@ -100,6 +97,7 @@ class ScanIndex:
         max_distance_km: float = np.inf,
         *,
         threads: int | None = None,
+        out: Table | None = None,
     ) -> Answer:
         """Find the k nearest points that pass for each origin, on one thread; see the protocol."""
         k = check_count(k, "k")
@@ -108,7 +106,7 @@ class ScanIndex:
             check_count(threads, "threads")
         lat, lon = check_points(lat, lon, "origin")
         ask = partial(self._ranked, k=k, prepared=prepared, limit_km=limit)
-        return as_table(ask, lat, lon, k)
+        return as_table(ask, lat, lon, *table_for(len(lat), k, len(self), out))
 
     def within(
         self, lat: float, lon: float, radius_km: float, prepared: _Passing | None = None
@@ -149,7 +147,9 @@ class ScanIndex:
         return prepared.positions
 
 
-def as_table(ask: Ask, lat: Floats, lon: Floats, k: int) -> Answer:
+def as_table(
+    ask: Ask, lat: Floats, lon: Floats, distance_km: Floats, position: npt.NDArray[Any]
+) -> Answer:
     """Ask for one origin after the other, and fill tables of k columns.
 
     Parameters
@@ -158,18 +158,17 @@ def as_table(ask: Ask, lat: Floats, lon: Floats, k: int) -> Answer:
         From a latitude and a longitude to an answer.
     lat, lon : ndarray of float64, shape (n,)
         The origins.
-    k : int
-        The most an answer holds.
+    distance_km : ndarray of float64, shape (n, k)
+        Filled; NaN where there are fewer.
+    position : ndarray of int, shape (n, k)
+        Filled; -1 where there are fewer.
 
     Returns
     -------
-    distance_km : ndarray of float64, shape (n, k)
-        NaN where there are fewer.
-    position : ndarray of intp, shape (n, k)
-        -1 where there are fewer.
+    distance_km, position : ndarray
+        The same.
     """
-    distance_km = np.full((len(lat), k), np.nan)
-    position = np.full((len(lat), k), -1, dtype=np.intp)
+    distance_km[:], position[:] = np.nan, -1
     for row, origin in enumerate(zip(lat.tolist(), lon.tolist(), strict=True)):
         distances, found = ask(*origin)
         distance_km[row, : len(found)], position[row, : len(found)] = distances, found

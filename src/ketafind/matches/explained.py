@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ketafind.index.protocol import check_count
+from ketafind.index.checks import check_count
 from ketafind.matches.frozen import Frozen
 from ketafind.matches.match import Match
 

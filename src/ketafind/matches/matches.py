@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
-from ketafind.index.protocol import check_count
+from ketafind.index.checks import check_count
 from ketafind.matches.columns import TYPES, columns_of, footer, shown
 from ketafind.matches.explained import Explained
 from ketafind.matches.match import Match

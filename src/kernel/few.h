@@ -1,0 +1,162 @@
+/* The nearest of few points, for many origins: a tree would not pay. Each point is held against a
+   block of origins at a time, in loops that become vectors as wide as the processor has. The bits
+   are those of the other ways. */
+
+#ifndef KETAFIND_FEW_H
+#define KETAFIND_FEW_H
+
+#include "table.h"
+#include "tree.h"
+
+/* With more leaves a tree is faster where vectors are short. */
+#define FEW_LEAVES 8
+#define MOST_FEW (FEW_LEAVES * FANOUT)
+#define BLOCK 64
+
+/* Places where there are points that pass, and the lowest id at each. */
+typedef struct {
+    int64_t n;
+    double x[MOST_FEW], y[MOST_FEW], z[MOST_FEW];
+    int64_t id[MOST_FEW];
+} Places;
+
+/* What is found for a block of origins. */
+typedef struct {
+    double x[BLOCK], y[BLOCK], z[BLOCK];
+    double least[BLOCK], second[BLOCK]; /* see keyed_chord() */
+    double km[BLOCK];
+    int64_t id[BLOCK];
+    double doubt[BLOCK]; /* not 0: another place may be as near, or all are far, or no numbers */
+} Block;
+
+/* The points that pass, of a tree with FEW_LEAVES or fewer. */
+static void gather_places(const Tree *tree, Places *places)
+{
+    places->n = 0;
+    for (int64_t row = 0; row < tree->shape.rows; row++) {
+        if (!(tree->bits[row / FANOUT] >> row % FANOUT & 1))
+            continue;
+        const Point at = point_of(tree, row);
+        int64_t i = 0;
+        while (i < places->n &&
+               !(places->x[i] == at.x && places->y[i] == at.y && places->z[i] == at.z))
+            i++;
+        if (i < places->n && places->id[i] < tree->ids[row])
+            continue;
+        places->x[i] = at.x;
+        places->y[i] = at.y;
+        places->z[i] = at.z;
+        places->id[i] = tree->ids[row];
+        places->n += i == places->n;
+    }
+}
+
+static ALWAYS_INLINE void search_block(const Places *restrict places, const double *restrict lat,
+                                       const double *restrict lon, Block *restrict block)
+{
+    double m[BLOCK];
+    for (int i = 0; i < BLOCK; i++) {
+        const Point at = point_at(lat[i], lon[i]);
+        block->x[i] = at.x;
+        block->y[i] = at.y;
+        block->z[i] = at.z;
+        m[i] = cross_curvature(at.z);
+        block->least[i] = block->second[i] = INFINITY;
+    }
+    for (int64_t j = 0; j < places->n; j++) {
+        const Point place = {places->x[j], places->y[j], places->z[j]};
+        for (int i = 0; i < BLOCK; i++) {
+            const Point at = {block->x[i], block->y[i], block->z[i]};
+            const double value = keyed_chord(chord_squared(at, place), j);
+            const double up = block->least[i] > value ? block->least[i] : value;
+            block->second[i] = block->second[i] < up ? block->second[i] : up;
+            block->least[i] = block->least[i] < value ? block->least[i] : value;
+        }
+    }
+    for (int i = 0; i < BLOCK; i++) {
+        const int64_t j = place_in(block->least[i]) & (MOST_FEW - 1);
+        const Point at = {block->x[i], block->y[i], block->z[i]};
+        const Point place = {places->x[j], places->y[j], places->z[j]};
+        const double chord2 = chord_squared(at, place);
+        block->km[i] = near_km(chord2, at.z, m[i], place.z, false);
+        block->id[i] = places->id[j];
+        /* What is rounded away from a keyed chord is added again. */
+        const double reach2 = near_reach2(chord2) * (1.0 + 1e-13);
+        const bool sure = block->least[i] < NEAR_CHORD2 * (1.0 - 1e-13) && block->second[i] > reach2;
+        block->doubt[i] = sure ? 0.0 : 1.0;
+    }
+}
+
+typedef void SearchBlock(const Places *places, const double *lat, const double *lon, Block *block);
+
+static void search_block_plain(const Places *places, const double *lat, const double *lon,
+                               Block *block)
+{
+    search_block(places, lat, lon, block);
+}
+
+#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
+#if defined(__clang__)
+#define WITH_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
+#else
+#define WITH_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl,prefer-vector-width=512")))
+#endif
+
+__attribute__((target("avx2"))) static void
+search_block_avx2(const Places *places, const double *lat, const double *lon, Block *block)
+{
+    search_block(places, lat, lon, block);
+}
+
+WITH_AVX512 static void search_block_avx512(const Places *places, const double *lat,
+                                            const double *lon, Block *block)
+{
+    search_block(places, lat, lon, block);
+}
+
+static SearchBlock *widest_search(void)
+{
+    if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        return search_block_avx512;
+    return __builtin_cpu_supports("avx2") ? search_block_avx2 : search_block_plain;
+}
+#else
+static SearchBlock *widest_search(void)
+{
+    return search_block_plain;
+}
+#endif
+
+/* The nearest of each origin; some points pass, of a tree with FEW_LEAVES or fewer. */
+static void find_among_few(const Tree *tree, const double *lat, const double *lon, int64_t n,
+                           double limit_km, const Table *table)
+{
+    Places places;
+    gather_places(tree, &places);
+    SearchBlock *const run = widest_search();
+    const double limit_key = micrometres(limit_km);
+    for (int64_t begin = 0; begin < n; begin += BLOCK) {
+        const int64_t size = n - begin < BLOCK ? n - begin : BLOCK;
+        Block block;
+        if (size == BLOCK) {
+            run(&places, lat + begin, lon + begin, &block);
+        } else {
+            double last[2][BLOCK] = {{0.0}};
+            memcpy(last[0], lat + begin, (size_t)size * sizeof *lat);
+            memcpy(last[1], lon + begin, (size_t)size * sizeof *lon);
+            run(&places, last[0], last[1], &block);
+        }
+        for (int64_t i = 0; i < size; i++) {
+            if (block.doubt[i] != 0.0) {
+                const Point at = {block.x[i], block.y[i], block.z[i]};
+                Found found;
+                put_row(table, begin + i, &found, find_nearest(tree, at, limit_km, 1, &found));
+            } else {
+                const bool within = micrometres(block.km[i]) <= limit_key;
+                put_one(table, begin + i, within ? block.km[i] : NAN, within ? block.id[i] : -1);
+            }
+        }
+    }
+}
+
+#endif
