@@ -95,29 +95,16 @@ static void search_block_plain(const Places *places, const double *lat, const do
     search_block(places, lat, lon, block);
 }
 
+/* Twice as fast. Vectors of 512 bits gain a sixth more, which no third kind is worth. */
 #if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
-#if defined(__clang__)
-#define WITH_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
-#else
-#define WITH_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl,prefer-vector-width=512")))
-#endif
-
 __attribute__((target("avx2"))) static void
 search_block_avx2(const Places *places, const double *lat, const double *lon, Block *block)
 {
     search_block(places, lat, lon, block);
 }
 
-WITH_AVX512 static void search_block_avx512(const Places *places, const double *lat,
-                                            const double *lon, Block *block)
-{
-    search_block(places, lat, lon, block);
-}
-
 static SearchBlock *widest_search(void)
 {
-    if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        return search_block_avx512;
     return __builtin_cpu_supports("avx2") ? search_block_avx2 : search_block_plain;
 }
 #else

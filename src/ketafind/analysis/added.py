@@ -192,7 +192,7 @@ class Answers:
         if name == "distance_km":
             return Floats(cells.distance_km, cells.complete)
         if name == "rank" and cells.rank is not None:
-            return Whole(cells.rank, np.zeros(len(code), np.bool_) if cells.complete else code < 0)
+            return Whole(cells.rank, None if cells.complete else code < 0)
         if name == "truth":
             return self._truth(cells)
         if name in CLINIC_TEXTS:

@@ -129,7 +129,7 @@ def _column(column: Column) -> Any:
         return pa.array(column.values, from_pandas=column.some_missing)
     if isinstance(column, Flags):
         return pa.array(column.values)
-    return pa.array(column.values, mask=column.missing if column.missing.any() else None)
+    return pa.array(column.values, mask=column.missing)
 
 
 def _codes(column: Codes) -> Any:

@@ -225,16 +225,17 @@ class Whole:
     ----------
     values : ndarray of int32
         The numbers.
-    missing : ndarray of bool
-        Where there is none.
+    missing : ndarray of bool or None
+        Where there is none; None if all are there.
     """
 
     values: npt.NDArray[np.int32]
-    missing: npt.NDArray[np.bool_]
+    missing: npt.NDArray[np.bool_] | None
 
     def take(self, rows: Rows) -> Whole:
         """Choose rows."""
-        return Whole(pick(self.values, rows), pick(self.missing, rows))
+        missing = None if self.missing is None else pick(self.missing, rows)
+        return Whole(pick(self.values, rows), missing)
 
 
 @dataclass(frozen=True, slots=True)

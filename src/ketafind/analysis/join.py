@@ -133,11 +133,11 @@ class Join:
     def _copies(self, frame: Frame, passing: Filter, origins: Origins) -> Copies[Any] | None:
         """What can be copied while the search goes on: if each row is sure to have k clinics."""
         width = min(self.k, passing.n_eligible)
-        if self.shape == "wide" or width < 2 or self.max_distance_km is not None:
+        if self.shape == "wide" or width < 1 or self.max_distance_km is not None:
             return None
-        if not origins.complete:
-            return None
-        return Copies(frame.stored(), width, len(frame))
+        if width == 1:  # numbers only: to look for gaps would cost as much
+            return Copies({}, 1, len(frame))
+        return Copies(frame.stored(), width, len(frame)) if origins.complete else None
 
     def _asked(self) -> tuple[str, ...]:
         names = [*ALWAYS, *self.columns]

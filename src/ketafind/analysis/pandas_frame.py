@@ -126,7 +126,10 @@ def _column(column: Column) -> Any:
         return pd.Categorical.from_codes(codes, dtype=kind, validate=False)
     if isinstance(column, Floats | Flags):
         return column.values
-    return pd.arrays.IntegerArray(column.values, column.missing)
+    none = column.missing
+    return pd.arrays.IntegerArray(
+        column.values, np.zeros(len(column.values), np.bool_) if none is None else none
+    )
 
 
 def _category(texts: tuple[str, ...]) -> Any:

@@ -109,7 +109,7 @@ def _column(name: str, column: Column, crew: Crew) -> Any:
     if isinstance(column, Flags):
         return pl.Series(name, column.values)
     series = pl.Series(name, column.values)
-    return _with_nulls(series, column.missing) if column.missing.any() else series
+    return series if column.missing is None else _with_nulls(series, column.missing)
 
 
 def _texts(name: str, column: Codes, crew: Crew) -> Any:

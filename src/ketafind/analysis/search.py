@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Found", "refuse_implausible", "search"]
 
-CHUNK, LEAST_CHUNK = 2**17, 2**15
+CHUNK, LEAST_CHUNK = 2**18, 2**15
 """Rows a piece, and the fewest if a thread is to have several: neighbours follow each other more
 closely where there are many."""
 
@@ -106,7 +106,7 @@ def search(
     from tqdm import tqdm
 
     n, k = len(origins), max(1, min(k, passing.n_eligible))
-    rows = max(LEAST_CHUNK, min(CHUNK, n // (2 * crew.threads)))
+    rows = max(LEAST_CHUNK, min(CHUNK, n // crew.threads))
     parts = blocks(n, max(1, min(rows, ANSWERS * rows // k)))
     kind = code_type(len(directory))
     places = passing.catalogue.places.located
@@ -249,8 +249,11 @@ def _implausible(
     directory: Directory, lat: Floats, lon: Floats, distance_km: Floats
 ) -> tuple[int, str] | None:
     """The first row that is far from every clinic and near one if corrected, and the advice."""
+    # NaN is not less; one reduction is faster than to compare each.
+    if distance_km.max(initial=0.0) <= FAR_KM:
+        return None
     rows = np.flatnonzero(~(distance_km <= FAR_KM))
-    if not len(rows) or not any(clinic.location for clinic in directory.clinics):
+    if not any(clinic.location for clinic in directory.clinics):
         return None
     # The distance is to a clinic that passes: is any clinic nearer?
     rows = rows[~_some_within(directory, lat[rows], lon[rows], FAR_KM)]
