@@ -415,3 +415,32 @@ def test_a_code_of_ontario_beside_another_province_is_a_contradiction(text: str)
 
 def test_federal_offices_in_gatineau_have_codes_of_ottawa() -> None:
     assert geocode("Gatineau QC K1A 0H3") == geocode("K1A 0H3")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Thundr Bay", "Thunder Bay"),
+        ("Nort Bay", "North Bay"),
+        ("Nroth Bay, Ontario", "North Bay"),
+        ("Nrth Bay ON", "North Bay"),
+        ("Richmnd Hill", "Richmond Hill"),
+        ("Carlton Place", "Carleton Place"),
+        ("123 Main St, Thundr Bay, ON", "Thunder Bay"),
+        ("123 Main St N Thundr Bay ON", "Thunder Bay"),
+    ],
+)
+def test_a_misspelt_town_that_ends_like_a_street_is_a_town(text: str, name: str) -> None:
+    located = geocode(text)
+    assert (located.label, located.match) == (f"{name}, ON", "fuzzy")
+    assert located.corrections[0].endswith(f"was read as {name}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["King Bay", "12 Queen Park", "12 Nort Bay", "rue Nort Bay", "Richland Hill", "Rose Hill",
+     "Charleston Place", "Parry Bay", "Worth Bay", "12 Ash Grove, ON", "Highway 11 Nort Bay"],
+)  # fmt: skip
+def test_a_street_without_a_town_is_no_misspelt_town(text: str) -> None:
+    with pytest.raises((errors.AmbiguousPlaceError, errors.PlaceNotFoundError)):
+        geocode(text)

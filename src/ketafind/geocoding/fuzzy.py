@@ -75,9 +75,12 @@ def near_names(
         All places at that distance; empty if none is near enough. A name with another compass
         point or the like is never near (North Glengarry is not South Glengarry), nor is one that
         begins otherwise, unless that is the only slip (Yorkville is not Oakville) and, of a name
-        alone, the town has many postal codes.
+        alone, the town has many postal codes. Words that end like a street are near to a town of
+        many postal codes that ends so too, if they are one slip away.
     """
     key = name_key(words)
+    if len(words) > 1 and words[-1] in STREET_TYPES:
+        return _like_a_street(key, gazetteer)
     if len(key) < SHORTEST or words[-1] in STREET_TYPES or words[-1] in UNIT_WORDS:
         return 0, ()
     if words[-1].isdigit() or (words[-1] in DIRECTIONS and len(words) > 2):
@@ -101,6 +104,29 @@ def near_names(
     names = [name for name in names if name[0] == key[0]] or names
     numbers = sorted({number for name in names for number in gazetteer.aliases[name]})
     return int(least), tuple(gazetteer.places[number] for number in _likeliest(numbers, gazetteer))
+
+
+@lru_cache(maxsize=4)
+def _towns_like_streets(gazetteer: Gazetteer) -> dict[str, tuple[str, Place]]:
+    """Post towns whose name ends in a street's type, by their keys: Thunder Bay."""
+    towns = {}
+    for place in gazetteer.places:
+        words = words_of(place.name)[0]
+        large = gazetteer.codes_of_place[place.number] >= POST_TOWN
+        if large and len(words) > 1 and words[-1] in STREET_TYPES:
+            towns[name_key(words)] = (words[-1], place)
+    return towns
+
+
+def _like_a_street(key: str, gazetteer: Gazetteer) -> tuple[int, tuple[Place, ...]]:
+    """Find the post town that is one slip away: any more, and it may well be a street."""
+    from rapidfuzz.distance import OSA
+
+    for name, (ending, place) in _towns_like_streets(gazetteer).items():
+        alike = name[0] == key[0] and key.endswith(ending)
+        if alike and OSA.distance(key, name, score_cutoff=1) == 1:
+            return 1, (place,)
+    return 0, ()
 
 
 def _is_large(key: str, gazetteer: Gazetteer) -> bool:

@@ -163,6 +163,8 @@ def town_despite_slips(at: Part, gazetteer: Gazetteer, exact: Town | None) -> To
         windows = [start] if start else range(stop - 1, max(stop - 3, 0) - 1, -1)
     best: tuple[float, Town] | None = None
     for first in windows:
+        if words[stop - 1] in STREET_TYPES and not _follows_street(words[start:first]):
+            continue
         found = _like(words[first:stop], gazetteer, at.own, alone=alone)
         if found is not None and (best is None or found[0] > best[0]):
             best = (found[0], Town(first, stop, found[1], " ".join(words[first:stop])))
@@ -173,6 +175,14 @@ def town_despite_slips(at: Part, gazetteer: Gazetteer, exact: Town | None) -> To
     if alone and exact is not None:
         return _larger_before(words, exact, gazetteer) or exact
     return exact or _town_in_a_part(words, parts, start, gazetteer)
+
+
+def _follows_street(before: list[str]) -> bool:
+    """Whether what ends in a street's type may be a town: not the street of "12 Nort Bay"."""
+    at = range(1, len(before))
+    return not before or any(
+        before[i] in STREET_TYPES and not before[i - 1][0].isdigit() for i in at
+    )
 
 
 def _is_name(words: list[str]) -> bool:
