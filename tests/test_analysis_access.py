@@ -330,6 +330,15 @@ def test_a_mapping_of_rings_is_cut_by_the_catchment():
     pd.testing.assert_frame_equal(far, near)
 
 
+def test_a_compiled_filter_stands_for_its_criteria():
+    compiled = DIRECTORY.filter(routes="iv")
+    ours, wanted = (
+        kf.coverage(None, DIRECTORY, thresholds_km=np.int64(50), **asked)
+        for asked in ({"where": compiled}, {"routes": "iv"})
+    )
+    pd.testing.assert_frame_equal(ours, wanted)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -354,6 +363,15 @@ def test_a_mapping_of_rings_is_cut_by_the_catchment():
             lambda f: kf.access_score(f.assign(lat=f["lon"], lon=f["lat"]), DIRECTORY),
             "row 0: .*swapped",
         ),
+        (lambda f: kf.coverage(f.assign(lat=0.0, lon=0.0), DIRECTORY), "row 0: .*are both zero"),
+        (lambda f: kf.coverage(f, DIRECTORY, thresholds_km=None), "thresholds_km must be"),
+        (lambda f: kf.coverage(f, DIRECTORY, thresholds_km="50"), "thresholds_km must be"),
+        (lambda f: kf.coverage(f, None), "must be a Directory, not a NoneType"),
+        (lambda f: kf.gaps(f, "ontario"), "must be a Directory, not a str"),
+        (lambda f: kf.access_score(f, None), "must be a Directory"),
+        (lambda f: kf.catchments(f), "must be a Directory, not a DataFrame"),
+        (lambda f: kf.access_score(f, DIRECTORY, prefix=None), "prefix=None: give a text"),
+        (lambda f: kf.gaps(f, DIRECTORY, prefix=5), "prefix=5: give a text"),
     ],
 )
 def test_what_cannot_be_analysed_is_refused_by_name(call, message):

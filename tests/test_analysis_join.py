@@ -406,6 +406,7 @@ def test_integers_decimals_and_objects_are_read_as_numbers():
         ({"lat": [44.2, 44.2], "lon": [-76.5, math.inf]}, "row 1: lon must be a finite"),
         ({"lat": [44.2], "lon": [-76.5], "rank": [1]}, "already has a column 'rank'.*prefix="),
         ({"lat": [44.2, -76.5], "lon": [-76.5, 44.2]}, "row 1: .*lat and lon swapped"),
+        ({"lat": [44.2, 0, 44.2], "lon": [-76.5, 0, 76.5]}, "row 1: .*lat and lon are both zero"),
         ({"lat": [44.2], "lon": [76.5]}, "row 0: .*sign of lon changed"),
         ({"lat": [4423000.0], "lon": [-76.5]}, "metres of a map projection|microdegrees"),
     ],

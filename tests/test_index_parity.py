@@ -234,6 +234,7 @@ def test_answers_are_written_where_they_are_wanted(index_type):
     for wrong in (
         (km[:-1], position), (km, position[:, :2]), (km.astype(np.float32), position),
         (km, position.astype(np.uint8)), (np.asfortranarray(km), position),
+        (km, position.astype(position.dtype.newbyteorder())), (np.broadcast_to(0.0, (70, 3)), position),
     ):  # fmt: skip
         with pytest.raises(InvalidInputError, match="out="):
             index.nearest_many(lat, lon, 3, out=wrong)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ketafind.intervals import distance_interval_km, distance_lows_km
+from ketafind.intervals import distance_interval_km, distance_intervals_km, distance_lows_km
 
 BENCHMARK = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks/intervals.py"))
 km = st.floats(0.0, 20_000.0, allow_nan=False)
@@ -25,11 +25,12 @@ def test_simulated_distances_lie_inside_and_the_width_is_near_the_least(way):
 
 
 @given(km, km, km)
-def test_the_interval_holds_the_stated_distance_and_its_lows_are_those_of_many(far, origin, clinic):
+def test_the_interval_holds_the_stated_distance_and_is_that_of_many(far, origin, clinic):
     low, high = distance_interval_km(far, origin, clinic)
     assert 0.0 <= low <= far <= high
-    lows = distance_lows_km(np.array([far]), origin, np.array([clinic]))
-    assert lows[0] == pytest.approx(low, abs=1e-9)
+    lows, highs = distance_intervals_km(np.array([far]), origin, np.array([clinic]))
+    assert (lows[0], highs[0]) == (low, high)
+    assert distance_lows_km(np.array([far]), np.array([origin]), clinic)[0] == low
 
 
 @given(km, km, km)

@@ -145,6 +145,7 @@ def test_words_are_repeated(times):
     assert np.array_equal(out, np.repeat(words, times))
     core.repeat(words[:0], out[:0])
     for wrong in (
+        (words, out[:0]),
         (words, out[:-1]) if times > 1 else (words, out[:36]),
         (words[:0], out),
         (words, out[::2]),

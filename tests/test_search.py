@@ -246,6 +246,14 @@ def test_a_swapped_origin_is_refused_unless_it_is_meant():
     assert len(directory.nearest(far)) == 1
 
 
+def test_a_blank_that_became_zero_is_no_origin_unless_it_is_meant():
+    directory = kf.load_directory()
+    zero = kf.Coordinates(lat=0.0, lon=0.0)
+    with pytest.raises(kf.errors.CoordinatesError, match="lat and lon are both zero"):
+        directory.nearest(zero)
+    assert len(directory.nearest(zero, 2, check=False)) == 2
+
+
 def test_clinics_without_a_position_are_counted_and_searchable_and_never_ranked():
     lost = kf.Clinic(clinic_id="lost", name="Lost")
     directory = kf.Directory.from_clinics([at("a"), lost])

@@ -124,8 +124,8 @@ static inline void shorten_reach(Best *best, double km)
     reach_at_most(best, chord * chord);
 }
 
-/* The squared chord that no geodesic goes beyond which is as short as the longest with this one, up
-   to NEAR_CHORD2; without a root, since 2 c <= 1 + c^2. */
+/* A geodesic is at most so long for its chord (longest_km). Whatever is no longer than that has a
+   squared chord of at most this; for chords up to NEAR_CHORD2, without a root, since 2 c <= 1 + c^2. */
 static ALWAYS_INLINE double near_reach2(double chord2)
 {
     const double ring = 1.0 + chord2 * NEAR_RING;

@@ -1,6 +1,6 @@
 /* The nearest of few points, for many origins: a tree would not pay. Each point is held against a
-   block of origins at a time, in loops that become vectors as wide as the processor has. The bits
-   are those of the other ways. */
+   block of origins at a time, in loops that the compiler turns into vectors. Answers have the bits
+   that the tree's have. */
 
 #ifndef KETAFIND_FEW_H
 #define KETAFIND_FEW_H
@@ -10,7 +10,7 @@
 
 /* With more leaves a tree is faster where vectors are short. */
 #define FEW_LEAVES 8
-#define MOST_FEW (FEW_LEAVES * FANOUT)
+#define MOST_FEW (FEW_LEAVES * FANOUT) /* a power of two, up to ROOM: the number of a place is masked */
 #define BLOCK 64
 
 /* Places where there are points that pass, and the lowest id at each. */
@@ -26,7 +26,8 @@ typedef struct {
     double least[BLOCK], second[BLOCK]; /* see keyed_chord() */
     double km[BLOCK];
     int64_t id[BLOCK];
-    double doubt[BLOCK]; /* not 0: another place may be as near, or all are far, or no numbers */
+    double doubt[BLOCK]; /* not 0: another place may be as near, or all are far, or some NaN; a
+                            double, so that the loop that writes it becomes vectors */
 } Block;
 
 /* The points that pass, of a tree with FEW_LEAVES or fewer. */
@@ -95,7 +96,8 @@ static void search_block_plain(const Places *places, const double *lat, const do
     search_block(places, lat, lon, block);
 }
 
-/* Twice as fast. Vectors of 512 bits gain a sixth more, which no third kind is worth. */
+/* Vectors of 256 bits take half the time. Those of 512 gain a sixth more, which is not worth a
+   third copy. */
 #if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
 __attribute__((target("avx2"))) static void
 search_block_avx2(const Places *places, const double *lat, const double *lon, Block *block)
@@ -103,12 +105,12 @@ search_block_avx2(const Places *places, const double *lat, const double *lon, Bl
     search_block(places, lat, lon, block);
 }
 
-static SearchBlock *widest_search(void)
+static SearchBlock *fitting_search(void)
 {
     return __builtin_cpu_supports("avx2") ? search_block_avx2 : search_block_plain;
 }
 #else
-static SearchBlock *widest_search(void)
+static SearchBlock *fitting_search(void)
 {
     return search_block_plain;
 }
@@ -120,7 +122,7 @@ static void find_among_few(const Tree *tree, const double *lat, const double *lo
 {
     Places places;
     gather_places(tree, &places);
-    SearchBlock *const run = widest_search();
+    SearchBlock *const run = fitting_search();
     const double limit_key = micrometres(limit_km);
     for (int64_t begin = 0; begin < n; begin += BLOCK) {
         const int64_t size = n - begin < BLOCK ? n - begin : BLOCK;

@@ -536,7 +536,7 @@ static PyObject *module_distance(PyObject *Py_UNUSED(module), PyObject *const *a
     Py_RETURN_NONE;
 }
 
-/* Each of n words so often; a number of times that the compiler knows takes no inner loop. */
+/* Write each of n words several times; where the compiler knows how often, without an inner loop. */
 static ALWAYS_INLINE void repeat(const uint64_t *restrict words, Py_ssize_t n, Py_ssize_t times,
                                  uint64_t *restrict out)
 {
@@ -553,7 +553,7 @@ static PyObject *module_repeat(PyObject *Py_UNUSED(module), PyObject *const *arg
     if (!has_arguments(n, 2) || !take_all(arguments, arrays, kinds, 2))
         return NULL;
     const Py_ssize_t rows = arrays[0].length, all = arrays[1].length;
-    const bool fit = rows > 0 ? all % rows == 0 : all == 0;
+    const bool fit = rows > 0 ? all >= rows && all % rows == 0 : all == 0;
     if (fit && rows > 0) {
         const uint64_t *words = arrays[0].view.buf;
         uint64_t *out = arrays[1].view.buf;

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ketafind.analysis.arguments import check_prefix
 from ketafind.analysis.columns import Column, Flags
 from ketafind.analysis.columns import Floats as FloatColumn
 from ketafind.analysis.decay import Decay, Rings, read_decay
@@ -36,7 +37,7 @@ def access_score(
     decay: Any = None,
     supply: Mapping[str, float] | None = None,
     weight: str | None = None,
-    where: Criteria | None = None,
+    where: Criteria | Filter | None = None,
     lat: str | None = None,
     lon: str | None = None,
     geometry: str | None = None,
@@ -69,7 +70,7 @@ def access_score(
         How much each clinic can give, by id; those it leaves out give 0. None for 1 each.
     weight : str, optional
         A column that says how much demand a row stands for; None for 1 each.
-    where : Criteria, optional
+    where : Criteria or Filter, optional
         What a clinic must satisfy.
     lat, lon, geometry, address, prefix, check
         As in `nearest_join`.
@@ -97,11 +98,12 @@ def access_score(
     2SFCA: W. Luo and F. Wang, Environment and Planning B 30 (2003) 865. E2SFCA: W. Luo and Y. Qi,
     Health & Place 15 (2009) 1100. Distances are geodesic, not travelled.
     """
+    check_prefix(prefix)
     limit = check_limit(catchment_km, "catchment_km")
     weigh = read_decay(method, decay, limit)
     demand = read_demand(origins, Source(lat, lon, geometry, address), weight)
-    amounts = read_supply(directory, supply)
     passing = both_filters(directory, where, facets)
+    amounts = read_supply(directory, supply)
     refuse_implausible(directory, demand.origins, check=check)
     score, covered = _scores(
         directory, passing, demand, amounts, weigh, compete=method != "gravity"

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.analysis.certainty import intervals_km, order_certain
+from ketafind.analysis.certainty import order_certain
 from ketafind.analysis.columns import Codes, Column, Copies, Flags, Floats, Rows, Texts, Whole, pick
 from ketafind.analysis.crew import ALONE, BLOCK, Crew, blocks
 from ketafind.analysis.facts import CLINIC_NUMBERS, CLINIC_TEXTS, facts_of
 from ketafind.analysis.origins import NO_POSITION, NONE_NEAR, NONE_PASSES, REASONS, Origins
 from ketafind.errors import InvalidInputError
+from ketafind.intervals import distance_intervals_km
 
 if TYPE_CHECKING:
     from ketafind.analysis.search import Found
@@ -222,7 +223,7 @@ class Answers:
         bounds = np.empty(len(cells.code))
 
         def fill(part: slice) -> None:
-            low, high = intervals_km(
+            low, high = distance_intervals_km(
                 cells.distance_km[part], self._origin_km(part, rows), clinic_km[cells.code[part]]
             )
             bounds[part] = low if name == "distance_low_km" else high

@@ -1,4 +1,4 @@
-"""Distance intervals and certain orders for many rows at once."""
+"""Certain orders for many rows at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ketafind.index.protocol import Floats
-from ketafind.intervals import SIGMA_PER_RADIUS, SIGMAS_BELOW, distance_lows_km
+from ketafind.intervals import distance_intervals_km, distance_lows_km
 from ketafind.matches import Filter, Ranking
 from ketafind.records import Location
 
@@ -19,36 +19,10 @@ if TYPE_CHECKING:
     from ketafind.analysis.origins import Origins
     from ketafind.directory import Directory
 
-__all__ = ["intervals_km", "order_certain"]
+__all__ = ["order_certain"]
 
 CHUNK = 2**15
 PARTS = 32
-
-
-def intervals_km(
-    distance_km: Floats, origin_km: float | Floats, clinic_km: float | Floats
-) -> tuple[Floats, Floats]:
-    """Bound true distances at the 90 % level; see `ketafind.intervals`.
-
-    Parameters
-    ----------
-    distance_km : ndarray of float64
-        Geodesic distances; NaN stays.
-    origin_km, clinic_km : float or ndarray of float64
-        90 % radii of both ends.
-
-    Returns
-    -------
-    low, high : ndarray of float64
-        Kilometres.
-    """
-    sigma = SIGMA_PER_RADIUS * np.hypot(origin_km, clinic_km)
-    with np.errstate(invalid="ignore"):
-        spread = 2 * SIGMAS_BELOW * sigma * distance_km * distance_km / (distance_km + sigma)
-    spread = np.where(sigma == 0.0, 0.0, spread)
-    high = np.sqrt(distance_km * distance_km + spread + 4.605 * sigma * sigma)
-    low = distance_lows_km(distance_km, origin_km, clinic_km)
-    return low, np.where(sigma == 0.0, distance_km, high)
 
 
 def order_certain(
@@ -185,7 +159,7 @@ def _seekers(
         lat, lon, width, where=passing, max_distance_km=limit_km
     )
     radius_km = np.append(passing.catalogue.radius_km, np.nan)[position]
-    low, high = intervals_km(distance_km, origin_km[:, None], radius_km)
+    low, high = distance_intervals_km(distance_km, origin_km[:, None], radius_km)
     missing = position < 0
     low[missing], high[missing] = np.inf, -np.inf
     order = np.lexsort((high, low), axis=1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ketafind.analysis.arguments import check_prefix
 from ketafind.analysis.columns import Codes, Column, Floats
 from ketafind.analysis.demand import LEVELS, both_filters, nearest_km, read_demand
 from ketafind.analysis.facts import facts_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ketafind.criteria import Criteria
     from ketafind.directory import Directory
+    from ketafind.matches import Filter
 
 __all__ = ["coverage", "gaps"]
 
@@ -36,7 +38,7 @@ def coverage(
     thresholds_km: float | Sequence[float] = (10.0, 25.0, 50.0, 100.0, 200.0),
     weight: str | None = None,
     by: str | Sequence[str] | None = None,
-    where: Criteria | None = None,
+    where: Criteria | Filter | None = None,
     lat: str | None = None,
     lon: str | None = None,
     geometry: str | None = None,
@@ -59,7 +61,7 @@ def coverage(
         A column that says how much a row counts; None for one each.
     by : str or sequence of str, optional
         Columns to group by; a missing value is a group of its own.
-    where : Criteria, optional
+    where : Criteria or Filter, optional
         What a clinic must satisfy.
     lat, lon, geometry, address, check
         As in `nearest_join`.
@@ -124,7 +126,7 @@ def gaps(
     *,
     threshold_km: float = 50.0,
     weight: str | None = None,
-    where: Criteria | None = None,
+    where: Criteria | Filter | None = None,
     lat: str | None = None,
     lon: str | None = None,
     geometry: str | None = None,
@@ -145,7 +147,7 @@ def gaps(
         Kilometres; a clinic exactly there is within.
     weight : str, optional
         A column that says how much a row counts: the heavier of two equal gaps comes first.
-    where : Criteria, optional
+    where : Criteria or Filter, optional
         What a clinic must satisfy.
     lat, lon, geometry, address, prefix, check
         As in `nearest_join`.
@@ -167,6 +169,7 @@ def gaps(
     InvalidInputError
         As in `coverage`.
     """
+    check_prefix(prefix)
     limit = check_limit(threshold_km, "threshold_km")
     demand = read_demand(origins, Source(lat, lon, geometry, address), weight)
     passing = both_filters(directory, where, facets)
@@ -188,8 +191,9 @@ def gaps(
     return demand.frame.extended(columns, rows)
 
 
-def _thresholds(values: float | Sequence[float]) -> npt.NDArray[np.float64]:
-    listed = [values] if isinstance(values, int | float) else list(values)
+def _thresholds(values: Any) -> npt.NDArray[np.float64]:
+    several = isinstance(values, Iterable) and not isinstance(values, str)
+    listed = list(values) if several else [values]
     if not listed:
         raise InvalidInputError("thresholds_km is empty: give one distance in kilometres or more")
     return np.array([check_limit(value, "thresholds_km") for value in listed])

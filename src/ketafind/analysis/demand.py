@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ketafind.analysis.arguments import check_directory
 from ketafind.analysis.crew import Crew
 from ketafind.analysis.frames import Frame, numbers_of, open_frame
 from ketafind.analysis.origins import Origins, Source, read_origins
 from ketafind.analysis.search import search
 from ketafind.errors import InvalidInputError
 from ketafind.index.protocol import Floats
+from ketafind.matches import Filter
 
 if TYPE_CHECKING:
     from ketafind.criteria import Criteria
     from ketafind.directory import Directory
-    from ketafind.matches import Filter
 
 __all__ = ["LEVELS", "Demand", "both_filters", "nearest_km", "read_demand", "read_supply"]
 
@@ -89,7 +90,7 @@ def read_demand(frame: Any, source: Source, weight: str | None) -> Demand:
 
 
 def both_filters(
-    directory: Directory, where: Criteria | None, facets: Mapping[str, Any]
+    directory: Directory, where: Criteria | Filter | None, facets: Mapping[str, Any]
 ) -> dict[str, Filter]:
     """Compile criteria for confirmed supply and for all that is possible.
 
@@ -97,8 +98,8 @@ def both_filters(
     ----------
     directory : Directory
         The clinics.
-    where : Criteria or None
-        What they must satisfy.
+    where : Criteria, Filter or None
+        What they must satisfy; of a compiled filter its criteria.
     facets : mapping
         Shorthands.
 
@@ -107,6 +108,9 @@ def both_filters(
     dict of str to Filter
         By the names of `LEVELS`.
     """
+    check_directory(directory)
+    if isinstance(where, Filter):
+        where = where.criteria
     return {
         level: directory.filter(where, unknown=unknown, **facets)
         for level, unknown in LEVELS.items()

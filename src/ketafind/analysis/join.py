@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ketafind.analysis.added import ALWAYS, ROW_COLUMNS, Answers, check_extra
+from ketafind.analysis.arguments import check_directory, check_prefix, one_of
 from ketafind.analysis.columns import Copies
 from ketafind.analysis.crew import Crew
 from ketafind.analysis.frames import Frame, names_taken, open_frame
 from ketafind.analysis.origins import Origins, Source, read_origins
 from ketafind.analysis.search import search
-from ketafind.errors import InvalidInputError
 from ketafind.index.checks import check_count, check_limit
 from ketafind.matches import Filter
 from ketafind.scale import engine_of
@@ -223,7 +223,7 @@ def nearest_join(
     progress : bool, optional
         Show a progress bar; None for long work in a terminal or notebook.
     check : bool
-        False to accept rows over 2,000 km from every clinic whose swapped or sign-changed
+        False to accept rows over 2,000 km from every clinic that are (0, 0), or whose swapped or sign-changed
         position is within 500 km of one.
     **facets
         As in `Directory.filter`, such as ``routes="iv"``.
@@ -253,7 +253,8 @@ def nearest_join(
     >>> near["city"].tolist()
     ['Kingston', 'Toronto']
     """
-    _check_kinds(directory, prefix)
+    check_directory(directory)
+    check_prefix(prefix)
     criteria = directory.filter(where, unknown=unknown, **facets)
     join = Join(
         directory=directory,
@@ -264,8 +265,8 @@ def nearest_join(
         max_distance_km=(
             None if max_distance_km is None else check_limit(max_distance_km, "max_distance_km")
         ),
-        how=_one_of("how", how, ("left", "inner")),
-        shape=_one_of("shape", shape, ("long", "wide")),
+        how=one_of("how", how, ("left", "inner")),
+        shape=one_of("shape", shape, ("long", "wide")),
         columns=check_extra(columns),
         prefix=prefix,
         threads=threads,
@@ -277,22 +278,3 @@ def nearest_join(
         return join(frame, passing=criteria)
     # The engine has the cores already, and shows its own progress.
     return engine(frame, replace(join, threads=threads or 1, progress=False))
-
-
-def _check_kinds(directory: Any, prefix: Any) -> None:
-    from ketafind.directory import Directory
-
-    if not isinstance(directory, Directory):
-        kind = type(directory).__name__
-        raise InvalidInputError(
-            f"the second argument must be a Directory, not a {kind}: "
-            f"nearest_join(frame, ketafind.load_directory())"
-        )
-    if not isinstance(prefix, str):
-        raise InvalidInputError(f"prefix={prefix!r}: give a text, such as 'near_'")
-
-
-def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise InvalidInputError(f"{name}={value!r}: choose {' or '.join(map(repr, allowed))}")
-    return str(value)

@@ -199,8 +199,8 @@ def check_range(lat: Floats, lon: Floats, first_row: int = 0) -> npt.NDArray[np.
         row = int(np.argmax(wrong))
         fault = fault_of_pair(float(lat[row]), float(lon[row]))
         raise CoordinatesError(
-            f"row {first_row + row}: {fault} ({int(wrong.sum())} such here; rows are counted "
-            f"from 0; leave a position that is not known empty)"
+            f"row {first_row + row}: {fault} (rows are counted from 0; leave a position that is "
+            f"not known empty)"
         )
     return good
 

@@ -119,7 +119,7 @@ def _column(column: Column) -> Any:
         kind = column.texts.made("pandas", _category)
         codes = column.codes
         if column.only is not None:
-            # Zeros are new memory that nobody has written to yet.
+            # Unlike full(), zeros() takes new memory that is not written to before it is used.
             codes = np.zeros(len(codes), codes.dtype)
             if column.only != 0:
                 codes.fill(column.only)

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from ketafind.analysis.columns import code_type
 from ketafind.analysis.crew import Crew, blocks
 from ketafind.analysis.origins import Origins, check_range
+from ketafind.directory.origins import BOTH_ZERO, CHANGES, FAR_KM, NEAR_KM, would_fit
 from ketafind.errors import CoordinatesError
 from ketafind.index.protocol import Floats
 
@@ -32,8 +34,6 @@ ANSWERS = 8
 
 LONG = 2**20
 """So many rows are a long work, which shows a progress bar."""
-
-FAR_KM, NEAR_KM = 2000.0, 500.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ class _Pieces:
         fault = _implausible(self.directory, lat, lon, distance_km)
         if fault is not None:
             row = fault[0] if good is None else int(np.flatnonzero(good)[fault[0]])
-            raise CoordinatesError(f"row {self.first_row + rows.start + row}: {fault[1]}")
+            raise CoordinatesError(f"row {self.first_row + rows.start + row}: it {fault[1]}")
 
 
 def refuse_implausible(directory: Directory, origins: Origins, *, check: bool = True) -> None:
@@ -234,17 +234,6 @@ def refuse_implausible(directory: Directory, origins: Origins, *, check: bool = 
         check_range(origins.lat, origins.lon)
 
 
-Change = Callable[[Floats, Floats], tuple[Floats, Floats]]
-PAIRS: dict[str, Change] = {
-    "with lat and lon swapped": lambda lat, lon: (lon, lat),
-    "with the sign of lon changed": lambda lat, lon: (lat, -lon),
-    "with the sign of lat changed": lambda lat, lon: (-lat, lon),
-    "with both signs changed": lambda lat, lon: (-lat, -lon),
-    "with lat and lon swapped and the sign of lon changed": lambda lat, lon: (lon, -lat),
-    "with lat and lon swapped and the sign of lat changed": lambda lat, lon: (-lon, lat),
-}
-
-
 def _implausible(
     directory: Directory, lat: Floats, lon: Floats, distance_km: Floats
 ) -> tuple[int, str] | None:
@@ -257,21 +246,13 @@ def _implausible(
         return None
     # The distance is to a clinic that passes: is any clinic nearer?
     rows = rows[~_some_within(directory, lat[rows], lon[rows], FAR_KM)]
-    first: tuple[int, str] | None = None
-    for how, change in PAIRS.items():
+    faults = [(int(row), BOTH_ZERO) for row in rows[(lat[rows] == 0.0) & (lon[rows] == 0.0)][:1]]
+    for how, change in CHANGES.items():
         new_lat, new_lon = change(lat[rows], lon[rows])
         possible = np.flatnonzero(np.abs(new_lat) <= 90.0)
         near = _some_within(directory, new_lat[possible], new_lon[possible], NEAR_KM)
-        hits = rows[possible[near]]
-        if len(hits) and (first is None or hits[0] < first[0]):
-            first = (
-                int(hits[0]),
-                (
-                    f"it lies over 2,000 km from every clinic; {how} it would lie within 500 km of "
-                    f"one ({len(hits)} such here). Correct it, or pass check=False if it is meant"
-                ),
-            )
-    return first
+        faults += [(int(row), would_fit(how)) for row in rows[possible[near]][:1]]
+    return min(faults, key=itemgetter(0), default=None)
 
 
 def _some_within(

@@ -31,7 +31,7 @@ def catchments(
     region: Any = None,
     origins: Any = None,
     weight: str | None = None,
-    where: Criteria | None = None,
+    where: Criteria | Filter | None = None,
     lat: str | None = None,
     lon: str | None = None,
     geometry: str | None = None,
@@ -53,7 +53,7 @@ def catchments(
         the region or not. None counts nobody.
     weight : str, optional
         A column that says how much a row counts; None for one each.
-    where : Criteria, optional
+    where : Criteria or Filter, optional
         What a clinic must satisfy.
     lat, lon, geometry, address, check
         As in `nearest_join`, of the origins.

@@ -21,6 +21,7 @@ from ketafind.optional import require
 if TYPE_CHECKING:
     from ketafind.criteria import Criteria
     from ketafind.directory import Directory
+    from ketafind.matches import Filter
 
 __all__ = ["best_sites"]
 
@@ -36,7 +37,7 @@ def best_sites(
     *,
     threshold_km: float = 50.0,
     weight: str | None = None,
-    where: Criteria | None = None,
+    where: Criteria | Filter | None = None,
     lat: str | None = None,
     lon: str | None = None,
     geometry: str | None = None,
@@ -61,7 +62,7 @@ def best_sites(
         Within reach is this far at the most.
     weight : str, optional
         A column of the origins that says how much a row counts; None for one each.
-    where : Criteria, optional
+    where : Criteria or Filter, optional
         What a clinic must satisfy to count as being there.
     lat, lon, geometry, address, check
         As in `nearest_join`, of the origins.
@@ -90,6 +91,7 @@ def best_sites(
     (1974) 101, solved to the optimum by ``spopt`` and the solver CBC. Origins that the same
     candidates reach are one client of the model, which loses nothing.
     """
+    require("spopt.locate", "sites")  # said before the work, not after it
     limit = check_limit(threshold_km, "threshold_km")
     source = Source(lat, lon, geometry, address)
     demand = read_demand(origins, source, weight)

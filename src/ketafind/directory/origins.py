@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,37 @@ from ketafind.records import Location
 if TYPE_CHECKING:
     from ketafind.matches.catalogue import Catalogue
 
-__all__ = ["Origin", "check_plausible", "read_origin", "refuse_number"]
+__all__ = [
+    "BOTH_ZERO",
+    "CHANGES",
+    "FAR_KM",
+    "NEAR_KM",
+    "Origin",
+    "check_plausible",
+    "read_origin",
+    "refuse_number",
+    "would_fit",
+]
 
 Origin = Any
 """Text (geocoded offline), Coordinates, Location or a shapely Point."""
 
 FAR_KM, NEAR_KM = 2000.0, 500.0
+CHANGES: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
+    "with lat and lon swapped": lambda lat, lon: (lon, lat),
+    "with the sign of lon changed": lambda lat, lon: (lat, -lon),
+    "with the sign of lat changed": lambda lat, lon: (-lat, lon),
+    "with both signs changed": lambda lat, lon: (-lat, -lon),
+    "with lat and lon swapped and the sign of lon changed": lambda lat, lon: (lon, -lat),
+    "with lat and lon swapped and the sign of lat changed": lambda lat, lon: (-lon, lat),
+}
+"""What is looked at for a position over `FAR_KM` from every clinic: is it within `NEAR_KM` then?"""
+
+CORRECT = "Correct it, or pass check=False if it is meant"
+BOTH_ZERO = (
+    "lies over 2,000 km from every clinic: lat and lon are both zero, often a blank that was read "
+    f"as a number. {CORRECT}"
+)
 
 HIDDEN = {
     AmbiguousPlaceError: "it names several places far apart; add a province or a postal code, "
@@ -117,7 +143,7 @@ def _geocoded(text: str) -> Location:
 
 
 def check_plausible(origin: Location, catalogue: Catalogue) -> None:
-    """Refuse an origin whose swapped or sign-corrected pair fits far better.
+    """Refuse an origin whose swapped or sign-corrected pair fits far better, and (0, 0).
 
     Parameters
     ----------
@@ -129,27 +155,37 @@ def check_plausible(origin: Location, catalogue: Catalogue) -> None:
     Raises
     ------
     CoordinatesError
-        If it lies over 2,000 km from every clinic and such a pair within 500 km of one.
+        If it lies over 2,000 km from every clinic and such a pair within 500 km of one, or is
+        (0, 0).
     """
     if catalogue.n_located == 0 or _great_circle_km(origin, catalogue) < 0.99 * FAR_KM:
         return
     if _nearest_km(origin.lat, origin.lon, catalogue) <= FAR_KM:
         return
-    lat, lon = origin.lat, origin.lon
-    pairs = {
-        "with lat and lon swapped": (lon, lat),
-        "with the sign of lon changed": (lat, -lon),
-        "with the sign of lat changed": (-lat, lon),
-        "with both signs changed": (-lat, -lon),
-        "with lat and lon swapped and the sign of lon changed": (lon, -lat),
-        "with lat and lon swapped and the sign of lat changed": (-lon, lat),
-    }
-    for how, (new_lat, new_lon) in pairs.items():
-        if abs(new_lat) <= 90 and _nearest_km(new_lat, new_lon, catalogue) <= NEAR_KM:
-            raise CoordinatesError(
-                f"the origin lies over 2,000 km from every clinic; {how} it would lie within "
-                f"500 km of one. Correct it, or pass check=False if it is meant"
-            )
+    if origin.lat == 0.0 == origin.lon:
+        raise CoordinatesError(f"the origin {BOTH_ZERO}")
+    for how, change in CHANGES.items():
+        lat, lon = change(origin.lat, origin.lon)
+        if abs(lat) <= 90 and _nearest_km(lat, lon, catalogue) <= NEAR_KM:
+            raise CoordinatesError(f"the origin {would_fit(how)}")
+
+
+def would_fit(how: str) -> str:
+    """Say that a position is far from every clinic and near one if corrected.
+
+    Parameters
+    ----------
+    how : str
+        A key of `CHANGES`.
+
+    Returns
+    -------
+    str
+        What follows the position's name in a message.
+    """
+    return (
+        f"lies over 2,000 km from every clinic; {how} it would lie within 500 km of one. {CORRECT}"
+    )
 
 
 def _nearest_km(lat: float, lon: float, catalogue: Catalogue) -> float:

@@ -225,11 +225,12 @@ def table_for(
     if out is None:
         return np.empty((n, k)), np.empty((n, k), dtype=np.intp)
     distance_km, position = out
-    fit = all(array.shape == (n, k) and array.flags.c_contiguous for array in out)
+    fit = all(array.shape == (n, k) and array.flags.carray for array in out)
+    fit = fit and all(array.dtype.isnative for array in out)
     whole = position.dtype.kind == "i" and points <= np.iinfo(position.dtype).max + 1
     if not (fit and whole and distance_km.dtype == np.float64):
         raise InvalidInputError(
-            f"out= takes float64 and signed integers that can hold {points - 1}, C-contiguous and "
-            f"of shape ({n}, {k})"
+            f"out= takes float64 and signed integers that can hold {points - 1}, writeable, in "
+            f"native byte order, C-contiguous and of shape ({n}, {k})"
         )
     return distance_km, position
