@@ -82,7 +82,8 @@ def footer(matches: Matches) -> str:
         placed = " with a position" if matches.n_unlocated else ""
         said = [f"No clinics{placed} {which[matches.unknown]}."]
     if matches.n_possible and matches.unknown == "exclude":
-        said.append(f"{matches.n_possible} more may match: what they offer is not known.")
+        them = "it" if matches.n_possible == 1 else "them"
+        said.append(f"{matches.n_possible} more may match: not enough is known of {them}.")
     if matches.n_unlocated:
         said.append(f"{matches.n_unlocated} that match, or may, have no position.")
     if matches and matches[0].distance_km is not None and not matches.order_certain:
