@@ -50,6 +50,9 @@ def fields(text: str) -> tuple[str, str, str, str, str]:
         ("12 Main Street Shanty Bay ON", ("", "12", "Main Street", "Shanty Bay", "")),
         ("Main Clinic, 5 York Rd, Guelph ON", ("", "5", "York Rd", "Guelph", "")),
         ("101 Danforth Ave Toronto ON, Unit 3", ("3", "101", "Danforth Ave", "Toronto", "")),
+        ("30 King St Toronto Onatrio", ("", "30", "King St", "Toronto", "")),
+        ("30 King St, Barrie ON 705-555-1212", ("", "30", "King St", "Barrie", "")),
+        ("30 King St, Barrie ON L4N3", ("", "30", "King St", "Barrie", "")),
     ],
 )
 def test_an_address_is_taken_apart(text: str, expected: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ from ketafind import errors
 from ketafind.geocoding import Gazetteer, OfflineGeocoder, default_gazetteer, geocode, geocode_many
 from ketafind.geocoding.postal import code_number, code_text, read_code
 from ketafind.geocoding.radius import covering, sphere_km
+from ketafind.geocoding.regions import CANADA, ELSEWHERE, ONTARIO, STATE_CODES
 from ketafind.records import Location
 
 HEAVY = ("pandas", "shapely", "geopy", "pyproj", "rapidfuzz", "rtree", "narwhals")
@@ -444,3 +445,58 @@ def test_a_misspelt_town_that_ends_like_a_street_is_a_town(text: str, name: str)
 def test_a_street_without_a_town_is_no_misspelt_town(text: str) -> None:
     with pytest.raises((errors.AmbiguousPlaceError, errors.PlaceNotFoundError)):
         geocode(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Toronto Onatrio", "Toronto"),
+        ("Ottawa Ontaro", "Ottawa"),
+        ("12 King St Toronto Ontairo", "Toronto"),
+        ("12 King St, Toronto l'Ontario Canda", "Toronto"),
+        ("Ottawa Candaa", "Ottawa"),
+        ("Barrie Ontario 705-555-1212", "Barrie"),
+        ("Barrie (705) 555-1212", "Barrie"),
+        ("12 Main St Barrie, ON Tel: +1 705.555.1212 ext. 25", "Barrie"),
+        ("Barrie Ont. 7055551212", "Barrie"),
+    ],
+)
+def test_a_misspelt_province_or_a_telephone_number_hides_no_town(text: str, name: str) -> None:
+    located = geocode(text)
+    assert (located.label, located.match) == (f"{name}, ON", "exact")
+
+
+def test_a_misspelt_town_before_a_misspelt_province_is_found() -> None:
+    assert geocode("Bramptn, Onatrio").corrections == ("bramptn was read as Brampton",)
+
+
+def test_a_misspelt_province_alone_is_a_whole_province() -> None:
+    with pytest.raises(errors.AmbiguousPlaceError, match="whole province"):
+        geocode("Onatrio")
+
+
+def test_no_place_is_read_as_a_misspelt_province_or_country() -> None:
+    known = default_gazetteer()
+    names = set(known.aliases) | set(known.abroad) | set(ELSEWHERE) | set(STATE_CODES)
+    assert not names & (ONTARIO - {"on", "ont", "ontario"})
+    assert not names & (CANADA - {"canada", "can", "ca"})
+    for text in ("canata", "12 Main St, Kanada", "50 Main Dr canata ON"):
+        assert geocode(text).label == "Kanata, ON"
+
+
+def test_a_telephone_number_alone_is_no_place() -> None:
+    for text in ("705-555-1212", "+1 (705) 555-1212", "tel. 705 555 1212"):
+        with pytest.raises(errors.PlaceNotFoundError):
+            geocode(text)
+
+
+@pytest.mark.parametrize("text", ["Mississauga ON L5B3Y", "Mississauga, ON, L5B3", "L5B3Y"])
+def test_half_a_postal_code_without_a_space_is_cut_and_says_so(text: str) -> None:
+    assert geocode(text) == geocode("Mississauga ON L5B 3Y")
+    assert "cut short" in geocode(text).corrections[0]
+
+
+def test_half_a_postal_code_that_says_less_than_its_town_is_reported_too() -> None:
+    located, town = geocode("Ottawa ON K1P5"), geocode("Ottawa")
+    assert (located.lat, located.radius_km) == (town.lat, town.radius_km)
+    assert (located.match, len(located.corrections)) == ("corrected", 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from math import cos, radians
 
 import numpy as np
@@ -138,8 +139,7 @@ class OfflineGeocoder:
 
     def _at_area(self, text: str, reading: Reading) -> Location:
         """Answer for the first half of a postal code, and the town beside it if there is one."""
-        area = AREAS[reading.area]
-        cut = reading.area_at[1] - reading.area_at[0] > 1
+        area, cut = AREAS[reading.area[:3]], len(reading.area) > 3
         notes = ("a postal code that is cut short was read as its first half",) if cut else ()
         located = at_area(self.gazetteer, area, notes)
         if reading.town is None:
@@ -149,7 +149,9 @@ class OfflineGeocoder:
         if any(self._has_codes(area, place) for place in reading.town.places) or (
             apart <= max(CONSISTENT_KM, located.radius_km + town.radius_km)
         ):
-            return min(located, town, key=lambda one: one.radius_km)
+            if located.radius_km <= town.radius_km:
+                return located
+            return _noted(town, notes)
         if apart <= TOGETHER_KM:
             return between(located, town)
         raise ConflictingPlaceError(
@@ -283,6 +285,14 @@ def _corrections(reading: Reading) -> tuple[str, ...]:
     if code is None or not code.written:
         return ()
     return (f"{code.written} was read as {code_text(code.number)}",)
+
+
+def _noted(located: Location, notes: tuple[str, ...]) -> Location:
+    """Add to an answer what else was read otherwise than written."""
+    if not notes:
+        return located
+    match = "corrected" if located.match == "exact" else located.match
+    return replace(located, match=match, corrections=(*located.corrections, *notes))
 
 
 def _not_found(text: str, reading: Reading, gazetteer: Gazetteer) -> GeocodingError:

@@ -28,8 +28,8 @@ class Reading(NamedTuple):
     code_row : int
         The code's row among Ontario's; -1 if it is not there.
     area : str
-        A forward sortation area (``"k7l"``) at the start or the end, without the rest of a code;
-        else empty.
+        A forward sortation area (``"k7l"``) at the start or the end, with what there is of the
+        rest of its code (``"k7l3"``); else empty.
     area_at : tuple of int
         The words that the area took up, from and to.
     stop : int
@@ -78,7 +78,7 @@ def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
     area, area_at = "", (0, 0)
     if code is None:
         area_at = _area_at(words, parts, gazetteer)
-        area = "".join(words[area_at[0] : area_at[1]])[:3]
+        area = "".join(words[area_at[0] : area_at[1]])
         del words[slice(*area_at)], parts[slice(*area_at)]
     stop, ontario, elsewhere = _tail_past_units(words, parts)
     if elsewhere and _is_street_and_town(words, parts, gazetteer):
@@ -140,7 +140,9 @@ def _area_at(words: list[str], parts: list[int], gazetteer: Gazetteer) -> tuple[
     """Find a forward sortation area at the start or the end, with what follows of its code."""
     last = read_tail(words, parts).stop - 1
     for at in (last, last - 1, 0):
-        if not 0 <= at < len(words) or not _is_area(words[at], gazetteer):
+        if not 0 <= at < len(words) or not _is_area(words[at][:3], gazetteer):
+            continue
+        if words[at][3:] and not (at == last and _begins_unit(words[at][3:])):
             continue
         if at and words[at - 1] in UNIT_WORDS:
             continue

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CANADA", "ELSEWHERE", "ONTARIO", "Tail", "read_tail"]
+__all__ = ["CANADA", "ELSEWHERE", "ONTARIO", "STATE_CODES", "Tail", "read_tail"]
 
-ONTARIO = frozenset({"on", "ont", "ontario"})
-CANADA = frozenset({"canada", "can", "ca"})
+
+def _one_slip(word: str) -> frozenset[str]:
+    """List the words that one typing error makes of a word."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    halves = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+    dropped = {one + two[1:] for one, two in halves if two}
+    swapped = {one + two[1] + two[0] + two[2:] for one, two in halves if len(two) > 1}
+    changed = {one + c + two[1:] for one, two in halves if two for c in letters}
+    added = {one + c + two for one, two in halves for c in letters}
+    return frozenset(dropped | swapped | changed | added)
+
+
+# No place of Ontario, nor a large town or country elsewhere, is one of these.
+ONTARIO = frozenset({"on", "ont"}) | _one_slip("ontario")
+CANADA = frozenset({"can", "ca"}) | (_one_slip("canada") - _one_slip("kanata"))
 
 PROVINCES = {
     "Alberta": "ab alta alberta",

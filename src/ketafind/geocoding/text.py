@@ -24,6 +24,14 @@ SHIFTED = re.compile(
     r"([A-Z][0-9]))(?![A-Z0-9])",
     re.I,
 )
+# It begins with a digit or a sign, not with blanks: no run of them is read again and again.
+PHONE = re.compile(
+    r"(?<![\w+])(?:\+1[ .-]?|1[.-])?\(?[0-9]{3}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}"
+    r"(?:,? ?(?:ext|poste|x)[.:]? ?[0-9]{1,5})?$",
+    re.I,
+)
+PHONE_WORD = re.compile(r"(?<!\w)(?:tel|tél|telephone|téléphone|phone|ph)$", re.I)
+BEFORE_PHONE = " \t\r\n,;:.(|/-–—"
 SHORT_FORMS = {
     "saint": "st",
     "sainte": "st",
@@ -98,7 +106,7 @@ def fold(text: str) -> str:
 
 
 def mended(text: str) -> str:
-    """Set a postal code apart that is glued to a word, and close one that is split elsewhere.
+    """Set apart a glued postal code, close one that is split elsewhere, cut off a phone number.
 
     Parameters
     ----------
@@ -108,10 +116,22 @@ def mended(text: str) -> str:
     Returns
     -------
     str
-        ``"Toronto ON M5V2C3"`` for ``"Toronto ONM5V2C3"`` or ``"Toronto ON M5 V2C3"``; else the
-        same text.
+        ``"Toronto ON M5V2C3"`` for ``"Toronto ONM5V2C3"`` or ``"Toronto ON M5 V2C3"``, and
+        ``"Barrie"`` for ``"Barrie, tel. 705-555-1212"``; else the same text.
     """
+    # A postal code's last letter tells most texts from a phone number at once.
+    if not text[-2:-1].isalpha():
+        text = _without_phone(text)
     return SHIFTED.sub(lambda found: "".join(filter(None, found.groups())), GLUED.sub(" ", text))
+
+
+def _without_phone(text: str) -> str:
+    found = PHONE.search(text.rstrip())
+    if found is None:
+        return text
+    before = text[: found.start()].rstrip(BEFORE_PHONE)
+    # A number with nothing before it is left, to be refused as it stands.
+    return PHONE_WORD.sub("", before).rstrip(BEFORE_PHONE) or text
 
 
 def words_of(text: str) -> tuple[list[str], list[int]]:
