@@ -177,3 +177,8 @@ def test_a_compass_point_is_never_a_slip() -> None:
     assert "North" not in geocode("South Glengarry").label
     with pytest.raises(GeocodingError):
         geocode("West Bay Ridge of Nowhere")
+
+
+def test_a_town_that_may_be_one_of_several_stays_as_written() -> None:
+    address = parse_address("12 Main St, Tecumseth ON")
+    assert (address.city, address.corrections) == ("Tecumseth", ())

@@ -500,3 +500,19 @@ def test_half_a_postal_code_that_says_less_than_its_town_is_reported_too() -> No
     located, town = geocode("Ottawa ON K1P5"), geocode("Ottawa")
     assert (located.lat, located.radius_km) == (town.lat, town.radius_km)
     assert (located.match, len(located.corrections)) == ("corrected", 1)
+
+
+@pytest.mark.parametrize("text", ["Tecumseth", "Tecumseth, ON", "12 Main St, Tecumseth ON"])
+def test_a_word_of_another_name_is_not_silently_a_misspelt_town(text: str) -> None:
+    with pytest.raises(errors.AmbiguousPlaceError, match="New Tecumseth or Tecumseh") as caught:
+        geocode(text)
+    assert [one.label for one in caught.value.candidates] == ["Tecumseh, ON", "New Tecumseth, ON"]
+
+
+def test_a_word_of_the_found_name_alone_leaves_no_doubt() -> None:
+    assert geocode("12 Main St, Batchawana").label == "Batchawana Bay, ON"
+
+
+def test_a_code_settles_which_of_the_names_is_meant() -> None:
+    for code, name in (("N8N 0A9", "Tecumseh"), ("L9R 0L1", "New Tecumseth")):
+        assert geocode(f"12 Main St, Tecumseth ON {code}").label == f"{code}, {name}, ON"

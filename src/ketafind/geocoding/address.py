@@ -184,7 +184,7 @@ def _city(words: _Words, reading: Reading, corrections: list[str]) -> str:
     town = reading.town
     if town is not None:
         written = words.take(town.start, town.stop)
-        if not town.written:
+        if not town.written or len({place.name for place in town.places}) > 1:
             return written
         name = town.places[0].name.partition(" (")[0]
         corrections.append(f"{written} was read as {name}")

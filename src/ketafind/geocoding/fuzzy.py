@@ -72,7 +72,8 @@ def near_names(
     slips : int
         How many characters differ.
     places : tuple of Place
-        All places at that distance; empty if none is near enough. A name with another compass
+        All places at that distance, then all others that bear the one word in their name; empty
+        if none is near enough. A name with another compass
         point or the like is never near (North Glengarry is not South Glengarry), nor is one that
         begins otherwise, unless that is the only slip (Yorkville is not Oakville) and, of a name
         alone, the town has many postal codes. Words that end like a street are near to a town of
@@ -103,7 +104,22 @@ def near_names(
     # Typing errors rarely hit the first letter.
     names = [name for name in names if name[0] == key[0]] or names
     numbers = sorted({number for name in names for number in gazetteer.aliases[name]})
-    return int(least), tuple(gazetteer.places[number] for number in _likeliest(numbers, gazetteer))
+    numbers = _likeliest(numbers, gazetteer)
+    if len(words) == 1:
+        # Tecumseth is one slip from Tecumseh, and none from a word of New Tecumseth.
+        numbers = list(dict.fromkeys([*numbers, *_bearers(gazetteer).get(words[0], ())]))
+    return int(least), tuple(gazetteer.places[number] for number in numbers)
+
+
+@lru_cache(maxsize=4)
+def _bearers(gazetteer: Gazetteer) -> dict[str, list[int]]:
+    """Numbers of the places that bear a word beside others in their name, by the word."""
+    found: dict[str, list[int]] = {}
+    for place in gazetteer.places:
+        words = words_of(place.name)[0]
+        for word in set(words) if len(words) > 1 else ():
+            found.setdefault(word, []).append(place.number)
+    return found
 
 
 @lru_cache(maxsize=4)
