@@ -330,8 +330,27 @@ def test_a_mapping_of_rings_is_cut_by_the_catchment():
     pd.testing.assert_frame_equal(far, near)
 
 
-def test_a_compiled_filter_stands_for_its_criteria():
-    compiled = DIRECTORY.filter(routes="iv")
+@pytest.mark.parametrize("decay", [None, "exponential", {10: 1.0}])
+def test_a_catchment_of_nothing_holds_what_stands_there(decay):
+    one = kf.Directory.from_clinics(
+        [kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=44.0, lon=-79.0))]
+    )
+    frame = pd.DataFrame({"lat": [44.0, 45.0], "lon": -79.0})
+    scored = kf.access_score(frame, one, method="gravity", catchment_km=0, decay=decay)
+    assert scored["access_possible"].tolist() == [1.0, 0.0]
+    assert scored["covered_possible"].tolist() == [True, False]
+
+
+def test_columns_may_be_called_by_numbers():
+    frame = pd.DataFrame([[44.23, -76.48, "x"]])
+    assert kf.nearest_join(frame, DIRECTORY, lat=0, lon=1)["rank"].tolist() == [1]
+    table = kf.coverage(frame, DIRECTORY, thresholds_km=9, by=2, lat=0, lon=1)
+    assert table[2].tolist() == ["x"]
+
+
+@pytest.mark.parametrize("unknown", ["exclude", "include", "only"])
+def test_a_compiled_filter_stands_for_its_criteria(unknown):
+    compiled = DIRECTORY.filter(routes="iv", unknown=unknown)
     ours, wanted = (
         kf.coverage(None, DIRECTORY, thresholds_km=np.int64(50), **asked)
         for asked in ({"where": compiled}, {"routes": "iv"})
@@ -372,6 +391,11 @@ def test_a_compiled_filter_stands_for_its_criteria():
         (lambda f: kf.catchments(f), "must be a Directory, not a DataFrame"),
         (lambda f: kf.access_score(f, DIRECTORY, prefix=None), "prefix=None: give a text"),
         (lambda f: kf.gaps(f, DIRECTORY, prefix=5), "prefix=5: give a text"),
+        (lambda f: kf.coverage(f, DIRECTORY, unknown="include"), "unknown= is no argument"),
+        (lambda f: kf.coverage(f, DIRECTORY, weight=np.ones(len(f))), "weight= names a column"),
+        (lambda f: kf.access_score(f, DIRECTORY, supply=[1, 2]), "supply= takes a mapping"),
+        (lambda f: kf.access_score(f, DIRECTORY, decay=np.ones(2)), "choose 'gaussian'"),
+        (lambda f: kf.access_score(f, DIRECTORY, decay={"10": 1, 5: 2}), "end of a ring must be"),
     ],
 )
 def test_what_cannot_be_analysed_is_refused_by_name(call, message):

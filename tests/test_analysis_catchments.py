@@ -183,3 +183,42 @@ def test_sites_that_add_nothing_are_chosen_when_nothing_is_left():
 def test_candidates_that_cannot_be_used_are_refused(sites, n, message):
     with pytest.raises(kf.errors.InvalidInputError, match=message):
         kf.best_sites(None, pd.DataFrame(sites), DIRECTORY, n)
+
+
+def test_places_a_metre_apart_have_a_cell_each():
+    clinics = [
+        kf.Clinic(clinic_id=name, name=name, location=kf.Location(lat=lat, lon=-79.383184))
+        for name, lat in (("a", 43.653226), ("b", 43.653236), ("c", 44.0))
+    ]
+    cells = kf.catchments(kf.Directory.from_clinics(clinics))
+    assert cells.loc[cells["supply"] == "possible", "clinic_id"].tolist() == ["a", "b", "c"]
+    assert cells.is_valid.all()
+    assert (cells["area_km2"] > 0).all()
+
+
+def test_the_postal_codes_are_counted_unless_others_are_given():
+    cells = kf.catchments(kf.load_directory())
+    whole = len(kf.ontario_postal_codes())
+    assert cells.groupby("supply")["weight"].sum().tolist() == [whole, whole]
+    abroad = kf.Directory.from_clinics(
+        [kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=48.2, lon=16.4))]
+    )
+    assert kf.catchments(abroad)["weight"].tolist() == [0.0, 0.0]
+
+
+def test_candidates_are_checked_as_origins_are():
+    people = pd.DataFrame({"lat": [44.0], "lon": [-79.0]})
+    with pytest.raises(kf.errors.CoordinatesError, match=r"candidates, row 0: .*swapped"):
+        kf.best_sites(people, people.rename(columns={"lat": "lon", "lon": "lat"}), DIRECTORY)
+    with pytest.raises(kf.errors.InvalidInputError, match="a column 'supply'; rename it"):
+        kf.best_sites(people, people.assign(supply=1), DIRECTORY)
+    with pytest.raises(kf.errors.InvalidInputError, match="candidate 1 has no position"):
+        kf.best_sites(people, pd.DataFrame({"lat": [44, None], "lon": -79.0}), DIRECTORY)
+
+
+def test_weights_may_be_as_small_as_they_like():
+    people = pd.DataFrame({"lat": [43.0, 44.0, 45.0], "lon": -79.0, "w": [3e-8, 2e-8, 1e-8]})
+    sites = pd.DataFrame({"lat": [45.0, 44.0, 43.0], "lon": -79.0})
+    nobody = kf.Directory.from_clinics([])
+    chosen = kf.best_sites(people, sites, nobody, 1, threshold_km=10, weight="w")
+    assert chosen["lat"].tolist() == [43.0, 43.0]

@@ -622,3 +622,44 @@ def test_an_interrupt_ends_all_threads():
     with Crew(0, 2) as crew, pytest.raises(KeyboardInterrupt):
         crew.run(work, blocks(100_000, 10))
     assert len(begun) < 5_000
+
+
+def test_clinics_that_pass_but_stand_nowhere_are_a_reason_of_their_own():
+    services = (kf.Service(service_id="s", facts={}),)
+    nowhere = kf.Directory.from_clinics([kf.Clinic(clinic_id="a", name="A", services=services)])
+    joined = kf.nearest_join(PEOPLE.iloc[:1], nowhere)
+    assert joined["reason"].tolist() == ["no clinic that passes has a position"]
+    joined = kf.nearest_join(PEOPLE.iloc[:1], nowhere, routes="iv")
+    assert joined["reason"].tolist() == ["no clinic passes"]
+
+
+def test_views_of_texts_are_repeated():
+    table = pa.table(pl.DataFrame({"who": ["a", None], "lat": [44.2, 43.7], "lon": [-76.5, -79.4]}))
+    assert table.schema.field("who").type == pa.string_view()
+    joined = kf.nearest_join(table, DIRECTORY, 2)
+    assert joined["who"].to_pylist() == ["a", "a", None, None]
+    assert joined.schema.field("who").type == pa.string_view()
+
+
+def test_what_pandas_knows_of_a_frame_is_kept_and_not_shared():
+    frame = PEOPLE.copy()
+    frame.attrs["sources"] = ["a"]
+    frame.columns.name = "fields"
+    joined = kf.nearest_join(frame, DIRECTORY, 2)
+    joined.attrs["sources"].append("b")
+    assert frame.attrs == {"sources": ["a"]}
+    assert joined.columns.name == "fields"
+
+
+def test_a_geometry_that_no_degrees_can_be_had_of_is_refused():
+    point = Point(1.0e6, -4.5e6, 4.4e6)
+    for crs, message in ((4978, "centre of the earth"), ("ESRI:104903", "cannot be turned into")):
+        frame = gpd.GeoDataFrame(geometry=[point], crs=crs)
+        with pytest.raises(kf.errors.InvalidInputError, match=message):
+            kf.nearest_join(frame, DIRECTORY)
+
+
+def test_a_number_that_no_float_holds_is_refused():
+    frame = pd.DataFrame({"lat": pd.Series([44, 10**400], dtype=object), "lon": -76.5})
+    with pytest.raises(kf.errors.CoordinatesError, match="row 1: lat must be a finite"):
+        kf.nearest_join(frame, DIRECTORY)

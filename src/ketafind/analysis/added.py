@@ -13,7 +13,14 @@ from ketafind.analysis.certainty import order_certain
 from ketafind.analysis.columns import Codes, Column, Copies, Flags, Floats, Rows, Texts, Whole, pick
 from ketafind.analysis.crew import ALONE, BLOCK, Crew, blocks
 from ketafind.analysis.facts import CLINIC_NUMBERS, CLINIC_TEXTS, facts_of
-from ketafind.analysis.origins import NO_POSITION, NONE_NEAR, NONE_PASSES, REASONS, Origins
+from ketafind.analysis.origins import (
+    NO_POSITION,
+    NONE_NEAR,
+    NONE_PASSES,
+    REASONS,
+    UNPLACED,
+    Origins,
+)
 from ketafind.errors import InvalidInputError
 from ketafind.intervals import distance_intervals_km
 
@@ -261,7 +268,9 @@ class Answers:
 
     def _reason(self) -> Codes:
         missing = self._found.code[:, 0] < 0
-        nothing = NONE_NEAR if self._passing.n_eligible else NONE_PASSES
+        nothing = NONE_NEAR
+        if not self._passing.n_eligible:
+            nothing = UNPLACED if len(self._passing.positions()) else NONE_PASSES
         reason = np.where(missing, nothing, -1).astype(np.int8)
         known = self._origins.reason
         if known is None:

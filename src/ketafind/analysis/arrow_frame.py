@@ -85,9 +85,19 @@ class ArrowFrame:
             places = np.arange(len(self), dtype=np.intp)
             which = pa.array(pick(places, rows, crew) if isinstance(rows, int) else rows)
         return [
-            _array(picked[at], column.type) if at in picked else column.take(which)
+            _array(picked[at], column.type) if at in picked else _chosen(column, which)
             for at, column in enumerate(columns)
         ]
+
+
+def _chosen(column: Any, which: Any) -> Any:
+    import pyarrow as pa
+
+    # Rows of views cannot be chosen yet; casting to what they view costs little.
+    plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+    if column.type not in plain:
+        return column.take(which)
+    return column.cast(plain[column.type]).take(which).cast(column.type)
 
 
 def _whole(column: Any) -> Any:

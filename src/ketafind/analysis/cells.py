@@ -69,7 +69,8 @@ def cells(lat: Floats, lon: Floats, region: Any) -> list[Any]:
             f"are drawn up to {WIDEST_KM:,.0f} km: give a smaller region= or fewer clinics"
         )
     basis = _basis(middle)
-    diagram = spatial.SphericalVoronoi(np.vstack([sites, _guards(basis)]))
+    # Places a centimetre apart are two; what the default takes for one lies 6 metres apart.
+    diagram = spatial.SphericalVoronoi(np.vstack([sites, _guards(basis)]), threshold=1e-9)
     diagram.sort_vertices_of_regions()
     plane = shapely.transform(fine, lambda xy: _project(_vectors(xy[:, 1], xy[:, 0]), basis))
     return [_cell(diagram.vertices[diagram.regions[at]], plane, basis) for at in range(len(sites))]

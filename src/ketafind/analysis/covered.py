@@ -206,13 +206,12 @@ def _sums(
     return np.bincount(group, weight, n).astype(np.float64)
 
 
-def _groups(
-    frame: Frame, by: str | Sequence[str] | None
-) -> tuple[list[str], npt.NDArray[np.intp], pd.DataFrame]:
+def _groups(frame: Frame, by: Any) -> tuple[list[str], npt.NDArray[np.intp], pd.DataFrame]:
     """The columns to group by, the group of each row and the labels of each group."""
     import pandas as pd
 
-    names = [] if by is None else [by] if isinstance(by, str) else list(dict.fromkeys(by))
+    several = isinstance(by, Iterable) and not isinstance(by, str) and by not in frame.names
+    names = [] if by is None else list(dict.fromkeys(by)) if several else [by]
     for name in names:
         check_column(frame, name)
         if name in ADDED:

@@ -88,10 +88,12 @@ def read_decay(method: str, decay: Any, catchment_km: float) -> Decay:
         decay = "gaussian" if method == "gravity" else _thirds(catchment_km)
     if isinstance(decay, Mapping):
         return _rings(decay, catchment_km)
-    if decay == "gaussian":
-        return Smooth(catchment_km, lambda km: _gaussian(km / catchment_km))
-    if decay == "exponential":
-        return Smooth(catchment_km, lambda km: np.exp(-km / catchment_km))
+    # In a catchment of 0 every distance is 0.
+    end_km = catchment_km or 1.0
+    if isinstance(decay, str) and decay == "gaussian":
+        return Smooth(catchment_km, lambda km: _gaussian(km / end_km))
+    if isinstance(decay, str) and decay == "exponential":
+        return Smooth(catchment_km, lambda km: np.exp(-km / end_km))
     if callable(decay):
         return Smooth(catchment_km, lambda km: _checked(decay(km), km))
     raise InvalidInputError(
@@ -112,7 +114,9 @@ def _rings(decay: Mapping[float, float], catchment_km: float) -> Rings:
             decay[end], "the weight of a ring"
         )
         # The inmost of several rings that the catchment cuts is the one that counts.
-        for end in sorted(decay, reverse=True)
+        for end in sorted(
+            decay, key=lambda end: check_limit(end, "the end of a ring"), reverse=True
+        )
     }
     edges = sorted(rings)
     return Rings(np.array(edges), np.array([rings[edge] for edge in edges]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -79,6 +79,8 @@ def read_demand(frame: Any, source: Source, weight: str | None) -> Demand:
         frame = ontario_postal_codes()
     opened = open_frame(frame)
     origins = read_origins(opened, source)
+    if not isinstance(weight, Hashable):
+        raise InvalidInputError("weight= names a column of the origins; add the weights to them")
     weights = np.ones(len(opened)) if weight is None else numbers_of(opened, weight)
     wrong = ~(np.isfinite(weights) & (weights >= 0.0))
     if wrong.any():
@@ -109,6 +111,10 @@ def both_filters(
         By the names of `LEVELS`.
     """
     check_directory(directory)
+    if "unknown" in facets:
+        raise InvalidInputError(
+            "unknown= is no argument here: both answers are given, confirmed and possible"
+        )
     if isinstance(where, Filter):
         where = where.criteria
     return {
@@ -171,6 +177,11 @@ def read_supply(directory: Directory, supply: Mapping[str, float] | Any) -> Floa
     """
     if supply is None:
         return np.ones(len(directory))
+    if not hasattr(supply, "items"):
+        raise InvalidInputError(
+            f"supply= takes a mapping or Series of clinic ids to amounts, not a "
+            f"{type(supply).__name__}"
+        )
     amounts = np.zeros(len(directory))
     position = {clinic.clinic_id: at for at, clinic in enumerate(directory.clinics)}
     for clinic_id, amount in dict(supply).items():

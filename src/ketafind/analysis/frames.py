@@ -139,8 +139,15 @@ def numbers_of(frame: Frame, name: str) -> Numbers:
                 f'row {row}, column "{name}": a number is needed, not {type(value).__name__}; '
                 f"convert the column first (rows are counted from 0)"
             )
-    plain = [float(value) if isinstance(value, Real) else math.nan for value in values]
+    plain = [_float(value) if isinstance(value, Real) else math.nan for value in values]
     return np.array(plain, dtype=np.float64)
+
+
+def _float(value: Real) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number that no float holds is too large in any case
+        return math.inf
 
 
 def check_column(frame: Frame, name: Any, advice: str = "") -> None:

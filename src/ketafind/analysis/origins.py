@@ -37,10 +37,11 @@ REASONS = (
     "address outside the gazetteer",
     "no clinic passes",
     "no clinic within max_distance_km",
+    "no clinic that passes has a position",
 )
 """Why a row has no clinic."""
 
-NO_POSITION, NOT_FOUND, AMBIGUOUS, CONFLICTING, OUTSIDE, NONE_PASSES, NONE_NEAR = range(7)
+NO_POSITION, NOT_FOUND, AMBIGUOUS, CONFLICTING, OUTSIDE, NONE_PASSES, NONE_NEAR, UNPLACED = range(8)
 _REASON_OF: tuple[tuple[type[GeocodingError], int], ...] = (
     (AmbiguousPlaceError, AMBIGUOUS),
     (ConflictingPlaceError, CONFLICTING),
@@ -148,7 +149,8 @@ def _positions(frame: Frame, source: Source, crew: Crew) -> Origins:
         geometry = getattr(frame.native, "_geometry_column_name", None)
     if geometry is not None:
         return _from_points(frame, geometry, crew)
-    names = [name or default for name, default in ((source.lat, "lat"), (source.lon, "lon"))]
+    pairs = ((source.lat, "lat"), (source.lon, "lon"))
+    names = [default if name is None else name for name, default in pairs]
     for name in names:
         check_column(frame, name, "; say where the rows are with lat= and lon=, or with address=")
     lat, lon = (numbers_of(frame, name) for name in names)
@@ -223,6 +225,11 @@ def _from_points(frame: Frame, name: str, crew: Crew) -> Origins:
             f'the geometry {name!r} has no CRS; if it is in degrees, call set_crs("EPSG:4326") '
             f"on the frame first"
         )
+    if points.crs.is_geocentric:
+        raise InvalidInputError(
+            f"the geometry {name!r} is in metres from the centre of the earth; call "
+            f'to_crs("EPSG:4979") on the frame first'
+        )
     lat, lon = _coordinates(np.asarray(points.values._data), name, crew)
     # The axes of a geometry are always (lon, lat), whatever the CRS says.
     if not points.crs.equals("EPSG:4326", ignore_axis_order=True):
@@ -262,7 +269,12 @@ def _unproject(y: Floats, x: Floats, crs: Any, crew: Crew) -> None:
     """Turn coordinates of a CRS into degrees, in place."""
     import pyproj
 
-    to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    try:
+        to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    except pyproj.exceptions.ProjError as error:
+        raise InvalidInputError(
+            f"the CRS {crs.name!r} cannot be turned into degrees on WGS 84: {error}"
+        ) from error
 
     def turn(part: slice) -> None:
         x[part], y[part] = to_degrees.transform(x[part], y[part])

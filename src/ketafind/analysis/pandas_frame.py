@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,7 +77,8 @@ class PandasFrame:
         # Side by side without a copy: the index is one and the same object.
         new = pd.DataFrame(made, index=base.index, copy=False)
         joined = pd.concat([base, new], axis=1)
-        joined.attrs = dict(self.native.attrs)
+        joined.columns.name = self.native.columns.name
+        joined.attrs = copy.deepcopy(self.native.attrs)
         return joined
 
     def _taken(self, rows: Rows, crew: Crew, copied: Mapping[Any, npt.NDArray[Any]] | None) -> Any:

@@ -10,6 +10,7 @@ from ketafind.analysis.cells import cells
 from ketafind.analysis.demand import LEVELS, Demand, both_filters, nearest_km, read_demand
 from ketafind.analysis.origins import Source
 from ketafind.directory.regions import check_polygon
+from ketafind.errors import InvalidInputError
 from ketafind.optional import require
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ def catchments(
         The clinics.
     region : shapely Polygon or MultiPolygon, optional
         What to cut up, in (lon, lat) degrees; None for the box around clinics and origins,
-        widened by half a degree.
+        widened by half a degree. Neither around a pole nor across the antimeridian.
     origins : frame, optional
         As in `coverage`; who is counted, each at the nearest clinic by geodesic distance, inside
-        the region or not. None counts nobody.
+        the region or not. None for the bundled postal codes of Ontario, which do not widen the
+        box, if a clinic stands in Ontario or near it; else nobody is counted.
     weight : str, optional
         A column that says how much a row counts; None for one each.
     where : Criteria or Filter, optional
@@ -85,12 +87,18 @@ def catchments(
     geopandas = require("geopandas", "geo")
     passing = both_filters(directory, where, facets)
     demand = None
-    if origins is not None:
+    if origins is not None or _in_ontario(directory):
         demand = read_demand(origins, Source(lat, lon, geometry, address), weight)
     if region is None:
-        region = _box(passing["possible"], demand)
+        region = _box(passing["possible"], None if origins is None else demand)
     else:
         check_polygon(region)
+        west, _, east, _ = region.bounds
+        if east - west >= 180.0:
+            raise InvalidInputError(
+                "no catchments are drawn in a region= of 180 degrees of longitude or more; give one "
+                "that holds no pole and does not cross the antimeridian"
+            )
     rows: list[dict[str, Any]] = []
     for level in LEVELS:
         counted = np.zeros(len(directory))
@@ -101,6 +109,11 @@ def catchments(
         rows += _rows(directory, passing[level], level, region, counted)
     names = ["supply", "clinic_id", "clinic_ids", "weight", "area_km2", "geometry"]
     return geopandas.GeoDataFrame(rows, columns=names, geometry="geometry", crs="EPSG:4326")
+
+
+def _in_ontario(directory: Directory) -> bool:
+    places = (clinic.location for clinic in directory.clinics)
+    return any(p is not None and 41 < p.lat < 57 and -96 < p.lon < -74 for p in places)
 
 
 def _rows(

@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from ketafind.analysis.columns import Codes, Column, Floats, Texts
 from ketafind.analysis.demand import LEVELS, Demand, both_filters, nearest_km, read_demand
-from ketafind.analysis.frames import names_taken, open_frame
+from ketafind.analysis.frames import open_frame
 from ketafind.analysis.origins import Origins, Source, check_range, read_origins
 from ketafind.analysis.reach import Reach
+from ketafind.analysis.search import refuse_implausible
 from ketafind.distance import micrometres
-from ketafind.errors import InvalidInputError
+from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.index.checks import check_count, check_limit
 from ketafind.optional import require
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from ketafind.matches import Filter
 
 __all__ = ["best_sites"]
+
+ADDED = ("supply", "newly_covered", "share_before", "share_after")
+"""What an answer adds to the candidates' columns."""
 
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.float64]
@@ -97,11 +101,19 @@ def best_sites(
     demand = read_demand(origins, source, weight)
     opened = open_frame(candidates)
     sites = read_origins(opened, _source_of_sites(source, opened.names))
-    if check_range(sites.lat, sites.lon) is not None:
-        raise InvalidInputError("a candidate has no position; drop such rows first")
+    good = check_range(sites.lat, sites.lon)
+    if good is not None:
+        raise InvalidInputError(
+            f"candidate {int(np.argmin(good))} has no position; drop such rows first (rows are "
+            f"counted from 0)"
+        )
     if check_count(n, "n") > len(opened):
         raise InvalidInputError(f"n={n}, but there are {len(opened)} candidates")
+    taken = [name for name in ADDED if name in opened.names]
+    if taken:
+        raise InvalidInputError(f"the candidates have a column {taken[0]!r}; rename it first")
     passing = both_filters(directory, where, facets)
+    _check_candidates(directory, sites, check=check)
     reached = _reached(demand, sites, limit)
     chosen: list[int] = []
     columns: dict[str, list[float]] = {"newly_covered": [], "share_before": [], "share_after": []}
@@ -119,8 +131,14 @@ def best_sites(
     supply = np.repeat(np.arange(2, dtype=np.int8), n)
     added: dict[str, Column] = {"supply": Codes(supply, Texts(LEVELS))}
     added |= {name: Floats(np.array(values)) for name, values in columns.items()}
-    names_taken(opened, list(added))
     return opened.extended(added, np.array(chosen, dtype=np.intp))
+
+
+def _check_candidates(directory: Directory, sites: Origins, *, check: bool) -> None:
+    try:
+        refuse_implausible(directory, sites, check=check)
+    except CoordinatesError as error:
+        raise CoordinatesError(f"candidates, {error}") from None
 
 
 def _source_of_sites(source: Source, names: list[Any]) -> Source:
@@ -152,7 +170,8 @@ def _solve(
     clients: Numbers = np.bincount(group.ravel(), weight[open_]).astype(np.float64)
     covers: Flags = np.unpackbits(patterns, axis=1, bitorder="little").astype(np.bool_)
     covers = covers[:, :n_sites]
-    left = _mclp(covers, clients, n)
+    # The solver takes what is small for nothing.
+    left = _mclp(covers, clients / clients.max(), n)
     best, new = [], []
     while left:
         gains = [float(clients[covers[:, site]].sum()) for site in left]

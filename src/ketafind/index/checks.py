@@ -228,7 +228,8 @@ def table_for(
     fit = all(array.shape == (n, k) and array.flags.carray for array in out)
     fit = fit and all(array.dtype.isnative for array in out)
     whole = position.dtype.kind == "i" and points <= np.iinfo(position.dtype).max + 1
-    if not (fit and whole and distance_km.dtype == np.float64):
+    apart = not np.may_share_memory(distance_km, position)
+    if not (fit and whole and apart and distance_km.dtype == np.float64):
         raise InvalidInputError(
             f"out= takes float64 and signed integers that can hold {points - 1}, writeable, in "
             f"native byte order, C-contiguous and of shape ({n}, {k})"
