@@ -90,3 +90,44 @@ def test_a_saved_directory_travels_by_its_path(spark, tmp_path):
     people = spark.createDataFrame(PEOPLE[:2], SCHEMA).coalesce(1)
     ids = [row.clinic_id for row in kf.nearest_join(people, opened).collect()]
     assert ids == [row.clinic_id for row in kf.nearest_join(people, DIRECTORY).collect()]
+
+
+INSTANTS = """
+select 1 who, 44.23D lat, -76.48D lon, timestamp'2024-11-03 05:30:00.123456Z' at,
+  array(timestamp'1850-01-01 00:00:00', null, timestamp'2024-11-03 06:30:00Z') visits,
+  named_struct('seen', timestamp'2300-01-01 00:00:00') file,
+  timestamp_ntz'2024-03-10 02:30:00' clock
+union all select 2, 43.65D, -79.38D, null, null, null, null
+"""
+COUNTED = [
+    "who",
+    "unix_micros(at) at",
+    "transform(visits, one -> unix_micros(one)) visits",
+    "file is null file",
+    "unix_micros(file.seen) seen",
+    "string(clock) clock",
+]
+
+
+@pytest.mark.parametrize("zone", ["America/Toronto", "+05:30"])
+@pytest.mark.parametrize("k", [1, 2])
+def test_instants_pass_through_a_join_to_the_microsecond(spark, zone, k):
+    session = spark.newSession()
+    session.conf.set("spark.sql.session.timeZone", zone)
+    people = session.sql(INSTANTS).coalesce(1)
+    joined = kf.nearest_join(people, DIRECTORY, k=k)
+    assert joined.schema.fields[: len(people.columns)] == people.schema.fields
+    wanted = [row for row in people.selectExpr(*COUNTED).collect() for _ in range(k)]
+    assert joined.selectExpr(*COUNTED).collect() == wanted
+
+
+def test_a_name_that_differs_by_case_alone_is_taken_unless_spark_minds_case(spark):
+    session = spark.newSession()
+    people = session.createDataFrame(PEOPLE[:2], SCHEMA).withColumnRenamed("who", "RANK")
+    with pytest.raises(kf.errors.InvalidInputError, match=r"'RANK', .* 'rank' .* prefix="):
+        kf.nearest_join(people, DIRECTORY)
+    near = kf.nearest_join(people, DIRECTORY, prefix="near_")
+    assert [row[0] for row in near.select("rank").collect()] == [1, 2]
+    session.conf.set("spark.sql.caseSensitive", "TRUE")
+    both = kf.nearest_join(people, DIRECTORY).select("RANK", "rank").collect()
+    assert [tuple(row) for row in both] == [(1, 1), (2, 1)]

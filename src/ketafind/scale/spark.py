@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ketafind.errors import InvalidInputError
@@ -30,20 +31,44 @@ def map_spark(frame: Any, task: Task) -> Any:
     Raises
     ------
     InvalidInputError
-        If a column has a type that Arrow does not know.
+        If a column has a type that Arrow does not know, or if Spark would not tell a column that
+        is added from one that is there.
     """
     arrow = require("pyspark.sql.pandas.types", "spark")
     pa = require("pyarrow", "spark")
-    schema = frame.schema
-    try:
-        empty = arrow.to_arrow_schema(schema).empty_table()
-    except require("pyspark.errors", "spark").PySparkException as error:
-        raise InvalidInputError(f"Spark cannot hand these columns to Arrow: {error}") from error
-    made = _plain(task(empty), pa).schema
+    fields = frame.schema.fields
+    made = _plain(task(_arrow_schema(frame, arrow).empty_table()), pa).schema
+    _check_case(frame, made.names[len(fields) :])
     declared = arrow.from_arrow_schema(made)
-    for at, field in enumerate(schema.fields):
+    for at, field in enumerate(fields):
         declared.fields[at] = field
     return frame.mapInArrow(_Batches(task), declared)
+
+
+def _arrow_schema(frame: Any, arrow: Any) -> Any:
+    """What Arrow calls the types of a frame's columns."""
+    # Spark 4.0 gives instants the zone UTC by itself; later ones must be told a zone.
+    zone = {}
+    if "timezone" in inspect.signature(arrow.to_arrow_schema).parameters:
+        zone["timezone"] = frame.sparkSession.conf.get("spark.sql.session.timeZone")
+    try:
+        return arrow.to_arrow_schema(frame.schema, **zone)
+    except require("pyspark.errors", "spark").PySparkException as error:
+        raise InvalidInputError(f"Spark cannot hand these columns to Arrow: {error}") from error
+
+
+def _check_case(frame: Any, added: Sequence[str]) -> None:
+    """Refuse to add a name that is there in other case, unless Spark is told to mind case."""
+    if frame.sparkSession.conf.get("spark.sql.caseSensitive").lower() == "true":
+        return
+    there = {name.lower(): name for name in frame.columns}
+    for name in added:
+        if name.lower() in there:
+            raise InvalidInputError(
+                f"the frame already has a column {there[name.lower()]!r}, and Spark would not "
+                f"tell {name!r} from it; rename it, or pass prefix=, such as "
+                f'prefix="near_", which is put before the name of every column that is added'
+            )
 
 
 class _Batches:
@@ -67,8 +92,7 @@ class _Batches:
 
 def _plain(table: Any, pa: Any) -> Any:
     """The same rows with texts instead of dictionaries, which Spark does not know."""
-    fields = [
-        pa.field(field.name, pa.string()) if pa.types.is_dictionary(field.type) else field
-        for field in table.schema
-    ]
-    return table.cast(pa.schema(fields))
+    for at, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(at, field.name, table.column(at).cast(pa.string()))
+    return table
