@@ -23,6 +23,12 @@ def map_dask(frame: Any, task: Task) -> Any:
     -------
     dask.dataframe.DataFrame
         Lazy, with its columns and types declared.
+
+    Notes
+    -----
+    An error counts the partitions that Dask computes: after ``joined.partitions[2:]`` partition 0
+    is the third of `joined`, and small files read as one count once. Dask moves a selection before
+    the task, so the task cannot know.
     """
     # The task itself says what comes out, from a frame without rows.
     meta = task(frame._meta)
