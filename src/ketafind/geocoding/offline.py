@@ -354,9 +354,9 @@ def geocode_many(texts: Iterable[str]) -> list[Location | GeocodingError]:
     Raises
     ------
     InvalidInputError
-        If it is one text: its letters are no addresses.
+        If it is one text, whose letters are no addresses, or no list.
     """
-    if isinstance(texts, str | bytes):
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise InvalidInputError("geocode_many takes a list of addresses; geocode() takes one text")
     geocoder = OfflineGeocoder()
     answers: list[Location | GeocodingError] = []
