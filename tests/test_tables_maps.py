@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ketafind import load_directory
 from ketafind.coordinates import Coordinates
 from ketafind.distance import geodesic_km
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.tables.maps import explore_clinics
-from ketafind.tables.plane import Sheet, places, scale_km
+from ketafind.tables.plane import Sheet, compass, places, scale_km
 from ketafind.tables.plots import plot_clinics
 from ketafind.tables.text import printable
 from test_tables_exports import HOSTILE, Reader
@@ -141,7 +142,49 @@ def test_names_are_drawn_literally_in_the_axes_that_are_given():
     assert plot_clinics({"lat": [44.0], "lon": [-76.0], "name": ["$\\frac{1}$"]}, ax=ax) is ax
     ax.figure.canvas.draw()
     assert "1 $\\frac{1}$" in [text.get_text() for text in ax.texts]
-    assert len(plot_clinics({"lat": [], "lon": []}, labels=False).texts) == 0
+    assert len(plot_clinics({"lat": [44.0], "lon": [-76.0]}, labels=False).texts) == 0
+
+
+KINDS = COLUMNS | {"truth": ["yes", "unknown", "unknown", "unknown"]}
+
+
+def test_a_clinic_that_may_match_is_a_ring_in_the_plot():
+    """With a line that says so; a dot at the same position stands in its ring."""
+    ax = plot_clinics(KINDS)
+    rings, dots = ax.collections
+    assert [tuple(spot) for spot in rings.get_offsets()] == [(-76.5, 44.2), (-75.7, 45.4)]
+    assert [tuple(spot) for spot in dots.get_offsets()] == [(-76.5, 44.2)]
+    assert rings.get_facecolor().tolist() == [[1, 1, 1, 1]]
+    assert rings.get_sizes() > dots.get_sizes()
+    assert ax.get_xlabel().splitlines()[:2] == [
+        "dot: matches; ring: may match, not known",
+        "dot in a ring: both at one position",
+    ]
+
+
+@pytest.mark.parametrize("truth", ["yes", None])
+def test_where_all_match_nothing_is_said_of_marks(truth):
+    """Neither in the plot nor in the page."""
+    columns = COLUMNS | {"truth": [truth] * 4}
+    assert "ring" not in plot_clinics(columns).get_xlabel()
+    page = explore_clinics(columns).page
+    assert 'class="ring"' not in page
+    assert 'id="legend"' not in page
+
+
+def test_a_plot_of_nothing_is_its_text():
+    """Without axes, grid or scale."""
+    ax = plot_clinics({"lat": [None], "lon": [None]}, empty="No $clinics$ match.\nData x.")
+    ax.figure.canvas.draw()
+    assert not ax.axison
+    assert [text.get_text() for text in ax.texts] == ["No $clinics$ match.\nData x."]
+    assert not ax.artists
+
+
+def test_degrees_name_their_side_of_the_earth():
+    """Also when unrolled beyond the antimeridian."""
+    assert [compass(x, "EW") for x in (-79.4, 0.0, 181.0)] == ["79.4°W", "0°E", "179°W"]
+    assert compass(-1.0, "NS") == "1°S"
 
 
 # The map.
@@ -171,6 +214,48 @@ def test_the_map_shows_its_points_and_circles():
     assert 'class="origin"' not in page
     assert 'class="origin"' in explore_clinics(COLUMNS, origin=ORIGIN).page
     assert explore_clinics({"lat": [], "lon": []}).page.count('class="point"') == 0
+
+
+def test_a_clinic_that_may_match_is_a_ring_in_the_page():
+    """With a legend of the marks that occur, and words in the list."""
+    page = explore_clinics(KINDS).page
+    drawn, beside = page.split('<div id="list">')
+    assert drawn.count('class="ring"') == 2
+    assert drawn.count('class="point"') == 1
+    assert "<title>1 A &amp; B; 2 Same place (may match)</title>" in drawn
+    assert "<summary>3. Far (may match)</summary>" in beside
+    for words in ("matches", "may match, not known", "both at one position"):
+        assert f"</svg> {words}</span>" in beside
+
+
+@pytest.mark.parametrize("tiles", [None, "OpenStreetMap"])
+def test_a_page_of_nothing_is_its_text(tiles):
+    """No map, no script, and no tiles of a place that was not asked for."""
+    columns = {"lat": [None], "lon": [None]}
+    page = explore_clinics(columns, empty="No <b>.\nData x.", tiles=tiles).page
+    assert "<p>No &lt;b&gt;.</p><p>Data x.</p>" in page
+    assert "script-src 'none'" in page
+    assert not {"svg", "script"} & set(Reader(page).tags)
+
+
+def test_the_page_writes_degrees_as_the_plot_does():
+    """West is no minus."""
+    page = explore_clinics(COLUMNS).page
+    assert "°W</text>" in page
+    assert "°N</text>" in page
+    assert ">-" not in page
+
+
+def test_an_empty_answer_draws_what_its_table_says_but_no_distance():
+    """In the plot and in the page, from the directory on: a picture gives no searcher away."""
+    answer = load_directory().nearest("Kenora", routes="oral")
+    assert len(answer) == 0
+    assert " km" in repr(answer)
+    (text,) = answer.plot().texts
+    assert text.get_text().splitlines()[0] == repr(answer).splitlines()[0]
+    page = answer.explore().page
+    assert "No clinics match" in page
+    assert " km" not in text.get_text() + page.partition("<body>")[2]
 
 
 def test_the_page_is_the_same_every_time():

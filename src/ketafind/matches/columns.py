@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ketafind.matches.match import Match
     from ketafind.matches.matches import Matches
 
-__all__ = ["TYPES", "columns_of", "footer", "shown"]
+__all__ = ["TYPES", "columns_of", "footer", "outcome", "shown"]
 
 
 def columns_of(matches: Explained) -> dict[str, list[Any]]:
@@ -76,6 +76,25 @@ def footer(matches: Matches) -> str:
     str
         Two lines; one more where an UNKNOWN clinic is nearer than the last one listed.
     """
+    nearer = "; ".join(f"{one.clinic.name}, {_distance(one)}" for one in matches.nearer_possible)
+    which_ones = "Nearer than the last of these" if matches else "Nearest"
+    nearer = f"\n{which_ones}, but not confirmed: {nearer}." if nearer else ""
+    return f"{outcome(matches)}{nearer}\nData {matches.snapshot}."
+
+
+def outcome(matches: Matches) -> str:
+    """Say how many clinics were found, without a distance.
+
+    Parameters
+    ----------
+    matches : Matches
+        An answer.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     which = {"exclude": "match", "include": "match or may match", "only": "may match"}
     said = [f"{len(matches)} of {matches.n_eligible} clinics that {which[matches.unknown]}."]
     if not matches.n_eligible:
@@ -88,10 +107,7 @@ def footer(matches: Matches) -> str:
         said.append(f"{matches.n_unlocated} that match, or may, have no position.")
     if matches and matches[0].distance_km is not None and not matches.order_certain:
         said.append("The order is not certain.")
-    nearer = "; ".join(f"{one.clinic.name}, {_distance(one)}" for one in matches.nearer_possible)
-    which_ones = "Nearer than the last of these" if matches else "Nearest"
-    nearer = f"\n{which_ones}, but not confirmed: {nearer}." if nearer else ""
-    return f"{' '.join(said)}{nearer}\nData {matches.snapshot}."
+    return " ".join(said)
 
 
 def _contact(match: Match) -> str:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from ketafind.index.checks import check_count
-from ketafind.matches.columns import TYPES, columns_of, footer, shown
+from ketafind.matches.columns import TYPES, columns_of, footer, outcome, shown
 from ketafind.matches.explained import Explained
 from ketafind.matches.match import Match
 
@@ -200,6 +200,9 @@ class Matches(Explained):
     def plot(self, **options: Any) -> Any:
         """Draw the matches on a static map, without tiles and without network (extra ``maps``).
 
+        A clinic of which it is not known whether it matches is a ring; where there is no clinic to
+        draw, it says how many match instead, without a distance.
+
         Parameters
         ----------
         **options
@@ -212,10 +215,13 @@ class Matches(Explained):
         """
         from ketafind.tables.plots import plot_clinics
 
-        return plot_clinics(self.columns(), **options)
+        return plot_clinics(self.columns(), **{**self._empty(), **options})
 
     def explore(self, **options: Any) -> Any:
         """Show the matches on a map to pan and zoom; asks no other host unless told to.
+
+        A clinic of which it is not known whether it matches is a ring; where there is no clinic to
+        show, it says how many match instead, without a distance.
 
         Parameters
         ----------
@@ -229,7 +235,12 @@ class Matches(Explained):
         """
         from ketafind.tables.maps import explore_clinics
 
-        return explore_clinics(self.columns(), **options)
+        return explore_clinics(self.columns(), **{**self._empty(), **options})
+
+    def _empty(self) -> dict[str, Any]:
+        """What a map says that has nothing to show; a picture holds no distances."""
+        has_place = any(match.clinic.location is not None for match in self)
+        return {} if has_place else {"empty": f"{outcome(self)}\nData {self.snapshot}."}
 
     def __repr__(self) -> str:
         from ketafind.tables.text import terminal_width, text_table

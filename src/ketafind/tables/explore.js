@@ -8,9 +8,38 @@
   var bar = document.getElementById("bar");
   var barText = document.getElementById("bar-text");
   var drag = null;
+  var labelled = 0;
+  // Where a label may stand: to the right first, then around the mark.
+  var spots = [[11, 0], [-11, 0], [11, 11], [11, -11], [-11, 11], [-11, -11], [0, 16], [0, -16]];
 
   function kmPerPixel() {
     return Math.max(box.width / svg.clientWidth, box.height / svg.clientHeight);
+  }
+  // Each number stands at the first spot where it covers nothing; else nowhere until zoomed in.
+  function label(scale) {
+    var found = marks.filter(function (mark) { return mark.dataset.entries !== undefined; });
+    var at = found.map(function (mark) { return [mark.dataset.x / scale, mark.dataset.y / scale]; });
+    var covered = at.map(function (p) { return [p[0] - 8, p[1] - 8, p[0] + 8, p[1] + 8]; });
+    found.forEach(function (mark, i) {
+      var text = mark.querySelector("text");
+      if (!text) { return; }
+      text.style.display = "";
+      var width = text.getComputedTextLength();
+      var spot = spots.find(function (spot) {
+        var left = at[i][0] + spot[0] - (spot[0] > 0 ? 0 : spot[0] < 0 ? width : width / 2);
+        var middle = at[i][1] + spot[1];
+        var box = [left, middle - 6, left + width, middle + 6];
+        var free = covered.every(function (other) {
+          return box[2] <= other[0] || other[2] <= box[0] || box[3] <= other[1] || other[3] <= box[1];
+        });
+        if (free) { covered.push(box); }
+        return free;
+      });
+      if (!spot) { text.style.display = "none"; return; }
+      text.setAttribute("x", spot[0]);
+      text.setAttribute("y", spot[1] + 4);
+      text.setAttribute("text-anchor", spot[0] > 0 ? "start" : spot[0] < 0 ? "end" : "middle");
+    });
   }
   function draw() {
     var scale = kmPerPixel();
@@ -19,6 +48,7 @@
       var at = mark.dataset.x + " " + mark.dataset.y;
       mark.setAttribute("transform", "translate(" + at + ") scale(" + scale + ")");
     });
+    if (scale !== labelled) { label(scale); labelled = scale; }
     var target = 160 * scale;
     var power = Math.pow(10, Math.floor(Math.log10(target)));
     var km = [5, 2, 1].find(function (step) { return step * power <= target; }) * power;

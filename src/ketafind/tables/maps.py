@@ -16,7 +16,7 @@ from ketafind.coordinates import Coordinates
 from ketafind.errors import InvalidInputError
 from ketafind.optional import require
 from ketafind.tables.html import Link, escape, html_link
-from ketafind.tables.plane import Place, Sheet, places
+from ketafind.tables.plane import MARKS, NOTHING, Place, Sheet, compass, marks_told, places
 
 __all__ = ["MapPage", "explore_clinics"]
 
@@ -80,6 +80,7 @@ def explore_clinics(
     height: int = 480,
     tiles: str | None = None,
     attribution: str | None = None,
+    empty: str = NOTHING,
 ) -> Any:
     """Show clinics on a map to pan and zoom.
 
@@ -90,7 +91,8 @@ def explore_clinics(
     ----------
     columns : mapping of str to sequence
         Equally long columns: ``lat``, ``lon``, and where there are such ``rank``, ``name`` and
-        ``radius_km``; the others are listed. Rows without a position are counted.
+        ``radius_km``; the others are listed. Where ``truth`` is ``unknown``, the mark is a ring.
+        Rows without a position are counted.
     origin : Coordinates or Location, optional
         The place that was searched from. It is drawn only when it is given here: it may be where
         somebody lives.
@@ -102,11 +104,13 @@ def explore_clinics(
         region is looked at.
     attribution : str, optional
         What the maker of the tiles asks to be shown, for a URL.
+    empty : str
+        What to say instead of a map where no clinic has a position.
 
     Returns
     -------
     MapPage or folium.Map
-        A MapPage unless `tiles` is given.
+        A MapPage unless `tiles` is given and a clinic has a position.
 
     Raises
     ------
@@ -119,33 +123,56 @@ def explore_clinics(
         raise InvalidInputError(f"height must be 120 to 4000 pixels, not {height!r}")
     found = places(columns)
     start = None if origin is None else Coordinates(lat=origin.lat, lon=origin.lon)
+    if not found:
+        lines = "".join(f"<p>{escape(line)}</p>" for line in empty.splitlines())
+        return MapPage(_page(f'<div id="list">{lines}</div>'), height)
     if tiles is not None:
         return _street_map(found, start, height, tiles, attribution)
     n_rows = len(next(iter(columns.values())))
-    return MapPage(_page(found, start, n_rows - len(found)), height)
+    body = _map(found, start) + _list(found, n_rows - len(found))
+    return MapPage(_page(body, _asset("explore.js")), height)
 
 
-def _page(found: Sequence[Place], origin: Coordinates | None, n_unlocated: int) -> str:
-    script, style = _asset("explore.js"), _asset("explore.css")
+def _page(body: str, script: str = "") -> str:
+    style = _asset("explore.css")
+    allowed = _hash(script) if script else "'none'"
     # Also a text that slipped past the escaping could load nothing and run nothing.
     policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        f"default-src 'none'; script-src {allowed}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'"
     )
-    entries = "".join(_entry(place) for place in found)
-    note = f"<p>{n_unlocated} without a position, not on the map.</p>" if n_unlocated else ""
+    run = f"<script>{script}</script>" if script else ""
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta http-equiv="x-dns-prefetch-control" content="off">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="referrer" content="no-referrer"><title>Clinics</title>'
-        f'<style>{style}</style></head><body><main><div id="map">{_svg(found, origin)}'
+        f"<style>{style}</style></head><body><main>{body}</main>{run}</body></html>"
+    )
+
+
+def _map(found: Sequence[Place], origin: Coordinates | None) -> str:
+    return (
+        f'<div id="map">{_svg(found, origin)}'
         '<div id="tools"><button id="in" aria-label="Zoom in">+</button>'
         '<button id="out" aria-label="Zoom out">&#8722;</button>'
         '<button id="all" >all</button></div>'
         '<div id="scale"><div id="bar"></div><span id="bar-text"></span></div></div>'
-        f'<div id="list">{note}{entries}</div></main><script>{script}</script></body></html>'
     )
+
+
+def _list(found: Sequence[Place], n_unlocated: int) -> str:
+    note = f"<p>{n_unlocated} without a position, not on the map.</p>" if n_unlocated else ""
+    return f'<div id="list">{_legend(found)}{note}{"".join(map(_entry, found))}</div>'
+
+
+def _legend(found: Sequence[Place]) -> str:
+    keys = "".join(
+        f'<span><svg class="key" viewBox="-10 -10 20 20">{_SHAPES[mark]}</svg> {told}</span> '
+        for mark, told in marks_told(found).items()
+    )
+    return f'<p id="legend">{keys}</p>' if keys else ""
 
 
 @cache
@@ -178,7 +205,11 @@ def _svg(found: Sequence[Place], origin: Coordinates | None) -> str:
 
 
 _STAR = '<path class="origin" d="M0-10 3-3 10-3 4 2 6 9 0 5-6 9-4 2-10-3-3-3z"/>'
-_DOT = '<circle class="point" r="6"/>'
+_SHAPES = {
+    "dot": '<circle class="point" r="6"/>',
+    "ring": '<circle class="ring" r="6"/>',
+    "both": '<circle class="ring" r="8"/><circle class="point" r="5"/>',
+}
 
 
 def _mark(
@@ -186,7 +217,7 @@ def _mark(
 ) -> str:
     """Write what keeps its size on the screen at any zoom; `shape` and `more` are markup."""
     east, north = spot
-    text = f'<text x="9" y="4">{escape(label)}</text>' if label else ""
+    text = f'<text x="11" y="4">{escape(label)}</text>' if label else ""
     return (
         f'<g class="mark" data-x="{east:.4f}" data-y="{-north:.4f}"{more} '
         f'transform="translate({east:.4f} {-north:.4f}) scale({scale:.6g})">'
@@ -200,10 +231,12 @@ def _points(found: Sequence[Place], sheet: Sheet, scale: float) -> Iterator[str]
     for at, place in enumerate(found):
         shared.setdefault((place.lat, place.lon), []).append(at)
     for (lat, lon), entries in shared.items():
-        title = "; ".join(f"{found[at].label} {found[at].name}" for at in entries)
+        title = "; ".join(f"{found[at].label} {_named(found[at])}" for at in entries)
         label = ", ".join(found[at].label for at in entries)
         more = f' data-entries="{" ".join(map(str, entries))}"'
-        yield _mark(sheet.east_north_km(lat, lon), scale, _DOT, title, label, more)
+        kinds = {found[at].is_unknown for at in entries}
+        shape = _SHAPES["both" if len(kinds) > 1 else "ring" if True in kinds else "dot"]
+        yield _mark(sheet.east_north_km(lat, lon), scale, shape, title, label, more)
 
 
 def _doubts(found: Sequence[Place], sheet: Sheet) -> Iterator[str]:
@@ -228,7 +261,8 @@ def _grid(sheet: Sheet, wide: float, scale: float) -> Iterator[str]:
             if is_parallel and abs(degrees) > 90.0:
                 continue
             offset = (degrees - middle) / per_km
-            yield _line(offset, wide, scale, is_parallel=is_parallel, name=f"{degrees:g}°")
+            name = compass(degrees, "NS" if is_parallel else "EW")
+            yield _line(offset, wide, scale, is_parallel=is_parallel, name=name)
 
 
 def _line(offset: float, wide: float, scale: float, *, is_parallel: bool, name: str) -> str:
@@ -246,8 +280,13 @@ def _entry(place: Place) -> str:
         f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{_fact(name, text)}</dd>"
         for name, text in place.details
     )
-    heading = f"{place.label}. {place.name}" if place.name else place.label
+    name = _named(place)
+    heading = f"{place.label}. {name}" if name else place.label
     return f"<details><summary>{escape(heading)}</summary><dl>{facts}</dl></details>"
+
+
+def _named(place: Place) -> str:
+    return f"{place.name} (may match)".strip() if place.is_unknown else place.name
 
 
 def _fact(name: str, text: str) -> str:
@@ -274,7 +313,9 @@ def _street_map(
         # folium writes texts into template literals: `escape` leaves no backtick, dollar sign,
         # brace or backslash that could end or enter one.
         popup = folium.Popup(_entry(place).replace("<details>", "<details open>"), max_width=320)
-        folium.CircleMarker(spot, radius=6, tooltip=escape(place.name), popup=popup).add_to(made)
+        look = {"radius": 9 if place.is_unknown else 6, "fill": not place.is_unknown}
+        tip = escape(_named(place))
+        folium.CircleMarker(spot, tooltip=tip, popup=popup, fill_opacity=1.0, **look).add_to(made)
         if place.radius_km > 0.0:
             folium.Circle(spot, radius=place.radius_km * 1000, weight=1, fill=True).add_to(made)
     if origin is not None:
@@ -284,4 +325,7 @@ def _street_map(
         lons = [sheet.lon_lat(lat, lon)[0] for lat, lon in spots]
         lats = [lat for lat, _ in spots]
         made.fit_bounds([(min(lats), min(lons)), (max(lats), max(lons))])
+    if told := marks_told(found):
+        said = "; ".join(f"{MARKS[mark]}: {meaning}" for mark, meaning in told.items())
+        made.get_root().html.add_child(folium.Element(f"<p>{said}</p>"))
     return made

@@ -9,9 +9,14 @@ from typing import Any
 
 from ketafind.coordinates import Coordinates
 from ketafind.errors import InvalidInputError
+from ketafind.truth import Truth
 
-__all__ = ["Place", "Sheet", "places", "scale_km"]
+__all__ = ["MARKS", "NOTHING", "Place", "Sheet", "compass", "marks_told", "places", "scale_km"]
 
+NOTHING = "No clinic with a position."
+"""What a map says that has nothing to show, unless told something better."""
+MARKS = {"dot": "dot", "ring": "ring", "both": "dot in a ring"}
+"""The marks by their names in words."""
 _KM_PER_DEGREE = 111.195
 # Nearer to a pole the east-west scale would run away.
 _LEAST_COSINE = 0.02
@@ -33,6 +38,8 @@ class Place:
         How far off it may be; drawn as a circle.
     details : tuple of (str, str)
         What else there is to say: a heading and a text each.
+    is_unknown : bool
+        Whether it is not known that this is what was asked for; drawn as a ring.
     """
 
     lat: float
@@ -41,6 +48,7 @@ class Place:
     name: str
     radius_km: float
     details: tuple[tuple[str, str], ...] = ()
+    is_unknown: bool = False
 
 
 def places(columns: Mapping[str, Sequence[Any]]) -> tuple[Place, ...]:
@@ -50,7 +58,7 @@ def places(columns: Mapping[str, Sequence[Any]]) -> tuple[Place, ...]:
     ----------
     columns : mapping of str to sequence
         Equally long columns: ``lat`` and ``lon``, and where there are such ``rank``, ``name``,
-        ``radius_km``; all others become details.
+        ``radius_km``; all others become details. Where ``truth`` is ``unknown``, so is the place.
 
     Returns
     -------
@@ -83,6 +91,7 @@ def _place(row: dict[str, Any], at: int) -> Place:
         name=_text(row.pop("name", None)) or _text(row.get("clinic_id")),
         radius_km=float(row.pop("radius_km", None) or 0.0),
         details=tuple((name, _text(value)) for name, value in row.items() if _text(value)),
+        is_unknown=_text(row.get("truth")) == Truth.UNKNOWN,
     )
 
 
@@ -203,6 +212,49 @@ class Sheet:
             Degrees of latitude.
         """
         return km / _KM_PER_DEGREE
+
+
+def marks_told(found: Sequence[Place]) -> dict[str, str]:
+    """Say what the marks of places mean.
+
+    Parameters
+    ----------
+    found : sequence of Place
+        What is drawn.
+
+    Returns
+    -------
+    dict of str to str
+        The meanings of ``dot``, ``ring`` and ``both``, of those that occur; nothing where no place
+        is unknown.
+    """
+    dots = {(place.lat, place.lon) for place in found if not place.is_unknown}
+    rings = {(place.lat, place.lon) for place in found if place.is_unknown}
+    if not rings:
+        return {}
+    told = {"ring": "may match, not known"}
+    if dots:
+        told = {"dot": "matches"} | told
+    return told | ({"both": "both at one position"} if dots & rings else {})
+
+
+def compass(degrees: float, sides: str) -> str:
+    """Write a latitude or longitude with its side of the earth, to a micro-degree.
+
+    Parameters
+    ----------
+    degrees : float
+        Longitudes may have been unrolled beyond 180.
+    sides : str
+        ``NS`` or ``EW``.
+
+    Returns
+    -------
+    str
+        Such as ``79.4°W``.
+    """
+    angle = round(math.remainder(degrees, 360.0), 6)
+    return f"{abs(angle):g}°{sides[0] if angle >= 0 else sides[1]}"
 
 
 def scale_km(width_km: float) -> float:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ketafind.coordinates import Coordinates
 from ketafind.optional import require
-from ketafind.tables.plane import Place, Sheet, places, scale_km
+from ketafind.tables.plane import (
+    MARKS,
+    NOTHING,
+    Place,
+    Sheet,
+    compass,
+    marks_told,
+    places,
+    scale_km,
+)
 from ketafind.tables.text import printable
 
 if TYPE_CHECKING:
@@ -34,6 +42,7 @@ def plot_clinics(
     origin: Any = None,
     labels: bool = True,
     ax: Axes | None = None,
+    empty: str = NOTHING,
 ) -> Axes:
     """Draw clinics on a static map with matplotlib (extra ``maps``).
 
@@ -41,7 +50,8 @@ def plot_clinics(
     ----------
     columns : mapping of str to sequence
         Equally long columns: ``lat``, ``lon``, and where there are such ``rank``, ``name`` and
-        ``radius_km``. A line below says what the circles are and counts rows without a position.
+        ``radius_km``. Where ``truth`` is ``unknown``, the mark is a ring. Lines below say what
+        the marks and circles are and count rows without a position.
     origin : Coordinates or Location, optional
         The place that was searched from. It is drawn only when it is given here: it may be where
         somebody lives.
@@ -49,12 +59,14 @@ def plot_clinics(
         Write the names; where there is no room, the rank, or nothing.
     ax : matplotlib axes, optional
         Where to draw; a new figure if None.
+    empty : str
+        What to say, without axes or a scale, where no clinic has a position.
 
     Returns
     -------
     matplotlib.axes.Axes
         Longitude and latitude in degrees, drawn so that a kilometre is as long upwards as
-        sideways in the middle of the map; a bar gives the scale.
+        sideways in the middle of the map; a bar gives the scale. Switched off around `empty`.
 
     Raises
     ------
@@ -70,6 +82,9 @@ def plot_clinics(
     sheet = Sheet.about(spots)
     if ax is None:
         _, ax = require("matplotlib.pyplot", "maps").subplots(figsize=(8, 6), layout="constrained")
+    if not found:
+        _say(ax, empty)
+        return ax
     _draw_points(ax, found, sheet)
     if origin is not None:
         _draw_origin(ax, Coordinates(lat=origin.lat, lon=origin.lon), sheet)
@@ -80,11 +95,23 @@ def plot_clinics(
         "star: origin": origin is not None,
         f"{n_left_out} without a position": n_left_out > 0,
     }
-    ax.set_xlabel("; ".join(note for note, holds in notes.items() if holds), loc="left")
+    marks = [f"{MARKS[mark]}: {told}" for mark, told in marks_told(found).items()]
+    said = "; ".join(note for note, holds in notes.items() if holds)
+    # Short lines, for narrow figures.
+    lines = ["; ".join(marks[:2]), *marks[2:], said]
+    ax.set_xlabel("\n".join(filter(None, lines)), loc="left")
     _draw_scale(ax, sheet)
     if labels:
         _draw_labels(ax, found, sheet)
     return ax
+
+
+def _say(ax: Axes, text: str) -> None:
+    ax.set_axis_off()
+    lines = "\n".join(map(printable, text.splitlines()))
+    said = ax.text(0.5, 0.5, lines, transform=ax.transAxes, ha="center", va="center", wrap=True)
+    said.set_parse_math(False)
+    said.set_in_layout(False)  # a long line is broken, not made room for
 
 
 def _draw_points(ax: Axes, found: Sequence[Place], sheet: Sheet) -> None:
@@ -98,8 +125,17 @@ def _draw_points(ax: Axes, found: Sequence[Place], sheet: Sheet) -> None:
             )
             spot = sheet.lon_lat(place.lat, place.lon)
             ax.add_patch(Ellipse(spot, *size, facecolor=_DOUBT, edgecolor=_POINT, lw=0.5))
-    spots = [sheet.lon_lat(place.lat, place.lon) for place in found]
-    ax.scatter([lon for lon, _ in spots], [lat for _, lat in spots], s=25, color=_POINT, zorder=3)
+    looks: dict[bool, dict[str, Any]] = {
+        # Drawn first: a dot at the same position stands in the ring.
+        True: {"s": 90, "facecolors": "white", "edgecolors": _POINT, "linewidths": 1.5},
+        False: {"s": 25, "color": _POINT},
+    }
+    for is_unknown, look in looks.items():
+        spots = [
+            sheet.lon_lat(place.lat, place.lon) for place in found if place.is_unknown == is_unknown
+        ]
+        if spots:
+            ax.scatter([lon for lon, _ in spots], [lat for _, lat in spots], zorder=3, **look)
 
 
 def _draw_origin(ax: Axes, origin: Coordinates, sheet: Sheet) -> None:
@@ -118,12 +154,8 @@ def _frame(ax: Axes, sheet: Sheet) -> None:
     ax.autoscale_view()
     ax.set_aspect(1.0 / sheet.cosine, adjustable="datalim")
     ax.grid(visible=True, lw=0.3, color="#888888")
-    ax.xaxis.set_major_formatter(lambda lon, _: _degrees(math.remainder(lon, 360.0), "EW"))
-    ax.yaxis.set_major_formatter(lambda lat, _: _degrees(lat, "NS"))
-
-
-def _degrees(angle: float, sides: str) -> str:
-    return f"{abs(round(angle, 6)):g}°{sides[0] if angle >= 0 else sides[1]}"
+    ax.xaxis.set_major_formatter(lambda lon, _: compass(lon, "EW"))
+    ax.yaxis.set_major_formatter(lambda lat, _: compass(lat, "NS"))
 
 
 def _draw_scale(ax: Axes, sheet: Sheet) -> None:
@@ -151,7 +183,9 @@ def _draw_labels(ax: Axes, found: Sequence[Place], sheet: Sheet) -> None:
     frame = ax.get_window_extent()
     spots = [sheet.lon_lat(place.lat, place.lon) for place in found]
     screen = [ax.transData.transform(spot) for spot in spots]
-    covered = [Bbox.from_extents(x - 4, y - 4, x + 4, y + 4) for x, y in screen]
+    reach = [6 if place.is_unknown else 4 for place in found]
+    marks = zip(screen, reach, strict=True)
+    covered = [Bbox.from_extents(x - r, y - r, x + r, y + r) for (x, y), r in marks]
     for place, spot in zip(found, spots, strict=True):
         named = f"{place.label} {place.name}".strip()
         short = named if len(named) <= _LONGEST_NAME else f"{named[: _LONGEST_NAME - 3]}..."
