@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ketafind.errors import CoordinatesError, InvalidInputError
@@ -67,6 +67,7 @@ def test_control_characters_are_shown_escaped():
     st.lists(st.tuples(st.text(max_size=30), st.text(max_size=10), st.integers()), max_size=4),
     st.integers(10, 60),
 )
+@example([("", " \x1f", 0)], 10)
 def test_a_table_fits_its_width_and_breaks_no_word(rows, width):
     """Every word of every cell is there whole; only a word longer than the line goes beyond it."""
     text = text_table(rows, ("first", "second", "third"), width)

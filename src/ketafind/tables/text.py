@@ -138,8 +138,9 @@ def _wrapped(text: str, columns: int) -> Iterator[str]:
     line = ""
     for at, word in enumerate(text.split(" ")):
         joined = f"{line} {word}" if at else word
-        if line and display_width(joined) > columns:
-            yield line
+        if at and display_width(joined) > columns:
+            if line:  # else a space stands before the first word
+                yield line
             joined = word
         line = joined
     yield line
