@@ -18,6 +18,19 @@ FEWER = settings(max_examples=max(15, settings.default.max_examples // 4))
 DIRECTORY = kf.load_directory()
 
 
+def test_minus_zero_is_zero():
+    """Two directories that are equal have one name."""
+    one, other = (
+        kf.Directory.from_clinics(
+            [kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=zero, lon=zero))],
+            check=False,
+        )
+        for zero in (0.0, -0.0)
+    )
+    assert len(one.diff(other)) == 0
+    assert one.snapshot.id == other.snapshot.id
+
+
 @FEWER
 @given(clinic_lists(max_size=6), clinic_lists(max_size=6))
 def test_a_difference_is_empty_exactly_where_nothing_differs_and_swaps_with_its_sides(one, other):

@@ -50,7 +50,7 @@ def degrees(value: Any, name: str, limit: float) -> float:
         raise CoordinatesError(
             f"{name} must lie between -{limit:g} and {limit:g} degrees{_cause(number)}"
         )
-    return number
+    return number + 0.0  # minus zero is the same place as zero
 
 
 def _cause(number: float) -> str:
