@@ -35,9 +35,9 @@ from ketafind.geocoding import (
     geocode_many,
     parse_address,
 )
+from ketafind.geocoding.locations import sphere_km
 from ketafind.geocoding.postal import code_number, code_text, find_codes
-from ketafind.geocoding.radius import sphere_km
-from ketafind.geocoding.text import fold, words_of
+from ketafind.geocoding.words import fold, words_of
 from ketafind.records import Location
 
 DATA = Path(sys.modules["ketafind.geocoding"].__file__ or "").parent

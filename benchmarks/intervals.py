@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.intervals import distance_interval_km
+from ketafind.geo import distance_interval_km
 
 RADII_KM = (0.0, 0.5, 1.0, 5.0, 8.0, 20.0)
 RATIOS = (0.0, 0.1, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 50.0)

@@ -111,7 +111,7 @@ def single(n: int, rounds: int, questions: int) -> Ratios:
 
 def unseen(n: int, rounds: int) -> None:
     """A filter nobody asked before, to its first answer: from its bits, and from criteria."""
-    from ketafind.matches import Filter
+    from ketafind.query.filter import Filter
 
     lat, lon = ontario(n, 1)
     index, clinics = KernelIndex(lat, lon), directory(lat, lon)

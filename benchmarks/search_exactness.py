@@ -22,7 +22,7 @@ from _search import mask, ontario, world
 from pyproj import Geod
 from scipy.spatial import cKDTree
 
-from ketafind.distance import geodesic_km
+from ketafind.geo import geodesic_km
 from ketafind.index import KernelIndex
 
 Array = Any

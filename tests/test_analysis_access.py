@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 import oracle
-from ketafind.analysis.reach import Reach
-from ketafind.distance import geodesic_km, micrometres
+from ketafind.access.within_distance import Reach
+from ketafind.geo import geodesic_km, micrometres
 from strategies import clinic_lists, criteria, expressions, origins
 
 DIRECTORY = kf.load_directory()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 import ketafind as kf
-from ketafind.distance import geodesic_km
+from ketafind.geo import geodesic_km
 
 DIRECTORY = kf.load_directory()
 GEOD = Geod(ellps="WGS84")

@@ -20,7 +20,7 @@ from shapely import LineString, Point
 
 import ketafind as kf
 import oracle
-from ketafind.analysis import certainty
+from ketafind.join import certainty
 from strategies import clinic_lists, criteria, expressions, origins, policies
 
 DIRECTORY = kf.load_directory()
@@ -364,7 +364,9 @@ def test_extra_columns_are_facts_of_the_clinic(kind):
 @pytest.mark.parametrize("limit_km", [None, 120.0, 700.0])
 @pytest.mark.parametrize("gaps", [slice(0, 0), slice(0, 500, 7)], ids=["all placed", "some not"])
 def test_threads_and_pieces_do_not_change_the_answer(monkeypatch, limit_km, gaps):
-    from ketafind.analysis import added, crew, search
+    from ketafind.join import columns as added
+    from ketafind.join import frames as crew
+    from ketafind.join import search
 
     generator = np.random.default_rng(1)
     frame = pd.DataFrame(
@@ -572,7 +574,7 @@ def test_long_arrow_tables_keep_every_kind_of_column(how, whole):
 
 
 def test_polars_texts_are_the_same_without_pyarrow(monkeypatch):
-    from ketafind.analysis import polars_frame
+    from ketafind.join import frames as polars_frame
 
     people = pl.from_pandas(PEOPLE.reset_index(drop=True))
     asked = {"k": 3, "columns": ["name", "city", "website"], "unknown": "include"}
@@ -583,7 +585,7 @@ def test_polars_texts_are_the_same_without_pyarrow(monkeypatch):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_first_row_at_fault_is_named_whatever_the_threads(monkeypatch, threads):
-    from ketafind.analysis import search
+    from ketafind.join import search
 
     monkeypatch.setattr(search, "CHUNK", 32)
     monkeypatch.setattr(search, "LEAST_CHUNK", 32)
@@ -594,7 +596,7 @@ def test_the_first_row_at_fault_is_named_whatever_the_threads(monkeypatch, threa
 
 
 def test_no_part_is_begun_once_one_has_failed():
-    from ketafind.analysis.crew import Crew, blocks
+    from ketafind.join.frames import Crew, blocks
 
     begun: list[int] = []
 
@@ -609,7 +611,7 @@ def test_no_part_is_begun_once_one_has_failed():
 
 
 def test_an_interrupt_ends_all_threads():
-    from ketafind.analysis.crew import Crew, blocks
+    from ketafind.join.frames import Crew, blocks
 
     begun: list[int] = []
 

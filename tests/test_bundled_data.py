@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ketafind.tables.reading import read_clinics
+from ketafind.tables.clinics import read_clinics
 from ketafind.vocabulary import default_vocabulary
 
 ROOT = Path(__file__).resolve().parent.parent

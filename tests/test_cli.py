@@ -256,7 +256,7 @@ def test_help_names_every_command(capsys):
 def test_info_names_the_index_and_says_when_there_is_no_compiled_core(capsys, monkeypatch):
     assert main(["info"]) == 0
     assert "26 clinics" in capsys.readouterr().out
-    monkeypatch.setattr("ketafind.distance.compiled_core", lambda: None)
+    monkeypatch.setattr("ketafind.geo.compiled_core", lambda: None)
     assert main(["info"]) == 0
     assert "without a C compiler" in " ".join(capsys.readouterr().out.split())
 

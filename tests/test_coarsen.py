@@ -7,8 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import ketafind as kf
-from ketafind.distance import geodesic_km
 from ketafind.errors import CoordinatesError, InvalidInputError
+from ketafind.geo import geodesic_km
+from ketafind.geocoding import coarsen_to_fsa
 from strategies import origins
 
 KINGSTON = kf.Coordinates(lat=44.2312, lon=-76.4860)
@@ -33,16 +34,16 @@ def test_two_positions_of_one_cell_cannot_be_told_apart(lat, lon, km):
 
 
 def test_an_area_is_that_of_the_nearest_postal_codes():
-    centre = KINGSTON.coarsen(to="fsa")
+    centre = coarsen_to_fsa(KINGSTON)
     wanted = kf.geocode("K7L")
     assert (centre.lat, centre.lon) == (wanted.lat, wanted.lon)
     neighbour = kf.Coordinates(lat=KINGSTON.lat + 0.0005, lon=KINGSTON.lon)
-    assert neighbour.coarsen(to="fsa") == centre
+    assert coarsen_to_fsa(neighbour) == centre
 
 
 def test_far_from_ontario_there_is_no_area_and_no_digit_is_shown():
     with pytest.raises(CoordinatesError) as caught:
-        kf.Coordinates(lat=53.5461, lon=-113.4938).coarsen(to="fsa")
+        coarsen_to_fsa(kf.Coordinates(lat=53.5461, lon=-113.4938))
     assert "53" not in str(caught.value)
     assert "113" not in str(caught.value)
 
@@ -51,12 +52,3 @@ def test_far_from_ontario_there_is_no_area_and_no_digit_is_shown():
 def test_a_cell_has_a_size_in_kilometres(km):
     with pytest.raises(InvalidInputError, match="above 0 and at most"):
         KINGSTON.coarsen(km)
-
-
-def test_exactly_one_way_is_chosen():
-    with pytest.raises(InvalidInputError):
-        KINGSTON.coarsen()
-    with pytest.raises(InvalidInputError):
-        KINGSTON.coarsen(5.0, to="fsa")
-    with pytest.raises(InvalidInputError, match='known: "fsa"'):
-        KINGSTON.coarsen(to="city")

@@ -3,7 +3,7 @@
 from hypothesis import given
 
 import ketafind as kf
-from ketafind.codec import decode_clinic, encode_clinic
+from ketafind.snapshot import decode_clinic, encode_clinic
 from strategies import clinic_lists
 
 

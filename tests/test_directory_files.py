@@ -67,7 +67,7 @@ def test_a_directory_saved_without_the_compiled_core_opens_with_it(monkeypatch, 
     from ketafind.index import ScanIndex
 
     with monkeypatch.context() as patch:
-        patch.setattr("ketafind.directory.core.default_index", ScanIndex)
+        patch.setattr("ketafind.directory.default_index", ScanIndex)
         plain = kf.Directory.from_clinics(kf.load_directory().clinics)
     plain.save(tmp_path / "plain.ketafind")
     again = kf.Directory.open(tmp_path / "plain.ketafind")

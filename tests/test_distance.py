@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ketafind.distance import geodesic_km, micrometres
+from ketafind.geo import geodesic_km, micrometres
 
 LAT = st.floats(-90, 90)
 LON = st.floats(-180, 180)

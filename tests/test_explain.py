@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import ketafind as kf
 import oracle
 from ketafind.errors import InvalidInputError, UnknownClinicError
-from ketafind.explanation.language import texts
+from ketafind.explain.sentences import texts
 from ketafind.qualification import bundled_rules
 from strategies import clinic_lists, criteria, expressions, origins, policies
 

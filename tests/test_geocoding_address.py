@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from ketafind.errors import GeocodingError, PlaceNotFoundError
 from ketafind.geocoding import Address, geocode, parse_address
+from ketafind.geocoding.locations import typed_coordinates
 from ketafind.geocoding.postal import find_codes
-from ketafind.geocoding.streets import street_key
-from ketafind.geocoding.text import fold, words_of
-from ketafind.geocoding.typed import typed_coordinates
+from ketafind.geocoding.words import fold, street_key, words_of
 
 
 def fields(text: str) -> tuple[str, str, str, str, str]:

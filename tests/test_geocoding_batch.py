@@ -22,13 +22,7 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind import errors
-from ketafind.geocoding import (
-    ChainGeocoder,
-    GeocodeCache,
-    GeopyGeocoder,
-    geocode,
-    geocode_frame,
-)
+from ketafind.geocoding import ChainGeocoder, GeocodeCache, GeopyGeocoder, geocode, geocode_frame
 from ketafind.geocoding.batch import COLUMNS, outcomes
 from ketafind.geocoding.cache import DAY_S
 from ketafind.geocoding.claims import claimed

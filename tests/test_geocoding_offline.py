@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from ketafind import errors
 from ketafind.geocoding import Gazetteer, OfflineGeocoder, default_gazetteer, geocode, geocode_many
+from ketafind.geocoding.locations import covering, sphere_km
 from ketafind.geocoding.postal import code_number, code_text, read_code
-from ketafind.geocoding.radius import covering, sphere_km
 from ketafind.geocoding.regions import CANADA, ELSEWHERE, ONTARIO, STATE_CODES
 from ketafind.records import Location
 

@@ -11,13 +11,9 @@ from typing import Any
 import pytest
 
 from ketafind import errors
+from ketafind.cli.parser import build_register_command, explain_failure, geocode_command
 from ketafind.geocoding import RegisterGeocoder, SearchPlace, build_register, geocode
-from ketafind.geocoding.commands import (
-    build_register_command,
-    explain_failure,
-    geocode_command,
-)
-from ketafind.geocoding.radius import sphere_km
+from ketafind.geocoding.locations import sphere_km
 
 # LOC_GUID, number, street, type, direction, municipality, French, post town, code, lat, lon, kind.
 ROWS: list[tuple[str, ...]] = [

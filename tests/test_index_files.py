@@ -11,8 +11,8 @@ import zlib
 import numpy as np
 import pytest
 
-from ketafind.distance import compiled_core
 from ketafind.errors import DirectoryFileError
+from ketafind.geo import compiled_core
 from ketafind.index import KernelIndex
 from ketafind.index.files import ALIGNMENT, CHECKSUM, HEADER, READ_BELOW, open_arrays, write_arrays
 

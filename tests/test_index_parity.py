@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ketafind.distance import compiled_core, geodesic_km
 from ketafind.errors import CoordinatesError, InvalidInputError
+from ketafind.geo import compiled_core, geodesic_km
 from ketafind.index import KernelIndex, ScanIndex, default_index
 from ketafind.index.rtree import RTreeIndex
 
@@ -354,7 +354,7 @@ def test_the_default_index_is_the_fastest_there_is(monkeypatch):
     compiled = geodesic_km(43.0, -79.0, lat, lon)
     monkeypatch.setattr("ketafind.index.compiled_core", lambda: None)
     monkeypatch.setattr("ketafind.index.kernel.compiled_core", lambda: None)
-    monkeypatch.setattr("ketafind.distance.compiled_core", lambda: None)
+    monkeypatch.setattr("ketafind.geo.compiled_core", lambda: None)
     assert isinstance(default_index([43.0], [-79.0]), ScanIndex)
     with pytest.raises(InvalidInputError, match="without its compiled core"):
         KernelIndex([43.0], [-79.0])

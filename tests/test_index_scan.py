@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ketafind.distance import geodesic_km
 from ketafind.errors import CoordinatesError, InvalidInputError
+from ketafind.geo import geodesic_km
 from ketafind.index.scan import ScanIndex
 
 

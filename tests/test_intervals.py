@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ketafind.intervals import distance_interval_km, distance_intervals_km, distance_lows_km
+from ketafind.geo import distance_interval_km, distance_intervals_km, distance_lows_km
 
 BENCHMARK = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks/intervals.py"))
 km = st.floats(0.0, 20_000.0, allow_nan=False)

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from ketafind.distance import compiled_core
+from ketafind.geo import compiled_core
 
 core = compiled_core()
 pytestmark = pytest.mark.skipif(core is None, reason="installed without a C compiler")

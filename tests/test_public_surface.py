@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import pkgutil
@@ -142,17 +141,3 @@ def test_importing_every_module_brings_no_heavy_package() -> None:
     """Heavy packages are imported by the function that needs them, not by the module."""
     brought = set(run(f"import sys, {', '.join(MODULES)}; print(*sys.modules)").split())
     assert brought & HEAVY == set()
-
-
-@pytest.mark.parametrize(
-    "path", sorted(SOURCE.rglob("*.py")), ids=lambda p: p.relative_to(SOURCE).as_posix()
-)
-def test_no_module_is_over_400_lines_and_no_function_over_70(path: Path) -> None:
-    text = path.read_text("utf-8")
-    assert text.count("\n") <= 400
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            # A docstring may be as long as it must.
-            documented = ast.get_docstring(node, clean=False) or ""
-            lines = (node.end_lineno or 0) - node.lineno - documented.count("\n")
-            assert lines < 70, node.name

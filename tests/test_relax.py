@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 import ketafind as kf
 import oracle
 from ketafind.errors import InvalidInputError
-from ketafind.explanation import minimal_sets
-from ketafind.explanation.relaxing import COSTS
+from ketafind.explain.relax import COSTS, minimal_sets
 from strategies import clinic_lists, criteria, expressions, origins, policies
 
 # Each example makes directories and asks them in several ways.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.errors import DataError, InvalidInputError, UnknownClinicError
-from ketafind.resolution import MAX_AGE, SOURCE_CLASSES, decide, decisions, resolved
+from ketafind.facts import MAX_AGE, SOURCE_CLASSES, decide, decisions, resolved
 
 DIRECTORY = kf.load_directory()
 WORDS = DIRECTORY.vocabulary

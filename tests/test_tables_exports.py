@@ -12,10 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ketafind.errors import CoordinatesError, InvalidInputError
-from ketafind.tables.exports import csv_text, geojson, geojson_text
+from ketafind.show.exports import csv_text, geojson, geojson_text
+from ketafind.show.html import Link, escape, html_table
+from ketafind.show.text import display_width, distance_text, printable, text_table
 from ketafind.tables.frames import geodataframe_from_columns
-from ketafind.tables.html import Link, escape, html_table
-from ketafind.tables.text import display_width, distance_text, printable, text_table
 from ketafind.truth import Truth
 
 HOSTILE = [

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ketafind.errors import DataError
+from ketafind.tables.clinics import read_clinics
 from ketafind.tables.frames import clinics_from_frame, frame_from_columns
-from ketafind.tables.reading import read_clinics
 
 COLUMNS = {
     "clinic_id": ["a", "b", "c"],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ketafind.errors import DataError
-from ketafind.tables.reading import read_clinics, read_evidence
+from ketafind.tables.clinics import read_clinics, read_evidence
 
 DATA = Path(__file__).parents[1] / "data"
 FILES = {"ontario_clinics.csv": read_clinics, "ontario_clinics_evidence.csv": read_evidence}

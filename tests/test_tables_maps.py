@@ -12,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ketafind import load_directory
-from ketafind.coordinates import Coordinates
-from ketafind.distance import geodesic_km
 from ketafind.errors import CoordinatesError, InvalidInputError
-from ketafind.tables.maps import explore_clinics
-from ketafind.tables.plane import Sheet, compass, places, scale_km
-from ketafind.tables.plots import plot_clinics
-from ketafind.tables.text import printable
+from ketafind.geo import Coordinates, geodesic_km
+from ketafind.show.map import explore_clinics
+from ketafind.show.plots import plot_clinics
+from ketafind.show.projection import Sheet, compass, places, scale_km
+from ketafind.show.text import printable
 from test_tables_exports import HOSTILE, Reader
 
 mpl.use("agg")

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from ketafind.directory import Directory
 from ketafind.errors import DataError, KetafindError
 from ketafind.records import Clinic, Location
-from ketafind.tables import files
-from ketafind.tables.positions import refuse_implausible
-from ketafind.tables.provinces import province_contradiction
-from ketafind.tables.reading import read_clinics, read_evidence
+from ketafind.tables import csv as files
+from ketafind.tables.cells import province_contradiction, refuse_implausible
+from ketafind.tables.clinics import read_clinics, read_evidence
 from ketafind.truth import Truth
 
 HEAD = "clinic_id,name,lat,lon,province,routes\n"

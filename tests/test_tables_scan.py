@@ -6,7 +6,7 @@ import io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ketafind.tables.scan import scan
+from ketafind.tables.csv import scan
 
 texts = st.text(alphabet='ab,"\r\n\u2028\u00e9 ', max_size=60)
 cells = st.text(alphabet='ab,;"\r\n\u2028\x0c\u00e9 ', max_size=8)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ketafind.atomic import write_whole
 from ketafind.errors import InvalidInputError
+from ketafind.files import write_whole
 from ketafind.records import PRECISIONS, STATUSES, Clinic, Evidence, Location, Service
 from ketafind.tables.cells import match_key
+from ketafind.tables.clinics import read_clinics, read_evidence
 from ketafind.tables.columns import canonical
-from ketafind.tables.reading import read_clinics, read_evidence
 from ketafind.tables.writing import csv_rows, write_clinics, write_evidence
 from ketafind.truth import Truth
 from ketafind.vocabulary import default_vocabulary

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import ketafind.vocabulary
 from ketafind.errors import DataError, InvalidInputError, UnknownTermError
 from ketafind.vocabulary import Facet, Term, Vocabulary, default_vocabulary
-from ketafind.vocabulary.words import fold
+from ketafind.vocabulary.terms import fold
 
 VOCABULARY = default_vocabulary()
 TERMS = [(facet, term) for facet in VOCABULARY.facets for term in facet.terms]

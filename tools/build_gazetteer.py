@@ -20,10 +20,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
-from gazetteer_codes import Codes, clean, quality, read_codes  # noqa: E402
-from gazetteer_places import Places, build_places, key_of, town_positions  # noqa: E402
+from gazetteer_codes import Codes, clean, quality, read_codes
+from gazetteer_places import Places, build_places, key_of, town_positions
 
-from ketafind.geocoding.postal import PROVINCE_OF_LETTER, code_text  # noqa: E402
+from ketafind.geocoding.postal import PROVINCE_OF_LETTER, code_text
 
 TARGET = ROOT / "src" / "ketafind" / "geocoding" / "gazetteer.npz"
 EDITION = "2026.4"

@@ -29,16 +29,16 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
-from gazetteer_codes import read_codes  # noqa: E402
-from gazetteer_places import town_votes  # noqa: E402
-from gazetteer_towns import POSTAL, settle  # noqa: E402
+from gazetteer_codes import read_codes
+from gazetteer_places import town_votes
+from gazetteer_towns import POSTAL, settle
 
-from ketafind.errors import GeocodingError  # noqa: E402
-from ketafind.geocoding.gazetteer import SOURCES, default_gazetteer  # noqa: E402
-from ketafind.geocoding.offline import OfflineGeocoder  # noqa: E402
-from ketafind.geocoding.postal import code_number  # noqa: E402
-from ketafind.geocoding.radius import sphere_km  # noqa: E402
-from ketafind.geocoding.reading import read  # noqa: E402
+from ketafind.errors import GeocodingError
+from ketafind.geocoding.address import read
+from ketafind.geocoding.gazetteer import SOURCES, default_gazetteer
+from ketafind.geocoding.locations import sphere_km
+from ketafind.geocoding.offline import OfflineGeocoder
+from ketafind.geocoding.postal import code_number
 
 TARGET = ROOT / "src" / "ketafind" / "geocoding" / "radii.json"
 COARSE_KM = 2.0

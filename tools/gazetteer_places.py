@@ -28,7 +28,7 @@ from gazetteer_towns import (
 
 from ketafind.geocoding.gazetteer import POST_TOWN
 from ketafind.geocoding.postal import code_text
-from ketafind.geocoding.text import name_key, words_of
+from ketafind.geocoding.words import name_key, words_of
 
 PREFERRED = (OFFICE, GEONAMES, DBIP, AIRPORT, POSTAL)
 GUARD_KM, LOOSE_GUARD_KM = 60.0, 80.0

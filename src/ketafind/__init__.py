@@ -12,64 +12,46 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ketafind import errors, guide, vocabulary
-    from ketafind.analysis import (
-        access_score,
-        best_sites,
-        catchments,
-        coverage,
-        gaps,
-        nearest_join,
-        ontario_postal_codes,
-    )
-    from ketafind.coordinates import Coordinates
-    from ketafind.criteria import (
-        Criteria,
-        everything,
-        no_service,
-        offers,
-        route,
-        staff,
-        treats,
-    )
+    from ketafind.access.catchments import catchments
+    from ketafind.access.coverage import coverage, gaps
+    from ketafind.access.demand import ontario_postal_codes
+    from ketafind.access.score import access_score
+    from ketafind.access.siting import best_sites
+    from ketafind.criteria import Criteria, everything, no_service, offers, route, staff, treats
     from ketafind.directory import Directory, load_directory
     from ketafind.errors import KetafindError
-    from ketafind.geocoding import (
-        Geocoder,
-        OfflineGeocoder,
-        geocode,
-        geocode_frame,
-        geocode_many,
-    )
-    from ketafind.matches import Filter, Match, Matches
+    from ketafind.geo import Coordinates
+    from ketafind.geocoding import Geocoder, OfflineGeocoder, geocode, geocode_frame, geocode_many
+    from ketafind.join.join import nearest_join
+    from ketafind.matches import Match, Matches
     from ketafind.qualification import RuleSet, qualified
+    from ketafind.query.filter import Filter
     from ketafind.records import Clinic, Evidence, Location, Service
     from ketafind.snapshot import Snapshot
-    from ketafind.tables.reading import read_clinics, read_evidence
+    from ketafind.tables.clinics import read_clinics, read_evidence
     from ketafind.truth import Truth
     from ketafind.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "analysis": (
-        "access_score",
-        "best_sites",
-        "catchments",
-        "coverage",
-        "gaps",
-        "nearest_join",
-        "ontario_postal_codes",
-    ),
-    "coordinates": ("Coordinates",),
+    "access.catchments": ("catchments",),
+    "access.coverage": ("coverage", "gaps"),
+    "access.demand": ("ontario_postal_codes",),
+    "access.score": ("access_score",),
+    "access.siting": ("best_sites",),
     "criteria": ("Criteria", "everything", "no_service", "offers", "route", "staff", "treats"),
     "directory": ("Directory", "load_directory"),
     "errors": ("KetafindError",),
+    "geo": ("Coordinates",),
     "geocoding": ("Geocoder", "OfflineGeocoder", "geocode", "geocode_frame", "geocode_many"),
-    "matches": ("Filter", "Match", "Matches"),
+    "join.join": ("nearest_join",),
+    "matches": ("Match", "Matches"),
     "qualification": ("RuleSet", "qualified"),
+    "query.filter": ("Filter",),
     "records": ("Clinic", "Evidence", "Location", "Service"),
     "snapshot": ("Snapshot",),
-    "tables.reading": ("read_clinics", "read_evidence"),
+    "tables.clinics": ("read_clinics", "read_evidence"),
     "truth": ("Truth",),
     "vocabulary": ("Vocabulary",),
 }

@@ -8,12 +8,13 @@ from datetime import date
 from numbers import Real
 from typing import Any, TypeVar
 
-from ketafind.coordinates import Coordinates, degrees
 from ketafind.errors import InvalidInputError
+from ketafind.geo import Coordinates, degrees
 from ketafind.truth import Truth
 
 __all__ = [
     "CITY_LEVEL",
+    "FLAGS",
     "PRECISIONS",
     "STATUSES",
     "Clinic",
@@ -38,6 +39,13 @@ PRECISIONS = (
 
 CITY_LEVEL = frozenset({"place", "fsa", "municipality"})
 STATUSES = ("active", "uncertain", "closed")
+
+FLAGS = {
+    "referral_required": ("yes", "no"),
+    "ohip_covered": ("yes", "partial", "no"),
+    "virtual": ("yes", "no"),
+}
+"""Yes-no facts of a service with their answers; what is not stated is unknown."""
 V = TypeVar("V")
 
 _FACTS_FORM = (
@@ -57,13 +65,7 @@ _TEXTS = (
 
 
 class FrozenMapping(Mapping[str, V]):
-    """A mapping that cannot change; hashable, comparable and picklable, in the order given.
-
-    Parameters
-    ----------
-    items : mapping, optional
-        What it holds; copied.
-    """
+    """A mapping that cannot change; hashable, comparable and picklable, in the order given."""
 
     __slots__ = ("_hash", "_items")
 

@@ -19,18 +19,7 @@ COORDINATES = re.compile(r"(?:ketafind\.)?Coordinates(?:\(lat=\.\.\., lon=\.\.\.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        The arguments; None for the process's own.
-
-    Returns
-    -------
-    int
-        0 if it answered, 1 if it could not or found faults, 2 for wrong input, 130 after Ctrl-C.
-    """
+    """Run one command."""
     from ketafind.cli.parser import make_parser, spelled_out
 
     for stream in (sys.stdout, sys.stderr):
@@ -51,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _say(error: KetafindError) -> int:
-    from ketafind.tables.text import printable
+    from ketafind.show.text import printable
 
     lines = str(error).replace("pass check=False", "pass --no-check").splitlines()
     lines = [COORDINATES.sub("--lat and --lon", line) for line in lines]

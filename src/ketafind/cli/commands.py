@@ -1,49 +1,101 @@
-"""What each command does."""
+"""A clinic's facts as rows, each with its evidence."""
 
 from __future__ import annotations
 
 import json
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ketafind.cli.facts import HEADERS, facts_of
 from ketafind.errors import DataError, InvalidInputError
-from ketafind.tables.exports import csv_text
-from ketafind.tables.text import printable, terminal_width, text_table
+from ketafind.show.exports import csv_text
+from ketafind.show.text import printable, terminal_width, text_table
+from ketafind.tables.evidence import CLINIC_FACTS
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
+    from ketafind.explain.sentences import Told
+    from ketafind.facts import Decision
     from ketafind.matches import Matches
-    from ketafind.records import Clinic
+    from ketafind.records import Clinic, Evidence
 
 __all__ = [
+    "HEADERS",
+    "add_commands",
     "asked",
+    "diff",
     "directory_of",
+    "explain",
+    "facts_of",
     "info",
     "nearest",
+    "profile",
+    "questions",
     "read_directory",
     "show",
     "validate",
     "vocabulary",
 ]
 
+
+HEADERS = ("fact", "value", "truth", "service", "source", "checked", "page", "believed")
+FIELDS = (*CLINIC_FACTS, "notes")
+
+Key = tuple[str | None, str, str]
+
+
+def facts_of(clinic: Clinic, decisions: Iterable[Decision]) -> list[dict[str, str]]:
+    """List what is stated of a clinic, and what each source says of it."""
+    doubted: set[Evidence] = set()
+    for one in decisions:
+        doubted.update(one.set_aside if one.reason == "decided" else (*one.by, *one.set_aside))
+    rows = [_evidence_row(fact, doubted) for fact in clinic.evidence]
+    known = {(fact.service_id, fact.facet, fact.term) for fact in clinic.evidence}
+    stated = [
+        (key, truth)
+        for key, truth in _stated(clinic)
+        if key not in known and (None, *key[1:]) not in known
+    ]
+    rows += [_row(facet, term, truth, service or "") for (service, facet, term), truth in stated]
+    rows += [_row(name, value, "", "") for name, value in clinic.extra.items() if value]
+    return rows
+
+
+def _evidence_row(fact: Evidence, doubted: set[Evidence]) -> dict[str, str]:
+    found = _row(fact.facet, fact.term, str(fact.truth), fact.service_id or "")
+    found |= {
+        "source": fact.source_class,
+        "checked": str(fact.checked_on or ""),
+        "page": fact.source_url,
+    }
+    return found | {"believed": "no" if fact in doubted else "yes"}
+
+
+def _row(fact: str, value: str, truth: str, service: str) -> dict[str, str]:
+    # A yes-no fact has no term: its answer is its value.
+    cells = (fact, value or truth, truth if value else "", service)
+    return dict.fromkeys(HEADERS, "") | dict(zip(HEADERS, cells, strict=False))
+
+
+def _stated(clinic: Clinic) -> Iterator[tuple[Key, str]]:
+    for name in FIELDS:
+        if name != "status" and getattr(clinic, name):
+            yield (None, name, getattr(clinic, name)), "yes"
+    for service in clinic.services:
+        for facet, terms in service.facts.items():
+            yield from (((service.service_id, facet, term), str(t)) for term, t in terms.items())
+        for flag, answer in service.flags.items():
+            # "partial" is a yes of its own.
+            term = "partial" if answer == "partial" else ""
+            yield (service.service_id, flag, term), "yes" if term else answer
+
+
 FACETS = ("route", "staff", "condition", "product", "setting", "language")
 
 
 def nearest(arguments: Namespace) -> int:
-    """Print the nearest clinics that match.
-
-    Parameters
-    ----------
-    arguments : Namespace
-        As parsed.
-
-    Returns
-    -------
-    int
-        The exit code; 0 where none matches, too.
-    """
+    """Print the nearest clinics that match."""
     matches = asked(arguments)
     if arguments.format == "json":
         print(_json(matches, arguments))
@@ -57,18 +109,7 @@ def nearest(arguments: Namespace) -> int:
 
 
 def asked(arguments: Namespace) -> Matches:
-    """Ask for the nearest clinics as the options say.
-
-    Parameters
-    ----------
-    arguments : Namespace
-        As parsed.
-
-    Returns
-    -------
-    Matches
-        The answer.
-    """
+    """Ask for the nearest clinics as the options say."""
     from ketafind.criteria import Criteria
 
     where = None if arguments.where is None else Criteria.from_json(arguments.where)
@@ -90,18 +131,7 @@ def asked(arguments: Namespace) -> Matches:
 
 
 def show(arguments: Namespace) -> int:
-    """Print one clinic's facts, each with its evidence.
-
-    Parameters
-    ----------
-    arguments : Namespace
-        As parsed.
-
-    Returns
-    -------
-    int
-        The exit code.
-    """
+    """Print one clinic's facts, each with its evidence."""
     directory = directory_of(arguments)
     clinic = directory[arguments.clinic_id]
     made = directory.decisions(clinic.clinic_id, arguments.as_of)
@@ -130,18 +160,7 @@ def _where(clinic: Clinic) -> str:
 
 
 def validate(arguments: Namespace) -> int:
-    """Print every fault of a file of clinics.
-
-    Parameters
-    ----------
-    arguments : Namespace
-        As parsed.
-
-    Returns
-    -------
-    int
-        1 if there is a fault.
-    """
+    """Print every fault of a file of clinics."""
     from ketafind.directory import Directory
 
     try:
@@ -161,21 +180,10 @@ def validate(arguments: Namespace) -> int:
 
 
 def info(_arguments: Namespace) -> int:
-    """Print what is installed, and whether searches run on the compiled core.
-
-    Parameters
-    ----------
-    _arguments : Namespace
-        As parsed.
-
-    Returns
-    -------
-    int
-        The exit code.
-    """
+    """Print what is installed, and whether searches run on the compiled core."""
     from ketafind import __version__
     from ketafind.directory import load_directory
-    from ketafind.distance import compiled_core
+    from ketafind.geo import compiled_core
 
     directory = load_directory()
     index = "KernelIndex (compiled core)"
@@ -196,18 +204,7 @@ def info(_arguments: Namespace) -> int:
 
 
 def vocabulary(arguments: Namespace) -> int:
-    """Print the terms of a facet, or of all.
-
-    Parameters
-    ----------
-    arguments : Namespace
-        As parsed.
-
-    Returns
-    -------
-    int
-        The exit code.
-    """
+    """Print the terms of a facet, or of all."""
     from ketafind.vocabulary import default_vocabulary
 
     words = default_vocabulary()
@@ -222,18 +219,7 @@ def vocabulary(arguments: Namespace) -> int:
 
 
 def directory_of(arguments: Namespace) -> Directory:
-    """Load the directory that the options name.
-
-    Parameters
-    ----------
-    arguments : Namespace
-        As parsed.
-
-    Returns
-    -------
-    Directory
-        The bundled one unless another is named; as of a day if one is.
-    """
+    """Load the directory that the options name."""
     from ketafind.directory import load_directory
 
     if arguments.data is None:
@@ -246,20 +232,7 @@ def directory_of(arguments: Namespace) -> Directory:
 
 
 def read_directory(path: str, evidence: str | None = None) -> Directory:
-    """Open a saved directory, or read one from CSV.
-
-    Parameters
-    ----------
-    path : str
-        ``.ketafind`` for a saved one.
-    evidence : str, optional
-        The CSV file of evidence.
-
-    Returns
-    -------
-    Directory
-        What the file holds.
-    """
+    """Open a saved directory, or read one from CSV."""
     from ketafind.directory import Directory
 
     if path.endswith(".ketafind"):
@@ -268,7 +241,7 @@ def read_directory(path: str, evidence: str | None = None) -> Directory:
 
 
 def _origin(arguments: Namespace) -> Any:
-    from ketafind.coordinates import Coordinates
+    from ketafind.geo import Coordinates
 
     pair = (arguments.lat, arguments.lon)
     if (arguments.place is None) == (pair == (None, None)) or None in pair != (None, None):
@@ -295,3 +268,72 @@ def _json(matches: Matches, arguments: Namespace) -> str:
         "matches": matches.to_dicts(),
     }
     return json.dumps(answer, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+Describe = Callable[[ArgumentParser], None]
+
+
+def add_commands(add: Callable[..., ArgumentParser], question: Describe, data: Describe) -> None:
+    """Describe these commands."""
+    why = add("explain", help="why each clinic is in the answer, or is not", allow_abbrev=False)
+    question(why)
+    why.add_argument("--why-not", metavar="CLINIC_ID", help="why this clinic is not in it")
+    why.add_argument("--relax", action="store_true", help="the smallest changes that bring more")
+    _output(why, explain)
+    whom = add("questions", help="what to ask which clinic", allow_abbrev=False)
+    question(whom)
+    _output(whom, questions)
+    changes = add("diff", help="what changed from one directory to another", allow_abbrev=False)
+    changes.add_argument("old", metavar="OLD", help="clinics, CSV or saved")
+    changes.add_argument("new", metavar="NEW", help="the later ones")
+    changes.add_argument("--old-evidence", metavar="FILE", help="the evidence of OLD")
+    changes.add_argument("--new-evidence", metavar="FILE", help="the evidence of NEW")
+    _output(changes, diff)
+    state = add("profile", help="how complete, precise and old the data are", allow_abbrev=False)
+    data(state)
+    state.add_argument("--doubts", action="store_true", help="what to look into, instead")
+    _output(state, profile)
+
+
+def _output(parser: ArgumentParser, run: Callable[[Namespace], int]) -> None:
+    parser.add_argument("--lang", choices=("en", "fr"), default="en")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.set_defaults(run=run)
+
+
+def explain(arguments: Namespace) -> int:
+    """Print why each clinic is in an answer, why one is not, or what would bring more."""
+    matches = asked(arguments)
+    if arguments.why_not is not None:
+        return _print(matches.why_not(arguments.why_not, arguments.lang), arguments)
+    if arguments.relax:
+        return _print(matches.relax(lang=arguments.lang), arguments)
+    return _print(matches.explain(arguments.lang), arguments)
+
+
+def questions(arguments: Namespace) -> int:
+    """Print what to ask which clinic."""
+    return _print(asked(arguments).questions(arguments.lang, arguments.k), arguments)
+
+
+def diff(arguments: Namespace) -> int:
+    """Print what changed from one directory to another."""
+    old = read_directory(arguments.old, arguments.old_evidence)
+    new = read_directory(arguments.new, arguments.new_evidence)
+    return _print(old.diff(new, arguments.lang), arguments)
+
+
+def profile(arguments: Namespace) -> int:
+    """Print how complete, precise and old the data are."""
+    directory = directory_of(arguments)
+    if arguments.doubts:
+        return _print(directory.validate(arguments.lang), arguments)
+    return _print(directory.profile(arguments.lang), arguments)
+
+
+def _print(told: Told, arguments: Namespace) -> int:
+    if arguments.format == "json":
+        print(json.dumps(told.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        print(told)
+    return 0

@@ -1,15 +1,121 @@
-"""Which commands and options there are."""
+"""The commands and their options."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+import json
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 from ketafind import __version__
-from ketafind.cli import addresses, answers, commands
+from ketafind.cli import commands
+from ketafind.errors import GeocodingError
+from ketafind.geocoding.offline import OfflineGeocoder
+from ketafind.records import Location
+from ketafind.show.text import printable
 
-__all__ = ["data", "make_parser", "question", "spelled_out"]
+__all__ = [
+    "add_commands",
+    "build_register_command",
+    "data",
+    "describe",
+    "explain_failure",
+    "geocode_command",
+    "make_parser",
+    "question",
+    "spelled_out",
+]
+
+
+def describe(location: Location) -> dict[str, Any]:
+    """Turn a location into plain data for printing."""
+    return {
+        "label": location.label,
+        "lat": location.lat,
+        "lon": location.lon,
+        "precision": location.precision,
+        "radius_km": location.radius_km,
+        "match": location.match,
+        "corrections": list(location.corrections),
+        "source": location.source,
+        "candidates": [describe(candidate) for candidate in location.candidates],
+    }
+
+
+def geocode_command(text: str, register: str | Path | None = None) -> dict[str, Any]:
+    """Answer ``ketafind geocode TEXT``."""
+    if register is None:
+        return describe(OfflineGeocoder().geocode(text))
+    from ketafind.geocoding.register import RegisterGeocoder
+
+    return describe(RegisterGeocoder.open(register).geocode(text))
+
+
+def build_register_command(
+    out: str | Path, nar: str | Path | None = None, openaddresses: str | Path | None = None
+) -> str:
+    """Answer ``ketafind geocoder build --nar ZIP | --openaddresses FILE -o OUT``."""
+    from ketafind.geocoding.register_build import build_register
+
+    meta = build_register(out, nar=nar, openaddresses=openaddresses)
+    return (
+        f"{out}: {meta['points']:,} addresses on {meta['streets']:,} streets, of {meta['rows']:,} "
+        f"rows of {meta['source']}. {meta['licence']}"
+    )
+
+
+def explain_failure(error: GeocodingError) -> str:
+    """Print a failure with the places it could be."""
+    lines = [str(error)]
+    lines += [f"  {c.label or c.source}: {c.lat:.4f}, {c.lon:.4f}" for c in error.candidates]
+    return "\n".join(lines)
+
+
+def add_commands(add: Any) -> None:
+    """Describe the commands."""
+    asked = add("geocode", help="place an address, postal code or town", allow_abbrev=False)
+    asked.add_argument("text", metavar="TEXT", help="on one line, as people write it")
+    asked.add_argument("--register", metavar="FILE", help="a street register to ask first")
+    asked.add_argument("--format", choices=("table", "json"), default="table")
+    asked.set_defaults(run=_geocode)
+    parser: ArgumentParser = add(
+        "geocoder", help="build a street register of your own", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    build = commands.add_parser(
+        "build", help="from a National Address Register or OpenAddresses", allow_abbrev=False
+    )
+    source = build.add_mutually_exclusive_group(required=True)
+    source.add_argument("--nar", metavar="ZIP", help="Statistics Canada's register, as it comes")
+    source.add_argument("--openaddresses", metavar="FILE", help="CSV or line-delimited GeoJSON")
+    build.add_argument("-o", "--out", metavar="FILE", required=True, help="the file to write")
+    build.set_defaults(run=_build)
+
+
+def _geocode(arguments: Namespace) -> int:
+
+    found = geocode_command(arguments.text, arguments.register)
+    if arguments.format == "json":
+        print(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
+        return 0
+    print(printable(f"{found['label']}: {found['lat']:.5f}, {found['lon']:.5f}"))
+    print(printable(f"{found['precision']}, within {found['radius_km']:.1f} km at 90 %"))
+    notes = [] if found["match"] == "exact" else [f"match: {found['match']}"]
+    notes += [*found["corrections"], f"source: {found['source']}"]
+    for note in notes:
+        print(printable(note))
+    return 0
+
+
+def _build(arguments: Namespace) -> int:
+
+    said = build_register_command(
+        arguments.out, nar=arguments.nar, openaddresses=arguments.openaddresses
+    )
+    print(printable(said))
+    return 0
+
 
 LEVELS = ("team", "full")
 FORMATS = ("table", "json", "geojson", "csv")
@@ -46,18 +152,7 @@ class _Parser(ArgumentParser):
 
 
 def spelled_out(argv: Sequence[str]) -> list[str]:
-    """Give ``--qualified`` its level where the next word is none of its levels.
-
-    Parameters
-    ----------
-    argv : sequence of str
-        The arguments.
-
-    Returns
-    -------
-    list of str
-        So that ``--qualified Kingston`` asks for a place.
-    """
+    """Give ``--qualified`` its level where the next word is none of its levels."""
     out = list(argv)
     for at, word in enumerate(out):
         if word == "--qualified" and out[at + 1 : at + 2] not in ([level] for level in LEVELS):
@@ -66,13 +161,7 @@ def spelled_out(argv: Sequence[str]) -> list[str]:
 
 
 def make_parser() -> ArgumentParser:
-    """Describe the command line.
-
-    Returns
-    -------
-    ArgumentParser
-        Each command sets ``run``.
-    """
+    """Describe the command line."""
     parser = _Parser(
         prog="ketafind",
         description="Find the nearest qualified providers. Offline: no command asks a network.",
@@ -86,8 +175,8 @@ def make_parser() -> ArgumentParser:
     _show(add("show", help="one clinic: its facts and their evidence", allow_abbrev=False))
     _validate(add("validate", help="every fault of a file of clinics", allow_abbrev=False))
     _vocabulary(add("vocabulary", help="the terms that queries know", allow_abbrev=False))
-    answers.add_commands(add, question, data)
-    addresses.add_commands(add)
+    commands.add_commands(add, question, data)
+    add_commands(add)
     info = add("info", help="this installation: version, index and data", allow_abbrev=False)
     info.set_defaults(run=commands.info)
     return parser
@@ -100,13 +189,7 @@ def _nearest(parser: ArgumentParser) -> None:
 
 
 def question(parser: ArgumentParser) -> None:
-    """Add the options of a question.
-
-    Parameters
-    ----------
-    parser : ArgumentParser
-        Of a command that asks for the nearest clinics.
-    """
+    """Add the options of a question."""
     parser.add_argument("place", nargs="?", metavar="PLACE", help="address, postal code or town")
     parser.add_argument("--lat", type=_number, help="instead of PLACE: latitude in degrees")
     parser.add_argument("--lon", type=_number, help="instead of PLACE: longitude in degrees")
@@ -167,13 +250,7 @@ def _vocabulary(parser: ArgumentParser) -> None:
 
 
 def data(parser: ArgumentParser) -> None:
-    """Add the options that name a directory.
-
-    Parameters
-    ----------
-    parser : ArgumentParser
-        Of any command that needs one.
-    """
+    """Add the options that name a directory."""
     parser.add_argument("--data", metavar="FILE", help="clinics of your own, CSV or saved")
     parser.add_argument("--evidence", metavar="FILE", help="the evidence of --data")
     parser.add_argument("--as-of", metavar="DATE", help="believe only what is fresh on that day")

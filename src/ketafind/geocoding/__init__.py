@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ketafind.geocoding.address import Address, parse_address
 from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
+from ketafind.geocoding.locations import coarsen_to_fsa
 from ketafind.geocoding.offline import OfflineGeocoder, geocode, geocode_many
 from ketafind.geocoding.protocol import Geocoder, SearchPlace
 
@@ -35,6 +36,7 @@ __all__ = [
     "RegisterGeocoder",
     "SearchPlace",
     "build_register",
+    "coarsen_to_fsa",
     "default_gazetteer",
     "geocode",
     "geocode_frame",

@@ -42,19 +42,7 @@ STATUS_OF: tuple[tuple[type[GeocodingError], str], ...] = (
 
 
 class Outcome(NamedTuple):
-    """What became of one address.
-
-    Parameters
-    ----------
-    location : Location or None
-        Where it is.
-    status : str
-        ``ok``, ``not_found``, ``ambiguous``, ``conflict``, ``outside``, ``rejected``, ``error``
-        (a service failed), ``refused`` (a service refuses key, quota or use), ``untried`` (after
-        a refusal) or ``missing`` (no text).
-    reason : str
-        Why there is no location; empty if there is one.
-    """
+    """What became of one address."""
 
     location: Location | None
     status: str
@@ -68,25 +56,7 @@ def outcomes(
     resume: str | Path | None = None,
     progress: bool = False,
 ) -> list[Outcome]:
-    """Geocode texts, each different one once.
-
-    Parameters
-    ----------
-    texts : iterable
-        Addresses; None, NaN and blanks are missing.
-    geocoder : Geocoder, optional
-        The bundled offline one by default.
-    resume : path-like, optional
-        A `GeocodeCache` file: answers that it holds are not asked for again, and each new one is
-        committed to it before the next.
-    progress : bool
-        Whether to show a bar on a terminal if it takes longer than a second.
-
-    Returns
-    -------
-    list of Outcome
-        One for each text, in their order. After a refusal (key, quota, budget) no more is asked.
-    """
+    """Geocode texts, each different one once."""
     asked = list(texts)
     different = list(dict.fromkeys(t for t in asked if isinstance(t, str) and t.strip()))
     chosen: Geocoder = geocoder if geocoder is not None else OfflineGeocoder()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from ketafind.errors import DirectoryFileError, PlaceNotFoundError
 from ketafind.geocoding.claims import claimed
 from ketafind.geocoding.private_file import open_private
-from ketafind.geocoding.text import words_of
+from ketafind.geocoding.words import words_of
 from ketafind.records import Location
 
 if TYPE_CHECKING:
@@ -42,57 +42,21 @@ CREATE TABLE IF NOT EXISTS claims (
 
 
 class CachedAnswer(NamedTuple):
-    """What is known of an address.
-
-    Parameters
-    ----------
-    status : str
-        ``ok`` or ``not_found``.
-    location : Location or None
-        Where it is, if ``ok``.
-    reason : str
-        Why there is none, if ``not_found``.
-    """
+    """What is known of an address."""
 
     status: str
     location: Location | None
     reason: str
 
     def unwrap(self) -> Location:
-        """Return the location or raise what the service's answer raised.
-
-        Returns
-        -------
-        Location
-            The location.
-
-        Raises
-        ------
-        PlaceNotFoundError
-            If the service knew no such address.
-        """
+        """Return the location or raise what the service's answer raised."""
         if self.location is None:
             raise PlaceNotFoundError(self.reason)
         return self.location
 
 
 def cache_key(salt: bytes, provider: str, version: str, text: str) -> bytes:
-    """Make the key of an address: it does not show the text, and differs from file to file.
-
-    Parameters
-    ----------
-    salt : bytes
-        The file's own secret.
-    provider, version : str
-        Who answers.
-    text : str
-        The address. Case, accents, spaces and the forms of Unicode make no difference; words do.
-
-    Returns
-    -------
-    bytes
-        32 bytes.
-    """
+    """Make the key of an address: it does not show the text, and differs from file to file."""
     words, parts = words_of(text)
     normal = json.dumps([provider, version, words, parts])
     return hmac.digest(salt, normal.encode(), "sha256")

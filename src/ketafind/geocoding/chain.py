@@ -12,8 +12,8 @@ from ketafind.errors import (
     OutsideCoverageError,
     PrivatePlaceError,
 )
+from ketafind.geocoding.locations import sphere_km
 from ketafind.geocoding.protocol import Geocoder, SearchPlace, check_geocoder
-from ketafind.geocoding.radius import sphere_km
 from ketafind.records import Location
 
 __all__ = ["ChainGeocoder"]

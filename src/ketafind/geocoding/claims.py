@@ -27,22 +27,7 @@ POLL_S = 0.01
 
 @contextmanager
 def claimed(execute: Execute, key: bytes, lasts_s: float) -> Iterator[None]:
-    """Hold an address while it is asked for; wait while another thread or process holds it.
-
-    Parameters
-    ----------
-    execute : callable
-        Runs a statement with its values on the cache's file; None if that cannot be written.
-    key : bytes
-        The address's key.
-    lasts_s : float
-        How long asking may take: a claim runs out after it, and nobody waits longer.
-
-    Yields
-    ------
-    None
-        The address is ours, or cannot be claimed; it is released at the end.
-    """
+    """Hold an address while it is asked for; wait while another thread or process holds it."""
     owner = f"{os.getpid()}.{get_ident()}"
     mine = _claim(execute, key, owner, lasts_s)
     try:

@@ -49,23 +49,7 @@ def _view(array: NDArray[Any]) -> memoryview:
 
 
 class CodeTable:
-    """Postal codes in order of their numbers.
-
-    Parameters
-    ----------
-    arrays : mapping
-        The opened archive.
-    prefix : str
-        ``"on_"`` for Ontario's codes, ``"ca_"`` for the rest of Canada.
-
-    Attributes
-    ----------
-    number, lat, lon, name, quality : numpy.ndarray
-        The code's number; its position in 1/10,000 degree; its place's number; its class
-        (32 times the method: 0 its own point, 1 repaired, 2 its town, 3 its town but
-        sources disagree; plus 16 if rural; plus 4
-        times a grade of how many codes share the point; plus a grade of its neighbours' spread).
-    """
+    """Postal codes in order of their numbers."""
 
     def __init__(self, arrays: Any, prefix: str) -> None:
         number = np.cumsum(_widen(arrays[prefix + "code"]), dtype=np.uint32)
@@ -86,18 +70,7 @@ class CodeTable:
         )
 
     def find(self, number: int) -> int:
-        """Find a code.
-
-        Parameters
-        ----------
-        number : int
-            A code's number.
-
-        Returns
-        -------
-        int
-            Its row, or -1 if there is no such code.
-        """
+        """Find a code."""
         bounds = self.areas.get(number // 2000)
         if bounds is None:
             return -1
@@ -107,23 +80,7 @@ class CodeTable:
 
 
 class Place(NamedTuple):
-    """A town, village or other community of Ontario.
-
-    Parameters
-    ----------
-    number : int
-        Its number in the gazetteer.
-    name : str
-        Its name.
-    lat, lon : float
-        Decimal degrees, WGS 84.
-    population : int
-        0 where not known.
-    radius_km : float
-        How far its addresses reach: nine of ten lie within.
-    source : str
-        One of `SOURCES`.
-    """
+    """A town, village or other community of Ontario."""
 
     number: int
     name: str
@@ -215,7 +172,7 @@ class Gazetteer:
         Parameters
         ----------
         key : str
-            A key of `ketafind.geocoding.text.name_key`.
+            A key of `ketafind.geocoding.words.name_key`.
 
         Returns
         -------

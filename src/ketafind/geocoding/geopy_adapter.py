@@ -13,13 +13,7 @@ __all__ = ["geopy_class"]
 
 @cache
 def geopy_class() -> Any:
-    """Make the class; geopy is imported only now.
-
-    Returns
-    -------
-    type
-        ``KetafindGeopy``, a subclass of geopy's ``Geocoder``.
-    """
+    """Make the class; geopy is imported only now."""
     from geopy.geocoders.base import Geocoder as GeopyBase
     from geopy.location import Location as GeopyLocation
 

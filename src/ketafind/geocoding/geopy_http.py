@@ -17,14 +17,7 @@ __all__ = ["deadline_adapter_class"]
 
 @cache
 def deadline_adapter_class() -> Any:
-    """Make the adapter's class; geopy is imported only now.
-
-    Returns
-    -------
-    type
-        A subclass of geopy's ``BaseSyncAdapter`` whose ``until(deadline)`` sets one deadline of
-        `time.monotonic` for this thread's requests.
-    """
+    """Make the adapter's class; geopy is imported only now."""
     from geopy.adapters import AdapterHTTPError, BaseSyncAdapter
     from geopy.exc import GeocoderParseError
 

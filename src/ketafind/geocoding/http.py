@@ -28,17 +28,7 @@ CHUNK = 65_536
 
 
 class Reply(NamedTuple):
-    """What a service answered.
-
-    Parameters
-    ----------
-    status : int
-        The HTTP status.
-    headers : dict
-        Lower-case names.
-    text : str
-        The body.
-    """
+    """What a service answered."""
 
     status: int
     headers: dict[str, str]
@@ -79,32 +69,7 @@ class _Link:
 def ask(
     url: str, headers: Mapping[str, str], deadline: float, *, allow_private: bool = False
 ) -> Reply:
-    """Get a URL.
-
-    Parameters
-    ----------
-    url : str
-        The address; https, unless private addresses are allowed.
-    headers : mapping
-        Headers to send.
-    deadline : float
-        Of `time.monotonic`: name look-up, connection, request and reply all end before it.
-    allow_private : bool
-        Whether a service on this machine or in a private network may be asked.
-
-    Returns
-    -------
-    Reply
-        Any status but a redirect.
-
-    Raises
-    ------
-    GeocoderTimeoutError
-        At the deadline.
-    GeocoderFailedError
-        If the URL or its host is not acceptable, the connection fails, the reply redirects, is
-        compressed, too long or not text. Messages hold neither URL nor address.
-    """
+    """Get a URL."""
     parts = _checked(url, allow_private=allow_private)
     host = cast(str, parts.hostname)
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -230,18 +195,7 @@ def _read(response: http.client.HTTPResponse) -> Reply:
 
 
 def check_depth(text: str) -> None:
-    """Refuse JSON that is nested so deeply that reading it could exhaust the stack.
-
-    Parameters
-    ----------
-    text : str
-        The reply.
-
-    Raises
-    ------
-    GeocoderFailedError
-        If brackets nest deeper than 40, those in texts included.
-    """
+    """Refuse JSON that is nested so deeply that reading it could exhaust the stack."""
     depth = 0
     for character in text:
         if character in "[{":

@@ -17,7 +17,11 @@ from ketafind.errors import (
     OutsideCoverageError,
     PlaceNotFoundError,
 )
-from ketafind.geocoding.answers import (
+from ketafind.geocoding.address import Reading, read
+from ketafind.geocoding.gazetteer import Gazetteer, Place, default_gazetteer
+from ketafind.geocoding.locations import (
+    KM_PER_DEGREE,
+    RURAL,
     at_area,
     at_code,
     at_place,
@@ -26,17 +30,15 @@ from ketafind.geocoding.answers import (
     beside,
     between,
     elsewhere_in_canada,
+    place_radius_km,
+    sphere_km,
+    typed_coordinates,
 )
-from ketafind.geocoding.gazetteer import Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.postal import AREAS, PROVINCE_OF_LETTER, code_text, whole_code
 from ketafind.geocoding.protocol import SearchPlace, privately
-from ketafind.geocoding.radius import KM_PER_DEGREE, RURAL, place_radius_km, sphere_km
-from ketafind.geocoding.reading import Reading, read
 from ketafind.geocoding.regions import STATE_CODES
-from ketafind.geocoding.streets import looks_like_street
-from ketafind.geocoding.text import check_text, mended, name_key, words_of
 from ketafind.geocoding.towns import LIKE, Town, finer_town, last_part
-from ketafind.geocoding.typed import typed_coordinates
+from ketafind.geocoding.words import check_text, looks_like_street, mended, name_key, words_of
 from ketafind.records import Location
 
 __all__ = ["OfflineGeocoder", "geocode", "geocode_many"]
@@ -228,7 +230,7 @@ class OfflineGeocoder:
 
     def _is_slip(self, reading: Reading, row: int) -> bool:
         """Whether the town is the code's own, misspelt: Mout Forest is not Forest."""
-        from ketafind.geocoding.fuzzy import likeness
+        from ketafind.geocoding.towns import likeness
 
         start = last_part(reading.parts, reading.stop)
         own = self.gazetteer.places[self.gazetteer.ontario.names[row]].name

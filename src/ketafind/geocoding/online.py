@@ -25,7 +25,7 @@ from ketafind.errors import (
 from ketafind.geocoding.limiter import RateLimit
 from ketafind.geocoding.protocol import SearchPlace
 from ketafind.geocoding.referee import Referee
-from ketafind.geocoding.text import check_text
+from ketafind.geocoding.words import check_text
 from ketafind.records import Location
 
 if TYPE_CHECKING:
@@ -381,7 +381,7 @@ def _location(found: Any, name: str) -> Location:
 
 def _radius_km(raw: object) -> float:
     """Half the diagonal of the box that Nominatim states; 1 km where none is stated."""
-    from ketafind.geocoding.radius import sphere_km
+    from ketafind.geocoding.locations import sphere_km
 
     box = raw.get("boundingbox") if isinstance(raw, dict) else None
     if not isinstance(box, list) or len(box) != 4:

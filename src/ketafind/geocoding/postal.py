@@ -55,17 +55,7 @@ UNIT_TEXTS = tuple(unit.upper() for unit in UNITS)
 
 
 class PostalMatch(NamedTuple):
-    """A postal code found in a text.
-
-    Parameters
-    ----------
-    number : int
-        The code's number.
-    start, stop : int
-        The words it takes up.
-    written : str
-        As it stood, if one character of it was read otherwise; else empty.
-    """
+    """A postal code found in a text."""
 
     number: int
     start: int
@@ -74,56 +64,20 @@ class PostalMatch(NamedTuple):
 
 
 def code_number(code: str) -> int:
-    """Number a code of six folded characters.
-
-    Parameters
-    ----------
-    code : str
-        Such as ``"k7l3n6"``.
-
-    Returns
-    -------
-    int
-        Its number, or -1 if no code is so written.
-    """
+    """Number a code of six folded characters."""
     area = AREAS.get(code[:3])
     unit = UNITS.get(code[3:])
     return -1 if area is None or unit is None else area * 2000 + unit
 
 
 def code_text(number: int) -> str:
-    """Write a code as people do.
-
-    Parameters
-    ----------
-    number : int
-        A number of `code_number`.
-
-    Returns
-    -------
-    str
-        Such as ``"K7L 3N6"``.
-    """
+    """Write a code as people do."""
     area, unit = divmod(number, 2000)
     return f"{AREA_TEXTS[area]} {UNIT_TEXTS[unit]}"
 
 
 def read_code(code: str) -> tuple[int, bool]:
-    """Number a code in which at most one character may be mistaken for its look-alike.
-
-    Parameters
-    ----------
-    code : str
-        Six folded characters.
-
-    Returns
-    -------
-    number : int
-        The code's number, or -1 if more than one character would have to change.
-    repaired : bool
-        True if one character was read otherwise (O as 0, I or L as 1, S as 5, Z as 2, B as 8,
-        and the other way round).
-    """
+    """Number a code in which at most one character may be mistaken for its look-alike."""
     number = code_number(code)
     if number >= 0 or len(code) != 6 or not code.isascii():
         return number, False
@@ -139,18 +93,7 @@ def read_code(code: str) -> tuple[int, bool]:
 
 
 def whole_code(text: str) -> int:
-    """Number a text that is a postal code and nothing else.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    int
-        The code's number; -1 if the text is anything else.
-    """
+    """Number a text that is a postal code and nothing else."""
     if len(text) == 7 and text[3] in " -":
         area, unit = text[:3], text[4:]
     elif len(text) == 6:
@@ -162,18 +105,7 @@ def whole_code(text: str) -> int:
 
 
 def find_codes(words: list[str]) -> list[PostalMatch]:
-    """Find what reads as a postal code in the words of an address.
-
-    Parameters
-    ----------
-    words : list of str
-        Folded words.
-
-    Returns
-    -------
-    list of PostalMatch
-        Codes as they are written first, then repaired ones; in each the last in the text first.
-    """
+    """Find what reads as a postal code in the words of an address."""
     exact: list[PostalMatch] = []
     repaired: list[PostalMatch] = []
     for i in range(len(words) - 1, -1, -1):

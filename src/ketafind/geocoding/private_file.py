@@ -16,23 +16,7 @@ WAIT_S = 10.0
 
 
 def open_private(path: Path) -> sqlite3.Connection:
-    """Open a database that is readable by its owner only; make it if it is absent.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    sqlite3.Connection
-        In write-ahead mode, committing each statement unless a transaction is begun.
-
-    Raises
-    ------
-    OSError or sqlite3.Error
-        If it cannot be made or opened.
-    """
+    """Open a database that is readable by its owner only; make it if it is absent."""
     import sqlite3
 
     if not path.exists():

@@ -36,18 +36,7 @@ class Geocoder(Protocol):
 
 
 def check_geocoder(geocoder: object) -> None:
-    """Refuse a geocoder that has no method to geocode with, or is one of geopy's own.
-
-    Parameters
-    ----------
-    geocoder : Geocoder or None
-        What was given.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is neither.
-    """
+    """Refuse a geocoder that has no method to geocode with, or is one of geopy's own."""
     if geocoder is None:
         return
     kind = type(geocoder).__name__
@@ -63,25 +52,7 @@ def check_geocoder(geocoder: object) -> None:
 
 
 def checked_location(place: object, geocoder: object) -> Location:
-    """Refuse an answer that is no location.
-
-    Parameters
-    ----------
-    place : object
-        What a geocoder returned.
-    geocoder : object
-        The geocoder, for the message.
-
-    Returns
-    -------
-    Location
-        The same.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is anything else.
-    """
+    """Refuse an answer that is no location."""
     if isinstance(place, Location):
         return place
     raise InvalidInputError(
@@ -140,25 +111,7 @@ class SearchPlace:
 
 
 def privately(geocode: Callable[[str], Location], place: SearchPlace) -> Location:
-    """Geocode a searcher's place offline: an error says what is wrong and not where.
-
-    Parameters
-    ----------
-    geocode : callable
-        An offline geocoder's method.
-    place : SearchPlace
-        The place.
-
-    Returns
-    -------
-    Location
-        Where it is.
-
-    Raises
-    ------
-    GeocodingError
-        Of the same class as the geocoder's, without its text and candidates.
-    """
+    """Geocode a searcher's place offline: an error says what is wrong and not where."""
     try:
         return geocode(place.reveal())
     except GeocodingError as error:

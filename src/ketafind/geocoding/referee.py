@@ -6,8 +6,8 @@ from math import cos, radians
 
 from ketafind.errors import GeocodingError, RejectedAnswerError
 from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
+from ketafind.geocoding.locations import KM_PER_DEGREE, sphere_km
 from ketafind.geocoding.offline import OfflineGeocoder
-from ketafind.geocoding.radius import KM_PER_DEGREE, sphere_km
 from ketafind.records import Location
 
 __all__ = ["Referee"]

@@ -196,17 +196,7 @@ STATE_CODES = {code: name for name, code in STATES.items()}
 
 
 class Tail(NamedTuple):
-    """What stands after the town.
-
-    Parameters
-    ----------
-    stop : int
-        How many words are left before it.
-    ontario : bool
-        True if it names Ontario.
-    elsewhere : str
-        The other province, state or country that it names; empty if none.
-    """
+    """What stands after the town."""
 
     stop: int
     ontario: bool
@@ -214,20 +204,7 @@ class Tail(NamedTuple):
 
 
 def read_tail(words: list[str], parts: list[int]) -> Tail:
-    """Take province and country off the end of an address.
-
-    Parameters
-    ----------
-    words : list of str
-        Folded words, without the postal code.
-    parts : list of int
-        The part of the address that each word is in.
-
-    Returns
-    -------
-    Tail
-        What was there.
-    """
+    """Take province and country off the end of an address."""
     stop, ontario, canada = len(words), False, False
     while stop:
         word = words[stop - 1]

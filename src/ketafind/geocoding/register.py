@@ -18,12 +18,11 @@ from ketafind.errors import (
     OutsideCoverageError,
 )
 from ketafind.geocoding.address import Address, parse_address
+from ketafind.geocoding.locations import covering, sphere_km
 from ketafind.geocoding.offline import TOGETHER_KM, OfflineGeocoder
 from ketafind.geocoding.protocol import SearchPlace, privately
-from ketafind.geocoding.radius import covering, sphere_km
 from ketafind.geocoding.register_file import open_register_file
-from ketafind.geocoding.streets import street_key
-from ketafind.geocoding.text import name_key, words_of
+from ketafind.geocoding.words import name_key, street_key, words_of
 from ketafind.records import Location
 
 __all__ = ["RegisterGeocoder"]

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from ketafind.errors import DataError, Fault, InvalidInputError
 from ketafind.geocoding.postal import code_number
 from ketafind.geocoding.register_file import readable, write_register_file
-from ketafind.geocoding.streets import street_key
-from ketafind.geocoding.text import fold, name_key, words_of
+from ketafind.geocoding.words import fold, name_key, street_key, words_of
 
 __all__ = ["build_register"]
 

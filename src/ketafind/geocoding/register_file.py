@@ -16,14 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.atomic import write_whole
-from ketafind.errors import (
-    DataError,
-    DirectoryFileError,
-    Fault,
-    KetafindError,
-    MissingFileError,
-)
+from ketafind.errors import DataError, DirectoryFileError, Fault, KetafindError, MissingFileError
+from ketafind.files import write_whole
 
 __all__ = ["open_register_file", "readable", "write_register_file"]
 
@@ -34,22 +28,7 @@ ALIGNED = 64
 def write_register_file(
     path: Path, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
-    """Write arrays to a file: beside it first, then renamed.
-
-    Parameters
-    ----------
-    path : Path
-        The file; replaced if there.
-    meta : mapping
-        Plain data about it.
-    arrays : mapping of str to numpy.ndarray
-        One-dimensional, little-endian numbers.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; what was there before is unchanged.
-    """
+    """Write arrays to a file: beside it first, then renamed."""
     entries, place = [], 0
     for name, array in arrays.items():
         data = np.ascontiguousarray(array)
@@ -71,25 +50,7 @@ def _pieces(header: bytes, arrays: Mapping[str, NDArray[Any]]) -> Iterator[bytes
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Say in ketafind's own words that a source cannot be read.
-
-    Parameters
-    ----------
-    path : Path
-        The source.
-
-    Yields
-    ------
-    None
-        While it is read.
-
-    Raises
-    ------
-    MissingFileError
-        If there is no such file.
-    DataError
-        If it is damaged, or of another form.
-    """
+    """Say in ketafind's own words that a source cannot be read."""
     if not path.is_file():
         raise MissingFileError(f"{path}: there is no such file")
     try:
@@ -104,29 +65,7 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def open_register_file(path: Path, *, verify: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Map a file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    verify : bool
-        Whether to check every byte against its checksum.
-
-    Returns
-    -------
-    meta : dict
-        The plain data.
-    arrays : dict of str to numpy.ndarray
-        Read-only.
-
-    Raises
-    ------
-    DirectoryFileError
-        If it is no register, damaged, or written by a newer version.
-    MissingFileError
-        If there is no such file.
-    """
+    """Map a file."""
     if not path.exists():
         raise MissingFileError(f"{path}: there is no such file")
     try:

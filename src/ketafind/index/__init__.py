@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy.typing as npt
 
-from ketafind.distance import compiled_core
+from ketafind.geo import compiled_core
 from ketafind.index.kernel import KernelIndex
 from ketafind.index.protocol import Floats, SpatialIndex
 from ketafind.index.rtree import RTreeIndex

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.coordinates import degrees
 from ketafind.errors import CoordinatesError, InvalidInputError
+from ketafind.geo import degrees
 from ketafind.index.protocol import Floats, Table
 
 __all__ = [
@@ -26,25 +26,7 @@ FEW = 16
 
 
 def check_points(lat: Any, lon: Any, what: str = "row") -> tuple[Floats, Floats]:
-    """Read two arrays of degrees, or refuse them by the place of the first fault.
-
-    Parameters
-    ----------
-    lat, lon : array_like of real numbers, shape (n,)
-        Latitudes and longitudes.
-    what : str
-        What one of them is called in a message, such as ``"origin"``.
-
-    Returns
-    -------
-    lat, lon : ndarray of float64, shape (n,)
-        C-contiguous, native byte order; a view of the input where it already is that.
-
-    Raises
-    ------
-    CoordinatesError
-        If a value is no finite number in its range; the text holds no digit of it.
-    """
+    """Read two arrays of degrees, or refuse them by the place of the first fault."""
     lat, lon = _column(lat, "lat", what, 90.0), _column(lon, "lon", what, 180.0)
     if lat.shape != lon.shape:
         raise CoordinatesError(
@@ -84,46 +66,12 @@ def _check_one(value: Any, name: str, what: str, place: int, limit: float) -> No
 
 
 def check_origin(lat: Any, lon: Any) -> tuple[float, float]:
-    """Read an origin, or refuse it without showing it.
-
-    Parameters
-    ----------
-    lat, lon : real number
-        Degrees.
-
-    Returns
-    -------
-    lat, lon : float
-        The same numbers.
-
-    Raises
-    ------
-    CoordinatesError
-        If either is no finite number in its range.
-    """
+    """Read an origin, or refuse it without showing it."""
     return degrees(lat, "lat", 90.0), degrees(lon, "lon", 180.0)
 
 
 def check_count(value: Any, name: str) -> int:
-    """Read a whole number of 1 or more.
-
-    Parameters
-    ----------
-    value : int
-        Any integer type but bool.
-    name : str
-        The argument's name.
-
-    Returns
-    -------
-    int
-        The same number.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is anything else.
-    """
+    """Read a whole number of 1 or more."""
     if type(value) is int and value >= 1:
         return value
     try:
@@ -136,25 +84,7 @@ def check_count(value: Any, name: str) -> int:
 
 
 def check_limit(value: Any, name: str) -> float:
-    """Read a distance of 0 or more kilometres.
-
-    Parameters
-    ----------
-    value : real number
-        Infinity is allowed, NaN is not.
-    name : str
-        The argument's name.
-
-    Returns
-    -------
-    float
-        The same number.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is anything else.
-    """
+    """Read a distance of 0 or more kilometres."""
     if type(value) is float and value >= 0.0:
         return value
     if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0.0:
@@ -163,25 +93,7 @@ def check_limit(value: Any, name: str) -> float:
 
 
 def check_bits(bits: Any, n: int) -> npt.NDArray[np.uint8]:
-    """Read a filter's bits.
-
-    Parameters
-    ----------
-    bits : ndarray of uint8
-        Packed, lowest bit first.
-    n : int
-        How many points there are.
-
-    Returns
-    -------
-    ndarray of uint8
-        Contiguous, a copy, bits past the last point cleared.
-
-    Raises
-    ------
-    InvalidInputError
-        If dtype or length is another.
-    """
+    """Read a filter's bits."""
     array = np.asarray(bits)
     if array.dtype != np.uint8 or array.shape != ((n + 7) // 8,):
         raise InvalidInputError(
@@ -197,31 +109,7 @@ def check_bits(bits: Any, n: int) -> npt.NDArray[np.uint8]:
 def table_for(
     n: int, k: int, points: int, out: Table | None = None
 ) -> tuple[Floats, npt.NDArray[Any]]:
-    """Make arrays for the answers of many origins, or check those that are given.
-
-    Parameters
-    ----------
-    n : int
-        How many origins.
-    k : int
-        How many answers for each.
-    points : int
-        How many points the index has.
-    out : tuple of ndarray, optional
-        What to check.
-
-    Returns
-    -------
-    distance_km : ndarray of float64, shape (n, k)
-        Not filled.
-    position : ndarray of int, shape (n, k)
-        Not filled.
-
-    Raises
-    ------
-    InvalidInputError
-        If the arrays given are of another shape, type or layout, or too narrow for a position.
-    """
+    """Make arrays for the answers of many origins, or check those that are given."""
     if out is None:
         return np.empty((n, k)), np.empty((n, k), dtype=np.intp)
     distance_km, position = out

@@ -20,8 +20,8 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.atomic import write_whole
 from ketafind.errors import DirectoryFileError
+from ketafind.files import write_whole
 
 __all__ = ["open_arrays", "write_arrays"]
 

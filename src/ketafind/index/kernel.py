@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.distance import compiled_core
 from ketafind.errors import DirectoryFileError, InvalidInputError
+from ketafind.geo import compiled_core
 from ketafind.index.checks import (
     check_bits,
     check_count,
@@ -44,11 +44,7 @@ ALONE = 4
 
 
 class PreparedFilter:
-    """A filter bound to an index; made by `KernelIndex.prepare`.
-
-    It begins as a bitmap over the index's tree. Once it has been asked often enough to pay for
-    it, the points that pass get a compact tree of their own: answers stay the same.
-    """
+    """A filter bound to an index; made by `KernelIndex.prepare`."""
 
     __slots__ = ("_base", "_left", "_passing", "_tree")
 
@@ -279,18 +275,7 @@ def _compacted(bitmap: Any, n: int) -> Any:
 
 
 def threads_for(n: int) -> int:
-    """Choose how many threads suit the machine and n rows of work.
-
-    Parameters
-    ----------
-    n : int
-        Rows.
-
-    Returns
-    -------
-    int
-        1 or more.
-    """
+    """Choose how many threads suit the machine and n rows of work."""
     shares = n // LEAST_BLOCK
     return 1 if shares < 2 else min(_usable_processors(), shares)
 

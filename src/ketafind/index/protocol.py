@@ -197,15 +197,7 @@ class SpatialIndex(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UnderFilter:
-    """An index that binds no filter of its own, with one.
-
-    Parameters
-    ----------
-    index : SpatialIndex
-        What answers.
-    prepared : object or None
-        Its filter.
-    """
+    """An index that binds no filter of its own, with one."""
 
     index: SpatialIndex
     prepared: Any

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.distance import geodesic_km
 from ketafind.errors import InvalidInputError
+from ketafind.geo import geodesic_km
 from ketafind.index.checks import (
     check_bits,
     check_count,
@@ -292,11 +292,7 @@ def _box(lat: float, lon: float, half_km: float) -> list[float]:
 
 
 def _chord_within(km: float) -> float:
-    """Points within km of geodesic lie within this chord.
-
-    A chord is never longer than its geodesic; and far away a geodesic is at least b times the
-    arc on the auxiliary sphere, whose chord is at most 2 a sin(arc / 2).
-    """
+    """Points within km of geodesic lie within this chord."""
     half = km / (2.0 * POLE_KM)
     wide = 2.0 * EQUATOR_KM * math.sin(half) if half < math.pi / 2 else 2.0 * EQUATOR_KM
     return min(km, wide * (1.0 + 1e-12)) + SLACK_KM

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.distance import geodesic_km, micrometres
 from ketafind.errors import InvalidInputError
+from ketafind.geo import geodesic_km, micrometres
 from ketafind.index.checks import (
     check_bits,
     check_count,
@@ -150,24 +150,7 @@ class ScanIndex:
 def as_table(
     ask: Ask, lat: Floats, lon: Floats, distance_km: Floats, position: npt.NDArray[Any]
 ) -> Answer:
-    """Ask for one origin after the other, and fill tables of k columns.
-
-    Parameters
-    ----------
-    ask : callable
-        From a latitude and a longitude to an answer.
-    lat, lon : ndarray of float64, shape (n,)
-        The origins.
-    distance_km : ndarray of float64, shape (n, k)
-        Filled; NaN where there are fewer.
-    position : ndarray of int, shape (n, k)
-        Filled; -1 where there are fewer.
-
-    Returns
-    -------
-    distance_km, position : ndarray
-        The same.
-    """
+    """Ask for one origin after the other, and fill tables of k columns."""
     distance_km[:], position[:] = np.nan, -1
     for row, origin in enumerate(zip(lat.tolist(), lon.tolist(), strict=True)):
         distances, found = ask(*origin)
@@ -176,24 +159,7 @@ def as_table(
 
 
 def end_to_end(ask: Ask, lat: Floats, lon: Floats) -> tuple[Positions, Floats, Positions]:
-    """Ask for one origin after the other, and join the answers.
-
-    Parameters
-    ----------
-    ask : callable
-        From a latitude and a longitude to an answer.
-    lat, lon : ndarray of float64, shape (n,)
-        The origins.
-
-    Returns
-    -------
-    starts : ndarray of intp, shape (n + 1,)
-        Where each origin's entries begin.
-    distance_km : ndarray of float64, shape (m,)
-        For each origin nearest first.
-    position : ndarray of intp, shape (m,)
-        The points.
-    """
+    """Ask for one origin after the other, and join the answers."""
     found = [ask(*origin) for origin in zip(lat.tolist(), lon.tolist(), strict=True)]
     starts = np.cumsum([0, *(len(positions) for _, positions in found)], dtype=np.intp)
     nothing = (np.empty(0), np.empty(0, dtype=np.intp))
@@ -210,28 +176,7 @@ def rank(
     k: int,
     limit_km: float,
 ) -> Answer:
-    """Measure the distance to each candidate and take the nearest.
-
-    Parameters
-    ----------
-    lat, lon : float
-        The origin, in degrees.
-    positions : ndarray of intp, shape (m,)
-        The candidates, rising.
-    lats, lons : ndarray of float64, shape (m,)
-        Where they are.
-    k : int
-        How many at the most.
-    limit_km : float
-        Farther ones are left out.
-
-    Returns
-    -------
-    distance_km : ndarray of float64
-        Nearest first.
-    position : ndarray of intp
-        Ties in rising order.
-    """
+    """Measure the distance to each candidate and take the nearest."""
     distance_km = geodesic_km(lat, lon, lats, lons)
     key = micrometres(distance_km)
     near = key <= micrometres(limit_km)

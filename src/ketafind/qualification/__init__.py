@@ -1,8 +1,16 @@
 """Rule sets: what makes a provider qualified, as data, and as criteria of it."""
 
-from ketafind.qualification.assessing import Assessment, Result, RuleResult, assess
-from ketafind.qualification.rules import RuleSet, bundled_rules, bundled_words, qualified
-from ketafind.qualification.values import Rule, Source
+from ketafind.qualification.rule_file import Rule, Source
+from ketafind.qualification.rules import (
+    Assessment,
+    Result,
+    RuleResult,
+    RuleSet,
+    assess,
+    bundled_rules,
+    bundled_words,
+    qualified,
+)
 
 __all__ = [
     "Assessment",

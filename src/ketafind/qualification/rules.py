@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ketafind.criteria import Criteria
-from ketafind.criteria.expression import And, Named
+from ketafind.criteria import And, Criteria, Named
 from ketafind.errors import InvalidInputError
-from ketafind.qualification.reading import read_rules
-from ketafind.qualification.values import Rule
+from ketafind.qualification.rule_file import Rule, read_rules
+from ketafind.truth import Truth
 
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["RuleSet", "bundled_rules", "bundled_words", "qualified"]
+__all__ = [
+    "Assessment",
+    "Result",
+    "RuleResult",
+    "RuleSet",
+    "assess",
+    "bundled_rules",
+    "bundled_words",
+    "qualified",
+]
+
 
 BUNDLED = Path(__file__).with_name("on-2026.1.json")
 
@@ -71,7 +81,7 @@ class RuleSet:
         DataError
             If a name is unknown or a rule rests on itself: every fault with its line.
         """
-        from ketafind.qualification.lines import read_text
+        from ketafind.qualification.rule_file import read_text
 
         return cls.from_text(read_text(path), source=Path(path).name, vocabulary=vocabulary)
 
@@ -187,13 +197,7 @@ def bundled_rules() -> RuleSet:
 
 @cache
 def bundled_words() -> Vocabulary:
-    """Return the bundled vocabulary with the words of the bundled rules.
-
-    Returns
-    -------
-    Vocabulary
-        The same object each time.
-    """
+    """Return the bundled vocabulary with the words of the bundled rules."""
     return bundled_rules().vocabulary()
 
 
@@ -229,3 +233,83 @@ def qualified(level: str = "team", rules: RuleSet | None = None) -> Criteria:
             f"rules takes a RuleSet, not {type(rules).__name__}; RuleSet.read(path) makes one"
         )
     return (rules or bundled_rules()).criteria(level)
+
+
+class Result(StrEnum):
+    """What a rule set says of a provider; it is no endorsement."""
+
+    QUALIFIED = "QUALIFIED"
+    NOT_QUALIFIED = "NOT_QUALIFIED"
+    UNDETERMINED = "UNDETERMINED"
+
+    @classmethod
+    def of(cls, truth: Truth) -> Result:
+        """Name the truth of a level."""
+        return {
+            Truth.YES: cls.QUALIFIED,
+            Truth.NO: cls.NOT_QUALIFIED,
+            Truth.UNKNOWN: cls.UNDETERMINED,
+        }[truth]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """One rule, applied.
+
+    Parameters
+    ----------
+    rule : Rule
+        The rule.
+    truth : Truth or None
+        Whether it is satisfied; None for information.
+    applies : Truth
+        Whether it is about this service at all.
+    """
+
+    rule: Rule
+    truth: Truth | None
+    applies: Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Every rule of a set, applied to one service.
+
+    Parameters
+    ----------
+    rules : RuleSet
+        The rules.
+    status : Truth
+        Whether the clinic is open.
+    results : tuple of RuleResult
+        In the order of the rules.
+    """
+
+    rules: RuleSet
+    status: Truth
+    results: tuple[RuleResult, ...]
+
+    def truth(self, level: str) -> Truth:
+        """Return the minimum of a level's rules and of the clinic's status."""
+        deciding = {rule.id for rule in self.rules.deciding(level)}
+        truths = [r.truth for r in self.results if r.rule.id in deciding and r.truth is not None]
+        return min([self.status, *truths])
+
+    @property
+    def levels(self) -> Mapping[str, Result]:
+        """The result at each level."""
+        return {level: Result.of(self.truth(level)) for level in self.rules.levels}
+
+
+def assess(rules: RuleSet, status: Truth, truth_of: Callable[[Criteria], Truth]) -> Assessment:
+    """Apply every rule to one service."""
+
+    def result(rule: Rule) -> RuleResult:
+        wanted = rule.criteria
+        return RuleResult(
+            rule,
+            None if wanted is None else truth_of(wanted),
+            Truth.YES if rule.when is None else truth_of(rule.when),
+        )
+
+    return Assessment(rules, status, tuple(result(rule) for rule in rules.rules))

@@ -1,31 +1,133 @@
-"""What each column of a clinics table means, and how its cells are read."""
+"""Facet cells: lists of terms, each resolved by the vocabulary, and what contradicts what."""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ketafind.errors import UnknownTermError
+from ketafind.records import FLAGS
 from ketafind.tables import cells
-from ketafind.tables.facets import complete_reader, facet_reader, not_offered_reader
-from ketafind.tables.positions import latitude, longitude
-from ketafind.tables.report import Report
-from ketafind.tables.scan import Row
-from ketafind.vocabulary import Vocabulary
-from ketafind.vocabulary.words import shown
+from ketafind.tables.cells import CellError, identifier, latitude, longitude
+from ketafind.tables.csv import Report, Row
+from ketafind.truth import Truth
+from ketafind.vocabulary import Facet, Vocabulary
+from ketafind.vocabulary.terms import shown
 
-__all__ = ["CLINIC_COLUMNS", "FLAGS", "Column", "canonical", "clinic_columns", "match_columns"]
+__all__ = [
+    "CLINIC_COLUMNS",
+    "Column",
+    "canonical",
+    "clinic_columns",
+    "complete_reader",
+    "contradictions",
+    "facet_reader",
+    "match_columns",
+    "not_offered_reader",
+]
+
+
+Terms = tuple[str, ...]
+# Tables repeat the same few lists; beyond so many different ones each is read anew.
+_REMEMBERED = 4096
+
+
+def _items(cell: Any) -> Terms:
+    """Split a cell at its semicolons; a tuple is taken as it is."""
+    if isinstance(cell, tuple):
+        items = [identifier(item).strip() for item in cell]
+    else:
+        value = identifier(cell).strip()
+        if not value:
+            return ()
+        if "," in value:
+            raise CellError(
+                f'{shown(value)} holds a comma; separate the terms by semicolons, as in "iv;im"'
+            )
+        items = [item.strip() for item in value.split(";")]
+    if not all(items):
+        raise CellError("an item of the list is empty; remove the extra semicolon")
+    return tuple(items)
+
+
+def _remembering(read: Callable[[Terms], Any]) -> Callable[[Any], Any]:
+    memory: dict[Any, Any] = {}
+
+    def remember(cell: Any) -> Any:
+        if cell not in memory:
+            if len(memory) >= _REMEMBERED:
+                memory.clear()
+            memory[cell] = read(_items(cell))
+        return memory[cell]
+
+    return remember
+
+
+def facet_reader(facet: Facet) -> Callable[[Any], Terms]:
+    """Make a reader of a facet's column."""
+
+    def read(items: Terms) -> Terms:
+        return tuple(dict.fromkeys(_resolved(facet, item) for item in items))
+
+    return _remembering(read)
+
+
+def _resolved(facet: Facet, item: str) -> str:
+    try:
+        return facet.resolve(item)
+    except UnknownTermError as error:
+        raise CellError(str(error)) from None
+
+
+def _facet(vocabulary: Vocabulary, name: str) -> Facet:
+    try:
+        return vocabulary.facet(name)
+    except UnknownTermError as error:
+        raise CellError(str(error)) from None
+
+
+def not_offered_reader(vocabulary: Vocabulary) -> Callable[[Any], tuple[tuple[str, str], ...]]:
+    """Make a reader of ``not_offered``: facts that are stated as NO."""
+
+    def read(items: Terms) -> tuple[tuple[str, str], ...]:
+        pairs = []
+        for item in items:
+            name, colon, term = item.partition(":")
+            if not colon:
+                raise CellError(
+                    f'{shown(item)} names no facet; write "facet:term", as in "route:im"'
+                )
+            facet = _facet(vocabulary, name.strip())
+            pairs.append((facet.id, _resolved(facet, term.strip())))
+        return tuple(dict.fromkeys(pairs))
+
+    return _remembering(read)
+
+
+def complete_reader(vocabulary: Vocabulary) -> Callable[[Any], frozenset[str]]:
+    """Make a reader of ``complete``: facets whose list is stated to be complete."""
+    return _remembering(lambda items: frozenset(_facet(vocabulary, item).id for item in items))
+
+
+def contradictions(
+    facts: Mapping[str, Mapping[str, Truth]], vocabulary: Vocabulary
+) -> Iterator[tuple[str, str, str]]:
+    """Find every term stated YES under an ancestor that is stated NO."""
+    for facet_id, stated in facts.items():
+        if Truth.NO not in stated.values():
+            continue
+        facet = vocabulary.facet(facet_id)
+        for term, truth in stated.items():
+            if truth == Truth.YES:
+                for ancestor in facet.ancestors(term):
+                    if stated.get(ancestor) == Truth.NO:
+                        yield facet_id, term, ancestor
+
 
 Reader = Callable[[Any], Any]
-
-FLAGS: dict[str, Reader] = {
-    "referral_required": cells.yes_no,
-    "ohip_covered": cells.choice(("yes", "partial", "no"), "an answer"),
-    "virtual": cells.yes_no,
-}
-"""Yes-no facts of a service; blank is unknown."""
 
 CLINIC_COLUMNS: dict[str, Reader] = {
     "clinic_id": cells.identifier,
@@ -50,7 +152,7 @@ CLINIC_COLUMNS: dict[str, Reader] = {
 _SERVICE_COLUMNS: dict[str, Reader] = {
     "service_id": cells.identifier,
     "combined": cells.yes_no,
-    **FLAGS,
+    **{flag: cells.choice(answers, "an answer") for flag, answers in FLAGS.items()},
 }
 # Names that other files use; they are not read, only pointed out.
 _OTHER_NAMES = {
@@ -74,23 +176,7 @@ _JOINTS = re.compile(r"[\s_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table.
-
-    Parameters
-    ----------
-    position : int
-        Which cell of a row.
-    given : str
-        Its name in the table.
-    name : str
-        Its name in ketafind: the plural for a facet; as given if unknown.
-    read : callable
-        From a cell to its value.
-    facet : str
-        The facet id, for a facet's column.
-    known : bool
-        False for a column that is kept as it is.
-    """
+    """One column of a table."""
 
     position: int
     given: str
@@ -101,18 +187,7 @@ class Column:
 
 
 def canonical(name: str) -> str:
-    """Reduce a column name to what is compared.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``"Clinic ID"``.
-
-    Returns
-    -------
-    str
-        Lower case, with underscores.
-    """
+    """Reduce a column name to what is compared."""
     return _JOINTS.sub("_", name.strip().lower())
 
 
@@ -122,24 +197,7 @@ def match_columns(
     report: Report,
     header: Row | None,
 ) -> tuple[Column, ...]:
-    """Say what each column means.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The names in the table.
-    readers : dict of str to (str, callable, str)
-        For each canonical name: the name in ketafind, the reader and the facet id.
-    report : Report
-        Where two columns of one meaning are noted.
-    header : Row or None
-        Where the header is.
-
-    Returns
-    -------
-    tuple of Column
-        In the order of the table.
-    """
+    """Say what each column means."""
     columns = []
     meant: dict[str, str] = {}
     for position, given in enumerate(names):
@@ -160,29 +218,7 @@ def match_columns(
 def clinic_columns(
     names: Sequence[str], vocabulary: Vocabulary, report: Report, header: Row | None = None
 ) -> tuple[Column, ...]:
-    """Say what each column of a clinics table means.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The names in the table; a facet by its plural or its id.
-    vocabulary : Vocabulary
-        The facets there are.
-    report : Report
-        Where a missing or doubled column is noted.
-    header : Row or None
-        Where the header is.
-
-    Returns
-    -------
-    tuple of Column
-        In the order of the table.
-
-    Warns
-    -----
-    UserWarning
-        If an unknown column has a name that looks like a known one; it is kept as unknown.
-    """
+    """Say what each column of a clinics table means."""
     readers = dict(_readers(vocabulary))
     columns = match_columns(names, readers, report, header)
     found = {column.name for column in columns if column.known}

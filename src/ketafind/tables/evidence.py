@@ -7,15 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from ketafind.errors import UnknownTermError
-from ketafind.records import Clinic, Evidence
+from ketafind.records import FLAGS, Clinic, Evidence
 from ketafind.tables import cells
 from ketafind.tables.cells import CellError
-from ketafind.tables.columns import FLAGS, Column, match_columns
-from ketafind.tables.report import Report
-from ketafind.tables.scan import Row
+from ketafind.tables.columns import Column, match_columns
+from ketafind.tables.csv import Report, Row
 from ketafind.truth import Truth
 from ketafind.vocabulary import Vocabulary
-from ketafind.vocabulary.words import shown
+from ketafind.vocabulary.terms import shown
 
 __all__ = [
     "CLINIC_FACTS",
@@ -24,6 +23,7 @@ __all__ = [
     "attach_evidence",
     "evidence_from_table",
 ]
+
 
 SOURCE_CLASSES = ("regulator", "clinic", "government", "operator", "other")
 CLINIC_FACTS = (
@@ -65,35 +65,7 @@ def evidence_from_table(
     vocabulary: Vocabulary,
     header: Row | None = None,
 ) -> tuple[tuple[Evidence, ...], tuple[Row, ...]]:
-    """Make evidence of the rows of a table whose shape is known to be right.
-
-    Parameters
-    ----------
-    rows : iterable of Row
-        Rows with a cell for each column.
-    names : sequence of str
-        The columns' names.
-    report : Report
-        The faults so far; more are added.
-    n_rows : int
-        How many rows the table has, refused ones included.
-    vocabulary : Vocabulary
-        What facets and terms may be named.
-    header : Row or None
-        Where the header is.
-
-    Returns
-    -------
-    tuple of Evidence
-        In the order of the rows.
-    tuple of Row
-        The row of each.
-
-    Raises
-    ------
-    DataError
-        With every fault.
-    """
+    """Make evidence of the rows of a table whose shape is known to be right."""
     readers = {name: (name, read, "") for name, read in EVIDENCE_COLUMNS.items()}
     n_before = len(report.faults)
     columns = match_columns(names, readers, report, header)
@@ -175,29 +147,7 @@ def attach_evidence(
     report: Report | None = None,
     rows: Sequence[Row] | None = None,
 ) -> tuple[Clinic, ...]:
-    """Give each clinic the evidence that speaks of it.
-
-    Parameters
-    ----------
-    clinics : iterable of Clinic
-        The clinics; evidence they have already is kept, first.
-    evidence : iterable of Evidence
-        In any order; each clinic's keeps this order.
-    report : Report or None
-        Where faults are noted, under the name of the evidence file.
-    rows : sequence of Row or None
-        Where each piece of evidence stands; without it a fault names its position from 0.
-
-    Returns
-    -------
-    tuple of Clinic
-        New clinics, in the same order.
-
-    Raises
-    ------
-    DataError
-        If evidence names a clinic or a service that is not there.
-    """
+    """Give each clinic the evidence that speaks of it."""
     clinics, evidence = tuple(clinics), tuple(evidence)
     if not evidence:
         return clinics

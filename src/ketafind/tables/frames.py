@@ -8,9 +8,9 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import DataError, Fault
-from ketafind.optional import require
+from ketafind.files import require
 from ketafind.records import Clinic, Evidence, FrozenMapping
-from ketafind.tables.rows import clinics_from_rows
+from ketafind.tables.clinics import clinics_from_rows
 from ketafind.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -97,24 +97,7 @@ def _check(frame: Any) -> None:
 def frame_from_columns(
     columns: Mapping[str, Any], types: Mapping[str, str] = FrozenMapping()
 ) -> pd.DataFrame:
-    """Make a pandas frame whose column types follow from what the columns hold.
-
-    Parameters
-    ----------
-    columns : mapping of str to sequence or array
-        Equally long columns of one kind each: text, bool, whole number, float, date, or tuples of
-        texts. None is missing.
-    types : mapping of str to str
-        The pandas type of a column where it holds nothing that tells it.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text as ``string``, whole numbers as ``int64`` (``Int64`` where some are missing), floats
-        as ``float64`` with NaN, bools as ``bool`` (``boolean``), dates as ``datetime64[s]``, tuples
-        joined by ``;`` as in the CSV; a column that is wholly missing as `types` says, else as
-        ``string``.
-    """
+    """Make a pandas frame whose column types follow from what the columns hold."""
     import pandas as pd
 
     made = {name: _series(values, types.get(name, "string")) for name, values in columns.items()}
@@ -124,25 +107,7 @@ def frame_from_columns(
 def geodataframe_from_columns(
     columns: Mapping[str, Any], types: Mapping[str, str] = FrozenMapping()
 ) -> gpd.GeoDataFrame:
-    """Make a GeoPandas frame of points (extra ``geo``).
-
-    Parameters
-    ----------
-    columns : mapping of str to sequence or array
-        As for `frame_from_columns`, with ``lat`` and ``lon`` in decimal degrees.
-    types : mapping of str to str
-        As for `frame_from_columns`.
-
-    Returns
-    -------
-    geopandas.GeoDataFrame
-        The same frame with ``geometry`` in EPSG:4326; None where there is no position.
-
-    Raises
-    ------
-    MissingExtraError
-        If GeoPandas is not installed.
-    """
+    """Make a GeoPandas frame of points (extra ``geo``)."""
     geopandas = require("geopandas", "geo")
     import shapely
 

@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ketafind.atomic import write_whole
 from ketafind.errors import InvalidInputError
-from ketafind.records import Clinic, Evidence, Service
-from ketafind.tables.columns import FLAGS
+from ketafind.files import write_whole
+from ketafind.records import FLAGS, Clinic, Evidence, Service
 from ketafind.tables.evidence import EVIDENCE_COLUMNS
 from ketafind.truth import Truth
 from ketafind.vocabulary import Vocabulary, default_vocabulary
@@ -110,27 +109,7 @@ def write_evidence(
 def csv_rows(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, spreadsheet: bool = False
 ) -> str:
-    """Write rows of texts as CSV, by RFC 4180 but with LF line ends.
-
-    Parameters
-    ----------
-    columns : sequence of str
-        The header.
-    rows : iterable of sequences of str
-        A text for each column.
-    spreadsheet : bool
-        As in `write_clinics`.
-
-    Returns
-    -------
-    str
-        The file's text.
-
-    Notes
-    -----
-    A sheet's reader may split a cell at a semicolon, a tab or a line break, so what follows one
-    is neutralised too.
-    """
+    """Write rows of texts as CSV, by RFC 4180 but with LF line ends."""
     lines = [columns, *rows]
     if spreadsheet:
         lines = [[_neutral(cell) for cell in line] for line in lines]

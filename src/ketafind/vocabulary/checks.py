@@ -1,15 +1,102 @@
-"""What a vocabulary must hold to: every fault is found, not only the first."""
+"""Vocabulary files, read strictly: every fault with its path."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ketafind.errors import DataError, Fault
-from ketafind.vocabulary.words import fold, shown
+from ketafind.vocabulary.terms import fold, shown
 
-__all__ = ["FORMAT", "check"]
+__all__ = ["FORMAT", "check", "merged", "read_json"]
+
+
+_LARGEST = 32 * 1024 * 1024
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Read a JSON object from a regular file in UTF-8."""
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(str(path), [Fault("no such file; give the path of a vocabulary in JSON")])
+    if path.stat().st_size > _LARGEST:
+        raise DataError(path.name, [Fault("the file is over 32 MB: this is no vocabulary")])
+    try:
+        data = json.loads(path.read_bytes().decode("utf-8-sig"), object_pairs_hook=_unique)
+    except UnicodeDecodeError as error:
+        raise DataError(path.name, [Fault(f"the file is not UTF-8: {error.reason}")]) from None
+    except json.JSONDecodeError as error:
+        message = f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+        raise DataError(path.name, [Fault(message)]) from None
+    except RecursionError:
+        raise DataError(path.name, [Fault("the JSON is nested too deeply")]) from None
+    except _DoubledKeyError as error:
+        raise DataError(
+            path.name, [Fault(f'the key "{error}" stands twice in one object')]
+        ) from None
+    if not isinstance(data, dict):
+        raise DataError(path.name, [Fault("the file must hold one JSON object")])
+    return data
+
+
+class _DoubledKeyError(Exception):
+    """JSON allows a doubled key and would keep the last; a slip of the hand would go unseen."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in data:
+            raise _DoubledKeyError(key)
+        data[key] = value
+    return data
+
+
+def merged(base: dict[str, Any], other: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Lay one vocabulary's plain data over another's."""
+    facets = other.get("facets", []) if isinstance(other, Mapping) else None
+    if not _entries(facets) or not isinstance(other.get("systems", {}), Mapping):
+        message = 'must be an object with a list "facets", each an object with an id and terms'
+        raise DataError(source, [Fault(message)])
+    if faults := _repeated(facets):
+        raise DataError(source, faults)
+    by_id = {facet["id"]: facet for facet in base["facets"]}
+    for facet in facets:
+        below = by_id.get(facet["id"], {"terms": []})
+        terms = {term["id"]: term for term in below["terms"]}
+        terms |= {term["id"]: term for term in facet.get("terms", [])}
+        by_id[facet["id"]] = {**below, **facet, "terms": list(terms.values())}
+    return {
+        **base,
+        **other,
+        "systems": {**base["systems"], **other.get("systems", {})},
+        "facets": list(by_id.values()),
+    }
+
+
+def _entries(facets: Any) -> bool:
+    return _have_ids(facets) and all(_have_ids(facet.get("terms", [])) for facet in facets)
+
+
+def _have_ids(entries: Any) -> bool:
+    return isinstance(entries, (list, tuple)) and all(
+        isinstance(entry, Mapping) and isinstance(entry.get("id"), str) for entry in entries
+    )
+
+
+def _repeated(facets: Any) -> list[Fault]:
+    paths = [facet["id"] for facet in facets]
+    paths += [f"{f['id']}.{term['id']}" for f in facets for term in f.get("terms", [])]
+    return [
+        Fault("this id stands twice; give each entry once", column=path, value=path)
+        for path, times in Counter(paths).items()
+        if times > 1
+    ]
+
 
 FORMAT = "ketafind-vocabulary/1"
 _ID = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
@@ -36,21 +123,7 @@ _KINDS = {str: "a text", list: "a list", dict: "an object", bool: "true or false
 
 
 def check(data: Any, source: str) -> None:
-    """Refuse plain data that is not a vocabulary.
-
-    Parameters
-    ----------
-    data : object
-        What a file held.
-    source : str
-        What to call it in the error text.
-
-    Raises
-    ------
-    DataError
-        With every fault. The content (parents, cycles, doubled words and codes) is looked at once
-        the shape is right.
-    """
+    """Refuse plain data that is not a vocabulary."""
     faults = list(_shape(data)) or list(_content(data))
     if faults:
         raise DataError(source, faults)

@@ -1,15 +1,94 @@
-"""Terms and facets: immutable, compared by content."""
+"""Facets and terms: ids, labels, synonyms, parents, codes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ketafind.errors import InvalidInputError, UnknownTermError
-from ketafind.vocabulary.words import fold, shown, strange_characters
 
-__all__ = ["Code", "CodeSystem", "Facet", "Term"]
+__all__ = [
+    "Code",
+    "CodeSystem",
+    "Facet",
+    "Term",
+    "fold",
+    "nearest_terms",
+    "shown",
+    "strange_characters",
+]
+
+
+# Only real accents are dropped: a combining overlay or an added dot makes another letter.
+_ACCENTS = frozenset("\u0300\u0301\u0302\u0303\u0304\u0306\u0308\u030a\u030b\u030c\u0327\u0328")
+_IGNORED = frozenset("-_'\u2010\u2011\u2013\u2019")
+_SHOWN = 60
+
+
+def fold(text: str) -> str:
+    """Reduce a word to what is compared: no case, accents, spaces, hyphens or apostrophes."""
+    return "".join(_letter(character) for character in text)
+
+
+def _letter(character: str) -> str:
+    if character.isspace() or character in _IGNORED or character in _ACCENTS:
+        return ""
+    # A character that Unicode would swap for another one, such as the Kelvin sign for K.
+    if unicodedata.normalize("NFC", character) != character:
+        return character
+    parts = unicodedata.normalize("NFD", character)
+    return parts[0].lower() if _ACCENTS.issuperset(parts[1:]) else character
+
+
+def strange_characters(text: str) -> tuple[str, ...]:
+    """Name the characters that no Latin word has, each once, in order."""
+    odd = dict.fromkeys(c for c in text if not (k := _letter(c)).isascii() or not _printable(k))
+    return tuple(f"U+{ord(c):04X} {unicodedata.name(c, 'control character')}" for c in odd)
+
+
+def _printable(key: str) -> bool:
+    return not key or key.isprintable()
+
+
+def shown(text: str) -> str:
+    """Quote a value for an error text: short, and with invisible characters made visible."""
+    cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+    return f'"{visible}"'
+
+
+_CUTOFF = 70.0
+# In shorter words one edit turns a real word into another, and parts mean nothing.
+_SHORTEST = 4
+_LONGEST = 100
+
+
+def nearest_terms(text: str, terms: Iterable[Term], limit: int) -> tuple[Term, ...]:
+    """Order terms by how near their names come to a text."""
+    key = fold(text)[:_LONGEST]
+    scored = [(_score(key, term), term) for term in terms] if key else []
+    near = [(score, term) for score, term in scored if score >= _CUTOFF]
+    near.sort(key=lambda pair: -pair[0])
+    return tuple(term for _, term in near[: max(limit, 0)])
+
+
+def _score(key: str, term: Term) -> float:
+    return max(_likeness(key, fold(word)) for word in (*term.words, *term.near))
+
+
+def _likeness(key: str, word: str) -> float:
+    from rapidfuzz import fuzz
+
+    if key == word:
+        return 100.0
+    if min(len(key), len(word)) < _SHORTEST:
+        return 0.0
+    shorter, longer = sorted((key, word), key=len)
+    part = 80.0 + 10.0 * len(shorter) / len(longer) if shorter in longer else 0.0
+    return max(part, float(fuzz.ratio(key, word)))
+
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -302,7 +381,6 @@ class Facet:
         tuple of str
             Term ids, nearest first; empty if nothing is near.
         """
-        from ketafind.vocabulary.suggestions import nearest_terms
 
         return tuple(term.id for term in nearest_terms(text, self.terms, limit))
 

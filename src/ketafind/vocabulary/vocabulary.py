@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ketafind.errors import InvalidInputError, UnknownTermError
-from ketafind.vocabulary.checks import FORMAT, check
-from ketafind.vocabulary.files import merged, read_json
-from ketafind.vocabulary.terms import Code, CodeSystem, Facet, Term
-from ketafind.vocabulary.words import fold, shown
+from ketafind.vocabulary.checks import FORMAT, check, merged, read_json
+from ketafind.vocabulary.terms import Code, CodeSystem, Facet, Term, fold, shown
 
 __all__ = ["Vocabulary"]
 
@@ -143,7 +141,7 @@ class Vocabulary:
         tuple of str
             Term ids, nearest first, ties in the order of the file; empty if nothing is near.
         """
-        from ketafind.vocabulary.suggestions import nearest_terms
+        from ketafind.vocabulary.terms import nearest_terms
 
         if not isinstance(text, str):
             raise InvalidInputError(f"suggestions are for a text, not for {type(text).__name__}")

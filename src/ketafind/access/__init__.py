@@ -1,0 +1,1 @@
+"""Access to care: coverage, scores, catchments, sites."""

@@ -1,0 +1,644 @@
+"""Criteria: what a service must offer, as an immutable expression that JSON can carry."""
+
+from __future__ import annotations
+
+import json
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ketafind.errors import CriteriaError, UnknownTermError
+
+if TYPE_CHECKING:
+    from ketafind.vocabulary import Vocabulary
+
+__all__ = [
+    "JOINERS",
+    "READERS",
+    "And",
+    "Criteria",
+    "Everything",
+    "IfKnown",
+    "Named",
+    "NoService",
+    "Not",
+    "Offers",
+    "Or",
+    "Unstated",
+    "check_criteria",
+    "everything",
+    "no_service",
+    "offers",
+    "read_criteria",
+    "route",
+    "shorthand",
+    "staff",
+    "treats",
+]
+
+
+class Criteria(ABC):
+    """What one service of a clinic must satisfy.
+
+    Made by `route`, `staff`, `treats`, `offers`, `no_service` and `qualified`; combined with
+    ``&``, ``|`` and ``~``; immutable, hashable and comparable. Terms are looked up in the
+    directory's vocabulary when a query is compiled.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def parts(self) -> tuple[Criteria, ...]:
+        """The expressions directly inside this one."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Return the expression as plain data, ready for JSON.
+
+        Returns
+        -------
+        dict
+            What `from_dict` reads.
+        """
+
+    @abstractmethod
+    def resolve(self, vocabulary: Vocabulary) -> Criteria:
+        """Return the canonical form: term ids, sorted, without doubles.
+
+        Parameters
+        ----------
+        vocabulary : Vocabulary
+            Where the terms are looked up.
+
+        Returns
+        -------
+        Criteria
+            Equal for expressions that differ in spelling or order only.
+
+        Raises
+        ------
+        UnknownTermError
+            If a facet or term is not in the vocabulary.
+        """
+
+    @abstractmethod
+    def __str__(self) -> str: ...
+
+    def order(self) -> tuple[str, ...]:
+        """Return what canonical operands are sorted by.
+
+        Returns
+        -------
+        tuple of str
+            Equal for equal expressions only.
+        """
+        inside = (text for part in self.parts for text in part.order())
+        return type(self).__name__, str(self), "(", *inside, ")"
+
+    def __and__(self, other: Criteria) -> Criteria:
+        return _join("and", self, other)
+
+    def __or__(self, other: Criteria) -> Criteria:
+        return _join("or", self, other)
+
+    def __invert__(self) -> Criteria:
+        return JOINERS["not"](self)
+
+    def __bool__(self) -> bool:
+        raise TypeError("criteria are combined with & | ~, not with and, or, not")
+
+    def leaves(self) -> Iterator[Offers]:
+        """Yield every `offers` clause inside, in the order written.
+
+        Yields
+        ------
+        Offers
+            One clause.
+        """
+        for part in self.parts:
+            yield from part.leaves()
+
+    def to_json(self) -> str:
+        """Return the expression as JSON text.
+
+        Returns
+        -------
+        str
+            What `from_json` reads.
+        """
+        return json.dumps(self.to_dict(), ensure_ascii=False, sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> Criteria:
+        """Read an expression that `to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON.
+
+        Returns
+        -------
+        Criteria
+            The expression.
+
+        Raises
+        ------
+        CriteriaError
+            If it is not JSON or not an expression.
+        """
+        try:
+            data = json.loads(text)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise CriteriaError(f"these criteria are not JSON: {error}") from None
+        return Criteria.from_dict(data)
+
+    @staticmethod
+    def from_dict(data: Any) -> Criteria:
+        """Read an expression that `to_dict` returned.
+
+        Parameters
+        ----------
+        data : dict
+            Plain data.
+
+        Returns
+        -------
+        Criteria
+            The expression.
+
+        Raises
+        ------
+        CriteriaError
+            If it is not an expression; names the part that is wrong.
+        """
+        return read_criteria(data, depth=0)
+
+
+def check_criteria(value: Any, what: str = "criteria combine with") -> Criteria:
+    """Refuse what is no criteria."""
+    if isinstance(value, Criteria):
+        return value
+    raise CriteriaError(
+        f"{what} criteria, not {type(value).__name__}; "
+        f'write for example ketafind.route("iv") & ketafind.treats("ptsd")'
+    )
+
+
+def _join(how: str, left: Criteria, right: Any) -> Criteria:
+    return JOINERS[how]((left, check_criteria(right)))
+
+
+MAX_DEPTH = 100
+
+# Each kind of expression enters itself here: the root knows none of them.
+JOINERS: dict[str, Callable[[Any], Criteria]] = {}
+READERS: dict[frozenset[str], Callable[[dict[str, Any], int], Criteria]] = {}
+
+
+def read_criteria(data: Any, depth: int) -> Criteria:
+    """Read plain data as criteria."""
+    if depth > MAX_DEPTH:
+        raise CriteriaError(f"these criteria are nested deeper than {MAX_DEPTH} levels")
+    if not isinstance(data, dict):
+        raise CriteriaError(f"criteria are objects, not {type(data).__name__}")
+    reader = READERS.get(frozenset(data))
+    if reader is None:
+        known = "; ".join(", ".join(sorted(keys)) for keys in READERS)
+        raise CriteriaError(
+            f"criteria with the keys {sorted(map(str, data))}; write for example "
+            f'{{"facet": "route", "terms": ["iv"]}}. Known: {known}'
+        )
+    return reader(data, depth + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Everything(Criteria):
+    """No filter: YES for every service."""
+
+    @property
+    def parts(self) -> tuple[Criteria, ...]:
+        return ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"everything": True}
+
+    def resolve(self, vocabulary: Vocabulary) -> Criteria:  # noqa: ARG002
+        return self
+
+    def __str__(self) -> str:
+        return "everything"
+
+
+@dataclass(frozen=True, slots=True)
+class Offers(Criteria):
+    """At least so many of these terms of one facet."""
+
+    facet: str
+    terms: tuple[str, ...]
+    at_least: int | None = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.facet, str) or not self.facet.strip():
+            raise CriteriaError(f"a facet is a text, such as 'route', not {self.facet!r}")
+        if not self.terms:
+            raise CriteriaError(f"{self.facet}: no term is given; leave the filter out for any")
+        for term in self.terms:
+            if not isinstance(term, str) or not term.strip():
+                raise CriteriaError(
+                    f"{self.facet}: {term!r} is not a term; give its id or label as text"
+                )
+        if self.at_least is not None:
+            object.__setattr__(self, "at_least", _whole(self.at_least, len(self.terms)))
+
+    @property
+    def parts(self) -> tuple[Criteria, ...]:
+        return ()
+
+    def leaves(self) -> Iterator[Offers]:
+        yield self
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "facet": self.facet,
+            "terms": list(self.terms),
+            "at_least": "all" if self.at_least is None else self.at_least,
+        }
+
+    def resolve(self, vocabulary: Vocabulary) -> Offers:
+        facet = vocabulary.facet(self.facet)
+        terms = tuple(sorted({facet.resolve(term) for term in self.terms}))
+        needed = len(terms) if self.at_least is None else self.at_least
+        if needed > len(terms):
+            raise CriteriaError(
+                f"at_least={needed} of {len(terms)} different {facet.plural}: no service can "
+                f"have that; name more terms or ask for fewer"
+            )
+        if (facet.id, terms, needed) == (self.facet, self.terms, self.at_least):
+            return self
+        return Offers(facet.id, terms, needed)
+
+    def order(self) -> tuple[str, ...]:
+        return "Offers", self.facet, str(self.at_least), *self.terms
+
+    def __str__(self) -> str:
+        needed = len(self.terms) if self.at_least is None else self.at_least
+        if len(self.terms) == 1:
+            return f"{self.facet} {self.terms[0]}"
+        joined = ", ".join(self.terms)
+        how = {1: "any of", len(self.terms): "all of"}.get(needed, f"{needed} of")
+        return f"{self.facet} {how} ({joined})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Several(Criteria):
+    """Several expressions joined by one operator."""
+
+    parts: tuple[Criteria, ...]
+
+    def resolve(self, vocabulary: Vocabulary) -> Criteria:
+        flat: dict[Criteria, None] = {}
+        for part in self.parts:
+            done = part.resolve(vocabulary)
+            flat.update(dict.fromkeys(done.parts if type(done) is type(self) else (done,)))
+        # The order of the operands changes nothing: one order, one cache entry.
+        ordered = sorted(flat, key=_order)
+        return ordered[0] if len(ordered) == 1 else type(self)(tuple(ordered))
+
+
+class And(_Several):
+    """The minimum of the parts."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"and": [part.to_dict() for part in self.parts]}
+
+    def __str__(self) -> str:
+        return " and ".join(_bracketed(part) for part in self.parts)
+
+
+class Or(_Several):
+    """The maximum of the parts."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"or": [part.to_dict() for part in self.parts]}
+
+    def __str__(self) -> str:
+        return " or ".join(_bracketed(part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Single(Criteria):
+    """An expression about one other."""
+
+    part: Criteria
+
+    @property
+    def parts(self) -> tuple[Criteria, ...]:
+        return (self.part,)
+
+
+class Not(_Single):
+    """The opposite, of the same service; UNKNOWN stays UNKNOWN."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"not": self.part.to_dict()}
+
+    def resolve(self, vocabulary: Vocabulary) -> Criteria:
+        done = self.part.resolve(vocabulary)
+        return done.part if isinstance(done, Not) else Not(done)
+
+    def __str__(self) -> str:
+        return f"not {_bracketed(self.part)}"
+
+
+class NoService(_Single):
+    """None of the clinic's services satisfies the part."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"no_service": self.part.to_dict()}
+
+    def resolve(self, vocabulary: Vocabulary) -> Criteria:
+        return NoService(self.part.resolve(vocabulary))
+
+    def __str__(self) -> str:
+        return f"no service with {_bracketed(self.part)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Criteria):
+    """An expression that goes by a name, such as a rule set's."""
+
+    name: str
+    part: Criteria
+    source: object = field(default=None, compare=False, repr=False)
+
+    @property
+    def parts(self) -> tuple[Criteria, ...]:
+        return (self.part,)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"named": self.name, "criteria": self.part.to_dict()}
+
+    def resolve(self, vocabulary: Vocabulary) -> Criteria:
+        return Named(self.name, self.part.resolve(vocabulary), self.source)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Unstated(_Single):
+    """Something that a directory has no words for: UNKNOWN for every service."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"unstated": self.part.to_dict()}
+
+    def leaves(self) -> Iterator[Offers]:
+        # No clause inside can be looked up.
+        return iter(())
+
+    def resolve(self, vocabulary: Vocabulary) -> Criteria:  # noqa: ARG002
+        return self
+
+    def __str__(self) -> str:
+        return str(self.part)
+
+
+class IfKnown(_Single):
+    """The part where the vocabulary has its words; else UNKNOWN, as nothing can be stated of it."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"if_known": self.part.to_dict()}
+
+    def resolve(self, vocabulary: Vocabulary) -> Criteria:
+        try:
+            return self.part.resolve(vocabulary)
+        except UnknownTermError:
+            return Unstated(self.part)
+
+    def __str__(self) -> str:
+        return str(self.part)
+
+
+def _whole(needed: Any, n_terms: int) -> int:
+    try:
+        count = operator.index(needed)
+    except TypeError:
+        count = 0
+    if isinstance(needed, bool) or not 1 <= count <= n_terms:
+        raise CriteriaError(
+            f"at_least must be a whole number from 1 up to the number of terms ({n_terms}), "
+            f"not {needed!r}"
+        )
+    return count
+
+
+_order = operator.methodcaller("order")
+
+
+def _bracketed(part: Criteria) -> str:
+    return f"({part})" if isinstance(part, _Several) else str(part)
+
+
+def _read_several(kind: type[_Several], key: str) -> Callable[[dict[str, Any], int], Criteria]:
+    def read(data: dict[str, Any], depth: int) -> Criteria:
+        if not isinstance(data[key], list) or not data[key]:
+            raise CriteriaError(f'"{key}" takes a list of one or more criteria')
+        return kind(tuple(read_criteria(part, depth) for part in data[key]))
+
+    return read
+
+
+def _read_offers(data: dict[str, Any], _depth: int) -> Criteria:
+    if not isinstance(data["terms"], list):
+        raise CriteriaError('"terms" takes a list of texts')
+    needed = data.get("at_least", 1)
+    return Offers(data["facet"], tuple(data["terms"]), None if needed == "all" else needed)
+
+
+def _read_named(data: dict[str, Any], depth: int) -> Criteria:
+    if not isinstance(data["named"], str):
+        raise CriteriaError('"named" takes a text')
+    return Named(data["named"], read_criteria(data["criteria"], depth))
+
+
+def _read_everything(data: dict[str, Any], _depth: int) -> Criteria:
+    if data["everything"] is not True:
+        raise CriteriaError('"everything" takes true')
+    return Everything()
+
+
+READERS.update(
+    {
+        frozenset({"facet", "terms", "at_least"}): _read_offers,
+        frozenset({"facet", "terms"}): _read_offers,
+        frozenset({"and"}): _read_several(And, "and"),
+        frozenset({"or"}): _read_several(Or, "or"),
+        frozenset({"not"}): lambda data, depth: Not(read_criteria(data["not"], depth)),
+        frozenset({"no_service"}): lambda data, depth: NoService(
+            read_criteria(data["no_service"], depth)
+        ),
+        frozenset({"named", "criteria"}): _read_named,
+        frozenset({"if_known"}): lambda data, depth: IfKnown(
+            read_criteria(data["if_known"], depth)
+        ),
+        frozenset({"unstated"}): lambda data, depth: Unstated(
+            read_criteria(data["unstated"], depth)
+        ),
+        frozenset({"everything"}): _read_everything,
+    }
+)
+JOINERS.update({"and": And, "or": Or, "not": Not})
+
+
+def everything() -> Criteria:
+    """Return the criteria that every service satisfies.
+
+    Returns
+    -------
+    Criteria
+        No filter.
+    """
+    return Everything()
+
+
+def offers(
+    facet: str, *terms: str | Iterable[str], all_of: bool = False, at_least: int | None = None
+) -> Criteria:
+    """Ask for terms of any facet of the vocabulary.
+
+    Parameters
+    ----------
+    facet : str
+        A facet, such as ``"product"``; singular or plural.
+    *terms : str or iterable of str
+        Ids, labels or synonyms, in English or French; any one of them suffices.
+    all_of : bool
+        True to ask for all of them.
+    at_least : int, optional
+        Ask for this many of them, each counted by itself; at most as many as there are.
+
+    Returns
+    -------
+    Criteria
+        YES for a service that has them, NO for one that is stated not to, else UNKNOWN.
+
+    Raises
+    ------
+    CriteriaError
+        If there is no term, a term is not a text, or `at_least` is not a number from 1 to
+        that of the terms.
+    """
+    if not isinstance(all_of, bool):
+        raise CriteriaError(f"all_of must be True or False, not {all_of!r}")
+    if all_of and at_least is not None:
+        raise CriteriaError("give all_of or at_least, not both")
+    needed = 1 if at_least is None else at_least
+    return Offers(facet, tuple(_flat(terms)), None if all_of else needed)
+
+
+def _flat(terms: Iterable[Any]) -> Iterator[Any]:
+    for term in terms:
+        if isinstance(term, Iterable) and not isinstance(term, str):
+            yield from term
+        else:
+            yield term
+
+
+def route(
+    *terms: str | Iterable[str], all_of: bool = False, at_least: int | None = None
+) -> Criteria:
+    """Ask for routes of administration, such as ``route("iv", "im")`` for either.
+
+    Parameters
+    ----------
+    *terms : str or iterable of str
+        Routes; any one of them suffices.
+    all_of, at_least : optional
+        As in `offers`.
+
+    Returns
+    -------
+    Criteria
+        The clause.
+    """
+    return offers("route", *terms, all_of=all_of, at_least=at_least)
+
+
+def staff(
+    *terms: str | Iterable[str], all_of: bool = False, at_least: int | None = None
+) -> Criteria:
+    """Ask for staff types, such as ``staff("psychiatrist", "anesthesiologist", all_of=True)``.
+
+    Parameters
+    ----------
+    *terms : str or iterable of str
+        Staff types; any one of them suffices.
+    all_of, at_least : optional
+        As in `offers`.
+
+    Returns
+    -------
+    Criteria
+        The clause.
+    """
+    return offers("staff", *terms, all_of=all_of, at_least=at_least)
+
+
+def treats(
+    *terms: str | Iterable[str], all_of: bool = False, at_least: int | None = None
+) -> Criteria:
+    """Ask for conditions treated, such as ``treats("ptsd")``.
+
+    Parameters
+    ----------
+    *terms : str or iterable of str
+        Conditions; any one of them suffices.
+    all_of, at_least : optional
+        As in `offers`.
+
+    Returns
+    -------
+    Criteria
+        The clause.
+    """
+    return offers("condition", *terms, all_of=all_of, at_least=at_least)
+
+
+def no_service(criteria: Criteria) -> Criteria:
+    """Ask that none of the clinic's services satisfies the criteria.
+
+    Parameters
+    ----------
+    criteria : Criteria
+        What must not be offered.
+
+    Returns
+    -------
+    Criteria
+        YES where every service is NO, NO where one is YES, else UNKNOWN.
+    """
+    return NoService(check_criteria(criteria, "no_service takes"))
+
+
+def shorthand(where: Criteria | None, **facets: Any) -> Criteria:
+    """Join ``where=`` and shorthands such as ``routes="iv"`` by AND."""
+    parts = [] if where is None else [check_criteria(where, "where takes")]
+    parts += [offers(facet, terms) for facet, terms in facets.items() if terms is not None]
+    if not parts:
+        return Everything()
+    return parts[0] if len(parts) == 1 else And(tuple(parts))

@@ -1,0 +1,920 @@
+"""The directory: made, asked and looked into."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import cache, lru_cache
+from os import PathLike, fspath, stat
+from os.path import abspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ketafind.errors import DirectoryFileError, GeocodingError, InvalidInputError
+from ketafind.facts import resolved
+from ketafind.geocoding.protocol import checked_location
+from ketafind.index import default_index
+from ketafind.index.checks import check_count, check_limit
+from ketafind.matches import Matches
+from ketafind.query.catalogue import Catalogue
+from ketafind.query.filter import Filter, FilterCache
+from ketafind.query.origin import (
+    Origin,
+    check_plausible,
+    positions_inside,
+    read_origin,
+    refuse_number,
+)
+from ketafind.query.ranking import Ranking
+from ketafind.records import Clinic, Evidence
+from ketafind.vocabulary import Vocabulary, default_vocabulary
+
+if TYPE_CHECKING:
+    from ketafind.criteria import Criteria
+    from ketafind.explain.changes import Difference
+    from ketafind.explain.profile import Profile, Validation
+    from ketafind.explain.qualification import Qualification
+    from ketafind.facts import Decision
+    from ketafind.geocoding import Geocoder
+    from ketafind.qualification import RuleSet
+    from ketafind.records import Location
+    from ketafind.snapshot import Snapshot
+
+__all__ = ["Directory", "bundled", "load_directory", "located"]
+
+
+REASON = "geocoding"
+"""The extra field of a clinic that says why its address could not be placed."""
+
+
+def located(clinics: Sequence[Clinic], geocoder: Geocoder | None) -> tuple[Clinic, ...]:
+    """Geocode the clinics that have an address but no location."""
+    return tuple(
+        _placed(clinic, geocoder) if clinic.location is None and _has_address(clinic) else clinic
+        for clinic in clinics
+    )
+
+
+def _has_address(clinic: Clinic) -> bool:
+    return bool(clinic.city or clinic.postal_code or clinic.street_address)
+
+
+def _placed(clinic: Clinic, geocoder: Geocoder | None) -> Clinic:
+    if geocoder is None:
+        from ketafind.geocoding import OfflineGeocoder
+
+        geocoder = OfflineGeocoder()
+    try:
+        place = geocoder.geocode(clinic.address)
+    except GeocodingError as error:
+        return replace(clinic, extra={**clinic.extra, REASON: str(error)})
+    return replace(clinic, location=checked_location(place, geocoder))
+
+
+EvidenceSource = str | PathLike[str] | Iterable[Evidence] | None
+
+
+class Directory:
+    """Clinics, their vocabulary and a spatial index; immutable, safe to share between threads.
+
+    Made by `load_directory`, `Directory.from_csv`, `Directory.from_frame` or
+    `Directory.from_clinics`.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        The data, indexed.
+    """
+
+    # Where it is saved: what a pickle sends instead of the content.
+    _path: str | None = None
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._filters = FilterCache(catalogue)
+
+    @classmethod
+    def from_clinics(
+        cls,
+        clinics: Iterable[Clinic],
+        *,
+        geocoder: Geocoder | None = None,
+        vocabulary: Vocabulary | None = None,
+        check: bool = True,
+    ) -> Directory:
+        """Make a directory from clinics.
+
+        Parameters
+        ----------
+        clinics : iterable of Clinic
+            In any order; ids must differ. Those without a location are geocoded from their
+            address, if they have one.
+        geocoder : Geocoder, optional
+            Who geocodes; None for the bundled offline geocoder.
+        vocabulary : Vocabulary, optional
+            The terms they use; None for the bundled one.
+        check : bool
+            False to accept a clinic at (0, 0), or one whose position contradicts its province.
+
+        Returns
+        -------
+        Directory
+            A clinic whose address cannot be placed is unlocated: counted and searchable, never
+            ranked by distance.
+
+        Raises
+        ------
+        DataError
+            If ids repeat, a term is unknown or facts contradict each other; all faults at once.
+        """
+        from ketafind.facts import canonical
+        from ketafind.geocoding.protocol import check_geocoder
+        from ketafind.tables.cells import refuse_implausible
+
+        words = checked_vocabulary(vocabulary)
+        check_geocoder(geocoder)
+        if isinstance(clinics, Clinic | str) or not isinstance(clinics, Iterable):
+            raise InvalidInputError(
+                f"from_clinics takes several Clinic objects, not {type(clinics).__name__}; "
+                f"write [...] around one"
+            )
+        records = tuple(clinics)
+        strangers = [type(record).__name__ for record in records if not isinstance(record, Clinic)]
+        if strangers:
+            raise InvalidInputError(
+                f"from_clinics takes Clinic objects, not {strangers[0]}; "
+                f"for tables there are from_frame and from_csv"
+            )
+        if check:
+            refuse_implausible(records)
+        # Where sources disagree, the higher class and the later date decide.
+        records = tuple(resolved(record, words) for record in canonical(records, words))
+        return cls(Catalogue.build(located(records, geocoder), words, default_index))
+
+    @classmethod
+    def from_csv(
+        cls,
+        path: str | PathLike[str],
+        *,
+        evidence: EvidenceSource = None,
+        geocoder: Geocoder | None = None,
+        vocabulary: Vocabulary | None = None,
+        check: bool = True,
+    ) -> Directory:
+        """Read a directory from a CSV file of clinics, one row a service.
+
+        Parameters
+        ----------
+        path : path
+            UTF-8, with a header; the columns are described in the guide to the data.
+        evidence : path or iterable of Evidence, optional
+            A CSV file of evidence, one row a fact, or what was read from one.
+        geocoder : Geocoder, optional
+            Who geocodes rows without lat and lon; None for the bundled offline geocoder.
+        vocabulary : Vocabulary, optional
+            The terms; None for the bundled one.
+        check : bool
+            False to accept coordinates that contradict the row's own province.
+
+        Returns
+        -------
+        Directory
+            Every row is in it.
+
+        Raises
+        ------
+        DataError
+            With every fault of the file: row, column, value and what to do.
+        """
+        from ketafind.tables.clinics import read_clinics
+
+        vocabulary = checked_vocabulary(vocabulary)
+        clinics = read_clinics(path, vocabulary=vocabulary, evidence=evidence, check=check)
+        return cls.from_clinics(clinics, geocoder=geocoder, vocabulary=vocabulary, check=check)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        evidence: EvidenceSource = None,
+        geocoder: Geocoder | None = None,
+        vocabulary: Vocabulary | None = None,
+        check: bool = True,
+    ) -> Directory:
+        """Make a directory from a frame with the columns of the CSV file.
+
+        Parameters
+        ----------
+        frame : pandas, polars or pyarrow frame
+            One row a service; a missing value is a blank cell.
+        evidence, geocoder, vocabulary, check
+            As in `from_csv`.
+
+        Returns
+        -------
+        Directory
+            Every row is in it.
+
+        Raises
+        ------
+        DataError
+            With every fault of the frame.
+        """
+        from ketafind.tables.clinics import read_evidence
+        from ketafind.tables.frames import clinics_from_frame
+
+        vocabulary = checked_vocabulary(vocabulary)
+        if isinstance(evidence, str | PathLike):
+            evidence = read_evidence(evidence, vocabulary=vocabulary)
+        clinics = clinics_from_frame(frame, vocabulary=vocabulary, evidence=evidence, check=check)
+        return cls.from_clinics(clinics, geocoder=geocoder, vocabulary=vocabulary, check=check)
+
+    @classmethod
+    def open(cls, path: str | PathLike[str], *, verify: bool = True) -> Directory:
+        """Open a directory that was saved; its records are read when they are asked for.
+
+        Parameters
+        ----------
+        path : path
+            What `save` wrote. The file stays mapped into memory: replace it by saving again,
+            never change it in place.
+        verify : bool
+            True to check every byte; False to check the structure only, for speed with files
+            that are trusted.
+
+        Returns
+        -------
+        Directory
+            With the same answers and the same snapshot.
+
+        Raises
+        ------
+        DirectoryFileError
+            If the file is damaged, foreign or newer.
+        MissingFileError
+            If there is no such file.
+        """
+        from ketafind.query.stored import open_catalogue
+
+        directory = cls(open_catalogue(path, verify=verify))
+        directory._path = abspath(fspath(path))
+        return directory
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Save the directory to one file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            Replaced if it is there; whoever has it open keeps the old answers.
+        """
+        from ketafind.query.stored import save_catalogue
+
+        save_catalogue(path, self._catalogue)
+        self._path = abspath(fspath(path))
+
+    def with_clinics(
+        self,
+        added: Iterable[Clinic] = (),
+        removed: Iterable[str] = (),
+        *,
+        geocoder: Geocoder | None = None,
+        check: bool = True,
+    ) -> Directory:
+        """Make a directory with clinics added, replaced or removed; this one stays as it is.
+
+        Parameters
+        ----------
+        added : iterable of Clinic
+            New clinics, or new versions of clinics that are there.
+        removed : iterable of str
+            Ids of clinics to leave out.
+        geocoder, check
+            For those that are added, as in `from_clinics`.
+
+        Returns
+        -------
+        Directory
+            It shares the records that stay.
+
+        Raises
+        ------
+        UnknownClinicError
+            If an id to remove is not there.
+        DataError
+            If two clinics to add share an id, or as in `from_clinics`.
+        """
+        new = Directory.from_clinics(
+            added, geocoder=geocoder, vocabulary=self.vocabulary, check=check
+        )
+        if isinstance(removed, str):
+            raise InvalidInputError("removed takes several ids; write [...] around one")
+        gone = {self[clinic_id].clinic_id for clinic_id in removed}
+        gone |= {clinic.clinic_id for clinic in new}
+        kept = (clinic for clinic in self if clinic.clinic_id not in gone)
+        closure = self._catalogue.slices.closure
+        return Directory(Catalogue.build((*kept, *new), self.vocabulary, default_index, closure))
+
+    @property
+    def clinics(self) -> Sequence[Clinic]:
+        """Every clinic, ordered by id."""
+        return self._catalogue.clinics
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The terms that queries are read with."""
+        return self._catalogue.vocabulary
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Content hash and date of the data."""
+        return self._catalogue.snapshot
+
+    def __len__(self) -> int:
+        return len(self._catalogue.clinics)
+
+    def __contains__(self, clinic: object) -> bool:
+        if isinstance(clinic, Clinic):
+            return clinic.clinic_id in self and self[clinic.clinic_id] == clinic
+        return self._catalogue.find(clinic) is not None
+
+    def __iter__(self) -> Iterator[Clinic]:
+        return iter(self._catalogue.clinics)
+
+    def __getitem__(self, clinic_id: str) -> Clinic:
+        return self._catalogue.clinics[self._catalogue.position(clinic_id)]
+
+    def __repr__(self) -> str:
+        unlocated = len(self) - self._catalogue.n_located
+        n = f"{len(self)} clinic{'s' if len(self) != 1 else ''}"
+        return f"<Directory of {n}, {unlocated} unlocated, data {self.snapshot}>"
+
+    def _repr_html_(self) -> str:
+        from ketafind.show.html import clinics_html
+
+        return clinics_html(self.clinics, repr(self)[1:-1])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._path is not None:
+            return _reopened, (self._path, self.snapshot.id)
+        return _directory, (self._catalogue.clinics, self._catalogue.vocabulary)
+
+    def evidence(
+        self, clinic_id: str, facet: str | None = None, term: str | None = None
+    ) -> tuple[Evidence, ...]:
+        """Why a clinic's facts are believed.
+
+        Parameters
+        ----------
+        clinic_id : str
+            The clinic.
+        facet : str, optional
+            A facet, a yes-no fact or a field such as ``"city"``; None for all.
+        term : str, optional
+            A term of the facet, in any spelling the vocabulary knows; None for all.
+
+        Returns
+        -------
+        tuple of Evidence
+            In the order of the data; empty where there is none.
+
+        Raises
+        ------
+        UnknownClinicError, UnknownTermError
+            If there is no such clinic, facet or term.
+        """
+        from ketafind.records import FLAGS
+        from ketafind.tables.evidence import CLINIC_FACTS
+
+        facts = self[clinic_id].evidence
+        if facet is not None and facet not in (*FLAGS, *CLINIC_FACTS):
+            known = self.vocabulary.facet(facet)
+            facet, term = known.id, None if term is None else known.resolve(term)
+        return tuple(
+            fact for fact in facts if facet in (None, fact.facet) and term in (None, fact.term)
+        )
+
+    def filter(
+        self, where: Criteria | Filter | None = None, *, unknown: str = "exclude", **facets: Any
+    ) -> Filter:
+        """Compile criteria for this directory, to be used in many queries.
+
+        Parameters
+        ----------
+        where : Criteria or Filter, optional
+            An expression; None is no filter; a compiled filter is returned as it is.
+        unknown : str
+            ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
+            ``"only"`` for those alone.
+        **facets : str or iterable of str
+            Shorthands such as ``routes="iv"``: any of the terms, joined by AND.
+
+        Returns
+        -------
+        Filter
+            What the queries take as ``where=``.
+
+        Raises
+        ------
+        CriteriaError, UnknownTermError
+            If a filter is empty, or a facet or term is not in the vocabulary.
+        """
+        return self._filter(where, unknown, facets)
+
+    def nearest(
+        self,
+        origin: Origin,
+        k: int = 5,
+        *,
+        where: Criteria | Filter | None = None,
+        unknown: str = "exclude",
+        max_distance_km: float | None = None,
+        check: bool = True,
+        **facets: Any,
+    ) -> Matches:
+        """Find the k nearest clinics among those that pass.
+
+        Parameters
+        ----------
+        origin : str, Coordinates, Location or shapely Point
+            Where the search starts; text is geocoded offline.
+        k : int
+            How many at the most.
+        where : Criteria or Filter, optional
+            An expression such as ``ketafind.route("iv") & ketafind.qualified()``, or a compiled
+            filter; None is no filter.
+        unknown : str
+            ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
+            ``"only"`` for those alone.
+        max_distance_km : float, optional
+            Leave out what is farther; None for no limit.
+        check : bool
+            False to accept an origin that looks swapped or sign-changed.
+        **facets : str or iterable of str
+            ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
+            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
+
+        Returns
+        -------
+        Matches
+            Ordered by WGS 84 geodesic distance rounded to one micrometre, then by clinic id.
+            Fewer than k where fewer pass. Never longer than k.
+
+        Raises
+        ------
+        GeocodingError
+            If the origin's text is no single place.
+        InvalidInputError
+            If an argument cannot be used.
+
+        Examples
+        --------
+        >>> import ketafind
+        >>> directory = ketafind.load_directory()
+        >>> near = directory.nearest("K7L 3N6", k=1, conditions="depression")
+        >>> near[0].clinic.city
+        'Kingston'
+        >>> len(directory.nearest("K7L 3N6", k=2, routes=["iv", "intranasal"]))
+        2
+        """
+        refuse_number(origin)
+        k = check_count(k, "k")
+        limit = (
+            math.inf if max_distance_km is None else check_limit(max_distance_km, "max_distance_km")
+        )
+        passing = self._filter(where, unknown, facets)
+        return Matches(Ranking(passing, self._origin(origin, check=check), limit), 0, k)
+
+    def within(
+        self,
+        origin: Origin,
+        radius_km: float,
+        *,
+        where: Criteria | Filter | None = None,
+        unknown: str = "exclude",
+        check: bool = True,
+        **facets: Any,
+    ) -> Matches:
+        """Find every clinic that passes within a radius, its boundary included.
+
+        Parameters
+        ----------
+        origin : str, Coordinates, Location or shapely Point
+            As in `nearest`.
+        radius_km : float
+            Kilometres, 0 or more.
+        where, unknown
+            As in `filter`.
+        check : bool
+            As in `nearest`.
+        **facets
+            As in `filter`.
+
+        Returns
+        -------
+        Matches
+            All of them, in the order of `nearest`.
+
+        Raises
+        ------
+        GeocodingError, InvalidInputError
+            As in `nearest`.
+        """
+        refuse_number(origin)
+        limit = check_limit(radius_km, "radius_km")
+        passing = self._filter(where, unknown, facets)
+        return Matches(Ranking(passing, self._origin(origin, check=check), limit), 0, None)
+
+    def inside(
+        self,
+        polygon: Any,
+        *,
+        where: Criteria | Filter | None = None,
+        unknown: str = "exclude",
+        **facets: Any,
+    ) -> Matches:
+        """Find every clinic that passes inside a polygon, its boundary included.
+
+        Parameters
+        ----------
+        polygon : shapely Polygon or MultiPolygon
+            In (lon, lat) degrees; edges are straight in degrees.
+        where, unknown, **facets
+            As in `filter`.
+
+        Returns
+        -------
+        Matches
+            All of them, by clinic id, without distances.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is not a valid polygon in degrees.
+        """
+        region = positions_inside(polygon, self._catalogue)
+        passing = self._filter(where, unknown, facets)
+        inside = Filter(self._catalogue, passing.criteria, passing.unknown, region)
+        return Matches(Ranking(inside), 0, None)
+
+    def search(
+        self,
+        where: Criteria | Filter | None = None,
+        *,
+        unknown: str = "exclude",
+        **facets: Any,
+    ) -> Matches:
+        """Find every clinic that passes, wherever it is, unlocated ones included.
+
+        Parameters
+        ----------
+        where, unknown, **facets
+            As in `filter`.
+
+        Returns
+        -------
+        Matches
+            All of them, by clinic id, without distances.
+
+        Raises
+        ------
+        CriteriaError, UnknownTermError
+            As in `filter`.
+        """
+        return Matches(Ranking(self._filter(where, unknown, facets)), 0, None)
+
+    def nearest_arrays(
+        self,
+        lat: ArrayLike,
+        lon: ArrayLike,
+        k: int = 5,
+        where: Criteria | Filter | None = None,
+        unknown: str = "exclude",
+        threads: int | None = None,
+        max_distance_km: float | None = None,
+        **facets: Any,
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Find the k nearest clinics for each of many origins, as arrays.
+
+        Parameters
+        ----------
+        lat, lon : array_like of float, shape (n,)
+            Origins in decimal degrees; not checked for plausibility.
+        k : int
+            How many for each.
+        where, unknown
+            As in `filter`.
+        threads : int, optional
+            How many threads; None for what suits the machine. Answers do not depend on it.
+        max_distance_km : float, optional
+            Leave out what is farther.
+        **facets
+            As in `filter`.
+
+        Returns
+        -------
+        distance_km : ndarray of float64, shape (n, k)
+            NaN where fewer than k pass.
+        position : ndarray of intp, shape (n, k)
+            Indexes `clinics`; -1 where fewer than k pass.
+
+        Raises
+        ------
+        InvalidInputError
+            If an argument cannot be used; names the first origin at fault.
+        """
+        limit = (
+            math.inf if max_distance_km is None else check_limit(max_distance_km, "max_distance_km")
+        )
+        passing = self._filter(where, unknown, facets)
+        distance_km, place = self._catalogue.index.nearest_many(
+            lat, lon, k, passing.prepared, limit, threads=threads
+        )
+        return distance_km, self._catalogue.positions(place)
+
+    def _filter(
+        self, where: Criteria | Filter | None, unknown: str, facets: Mapping[str, Any]
+    ) -> Filter:
+        if not isinstance(where, Filter):
+            return self._filters.get(where, unknown, facets)
+        if where.catalogue is not self._catalogue:
+            raise InvalidInputError("this filter was compiled for another directory")
+        if facets or unknown not in ("exclude", where.unknown):
+            raise InvalidInputError(
+                "a compiled filter is taken as it is: give its other criteria and its unknown "
+                "policy to directory.filter()"
+            )
+        return where
+
+    def _origin(self, origin: Origin, *, check: bool) -> Location:
+        place = read_origin(origin)
+        if check:
+            check_plausible(place, self._catalogue)
+        return place
+
+    def qualification(
+        self,
+        clinic_id: str,
+        level: str = "team",
+        *,
+        rules: RuleSet | None = None,
+        lang: str = "en",
+    ) -> Qualification:
+        """Apply a rule set to a clinic; it is no endorsement.
+
+        Parameters
+        ----------
+        clinic_id : str
+            The clinic.
+        level : str
+            ``"team"``, ``"full"`` or a level that `rules` has.
+        rules : RuleSet, optional
+            Rules of your own; None for the bundled ``on-2026.1``.
+        lang : str
+            ``"en"`` or ``"fr"``.
+
+        Returns
+        -------
+        Qualification
+            QUALIFIED, NOT_QUALIFIED or UNDETERMINED, as `search` by ``qualified(level)`` finds
+            it, with every rule's result, evidence and source. Of several services the one that
+            fits best is shown.
+
+        Raises
+        ------
+        UnknownClinicError
+            If no clinic has this id.
+        InvalidInputError
+            If the rule set has no such level.
+
+        Examples
+        --------
+        >>> import ketafind as kf
+        >>> directory = kf.load_directory()
+        >>> directory.qualification("caledon-clinic").result
+        <Result.QUALIFIED: 'QUALIFIED'>
+        """
+        from ketafind.explain.qualification import qualification
+        from ketafind.qualification import bundled_rules, qualified
+
+        position = self._catalogue.position(clinic_id)
+        service = self.filter(qualified(level, rules)).service(position)
+        rules = bundled_rules() if rules is None else rules
+        return qualification(self._catalogue, position, service, rules, level, lang)
+
+    def as_of(self, day: date | str) -> Self:
+        """Believe only what is fresh enough on a day, and was read by then.
+
+        Parameters
+        ----------
+        day : date or str
+            Such as ``"2027-06-30"``.
+
+        Returns
+        -------
+        Directory
+            Another one, with its own snapshot. A regulator's statement is believed for 90 days,
+            any other for 365, counted from the date of its page where known, else from the day it
+            was read. Older ones are set aside and the next class of sources decides; where none is
+            left the fact is UNKNOWN, and a clinic's status uncertain.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is no date.
+
+        Examples
+        --------
+        >>> import ketafind as kf
+        >>> directory = kf.load_directory()
+        >>> later = directory.as_of("2028-01-01")
+        >>> len(later), len(later.search(routes="iv"))
+        (26, 0)
+        """
+        from ketafind.facts import as_day, resolved
+
+        on, words = as_day(day), self._catalogue.vocabulary
+        clinics = (resolved(clinic, words, on) for clinic in self._catalogue.clinics)
+        return type(self)(Catalogue.build(clinics, words, default_index))
+
+    def decisions(self, clinic_id: str, as_of: date | str | None = None) -> tuple[Decision, ...]:
+        """Tell for each fact of a clinic which evidence decides it, and which is set aside.
+
+        Parameters
+        ----------
+        clinic_id : str
+            The clinic.
+        as_of : date or str, optional
+            The day to decide on; None believes evidence of any age.
+
+        Returns
+        -------
+        tuple of Decision
+            With the reason where nothing decides: ``conflict``, ``stale`` or ``undated``.
+
+        Raises
+        ------
+        UnknownClinicError
+            If no clinic has this id.
+        InvalidInputError
+            If `as_of` is no date.
+        """
+        from ketafind.facts import as_day, decisions
+
+        clinic = self._catalogue.clinics[self._catalogue.position(clinic_id)]
+        on = None if as_of is None else as_day(as_of)
+        return decisions(clinic, self._catalogue.vocabulary, on)
+
+    def profile(self, lang: str = "en") -> Profile:
+        """Tell how complete, how precise and how old the data are.
+
+        Parameters
+        ----------
+        lang : str
+            ``"en"`` or ``"fr"``.
+
+        Returns
+        -------
+        Profile
+            Counts by facet, status and precision, and the dates of the evidence.
+        """
+        from ketafind.explain.profile import Profile
+
+        catalogue = self._catalogue
+        return Profile(catalogue.clinics, catalogue.vocabulary, catalogue.snapshot, lang)
+
+    def validate(self, lang: str = "en") -> Validation:
+        """Look for what is doubtful in the data, though none of it is refused.
+
+        Parameters
+        ----------
+        lang : str
+            ``"en"`` or ``"fr"``.
+
+        Returns
+        -------
+        Validation
+            Clinics without a position, a fact or a contact, facts without evidence, sources that
+            contradict each other, clinics of one address; by clinic id.
+        """
+        from ketafind.explain.profile import Validation, doubts
+
+        return Validation(doubts(self._catalogue.clinics, self._catalogue.vocabulary), lang)
+
+    def diff(self, other: Directory, lang: str = "en") -> Difference:
+        """List what changed from this directory to another.
+
+        Parameters
+        ----------
+        other : Directory
+            The later one.
+        lang : str
+            ``"en"`` or ``"fr"``.
+
+        Returns
+        -------
+        Difference
+            Clinics, services, fields and facts that were added, removed or changed, by clinic id,
+            with the evidence of what is new. Empty for equal clinics.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is no directory.
+        """
+        from ketafind.explain.changes import Difference, differences
+
+        if not isinstance(other, Directory):
+            raise InvalidInputError(f"diff takes a Directory, not {type(other).__name__}")
+        one, two = self._catalogue, other._catalogue
+        changes = differences(one.clinics, two.clinics)
+        vocabularies = (two.vocabulary, one.vocabulary)
+        return Difference(changes, one.snapshot, two.snapshot, vocabularies, lang)
+
+
+def checked_vocabulary(vocabulary: Vocabulary | None) -> Vocabulary:
+    """Take the bundled vocabulary for None, and refuse what is none."""
+    if vocabulary is None:
+        return default_vocabulary()
+    if not isinstance(vocabulary, Vocabulary):
+        raise InvalidInputError(
+            f"vocabulary must be a Vocabulary, not {type(vocabulary).__name__}; "
+            f"read a file with ketafind.Vocabulary.read(path)"
+        )
+    return vocabulary
+
+
+def _directory(clinics: Sequence[Clinic], vocabulary: Vocabulary) -> Directory:
+    return Directory(Catalogue.build(clinics, vocabulary, default_index))
+
+
+def _reopened(path: str, snapshot_id: str) -> Directory:
+    try:
+        file = stat(path)
+    except OSError:
+        return Directory.open(path)  # which says what is wrong
+    return _reopened_once(path, snapshot_id, (file.st_ino, file.st_size, file.st_mtime_ns))
+
+
+@lru_cache(maxsize=8)  # a worker gets the same directory with every task
+def _reopened_once(path: str, snapshot_id: str, _file: tuple[int, ...]) -> Directory:
+    directory = Directory.open(path, verify=False)
+    if directory.snapshot.id != snapshot_id:
+        raise DirectoryFileError(
+            f"{path} holds the data {directory.snapshot} and not {snapshot_id}: it was replaced "
+            f"after the directory was pickled"
+        )
+    return directory
+
+
+PACKAGE = Path(__file__).parent
+FOLDERS = (PACKAGE / "data", PACKAGE.parents[1] / "data")
+"""Inside an installed package, or at the top of a checkout."""
+
+
+def bundled(name: str) -> Path:
+    """Find a file of the bundled data."""
+    for folder in FOLDERS:
+        if (folder / name).is_file():
+            return folder / name
+    raise DirectoryFileError(f"this installation lacks its data file {name}; reinstall ketafind")
+
+
+def load_directory(as_of: date | str | None = None) -> Directory:
+    """Load the bundled snapshot of Ontario clinics; asks no network.
+
+    Parameters
+    ----------
+    as_of : date or str, optional
+        Believe only what is fresh on that day, as in `Directory.as_of`; None for all.
+
+    Returns
+    -------
+    Directory
+        The same object each time where no day is given: a directory never changes.
+
+    Raises
+    ------
+    InvalidInputError
+        If `as_of` is no date.
+
+    Examples
+    --------
+    >>> import ketafind
+    >>> len(ketafind.load_directory())
+    26
+    """
+    return _bundled() if as_of is None else _bundled().as_of(as_of)
+
+
+@cache
+def _bundled() -> Directory:
+    return Directory.from_csv(
+        bundled("ontario_clinics.csv"), evidence=bundled("ontario_clinics_evidence.csv")
+    )

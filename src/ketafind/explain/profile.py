@@ -1,0 +1,245 @@
+"""How complete, how precise and how old a directory's data are, and what is doubtful in them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from ketafind.explain.sentences import Line, Told, Wording, counted, number, say
+from ketafind.facts import decisions
+from ketafind.records import PRECISIONS, Clinic
+
+if TYPE_CHECKING:
+    from ketafind.snapshot import Snapshot
+    from ketafind.vocabulary import Vocabulary
+
+__all__ = ["Doubt", "Profile", "Validation", "doubts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """One thing to look into.
+
+    Parameters
+    ----------
+    kind : str
+        ``unlocated``, ``no_fact``, ``no_evidence``, ``conflict``, ``same_place`` or ``no_contact``.
+    clinic_id : str
+        The clinic.
+    what : str
+        The fact or the other clinic, where there is one.
+    """
+
+    kind: str
+    clinic_id: str
+    what: str = ""
+
+
+class Profile(Told):
+    """How complete, how precise and how old the data are.
+
+    Parameters
+    ----------
+    clinics : sequence of Clinic
+        The data.
+    vocabulary : Vocabulary
+        Its facets.
+    snapshot : Snapshot
+        Its name.
+    lang : str
+        ``"en"`` or ``"fr"``.
+    """
+
+    __slots__ = ("_clinics", "_snapshot", "_vocabulary")
+
+    def __init__(
+        self,
+        clinics: Sequence[Clinic],
+        vocabulary: Vocabulary,
+        snapshot: Snapshot,
+        lang: str = "en",
+    ) -> None:
+        super().__init__(lang)
+        self._clinics, self._vocabulary, self._snapshot = clinics, vocabulary, snapshot
+
+    def translated(self, lang: str) -> Profile:
+        return Profile(self._clinics, self._vocabulary, self._snapshot, lang)
+
+    @property
+    def n_services(self) -> int:
+        """How many services there are."""
+        return sum(len(clinic.services) for clinic in self._clinics)
+
+    @property
+    def facets(self) -> dict[str, int]:
+        """For each facet, of how many services anything is stated."""
+        stated = Counter(
+            facet
+            for clinic in self._clinics
+            for service in clinic.services
+            for facet, terms in service.facts.items()
+            if terms
+        )
+        return {facet.id: stated[facet.id] for facet in self._vocabulary.facets}
+
+    @property
+    def statuses(self) -> dict[str, int]:
+        """How many clinics bear each status."""
+        return dict(sorted(Counter(clinic.status for clinic in self._clinics).items()))
+
+    @property
+    def precisions(self) -> dict[str, int]:
+        """How many clinics are known how precisely; ``unlocated`` for those without a position."""
+        found = Counter(
+            "unlocated" if clinic.location is None else clinic.location.precision
+            for clinic in self._clinics
+        )
+        return {name: found[name] for name in (*PRECISIONS, "unlocated") if found[name]}
+
+    @property
+    def ages(self) -> dict[str, Any]:
+        """Dates of the evidence, or of the clinics where there is none: first, middle and last.
+
+        ``from_page`` says how many count from the page's own date, ``from_reading`` from the day
+        it was read, ``undated`` how many bear none.
+        """
+        paged, read, undated = [], [], 0
+        for clinic in self._clinics:
+            for fact in clinic.evidence:
+                if fact.page_date is not None:
+                    paged.append(fact.page_date)
+                elif fact.checked_on is not None:
+                    read.append(fact.checked_on)
+                else:
+                    undated += 1
+            if not clinic.evidence and clinic.checked_on is not None:
+                read.append(clinic.checked_on)
+            elif not clinic.evidence:
+                undated += 1
+        days: list[date] = sorted([*paged, *read])
+        marks = (days[0], days[len(days) // 2], days[-1]) if days else (None, None, None)
+        first, middle, last = (None if day is None else day.isoformat() for day in marks)
+        return {
+            "first": first,
+            "median": middle,
+            "last": last,
+            "from_page": len(paged),
+            "from_reading": len(read),
+            "undated": undated,
+        }
+
+    def lines(self) -> list[Line]:
+        lang, wording = self.lang, Wording(self.lang, (self._vocabulary,))
+        n = self.n_services
+        lines = [
+            Line(0, counted("profile.clinics", len(self._clinics), lang)
+                 + counted("profile.services", n, lang)),
+            Line(0, say("profile.facets", lang)),
+        ]  # fmt: skip
+        for facet, stated in self.facets.items():
+            share = number(100.0 * stated / n if n else 0.0, lang)
+            text = say("profile.share", lang, n=stated, of=n, share=share)
+            lines.append(Line(1, say("headed", lang, head=wording.facet(facet), text=text)))
+        for title, counts in (("status", self.statuses), ("precision", self.precisions)):
+            lines.append(Line(0, say(f"profile.{title}", lang)))
+            for name, count in counts.items():
+                head = say(f"{title}.{name}", lang)
+                lines.append(Line(1, say("headed", lang, head=head, text=number(count, lang))))
+        ages = self.ages
+        if ages["first"] is not None:
+            lines.append(Line(0, say("profile.ages", lang, **ages)))
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "snapshot": self._snapshot.id,
+            "n_clinics": len(self._clinics),
+            "n_services": self.n_services,
+            "facets": self.facets,
+            "statuses": self.statuses,
+            "precisions": self.precisions,
+            "ages": self.ages,
+        }
+
+
+class Validation(Told, Sequence[Doubt]):
+    """What is doubtful in the data, though none of it is refused.
+
+    Parameters
+    ----------
+    found : tuple of Doubt
+        By clinic id.
+    lang : str
+        ``"en"`` or ``"fr"``.
+    """
+
+    __slots__ = ("_found",)
+
+    def __init__(self, found: tuple[Doubt, ...], lang: str = "en") -> None:
+        super().__init__(lang)
+        self._found = found
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __getitem__(self, item: Any) -> Any:
+        return self._found[item]
+
+    def __iter__(self) -> Iterator[Doubt]:
+        return iter(self._found)
+
+    def translated(self, lang: str) -> Validation:
+        return Validation(self._found, lang)
+
+    def lines(self) -> list[Line]:
+        lang = self.lang
+        lines = [Line(0, counted("validate.head", len(self._found), lang))]
+        return lines + [
+            Line(1, say(f"validate.{one.kind}", lang, clinic=one.clinic_id, what=one.what))
+            for one in self._found
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "doubts": [
+                {"kind": one.kind, "clinic_id": one.clinic_id, "what": one.what}
+                for one in self._found
+            ]
+        }
+
+
+def doubts(clinics: Sequence[Clinic], vocabulary: Vocabulary) -> tuple[Doubt, ...]:
+    """Look for what is doubtful in the data."""
+    places: dict[tuple[str, str], str] = {}
+    found: list[Doubt] = []
+    for clinic in clinics:
+        found += _doubts(clinic, vocabulary)
+        key = (clinic.street_address.casefold(), clinic.city.casefold())
+        if all(key) and key in places:
+            found.append(Doubt(kind="same_place", clinic_id=clinic.clinic_id, what=places[key]))
+        places.setdefault(key, clinic.clinic_id)
+    return tuple(found)
+
+
+def _doubts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Doubt]:
+    own = clinic.clinic_id
+    if clinic.location is None:
+        yield Doubt(kind="unlocated", clinic_id=own)
+    if not any(service.facts for service in clinic.services):
+        yield Doubt(kind="no_fact", clinic_id=own)
+    if not clinic.phone and not clinic.website:
+        yield Doubt(kind="no_contact", clinic_id=own)
+    made = decisions(clinic, vocabulary)
+    for one in made:
+        if one.reason == "conflict":
+            what = f"{one.facet} {one.term}".strip()
+            yield Doubt(kind="conflict", clinic_id=own, what=what)
+    known = {(one.service_id, one.facet, one.term) for one in made}
+    for service in clinic.services if clinic.evidence else ():
+        for facet, terms in service.facts.items():
+            for term in terms:
+                if (service.service_id, facet, term) not in known:
+                    yield Doubt(kind="no_evidence", clinic_id=own, what=f"{facet} {term}")

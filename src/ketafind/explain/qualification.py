@@ -1,0 +1,209 @@
+"""How a clinic stands to a rule set, rule by rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ketafind.criteria import Named
+from ketafind.explain.findings import evidence_dict, evidence_lines, leaves_evidence
+from ketafind.explain.sentences import Line, Told, say
+from ketafind.qualification import Result, RuleSet, assess, bundled_rules
+from ketafind.records import FrozenMapping
+from ketafind.truth import Truth
+
+if TYPE_CHECKING:
+    from ketafind.criteria import Criteria
+    from ketafind.qualification import Assessment, RuleResult
+    from ketafind.query.catalogue import Catalogue
+    from ketafind.records import Clinic, Evidence, Service
+
+__all__ = ["Qualification", "qualification", "rules_of"]
+
+
+class Qualification(Told):
+    """What a rule set says of a clinic; it is no endorsement.
+
+    Parameters
+    ----------
+    clinic : Clinic
+        The clinic.
+    service : Service
+        The service that was assessed.
+    level : str
+        The level that decides `result`.
+    assessment : Assessment
+        Every rule, applied.
+    evidence : mapping of str to tuple of Evidence
+        For each rule id, what its result rests on.
+    lang : str
+        ``"en"`` or ``"fr"``.
+    """
+
+    __slots__ = ("_evidence", "assessment", "clinic", "level", "service")
+
+    def __init__(
+        self,
+        clinic: Clinic,
+        service: Service,
+        level: str,
+        assessment: Assessment,
+        evidence: Mapping[str, tuple[Evidence, ...]],
+        lang: str = "en",
+    ) -> None:
+        super().__init__(lang)
+        self.clinic, self.service, self.level = clinic, service, level
+        self.assessment = assessment
+        self._evidence = FrozenMapping(evidence)
+
+    @property
+    def result(self) -> Result:
+        """QUALIFIED, NOT_QUALIFIED or UNDETERMINED, at `level`."""
+        return self.levels[self.level]
+
+    @property
+    def levels(self) -> Mapping[str, Result]:
+        """The result at each level of the rule set."""
+        return self.assessment.levels
+
+    @property
+    def rules(self) -> tuple[RuleResult, ...]:
+        """Each rule and what is known of it."""
+        return self.assessment.results
+
+    def evidence(self, rule_id: str) -> tuple[Evidence, ...]:
+        """Return what the result of a rule rests on.
+
+        Parameters
+        ----------
+        rule_id : str
+            Such as ``"core_team"``.
+
+        Returns
+        -------
+        tuple of Evidence
+            Empty where nothing is stated.
+        """
+        return self._evidence.get(rule_id, ())
+
+    def translated(self, lang: str) -> Qualification:
+        return Qualification(
+            self.clinic, self.service, self.level, self.assessment, self._evidence, lang
+        )
+
+    def lines(self) -> list[Line]:
+        lang, rules = self.lang, self.assessment.rules
+        result = say(f"result.{self.result}", lang)
+        found = [
+            Line(
+                0,
+                say("qualification.head", lang, name=self.clinic.name, result=result)
+                + f" ({say(f'level.{self.level}', lang) if self.level in _LEVELS else self.level}"
+                + f", {rules.id})",
+            )
+        ]
+        if self.assessment.status != Truth.YES:
+            found.append(Line(1, say(f"status.{self.clinic.status}", lang)))
+        for one in self.rules:
+            found += self._rule_lines(one)
+        return [*found, Line(0, say("qualification.notice", lang))]
+
+    def _rule_lines(self, one: RuleResult) -> list[Line]:
+        lang, rule = self.lang, one.rule
+        decides = rule.id in self.assessment.rules.levels[self.level]
+        kind = say("rule.decides" if decides else f"rule.{rule.level}", lang)
+        head = f"{_in(rule.title, lang)} [{kind}]"
+        if one.truth is not None:
+            how = "not_about" if one.applies == Truth.NO else str(one.truth)
+            head = say("headed", lang, head=say(f"truth.{how}", lang), text=head)
+        lines = [Line(1, head), *evidence_lines(self.evidence(rule.id), lang, 2)]
+        if rule.unverified:
+            lines.append(Line(2, say("rule.unverified", lang) + _in(rule.unverified, lang)))
+        return lines + [
+            Line(2, say("rule.source", lang) + _in(source.note, lang), source.url)
+            for source in rule.sources
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "clinic_id": self.clinic.clinic_id,
+            "service_id": self.service.service_id,
+            "rule_set": self.assessment.rules.id,
+            "level": self.level,
+            "result": str(self.result),
+            "levels": {level: str(result) for level, result in self.levels.items()},
+            "status": self.clinic.status,
+            "rules": [self._rule_dict(one) for one in self.rules],
+        }
+
+    def _rule_dict(self, one: RuleResult) -> dict[str, Any]:
+        rule = one.rule
+        return {
+            "id": rule.id,
+            "level": rule.level,
+            "title": _in(rule.title, self.lang),
+            "truth": None if one.truth is None else str(one.truth),
+            "applies": str(one.applies),
+            "evidence": [evidence_dict(fact) for fact in self.evidence(rule.id)],
+            "sources": [
+                {"url": source.url, "note": _in(source.note, self.lang)} for source in rule.sources
+            ],
+            "unverified": _in(rule.unverified, self.lang) if rule.unverified else "",
+        }
+
+
+_LEVELS = ("team", "full")
+
+
+def _in(texts: Mapping[str, str], lang: str) -> str:
+    """A text of a rule set in a language, or in the first that it has."""
+    return texts.get(lang) or next(iter(texts.values()))
+
+
+_STATUS = {"active": Truth.YES, "uncertain": Truth.UNKNOWN, "closed": Truth.NO}
+
+
+def qualification(
+    catalogue: Catalogue,
+    position: int,
+    service: Service,
+    rules: RuleSet,
+    level: str,
+    lang: str = "en",
+) -> Qualification:
+    """Apply a rule set to a service."""
+    rules.deciding(level)
+    clinic, words = catalogue.clinics[position], catalogue.vocabulary
+    slots = catalogue.slices.slots_of(int(catalogue.row_of[position]))
+    slot = slots[[one.service_id for one in clinic.services].index(service.service_id)]
+
+    def truth_of(criteria: Criteria) -> Truth:
+        return catalogue.slices.truth(criteria.resolve(words), slot)
+
+    evidence = {
+        rule.id: leaves_evidence(clinic, service, [rule.criteria.resolve(words)], words)
+        for rule in rules.rules
+        if rule.criteria is not None
+    }
+    assessment = assess(rules, _STATUS[clinic.status], truth_of)
+    return Qualification(clinic, service, level, assessment, evidence, lang)
+
+
+def rules_of(criteria: Criteria) -> tuple[RuleSet, str]:
+    """Find the rule set and level that criteria ask for."""
+    bundled = bundled_rules()
+    names = {bundled.criteria(level): level for level in bundled.levels}
+    for named in _named(criteria):
+        if isinstance(named.source, tuple):
+            return named.source
+        level = next((level for known, level in names.items() if str(known) == named.name), None)
+        if level is not None:
+            return bundled, level
+    return bundled, "team"
+
+
+def _named(criteria: Criteria) -> Iterator[Named]:
+    if isinstance(criteria, Named):
+        yield criteria
+    for part in criteria.parts:
+        yield from _named(part)

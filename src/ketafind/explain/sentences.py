@@ -1,0 +1,313 @@
+"""Sentences in English and French, and how they are laid out."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from ketafind.criteria import And, Criteria, Everything, Named, NoService, Not, Offers, Or
+from ketafind.errors import InvalidInputError, UnknownTermError
+from ketafind.records import CITY_LEVEL
+from ketafind.show.text import interval_matters, outwards, printable
+
+if TYPE_CHECKING:
+    from ketafind.vocabulary import Vocabulary
+
+__all__ = [
+    "LANGUAGES",
+    "Line",
+    "Told",
+    "Wording",
+    "as_html",
+    "as_text",
+    "check_language",
+    "counted",
+    "distance_phrase",
+    "distance_words",
+    "kilometres",
+    "listed",
+    "number",
+    "say",
+    "texts",
+]
+
+
+LANGUAGES = ("en", "fr")
+
+
+@cache
+def texts() -> Mapping[str, Mapping[str, str]]:
+    """Load every sentence: key to language to template."""
+    loaded: dict[str, dict[str, str]] = json.loads(
+        Path(__file__).with_name("texts.json").read_text("utf-8")
+    )
+    return loaded
+
+
+def check_language(lang: Any) -> str:
+    """Read a language; a region (``"fr-CA"``) is ignored."""
+    wanted = lang.replace("_", "-").partition("-")[0].lower() if isinstance(lang, str) else lang
+    if wanted not in LANGUAGES:
+        raise InvalidInputError(f"lang={lang!r}: choose {', '.join(map(repr, LANGUAGES))}")
+    return str(wanted)
+
+
+def say(key: str, lang: str, **values: Any) -> str:
+    """Fill a sentence in."""
+    template = texts()[key][lang]
+    return template.format(**values) if values else template
+
+
+def counted(key: str, n: int, lang: str, **values: Any) -> str:
+    """Fill a sentence in that depends on a number: ``key.one`` or ``key.other``."""
+    singular = n == 1 or (lang == "fr" and n == 0)
+    return say(f"{key}.{'one' if singular else 'other'}", lang, n=number(n, lang), **values)
+
+
+def number(value: float, lang: str, places: int = 0) -> str:
+    """Write a number as the language does."""
+    text = f"{value:,.{places}f}"
+    return text if lang == "en" else text.translate({ord(","): "\u00a0", ord("."): ","})
+
+
+def listed(items: list[str] | tuple[str, ...], lang: str, word: str = "or") -> str:
+    """Join words: ``"a, b or c"``."""
+    *most, last = items
+    return f"{', '.join(most)} {say(word, lang)} {last}" if most else last
+
+
+class Line(NamedTuple):
+    """One line of an outline.
+
+    Parameters
+    ----------
+    depth : int
+        0 for a heading.
+    text : str
+        Plain text.
+    url : str
+        A page that it leads to; empty for none.
+    """
+
+    depth: int
+    text: str
+    url: str = ""
+
+
+def as_text(lines: Iterable[Line]) -> str:
+    """Write an outline as indented text; control characters are spelled out."""
+    return "\n".join(
+        "  " * line.depth + printable(line.text + (f" <{line.url}>" if line.url else ""))
+        for line in lines
+    )
+
+
+def as_html(lines: Sequence[Line]) -> str:
+    """Write an outline as nested lists; every text is escaped."""
+    from ketafind.show.html import Link, escape, html_link, no_math
+
+    parts: list[str] = []
+    depth = 0
+    for line in lines:
+        # A deeper list stands inside the item above it.
+        if line.depth > depth:
+            parts.append("<ul>" * (line.depth - depth))
+        else:
+            parts.append(_END if depth else "")
+            parts.append(f"</ul>{_END}" * (depth - line.depth) if line.depth else "")
+            parts.append(f"</ul>{_END}" * (depth - 1) + "</ul>" if depth and not line.depth else "")
+        more = f" {html_link(Link(line.url, line.url))}" if line.url else ""
+        text = f"{escape(line.text)}{more}"
+        parts.append(f"<li>{text}" if line.depth else f"<p>{text}</p>")
+        depth = line.depth
+    parts.append(f"{_END}</ul>" * depth)
+    return no_math("".join(parts))
+
+
+_END = "</li>"
+
+
+class Told(ABC):
+    """Something that tells itself: as text, plain data and HTML, in English and French.
+
+    Parameters
+    ----------
+    lang : str
+        ``"en"`` or ``"fr"``.
+    """
+
+    __slots__ = ("_lang",)
+
+    def __init__(self, lang: str = "en") -> None:
+        self._lang = check_language(lang)
+
+    @property
+    def lang(self) -> str:
+        """The language it is told in."""
+        return self._lang
+
+    @abstractmethod
+    def lines(self) -> list[Line]:
+        """Return the text as an outline.
+
+        Returns
+        -------
+        list of Line
+            From the top.
+        """
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content as plain data, ready for JSON.
+
+        Returns
+        -------
+        dict
+            Keys and codes are the same in every language; texts are in `lang`.
+        """
+
+    @abstractmethod
+    def translated(self, lang: str) -> Self:
+        """Tell the same in another language.
+
+        Parameters
+        ----------
+        lang : str
+            ``"en"`` or ``"fr"``.
+
+        Returns
+        -------
+        Told
+            Another object with the same content.
+        """
+
+    def __str__(self) -> str:
+        return as_text(self.lines())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self.lines())
+
+
+class Wording:
+    """Names facets, terms and whole criteria in one language."""
+
+    __slots__ = ("lang", "vocabularies")
+
+    def __init__(self, lang: str, vocabularies: Sequence[Vocabulary]) -> None:
+        self.lang = lang
+        self.vocabularies = tuple(vocabularies)
+
+    def facet(self, facet: str) -> str:
+        """Name a facet, or a yes-no fact."""
+        for words in self.vocabularies:
+            try:
+                return words.facet(facet).label(self.lang)
+            except UnknownTermError:
+                continue
+        return facet
+
+    def term(self, facet: str, term: str) -> str:
+        """Name a term."""
+        for words in self.vocabularies:
+            try:
+                return words.facet(facet)[term].label(self.lang)
+            except UnknownTermError:
+                continue
+        return term
+
+    def terms(self, facet: str, terms: Sequence[str], word: str = "or") -> str:
+        """Name several terms."""
+        return listed([self.term(facet, term) for term in terms], self.lang, word)
+
+    def criteria(self, criteria: Criteria) -> str:
+        """Put criteria into words."""
+        lang = self.lang
+        match criteria:
+            case Offers():
+                return self._offers(criteria)
+            case And() | Or():
+                joint = f" {say('and' if isinstance(criteria, And) else 'or', lang)} "
+                return joint.join(self._bracketed(part) for part in criteria.parts)
+            case Not():
+                return say("clause.not", lang, what=self._bracketed(criteria.part))
+            case NoService():
+                return say("clause.no_service", lang, what=self._bracketed(criteria.part))
+            case Named():
+                return self._named(criteria)
+            case Everything():
+                return say("clause.everything", lang)
+        return " ".join(self.criteria(part) for part in criteria.parts)
+
+    def _offers(self, clause: Offers) -> str:
+        needed = len(clause.terms) if clause.at_least is None else clause.at_least
+        everything = needed == len(clause.terms) > 1
+        named = self.terms(clause.facet, clause.terms, "and" if everything else "or")
+        if 1 < needed < len(clause.terms):
+            named = say("clause.at_least", self.lang, n=needed, what=named)
+        return say("headed", self.lang, head=self.facet(clause.facet), text=named)
+
+    def _bracketed(self, part: Criteria) -> str:
+        return f"({self.criteria(part)})" if isinstance(part, And | Or) else self.criteria(part)
+
+    def _named(self, criteria: Named) -> str:
+        kind, _, rest = criteria.name.partition(": ")
+        level, _, rules = rest.partition(", ")
+        if kind == "qualified" and level in ("team", "full") and rules:
+            how = say(f"level.{level}", self.lang)
+            return say("clause.qualified", self.lang, how=how, rules=rules)
+        return criteria.name
+
+
+def kilometres(distance_km: float, lang: str) -> str:
+    """Write a distance as a person reads it."""
+    return f"{number(distance_km, lang, 1 if distance_km < 9.95 else 0)}\u00a0km"
+
+
+def distance_words(
+    distance_km: float | None,
+    interval_km: tuple[float, float] | None,
+    precision: str | None,
+    lang: str,
+) -> str:
+    """Write how far a clinic is, and why that is not certain."""
+    if distance_km is None or interval_km is None:
+        return say("distance.none", lang)
+    low, high = interval_km
+    why = say("distance.city_only", lang) if precision in CITY_LEVEL else ""
+    if interval_matters(distance_km, low, high, precision):
+        return say("distance.straight_span", lang, far=_span(interval_km, lang)) + why
+    far = say("distance.straight", lang, far=kilometres(distance_km, lang))
+    if high - low < 0.1:
+        return far
+    span = say("distance.between", lang, low=kilometres(low, lang), high=kilometres(high, lang))
+    return f"{far} ({span}{why})"
+
+
+def distance_phrase(
+    distance_km: float,
+    interval_km: tuple[float, float] | None,
+    precision: str | None,
+    lang: str,
+    *,
+    at: bool = False,
+) -> str:
+    """Write how far a clinic is, in a few words: the interval where it matters."""
+    if interval_km is None or not interval_matters(distance_km, *interval_km, precision):
+        far = kilometres(distance_km, lang)
+        return say("distance.at", lang, far=far) if at else far
+    key = "distance.span_city" if precision in CITY_LEVEL else "distance.span"
+    far = _span(interval_km, lang, key)
+    return say("distance.at_span", lang, far=far) if at else far
+
+
+def _span(interval_km: tuple[float, float], lang: str, key: str = "distance.span") -> str:
+    low, high, places = outwards(*interval_km)
+    text = say(key, lang, low=number(low, lang, places), high=number(high, lang, places))
+    return text.replace(" km", "\u00a0km")

@@ -1,0 +1,379 @@
+"""Facts from evidence: which source decides where several speak, and which are too old to.
+
+Sources of a higher class come first: the regulator, the clinic's own page, a government directory,
+the operator's page, other listings. Within a class the latest date decides; where sources of one
+class and date disagree, nothing is known. As of a given day, evidence that is older than its class
+allows, or that had not been read by then, is set aside and the next class decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date, timedelta
+from operator import is_
+from typing import TYPE_CHECKING
+
+from ketafind.errors import DataError, Fault, InvalidInputError, UnknownTermError
+from ketafind.records import FLAGS, Clinic, Evidence, FrozenMapping, Service
+from ketafind.truth import Truth
+
+if TYPE_CHECKING:
+    from ketafind.vocabulary import Vocabulary
+
+__all__ = [
+    "MAX_AGE",
+    "SOURCE_CLASSES",
+    "Decision",
+    "as_day",
+    "canonical",
+    "decide",
+    "decisions",
+    "is_fresh",
+    "resolved",
+]
+
+
+SOURCE_CLASSES = ("regulator", "clinic", "government", "operator", "other")
+"""Highest first."""
+
+MAX_AGE = {name: timedelta(days=90 if name == "regulator" else 365) for name in SOURCE_CLASSES}
+"""How long a source of a class is believed, as of a given day."""
+
+_FIELDS = frozenset(part.name for part in fields(Clinic))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the evidence for one fact comes to.
+
+    Parameters
+    ----------
+    service_id : str or None
+        The service; None for the clinic as a whole.
+    facet, term : str
+        The fact.
+    truth : Truth
+        UNKNOWN where nothing decides.
+    reason : str
+        ``decided``, ``conflict`` (sources of equal class and date disagree), ``stale`` (all are too
+        old, or not yet read), ``undated`` (their age is not known).
+    by : tuple of Evidence
+        What decided, or what disagrees.
+    set_aside : tuple of Evidence
+        What was outranked or too old.
+    """
+
+    service_id: str | None
+    facet: str
+    term: str
+    truth: Truth
+    reason: str
+    by: tuple[Evidence, ...]
+    set_aside: tuple[Evidence, ...]
+
+
+def as_day(day: date | str) -> date:
+    """Read a date."""
+    if isinstance(day, date):
+        # A datetime is a date, too, and does not compare with one.
+        return date(day.year, day.month, day.day)
+    try:
+        return date.fromisoformat(day)
+    except (TypeError, ValueError):
+        message = f'as_of={day!r} is no date; write it as "2027-06-30"'
+        raise InvalidInputError(message) from None
+
+
+def is_fresh(fact: Evidence, as_of: date | None) -> bool:
+    """Tell whether evidence is believed on a day."""
+    if as_of is None:
+        return True
+    dated = fact.page_date or fact.checked_on
+    if dated is None or (fact.checked_on or dated) > as_of:
+        return False
+    return as_of - dated <= MAX_AGE.get(fact.source_class, MAX_AGE["other"])
+
+
+def decide(
+    evidence: Iterable[Evidence], as_of: date | None = None
+) -> tuple[Truth, str, tuple[Evidence, ...]]:
+    """Decide one fact."""
+    known = tuple(evidence)
+    fresh = [fact for fact in known if is_fresh(fact, as_of)]
+    if not fresh:
+        dated = any(fact.page_date or fact.checked_on for fact in known)
+        return Truth.UNKNOWN, "stale" if dated else "undated", ()
+    best = max(_weight(fact) for fact in fresh)
+    by = tuple(fact for fact in fresh if _weight(fact) == best)
+    # A yes-no fact may be answered "partial".
+    answers = {(fact.truth, fact.term == "partial") for fact in by}
+    if len(answers) > 1:
+        return Truth.UNKNOWN, "conflict", by
+    return by[0].truth, "decided", by
+
+
+def _weight(fact: Evidence) -> tuple[int, date]:
+    known = fact.source_class in SOURCE_CLASSES
+    rank = SOURCE_CLASSES.index(fact.source_class) if known else len(SOURCE_CLASSES)
+    return -rank, fact.page_date or fact.checked_on or date.min
+
+
+def decisions(
+    clinic: Clinic, vocabulary: Vocabulary, as_of: date | None = None
+) -> tuple[Decision, ...]:
+    """Decide every fact of a clinic that evidence speaks of."""
+    found = []
+    for service in clinic.services:
+        for (facet, term), facts in _by_fact(clinic, service, vocabulary).items():
+            found.append(_decision(service.service_id, facet, term, facts, decide(facts, as_of)))
+    status = [fact for fact in clinic.evidence if fact.facet == "status"]
+    terms = dict.fromkeys(fact.term for fact in status)
+    found += [
+        _decision(None, "status", term, status, _decide_status(term, status, as_of))
+        for term in terms
+    ]
+    return tuple(found)
+
+
+def _decide_status(
+    term: str, facts: list[Evidence], as_of: date | None
+) -> tuple[Truth, str, tuple[Evidence, ...]]:
+    """One status excludes the others: a page that says closed speaks against active."""
+    given = {
+        fact if fact.term == term else replace(fact, truth=Truth.NO): fact
+        for fact in facts
+        if fact.term == term or fact.truth == Truth.YES
+    }
+    truth, reason, by = decide(given, as_of)
+    return truth, reason, tuple(given[fact] for fact in by)
+
+
+def _decision(
+    service_id: str | None,
+    facet: str,
+    term: str,
+    facts: list[Evidence],
+    decided: tuple[Truth, str, tuple[Evidence, ...]],
+) -> Decision:
+    truth, reason, by = decided
+    aside = tuple(fact for fact in facts if fact not in by)
+    return Decision(service_id, facet, term, truth, reason, by, aside)
+
+
+def _by_fact(
+    clinic: Clinic, service: Service, vocabulary: Vocabulary
+) -> Mapping[tuple[str, str], list[Evidence]]:
+    """The evidence for each fact of a service; a yes-no fact has no term."""
+    found: dict[tuple[str, str], list[Evidence]] = {}
+    for fact in clinic.evidence:
+        key = _key(fact, vocabulary)
+        if key is not None and (
+            fact.service_id == service.service_id
+            or (fact.service_id is None and (len(clinic.services) == 1 or _states(service, key)))
+        ):
+            found.setdefault(key, []).append(fact)
+    return found
+
+
+def _key(fact: Evidence, vocabulary: Vocabulary) -> tuple[str, str] | None:
+    try:
+        facet = vocabulary.facet(fact.facet)
+        return facet.id, facet.resolve(fact.term)
+    except UnknownTermError:
+        return None if fact.facet in _FIELDS else (fact.facet, "")
+
+
+def _states(service: Service, key: tuple[str, str]) -> bool:
+    facet, term = key
+    return facet in service.flags if not term else term in service.facts.get(facet, {})
+
+
+def resolved(clinic: Clinic, vocabulary: Vocabulary, as_of: date | None = None) -> Clinic:
+    """Derive the facts of a clinic from its evidence."""
+    if as_of is None and not clinic.evidence:
+        return clinic
+    made = decisions(clinic, vocabulary, as_of)
+    old = as_of is not None and not _recent(clinic, as_of)
+    services = tuple(
+        _service(service, [one for one in made if one.service_id == service.service_id],
+                 vocabulary, old=old)
+        for service in clinic.services
+    )  # fmt: skip
+    return replace(clinic, services=services, status=_status(clinic, made, as_of, old=old))
+
+
+def _status(clinic: Clinic, made: Iterable[Decision], as_of: date | None, *, old: bool) -> str:
+    status = [one for one in made if one.facet == "status"]
+    for one in status:
+        if one.truth == Truth.YES:
+            return one.term
+    own = [one for one in status if one.term == clinic.status]
+    if any(one.reason == "conflict" for one in status) or any(one.truth == Truth.NO for one in own):
+        return "uncertain"
+    stale = bool(own) and all(one.reason in ("stale", "undated") for one in own)
+    doubtful = as_of is not None and clinic.status == "active" and (stale or (old and not own))
+    return "uncertain" if doubtful else clinic.status
+
+
+def _recent(clinic: Clinic, as_of: date) -> bool:
+    day = clinic.checked_on
+    return day is not None and timedelta(0) <= as_of - day <= MAX_AGE["other"]
+
+
+def _service(
+    service: Service, made: list[Decision], vocabulary: Vocabulary, *, old: bool
+) -> Service:
+    decided = {(one.facet, one.term): one for one in made}
+    facts: dict[str, dict[str, Truth]] = {}
+    for facet, term, truth in _stated(service, vocabulary):
+        if (facet, term) not in decided and not old:
+            facts.setdefault(facet, {})[term] = truth
+    flags = {} if old else {k: v for k, v in service.flags.items() if (k, "") not in decided}
+    for one in _without_outranked(made, vocabulary):
+        if one.term:
+            facts.setdefault(one.facet, {})[one.term] = one.truth
+        else:
+            flags[one.facet] = one.by[0].term or str(one.truth)
+    complete = frozenset() if old else service.complete
+    changed = replace(service, facts=_ordered(facts, service), flags=flags, complete=complete)
+    return service if _same(changed, service) else changed
+
+
+def _same(one: Service, other: Service) -> bool:
+    return (one.facts, one.flags, one.complete) == (other.facts, other.flags, other.complete)
+
+
+def _ordered(
+    facts: Mapping[str, Mapping[str, Truth]], service: Service
+) -> dict[str, Mapping[str, Truth]]:
+    """The facts in the order in which the service stated them; new ones last."""
+    known = {facet: list(terms) for facet, terms in service.facts.items()}
+    out: dict[str, Mapping[str, Truth]] = {}
+    for facet in [*(f for f in known if f in facts), *(f for f in facts if f not in known)]:
+        order = known.get(facet, [])
+        terms = [*(t for t in order if t in facts[facet])]
+        terms += [t for t in facts[facet] if t not in order]
+        out[facet] = {term: facts[facet][term] for term in terms}
+    return out
+
+
+def _stated(service: Service, vocabulary: Vocabulary) -> Iterator[tuple[str, str, Truth]]:
+    for name, terms in service.facts.items():
+        for text, truth in terms.items():
+            try:
+                facet = vocabulary.facet(name)
+                yield facet.id, facet.resolve(text), truth
+            except UnknownTermError:
+                # The directory refuses it, with all other faults.
+                yield name, text, truth
+
+
+def _without_outranked(made: list[Decision], vocabulary: Vocabulary) -> Iterator[Decision]:
+    """Yield what is decided, without a YES below a NO, or a NO above a YES, of a better source."""
+    known = [one for one in made if one.truth != Truth.UNKNOWN]
+    for one in known:
+        rivals = [other for other in known if _contradict(one, other, vocabulary)]
+        if all(_weight(other.by[0]) <= _weight(one.by[0]) for other in rivals):
+            yield one
+
+
+def _contradict(one: Decision, other: Decision, vocabulary: Vocabulary) -> bool:
+    if (
+        one.facet != other.facet
+        or {one.truth, other.truth} != {Truth.YES, Truth.NO}
+        or not one.term
+    ):
+        return False
+    lower, upper = (one, other) if one.truth == Truth.YES else (other, one)
+    return upper.term in vocabulary.facet(one.facet).ancestors(lower.term)
+
+
+KNOWN = frozenset({*FLAGS, *(part.name for part in fields(Clinic))})
+"""What evidence may be about besides facets."""
+
+Facts = Mapping[str, Mapping[str, Truth]]
+Stated = tuple[Facts, frozenset[str]]
+
+
+def canonical(clinics: Iterable[Clinic], vocabulary: Vocabulary) -> tuple[Clinic, ...]:
+    """Write what clinics state in the vocabulary's ids, whatever they were written in."""
+    reader = _Reader(vocabulary)
+    made = tuple(map(reader.clinic, clinics))
+    if reader.faults:
+        raise DataError("clinics", reader.faults)
+    return made
+
+
+class _Reader:
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.faults: list[Fault] = []
+        self.has_languages = any(facet.id == "language" for facet in vocabulary.facets)
+        # Services that state the same are read once; so are facts of evidence.
+        self.read: dict[Stated, Stated] = {}
+        self.named: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def clinic(self, clinic: Clinic) -> Clinic:
+        services = tuple(self._service(clinic, service) for service in clinic.services)
+        evidence = tuple(self._evidence(clinic, fact) for fact in clinic.evidence)
+        same = all(map(is_, (*services, *evidence), (*clinic.services, *clinic.evidence)))
+        return clinic if same else replace(clinic, services=services, evidence=evidence)
+
+    def _evidence(self, clinic: Clinic, fact: Evidence) -> Evidence:
+        key = fact.facet, fact.term
+        if fact.facet in KNOWN or any(fact.facet in service.flags for service in clinic.services):
+            return fact
+        try:
+            if key not in self.named:
+                facet = self.vocabulary.facet(fact.facet)
+                self.named[key] = facet.id, facet.resolve(fact.term)
+        except UnknownTermError as error:
+            message = f"clinic {clinic.clinic_id!r}, evidence: {error}"
+            self.faults.append(Fault(message, None, None, clinic.clinic_id))
+            return fact
+        if self.named[key] == key:
+            return fact
+        return replace(fact, facet=self.named[key][0], term=self.named[key][1])
+
+    def _service(self, clinic: Clinic, service: Service) -> Service:
+        stated = (service.facts, service.complete)
+        if clinic.languages and "language" not in service.facts and self.has_languages:
+            # Languages are stated of the clinic, and looked for in its services.
+            spoken = dict.fromkeys(clinic.languages, Truth.YES)
+            stated = (
+                FrozenMapping({**service.facts, "language": FrozenMapping(spoken)}),
+                stated[1],
+            )
+        try:
+            _check_flags(service)
+            if stated not in self.read:
+                self.read[stated] = self._stated(*stated)
+        except (InvalidInputError, UnknownTermError) as error:
+            where = f"clinic {clinic.clinic_id!r}, service {service.service_id!r}"
+            self.faults.append(Fault(f"{where}: {error}", None, None, clinic.clinic_id))
+            return service
+        facts, complete = self.read[stated]
+        if complete == service.complete and (facts is service.facts or facts == service.facts):
+            return service
+        return replace(service, facts=facts, complete=complete)
+
+    def _stated(self, facts: Facts, complete: frozenset[str]) -> Stated:
+        made: dict[str, dict[str, Truth]] = {}
+        for name, terms in facts.items():
+            facet = self.vocabulary.facet(name)
+            kept = made.setdefault(facet.id, {})
+            for text, truth in terms.items():
+                if kept.setdefault(facet.resolve(text), truth) is not truth:
+                    raise InvalidInputError(f"{facet.id}:{text} is stated twice, differently")
+        known = frozenset(self.vocabulary.facet(name).id for name in complete)
+        return (facts if made == facts else made), (complete if known == complete else known)
+
+
+def _check_flags(service: Service) -> None:
+    for name, answer in service.flags.items():
+        if name in FLAGS and answer not in FLAGS[name]:
+            raise InvalidInputError(
+                f"{name}: {answer!r} is not an answer; "
+                f"write {', '.join(FLAGS[name][:-1])} or {FLAGS[name][-1]}"
+            )

@@ -1,0 +1,263 @@
+"""Positions and distances on the WGS 84 ellipsoid: the one place for degrees, kilometres and doubt."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from numbers import Real
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+
+from ketafind.errors import CoordinatesError, InvalidInputError
+
+__all__ = [
+    "MICROMETRES_PER_KM",
+    "Coordinates",
+    "compiled_core",
+    "degrees",
+    "distance_interval_km",
+    "distance_intervals_km",
+    "distance_lows_km",
+    "fault_of_pair",
+    "geodesic_km",
+    "micrometres",
+]
+
+
+KM_PER_DEGREE = 111.32
+"""Of latitude, and of longitude at the equator; rounded up."""
+
+
+def degrees(value: Any, name: str, limit: float) -> float:
+    """Read one coordinate as a float, or refuse it without showing it."""
+    # numpy's bool is no Real; Python's is. A plain float is spared the slow look at the class.
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):
+        raise CoordinatesError(
+            f"{name} must be a number in decimal degrees, not {type(value).__name__}"
+        )
+    number = float(value)
+    if not math.isfinite(number):
+        raise CoordinatesError(f"{name} must be a finite number in decimal degrees")
+    if abs(number) > limit:
+        raise CoordinatesError(
+            f"{name} must lie between -{limit:g} and {limit:g} degrees{_cause(number)}"
+        )
+    return number + 0.0  # minus zero is the same place as zero
+
+
+def _cause(number: float) -> str:
+    size = abs(number)
+    if size <= 180.0:
+        return "; are lat and lon swapped?"
+    if size <= 360.0:
+        return "; is it a longitude counted from 0 to 360? Subtract 360"
+    if 180.0e6 >= size > 25.0e6:
+        return "; is it in microdegrees? Divide by 1,000,000"
+    return "; is it in metres of a map projection (UTM, Web Mercator)? Convert it to WGS 84 degrees"
+
+
+def fault_of_pair(lat: Any, lon: Any) -> str | None:
+    """Say what is wrong with a pair, without its digits, or None if nothing is."""
+    try:
+        Coordinates(lat=lat, lon=lon)
+    except CoordinatesError as error:
+        return str(error)
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Coordinates:
+    """A position in decimal degrees on WGS 84.
+
+    The repr is rounded to whole degrees: a searcher's place is health information.
+
+    Parameters
+    ----------
+    lat : float
+        Latitude, -90 to 90, north positive.
+    lon : float
+        Longitude, -180 to 180, east positive.
+
+    Raises
+    ------
+    CoordinatesError
+        If either is not a finite number in its range.
+    """
+
+    lat: float
+    lon: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lat", degrees(self.lat, "lat", 90.0))
+        object.__setattr__(self, "lon", degrees(self.lon, "lon", 180.0))
+
+    def coarsen(self, km: float) -> Coordinates:
+        """Blur a position to the centre of a grid cell before it leaves the process.
+
+        Parameters
+        ----------
+        km : float
+            The side of the cells, in kilometres, above 0 and at most 1,000.
+
+        Returns
+        -------
+        Coordinates
+            The same for all positions of a cell, so that nothing finer can be told from one
+            answer or from many. `ketafind.geocoding.coarsen_to_fsa` blurs to a postal area.
+
+        Raises
+        ------
+        InvalidInputError
+            If `km` is anything else.
+
+        Examples
+        --------
+        >>> import ketafind
+        >>> ketafind.Coordinates(lat=44.2312, lon=-76.4860).coarsen(20.0)
+        <Coordinates near 44°N 76°W>
+        """
+        if isinstance(km, bool) or not isinstance(km, Real) or not 0.0 < float(km) <= 1000.0:
+            raise InvalidInputError("km must be a number of kilometres above 0 and at most 1,000")
+        return _cell_centre(self.lat, self.lon, float(km) / KM_PER_DEGREE)
+
+    def __repr__(self) -> str:
+        north = "N" if self.lat >= 0 else "S"
+        east = "E" if self.lon >= 0 else "W"
+        return f"<Coordinates near {abs(self.lat):.0f}°{north} {abs(self.lon):.0f}°{east}>"
+
+
+def _cell_centre(lat: float, lon: float, size: float) -> Coordinates:
+    """The centre of a grid cell that is as wide as it is high, in degrees of latitude."""
+    rows = max(1, math.ceil(180.0 / size))
+    row = min(rows - 1, math.floor((lat + 90.0) / 180.0 * rows))
+    centre = (row + 0.5) / rows * 180.0 - 90.0
+    columns = max(1, math.floor(360.0 * math.cos(math.radians(centre)) / size))
+    column = math.floor((lon + 180.0) / 360.0 * columns) % columns
+    return Coordinates(lat=centre, lon=(column + 0.5) / columns * 360.0 - 180.0)
+
+
+MICROMETRES_PER_KM = 1e9
+
+
+@cache
+def compiled_core() -> ModuleType | None:
+    """Find the compiled search core."""
+    try:
+        from ketafind import _kernel
+    except ImportError:
+        return None
+    return _kernel
+
+
+def geodesic_km(
+    lat1: npt.ArrayLike, lon1: npt.ArrayLike, lat2: npt.ArrayLike, lon2: npt.ArrayLike
+) -> npt.NDArray[np.float64]:
+    """Measure the shortest path on the WGS 84 ellipsoid between pairs of points.
+
+    Parameters
+    ----------
+    lat1, lon1, lat2, lon2 : array_like of float
+        Decimal degrees, finite and in range (unchecked here); any shapes that broadcast.
+
+    Returns
+    -------
+    ndarray of float64
+        Kilometres, in the broadcast shape; 0.0 between equal points.
+
+    Notes
+    -----
+    Every distance that an index returns comes from this function, so that all of them agree on
+    order and ties. With the compiled core it is a series in the chord up to 1,000 km and the
+    inverse geodesic problem beyond (``src/kernel/geodesic.h``), else pyproj; each is within 15 nm
+    of the truth. Reference: C. F. F. Karney, Algorithms for geodesics, J. Geodesy 87 (2013).
+    """
+    sides = [np.asarray(side, dtype=np.float64) for side in (lat1, lon1, lat2, lon2)]
+    shape = np.broadcast_shapes(*(side.shape for side in sides))
+    # One value may stand for many without being copied.
+    whole = [side if side.size == 1 else np.broadcast_to(side, shape) for side in sides]
+    flat = [np.ascontiguousarray(side).reshape(-1) for side in whole]
+    core = compiled_core()
+    if core is None:
+        return _by_pyproj(flat, shape)
+    distance_km = np.empty(shape)
+    core.distance(*flat, distance_km.reshape(-1))
+    return distance_km
+
+
+def micrometres(distance_km: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Round distances to whole micrometres: the unit in which two distances are equal."""
+    return np.rint(np.asarray(distance_km, dtype=np.float64) * MICROMETRES_PER_KM)
+
+
+def _by_pyproj(
+    flat: list[npt.NDArray[np.float64]], shape: tuple[int, ...]
+) -> npt.NDArray[np.float64]:
+    lat1, lon1, lat2, lon2 = np.broadcast_arrays(*flat)
+    metres = _geod().inv(lon1, lat1, lon2, lat2)[2]
+    return np.asarray(metres, dtype=np.float64).reshape(shape) / 1000.0
+
+
+@cache
+def _geod() -> Any:
+    from pyproj import Geod
+
+    return Geod(ellps="WGS84")
+
+
+# A position known within r at 90 % scatters by 0.466 r a side if it is normal, by 0.5 r if it is
+# uniform in the disc of r, by 0.527 r if uniform in the disc of which r holds 90 %. This serves
+# all three: benchmarks/intervals.py shows the coverage and the widths.
+SIGMA_PER_RADIUS = 0.505
+SIGMAS_BELOW = 1.645
+# The square of the radius that holds 90 % of a normal scatter in two dimensions, in sigmas.
+DISC_90 = 4.605
+
+
+def distance_interval_km(
+    distance_km: float, origin_radius_km: float, clinic_radius_km: float
+) -> tuple[float, float]:
+    """Bound the true distance at the 90 % level."""
+    square = origin_radius_km * origin_radius_km + clinic_radius_km * clinic_radius_km
+    sigma = SIGMA_PER_RADIUS * math.sqrt(square)
+    if sigma == 0.0:
+        return distance_km, distance_km
+    low = max(0.0, distance_km - SIGMAS_BELOW * sigma)
+    spread = 2 * SIGMAS_BELOW * sigma * distance_km * distance_km / (distance_km + sigma)
+    high = math.sqrt(distance_km * distance_km + spread + DISC_90 * sigma * sigma)
+    # A root may round below what was squared.
+    return low, max(distance_km, high)
+
+
+def distance_intervals_km(
+    distances_km: NDArray[np.float64],
+    origin_radius_km: float | NDArray[np.float64],
+    radii_km: float | NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bound many true distances, to the last bit as `distance_interval_km` does."""
+    sigma = _sigmas_km(origin_radius_km, radii_km)
+    with np.errstate(invalid="ignore"):
+        spread = 2 * SIGMAS_BELOW * sigma * distances_km * distances_km / (distances_km + sigma)
+    high = np.sqrt(distances_km * distances_km + spread + DISC_90 * sigma * sigma)
+    high = np.where(sigma == 0.0, distances_km, np.maximum(distances_km, high))
+    return distance_lows_km(distances_km, origin_radius_km, radii_km), high
+
+
+def distance_lows_km(
+    distances_km: NDArray[np.float64],
+    origin_radius_km: float | NDArray[np.float64],
+    radii_km: float | NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Bound many true distances from below, as `distance_interval_km` does."""
+    sigma = _sigmas_km(origin_radius_km, radii_km)
+    lows_km: NDArray[np.float64] = np.maximum(0.0, distances_km - SIGMAS_BELOW * sigma)
+    return lows_km
+
+
+def _sigmas_km(one_km: Any, other_km: Any) -> Any:
+    # As for one distance: hypot() rounds differently from library to library.
+    return SIGMA_PER_RADIUS * np.sqrt(np.square(one_km) + np.square(other_km))

@@ -1,0 +1,332 @@
+"""Where codes, towns and typed coordinates are, and how sure that is."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable
+from importlib import resources
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ketafind.errors import CoordinatesError, PlaceNotFoundError
+from ketafind.geocoding.gazetteer import Gazetteer, Place, default_gazetteer
+from ketafind.geocoding.postal import AREA_TEXTS, UNIT_TEXTS, code_text
+from ketafind.records import Location
+
+if TYPE_CHECKING:
+    from ketafind.geo import Coordinates
+
+__all__ = [
+    "CODE_RADII",
+    "KM_PER_DEGREE",
+    "RURAL",
+    "TOGETHER_FACTOR",
+    "at_area",
+    "at_code",
+    "at_place",
+    "at_places",
+    "at_row",
+    "between",
+    "coarsen_to_fsa",
+    "covering",
+    "elsewhere_in_canada",
+    "place_radius_km",
+    "sphere_km",
+    "typed_coordinates",
+    "why_not_coordinates",
+]
+
+
+RURAL = 16
+"""The bit of a code's class that marks a rural code."""
+
+EARTH_KM = 6371.0088
+KM_PER_DEGREE = 111.2
+
+# Fitted by tools/calibrate_radii.py; kilometres.
+_TABLE = json.loads(
+    resources.files("ketafind.geocoding").joinpath("radii.json").read_text(encoding="utf-8")
+)
+CODE_RADII: tuple[float, ...] = tuple(_TABLE["codes"])
+"""The 90 % radius of a postal code, by its class in the gazetteer."""
+
+TOGETHER_FACTOR: float = _TABLE["around_factor"]
+_PLACES: dict[str, list[float]] = _TABLE["places"]
+
+
+def place_radius_km(place: Place) -> float:
+    """State the 90 % radius of an address of which only the place is known."""
+    least, factor = _PLACES[place.source]
+    return max(least, factor * place.radius_km)
+
+
+def sphere_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
+    """Distance on a sphere, to judge doubt by; directories rank by geodesics."""
+    north, east = math.radians(lat2 - lat1) / 2, math.radians(lon2 - lon1) / 2
+    chord = math.sin(north) ** 2
+    chord += math.cos(math.radians(lat1)) * math.cos(math.radians(lat2)) * math.sin(east) ** 2
+    return 2 * EARTH_KM * math.asin(math.sqrt(min(1.0, chord)))
+
+
+def covering(
+    circles: Iterable[tuple[float, float, float]],
+) -> tuple[float, float, float]:
+    """Find one circle around several."""
+    given = list(circles)
+    pairs = [(sphere_km(*a[:2], *b[:2]), a, b) for a in given for b in given]
+    _, a, b = max(pairs, key=lambda pair: pair[0])
+    lat, lon = (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
+    return lat, lon, max(sphere_km(lat, lon, *c[:2]) + c[2] for c in given)
+
+
+WIDE_KM = 10.0
+"""A name whose addresses reach farther than this is a municipality, else a place."""
+
+BESIDE = 4
+"""So many codes on each side place one that is not listed."""
+
+# Location's slots, filled without its checks: a code's answer is made in a microsecond, and every
+# value of the gazetteer was checked when it was built (a test compares the two ways).
+_new = object.__new__
+_SET = {name: getattr(Location, name).__set__ for name in Location.__slots__}
+_set_lat, _set_lon, _set_precision = _SET["lat"], _SET["lon"], _SET["precision"]
+_set_radius, _set_match, _set_corrections = _SET["radius_km"], _SET["match"], _SET["corrections"]
+_set_source, _set_label, _set_candidates = _SET["source"], _SET["label"], _SET["candidates"]
+
+
+def at_row(gazetteer: Gazetteer, row: int, corrections: tuple[str, ...] = ()) -> Location:
+    """Answer with a postal code of Ontario."""
+    table = gazetteer.ontario
+    area, unit = divmod(table.numbers[row], 2000)
+    location = _new(Location)
+    _set_lat(location, table.lats[row] / 1e4)
+    _set_lon(location, table.lons[row] / 1e4)
+    _set_precision(location, "postal_code")
+    _set_radius(location, CODE_RADII[table.qualities[row]])
+    _set_match(location, "corrected" if corrections else "exact")
+    _set_corrections(location, corrections)
+    _set_source(location, "GeoNames")
+    name = gazetteer.labels[table.names[row]]
+    _set_label(location, f"{AREA_TEXTS[area]} {UNIT_TEXTS[unit]}, {name}")
+    _set_candidates(location, ())
+    return location
+
+
+def at_code(gazetteer: Gazetteer, number: int) -> Location | None:
+    """Answer with a postal code, if it is one of Ontario's."""
+    row = gazetteer.ontario.find(number)
+    return at_row(gazetteer, row) if row >= 0 else None
+
+
+def at_place(place: Place, corrections: tuple[str, ...] = (), match: str = "fuzzy") -> Location:
+    """Answer with a place."""
+    return Location(
+        lat=place.lat,
+        lon=place.lon,
+        precision="municipality" if place.radius_km > WIDE_KM else "place",
+        radius_km=place_radius_km(place),
+        match=match if corrections else "exact",
+        corrections=corrections,
+        source=place.source,
+        label=f"{place.name}, ON",
+    )
+
+
+def at_places(places: tuple[Place, ...], corrections: tuple[str, ...] = ()) -> Location:
+    """Answer with several places near each other: one circle that covers them."""
+    candidates = tuple(at_place(place, corrections) for place in places)
+    lat, lon, radius = covering((c.lat, c.lon, c.radius_km) for c in candidates)
+    return Location(
+        lat=lat,
+        lon=lon,
+        precision="place",
+        radius_km=radius,
+        match="ambiguous",
+        corrections=corrections,
+        source=candidates[0].source,
+        label=" or ".join(sorted({c.label for c in candidates})),
+        candidates=candidates,
+    )
+
+
+def between(code: Location, town: Location) -> Location:
+    """Answer for a code and a town that contradict each other a little."""
+    lat, lon, radius = covering((c.lat, c.lon, c.radius_km) for c in (code, town))
+    return Location(
+        lat=lat,
+        lon=lon,
+        precision="place",
+        radius_km=radius,
+        match="conflict",
+        corrections=code.corrections,
+        source=code.source,
+        label=f"{code.label} or {town.label}",
+        candidates=(code, town),
+    )
+
+
+def at_area(gazetteer: Gazetteer, area: int, corrections: tuple[str, ...] = ()) -> Location:
+    """Answer with the middle of a forward sortation area."""
+    low, high = gazetteer.ontario.areas[area]
+    return _around(gazetteer, range(low, high), f"{AREA_TEXTS[area]}, ON", "fsa", corrections)
+
+
+def beside(gazetteer: Gazetteer, number: int) -> Location:
+    """Place an urban code that is not listed among those next to it in order."""
+    table, label = gazetteer.ontario, code_text(number)
+    low, high = table.areas[number // 2000]
+    at = bisect_left(table.numbers, number, low, high)
+    rows = range(max(low, at - BESIDE), min(high, at + BESIDE))
+    note = (f"{label} is not listed; placed among the codes next to it",)
+    return _around(gazetteer, rows, f"{label}, ON", "postal_code", note)
+
+
+def _around(
+    gazetteer: Gazetteer, rows: range, label: str, precision: str, corrections: tuple[str, ...]
+) -> Location:
+    table = gazetteer.ontario
+    lat = median(table.lats[rows.start : rows.stop]) / 1e4
+    lon = median(table.lons[rows.start : rows.stop]) / 1e4
+    far = sorted(sphere_km(lat, lon, table.lats[r] / 1e4, table.lons[r] / 1e4) for r in rows)
+    return Location(
+        lat=lat,
+        lon=lon,
+        precision=precision,
+        radius_km=max(1.0, TOGETHER_FACTOR * far[int(0.9 * (len(far) - 1))]),
+        match="corrected" if corrections else "exact",
+        corrections=corrections,
+        source="GeoNames",
+        label=label,
+    )
+
+
+def elsewhere_in_canada(gazetteer: Gazetteer, number: int, province: str) -> tuple[Location, ...]:
+    """Say where a code of another province is, for the error that refuses it."""
+    table = gazetteer.rest
+    row = table.find(number)
+    if row < 0:
+        return ()
+    name = gazetteer.rest_names[table.names[row]]
+    return (
+        Location(
+            lat=table.lats[row] / 1e4,
+            lon=table.lons[row] / 1e4,
+            precision="postal_code",
+            radius_km=CODE_RADII[table.qualities[row]],
+            match="exact",
+            source="GeoNames",
+            label=f"{code_text(number)}, {name}, {province}",
+        ),
+    )
+
+
+NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+ONLY = frozenset("0123456789+-.,; \t°′″'\"NSEWnsewoO")
+SIGNS = frozenset("°′″'\"")
+LEAST_DECIMALS = 2
+HALF_A_DEGREE_KM = 79.0
+SOUTH, NORTH, WEST, EAST = 41.6, 56.9, -95.3, -74.2
+HOW = "; pass Coordinates(lat=..., lon=...), or write decimal degrees such as '44.2312, -76.4860'"
+
+
+def typed_coordinates(text: str) -> Location | None:
+    """Read a pair of decimal degrees, latitude first."""
+    if text[0] not in "0123456789+-NSEWnsew" or not ONLY.issuperset(text):
+        return None
+    numbers = NUMBER.findall(text)
+    sixfold = len(numbers) in {4, 6} and any(letter.isalpha() for letter in text)
+    if sixfold or (not SIGNS.isdisjoint(text) and len(numbers) > 1):
+        raise PlaceNotFoundError("degrees, minutes and seconds are not read" + HOW)
+    if len(numbers) == 4 and text.count(",") > 1:
+        raise PlaceNotFoundError("numbers with decimal commas are not read" + HOW)
+    if len(numbers) != 2 or not any("." in number for number in numbers):
+        return None
+    if any(letter.isalpha() for letter in text):
+        raise PlaceNotFoundError("coordinates with compass letters are not read" + HOW)
+    return _checked(numbers)
+
+
+def why_not_coordinates(text: str) -> str:
+    """Say why a text that looks like coordinates is refused, without a digit of it."""
+    try:
+        typed_coordinates(text or " ")
+    except PlaceNotFoundError as error:
+        return str(error).removesuffix(HOW)
+    return ""
+
+
+def _checked(numbers: list[str]) -> Location:
+    lat, lon = float(numbers[0]), float(numbers[1])
+    decimals = min(len(number.partition(".")[2]) for number in numbers)
+    if decimals < LEAST_DECIMALS:
+        raise PlaceNotFoundError("these coordinates seem cut short: too few decimals" + HOW)
+    if _in_ontario(lat, lon):
+        # What rounding to so many decimals may hide.
+        radius = HALF_A_DEGREE_KM * 10.0**-decimals
+        name = "typed coordinates"
+        return Location(lat=lat, lon=lon, radius_km=radius, source=name, label=name)
+    if _in_ontario(lon, lat):
+        raise PlaceNotFoundError("latitude and longitude seem swapped" + HOW)
+    if _in_ontario(lat, -lon):
+        raise PlaceNotFoundError("the longitude seems to lack its minus sign" + HOW)
+    if _in_ontario(-lon, lat) or _in_ontario(lon, -lat):
+        raise PlaceNotFoundError(
+            "latitude and longitude seem swapped, and the longitude lacks its minus sign" + HOW
+        )
+    raise PlaceNotFoundError("these coordinates are not in Ontario" + HOW)
+
+
+def _in_ontario(lat: float, lon: float) -> bool:
+    return SOUTH <= lat <= NORTH and WEST <= lon <= EAST
+
+
+TOWN_ONLY = 64
+NEIGHBOURS = 15
+FARTHEST_DEGREES = 0.45
+"""About 50 km of latitude."""
+
+
+def coarsen_to_fsa(place: Coordinates) -> Coordinates:
+    """Blur a position of Ontario to its forward sortation area before it leaves the process.
+
+    Parameters
+    ----------
+    place : Coordinates
+        Where the searcher is.
+
+    Returns
+    -------
+    Coordinates
+        The centre of the area (the first half of a postal code) that most of the nearest postal
+        codes are of: the same for all its positions, so that nothing finer can be told from one
+        answer or from many.
+
+    Raises
+    ------
+    CoordinatesError
+        If no postal code of Ontario is within 50 km; the text shows no position.
+    """
+    gazetteer = default_gazetteer()
+    codes = gazetteer.ontario
+    # Flat degrees, longitude shrunk: near enough to name the area of the nearest code.
+    north = codes.lat / 1e4 - place.lat
+    east = (codes.lon / 1e4 - place.lon) * math.cos(math.radians(place.lat))
+    square = north * north + east * east
+    # A code that only its town places stands where it is not.
+    square[codes.quality >= TOWN_ONLY] = np.inf
+    near = np.argpartition(square, NEIGHBOURS)[:NEIGHBOURS]
+    near = near[np.argsort(square[near], kind="stable")]
+    if square[near[0]] > FARTHEST_DEGREES**2:
+        raise CoordinatesError(
+            "no postal code of Ontario is within 50 km of this position; coarsen it by km instead"
+        )
+    # Single codes are misplaced at times: most of the nearest decide, the nearest where tied.
+    areas = Counter((codes.number[near] // 2000).tolist())
+    found = at_area(gazetteer, areas.most_common(1)[0][0])
+    return found.coordinates

@@ -1,0 +1,161 @@
+"""The guide's topics, read from its data file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ketafind.errors import InvalidInputError, UnknownTermError
+from ketafind.explain.sentences import Line, Told, check_language
+
+__all__ = ["Item", "Topic", "notice", "topic", "topics"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One point of a topic.
+
+    Parameters
+    ----------
+    text : str
+        The point.
+    term : str
+        The vocabulary's term that it is about; empty for none.
+    """
+
+    text: str
+    term: str = ""
+
+
+class Topic(Told):
+    """One topic of the guide, with the notice that it is no medical advice.
+
+    Parameters
+    ----------
+    name : str
+        One of `topics`.
+    lang : str
+        ``"en"`` or ``"fr"``.
+    """
+
+    __slots__ = ("_data", "id")
+
+    def __init__(self, name: str, lang: str = "en") -> None:
+        super().__init__(lang)
+        self._data: Mapping[str, Any] = _topics()[name]
+        self.id = name
+
+    @property
+    def title(self) -> str:
+        """The heading."""
+        return str(self._data["title"][self.lang])
+
+    @property
+    def paragraphs(self) -> tuple[str, ...]:
+        """The running text; may be empty."""
+        return tuple(one[self.lang] for one in self._data.get("paragraphs", ()))
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The points; may be empty."""
+        return tuple(
+            Item(one[self.lang], one.get("term", "")) for one in self._data.get("items", ())
+        )
+
+    def translated(self, lang: str) -> Topic:
+        return Topic(self.id, lang)
+
+    def lines(self) -> list[Line]:
+        return [
+            Line(0, self.title),
+            *(Line(0, text) for text in self.paragraphs),
+            *(Line(1, item.text) for item in self.items),
+            Line(0, notice(self.lang)),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "title": self.title,
+            "paragraphs": list(self.paragraphs),
+            "items": [{"text": item.text, "term": item.term} for item in self.items],
+            "notice": notice(self.lang),
+        }
+
+
+def topics() -> tuple[str, ...]:
+    """List the topics.
+
+    Returns
+    -------
+    tuple of str
+        Their ids, in reading order.
+    """
+    return tuple(_topics())
+
+
+def topic(name: str, lang: str = "en") -> Topic:
+    """Return one topic.
+
+    Parameters
+    ----------
+    name : str
+        One of `topics`.
+    lang : str
+        ``"en"`` or ``"fr"``.
+
+    Returns
+    -------
+    Topic
+        Text, plain data and HTML.
+
+    Raises
+    ------
+    UnknownTermError
+        If there is no such topic.
+    InvalidInputError
+        If the guide does not exist in this language, or the name is no text.
+    """
+    if not isinstance(name, str):
+        raise InvalidInputError(f"a topic is named by text, not by {type(name).__name__}")
+    if name not in _topics():
+        known = ", ".join(_topics())
+        raise UnknownTermError(f"{name!r} is not a topic of the guide. Known: {known}")
+    return Topic(name, lang)
+
+
+def notice(lang: str = "en") -> str:
+    """Return the notice that stands with every topic.
+
+    Parameters
+    ----------
+    lang : str
+        ``"en"`` or ``"fr"``.
+
+    Returns
+    -------
+    str
+        That this is no medical advice.
+
+    Raises
+    ------
+    InvalidInputError
+        If the guide does not exist in this language.
+    """
+    return str(_guide()["notice"][check_language(lang)])
+
+
+@cache
+def _guide() -> dict[str, Any]:
+    path = Path(__file__).with_name("guide.json")
+    loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return loaded
+
+
+@cache
+def _topics() -> dict[str, Any]:
+    return {one["id"]: one for one in _guide()["topics"]}

@@ -1,0 +1,1 @@
+"""The nearest clinics of every row of a frame."""

@@ -1,0 +1,153 @@
+"""Certain orders for many rows at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ketafind.geo import distance_intervals_km, distance_lows_km
+from ketafind.index.protocol import Floats
+from ketafind.query.filter import Filter
+from ketafind.query.ranking import Ranking
+from ketafind.records import Location
+
+if TYPE_CHECKING:
+    from ketafind.directory import Directory
+    from ketafind.join.origins import Origins
+
+__all__ = ["order_certain"]
+
+
+CHUNK = 2**15
+PARTS = 32
+
+
+def order_certain(
+    directory: Directory, passing: Filter, origins: Origins, k: int, max_distance_km: float | None
+) -> npt.NDArray[np.bool_]:
+    """Tell for each row whether the order of its clinics is certain at the 90 % level."""
+    certain = np.zeros(len(origins), dtype=np.bool_)
+    if passing.n_unlocated:
+        return certain
+    limit_km = math.inf if max_distance_km is None else max_distance_km
+    parts = list(_by_radius(passing))
+    unknown = list(_by_radius(passing.under("only"))) if passing.unknown == "exclude" else []
+    located = np.flatnonzero(~(np.isnan(origins.lat) | np.isnan(origins.lon)))
+    for start in range(0, len(located), CHUNK):
+        rows = located[start : start + CHUNK]
+        seekers = _seekers(directory, passing, origins, rows, k, limit_km)
+        sure = np.zeros(len(rows), dtype=np.bool_)
+        maybe = np.zeros(len(rows), dtype=np.bool_)
+        for part in unknown:
+            seekers.meet(part, 1, sure, maybe)
+        for part in parts if seekers.next_km is not None else ():
+            seekers.meet(part, k + 1, sure, maybe)
+        certain[rows] = ~(seekers.overlaps | sure)
+        for at in np.flatnonzero(maybe & ~(seekers.overlaps | sure)):
+            place = Location(
+                lat=float(seekers.lat[at]),
+                lon=float(seekers.lon[at]),
+                radius_km=float(seekers.radius_km[at]),
+            )
+            certain[rows[at]] = Ranking(passing, place, limit_km).order_certain(0, k)
+    return certain
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Clinics whose radii lie between two that are nearly the same."""
+
+    least_km: float
+    most_km: float
+    passing: Filter
+
+
+def _by_radius(passing: Filter) -> Iterator[_Part]:
+    radii = passing.catalogue.radius_km
+    positions = passing.positions()
+    known = np.unique(radii[positions])
+    known = known[~np.isnan(known)]
+    for few in np.array_split(known, min(len(known), PARTS) or 1):
+        if len(few):
+            some = np.zeros(len(radii), dtype=np.bool_)
+            some[positions] = (few[0] <= radii[positions]) & (radii[positions] <= few[-1])
+            part = Filter(passing.catalogue, passing.criteria, passing.unknown, some)
+            yield _Part(float(few[0]), float(few[-1]), part)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seekers:
+    """Rows, the clinics that are listed for each, and how far the last of these may be."""
+
+    directory: Directory
+    lat: Floats
+    lon: Floats
+    radius_km: Floats
+    limit_km: float
+    listed: npt.NDArray[np.intp]
+    next_km: Floats | None
+    overlaps: npt.NDArray[np.bool_]
+    reach_km: Floats
+
+    def meet(
+        self, part: _Part, n: int, sure: npt.NDArray[np.bool_], maybe: npt.NDArray[np.bool_]
+    ) -> None:
+        """Mark the rows that an unlisted clinic of a part enters, surely or maybe."""
+        open_rows = ~(self.overlaps | sure)
+        if n > 1 and self.next_km is not None:
+            # Whoever is not listed is as far as the next one, or farther.
+            low = distance_lows_km(self.next_km, self.radius_km, part.most_km)
+            open_rows &= low <= self.reach_km
+        rows = np.flatnonzero(open_rows)
+        if not len(rows):
+            return
+        distance_km, found = self.directory.nearest_arrays(
+            self.lat[rows],
+            self.lon[rows],
+            min(n, part.passing.n_eligible),
+            where=part.passing,
+            max_distance_km=self.limit_km,
+        )
+        if n > 1:
+            ours = (found[:, :, None] == self.listed[rows][:, None, :]).any(axis=2)
+            distance_km = np.where(ours, np.nan, distance_km)
+        # NaN, for nobody, is below no reach.
+        nearest_km = np.fmin.reduce(distance_km, axis=1)
+        for radius_km, marks in ((part.least_km, sure), (part.most_km, maybe)):
+            low = distance_lows_km(nearest_km, self.radius_km[rows], radius_km)
+            marks[rows] |= low <= self.reach_km[rows]
+
+
+def _seekers(
+    directory: Directory,
+    passing: Filter,
+    origins: Origins,
+    rows: npt.NDArray[np.intp],
+    k: int,
+    limit_km: float,
+) -> _Seekers:
+    lat, lon = origins.lat[rows], origins.lon[rows]
+    origin_km = np.zeros(len(rows)) if origins.radius_km is None else origins.radius_km[rows]
+    width = max(1, min(k + 1, passing.n_eligible))
+    distance_km, position = directory.nearest_arrays(
+        lat, lon, width, where=passing, max_distance_km=limit_km
+    )
+    radius_km = np.append(passing.catalogue.radius_km, np.nan)[position]
+    low, high = distance_intervals_km(distance_km, origin_km[:, None], radius_km)
+    missing = position < 0
+    low[missing], high[missing] = np.inf, -np.inf
+    order = np.lexsort((high, low), axis=1)
+    low_in_order = np.take_along_axis(low, order, axis=1)
+    high_in_order = np.take_along_axis(high, order, axis=1)
+    overlaps = np.any(low_in_order[:, 1:] <= high_in_order[:, :-1], axis=1)
+    full = (~missing).sum(axis=1) >= k
+    reach = np.where(full, high_in_order[:, :k].max(axis=1, initial=0.0), np.inf)
+    next_km = distance_km[:, k] if width > k else None
+    return _Seekers(
+        directory, lat, lon, origin_km, limit_km, position[:, :k], next_km, overlaps, reach
+    )

@@ -1,0 +1,239 @@
+"""The nearest clinics of every row of a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ketafind.index.checks import check_count, check_limit
+from ketafind.join.columns import ALWAYS, ROW_COLUMNS, Answers, check_extra
+from ketafind.join.frames import Copies, Crew, Frame, names_taken, open_frame
+from ketafind.join.origins import (
+    Origins,
+    Source,
+    check_directory,
+    check_prefix,
+    one_of,
+    read_origins,
+)
+from ketafind.join.search import search
+from ketafind.query.filter import Filter
+from ketafind.scale import engine_of
+
+if TYPE_CHECKING:
+    from ketafind.criteria import Criteria
+    from ketafind.directory import Directory
+
+__all__ = ["Join", "nearest_join"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Join:
+    """A join that is ready to run on any frame; can be pickled."""
+
+    directory: Directory
+    where: Criteria | None
+    unknown: str
+    k: int
+    source: Source
+    max_distance_km: float | None
+    how: str
+    shape: str
+    columns: tuple[str, ...]
+    prefix: str
+    threads: int | None
+    progress: bool | None
+    check: bool
+
+    def __call__(self, frame: Any, first_row: int = 0, passing: Filter | None = None) -> Any:
+        """Join a frame that is in memory."""
+        opened = open_frame(frame)
+        if passing is None:
+            passing = self.directory.filter(self.where, unknown=self.unknown)
+        names_taken(opened, self._names())
+        with Crew(len(opened), self.threads) as crew:
+            origins = read_origins(opened, self.source, crew)
+            copies = self._copies(opened, passing, origins)
+            found = search(
+                self.directory,
+                passing,
+                origins,
+                self.k,
+                crew=crew,
+                max_distance_km=self.max_distance_km,
+                progress=self.progress,
+                check=self.check,
+                first_row=first_row,
+                beside=None if copies is None else copies.fill,
+            )
+            answers = Answers(
+                self.directory, passing, origins, found, self.k, self.max_distance_km, crew
+            )
+            if not found.complete:
+                copies = None
+            left, rank = self.how == "left", None if copies is None else copies.number
+            if self.shape == "wide":
+                columns, rows = answers.wide(self._asked(), left=left)
+            else:
+                columns, rows = answers.long(self._asked(), left=left, rank=rank)
+            named = {self.prefix + name: columns[name] for name in columns}
+            return opened.extended(named, rows, crew, None if copies is None else copies.made)
+
+    def __repr__(self) -> str:
+        # What is sought is health information: a task graph may print this.
+        return f"<Join with the {self.k} nearest of {len(self.directory)} clinics>"
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        # The snapshot names the data: Dask need not hash every clinic.
+        others = (getattr(self, name) for name in self.__slots__ if name != "directory")
+        return ("ketafind.Join", self.directory.snapshot.id, *map(repr, others))
+
+    def _copies(self, frame: Frame, passing: Filter, origins: Origins) -> Copies[Any] | None:
+        """What can be copied while the search goes on: if each row is sure to have k clinics."""
+        width = min(self.k, passing.n_eligible)
+        if self.shape == "wide" or width < 1 or self.max_distance_km is not None:
+            return None
+        if width == 1:  # numbers only: to look for gaps would cost as much
+            return Copies({}, 1, len(frame))
+        return Copies(frame.stored(), width, len(frame)) if origins.complete else None
+
+    def _asked(self) -> tuple[str, ...]:
+        names = [*ALWAYS, *self.columns]
+        if self.source.address is not None:
+            names += ["origin_lat", "origin_lon", "origin_radius_km"]
+        if self.how == "left":
+            names.append("reason")
+        return tuple(names)
+
+    def _names(self) -> list[str]:
+        """The columns it adds."""
+        if self.shape == "long":
+            return [self.prefix + name for name in self._asked()]
+        of_clinic = [name for name in self._asked() if name not in (*ROW_COLUMNS, "rank")]
+        numbered = [f"{name}_{place + 1}" for place in range(self.k) for name in of_clinic]
+        of_row = [name for name in self._asked() if name in ROW_COLUMNS]
+        return [self.prefix + name for name in (*numbered, *of_row)]
+
+
+def nearest_join(
+    frame: Any,
+    directory: Directory,
+    k: int = 1,
+    *,
+    lat: str | None = None,
+    lon: str | None = None,
+    geometry: str | None = None,
+    address: str | None = None,
+    radius: str | None = None,
+    where: Criteria | Filter | None = None,
+    unknown: str = "exclude",
+    max_distance_km: float | None = None,
+    how: str = "left",
+    shape: str = "long",
+    columns: Sequence[str] = (),
+    prefix: str = "",
+    threads: int | None = None,
+    progress: bool | None = None,
+    check: bool = True,
+    **facets: Any,
+) -> Any:
+    """Add to each row of a frame its k nearest clinics among those that pass.
+
+    Parameters
+    ----------
+    frame : pandas, geopandas, polars, pyarrow, Dask or Spark frame
+        One row a person, place or postal code. Its rows, columns, order and index are kept. Dask
+        and Spark stay lazy: each partition is joined where it lives.
+    directory : Directory
+        The clinics.
+    k : int
+        How many clinics for each row.
+    lat, lon : str, optional
+        Columns of decimal degrees on WGS 84; ``"lat"`` and ``"lon"`` if nothing else says where
+        the rows are.
+    geometry : str, optional
+        A column of points of a GeoDataFrame, in any CRS that is stated; its active geometry if
+        nothing else says where the rows are.
+    address : str, optional
+        A column of addresses, geocoded offline; adds ``origin_lat``, ``origin_lon`` and
+        ``origin_radius_km``, the 90 % radius.
+    radius : str, optional
+        A column of 90 % radii in kilometres, such as ``radius_km`` of a frame that `geocode_frame`
+        made: intervals and ``order_certain`` then count it. Positions are exact without it.
+    where, unknown
+        As in `Directory.filter`.
+    max_distance_km : float, optional
+        Leave out what is farther.
+    how : str
+        ``"left"`` keeps rows without a clinic and says why in ``reason``; ``"inner"`` drops them.
+    shape : str
+        ``"long"``: one row for each clinic found; ``"wide"``: one row for each row, with columns
+        ``clinic_id_1``, ``distance_km_1``, ... and so on to k.
+    columns : sequence of str
+        What else to add: fields of the clinic (``name``, ``city``, ...), ``clinic_lat``,
+        ``clinic_lon``, ``distance_low_km`` and ``distance_high_km`` (the 90 % interval), and
+        ``order_certain`` (takes a second search).
+    prefix : str
+        Put before the name of every column that is added.
+    threads : int, optional
+        How many threads; None for what suits the machine, and 1 a partition on Dask and Spark.
+        Answers do not depend on it.
+    progress : bool, optional
+        Show a progress bar; None for long work in a terminal or notebook.
+    check : bool
+        False to accept rows over 2,000 km from every clinic that are (0, 0), or whose swapped or sign-changed
+        position is within 500 km of one.
+    **facets
+        As in `Directory.filter`, such as ``routes="iv"``.
+
+    Returns
+    -------
+    frame
+        Of the type that came in, with ``rank`` (from 1), ``clinic_id``, ``distance_km``
+        (geodesic, WGS 84), ``truth`` and ``reason`` added. In the order of the rows, then of
+        distance rounded to one micrometre, then of clinic id. Missing values are the frame's own
+        (``<NA>``, NaN or null). Texts are categorical in pandas, dictionaries in pyarrow.
+
+    Raises
+    ------
+    InvalidInputError
+        If the frame or an argument cannot be used: a column that is missing, doubled, of another
+        type or there already; a geometry without a CRS; a position without a radius.
+    CoordinatesError
+        If a row is no position on earth or implausible; names it without its digits.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import ketafind as kf
+    >>> people = pd.DataFrame({"lat": [44.23, 43.65], "lon": [-76.48, -79.38]}, index=["a", "b"])
+    >>> near = kf.nearest_join(people, kf.load_directory(), columns=["city"], routes="iv")
+    >>> near["city"].tolist()
+    ['Kingston', 'Toronto']
+    """
+    check_directory(directory)
+    check_prefix(prefix)
+    criteria = directory.filter(where, unknown=unknown, **facets)
+    join = Join(
+        directory=directory,
+        where=criteria.criteria,
+        unknown=criteria.unknown,
+        k=check_count(k, "k"),
+        source=Source(lat, lon, geometry, address, radius),
+        max_distance_km=(
+            None if max_distance_km is None else check_limit(max_distance_km, "max_distance_km")
+        ),
+        how=one_of("how", how, ("left", "inner")),
+        shape=one_of("shape", shape, ("long", "wide")),
+        columns=check_extra(columns),
+        prefix=prefix,
+        threads=threads,
+        progress=progress,
+        check=check,
+    )
+    engine = engine_of(frame)
+    if engine is None:
+        return join(frame, passing=criteria)
+    # The engine has the cores already, and shows its own progress.
+    return engine(frame, replace(join, threads=threads or 1, progress=False))

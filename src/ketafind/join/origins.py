@@ -1,0 +1,302 @@
+"""The origins of a frame: its positions, row by row."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ketafind.errors import (
+    AmbiguousPlaceError,
+    ConflictingPlaceError,
+    CoordinatesError,
+    GeocodingError,
+    InvalidInputError,
+    OutsideCoverageError,
+)
+from ketafind.geo import fault_of_pair
+from ketafind.index.protocol import Floats
+from ketafind.join.frames import ALONE, Crew, Frame, check_column, numbers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ketafind.records import Location
+
+__all__ = [
+    "REASONS",
+    "Origins",
+    "Source",
+    "check_directory",
+    "check_prefix",
+    "check_range",
+    "one_of",
+    "read_origins",
+]
+
+
+def check_directory(directory: Any) -> None:
+    """Refuse what is no directory."""
+    from ketafind.directory import Directory
+
+    if not isinstance(directory, Directory):
+        raise InvalidInputError(
+            f"directory must be a Directory, not a {type(directory).__name__}, such as "
+            f"ketafind.load_directory()"
+        )
+
+
+def check_prefix(prefix: Any) -> None:
+    """Refuse what cannot be put before the name of a column."""
+    if not isinstance(prefix, str):
+        raise InvalidInputError(f"prefix={prefix!r}: give a text, such as 'near_'")
+
+
+def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """Read a choice."""
+    if value not in allowed:
+        raise InvalidInputError(f"{name}={value!r}: choose {' or '.join(map(repr, allowed))}")
+    return str(value)
+
+
+REASONS = (
+    "no position",
+    "address not found",
+    "address fits several places",
+    "parts of the address contradict each other",
+    "address outside the gazetteer",
+    "no clinic passes",
+    "no clinic within max_distance_km",
+    "no clinic that passes has a position",
+)
+"""Why a row has no clinic."""
+
+NO_POSITION, NOT_FOUND, AMBIGUOUS, CONFLICTING, OUTSIDE, NONE_PASSES, NONE_NEAR, UNPLACED = range(8)
+_REASON_OF: tuple[tuple[type[GeocodingError], int], ...] = (
+    (AmbiguousPlaceError, AMBIGUOUS),
+    (ConflictingPlaceError, CONFLICTING),
+    (OutsideCoverageError, OUTSIDE),
+    (GeocodingError, NOT_FOUND),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which columns say where a row is.
+
+    Parameters
+    ----------
+    lat, lon : str or None
+        Columns of decimal degrees.
+    geometry : str or None
+        A column of points of a GeoDataFrame.
+    address : str or None
+        A column of texts.
+    radius : str or None
+        A column of 90 % radii of the positions, in kilometres.
+    """
+
+    lat: str | None = None
+    lon: str | None = None
+    geometry: str | None = None
+    address: str | None = None
+    radius: str | None = None
+
+    def __post_init__(self) -> None:
+        pair = self.lat is not None or self.lon is not None
+        if pair + (self.geometry is not None) + (self.address is not None) > 1:
+            raise InvalidInputError(
+                "say once where a row is: lat= and lon=, or geometry=, or address="
+            )
+        if self.lat is not None and self.lat == self.lon:
+            raise InvalidInputError(f"lat= and lon= name the same column, {self.lat!r}")
+        if self.radius is not None and self.address is not None:
+            raise InvalidInputError("an address is found with its radius: leave radius= out")
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """The positions of rows."""
+
+    lat: Floats
+    lon: Floats
+    radius_km: Floats | None = None
+    reason: npt.NDArray[np.int8] | None = None
+
+    def __len__(self) -> int:
+        return len(self.lat)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row has a position."""
+        return not any(len(one) and np.isnan(one.min()) for one in (self.lat, self.lon))
+
+
+def read_origins(frame: Frame, source: Source, crew: Crew = ALONE) -> Origins:
+    """Read where each row is."""
+    origins = _positions(frame, source, crew)
+    if source.radius is None:
+        return origins
+    return replace(origins, radius_km=_radii(frame, source.radius, origins))
+
+
+def _positions(frame: Frame, source: Source, crew: Crew) -> Origins:
+    if source.address is not None:
+        return _from_addresses(frame, source.address)
+    geometry = source.geometry
+    if geometry is None and source.lat is None and source.lon is None:
+        geometry = getattr(frame.native, "_geometry_column_name", None)
+    if geometry is not None:
+        return _from_points(frame, geometry, crew)
+    pairs = ((source.lat, "lat"), (source.lon, "lon"))
+    names = [default if name is None else name for name, default in pairs]
+    for name in names:
+        check_column(frame, name, "; say where the rows are with lat= and lon=, or with address=")
+    lat, lon = (numbers_of(frame, name) for name in names)
+    return Origins(lat, lon)
+
+
+def _radii(frame: Frame, name: str, origins: Origins) -> Floats:
+    radius_km = numbers_of(frame, name)
+    there = ~(np.isnan(origins.lat) | np.isnan(origins.lon))
+    wrong = there & ~((radius_km >= 0.0) & (radius_km < np.inf))
+    if wrong.any():
+        raise InvalidInputError(
+            f'row {int(np.argmax(wrong))}, column "{name}": a position needs a radius in '
+            f"kilometres, 0 or more; 0 says that it is exact (rows are counted from 0)"
+        )
+    return radius_km
+
+
+def check_range(lat: Floats, lon: Floats, first_row: int = 0) -> npt.NDArray[np.bool_] | None:
+    """Refuse numbers that are no position, and mark the rows that have none."""
+    if _all_within(lat, 90.0) and _all_within(lon, 180.0):
+        return None
+    good = np.abs(lat) <= 90.0
+    good &= np.abs(lon) <= 180.0
+    if good.all():
+        return None
+    missing = np.isnan(lat) | np.isnan(lon)
+    wrong = ~(good | missing)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        fault = fault_of_pair(float(lat[row]), float(lon[row]))
+        raise CoordinatesError(
+            f"row {first_row + row}: {fault} (rows are counted from 0; leave a position that is "
+            f"not known empty)"
+        )
+    return good
+
+
+def _all_within(numbers: Floats, limit: float) -> bool:
+    # NaN is neither; two reductions are faster than a comparison of each.
+    return not len(numbers) or (float(numbers.min()) >= -limit and float(numbers.max()) <= limit)
+
+
+def _from_points(frame: Frame, name: str, crew: Crew) -> Origins:
+    check_column(frame, name)
+    points: Any = frame.native[name] if hasattr(frame.native, "iloc") else None
+    if not hasattr(points, "crs"):
+        raise InvalidInputError(
+            f"{name!r} is no geometry with a coordinate reference system; geometry= takes a column "
+            f"of a GeoDataFrame, for other frames give lat= and lon="
+        )
+    if points.crs is None:
+        raise InvalidInputError(
+            f'the geometry {name!r} has no CRS; if it is in degrees, call set_crs("EPSG:4326") '
+            f"on the frame first"
+        )
+    if points.crs.is_geocentric:
+        raise InvalidInputError(
+            f"the geometry {name!r} is in metres from the centre of the earth; call "
+            f'to_crs("EPSG:4979") on the frame first'
+        )
+    lat, lon = _coordinates(np.asarray(points.values._data), name, crew)
+    # The axes of a geometry are always (lon, lat), whatever the CRS says.
+    if not points.crs.equals("EPSG:4326", ignore_axis_order=True):
+        _unproject(lat, lon, points.crs, crew)
+    return Origins(lat, lon)
+
+
+def _coordinates(shapes: npt.NDArray[np.object_], name: str, crew: Crew) -> tuple[Floats, Floats]:
+    """The y and x of points; NaN for none and for empty ones."""
+    import shapely
+
+    y, x = np.empty((2, len(shapes)))
+
+    def read(part: slice) -> None:
+        some = shapes[part]
+        try:
+            y[part], x[part] = shapely.get_y(some), shapely.get_x(some)
+        except shapely.GEOSException:  # there is no asking an empty point
+            some = some.copy()
+            some[shapely.is_empty(some)] = None
+            y[part], x[part] = shapely.get_y(some), shapely.get_x(some)
+        # What is there and no point has neither.
+        odd = np.flatnonzero(np.isnan(y[part]))
+        wrong = odd[shapely.get_type_id(some[odd]) > 0]
+        if len(wrong):
+            row = part.start + int(wrong[0])
+            raise InvalidInputError(
+                f'row {row}, column "{name}": a point is needed, not a {shapes[row].geom_type}; '
+                f"take representative_point() or centroid first (rows are counted from 0)"
+            )
+
+    crew.fill(read, len(shapes))
+    return y, x
+
+
+def _unproject(y: Floats, x: Floats, crs: Any, crew: Crew) -> None:
+    """Turn coordinates of a CRS into degrees, in place."""
+    import pyproj
+
+    try:
+        to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    except pyproj.exceptions.ProjError as error:
+        raise InvalidInputError(
+            f"the CRS {crs.name!r} cannot be turned into degrees on WGS 84: {error}"
+        ) from error
+
+    def turn(part: slice) -> None:
+        x[part], y[part] = to_degrees.transform(x[part], y[part])
+
+    crew.fill(turn, len(x))
+
+
+def _from_addresses(frame: Frame, name: str) -> Origins:
+    from ketafind.geocoding import geocode_many
+
+    check_column(frame, name)
+    texts = [_text(value, row, name) for row, value in enumerate(frame.values(name))]
+    # Each address is read once, however often it stands there.
+    wanted = list(dict.fromkeys(text for text in texts if text))
+    answers: dict[str, Any] = dict(zip(wanted, geocode_many(wanted), strict=True))
+    return _located([answers.get(text) for text in texts])
+
+
+def _text(value: Any, row: int, name: str) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    missing = isinstance(value, float) and math.isnan(value)
+    if value is None or missing or type(value).__name__ in ("NAType", "NaTType"):
+        return ""
+    raise InvalidInputError(
+        f'row {row}, column "{name}": an address is a text, not {type(value).__name__} '
+        f"(rows are counted from 0)"
+    )
+
+
+def _located(answers: Sequence[Location | GeocodingError | None]) -> Origins:
+    table = np.full((3, len(answers)), np.nan)
+    reason = np.full(len(answers), -1, dtype=np.int8)
+    for row, answer in enumerate(answers):
+        if answer is None:
+            reason[row] = NO_POSITION
+        elif isinstance(answer, GeocodingError):
+            reason[row] = next(code for kind, code in _REASON_OF if isinstance(answer, kind))
+        else:
+            table[:, row] = answer.lat, answer.lon, answer.radius_km
+    return Origins(table[0], table[1], table[2], reason)

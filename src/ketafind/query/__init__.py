@@ -1,0 +1,1 @@
+"""The searching core: clinics as points and bits, compiled filters, one ranking."""

@@ -1,0 +1,356 @@
+"""What an answer is made of cannot be changed, and is not sent to another process."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Mapping
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ketafind.bits import Bits, pack, truth_at
+from ketafind.criteria import Criteria, shorthand
+from ketafind.errors import InvalidInputError, UnknownTermError
+from ketafind.truth import Truth
+
+if TYPE_CHECKING:
+    from ketafind.index.protocol import Bound
+    from ketafind.query.catalogue import Catalogue
+    from ketafind.records import Clinic, Service
+    from ketafind.vocabulary import Vocabulary
+
+__all__ = ["POLICIES", "Filter", "FilterCache", "Frozen", "check_policy"]
+
+
+class Frozen:
+    """A value that keeps what it was made with; a copy of it is the value itself."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{name}: a {type(self).__name__} cannot be changed")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{name}: a {type(self).__name__} cannot be changed")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} is not pickled: it holds what somebody asked for. Send "
+            f"to_dict() or to_dicts() of an answer, or the criteria of a filter and the directory"
+        )
+
+
+POLICIES = ("exclude", "include", "only")
+"""Which clinics pass: the YES, those that are not NO, or the UNKNOWN alone."""
+
+
+def check_policy(unknown: Any) -> None:
+    """Refuse a word that is not an unknown policy."""
+    if not isinstance(unknown, str) or unknown not in POLICIES:
+        raise InvalidInputError(f"unknown={unknown!r}: choose {', '.join(map(repr, POLICIES))}")
+
+
+class Filter(Frozen):
+    """Criteria compiled for one directory; reusable, immutable, safe to share between threads.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        The data it is compiled for.
+    criteria : Criteria
+        In canonical form.
+    unknown : str
+        ``"exclude"`` (confirmed only), ``"include"`` (possible too) or ``"only"``.
+    region : ndarray of bool, optional
+        Positions that may pass.
+
+    Raises
+    ------
+    InvalidInputError
+        If the policy is another word.
+    """
+
+    catalogue: Catalogue
+    criteria: Criteria
+    unknown: str
+    region: Bits | None
+    bits: Bits
+    prepared: Any
+    _bound: Bound
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        criteria: Criteria,
+        unknown: str,
+        region: NDArray[np.bool_] | None = None,
+    ) -> None:
+        check_policy(unknown)
+        fields = self.__dict__
+        fields["catalogue"] = catalogue
+        fields["criteria"] = criteria
+        fields["unknown"] = unknown
+        fields["region"] = None if region is None else pack(region[catalogue.rows])
+        if unknown == "exclude":  # needs one side only; a cached property costs more than it
+            fields["_services_yes"] = catalogue.slices.evaluate(criteria, Truth.YES)
+            fields["yes"] = self._clinics(self._services_yes, Truth.YES)
+        fields["bits"] = bits = self._bits(unknown)
+        bits.flags.writeable = False
+        fields["prepared"] = prepared = catalogue.index.prepare(self._located(bits))
+        fields["_bound"] = catalogue.index.bound(prepared)
+
+    def __repr__(self) -> str:
+        # A filter names conditions: what is sought is health information.
+        return f"<Filter unknown={self.unknown!r}, {self.n_eligible} clinics pass>"
+
+    @cached_property
+    def n_eligible(self) -> int:
+        """How many located clinics pass."""
+        return self._count(self.bits)
+
+    @cached_property
+    def n_possible(self) -> int:
+        """How many located clinics are UNKNOWN: they may satisfy the criteria."""
+        return self._count(self._bits("only"))
+
+    @cached_property
+    def n_unlocated(self) -> int:
+        """How many clinics without a position satisfy the criteria or may."""
+        # A region tells nothing of a clinic that has no position.
+        return int(self._flags(~self.no)[self.catalogue.n_located :].sum())
+
+    @cached_property
+    def yes(self) -> Bits:
+        """The clinics of which the criteria are YES, whatever the region."""
+        return self._clinics(self._services_yes, Truth.YES)
+
+    @cached_property
+    def no(self) -> Bits:
+        """The clinics of which the criteria are NO, whatever the region."""
+        return self._clinics(self._services_no, Truth.NO)
+
+    @cached_property
+    def possible(self) -> Any:
+        """The UNKNOWN clinics, prepared for the index."""
+        return self.catalogue.index.prepare(self._located(self._bits("only")))
+
+    def nearest(
+        self, lat: float, lon: float, k: int = 5, max_distance_km: float = math.inf
+    ) -> tuple[list[float], list[int]]:
+        """Find the k nearest clinics that pass: plain numbers, in about a microsecond.
+
+        Parameters
+        ----------
+        lat, lon : float
+            The origin in decimal degrees; not checked for plausibility.
+        k : int
+            How many at the most.
+        max_distance_km : float
+            Leave out what is farther; a clinic exactly there stays.
+
+        Returns
+        -------
+        distance_km : list of float
+            WGS 84 geodesics, in the order of `Directory.nearest`; fewer than k where fewer pass.
+        position : list of int
+            Indexes ``directory.clinics``.
+
+        Raises
+        ------
+        InvalidInputError
+            If an argument cannot be used.
+
+        See Also
+        --------
+        ketafind.Directory.nearest_arrays : The same for many origins at once.
+
+        Examples
+        --------
+        >>> import ketafind
+        >>> directory = ketafind.load_directory()
+        >>> near = directory.filter(routes="iv", conditions="depression").nearest(44.23, -76.48, 1)
+        >>> directory.clinics[near[1][0]].city
+        'Kingston'
+        """
+        answer = self._bound.nearest(lat, lon, k, max_distance_km)
+        if self.catalogue.all_located:
+            return answer
+        return answer[0], self.catalogue.listed(answer[1])
+
+    def positions(self) -> NDArray[np.intp]:
+        """Every clinic that passes, located or not, by id."""
+        return np.sort(self.catalogue.rows[np.flatnonzero(self._flags(self.bits))])
+
+    def truth(self, position: int) -> Truth:
+        """What is known of a clinic.
+
+        Parameters
+        ----------
+        position : int
+            Its position.
+
+        Returns
+        -------
+        Truth
+            The maximum over its services, then the minimum with its status.
+        """
+        return truth_at(self.yes, self.no, int(self.catalogue.row_of[position]))
+
+    def in_region(self, position: int) -> bool:
+        """Tell whether a clinic lies where clinics may pass.
+
+        Parameters
+        ----------
+        position : int
+            Its position.
+
+        Returns
+        -------
+        bool
+            True for all where there is no region.
+        """
+        row = int(self.catalogue.row_of[position])
+        return self.region is None or bool(self.region[row >> 3] >> (row & 7) & 1)
+
+    def under(self, unknown: str) -> Filter:
+        """Ask for the same under another unknown policy.
+
+        Parameters
+        ----------
+        unknown : str
+            One of `POLICIES`.
+
+        Returns
+        -------
+        Filter
+            Another filter.
+        """
+        flags = None
+        if self.region is not None:
+            flags = self._flags(self.region).astype(bool)[self.catalogue.row_of]
+        return Filter(self.catalogue, self.criteria, unknown, flags)
+
+    def service(self, position: int) -> Service:
+        """Choose the service that answers for a clinic: the first with the highest truth.
+
+        Parameters
+        ----------
+        position : int
+            The clinic's position.
+
+        Returns
+        -------
+        Service
+            One of its services.
+        """
+        clinic: Clinic = self.catalogue.clinics[position]
+        if len(clinic.services) == 1:
+            return clinic.services[0]
+        slots = self.catalogue.slices.slots_of(int(self.catalogue.row_of[position]))
+        truths = [truth_at(self._services_yes, self._services_no, slot) for slot in slots]
+        return clinic.services[truths.index(max(truths))]
+
+    @cached_property
+    def _services_yes(self) -> Bits:
+        return self.catalogue.slices.evaluate(self.criteria, Truth.YES)
+
+    @cached_property
+    def _services_no(self) -> Bits:
+        return self.catalogue.slices.evaluate(self.criteria, Truth.NO)
+
+    def _clinics(self, services: Bits, side: Truth) -> Bits:
+        slices = self.catalogue.slices
+        return slices.with_status(slices.fold(services, side), side)
+
+    def _bits(self, unknown: str) -> Bits:
+        if unknown == "exclude":
+            bits = self.yes
+        else:
+            bits = ~self.no if unknown == "include" else ~(self.yes | self.no)
+        return bits if self.region is None else bits & self.region
+
+    def _located(self, bits: Bits) -> Bits:
+        return bits[: (self.catalogue.n_located + 7) // 8]
+
+    def _flags(self, bits: Bits) -> NDArray[np.uint8]:
+        return np.unpackbits(bits, count=len(self.catalogue.rows), bitorder="little")
+
+    def _count(self, bits: Bits) -> int:
+        return int(self._flags(bits)[: self.catalogue.n_located].sum())
+
+
+MAX_BYTES = 64 * 2**20
+MAX_FILTERS = 1024
+
+
+class FilterCache:
+    """The filters used last, found by what was asked and by its canonical form."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        # A filter holds about six slices, and each is stored under two keys.
+        room = MAX_BYTES // (6 * (len(catalogue.clinics) // 8 + 100))
+        self._capacity = 2 * max(4, min(MAX_FILTERS, room))
+        self._filters: OrderedDict[Hashable, Filter] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, where: Criteria | None, unknown: str, facets: Mapping[str, Any]) -> Filter:
+        """Find or compile a filter."""
+        check_policy(unknown)
+        asked = _key(where, unknown, facets)
+        found = None if asked is None else self._filters.get(asked)
+        if found is not None:
+            return found
+        _check_names(facets, self._catalogue.vocabulary)
+        criteria = shorthand(where, **facets).resolve(self._catalogue.vocabulary)
+        canonical = (criteria, unknown)
+        found = self._filters.get(canonical)
+        made = found or Filter(self._catalogue, criteria, unknown)
+        with self._lock:
+            # A new key comes last of itself; hashing criteria once more is dear.
+            self._filters[canonical] = made
+            if found is not None:
+                self._filters.move_to_end(canonical)
+            if asked is not None:
+                self._filters[asked] = made
+            while len(self._filters) > self._capacity:
+                self._filters.popitem(last=False)
+        return made
+
+
+def _check_names(facets: Iterable[str], vocabulary: Vocabulary) -> None:
+    for name in facets:
+        try:
+            vocabulary.facet(name)
+        except UnknownTermError as error:
+            # Any keyword may be a facet: a mistyped argument ends up here.
+            raise UnknownTermError(
+                f"{name}= is no argument of this query, and {error}", error.suggestions
+            ) from None
+
+
+def _key(where: object, unknown: str, facets: Mapping[str, Any]) -> Hashable | None:
+    """What was asked, if it is made of texts only: another kind may change after it was read."""
+    if where is not None and not isinstance(where, Criteria):
+        return None
+    parts: list[Hashable] = [where, unknown]
+    for name, terms in facets.items():
+        if terms is None or isinstance(terms, str):
+            parts.append((name, terms))
+        elif isinstance(terms, list | tuple | set | frozenset) and all(
+            isinstance(term, str) for term in terms
+        ):
+            parts.append((name, frozenset(terms)))
+        else:
+            return None
+    return tuple(parts)

@@ -1,0 +1,141 @@
+"""Positions laid out on a flat sheet of kilometres, to be looked at and never measured on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ketafind.errors import InvalidInputError
+from ketafind.geo import Coordinates
+from ketafind.truth import Truth
+
+__all__ = ["MARKS", "NOTHING", "Place", "Sheet", "compass", "marks_told", "places", "scale_km"]
+
+
+NOTHING = "No clinic with a position."
+"""What a map says that has nothing to show, unless told something better."""
+MARKS = {"dot": "dot", "ring": "ring", "both": "dot in a ring"}
+"""The marks by their names in words."""
+_KM_PER_DEGREE = 111.195
+# Nearer to a pole the east-west scale would run away.
+_LEAST_COSINE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One position to draw."""
+
+    lat: float
+    lon: float
+    label: str
+    name: str
+    radius_km: float
+    details: tuple[tuple[str, str], ...] = ()
+    is_unknown: bool = False
+
+
+def places(columns: Mapping[str, Sequence[Any]]) -> tuple[Place, ...]:
+    """Take the positions out of columns; rows without one are left out."""
+    if not {"lat", "lon"} <= set(columns):
+        raise InvalidInputError("a map needs the columns lat and lon")
+    if len({len(column) for column in columns.values()}) > 1:
+        raise InvalidInputError("the columns are of different lengths")
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return tuple(
+        _place(row, at)
+        for at, row in enumerate(rows, 1)
+        if row["lat"] is not None and row["lon"] is not None
+    )
+
+
+def _place(row: dict[str, Any], at: int) -> Place:
+    spot = Coordinates(lat=row.pop("lat"), lon=row.pop("lon"))
+    return Place(
+        lat=spot.lat,
+        lon=spot.lon,
+        label=_text(row.pop("rank", None)) or str(at),
+        name=_text(row.pop("name", None)) or _text(row.get("clinic_id")),
+        radius_km=float(row.pop("radius_km", None) or 0.0),
+        details=tuple((name, _text(value)) for name, value in row.items() if _text(value)),
+        is_unknown=_text(row.get("truth")) == Truth.UNKNOWN,
+    )
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A flat sheet about a centre, east and north in kilometres."""
+
+    lat: float
+    lon: float
+
+    @classmethod
+    def about(cls, positions: Sequence[tuple[float, float]]) -> Sheet:
+        """Put the centre in the middle of positions, also across the antimeridian."""
+        if not positions:
+            return cls(0.0, 0.0)
+        lats = [lat for lat, _ in positions]
+        angles = [math.radians(lon) for _, lon in positions]
+        east, north = sum(map(math.sin, angles)), sum(map(math.cos, angles))
+        mean = math.degrees(math.atan2(east, north))
+        offsets = [math.remainder(lon - mean, 360.0) for _, lon in positions]
+        middle = mean + (min(offsets) + max(offsets)) / 2
+        return cls((min(lats) + max(lats)) / 2, math.remainder(middle, 360.0))
+
+    @property
+    def cosine(self) -> float:
+        """How much shorter a degree of longitude is than one of latitude."""
+        return max(math.cos(math.radians(self.lat)), _LEAST_COSINE)
+
+    def east_north_km(self, lat: float, lon: float) -> tuple[float, float]:
+        """Lay one position on the sheet."""
+        east = math.remainder(lon - self.lon, 360.0) * _KM_PER_DEGREE * self.cosine
+        return east, (lat - self.lat) * _KM_PER_DEGREE
+
+    def lon_lat(self, lat: float, lon: float) -> tuple[float, float]:
+        """Unroll one position, so that neighbours across the antimeridian stay neighbours."""
+        return self.lon + math.remainder(lon - self.lon, 360.0), lat
+
+    def degrees_east(self, km: float) -> float:
+        """Turn kilometres along the centre's parallel into degrees."""
+        return km / (_KM_PER_DEGREE * self.cosine)
+
+    def degrees_north(self, km: float) -> float:
+        """Turn kilometres along a meridian into degrees."""
+        return km / _KM_PER_DEGREE
+
+
+def marks_told(found: Sequence[Place]) -> dict[str, str]:
+    """Say what the marks of places mean."""
+    dots = {(place.lat, place.lon) for place in found if not place.is_unknown}
+    rings = {(place.lat, place.lon) for place in found if place.is_unknown}
+    if not rings:
+        return {}
+    told = {"ring": "may match, not known"}
+    if dots:
+        told = {"dot": "matches"} | told
+    return told | ({"both": "both at one position"} if dots & rings else {})
+
+
+def compass(degrees: float, sides: str) -> str:
+    """Write a latitude or longitude with its side of the earth, to a micro-degree."""
+    angle = round(math.remainder(degrees, 360.0), 6)
+    return f"{abs(angle):g}°{sides[0] if angle >= 0 else sides[1]}"
+
+
+def scale_km(width_km: float) -> float:
+    """Choose a round length for a scale bar."""
+    target = max(width_km, 1e-3) / 4
+    power = 10.0 ** math.floor(math.log10(target))
+    return max(step * power for step in (1, 2, 5) if step * power <= target * 1.0000001)

@@ -1,0 +1,236 @@
+"""Answers as plain text: tables that fit a width, distances as people read them."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ketafind.errors import InvalidInputError
+from ketafind.records import CITY_LEVEL
+
+__all__ = [
+    "display_width",
+    "distance_text",
+    "interval_matters",
+    "outwards",
+    "printable",
+    "terminal_width",
+    "text_table",
+]
+
+
+# Of finer positions nothing is said: the doubt may be the origin's.
+_REMARKS = {"unknown": "position uncertain", **dict.fromkeys(CITY_LEVEL, "city only")}
+
+
+def distance_text(
+    distance_km: float | None,
+    low_km: float | None = None,
+    high_km: float | None = None,
+    precision: str | None = None,
+) -> str:
+    """Write a distance as a person reads it: ``"2.3 km"``, or ``"0 to 9 km, city only"``.
+
+    The interval is written instead of the distance where it matters: where the clinic is known to
+    its city only, or where the interval is wider than 1 km and than a fifth of the distance. The
+    lower bound is rounded down and the upper one up, so that what is printed holds what is meant.
+
+    Parameters
+    ----------
+    distance_km : float or None
+        Straight-line kilometres; None or NaN where there is no position.
+    low_km, high_km : float or None
+        The 90 % interval; None for none.
+    precision : str or None
+        How precisely the clinic is known, one of `ketafind.records.PRECISIONS`; says why.
+
+    Returns
+    -------
+    str
+        Below 10 km to the tenth, else whole kilometres; ``"no position"`` where there is none.
+    """
+    if distance_km is None or math.isnan(distance_km):
+        return "no position"
+    if (
+        low_km is None
+        or high_km is None
+        or not interval_matters(distance_km, low_km, high_km, precision)
+    ):
+        return f"{_rounded(distance_km)} km"
+    low, high, places = outwards(low_km, high_km)
+    remark = _REMARKS.get(precision or "")
+    return f"{low:,.{places}f} to {high:,.{places}f} km" + (f", {remark}" if remark else "")
+
+
+def interval_matters(
+    distance_km: float, low_km: float, high_km: float, precision: str | None = None
+) -> bool:
+    """Tell whether an interval says what the distance alone would hide."""
+    width = high_km - low_km
+    if precision in CITY_LEVEL:
+        return width > 0.0
+    return width > max(1.0, 0.2 * distance_km)
+
+
+def _rounded(number: float) -> str:
+    # 9.96 is 10, not 10.0.
+    return f"{number:.1f}" if number < 9.95 else f"{number:,.0f}"
+
+
+def outwards(low_km: float, high_km: float) -> tuple[float, float, int]:
+    """Round an interval so that what is printed holds what is meant."""
+    # A hair's breadth of float error must not turn 9 into 10.
+    if high_km < 2.0:
+        return math.floor(low_km * 10 + 1e-6) / 10, math.ceil(high_km * 10 - 1e-6) / 10, 1
+    return math.floor(low_km + 1e-6), math.ceil(high_km - 1e-6), 0
+
+
+_GAP = "  "
+_NARROWEST = 6
+# Controls, format characters (bidi overrides, zero-width), halves of surrogate pairs, private use,
+# and the separators that break a line.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def text_table(
+    rows: Iterable[Sequence[Any]], headers: Sequence[str], width: int | None = None
+) -> str:
+    """Lay rows out in aligned columns."""
+    listed = [tuple(row) for row in rows]
+    for at, row in enumerate(listed):
+        if len(row) != len(headers):
+            raise InvalidInputError(
+                f"row {at} has {len(row)} cells where there are {len(headers)} headers"
+            )
+    table = [[_text(cell) for cell in row] for row in (headers, *listed)]
+    right = [_is_numeric([row[at] for row in listed]) for at in range(len(headers))]
+    columns = list(zip(*table, strict=True))
+    widths = _fitted(
+        [max(map(display_width, column)) for column in columns],
+        [max(map(_longest_word, column)) for column in columns],
+        width,
+    )
+    if widths is None:
+        return "\n\n".join(_block(table[0], row, width) for row in table[1:])
+    head, *body = (_lines(row, widths, right) for row in table)
+    rule = _GAP.join("-" * columns for columns in widths)
+    top = [*head, rule] if any(headers) else []
+    return "\n".join([*top, *(line for lines in body for line in lines)])
+
+
+def _text(cell: Any) -> str:
+    return "" if cell is None else printable(str(cell))
+
+
+def _is_numeric(cells: Sequence[Any]) -> bool:
+    present = [cell for cell in cells if cell is not None]
+    return bool(present) and all(
+        isinstance(cell, (int, float)) and not isinstance(cell, bool) for cell in present
+    )
+
+
+def _longest_word(text: str) -> int:
+    return max(map(display_width, text.split(" ")))
+
+
+def _fitted(widths: list[int], words: list[int], limit: int | None) -> list[int] | None:
+    """Narrow columns until the table fits; None where words would have to be broken."""
+    if limit is None:
+        return widths
+    spare = limit - len(_GAP) * (len(widths) - 1)
+    fitted = [min(wide, max(word, _NARROWEST)) for wide, word in zip(widths, words, strict=True)]
+    spare -= sum(fitted)
+    if spare < 0:
+        return None
+    # What is left goes to the narrowest of those that want more.
+    while spare > 0 and fitted != widths:
+        wanting = [at for at, wide in enumerate(widths) if fitted[at] < wide]
+        fitted[min(wanting, key=fitted.__getitem__)] += 1
+        spare -= 1
+    return fitted
+
+
+def _block(headers: Sequence[str], row: Sequence[str], width: int | None) -> str:
+    beside = max(map(display_width, headers))
+    columns = (width or 0) - beside - len(_GAP)
+    lines = []
+    for header, cell in zip(headers, row, strict=True):
+        for at, line in enumerate(_wrapped(cell, columns) if cell else ()):
+            label = "" if at else header
+            lines.append(_padded(label, beside, right=False) + _GAP + line if header else line)
+    return "\n".join(lines)
+
+
+def _lines(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> list[str]:
+    wrapped = [list(_wrapped(cell, columns)) for cell, columns in zip(row, widths, strict=True)]
+    height = max((len(lines) for lines in wrapped), default=1)
+    out = []
+    for at in range(height):
+        parts = [
+            _padded(lines[at] if at < len(lines) else "", columns, right=to_right)
+            for lines, columns, to_right in zip(wrapped, widths, right, strict=True)
+        ]
+        out.append(_GAP.join(parts).rstrip())
+    return out
+
+
+def _padded(text: str, columns: int, *, right: bool) -> str:
+    space = " " * (columns - display_width(text))
+    return space + text if right else text + space
+
+
+def _wrapped(text: str, columns: int) -> Iterator[str]:
+    """Break text between words into lines of at most so many columns; a longer word runs on."""
+    line = ""
+    for at, word in enumerate(text.split(" ")):
+        joined = f"{line} {word}" if at else word
+        if at and display_width(joined) > columns:
+            if line:  # else a space stands before the first word
+                yield line
+            joined = word
+        line = joined
+    yield line
+
+
+def printable(text: str) -> str:
+    """Spell out every character that has no picture, such as ``\x1b`` and ``\u202e``."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(letter) for letter in text)
+
+
+def _shown(letter: str) -> str:
+    if unicodedata.category(letter) not in _HIDDEN:
+        return letter
+    code = ord(letter)
+    if letter in _ESCAPES:
+        return _ESCAPES[letter]
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )
+
+
+def display_width(text: str) -> int:
+    """Count the columns that text takes in a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(letter) for letter in text)
+
+
+def _columns(letter: str) -> int:
+    if unicodedata.category(letter) in {"Mn", "Me"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in {"W", "F"} else 1
+
+
+def terminal_width() -> int:
+    """Columns of the terminal; 120 where the output is no terminal."""
+    return shutil.get_terminal_size((120, 24)).columns

@@ -1,0 +1,362 @@
+"""CSV text as rows of cells, every fault with its row and line."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import unicodedata
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ketafind.errors import DataError, Fault, MissingFileError
+from ketafind.vocabulary.terms import shown
+
+__all__ = [
+    "MAX_CELL_CHARACTERS",
+    "MAX_COLUMNS",
+    "MAX_FILE_BYTES",
+    "Report",
+    "Row",
+    "Table",
+    "file_name",
+    "header_names",
+    "read_table",
+    "read_text",
+    "scan",
+]
+
+
+MAX_FILE_BYTES = 512 * 1024 * 1024
+"""The largest CSV file that is read; archives and compressed files are refused at any size."""
+
+MAX_CELL_CHARACTERS = 100_000
+"""The longest cell."""
+
+MAX_COLUMNS = 1_000
+"""The most columns."""
+
+
+# Possessive quantifiers never step back: the time stays linear on any text.
+_RECORD = re.compile(r'(?:[^"\r\n]++|"[^"]*+")*+')
+_CELL = re.compile(r'(?:"([^"]*+(?:""[^"]*+)*+)"|([^",]*+))(,|\Z)')
+_STRAY = 'a stray quote in cell {}: put the whole cell in quotes and double the quote ("")'
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table and where it stands."""
+
+    number: int
+    line: int
+    cells: Sequence[Any]
+    fault: str | None = None
+
+
+def scan(text: str) -> Iterator[Row]:
+    """Cut CSV text into rows by RFC 4180; lines may end in CRLF, LF or CR, mixed."""
+    position, line, number = 0, 1, 0
+    while position < len(text):
+        number += 1
+        end, cells, fault = _record(text, position)
+        if fault:
+            yield Row(number, line, (), fault)
+        elif len(cells) > 1 or cells[0].strip():
+            yield Row(number, line, cells)
+        if '"' in (record := text[position:end]):
+            line += len(_LINE_END.findall(record))
+        line += 1
+        separator = _LINE_END.match(text, end)
+        position = separator.end() if separator else len(text)
+
+
+def _record(text: str, start: int) -> tuple[int, Sequence[str], str | None]:
+    match = _RECORD.match(text, start)
+    end = match.end() if match else start
+    record = text[start:end]
+    if end < len(text) and text[end] == '"':
+        return _line_end(text, start), (), _open_quote(record)
+    if '"' not in record:
+        return end, record.split(","), None
+    cells, fault = _quoted_cells(record)
+    return (_line_end(text, start) if fault else end), cells, fault
+
+
+def _open_quote(before: str) -> str:
+    """Say what is wrong with the quote after this text, which no other quote follows."""
+    cells, fault = _quoted_cells(before)
+    if fault:
+        return fault
+    if before and not before.endswith(","):
+        return _STRAY.format(len(cells))
+    return (
+        f"the quote that opens cell {len(cells) if before else 1} is never closed: close it, "
+        'or double it ("") if it is text'
+    )
+
+
+def _line_end(text: str, start: int) -> int:
+    match = _LINE_END.search(text, start)
+    return match.start() if match else len(text)
+
+
+def _quoted_cells(record: str) -> tuple[Sequence[str], str | None]:
+    cells: list[str] = []
+    position = 0
+    while match := _CELL.match(record, position):
+        quoted, plain, separator = match.groups()
+        cells.append(plain if quoted is None else quoted.replace('""', '"'))
+        position = match.end()
+        if not separator:
+            return cells, None
+    return (), _STRAY.format(len(cells) + 1)
+
+
+_VALUE_SHOWN = 200
+
+
+class Report:
+    """The faults of one table."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.faults: list[Fault] = []
+
+    def add(
+        self, message: str, row: Row | None = None, column: str | None = None, value: Any = None
+    ) -> None:
+        """Note one fault."""
+        number = None if row is None else row.number
+        if row is not None and row.line != row.number:
+            message = f"{message} (line {row.line} of the file)"
+        shown = None if value is None else str(value)[:_VALUE_SHOWN]
+        self.faults.append(Fault(message, number, column, shown))
+
+    def refuse(self, n_rows: int | None = None) -> None:
+        """Raise if anything was noted."""
+        if self.faults:
+            faults = sorted(self.faults, key=lambda fault: fault.row or 0)
+            raise DataError(self.source, faults, n_rows)
+
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_BOM = b"\xef\xbb\xbf"
+# First bytes -> what the file is, and what to do.
+_FOREIGN = {
+    b"\x1f\x8b": "a gzip file; unpack it first",
+    b"PK\x03\x04": "a zip archive or an Excel workbook; unpack it, or save the sheet as CSV",
+    b"PK\x05\x06": "an empty zip archive",
+    b"BZh": "a bzip2 file; unpack it first",
+    b"\xfd7zXZ": "an xz file; unpack it first",
+    b"\x28\xb5\x2f\xfd": "a zstandard file; unpack it first",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook; save the sheet as CSV (UTF-8)",
+    b"PAR1": "a Parquet file; read it into a data frame and use from_frame",
+    b"SQLite format 3": "a SQLite database; export a table as CSV (UTF-8)",
+    b"%PDF": "a PDF file",
+}
+_UNICODE = {
+    b"\xff\xfe\x00\x00": "UTF-32",
+    b"\x00\x00\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+# Two characters or three that UTF-8 turns into when it is read as Windows-1252 and saved again.
+_MOJIBAKE = re.compile(
+    "[\u00c2-\u00c5][\u0080-\u00bf\u0152-\u0178\u2013-\u203a\u20ac]|\u00e2\u20ac.|\ufffd"
+)
+
+
+def file_name(path: object) -> str:
+    """Give the last part of a path, to name a file in a message."""
+    return os.path.basename(_path(path))
+
+
+def _path(path: object) -> str:
+    if not isinstance(path, (str, os.PathLike)):
+        raise DataError(
+            "file", [Fault(f"the path must be text or a Path, not {type(path).__name__}")]
+        )
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise DataError("file", [Fault("the path must be text, not bytes")])
+    if _URL.match(text):
+        raise DataError(text, [Fault("this is a URL; download the file and give its path")])
+    if not text or "\0" in text:
+        raise DataError("file", [Fault("the path is empty or holds a NUL character")])
+    return text
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Read a text file in UTF-8, with or without a byte order mark."""
+    name = _path(path)
+    if not os.path.lexists(name):
+        raise MissingFileError(f"{name}: there is no such file")
+    found = os.stat(name)
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a socket or a device"
+        raise DataError(name, [Fault(f"this is {kind}; give the path of a regular file")])
+    with open(name, "rb") as file:
+        # One byte more than is allowed tells a file that grew meanwhile.
+        raw = file.read(MAX_FILE_BYTES + 1)
+    source = file_name(name)
+    fault = _foreign(raw) or _too_large(raw)
+    if fault:
+        raise DataError(source, [Fault(fault)])
+    text = _decoded(raw.removeprefix(_BOM), source)
+    _warn_of_mojibake(text, source)
+    return text
+
+
+def _too_large(raw: bytes) -> str | None:
+    if len(raw) > MAX_FILE_BYTES:
+        return f"over {MAX_FILE_BYTES:,} bytes, the most that is read; split the file"
+    return None
+
+
+def _foreign(raw: bytes) -> str | None:
+    if not raw.removeprefix(_BOM).strip():
+        return "the file is empty; it needs a header row with clinic_id and name"
+    for first, what in _FOREIGN.items():
+        if raw.startswith(first):
+            return f"this is {what}"
+    for first, what in _UNICODE.items():
+        if raw.startswith(first):
+            return f"this looks like {what}; save it as CSV in UTF-8"
+    if raw.startswith(_BOM + _BOM):
+        return "two byte order marks: the file was encoded twice; save it as UTF-8 once"
+    head = raw[:4096]
+    if head.count(0) * 3 > len(head):
+        return "this looks like UTF-16 without a byte order mark; save it as CSV in UTF-8"
+    return None
+
+
+def _decoded(raw: bytes, source: str) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        at = error.start
+    line = len(re.findall(rb"\r\n|\r|\n", raw[:at])) + 1
+    byte = f"byte 0x{raw[at]:02X} on line {line} is not UTF-8"
+    try:
+        letter = raw[at : at + 1].decode("cp1252")
+    except UnicodeDecodeError:
+        message = f"{byte}; save the file as CSV in UTF-8"
+    else:
+        message = f'{byte}; it looks like Windows-1252 ("{letter}"): save the file as CSV in UTF-8'
+    raise DataError(source, [Fault(message)])
+
+
+def _warn_of_mojibake(text: str, source: str) -> None:
+    found = _MOJIBAKE.search(text) if not text.isascii() else None
+    if found:
+        line = len(re.findall(r"\r\n|\r|\n", text[: found.start()])) + 1
+        warnings.warn(
+            f'{source}: "{found.group()}" on line {line} looks like text that was once read in the '
+            "wrong encoding; it is kept as it is. Look at the source",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells under named columns."""
+
+    header: Row
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    n_rows: int
+    report: Report
+
+
+def read_table(path: str | os.PathLike[str]) -> Table:
+    """Read a CSV file with a header into a table."""
+    source = file_name(path)
+    lines = scan(read_text(path))
+    report = Report(source)
+    header = next(lines, None)
+    if header is None:
+        raise DataError(source, [Fault("the file is empty; it needs a header row")])
+    if header.fault:
+        report.add(header.fault, header)
+        report.refuse()
+    _check_separator(header, report)
+    columns = header_names(header.cells, report, header)
+    rows = list(lines)
+    report.refuse(len(rows))
+    good = tuple(_whole_rows(rows, columns, report))
+    return Table(header, columns, good, len(rows), report)
+
+
+def _check_separator(header: Row, report: Report) -> None:
+    if len(header.cells) > 1:
+        return
+    for separator, name in _SEPARATORS.items():
+        if separator in header.cells[0]:
+            report.add(f"the columns are separated by {name}; save the file with commas", header)
+            report.refuse()
+
+
+def header_names(
+    cells: Iterable[object], report: Report, header: Row | None = None
+) -> tuple[str, ...]:
+    """Read the names of the columns."""
+    names = ["" if cell is None else str(cell).strip() for cell in cells]
+    if len(names) > MAX_COLUMNS:
+        report.add(f"has {len(names):,} columns; at most {MAX_COLUMNS:,} are read", header)
+        return ()
+    seen: dict[str, int] = {}
+    for at, name in enumerate(names, 1):
+        if not name:
+            report.add(f"column {at} of {len(names)} has no name; name it or remove it", header)
+        elif fault := _strange(name):
+            report.add(f"the column name {shown(name)} {fault}", header)
+        elif name in seen:
+            message = f"columns {seen[name]} and {at} are both called {shown(name)}; rename one"
+            report.add(message, header)
+        seen.setdefault(name, at)
+    return tuple(names)
+
+
+def _strange(name: str) -> str | None:
+    for letter in name:
+        if letter == "\ufeff":
+            return "holds a byte order mark (U+FEFF): the file was encoded twice; remove it"
+        if unicodedata.category(letter) in {"Cc", "Cf", "Cs"}:
+            return f"holds the invisible character U+{ord(letter):04X}; remove it"
+    return None
+
+
+def _whole_rows(rows: Sequence[Row], columns: Sequence[str], report: Report) -> Iterator[Row]:
+    for row in rows:
+        if row.fault:
+            report.add(row.fault, row)
+        elif len(row.cells) != len(columns):
+            report.add(_count_fault(row.cells, len(columns)), row)
+        elif not any(len(cell) > MAX_CELL_CHARACTERS for cell in row.cells):
+            yield row
+        else:
+            _note_long_cells(row, columns, report)
+
+
+def _count_fault(cells: Sequence[str], expected: int) -> str:
+    n = len(cells)
+    fault = f"has {n} cell{'s' if n != 1 else ''} where the header has {expected}; "
+    if n < expected:
+        return fault + "add the missing commas, or close a quote"
+    if not any(cell.strip() for cell in cells[expected:]):
+        return fault + "remove the commas at the end"
+    return fault + "a text that holds a comma needs quotes around it"
+
+
+def _note_long_cells(row: Row, columns: Sequence[str], report: Report) -> None:
+    for column, cell in zip(columns, row.cells, strict=True):
+        if len(cell) > MAX_CELL_CHARACTERS:
+            message = f"holds {len(cell):,} characters; at most {MAX_CELL_CHARACTERS:,} are read"
+            report.add(message, row, column, cell)
