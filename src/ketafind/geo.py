@@ -121,7 +121,8 @@ class Coordinates:
         >>> ketafind.Coordinates(lat=44.2312, lon=-76.4860).coarsen(20.0)
         <Coordinates near 44°N 76°W>
         """
-        if isinstance(km, bool) or not isinstance(km, Real) or not 0.0 < float(km) <= 1000.0:
+        size: Any = km
+        if isinstance(size, bool) or not isinstance(size, Real) or not 0.0 < float(size) <= 1000.0:
             raise InvalidInputError("km must be a number of kilometres above 0 and at most 1,000")
         return _cell_centre(self.lat, self.lon, float(km) / KM_PER_DEGREE)
 
