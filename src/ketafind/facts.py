@@ -1,10 +1,9 @@
-"""Facts from evidence: which source decides where several speak, and which are too old to.
+"""Facts from evidence: which source decides where several speak, and which are too old to."""
 
-Sources of a higher class come first: the regulator, the clinic's own page, a government directory,
-the operator's page, other listings. Within a class the latest date decides; where sources of one
-class and date disagree, nothing is known. As of a given day, evidence that is older than its class
-allows, or that had not been read by then, is set aside and the next class decides.
-"""
+# Sources of a higher class come first: the regulator, the clinic's own page, a government directory,
+# the operator's page, other listings. Within a class the latest date decides; where sources of one
+# class and date disagree, nothing is known. As of a given day, evidence that is older than its class
+# allows, or that had not been read by then, is set aside and the next class decides.
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""One file of arrays: memory-mapped, checksummed, whole or not at all.
+"""One file of arrays: memory-mapped, checksummed, whole or not at all."""
 
-The layout: a header of 64 bytes, a JSON directory (metadata, and name, type, shape and offset of
-each array), then the arrays, each at a multiple of 64 bytes. One checksum covers the header, one
-the directory, one all the rest. Nothing in a file is executed; no type holds objects.
-"""
+# The layout: a header of 64 bytes, a JSON directory (metadata, and name, type, shape and offset of
+# each array), then the arrays, each at a multiple of 64 bytes. One checksum covers the header, one
+# the directory, one all the rest. Nothing in a file is executed; no type holds objects.
 
 from __future__ import annotations
 

@@ -85,19 +85,7 @@ _REASON_OF: tuple[tuple[type[GeocodingError], int], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Which columns say where a row is.
-
-    Parameters
-    ----------
-    lat, lon : str or None
-        Columns of decimal degrees.
-    geometry : str or None
-        A column of points of a GeoDataFrame.
-    address : str or None
-        A column of texts.
-    radius : str or None
-        A column of 90 % radii of the positions, in kilometres.
-    """
+    """Which columns say where a row is."""
 
     lat: str | None = None
     lon: str | None = None

@@ -244,7 +244,18 @@ class Result(StrEnum):
 
     @classmethod
     def of(cls, truth: Truth) -> Result:
-        """Name the truth of a level."""
+        """Name the truth of a level.
+
+        Parameters
+        ----------
+        truth : Truth
+            The truth of a level.
+
+        Returns
+        -------
+        Result
+            QUALIFIED for YES, NOT_QUALIFIED for NO, UNDETERMINED for UNKNOWN.
+        """
         return {
             Truth.YES: cls.QUALIFIED,
             Truth.NO: cls.NOT_QUALIFIED,
@@ -290,7 +301,18 @@ class Assessment:
     results: tuple[RuleResult, ...]
 
     def truth(self, level: str) -> Truth:
-        """Return the minimum of a level's rules and of the clinic's status."""
+        """Return the truth of a level: the minimum of its rules and of the clinic's status.
+
+        Parameters
+        ----------
+        level : str
+            One of ``rules.levels``.
+
+        Returns
+        -------
+        Truth
+            UNKNOWN where a rule of the level is not settled and none is broken.
+        """
         deciding = {rule.id for rule in self.rules.deciding(level)}
         truths = [r.truth for r in self.results if r.rule.id in deciding and r.truth is not None]
         return min([self.status, *truths])

@@ -1,4 +1,1 @@
-"""Tables in and out: CSV files, data frames, GeoJSON, HTML, terminal text, plots and maps.
-
-Everything here works on columns and records, and knows no query.
-"""
+"""Tables in and out: clinics and evidence as CSV files and data frames."""
