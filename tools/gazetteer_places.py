@@ -1,126 +1,108 @@
-"""Gather the places of Ontario and where each one is (used by build_gazetteer.py)."""
+"""Gather the named areas of Ontario and where each one is (used by build_gazetteer.py)."""
 
 from __future__ import annotations
 
 import csv
 import json
-import unicodedata
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-from gazetteer_codes import BOX, Codes, area_medians, distance_km
-from gazetteer_towns import (
-    AIRPORT,
-    DBIP,
-    GEONAMES,
-    MANY,
-    OFFICE,
-    POSTAL,
-    Vote,
-    points_of_one_name,
-    postal_votes,
-    settle,
-)
+from gazetteer_codes import Codes, distance_km
 
-from ketafind.geocoding.gazetteer import POST_TOWN
-from ketafind.geocoding.postal import code_text
+from ketafind.geocoding.gazetteer import KINDS, SOURCES
+from ketafind.geocoding.postal import code_number, code_text
 from ketafind.geocoding.words import name_key, words_of
 
-PREFERRED = (OFFICE, GEONAMES, DBIP, AIRPORT, POSTAL)
-GUARD_KM, LOOSE_GUARD_KM = 60.0, 80.0
-DOUBLE_KM = 60.0
-REPLACES = ("upper tier", "whole town")
-"""How a note begins whose name goes before a neighbourhood of that name."""
-
+GEONAMES, POSTAL, CGNDB, CENSUS, AIRPORT = range(len(SOURCES))
+# What a name of the Canadian Geographical Names Data Base stands for, and about how many people.
+TERMS = {
+    "Community": ("community", 500),
+    "Police Village": ("community", 300),
+    "Village": ("community", 300),
+    "Compact Rural Community": ("community", 200),
+    "Dispersed Rural Community": ("community", 60),
+    "Hamlet": ("community", 60),
+    "Settlement": ("community", 60),
+    "Post Office": ("community", 20),
+    "Resort": ("community", 20),
+    "Locality": ("community", 5),
+    "Railway Point": ("community", 5),
+    "Station": ("community", 5),
+    "Urban Community": ("neighbourhood", 300),
+    "Suburban Community": ("neighbourhood", 300),
+    "Subdivision": ("neighbourhood", 300),
+    "Indian Reserve": ("reserve", 300),
+    "First Nation Administrative Location": ("reserve", 400),
+    "Provincial Park": ("landmark", 10),
+    "National Park": ("landmark", 10),
+}
+PEOPLE_OF_A_CODE, PEOPLE_OF_A_RURAL_CODE = 48, 400
+# Words of a name that stand for an area too wide to be asked for, or for the street before it.
+TOO_COMMON = frozenset(
+    """airport downtown university centennial central centre center college collegepark queens king
+    industrialpark goldentriangle parkview east west north south beach heights hill hills village
+    town city ontario canada county district lake park river station island bay auditorium rural
+    skatepark popcornhouse conservation junction crossing corners""".split()
+)
 # A place that two municipalities share is two places of one name.
 SPLIT = {"Thornhill": {"L3T": "Thornhill (Markham)", "L4J": "Thornhill (Vaughan)"}}
 # Federal offices there have postal codes of Ottawa; the town is in Quebec.
-NOT_OURS = ("gatineau",)
-SIDES = frozenset({"north", "south", "east", "west"})
-TOWN_RADIUS_KM = (3.0, 4.0, 15.0, 3.0, 8.0)
-# Parts of towns, and words that end a street or a building's name: no place to search for.
-TOO_COMMON = frozenset(
-    [
-        "airport",
-        "downtown",
-        "university",
-        "centennial",
-        "central",
-        "centre",
-        "center",
-        "college",
-        "collegepark",
-        "queens",
-        "king",
-        "industrialpark",
-        "goldentriangle",
-        "parkview",
-        "east",
-        "west",
-        "north",
-        "south",
-        "beach",
-        "heights",
-        "hill",
-        "hills",
-        "village",
-        "town",
-        "city",
-        "ontario",
-        "canada",
-        "county",
-        "district",
-        "lake",
-        "park",
-        "river",
-        "station",
-        "island",
-        "bay",
-    ]
-)
-DROPPED_STARTS = ("ward ", "central ", "industrial", "trillium", "novelis", "downtown ")
+NOT_OURS = frozenset({"gatineau", "hull"})
+SAME_KM = 12.0
+"""Two records of one name that lie this near to each other are of one place."""
+
+MANY = 20
+"""So many codes say better than any list where a place's addresses are."""
+
+DOUBLE_KM = 60.0
+RADIUS_KM = {"community": 4.0, "neighbourhood": 2.5, "reserve": 8.0, "landmark": 1.0}
+DOUBTFUL_KM = 20.0
+REACH_OF_TOWNS = 0.9
+"""A municipality of few codes: its addresses reach about so far, of its area's radius."""
 
 
 @dataclass
-class Places:
-    """Columns of places, and the keys they are found by."""
+class Area:
+    """A named area."""
 
-    name: list[str] = field(default_factory=list)
-    lat: list[float] = field(default_factory=list)
-    lon: list[float] = field(default_factory=list)
-    population: list[int] = field(default_factory=list)
-    radius_km: list[float] = field(default_factory=list)
-    source: list[int] = field(default_factory=list)
-    doubtful: list[bool] = field(default_factory=list)
-    stated_km: dict[int, float] = field(default_factory=dict)
-    aliases: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    name: str
+    kind: str
+    lat: float
+    lon: float
+    people: int
+    source: int
+    county: str = ""
+    reach_km: float = 0.0
+    radius_km: float = 0.0
+    stated_km: float = 0.0
+    owner: int = -1
+    doubtful: bool = False
+    codes: int = 0
+    home: tuple[float, float] | None = None
+    keys: set[str] = field(default_factory=set)
 
-    def add(self, name: str, point: tuple[float, float], population: int, source: int) -> int:
-        """Add a place under its own name; return its number."""
-        self.name.append(name)
-        self.lat.append(point[0])
-        self.lon.append(point[1])
-        self.population.append(population)
-        self.radius_km.append(0.0)
-        self.source.append(source)
-        self.doubtful.append(False)
-        number = len(self.name) - 1
-        self.alias(key_of(name), number)
-        return number
+    def __post_init__(self) -> None:
+        self.keys.add(key_of(self.name))
 
-    def alias(self, key: str, number: int) -> None:
-        """Let a place be found by another key too."""
-        if key and number not in self.aliases[key]:
-            self.aliases[key].append(number)
+    def km(self, lat: float, lon: float) -> float:
+        """How far a position is."""
+        return float(distance_km(self.lat, self.lon, lat, lon))
 
 
 def key_of(name: str) -> str:
     """The key of a name, without what stands in brackets."""
-    return name_key(words_of(name.partition(" (")[0])[0])
+    return name_key(words_of(name.partition(" (")[0].replace(",", " "))[0])
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """Rows of a source."""
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 @cache
@@ -134,244 +116,503 @@ def geonames() -> list[dict]:
     return sorted(ours, key=lambda e: int(e["geonameid"]))
 
 
-def usable_alternate(name: str) -> bool:
-    """Whether an alternate name is one that people write: Latin letters, no code of an airport."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if c.isalpha())
-    return plain.isascii() and len(plain) > 3 and not (plain.isupper() and len(plain) < 5)
+Towns = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def dbip(sources: Path) -> dict[str, tuple[str, float, float, int]]:
-    """DB-IP's places by key: name, latitude, longitude, editions."""
-    found = {}
-    with (sources / "ontario_places.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            name, lat, lon = row["name"], float(row["lat"]), float(row["lon"])
-            common = key_of(name) in TOO_COMMON or name.lower().startswith(DROPPED_STARTS)
-            if not common and BOX[0] < lat < BOX[1] and BOX[2] < lon < BOX[3]:
-                found.setdefault(key_of(name), (name, lat, lon, int(row["editions"])))
-    return found
+class Areas:
+    """All named areas, and those of a key; where each municipality's middle is."""
+
+    def __init__(self) -> None:
+        self.all: list[Area] = []
+        self.centres: list[Area] = []
+        self.of_key: dict[str, list[int]] = defaultdict(list)
+
+    def add(self, area: Area) -> int:
+        """Add an area; return its number."""
+        self.all.append(area)
+        for key in sorted(area.keys):
+            self.of_key[key].append(len(self.all) - 1)
+        return len(self.all) - 1
+
+    def alias(self, name: str, number: int) -> None:
+        """Let an area be found by another name, too."""
+        key = key_of(name)
+        if number not in self.of_key[key]:
+            self.of_key[key].append(number)
+            self.all[number].keys.add(key)
+
+    def near(self, key: str, lat: float, lon: float, km: float = SAME_KM) -> int | None:
+        """The nearest area of a key, if one is near."""
+        found = [(self.all[i].km(lat, lon), i) for i in self.of_key.get(key, ())]
+        reached = [(far, i) for far, i in found if far <= max(km, 1.2 * self.all[i].reach_km)]
+        return min(reached)[1] if reached else None
 
 
-def airports() -> dict[str, tuple[float, float]]:
-    """Positions of airports by the key of the community they serve."""
-    import airportsdata
+def municipalities(areas: Areas, sources: Path) -> None:
+    """Add the 414 municipalities with what their names may stand beside."""
+    rows = table(sources / "municipalities.csv")
+    members = Counter(row["division"] for row in rows)
+    for row in rows:
+        name = row["name"].replace("–", "-")
+        area = Area(
+            name.split(",")[0] + " et al" if name.startswith("Dysart") else name,
+            "municipality",
+            float(row["lat"]),
+            float(row["lon"]),
+            int(row["population"] or 0),
+            CENSUS,
+            row["division"],
+            math.sqrt(float(row["area_km2"]) / math.pi),
+        )
+        words = {row["type"], "municipality", "township", "town", "city", "village"}
+        if name == "Hamilton":
+            words = {row["type"]}
+        french = {"city": "ville", "town": "ville", "village": "village", "township": "canton"}
+        names = {name, f"{name} twp"} | {f"{word} of {name}" for word in words}
+        names |= {f"{name} {word}" for word in words}
+        names |= {f"{french.get(word, 'municipalite')} {de} {name}" for word in words for de in DE}
+        if members[row["division"]] == 1 or name in {"Brant", "Haldimand", "Norfolk"}:
+            names |= set(county_names(name))
+        area.keys |= {key_of(one) for one in names}
+        areas.add(area)
 
-    path = Path(airportsdata.__file__).with_name("airports.csv")
-    with path.open(encoding="utf-8") as file:
-        return {
-            key_of(row["city"]): (float(row["lat"]), float(row["lon"]))
-            for row in csv.DictReader(file)
-            if row["country"] == "CA" and row["subd"] == "Ontario" and row["city"]
-        }
+
+DE = ("de", "d", "du", "de la", "des")
 
 
-def clusters(codes: Codes) -> list[tuple[str, np.ndarray]]:
+def cgndb(areas: Areas, sources: Path) -> None:
+    """Add the official names of communities, reserves and parks; other names of municipalities."""
+    towns = list(areas.all)
+    for row in table(sources / "ontario_names.csv"):
+        name, lat, lon = row["name"].replace("–", "-"), float(row["lat"]), float(row["lon"])
+        known = TERMS.get(row["term"])
+        if known is None:
+            number = min(range(len(towns)), key=lambda i: towns[i].km(lat, lon) / towns[i].reach_km)
+            if towns[number].km(lat, lon) <= 0.7 * towns[number].reach_km + 5:
+                for one in (name, *name.split(" / ")):
+                    areas.alias(one, number)
+            continue
+        kind, people = known
+        if len(key_of(name)) < 2 or key_of(name) in TOO_COMMON:
+            continue
+        same = areas.near(key_of(name), lat, lon)
+        if same is not None and (kind == "reserve") == (areas.all[same].kind == "reserve"):
+            merge(areas.all[same], lat, lon, CGNDB, people, kind)
+            continue
+        area = Area(name, kind, lat, lon, people, CGNDB, row["county"])
+        keys = {key_of(one) for one in other_names(name, kind)}
+        area.keys |= {k for k in keys if areas.near(k, lat, lon, 50.0) is None}
+        areas.add(area)
+
+
+def other_names(name: str, kind: str) -> Iterator[str]:
+    """What else a name is written as: the forms in brackets, a reserve without its number."""
+    inside = name.partition(" (")[2].rstrip(")")
+    yield from (part.strip() for part in inside.split("/") if part.strip())
+    yield from (part.strip() for part in name.partition(" (")[0].split("/") if "/" in name)
+    if kind == "reserve":
+        base = name
+        for end in ("First Nation", "Nation", "First Nations"):
+            base = base.removesuffix(" " + end)
+        yield base
+        plain = base.rstrip("0123456789ABC#.").rstrip().removesuffix(" No")
+        yield from (plain, f"{plain} First Nation", f"{plain} Indian Reserve", f"{plain} Reserve")
+        yield f"Première Nation de {plain}"
+
+
+def merge(area: Area, lat: float, lon: float, source: int, people: int, kind: str) -> None:
+    """Take another record of an area: a municipality stands where its own community does."""
+    if area.kind == "municipality" and area.source == CENSUS and kind != "landmark":
+        area.lat, area.lon, area.source = lat, lon, source
+    elif area.kind != "municipality":
+        order = ("community", "reserve", "neighbourhood", "landmark")
+        area.kind = min(area.kind, kind, key=order.index)
+        area.people = max(area.people, people)
+
+
+def populated(areas: Areas) -> None:
+    """Add GeoNames' populations, and the quarters of cities that only it names."""
+    for entry in geonames():
+        name, lat, lon = entry["name"], entry["latitude"], entry["longitude"]
+        key = key_of(name)
+        if key in TOO_COMMON or len(key) < 2:
+            continue
+        keys = [key, *(key_of(part) for part in name.split("/") if "/" in name)]
+        same = next((n for k in keys if (n := areas.near(k, lat, lon)) is not None), None)
+        if same is None:
+            number = areas.add(Area(name, "neighbourhood", lat, lon, entry["population"], GEONAMES))
+            for part in name.split("/"):
+                areas.alias(part, number)
+        else:
+            area = areas.all[same]
+            merge(area, lat, lon, GEONAMES, entry["population"], area.kind)
+
+
+class Nearby:
+    """Whether a position may be in a forward sortation area: near to other names' codes of it.
+
+    A rural code's name that one place alone bears stands at that place: its own point may be wrong.
+    """
+
+    def __init__(self, codes: Codes, areas: Areas) -> None:
+        lat, lon = codes.lat.copy(), codes.lon.copy()
+        for i in np.flatnonzero(codes.rural):
+            found = areas.of_key.get(key_of(codes.name[i]), ())
+            if len(found) == 1:
+                lat[i], lon[i] = areas.all[found[0]].lat, areas.all[found[0]].lon
+        self.codes = codes = replace(codes, lat=lat, lon=lon)
+        self.rows = {int(a): np.flatnonzero(codes.area == a) for a in np.unique(codes.area)}
+        self._scale: dict[int, float] = {}
+
+    def third_km(self, area: int, name: str, lat: float, lon: float) -> float:
+        """How far the third nearest other name's code of an area is."""
+        rows = self.rows[area]
+        rows = rows[self.codes.name[rows] != name]
+        if len(rows) < 3:
+            return 0.0
+        far = distance_km(lat, lon, self.codes.lat[rows], self.codes.lon[rows])
+        nearest: dict[str, float] = {}
+        for i in np.argsort(far)[:60]:
+            nearest.setdefault(self.codes.name[rows[i]], float(far[i]))
+        return sorted(nearest.values())[: 3][-1]
+
+    def scale_km(self, area: int) -> float:
+        """What that distance is for most codes of the area."""
+        if area not in self._scale:
+            rows = self.rows[area][:: max(1, len(self.rows[area]) // 60)]
+            far = [
+                self.third_km(area, self.codes.name[i], self.codes.lat[i], self.codes.lon[i])
+                for i in rows
+            ]
+            self._scale[area] = float(np.median(far))
+        return self._scale[area]
+
+    def fits(self, area: int, name: str, lat: float, lon: float) -> bool:
+        """Whether a position is among the others of its area."""
+        return self.third_km(area, name, lat, lon) <= max(25.0, 2.5 * self.scale_km(area))
+
+
+def clusters(codes: Codes) -> Iterator[tuple[str, np.ndarray]]:
     """Split the codes of each postal name into places: areas whose medians lie near each other."""
     by_name: dict[str, list[int]] = defaultdict(list)
     for i, name in enumerate(codes.name):
         by_name[name].append(i)
-    out = []
     for name in sorted(by_name):
         at = np.array(by_name[name])
         if name in SPLIT:
-            texts = [code_text(int(codes.number[i]))[:3] for i in at]
-            parts = [SPLIT[name].get(text, name) for text in texts]
-            out += [(part, at[np.array(parts) == part]) for part in sorted(set(parts))]
+            parts = np.array([SPLIT[name].get(code_text(int(codes.number[i]))[:3]) for i in at])
+            yield from ((part, at[parts == part]) for part in sorted({p for p in parts if p}))
             continue
         groups: list[list[int]] = []
         for area in np.unique(codes.area[at]):
             members = [int(i) for i in at[codes.area[at] == area]]
             near = [g for g in groups if _apart(codes, g, members) < DOUBLE_KM]
             groups = [g for g in groups if g not in near] + [[i for g in near for i in g] + members]
-        out += [(name, np.array(sorted(g))) for g in sorted(groups)]
-    return out
+        yield from ((name, np.array(sorted(group))) for group in sorted(groups))
 
 
 def _apart(codes: Codes, one: list[int], two: list[int]) -> float:
-    a, b = (
-        (np.median(codes.lat[one]), np.median(codes.lon[one])),
-        (
-            np.median(codes.lat[two]),
-            np.median(codes.lon[two]),
-        ),
-    )
-    return float(distance_km(*a, *b))
+    middles = [(np.median(codes.lat[g]), np.median(codes.lon[g])) for g in (one, two)]
+    return float(distance_km(*middles[0], *middles[1]))
 
 
-def known_names() -> dict[str, list[dict]]:
-    """GeoNames' entries by the keys of all their names."""
-    known: dict[str, list[dict]] = defaultdict(list)
-    for entry in geonames():
-        for name in {entry["name"], *filter(usable_alternate, entry["alternatenames"])}:
-            known[key_of(name)].append(entry)
-    return known
+def points_of_one_name(codes: Codes) -> np.ndarray:
+    """True for codes whose point no code of another name shares: else it is their area's middle."""
+    names: dict[tuple[float, float], set[str]] = defaultdict(set)
+    points = list(zip(codes.lat.tolist(), codes.lon.tolist(), strict=True))
+    for point, name in zip(points, codes.name.tolist(), strict=True):
+        names[point].add(name)
+    return np.array([len(names[point]) == 1 for point in points])
 
 
-def candidates(
-    codes: Codes, known: dict[str, list[dict]], others: dict[str, tuple[str, float, float, int]]
-) -> Iterator[tuple[str, np.ndarray, dict | None, list[Vote]]]:
-    """Yield each postal place: its name, its codes, GeoNames' entry and what each source says."""
-    fields = airports()
-    area_lat, area_lon, _ = area_medians(codes)
-    own_point = points_of_one_name(codes)
+def post_places(areas: Areas, codes: Codes, sources: Path) -> np.ndarray:
+    """Find or make the place that each code is named after, and settle where it is."""
+    nearby, own = Nearby(codes, areas), points_of_one_name(codes)
+    fields = airports(sources)
+    place_of = np.full(len(codes.number), -1)
     for name, at in clusters(codes):
-        key = key_of(name)
-        middle = float(np.median(codes.lat[at])), float(np.median(codes.lon[at]))
-        area = float(np.median(area_lat[at])), float(np.median(area_lon[at]))
-        near = _guard(middle, area)
-        votes = postal_votes(codes, at, own_point)
-        if any(name in parts.values() for parts in SPLIT.values()):
-            yield name, at, None, votes
-            continue
-        if key in fields and len(at) < MANY:
-            votes.append(Vote(*fields[key], 1.6, AIRPORT))
-        other = others.get(key)
-        if other is not None and near(other[1], other[2]):
-            votes.append(Vote(other[1], other[2], 2, DBIP))
-        entry = _best_entry(
-            name, [e for e in known.get(key, []) if near(e["latitude"], e["longitude"])]
-        )
-        if entry is not None:
-            votes.append(Vote(entry["latitude"], entry["longitude"], 3, GEONAMES))
-        yield name, at, entry, votes or [Vote(*middle, 0, POSTAL)]
-
-
-def town_votes(codes: Codes, sources: Path) -> Iterator[tuple[str, list[Vote], tuple[int, ...]]]:
-    """Yield what the sources say of each town that has rural codes."""
-    for name, at, _, votes in candidates(codes, known_names(), dbip(sources)):
-        if codes.rural[at].any():
-            yield name, votes, PREFERRED
-
-
-def build_places(codes: Codes, sources: Path) -> tuple[Places, np.ndarray]:
-    """Make the places, and for each code the number of the place it is named after."""
-    known, others = known_names(), dbip(sources)
-    places, place_of = Places(), np.zeros(len(codes.number), dtype=np.int64)
-    used: dict[int, int] = {}
-    taken: set[str] = set()
-    for name, at, entry, votes in candidates(codes, known, others):
-        number = _add(places, name, votes, entry)
-        if entry is not None and key_of(entry["name"]) == key_of(name):
-            used[int(entry["geonameid"])] = number
-        taken.add(key_of(name))
+        area = Counter(codes.area[at].tolist()).most_common(1)[0][0]
+        use = at[own[at]] if own[at].any() else at
+        lat, lon = float(np.median(codes.lat[use])), float(np.median(codes.lon[use]))
+        number = settle(areas, nearby, name, area, codes, use, fields)
+        if number is None:
+            inside = nearby.fits(area, name, lat, lon)
+            number = areas.add(Area(name, "community", lat, lon, 0, POSTAL, doubtful=not inside))
+        found = areas.all[number]
+        stands = found.source == POSTAL or found.km(lat, lon) <= SAME_KM
+        if len(at) >= MANY and found.kind != "municipality" and stands:
+            found.lat, found.lon, found.source = lat, lon, GEONAMES
+        if found.kind in {"neighbourhood", "landmark"}:
+            found.kind = "community"
+        if found.source not in {POSTAL, CENSUS}:
+            # A municipality moves to the middle of its people later; its post office stays.
+            found.home = found.lat, found.lon
+        rural = int(codes.rural[at].sum())
+        people = PEOPLE_OF_A_RURAL_CODE * rural + PEOPLE_OF_A_CODE * (len(at) - rural)
+        found.people = max(found.people, people) if found.kind != "municipality" else found.people
+        found.codes += len(at)
+        areas.alias(name, number)
         place_of[at] = number
-    _add_the_rest(places, known, others, used, taken)
-    _add_aliases(places, sources)
-    _set_radii(places, codes, place_of)
-    _drop_parts_of_towns(places, place_of)
-    places.aliases = {
-        k: sorted(v) for k, v in places.aliases.items() if len(k) > 1 and k not in NOT_OURS
+    first = {
+        int(a): Counter(place_of[codes.area == a].tolist()).most_common(1)[0][0]
+        for a in np.unique(codes.area[place_of < 0])
     }
-    return places, place_of
+    lost = np.flatnonzero(place_of < 0)
+    place_of[lost] = [first[int(codes.area[i])] for i in lost]
+    return place_of
 
 
-def _guard(middle: tuple[float, float], area: tuple[float, float]) -> Callable[..., bool]:
-    """Make the test that keeps a code from moving to another town of the same name."""
+def settle(areas, nearby, name, area, codes, use, fields) -> int | None:  # type: ignore[no-untyped-def]
+    """Choose the record of a code's place: one that its area may hold, nearest to its own points.
 
-    def near(lat: float, lon: float) -> bool:
-        return bool(
-            distance_km(*middle, lat, lon) <= GUARD_KM
-            or distance_km(*area, lat, lon) <= LOOSE_GUARD_KM
+    Where a village stands, the register of names says better than its code's point.
+    """
+    keys = {key_of(name), key_of(name).removesuffix("firstnation"), key_of(name) + "firstnation"}
+    numbers = {n for key in keys for n in areas.of_key.get(key, ())} if "(" not in name else set()
+    own = sorted(numbers)
+    own = [n for n in own if nearby.fits(area, name, areas.all[n].lat, areas.all[n].lon)]
+    lat, lon = float(np.median(codes.lat[use])), float(np.median(codes.lon[use]))
+
+    def far(number: int) -> float:
+        return min(
+            float(distance_km(areas.all[number].lat, areas.all[number].lon, a, b))
+            for a, b in [(lat, lon), *zip(codes.lat[use[:9]], codes.lon[use[:9]], strict=True)]
         )
 
-    return near
+    if len(use) >= MANY:
+        # Many codes are where they are: a namesake elsewhere is not their place.
+        own = [n for n in own if far(n) <= max(30.0, 1.5 * areas.all[n].reach_km)]
+    if not own:
+        if key_of(name) in fields and not nearby.fits(area, name, lat, lon):
+            return areas.add(Area(name, "community", *fields[key_of(name)], 0, AIRPORT))
+        return None
+    def order(number: int) -> tuple[bool, bool, int, float]:
+        one, off = areas.all[number], far(number)
+        away = off > max(SAME_KM, 1.2 * one.reach_km)
+        return away, one.kind != "municipality", -min(one.people, 500), off
+
+    best = min(own, key=order)
+    others = [n for n in own if areas.all[n].km(areas.all[best].lat, areas.all[best].lon) > SAME_KM]
+    towards = nearby.fits(area, name, lat, lon) and far(best) > DOUBTFUL_KM
+    areas.all[best].doubtful = towards and len(use) > 2 or (far(best) > SAME_KM and bool(others))
+    return best
 
 
-def _best_entry(name: str, entries: list[dict]) -> dict | None:
-    """GeoNames' entry of that very name, else of an alternate one; the most populous."""
-    own = [e for e in entries if key_of(e["name"]) == key_of(name)]
-    return max(own or entries, key=lambda e: (e["population"], -int(e["geonameid"])), default=None)
+@cache
+def airports(sources: Path) -> dict[str, tuple[float, float]]:
+    """Positions of airports by the key of the community they serve."""
+    return {
+        key_of(row["city"]): (float(row["lat"]), float(row["lon"]))
+        for row in ontario_airports()
+        if row["city"]
+    }
 
 
-def _add(places: Places, name: str, votes: list[Vote], entry: dict | None) -> int:
-    best, doubtful = settle(votes, PREFERRED)
-    agrees = entry is not None and (
-        distance_km(best.lat, best.lon, entry["latitude"], entry["longitude"]) <= GUARD_KM
-    )
-    population = entry["population"] if entry is not None and agrees else 0
-    number = places.add(name, (best.lat, best.lon), population, best.source)
-    places.doubtful[number] = doubtful
-    return number
+@cache
+def ontario_airports() -> list[dict[str, str]]:
+    """Ontario's rows of airportsdata."""
+    import airportsdata
+
+    rows = table(Path(airportsdata.__file__).with_name("airports.csv"))
+    return [row for row in rows if row["country"] == "CA" and row["subd"] == "Ontario"]
 
 
-def _add_the_rest(places, known, others, used, taken) -> None:  # type: ignore[no-untyped-def]
-    for entry in geonames():
-        number = used.get(int(entry["geonameid"]))
-        if number is None and key_of(entry["name"]) not in TOO_COMMON:
-            point = entry["latitude"], entry["longitude"]
-            number = places.add(entry["name"], point, entry["population"], GEONAMES)
-            used[int(entry["geonameid"])] = number
-    mains = set(places.aliases)
-    for key, entries in sorted(known.items()):
-        # A town's own name beats another town's alternate name.
-        if key not in mains and key not in TOO_COMMON:
-            for entry in entries:
-                if int(entry["geonameid"]) in used:
-                    places.alias(key, used[int(entry["geonameid"])])
-    for key, (name, lat, lon, editions) in sorted(others.items()):
-        _, *rest = words_of(name)[0]
-        side = words_of(name)[0][0] in SIDES and name_key(rest) in mains
-        if key not in places.aliases and key not in taken and editions > 1 and not side:
-            places.add(name, (lat, lon), 0, DBIP)
+def landmarks(areas: Areas, codes: Codes, sources: Path) -> None:
+    """Add airports, universities, hospitals and sights: at their postal code or airfield."""
+    for row in table(sources / "landmarks.csv"):
+        names = row["names"].split(";")
+        at = np.searchsorted(codes.number, code_number(row["postal_code"].lower().replace(" ", "")))
+        found = code_text(int(codes.number[at])) == row["postal_code"]
+        assert found, f"landmarks.csv: no code {row['postal_code']}"
+        town = max((areas.all[i] for i in areas.of_key[key_of(row["town"])]), key=lambda a: a.people)
+        lat, lon = float(codes.lat[at]), float(codes.lon[at])
+        far = town.km(lat, lon)
+        assert far <= 1.6 * town.reach_km + 6, f"landmarks.csv: {names[0]} is {far:.0f} km off"
+        number = areas.add(Area(names[0], "landmark", lat, lon, 10, GEONAMES))
+        for name in names:
+            areas.alias(name, number)
+    for row in ontario_airports():
+        lat, lon = float(row["lat"]), float(row["lon"])
+        if row["iata"] or row["name"].endswith(("Airport", "Aerodrome")):
+            area = Area(row["name"], "landmark", lat, lon, 10, AIRPORT)
+            plain = area.name
+            for word in (" International", " Lester B. Pearson", " Municipal", " Regional", " City"):
+                plain = plain.replace(word, "")
+            number = areas.add(area)
+            for name in (plain, row["iata"], row["iata"] and f"{row['city']} Airport"):
+                if name:
+                    areas.alias(name, number)
+            if row["iata"] == "YYZ":
+                for name in ("Pearson Airport", "Toronto Airport", "Pearson International Airport"):
+                    areas.alias(name, number)
 
 
-def _add_aliases(places: Places, sources: Path) -> None:
-    """Add names by hand: other names of a place, and municipalities at their main community."""
-    with (sources / "aliases.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            known = set(places.aliases)
-            numbers = [places.aliases.get(key_of(name)) for name in row["names"].split(";")]
-            assert all(numbers), f"aliases.csv: no place is named {row['names']}"
-            mains = [max(n, key=lambda i: places.population[i]) for n in numbers if n]
-            key = key_of(row["alias"])
-            if row["radius_km"] and (key not in known or row["note"].startswith(REPLACES)):
-                at = mains[0]
-                point = places.lat[at], places.lon[at]
-                number = places.add(row["alias"], point, 0, places.source[at])
-                places.stated_km[number] = float(row["radius_km"])
-                # A neighbourhood of a region's name does not make the region doubtful.
-                places.aliases[key] = [number]
-            elif row["radius_km"]:
-                places.stated_km |= dict.fromkeys(places.aliases[key], float(row["radius_km"]))
-            elif not row["radius_km"]:
-                for number in mains:
-                    places.alias(key_of(row["alias"]), number)
+def owners(areas: Areas) -> None:
+    """Find the municipality that each other area lies in, and its county or district."""
+    towns = [i for i, area in enumerate(areas.all) if area.kind == "municipality"]
+    centre = {i: (c.lat, c.lon) for i, c in zip(towns, areas.centres, strict=True)}
+    lat, lon = (np.array([centre[i][k] for i in towns]) for k in (0, 1))
+    reach = np.array([areas.all[i].reach_km for i in towns])
+    divisions = [areas.all[i].county for i in towns]
+    loose: list[Area] = []
+    share: dict[str, Counter[str]] = defaultdict(Counter)
+    far = {}
+    for number, area in enumerate(areas.all):
+        if area.kind != "municipality":
+            far[number] = distance_km(area.lat, area.lon, lat, lon) / (reach + 1)
+            best = int(far[number].argmin())
+            if far[number][best] < 0.6 and area.county:
+                share[area.county][divisions[best]] += 1
+    for number, distances in far.items():
+        area = areas.all[number]
+        count = share.get(area.county)
+        if count is not None and sum(count.values()) >= 10:
+            least = 0.05 * sum(count.values())
+            allowed = np.array([count[d] >= least for d in divisions])
+            distances = np.where(allowed, distances, np.inf)
+        best = int(distances.argmin())
+        if distances[best] <= 1.35:
+            area.owner, area.county = towns[best], divisions[best]
+        elif area.county not in divisions:
+            loose.append(area)
+    for area in loose:
+        area.county = divisions[int(distance_km(area.lat, area.lon, lat, lon).argmin())]
 
 
-def _drop_parts_of_towns(places: Places, place_of: np.ndarray) -> None:
-    """A post town's name is not doubted for a neighbourhood elsewhere that has no code."""
-    counts = np.bincount(place_of, minlength=len(places.name))
-    for key, numbers in places.aliases.items():
-        if max(counts[numbers]) >= POST_TOWN and min(counts[numbers]) == 0:
-            places.aliases[key] = [n for n in numbers if counts[n] > 0]
-
-
-def _set_radii(places: Places, codes: Codes, place_of: np.ndarray) -> None:
-    """State how far a place's addresses reach: the 90th percentile over its own codes."""
-    order = np.argsort(place_of, kind="stable")
-    starts = np.searchsorted(place_of[order], np.arange(len(places.name) + 1))
-    for number in range(len(places.name)):
-        at = order[starts[number] : starts[number + 1]]
-        if number in places.stated_km:
-            places.radius_km[number] = places.stated_km[number]
-        elif len(at) >= 20:
-            far = distance_km(codes.lat[at], codes.lon[at], places.lat[number], places.lon[number])
-            places.radius_km[number] = max(1.0, float(np.percentile(far, 90)))
+def place_municipalities(areas: Areas, codes: Codes, place_of: np.ndarray) -> None:
+    """Stand each municipality in the middle of its people; say how far its addresses reach."""
+    town_of = np.array([i if a.kind == "municipality" else a.owner for i, a in enumerate(areas.all)])
+    for number, area in enumerate(areas.all):
+        own = np.flatnonzero(place_of == number)
+        if area.kind == "municipality":
+            inside = np.flatnonzero(town_of[place_of] == number)
+            centre, limit = areas.centres[number], 1.5 * area.reach_km + 3
+            away = distance_km(codes.lat[inside], codes.lon[inside], centre.lat, centre.lon)
+            own = inside[away <= limit]
+            if len(own) >= MANY or (len(own) >= 3 and area.source == CENSUS):
+                area.lat, area.lon = middle(codes.lat[own], codes.lon[own])
+                area.source = GEONAMES
+        far = distance_km(codes.lat[own], codes.lon[own], area.lat, area.lon)
+        if area.stated_km:
+            area.radius_km = area.stated_km
+        elif len(own) >= MANY:
+            area.radius_km = max(1.0, float(np.percentile(far, 90)))
+        elif area.kind == "municipality":
+            area.radius_km = max(3.0, REACH_OF_TOWNS * area.reach_km)
+        elif area.doubtful:
+            area.radius_km = DOUBTFUL_KM
         else:
-            places.radius_km[number] = (
-                20.0 if places.doubtful[number] else TOWN_RADIUS_KM[places.source[number]]
-            )
+            area.radius_km = 15.0 if area.source == POSTAL else RADIUS_KM[area.kind]
 
 
-def town_positions(
-    codes: Codes, places: Places, place_of: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where each rural code's town is, NaN where no source places it or for an urban code.
+def middle(lat: np.ndarray, lon: np.ndarray) -> tuple[float, float]:
+    """The position from which the others are nearest in sum (Weiszfeld)."""
+    a, b = float(np.median(lat)), float(np.median(lon))
+    for _ in range(30):
+        weight = 1 / np.maximum(distance_km(a, b, lat, lon), 0.3)
+        a, b = float((lat * weight).sum() / weight.sum()), float((lon * weight).sum() / weight.sum())
+    return a, b
+
+
+def counties(areas: Areas) -> None:
+    """Add counties, districts and regions of several municipalities."""
+    members: dict[str, list[Area]] = defaultdict(list)
+    for area in areas.all:
+        if area.kind == "municipality":
+            members[area.county].append(area)
+    for name, own in sorted(members.items()):
+        if len(own) == 1 or name in {"Brant", "Haldimand-Norfolk"}:
+            continue
+        people = np.array([max(area.people, 1) for area in own], dtype=float)
+        lat = float((np.array([a.lat for a in own]) * people).sum() / people.sum())
+        lon = float((np.array([a.lon for a in own]) * people).sum() / people.sum())
+        far = np.array([a.km(lat, lon) + 0.5 * a.radius_km for a in own])
+        order = np.argsort(far)
+        at = int(np.searchsorted(np.cumsum(people[order]), 0.9 * people.sum()))
+        radius = float(far[order][min(at, len(own) - 1)])
+        reach = math.sqrt(sum(a.reach_km**2 for a in own))
+        area = Area(name, "county", lat, lon, int(people.sum()), CENSUS, name, reach)
+        area.radius_km = max(radius, 10.0)
+        area.keys |= {key_of(one) for one in county_names(name)}
+        areas.add(area)
+
+
+def county_names(name: str) -> Iterator[str]:
+    """How a county, district or region is written."""
+    yield name
+    for kind in ("county", "district", "region", "counties"):
+        yield f"{name} {kind}"
+    for kind in ("county", "district", "region", "regional municipality", "united counties"):
+        yield from (f"{kind} of {name}", f"{kind} {name}")
+    for kind in ("comté", "comtés unis", "district", "région", "municipalité régionale"):
+        yield from (f"{kind} {de} {name}" for de in DE)
+
+
+def labelled(areas: Areas) -> None:
+    """Set the county behind the names that several areas bear, but for a much larger one."""
+    by_name: dict[str, list[Area]] = defaultdict(list)
+    for area in areas.all:
+        by_name[key_of(area.name)].append(area)
+    for area in [a for group in by_name.values() if len(group) > 1 for a in group]:
+        people = max(a.people for a in by_name[key_of(area.name)] if a is not area)
+        if area.people < 10 * people and "(" not in area.name and area.county:
+            area.name = f"{area.name} ({area.county})"
+
+
+def build_places(codes: Codes, sources: Path) -> tuple[Areas, np.ndarray, Towns]:
+    """Make the areas; for each code the number of its place, and where its town is."""
+    areas = Areas()
+    municipalities(areas, sources)
+    areas.centres = [replace(area, keys=set(area.keys)) for area in areas.all]
+    cgndb(areas, sources)
+    populated(areas)
+    place_of = post_places(areas, codes, sources)
+    landmarks(areas, codes, sources)
+    owners(areas)
+    for row in table(sources / "aliases.csv"):
+        give_alias(areas, row)
+    towns = town_positions(codes, areas, place_of)
+    moved = ~np.isnan(towns[0])
+    lat, lon = np.where(moved, towns[0], codes.lat), np.where(moved, towns[1], codes.lon)
+    place_municipalities(areas, replace(codes, lat=lat, lon=lon), place_of)
+    counties(areas)
+    labelled(areas)
+    for key in NOT_OURS:
+        areas.of_key.pop(key, None)
+    return areas, place_of, towns
+
+
+def give_alias(areas: Areas, row: dict[str, str]) -> None:
+    """Let a place be found by a name that no source has."""
+    targets = [areas.of_key.get(key_of(name)) for name in row["names"].split(";")]
+    assert all(targets), f"aliases.csv: no place is named {row['names']}"
+    mains = [max(found, key=lambda i: areas.all[i].people) for found in targets if found]
+    if row["radius_km"]:
+        area = replace(areas.all[mains[0]], name=row["alias"], keys=set(), codes=0)
+        area.kind, area.stated_km = "county", float(row["radius_km"])
+        areas.add(area)
+        areas.of_key[key_of(row["alias"])] = [len(areas.all) - 1]
+        return
+    for number in mains:
+        areas.alias(row["alias"], number)
+
+
+def town_positions(codes: Codes, areas: Areas, place_of: np.ndarray) -> Towns:
+    """Where each rural code's town is, NaN where its own point is better or it is urban.
 
     The third array is True where sources of about equal weight disagree.
     """
-    source = np.array(places.source)[place_of]
-    use = codes.rural & (source != POSTAL)
-    lat, lon = np.array(places.lat)[place_of], np.array(places.lon)[place_of]
-    doubtful = np.array(places.doubtful)[place_of]
-    return np.where(use, lat, np.nan), np.where(use, lon, np.nan), use & doubtful
+    home = np.array([a.home or (np.nan, np.nan) for a in areas.all])[place_of]
+    many = np.array([a.codes >= MANY for a in areas.all])[place_of]
+    doubtful = np.array([a.doubtful for a in areas.all])[place_of]
+    near = distance_km(codes.lat, codes.lon, home[:, 0], home[:, 1]) <= 8.0
+    use = codes.rural & ~(many & near) & ~np.isnan(home[:, 0])
+    # A point of several names, far outside the place that the code is named after, is none of it.
+    reach = np.array([max(SAME_KM, 1.5 * a.reach_km) for a in areas.all])[place_of]
+    outside = distance_km(codes.lat, codes.lon, home[:, 0], home[:, 1]) > reach
+    use |= outside & ~points_of_one_name(codes)
+    return (
+        np.where(use, home[:, 0], np.nan),
+        np.where(use, home[:, 1], np.nan),
+        codes.rural & doubtful,
+    )

@@ -15,16 +15,22 @@ from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError
 
-__all__ = ["POST_TOWN", "SOURCES", "CodeTable", "Gazetteer", "Place", "default_gazetteer"]
+__all__ = ["KINDS", "POST_TOWN", "SOURCES", "CodeTable", "Gazetteer", "Place", "default_gazetteer"]
 
-SOURCES = ("GeoNames", "DB-IP", "GeoNames postal codes", "GeoNames post offices", "airportsdata")
+SOURCES = (
+    "GeoNames",
+    "GeoNames postal codes",
+    "Canadian Geographical Names",
+    "Census of Population",
+    "airportsdata",
+)
 """Where a place's position is from, by its source number."""
 
 POST_TOWN = 50
 """A place of so many postal codes is a post town: the likelier of those that share a name."""
 
-TOWN = 2
-"""The method of a code that stands at its town; see `CodeTable.quality`."""
+KINDS = ("municipality", "community", "neighbourhood", "reserve", "landmark", "county")
+"""What a name stands for, by its kind's number."""
 
 
 def _widen(planes: NDArray[np.uint8]) -> NDArray[np.uint32]:
@@ -80,7 +86,11 @@ class CodeTable:
 
 
 class Place(NamedTuple):
-    """A town, village or other community of Ontario."""
+    """A named area of Ontario; `population` is an estimate where no census counts it.
+
+    Nine of ten of its addresses are within `radius_km`; `reach_km` is the radius of a circle of
+    its land area, 0 if not known; `owner` is the municipality that it lies in, -1 if none.
+    """
 
     number: int
     name: str
@@ -89,6 +99,10 @@ class Place(NamedTuple):
     population: int
     radius_km: float
     source: str
+    kind: str
+    reach_km: float
+    county: str
+    owner: int
 
 
 class Gazetteer:
@@ -183,20 +197,26 @@ class Gazetteer:
 
 
 def _places(arrays: Any) -> Iterator[Place]:
+    columns = {name: arrays[f"place_{name}"].tolist() for name in COLUMNS}
     names = bytes(arrays["place_name"]).decode().split("\n")
-    lats, lons = arrays["place_lat"].tolist(), arrays["place_lon"].tolist()
-    populations = arrays["place_population"].tolist()
-    radii, sources = arrays["place_radius"].tolist(), arrays["place_source"].tolist()
-    for number, name in enumerate(names):
-        yield Place(
-            number,
-            name,
-            lats[number] / 1e4,
-            lons[number] / 1e4,
-            populations[number],
-            radii[number] / 10,
-            SOURCES[sources[number]],
-        )
+    counties = bytes(arrays["place_counties"]).decode().split("\n")
+    return map(
+        Place._make,
+        zip(
+            range(len(names)),
+            names,
+            [lat / 1e4 for lat in columns["lat"]],
+            [lon / 1e4 for lon in columns["lon"]],
+            columns["population"],
+            [radius / 10 for radius in columns["radius"]],
+            [SOURCES[i] for i in columns["source"]],
+            [KINDS[i] for i in columns["kind"]],
+            [reach / 10 for reach in columns["reach"]],
+            [counties[i] for i in columns["county"]],
+            columns["owner"],
+            strict=True,
+        ),
+    )
 
 
 def _aliases(arrays: Any) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -204,6 +224,8 @@ def _aliases(arrays: Any) -> Iterator[tuple[str, tuple[int, ...]]]:
         key, _, numbers = line.partition("\t")
         yield key, tuple([int(number) for number in numbers.split(",")])
 
+
+COLUMNS = ("lat", "lon", "population", "radius", "source", "kind", "reach", "county", "owner")
 
 _lock = Lock()
 _loaded: list[Gazetteer] = []
