@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import DataError, InvalidInputError
+from ketafind.records import CLINIC_FACTS
 from ketafind.show.exports import csv_text
 from ketafind.show.text import printable, terminal_width, text_table
-from ketafind.tables.evidence import CLINIC_FACTS
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
