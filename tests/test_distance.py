@@ -78,7 +78,7 @@ def test_points_around_opposite_poles_are_measured_as_well():
 
 def test_without_the_core_such_points_are_measured_as_well(monkeypatch):
     """By pyproj, either way round."""
-    monkeypatch.setattr("ketafind.distance.compiled_core", lambda: None)
+    monkeypatch.setattr("ketafind.geo.compiled_core", lambda: None)
     rng = np.random.default_rng(8)
     pairs = np.array(around_opposite_poles(900)).T.tolist()
     for lat, lon in zip(rng.uniform(-90, 90, 300), rng.uniform(-180, 180, 300), strict=True):
