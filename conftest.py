@@ -16,6 +16,7 @@ from typing import Any
 import hypothesis
 import pytest
 from sybil import Example, Sybil
+from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
@@ -52,14 +53,28 @@ def run_console(example: Example) -> str | None:
     return None
 
 
+class PythonBlockParser(PythonCodeBlockParser):
+    """Python in documents: what a block shows must be so, and the tests it defines must pass."""
+
+    def __init__(self, doctest_optionflags: int = 0) -> None:
+        super().__init__(doctest_optionflags=doctest_optionflags)
+        self.codeblock_parser = CodeBlockParser(language="python", evaluator=self.run)
+
+    @staticmethod
+    def run(example: Example) -> None:
+        PythonEvaluator()(example)
+        for name in re.findall(r"(?m)^def (test_\w+)", example.parsed):
+            example.namespace[name]()
+
+
 collect_ignore = ["docs/conf.py"]  # it asks for the installed package
 pytest_collect_file = Sybil(
     parsers=[
-        PythonCodeBlockParser(doctest_optionflags=FLAGS),
+        PythonBlockParser(doctest_optionflags=FLAGS),
         CodeBlockParser(language="console", evaluator=run_console),
         SkipParser(),
     ],
-    patterns=["README.md", "docs/*.md", "docs/*/*.md"],
+    patterns=["README.md", "CONTRIBUTING.md", "docs/*.md", "docs/*/*.md"],
     setup=lambda _: os.environ.update(COLUMNS=WIDTH),
     teardown=lambda _: os.environ.pop("COLUMNS"),
 ).pytest()

@@ -1,25 +1,99 @@
-"""The distance agrees with Karney's and with geometry."""
+"""The distance agrees with Karney's and with geometry, and is the same both ways."""
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
+from geographiclib.geodesic import Geodesic
 from hypothesis import given
 from hypothesis import strategies as st
+from pyproj import Geod
 
 from ketafind.geo import geodesic_km, micrometres
 
 LAT = st.floats(-90, 90)
 LON = st.floats(-180, 180)
+# Some hairs, some metres and some kilometres, and nothing.
+SHIFT = st.one_of(
+    st.just(0.0), st.floats(-15, 0.5).flatmap(lambda tens: st.sampled_from([10**tens, -(10**tens)]))
+)
+CORNERS = list(
+    product(
+        (-90.0, -45.0, -1e-300, -0.0, 0.0, 1e-300, 1e-9, 30.0, 45.0, 90.0),
+        (-180.0, -179.5, -90.0, -1e-300, -0.0, 0.0, 0.5, 90.0, 180.0),
+    )
+)
+
+
+def check(lat1, lon1, lat2, lon2):
+    """GeographicLib's Python port, an independent method, agrees; so does the way back."""
+    theirs = Geodesic.WGS84.Inverse(lat1, lon1, lat2, lon2, Geodesic.DISTANCE)["s12"]
+    ours = geodesic_km(lat1, lon1, lat2, lon2)
+    assert ours * 1000.0 == pytest.approx(theirs, rel=0, abs=1.5e-8)
+    assert geodesic_km(lat2, lon2, lat1, lon1) == ours
+
+
+def opposite(lat, lon, north, east):
+    """The antipode, shifted."""
+    turned = lon - 180.0 if lon > 0.0 else lon + 180.0
+    return max(-90.0, min(90.0, north - lat)), max(-180.0, min(180.0, turned + east))
 
 
 @given(LAT, LON, LAT, LON)
 def test_distance_equals_an_independent_implementation(lat1, lon1, lat2, lon2):
-    """GeographicLib's Python port and ours differ by less than the 15 nm of either's method."""
-    from geographiclib.geodesic import Geodesic
+    """Anywhere, within the 15 nm of either's method."""
+    check(lat1, lon1, lat2, lon2)
 
-    theirs = Geodesic.WGS84.Inverse(lat1, lon1, lat2, lon2, Geodesic.DISTANCE)["s12"]
-    assert geodesic_km(lat1, lon1, lat2, lon2) * 1000.0 == pytest.approx(theirs, rel=0, abs=3e-8)
+
+@given(st.one_of(LAT, SHIFT, SHIFT.map(lambda shift: 90.0 - abs(shift))), LON, SHIFT, SHIFT)
+def test_nearly_opposite_points_are_measured_as_well(lat, lon, north, east):
+    """Where two ways are as short, at the equator and the poles too."""
+    check(lat, lon, *opposite(lat, lon, north, east))
+
+
+def around_opposite_poles(n=100_000):
+    """Colatitudes up to 1e-4 degrees, most of them of metres or less; any longitudes."""
+    rng = np.random.default_rng(7)
+    small = 10 ** rng.uniform(-14, -4, (2, n))
+    small[:, : n // 3] = rng.uniform(0, 1e-4, (2, n // 3))
+    lon = rng.uniform(-180, 180, (2, n))
+    lon[1, ::5] = lon[0, ::5]
+    lon[1, 1::5] = np.where(lon[0, 1::5] > 0, lon[0, 1::5] - 180, lon[0, 1::5] + 180)
+    return 90 - small[0], lon[0], small[1] - 90, lon[1]
+
+
+def test_points_around_opposite_poles_are_measured_as_well():
+    """Their sines of latitude round to 1; what tells them apart are the cosines."""
+    lat1, lon1, lat2, lon2 = around_opposite_poles()
+    metres = Geod(ellps="WGS84").inv(lon1, lat1, lon2, lat2)[2]
+    ours = geodesic_km(lat1, lon1, lat2, lon2)
+    assert np.abs(ours * 1000.0 - metres).max() < 1.5e-8
+    assert np.array_equal(geodesic_km(lat2, lon2, lat1, lon1), ours)
+    # From an arbitrary-precision solution.
+    known = geodesic_km(89.99999999822502, -18.887161191923894, -89.999999407952, 86.75656744979415)
+    assert known == pytest.approx(20003.931392550433, rel=0, abs=1.5e-11)
+
+
+def test_without_the_core_such_points_are_measured_as_well(monkeypatch):
+    """By pyproj, either way round."""
+    monkeypatch.setattr("ketafind.geo.compiled_core", lambda: None)
+    rng = np.random.default_rng(8)
+    pairs = np.array(around_opposite_poles(900)).T.tolist()
+    for lat, lon in zip(rng.uniform(-90, 90, 300), rng.uniform(-180, 180, 300), strict=True):
+        pairs.append([lat, lon, *opposite(lat, lon, *(10 ** rng.uniform(-14, 0, 2)))])
+    for pair in pairs:
+        check(*pair)
+
+
+def test_corners_are_measured_the_same_both_ways():
+    """Poles, the equator and a hair from it, minus zero, meridians opposite each other."""
+    pairs = np.array([(*one, *other) for one in CORNERS for other in CORNERS]).T
+    ours = geodesic_km(*pairs)
+    assert np.array_equal(geodesic_km(*pairs[[2, 3, 0, 1]]), ours)
+    theirs = Geod(ellps="WGS84").inv(pairs[1], pairs[0], pairs[3], pairs[2])[2]
+    assert np.abs(ours * 1000.0 - theirs).max() < 1.5e-8
 
 
 @given(LAT, LON)

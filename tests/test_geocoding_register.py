@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ketafind import errors
-from ketafind.cli.parser import build_register_command, explain_failure, geocode_command
+from ketafind.cli import main
 from ketafind.geocoding import RegisterGeocoder, SearchPlace, build_register, geocode
 from ketafind.geocoding.locations import sphere_km
 
@@ -168,16 +168,22 @@ def test_openaddresses_are_read_in_both_forms(tmp_path: Path, kind: str) -> None
     assert register.geocode("12 Main St, Kingston").precision == "rooftop"
 
 
-def test_the_command_line_s_functions_answer_in_plain_data(tmp_path: Path) -> None:
-    out = tmp_path / "register.bin"
-    said = build_register_command(out, nar=nar(tmp_path / "nar.zip", "2026"))
+def test_the_command_line_builds_a_register_and_asks_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "register.bin")
+    assert (
+        main(["geocoder", "build", "--nar", str(nar(tmp_path / "nar.zip", "2026")), "-o", out]) == 0
+    )
+    said = capsys.readouterr().out
     assert "9 addresses" in said
     assert "Statistics Canada" in said
-    assert geocode_command("76 Stuart St, Kingston", register=out)["precision"] == "rooftop"
-    assert json.loads(json.dumps(geocode_command("Kitchener-Waterloo")))["match"] == "ambiguous"
-    with pytest.raises(errors.AmbiguousPlaceError) as caught:
-        geocode_command("Sydenham")
-    assert explain_failure(caught.value).count("Sydenham, ON") == 2
+    assert main(["geocode", "76 Stuart St, Kingston", "--register", out, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["precision"] == "rooftop"
+    assert main(["geocode", "Kitchener-Waterloo", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["match"] == "ambiguous"
+    assert main(["geocode", "Sydenham"]) == 2
+    assert capsys.readouterr().err.count("Sydenham, ON") == 2
 
 
 def test_one_source_is_asked_for_and_faults_of_it_are_named(tmp_path: Path) -> None:

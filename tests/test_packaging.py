@@ -6,11 +6,14 @@ import re
 import subprocess
 import tomllib
 from fnmatch import fnmatch
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import ketafind
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -104,13 +107,29 @@ def test_no_committed_file_names_a_package_index_or_a_folder_of_one_machine() ->
         assert path.name == Path(__file__).name or not registry.search(text), path
 
 
+def test_the_version_stands_in_the_package_and_everything_agrees_with_it() -> None:
+    assert PROJECT["project"]["dynamic"] == ["version"]
+    assert PROJECT["tool"]["setuptools"]["dynamic"] == {"version": {"attr": "ketafind.__version__"}}
+    assert f"version: {ketafind.__version__}" in lines("CITATION.cff")
+    assert metadata.version("ketafind") == ketafind.__version__  # else: install it again
+
+
 def test_the_changelog_keeps_its_form() -> None:
     heads = [line for line in lines("CHANGELOG.md") if line.startswith("## ")]
-    assert heads[0] == "## [Unreleased]"
-    assert all(re.fullmatch(r"## \[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", head) for head in heads[1:])
+    released = [head for head in heads if head != "## [Unreleased]"]
+    assert heads[len(released) :] in ([], ["## [Unreleased]"])
+    assert all(re.fullmatch(r"## \[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", h) for h in released)
     kinds = {line for line in lines("CHANGELOG.md") if line.startswith("### ")}
     known = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
     assert kinds <= {f"### {kind}" for kind in known}
+
+
+def test_each_change_log_fragment_is_named_so_that_it_is_found_and_is_a_sentence() -> None:
+    kinds = "|".join(kind["directory"] for kind in PROJECT["tool"]["towncrier"]["type"])
+    for path in (ROOT / "changelog.d").iterdir():
+        if path.name != "README.md":
+            assert re.fullmatch(rf"\+[a-z0-9-]+\.({kinds})\.md", path.name), path.name
+            assert re.fullmatch(r"(?s)\S.*\.\n", path.read_text("utf-8")), path.name
 
 
 def test_the_notice_credits_the_gazetteer() -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.errors import DataError, InvalidInputError, UnknownClinicError
-from ketafind.facts import MAX_AGE, SOURCE_CLASSES, decide, decisions, resolved
+from ketafind.facts import MAX_AGE, decide, decisions, resolved
+from ketafind.records import SOURCE_CLASSES
 
 DIRECTORY = kf.load_directory()
 WORDS = DIRECTORY.vocabulary

@@ -16,7 +16,7 @@ from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.geo import Coordinates, geodesic_km
 from ketafind.show.map import explore_clinics
 from ketafind.show.plots import plot_clinics
-from ketafind.show.projection import Sheet, compass, places, scale_km
+from ketafind.show.projection import LocalProjection, compass, places, scale_km
 from ketafind.show.text import printable
 from test_tables_exports import HOSTILE, Reader
 
@@ -48,23 +48,25 @@ def offline(monkeypatch):
     plt.close("all")
 
 
-# The sheet.
+# The projection.
 
 
 @given(st.floats(42, 57), st.floats(-95, -74), st.floats(-1, 1), st.floats(-1, 1))
 def test_near_the_middle_the_sheet_is_true_to_scale(lat, lon, up, right):
     """Within a degree, to a few per cent."""
-    sheet = Sheet(lat, lon)
-    drawn = math.hypot(*sheet.east_north_km(lat + up, lon + right))
+    projection = LocalProjection(lat, lon)
+    drawn = math.hypot(*projection.east_north_km(lat + up, lon + right))
     true = float(geodesic_km(lat, lon, lat + up, lon + right))
     assert drawn == pytest.approx(true, rel=0.04, abs=1e-6)
 
 
 def test_the_middle_is_found_across_the_antimeridian():
     """Neighbours on both sides stay neighbours."""
-    sheet = Sheet.about([(0.0, 179.0), (0.0, -179.0)])
-    assert abs(sheet.lon) == pytest.approx(180)
-    assert abs(sheet.lon_lat(0.0, 179.0)[0] - sheet.lon_lat(0.0, -179.0)[0]) == pytest.approx(2)
+    projection = LocalProjection.about([(0.0, 179.0), (0.0, -179.0)])
+    assert abs(projection.lon) == pytest.approx(180)
+    assert abs(
+        projection.lon_lat(0.0, 179.0)[0] - projection.lon_lat(0.0, -179.0)[0]
+    ) == pytest.approx(2)
 
 
 @given(st.floats(1e-2, 1e5))
@@ -190,7 +192,7 @@ def test_degrees_name_their_side_of_the_earth():
 
 
 def test_the_page_names_no_address_but_the_clinics_own():
-    """No source, no style sheet, no image; and another scheme than http is no link."""
+    """No source, no style projection, no image; and another scheme than http is no link."""
     page = explore_clinics(COLUMNS, origin=ORIGIN).page
     reader = Reader(page)
     assert not {"link", "img", "iframe", "object", "embed", "base"} & set(reader.tags)

@@ -174,14 +174,15 @@ static inline Integrals integrate(double k2, double mid, double half)
     return sum;
 }
 
-/* A geodesic that leaves latitude 1 at azimuth alpha1 and meets latitude 2, on reduced latitudes
-   (sines and cosines), and what follows from it. */
+/* A geodesic that leaves latitude 1, in the south, at azimuth alpha1 and meets latitude 2, which is
+   no farther from the equator, on reduced latitudes (sines and cosines), and what follows from it.
+   gain is how much larger the square of the second cosine is. */
 typedef struct {
-    double sin1, cos1, sin2, cos2, longitude;
+    double sin1, cos1, sin2, cos2, gain, longitude;
 } Problem;
 
 typedef struct {
-    double km, longitude, slope, reduced, sin0;
+    double km, longitude, slope, sin0;
 } Path;
 
 static Path follow(const Problem *p, double sin_a1, double cos_a1)
@@ -191,10 +192,7 @@ static Path follow(const Problem *p, double sin_a1, double cos_a1)
     path.sin0 = sin_a1 * p->cos1;
     const double cos0 = hypot(cos_a1, sin_a1 * p->sin1);
     const double north1 = cos_a1 * p->cos1;
-    const double gain = p->cos1 < -p->sin1 ? (p->cos2 - p->cos1) * (p->cos1 + p->cos2)
-                                           : (p->sin1 - p->sin2) * (p->sin1 + p->sin2);
-    const double square = north1 * north1 + gain;
-    const double north2 = gain == 0.0 ? fabs(north1) : sqrt(square > 0.0 ? square : 0.0);
+    const double north2 = p->gain == 0.0 ? fabs(north1) : sqrt(north1 * north1 + p->gain);
 
     const double s1 = p->sin1, c1 = north1, s2 = p->sin2, c2 = north2;
     const double across = c1 * s2 - s1 * c2;
@@ -210,9 +208,9 @@ static Path follow(const Problem *p, double sin_a1, double cos_a1)
 
     const double norm1 = 1.0 / hypot(s1, c1), norm2 = 1.0 / hypot(s2, c2);
     const double ss1 = s1 * norm1, cs1 = c1 * norm1, ss2 = s2 * norm2, cs2 = c2 * norm2;
-    path.reduced = sqrt(1.0 + k2 * ss2 * ss2) * cs1 * ss2 - sqrt(1.0 + k2 * ss1 * ss1) * ss1 * cs2 -
-                   cs1 * cs2 * arc.reduced;
-    path.slope = north2 > 0.0 ? EARTH_F1 * path.reduced / north2
+    const double reduced = sqrt(1.0 + k2 * ss2 * ss2) * cs1 * ss2 -
+                           sqrt(1.0 + k2 * ss1 * ss1) * ss1 * cs2 - cs1 * cs2 * arc.reduced;
+    path.slope = north2 > 0.0 ? EARTH_F1 * reduced / north2
                               : -2.0 * EARTH_F1 * sqrt(1.0 + EARTH_EP2 * s1 * s1) / s1;
     return path;
 }
@@ -229,7 +227,7 @@ static double solve_km(const Problem *p)
         sin_a = 1.0; /* nearly opposite or along a meridian: begin in the middle of the bracket */
         cos_a = p->sin1 == 0.0 ? -1.0 : 0.0;
     }
-    Path path = {0.0, 0.0, 0.0, 0.0, 0.0};
+    Path path = {0.0, 0.0, 0.0, 0.0};
     double miss = 0.0;
     for (int i = 0; i < 100; i++) {
         const double norm = 1.0 / hypot(sin_a, cos_a);
@@ -266,31 +264,42 @@ static double solve_km(const Problem *p)
     return path.km - EARTH_A * path.sin0 * miss;
 }
 
+typedef struct {
+    double sine, cosine;
+} Latitude;
+
+static inline Latitude reduced_latitude(Point p)
+{
+    const double ring = hypot(p.x, p.y) / EARTH_A, up = p.z / EARTH_B, norm = 1.0 / hypot(up, ring);
+    const Latitude latitude = {up * norm, ring * norm};
+    return latitude;
+}
+
 /* Length for any two points, from the reduced latitudes and the longitude between them. */
 static double far_km(Point p, Point q)
 {
-    double ring1 = hypot(p.x, p.y) / EARTH_A, ring2 = hypot(q.x, q.y) / EARTH_A;
-    double up1 = p.z / EARTH_B, up2 = q.z / EARTH_B;
-    if (fabs(up1) < fabs(up2)) {
-        const double up = up1, ring = ring1;
-        up1 = up2, ring1 = ring2;
-        up2 = up, ring2 = ring;
+    Latitude one = reduced_latitude(p), two = reduced_latitude(q);
+    const double sines = fabs(one.sine) + fabs(two.sine), cosines = one.cosine + two.cosine;
+    /* How much farther from the equator the first lies: towards the poles sines round to 1, towards
+       the equator cosines do. */
+    const bool polar = cosines < sines;
+    const double more = polar ? two.cosine - one.cosine : fabs(one.sine) - fabs(two.sine);
+    if (more < 0.0) {
+        const Latitude other = one;
+        one = two;
+        two = other;
     }
-    if (up1 > 0.0) {
-        up1 = -up1;
-        up2 = -up2;
+    if (more == 0.0) { /* the same latitude, north or south, to the last bit */
+        one.cosine = two.cosine = fmax(one.cosine, two.cosine);
+        one.sine = copysign(fmax(fabs(one.sine), fabs(two.sine)), one.sine);
+        two.sine = copysign(one.sine, two.sine);
     }
-    const double norm1 = 1.0 / hypot(up1, ring1), norm2 = 1.0 / hypot(up2, ring2);
-    Problem problem = {up1 * norm1, ring1 * norm1, up2 * norm2, ring2 * norm2,
-                       atan2(fabs(p.x * q.y - q.x * p.y), p.x * q.x + p.y * q.y)};
-    if (fabs(problem.sin2) == -problem.sin1)
-        problem.cos2 = problem.cos1;
-    if (problem.longitude == 0.0 || problem.longitude == PI || problem.cos1 == 0.0) {
-        /* Along a meridian, unless a path beside it is shorter. */
-        const Path path = follow(&problem, 0.0, problem.longitude == PI ? -1.0 : 1.0);
-        if (problem.longitude != PI || path.reduced >= 0.0)
-            return path.km;
-    }
+    const Problem problem = {-fabs(one.sine), one.cosine,
+                             one.sine > 0.0 ? -two.sine : two.sine, two.cosine,
+                             fabs(more) * (polar ? cosines : sines),
+                             atan2(fabs(p.x * q.y - q.x * p.y), p.x * q.x + p.y * q.y)};
+    if (problem.longitude == 0.0 || problem.longitude == PI || problem.cos1 == 0.0)
+        return follow(&problem, 0.0, problem.longitude == PI ? -1.0 : 1.0).km; /* a meridian */
     if (problem.sin1 == 0.0 && problem.longitude <= PI * EARTH_F1)
         return EARTH_A * problem.longitude;
     return solve_km(&problem);

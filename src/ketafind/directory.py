@@ -389,8 +389,7 @@ class Directory:
         UnknownClinicError, UnknownTermError
             If there is no such clinic, facet or term.
         """
-        from ketafind.records import FLAGS
-        from ketafind.tables.evidence import CLINIC_FACTS
+        from ketafind.records import CLINIC_FACTS, FLAGS
 
         facts = self[clinic_id].evidence
         if facet is not None and facet not in (*FLAGS, *CLINIC_FACTS):

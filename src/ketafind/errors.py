@@ -90,16 +90,24 @@ class Fault:
         The column's name; None for the whole row.
     value : str or None
         The text found there.
+    line : int or None
+        The line of a JSON file, from 1.
+    path : str or None
+        Where in the JSON, such as ``rules.core_team.requires``.
     """
 
     message: str
     row: int | None = None
     column: str | None = None
     value: str | None = None
+    line: int | None = None
+    path: str | None = None
 
     def __str__(self) -> str:
         where = [f"row {self.row}"] if self.row is not None else []
         where += [f'column "{self.column}"'] if self.column is not None else []
+        where += [f"line {self.line}"] if self.line is not None else []
+        where += [self.path] if self.path is not None else []
         return f"{', '.join(where)}: {self.message}" if where else self.message
 
 

@@ -14,7 +14,7 @@ from operator import is_
 from typing import TYPE_CHECKING
 
 from ketafind.errors import DataError, Fault, InvalidInputError, UnknownTermError
-from ketafind.records import FLAGS, Clinic, Evidence, FrozenMapping, Service
+from ketafind.records import FLAGS, SOURCE_CLASSES, Clinic, Evidence, FrozenMapping, Service
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_AGE",
-    "SOURCE_CLASSES",
     "Decision",
     "as_day",
     "canonical",
@@ -32,9 +31,6 @@ __all__ = [
     "resolved",
 ]
 
-
-SOURCE_CLASSES = ("regulator", "clinic", "government", "operator", "other")
-"""Highest first."""
 
 MAX_AGE = {name: timedelta(days=90 if name == "regulator" else 365) for name in SOURCE_CLASSES}
 """How long a source of a class is believed, as of a given day."""

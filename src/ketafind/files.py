@@ -1,21 +1,25 @@
-"""Files that appear whole or not at all, and packages that are optional."""
+"""Files that appear whole or not at all, JSON read strictly, and packages that are optional."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
+import re
 import secrets
+from bisect import bisect
 from collections.abc import Iterable
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ketafind.errors import ExistingFileError, MissingExtraError, MissingFileError
+from ketafind.errors import DataError, ExistingFileError, Fault, MissingExtraError, MissingFileError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
-__all__ = ["require", "write_whole"]
+__all__ = ["JsonObject", "parse_json", "read_text", "require", "write_whole"]
 
 
 def require(module: str, extra: str) -> Any:
@@ -91,3 +95,96 @@ def _sync_folder(folder: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+class JsonObject(dict[str, Any]):
+    """A JSON object that knows where it stands in its file."""
+
+    line = 1
+    """The line of its opening brace, from 1."""
+    path = ""
+    """Where it is, such as ``rules.core_team.requires.or[1]``; entries with an id by their id."""
+
+    def fault(self, message: str) -> Fault:
+        """Say what is wrong with this object."""
+        return Fault(message, line=self.line, path=self.path or None)
+
+
+def read_text(path: str | os.PathLike[str], what: str, *, max_mb: int) -> str:
+    """Read a regular file in UTF-8."""
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(str(path), [Fault(f"no such file; give the path of {what} in JSON")])
+    if path.stat().st_size > max_mb * 2**20:
+        raise DataError(path.name, [Fault(f"the file is over {max_mb} MB: this is not {what}")])
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(path.name, [Fault(f"the file is not UTF-8: {error.reason}")]) from None
+
+
+def parse_json(text: str, source: str, what: str) -> JsonObject:
+    """Read text as one JSON object of `JsonObject`s, and refuse a key that stands twice."""
+    # The hook sees the objects in the order in which their braces close.
+    lines = iter(_lines_of_objects(text))
+    repeated: list[tuple[JsonObject, list[str]]] = []
+
+    def place(pairs: list[tuple[str, Any]]) -> JsonObject:
+        value = JsonObject(pairs)
+        value.line = next(lines, 1)
+        if len(value) < len(pairs):
+            names = [name for name, _ in pairs]
+            repeated.append((value, sorted({name for name in names if names.count(name) > 1})))
+        return value
+
+    try:
+        data = json.loads(text, object_pairs_hook=place)
+        _set_paths(data, "")
+    except json.JSONDecodeError as error:
+        fault = Fault(f"not JSON: {error.msg} (column {error.colno})", line=error.lineno)
+        raise DataError(source, [fault]) from None
+    except RecursionError:
+        raise DataError(source, [Fault("the JSON is nested too deeply")]) from None
+    except ValueError:
+        raise DataError(source, [Fault("a number in it has too many digits")]) from None
+    if not isinstance(data, JsonObject):
+        raise DataError(source, [Fault(f"{what} is one JSON object", line=1)])
+    if repeated:
+        faults = [
+            one.fault(f"the key {json.dumps(name)} stands twice in one object")
+            for one, names in repeated
+            for name in names
+        ]
+        raise DataError(source, sorted(faults, key=lambda fault: fault.line or 0))
+    return data
+
+
+_DEEPEST = 250
+_NAME = re.compile(r"[\w-]{1,60}")
+_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|[{}\n]')
+
+
+def _lines_of_objects(text: str) -> list[int]:
+    ends = [match.start() for match in re.finditer("\n", text)]
+    lines, opened = [], []
+    for token in _TOKEN.finditer(text):
+        if token.group() == "{":
+            opened.append(token.start())
+        elif token.group() == "}" and opened:
+            lines.append(bisect(ends, opened.pop()) + 1)
+    return lines
+
+
+def _set_paths(value: Any, path: str, depth: int = 0) -> None:
+    if depth > _DEEPEST:
+        raise RecursionError
+    if isinstance(value, JsonObject):
+        value.path = path
+        for key, part in value.items():
+            name = key if _NAME.fullmatch(key) else "?"
+            _set_paths(part, f"{path}.{name}" if path else name, depth + 1)
+    elif isinstance(value, list):
+        for at, part in enumerate(value):
+            own = part.get("id") if isinstance(part, JsonObject) else None
+            named = isinstance(own, str) and _NAME.fullmatch(own)
+            _set_paths(part, f"{path}.{own}" if named else f"{path}[{at}]", depth + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from numbers import Real
 from typing import Any, TypeVar
@@ -14,11 +14,17 @@ from ketafind.truth import Truth
 
 __all__ = [
     "CITY_LEVEL",
+    "CLINIC_FACTS",
+    "CLINIC_FIELDS",
+    "EVIDENCE_FIELDS",
     "FLAGS",
     "PRECISIONS",
+    "SERVICE_FIELDS",
+    "SOURCE_CLASSES",
     "STATUSES",
     "Clinic",
     "Evidence",
+    "Field",
     "FrozenMapping",
     "Location",
     "Service",
@@ -39,6 +45,8 @@ PRECISIONS = (
 
 CITY_LEVEL = frozenset({"place", "fsa", "municipality"})
 STATUSES = ("active", "uncertain", "closed")
+SOURCE_CLASSES = ("regulator", "clinic", "government", "operator", "other")
+"""Who may say a fact, highest first."""
 
 FLAGS = {
     "referral_required": ("yes", "no"),
@@ -52,16 +60,38 @@ _FACTS_FORM = (
     "give for each facet a mapping of terms to truths, such as "
     '{"route": {"iv": Truth.YES, "im": Truth.NO}}'
 )
-_TEXTS = (
-    "operator",
-    "street_address",
-    "city",
-    "province",
-    "postal_code",
-    "phone",
-    "website",
-    "notes",
-)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a record that is a column of tables; records give theirs as ``metadata``."""
+
+    name: str
+    level: str
+    default: Any
+    kind: str = "text"
+    choices: tuple[str, ...] = ()
+    shown: bool = True
+    """Whether it is a column of frames and exports of answers."""
+    evidenced: bool = False
+    """Whether evidence may be about it."""
+
+    def of(self, clinic: Clinic) -> Any:
+        """Read it from a clinic; None where it is not known."""
+        value = getattr(clinic.location if self.level == "location" else clinic, self.name, None)
+        return None if value == "" else value
+
+
+def _fields(record: type, level: str) -> tuple[Field, ...]:
+    return tuple(
+        Field(part.name, level, part.default, **part.metadata)
+        for part in fields(record)
+        if part.metadata
+    )
+
+
+def _column(kind: str = "text", **traits: Any) -> Mapping[str, Any]:
+    return {"kind": kind, **traits}
 
 
 class FrozenMapping(Mapping[str, V]):
@@ -154,10 +184,10 @@ class Location:
         The other places it could be, where there was doubt.
     """
 
-    lat: float
-    lon: float
-    precision: str = "unknown"
-    radius_km: float = 0.0
+    lat: float = field(metadata=_column("latitude"))
+    lon: float = field(metadata=_column("longitude"))
+    precision: str = field(default="unknown", metadata=_column("choice", choices=PRECISIONS))
+    radius_km: float = field(default=0.0, metadata=_column("radius"))
     match: str = "given"
     corrections: tuple[str, ...] = ()
     source: str = ""
@@ -196,6 +226,8 @@ class Evidence:
     ----------
     clinic_id : str
         The clinic it is about.
+    service_id : str or None
+        The service it is about; None for the clinic as a whole.
     facet : str
         A facet of the vocabulary (``route``), a yes-no fact (``referral_required``) or a field of
         the clinic (``city``).
@@ -217,22 +249,20 @@ class Evidence:
         ``site``, or ``operator`` when the source speaks of all its sites.
     hint : str
         A few words of what the source says.
-    service_id : str or None
-        The service it is about; None for the clinic as a whole.
     """
 
-    clinic_id: str
-    facet: str
-    term: str
-    truth: Truth
-    source_url: str
-    source_class: str = "other"
-    checked_on: date | None = None
-    page_date: date | None = None
-    method: str = ""
-    scope: str = "site"
-    hint: str = ""
-    service_id: str | None = None
+    clinic_id: str = field(metadata=_column("identifier"))
+    service_id: str | None = field(default=None, metadata=_column("identifier"))
+    facet: str = field(metadata=_column())
+    term: str = field(metadata=_column())
+    truth: Truth = field(metadata=_column("choice", choices=("yes", "no")))
+    source_url: str = field(metadata=_column("website"))
+    source_class: str = field(default="other", metadata=_column("choice", choices=SOURCE_CLASSES))
+    checked_on: date | None = field(default=None, metadata=_column("date"))
+    page_date: date | None = field(default=None, metadata=_column("date"))
+    method: str = field(default="", metadata=_column())
+    scope: str = field(default="site", metadata=_column("choice", choices=("site", "operator")))
+    hint: str = field(default="", metadata=_column())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,10 +283,10 @@ class Service:
         Stated yes-no facts, such as ``{"referral_required": "no", "ohip_covered": "partial"}``.
     """
 
-    service_id: str = "1"
+    service_id: str = field(default="1", metadata=_column("identifier"))
     facts: Mapping[str, Mapping[str, Truth]] = FrozenMapping()
     complete: frozenset[str] = frozenset()
-    combined: bool = False
+    combined: bool = field(default=False, metadata=_column("yes_no"))
     flags: Mapping[str, str] = FrozenMapping()
 
     def __post_init__(self) -> None:
@@ -316,16 +346,18 @@ class Clinic:
         Unique in a directory, and stable.
     name : str
         The name to show.
-    services : tuple of Service
-        At least one; with nothing stated, one service of which nothing is known.
+    operator, street_address, city, province, postal_code, phone, website : str
+        As stated; empty where not.
     location : Location or None
         Where it is; None if unlocated.
     status : str
         ``active``, ``uncertain`` or ``closed``.
-    operator, street_address, city, province, postal_code, phone, website, notes : str
-        As stated; empty where not.
     languages : tuple of str
         Languages of service that are stated.
+    services : tuple of Service
+        At least one; with nothing stated, one service of which nothing is known.
+    notes : str
+        As stated; empty where not.
     checked_on : date or None
         The day the sources were read.
     evidence : tuple of Evidence
@@ -334,21 +366,23 @@ class Clinic:
         Columns that ketafind does not know, kept as they came.
     """
 
-    clinic_id: str
-    name: str
-    services: tuple[Service, ...] = (Service(),)
+    clinic_id: str = field(metadata=_column("identifier"))
+    name: str = field(metadata=_column(evidenced=True))
+    operator: str = field(default="", metadata=_column(evidenced=True, shown=False))
+    street_address: str = field(default="", metadata=_column(evidenced=True))
+    city: str = field(default="", metadata=_column(evidenced=True))
+    province: str = field(default="", metadata=_column(evidenced=True))
+    postal_code: str = field(default="", metadata=_column(evidenced=True))
+    phone: str = field(default="", metadata=_column(evidenced=True))
+    website: str = field(default="", metadata=_column("website", evidenced=True))
     location: Location | None = None
-    status: str = "active"
-    operator: str = ""
-    street_address: str = ""
-    city: str = ""
-    province: str = ""
-    postal_code: str = ""
-    phone: str = ""
-    website: str = ""
+    status: str = field(
+        default="active", metadata=_column("choice", choices=STATUSES, evidenced=True)
+    )
+    services: tuple[Service, ...] = (Service(),)
     languages: tuple[str, ...] = ()
-    notes: str = ""
-    checked_on: date | None = None
+    notes: str = field(default="", metadata=_column(shown=False))
+    checked_on: date | None = field(default=None, metadata=_column("date", shown=False))
     evidence: tuple[Evidence, ...] = field(default=(), repr=False)
     extra: Mapping[str, str] = field(default=FrozenMapping(), repr=False)
 
@@ -360,7 +394,7 @@ class Clinic:
             raise InvalidInputError(
                 f"{self.status!r} is not a status; known: {', '.join(STATUSES)}"
             )
-        for name in _TEXTS:
+        for name in _CLINIC_TEXTS:
             if not isinstance(getattr(self, name), str):
                 raise InvalidInputError(
                     f"{name} must be text, not {type(getattr(self, name)).__name__}; "
@@ -395,3 +429,26 @@ class Clinic:
         """The address on one line, of the parts that are known."""
         town = " ".join(part for part in (self.province, self.postal_code) if part)
         return ", ".join(part for part in (self.street_address, self.city, town) if part)
+
+
+_OF_CLINIC = _fields(Clinic, "clinic")
+_STATUS_AT = [part.name for part in _OF_CLINIC].index("status")
+CLINIC_FIELDS = (
+    *_OF_CLINIC[:_STATUS_AT],
+    *_fields(Location, "location"),
+    *_OF_CLINIC[_STATUS_AT:],
+)
+"""The columns of a clinic and its location, in the order of files; the one list of them."""
+
+SERVICE_FIELDS = (
+    *_fields(Service, "service"),
+    *(Field(flag, "flag", "", "choice", answers) for flag, answers in FLAGS.items()),
+)
+"""The columns of a service besides its facets, ``not_offered`` and ``complete``."""
+
+EVIDENCE_FIELDS = _fields(Evidence, "evidence")
+
+CLINIC_FACTS = tuple(part.name for part in CLINIC_FIELDS if part.evidenced)
+"""Fields of a clinic that evidence may be about; the term is then the field's value."""
+
+_CLINIC_TEXTS = [part.name for part in _OF_CLINIC if part.default == ""]

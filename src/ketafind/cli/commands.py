@@ -1,106 +1,36 @@
-"""A clinic's facts as rows, each with its evidence."""
+"""What each command prints."""
 
 from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable, Iterator
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import DataError, InvalidInputError
+from ketafind.records import CLINIC_FACTS
 from ketafind.show.exports import csv_text
 from ketafind.show.text import printable, terminal_width, text_table
-from ketafind.tables.evidence import CLINIC_FACTS
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.explain.sentences import Told
     from ketafind.facts import Decision
     from ketafind.matches import Matches
-    from ketafind.records import Clinic, Evidence
+    from ketafind.records import Clinic, Evidence, Location
 
-__all__ = [
-    "HEADERS",
-    "add_commands",
-    "asked",
-    "diff",
-    "directory_of",
-    "explain",
-    "facts_of",
-    "info",
-    "nearest",
-    "profile",
-    "questions",
-    "read_directory",
-    "show",
-    "validate",
-    "vocabulary",
-]
-
-
-HEADERS = ("fact", "value", "truth", "service", "source", "checked", "page", "believed")
-FIELDS = (*CLINIC_FACTS, "notes")
-
-Key = tuple[str | None, str, str]
-
-
-def facts_of(clinic: Clinic, decisions: Iterable[Decision]) -> list[dict[str, str]]:
-    """List what is stated of a clinic, and what each source says of it."""
-    doubted: set[Evidence] = set()
-    for one in decisions:
-        doubted.update(one.set_aside if one.reason == "decided" else (*one.by, *one.set_aside))
-    rows = [_evidence_row(fact, doubted) for fact in clinic.evidence]
-    known = {(fact.service_id, fact.facet, fact.term) for fact in clinic.evidence}
-    stated = [
-        (key, truth)
-        for key, truth in _stated(clinic)
-        if key not in known and (None, *key[1:]) not in known
-    ]
-    rows += [_row(facet, term, truth, service or "") for (service, facet, term), truth in stated]
-    rows += [_row(name, value, "", "") for name, value in clinic.extra.items() if value]
-    return rows
-
-
-def _evidence_row(fact: Evidence, doubted: set[Evidence]) -> dict[str, str]:
-    found = _row(fact.facet, fact.term, str(fact.truth), fact.service_id or "")
-    found |= {
-        "source": fact.source_class,
-        "checked": str(fact.checked_on or ""),
-        "page": fact.source_url,
-    }
-    return found | {"believed": "no" if fact in doubted else "yes"}
-
-
-def _row(fact: str, value: str, truth: str, service: str) -> dict[str, str]:
-    # A yes-no fact has no term: its answer is its value.
-    cells = (fact, value or truth, truth if value else "", service)
-    return dict.fromkeys(HEADERS, "") | dict(zip(HEADERS, cells, strict=False))
-
-
-def _stated(clinic: Clinic) -> Iterator[tuple[Key, str]]:
-    for name in FIELDS:
-        if name != "status" and getattr(clinic, name):
-            yield (None, name, getattr(clinic, name)), "yes"
-    for service in clinic.services:
-        for facet, terms in service.facts.items():
-            yield from (((service.service_id, facet, term), str(t)) for term, t in terms.items())
-        for flag, answer in service.flags.items():
-            # "partial" is a yes of its own.
-            term = "partial" if answer == "partial" else ""
-            yield (service.service_id, flag, term), "yes" if term else answer
-
-
+_PLACE_FIELDS = ("label", "lat", "lon", "precision", "radius_km", "match", "corrections", "source")
 FACETS = ("route", "staff", "condition", "product", "setting", "language")
 
 
 def nearest(arguments: Namespace) -> int:
     """Print the nearest clinics that match."""
-    matches = asked(arguments)
+    matches = _asked(arguments)
     if arguments.format == "json":
-        print(_json(matches, arguments))
+        print(_answer_json(matches, arguments))
     elif arguments.format == "geojson":
-        print(json.dumps(matches.to_geojson(), indent=2, ensure_ascii=False, allow_nan=False))
+        print(_json(matches.to_geojson()))
     elif arguments.format == "csv":
         print(csv_text(matches.columns()), end="")
     else:
@@ -108,7 +38,7 @@ def nearest(arguments: Namespace) -> int:
     return 0
 
 
-def asked(arguments: Namespace) -> Matches:
+def _asked(arguments: Namespace) -> Matches:
     """Ask for the nearest clinics as the options say."""
     from ketafind.criteria import Criteria
 
@@ -119,7 +49,7 @@ def asked(arguments: Namespace) -> Matches:
         needed = qualified(arguments.qualified)
         where = needed if where is None else where & needed
     facets = {facet: getattr(arguments, facet) for facet in FACETS}
-    return directory_of(arguments).nearest(
+    return _directory_of(arguments).nearest(
         _origin(arguments),
         arguments.k,
         where=where,
@@ -132,16 +62,16 @@ def asked(arguments: Namespace) -> Matches:
 
 def show(arguments: Namespace) -> int:
     """Print one clinic's facts, each with its evidence."""
-    directory = directory_of(arguments)
+    directory = _directory_of(arguments)
     clinic = directory[arguments.clinic_id]
     made = directory.decisions(clinic.clinic_id, arguments.as_of)
     if arguments.format == "json":
         said = {"clinic_id": clinic.clinic_id, "name": clinic.name, "status": clinic.status}
-        print(json.dumps(said | {"facts": facts_of(clinic, made)}, indent=2, ensure_ascii=False))
+        print(_json(said | {"facts": _facts_of(clinic, made)}))
         return 0
     print(printable(f"{clinic.name} ({clinic.clinic_id}), {clinic.status}"))
     print(printable(f"{clinic.address or 'no address'} [{_where(clinic)}]"), end="\n\n")
-    facts = facts_of(clinic, made)
+    facts = _facts_of(clinic, made)
     # The last column says what is not believed: rarely anything.
     headers = HEADERS if any(fact["believed"] == "no" for fact in facts) else HEADERS[:-1]
     rows = [[fact[name] for name in headers] for fact in facts]
@@ -218,7 +148,7 @@ def vocabulary(arguments: Namespace) -> int:
     return 0
 
 
-def directory_of(arguments: Namespace) -> Directory:
+def _directory_of(arguments: Namespace) -> Directory:
     """Load the directory that the options name."""
     from ketafind.directory import load_directory
 
@@ -227,11 +157,11 @@ def directory_of(arguments: Namespace) -> Directory:
             raise InvalidInputError("--evidence goes with --data")
         directory = load_directory()
     else:
-        directory = read_directory(arguments.data, arguments.evidence)
+        directory = _read_directory(arguments.data, arguments.evidence)
     return directory if arguments.as_of is None else directory.as_of(arguments.as_of)
 
 
-def read_directory(path: str, evidence: str | None = None) -> Directory:
+def _read_directory(path: str, evidence: str | None = None) -> Directory:
     """Open a saved directory, or read one from CSV."""
     from ketafind.directory import Directory
 
@@ -251,7 +181,7 @@ def _origin(arguments: Namespace) -> Any:
     return Coordinates(lat=arguments.lat, lon=arguments.lon)
 
 
-def _json(matches: Matches, arguments: Namespace) -> str:
+def _answer_json(matches: Matches, arguments: Namespace) -> str:
     answer = {
         # The origin stays out: it is the searcher's own.
         "query": {
@@ -267,43 +197,16 @@ def _json(matches: Matches, arguments: Namespace) -> str:
         "order_certain": matches.order_certain,
         "matches": matches.to_dicts(),
     }
-    return json.dumps(answer, indent=2, ensure_ascii=False, allow_nan=False)
+    return _json(answer)
 
 
-Describe = Callable[[ArgumentParser], None]
-
-
-def add_commands(add: Callable[..., ArgumentParser], question: Describe, data: Describe) -> None:
-    """Describe these commands."""
-    why = add("explain", help="why each clinic is in the answer, or is not", allow_abbrev=False)
-    question(why)
-    why.add_argument("--why-not", metavar="CLINIC_ID", help="why this clinic is not in it")
-    why.add_argument("--relax", action="store_true", help="the smallest changes that bring more")
-    _output(why, explain)
-    whom = add("questions", help="what to ask which clinic", allow_abbrev=False)
-    question(whom)
-    _output(whom, questions)
-    changes = add("diff", help="what changed from one directory to another", allow_abbrev=False)
-    changes.add_argument("old", metavar="OLD", help="clinics, CSV or saved")
-    changes.add_argument("new", metavar="NEW", help="the later ones")
-    changes.add_argument("--old-evidence", metavar="FILE", help="the evidence of OLD")
-    changes.add_argument("--new-evidence", metavar="FILE", help="the evidence of NEW")
-    _output(changes, diff)
-    state = add("profile", help="how complete, precise and old the data are", allow_abbrev=False)
-    data(state)
-    state.add_argument("--doubts", action="store_true", help="what to look into, instead")
-    _output(state, profile)
-
-
-def _output(parser: ArgumentParser, run: Callable[[Namespace], int]) -> None:
-    parser.add_argument("--lang", choices=("en", "fr"), default="en")
-    parser.add_argument("--format", choices=("text", "json"), default="text")
-    parser.set_defaults(run=run)
+def _json(content: Any) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def explain(arguments: Namespace) -> int:
     """Print why each clinic is in an answer, why one is not, or what would bring more."""
-    matches = asked(arguments)
+    matches = _asked(arguments)
     if arguments.why_not is not None:
         return _print(matches.why_not(arguments.why_not, arguments.lang), arguments)
     if arguments.relax:
@@ -313,19 +216,19 @@ def explain(arguments: Namespace) -> int:
 
 def questions(arguments: Namespace) -> int:
     """Print what to ask which clinic."""
-    return _print(asked(arguments).questions(arguments.lang, arguments.k), arguments)
+    return _print(_asked(arguments).questions(arguments.lang, arguments.k), arguments)
 
 
 def diff(arguments: Namespace) -> int:
     """Print what changed from one directory to another."""
-    old = read_directory(arguments.old, arguments.old_evidence)
-    new = read_directory(arguments.new, arguments.new_evidence)
+    old = _read_directory(arguments.old, arguments.old_evidence)
+    new = _read_directory(arguments.new, arguments.new_evidence)
     return _print(old.diff(new, arguments.lang), arguments)
 
 
 def profile(arguments: Namespace) -> int:
     """Print how complete, precise and old the data are."""
-    directory = directory_of(arguments)
+    directory = _directory_of(arguments)
     if arguments.doubts:
         return _print(directory.validate(arguments.lang), arguments)
     return _print(directory.profile(arguments.lang), arguments)
@@ -333,7 +236,100 @@ def profile(arguments: Namespace) -> int:
 
 def _print(told: Told, arguments: Namespace) -> int:
     if arguments.format == "json":
-        print(json.dumps(told.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
+        print(_json(told.to_dict()))
     else:
         print(told)
     return 0
+
+
+def geocode(arguments: Namespace) -> int:
+    """Print where a text is."""
+    from ketafind.geocoding import OfflineGeocoder, RegisterGeocoder
+
+    file = arguments.register
+    geocoder = OfflineGeocoder() if file is None else RegisterGeocoder.open(file)
+    place = geocoder.geocode(arguments.text)
+    if arguments.format == "json":
+        print(_json(_place_dict(place)))
+        return 0
+    notes = [] if place.match == "exact" else [f"match: {place.match}"]
+    for line in (
+        f"{place.label}: {place.lat:.5f}, {place.lon:.5f}",
+        f"{place.precision}, within {place.radius_km:.1f} km at 90 %",
+        *notes,
+        *place.corrections,
+        f"source: {place.source}",
+    ):
+        print(printable(line))
+    return 0
+
+
+def _place_dict(place: Location) -> dict[str, Any]:
+    plain = {name: getattr(place, name) for name in _PLACE_FIELDS}
+    return plain | {"candidates": [_place_dict(other) for other in place.candidates]}
+
+
+def build_register(arguments: Namespace) -> int:
+    """Build a street register and print what is in it."""
+    from ketafind.geocoding import build_register
+
+    meta = build_register(arguments.out, nar=arguments.nar, openaddresses=arguments.openaddresses)
+    print(
+        printable(
+            f"{arguments.out}: {meta['points']:,} addresses on {meta['streets']:,} streets, of "
+            f"{meta['rows']:,} rows of {meta['source']}. {meta['licence']}"
+        )
+    )
+    return 0
+
+
+HEADERS = ("fact", "value", "truth", "service", "source", "checked", "page", "believed")
+FIELDS = (*CLINIC_FACTS, "notes")
+
+Key = tuple[str | None, str, str]
+
+
+def _facts_of(clinic: Clinic, decisions: Iterable[Decision]) -> list[dict[str, str]]:
+    """List what is stated of a clinic, and what each source says of it."""
+    doubted: set[Evidence] = set()
+    for one in decisions:
+        doubted.update(one.set_aside if one.reason == "decided" else (*one.by, *one.set_aside))
+    rows = [_evidence_row(fact, doubted) for fact in clinic.evidence]
+    known = {(fact.service_id, fact.facet, fact.term) for fact in clinic.evidence}
+    stated = [
+        (key, truth)
+        for key, truth in _stated(clinic)
+        if key not in known and (None, *key[1:]) not in known
+    ]
+    rows += [_row(facet, term, truth, service or "") for (service, facet, term), truth in stated]
+    rows += [_row(name, value, "", "") for name, value in clinic.extra.items() if value]
+    return rows
+
+
+def _evidence_row(fact: Evidence, doubted: set[Evidence]) -> dict[str, str]:
+    found = _row(fact.facet, fact.term, str(fact.truth), fact.service_id or "")
+    found |= {
+        "source": fact.source_class,
+        "checked": str(fact.checked_on or ""),
+        "page": fact.source_url,
+    }
+    return found | {"believed": "no" if fact in doubted else "yes"}
+
+
+def _row(fact: str, value: str, truth: str, service: str) -> dict[str, str]:
+    # A yes-no fact has no term: its answer is its value.
+    cells = (fact, value or truth, truth if value else "", service)
+    return dict.fromkeys(HEADERS, "") | dict(zip(HEADERS, cells, strict=False))
+
+
+def _stated(clinic: Clinic) -> Iterator[tuple[Key, str]]:
+    for name in FIELDS:
+        if name != "status" and getattr(clinic, name):
+            yield (None, name, getattr(clinic, name)), "yes"
+    for service in clinic.services:
+        for facet, terms in service.facts.items():
+            yield from (((service.service_id, facet, term), str(t)) for term, t in terms.items())
+        for flag, answer in service.flags.items():
+            # "partial" is a yes of its own.
+            term = "partial" if answer == "partial" else ""
+            yield (service.service_id, flag, term), "yes" if term else answer

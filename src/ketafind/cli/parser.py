@@ -2,120 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from ketafind import __version__
 from ketafind.cli import commands
-from ketafind.errors import GeocodingError
-from ketafind.geocoding.offline import OfflineGeocoder
-from ketafind.records import Location
-from ketafind.show.text import printable
-
-__all__ = [
-    "add_commands",
-    "build_register_command",
-    "data",
-    "describe",
-    "explain_failure",
-    "geocode_command",
-    "make_parser",
-    "question",
-    "spelled_out",
-]
-
-
-def describe(location: Location) -> dict[str, Any]:
-    """Turn a location into plain data for printing."""
-    return {
-        "label": location.label,
-        "lat": location.lat,
-        "lon": location.lon,
-        "precision": location.precision,
-        "radius_km": location.radius_km,
-        "match": location.match,
-        "corrections": list(location.corrections),
-        "source": location.source,
-        "candidates": [describe(candidate) for candidate in location.candidates],
-    }
-
-
-def geocode_command(text: str, register: str | Path | None = None) -> dict[str, Any]:
-    """Answer ``ketafind geocode TEXT``."""
-    if register is None:
-        return describe(OfflineGeocoder().geocode(text))
-    from ketafind.geocoding.register import RegisterGeocoder
-
-    return describe(RegisterGeocoder.open(register).geocode(text))
-
-
-def build_register_command(
-    out: str | Path, nar: str | Path | None = None, openaddresses: str | Path | None = None
-) -> str:
-    """Answer ``ketafind geocoder build --nar ZIP | --openaddresses FILE -o OUT``."""
-    from ketafind.geocoding.register_build import build_register
-
-    meta = build_register(out, nar=nar, openaddresses=openaddresses)
-    return (
-        f"{out}: {meta['points']:,} addresses on {meta['streets']:,} streets, of {meta['rows']:,} "
-        f"rows of {meta['source']}. {meta['licence']}"
-    )
-
-
-def explain_failure(error: GeocodingError) -> str:
-    """Print a failure with the places it could be."""
-    lines = [str(error)]
-    lines += [f"  {c.label or c.source}: {c.lat:.4f}, {c.lon:.4f}" for c in error.candidates]
-    return "\n".join(lines)
-
-
-def add_commands(add: Any) -> None:
-    """Describe the commands."""
-    asked = add("geocode", help="place an address, postal code or town", allow_abbrev=False)
-    asked.add_argument("text", metavar="TEXT", help="on one line, as people write it")
-    asked.add_argument("--register", metavar="FILE", help="a street register to ask first")
-    asked.add_argument("--format", choices=("table", "json"), default="table")
-    asked.set_defaults(run=_geocode)
-    parser: ArgumentParser = add(
-        "geocoder", help="build a street register of your own", allow_abbrev=False
-    )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    build = commands.add_parser(
-        "build", help="from a National Address Register or OpenAddresses", allow_abbrev=False
-    )
-    source = build.add_mutually_exclusive_group(required=True)
-    source.add_argument("--nar", metavar="ZIP", help="Statistics Canada's register, as it comes")
-    source.add_argument("--openaddresses", metavar="FILE", help="CSV or line-delimited GeoJSON")
-    build.add_argument("-o", "--out", metavar="FILE", required=True, help="the file to write")
-    build.set_defaults(run=_build)
-
-
-def _geocode(arguments: Namespace) -> int:
-
-    found = geocode_command(arguments.text, arguments.register)
-    if arguments.format == "json":
-        print(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
-        return 0
-    print(printable(f"{found['label']}: {found['lat']:.5f}, {found['lon']:.5f}"))
-    print(printable(f"{found['precision']}, within {found['radius_km']:.1f} km at 90 %"))
-    notes = [] if found["match"] == "exact" else [f"match: {found['match']}"]
-    notes += [*found["corrections"], f"source: {found['source']}"]
-    for note in notes:
-        print(printable(note))
-    return 0
-
-
-def _build(arguments: Namespace) -> int:
-
-    said = build_register_command(
-        arguments.out, nar=arguments.nar, openaddresses=arguments.openaddresses
-    )
-    print(printable(said))
-    return 0
-
 
 LEVELS = ("team", "full")
 FORMATS = ("table", "json", "geojson", "csv")
@@ -170,25 +62,68 @@ def make_parser() -> ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"ketafind {__version__}")
-    add = parser.add_subparsers(title="commands", metavar="COMMAND", required=True).add_parser
-    _nearest(add("nearest", help="the nearest clinics that match", allow_abbrev=False))
-    _show(add("show", help="one clinic: its facts and their evidence", allow_abbrev=False))
-    _validate(add("validate", help="every fault of a file of clinics", allow_abbrev=False))
-    _vocabulary(add("vocabulary", help="the terms that queries know", allow_abbrev=False))
-    commands.add_commands(add, question, data)
-    add_commands(add)
-    info = add("info", help="this installation: version, index and data", allow_abbrev=False)
-    info.set_defaults(run=commands.info)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, purpose: str, run: Callable[[Namespace], int]) -> ArgumentParser:
+        command = subparsers.add_parser(name, help=purpose, allow_abbrev=False)
+        command.set_defaults(run=run)
+        return command
+
+    near = add("nearest", "the nearest clinics that match", commands.nearest)
+    _question(near)
+    near.add_argument("--format", choices=FORMATS, default="table")
+    one = add("show", "one clinic: its facts and their evidence", commands.show)
+    one.add_argument("clinic_id", metavar="CLINIC_ID", help="such as caledon-clinic")
+    one.add_argument("--format", choices=("table", "json"), default="table")
+    _data(one)
+    file = add("validate", "every fault of a file of clinics", commands.validate)
+    file.add_argument("file", metavar="FILE", help="a CSV file of clinics, one row a service")
+    file.add_argument("--evidence", metavar="FILE", help="its CSV file of evidence")
+    words = add("vocabulary", "the terms that queries know", commands.vocabulary)
+    words.add_argument("facet", nargs="?", metavar="FACET", help="such as route; all if left out")
+    words.add_argument("--lang", choices=("en", "fr"), default="en")
+    why = add("explain", "why each clinic is in the answer, or is not", commands.explain)
+    _question(why)
+    why.add_argument("--why-not", metavar="CLINIC_ID", help="why this clinic is not in it")
+    why.add_argument("--relax", action="store_true", help="the smallest changes that bring more")
+    whom = add("questions", "what to ask which clinic", commands.questions)
+    _question(whom)
+    changes = add("diff", "what changed from one directory to another", commands.diff)
+    changes.add_argument("old", metavar="OLD", help="clinics, CSV or saved")
+    changes.add_argument("new", metavar="NEW", help="the later ones")
+    changes.add_argument("--old-evidence", metavar="FILE", help="the evidence of OLD")
+    changes.add_argument("--new-evidence", metavar="FILE", help="the evidence of NEW")
+    state = add("profile", "how complete, precise and old the data are", commands.profile)
+    _data(state)
+    state.add_argument("--doubts", action="store_true", help="what to look into, instead")
+    for command in (why, whom, changes, state):
+        command.add_argument("--lang", choices=("en", "fr"), default="en")
+        command.add_argument("--format", choices=("text", "json"), default="text")
+    place = add("geocode", "place an address, postal code or town", commands.geocode)
+    place.add_argument("text", metavar="TEXT", help="on one line, as people write it")
+    place.add_argument("--register", metavar="FILE", help="a street register to ask first")
+    place.add_argument("--format", choices=("table", "json"), default="table")
+    _geocoder(
+        subparsers.add_parser(
+            "geocoder", help="build a street register of your own", allow_abbrev=False
+        )
+    )
+    add("info", "this installation: version, index and data", commands.info)
     return parser
 
 
-def _nearest(parser: ArgumentParser) -> None:
-    question(parser)
-    parser.add_argument("--format", choices=FORMATS, default="table")
-    parser.set_defaults(run=commands.nearest)
+def _geocoder(parser: ArgumentParser) -> None:
+    build = parser.add_subparsers(title="commands", metavar="COMMAND", required=True).add_parser(
+        "build", help="from a National Address Register or OpenAddresses", allow_abbrev=False
+    )
+    source = build.add_mutually_exclusive_group(required=True)
+    source.add_argument("--nar", metavar="ZIP", help="Statistics Canada's register, as it comes")
+    source.add_argument("--openaddresses", metavar="FILE", help="CSV or line-delimited GeoJSON")
+    build.add_argument("-o", "--out", metavar="FILE", required=True, help="the file to write")
+    build.set_defaults(run=commands.build_register)
 
 
-def question(parser: ArgumentParser) -> None:
+def _question(parser: ArgumentParser) -> None:
     """Add the options of a question."""
     parser.add_argument("place", nargs="?", metavar="PLACE", help="address, postal code or town")
     parser.add_argument("--lat", type=_number, help="instead of PLACE: latitude in degrees")
@@ -227,29 +162,10 @@ def question(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--no-check", action="store_true", help="accept a place that looks swapped or far off"
     )
-    data(parser)
+    _data(parser)
 
 
-def _show(parser: ArgumentParser) -> None:
-    parser.add_argument("clinic_id", metavar="CLINIC_ID", help="such as caledon-clinic")
-    parser.add_argument("--format", choices=("table", "json"), default="table")
-    data(parser)
-    parser.set_defaults(run=commands.show)
-
-
-def _validate(parser: ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a CSV file of clinics, one row a service")
-    parser.add_argument("--evidence", metavar="FILE", help="its CSV file of evidence")
-    parser.set_defaults(run=commands.validate)
-
-
-def _vocabulary(parser: ArgumentParser) -> None:
-    parser.add_argument("facet", nargs="?", metavar="FACET", help="such as route; all if left out")
-    parser.add_argument("--lang", choices=("en", "fr"), default="en")
-    parser.set_defaults(run=commands.vocabulary)
-
-
-def data(parser: ArgumentParser) -> None:
+def _data(parser: ArgumentParser) -> None:
     """Add the options that name a directory."""
     parser.add_argument("--data", metavar="FILE", help="clinics of your own, CSV or saved")
     parser.add_argument("--evidence", metavar="FILE", help="the evidence of --data")

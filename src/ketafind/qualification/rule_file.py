@@ -1,34 +1,21 @@
-"""A rule set's file, read strictly: every fault with its line."""
+"""A rule set's file, read strictly: every fault with its line and path."""
 
 from __future__ import annotations
 
-import json
-import re
-from bisect import bisect
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ketafind.criteria import Criteria, Not, Or
 from ketafind.errors import CriteriaError, DataError, Fault, UnknownTermError
+from ketafind.files import JsonObject, parse_json
 from ketafind.records import FrozenMapping
 from ketafind.vocabulary import default_vocabulary
 
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
-__all__ = [
-    "FORMAT",
-    "FULL",
-    "LEVELS",
-    "Placed",
-    "Rule",
-    "Source",
-    "read_placed",
-    "read_rules",
-    "read_text",
-]
+__all__ = ["FORMAT", "FULL", "LEVELS", "Rule", "Source", "read_rules"]
 
 
 FULL = "full"
@@ -89,67 +76,6 @@ class Rule:
         return Or((Not(self.when), self.requires))
 
 
-_LARGEST = 4 * 2**20
-_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|[{}\n]')
-
-
-class Placed(dict[str, Any]):
-    """A JSON object and the line of its opening brace, counted from 1."""
-
-    line = 1
-
-
-def read_text(path: str | Path) -> str:
-    """Read a file of rules as text."""
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(str(path), [Fault("no such file; give the path of a rule set in JSON")])
-    if path.stat().st_size > _LARGEST:
-        raise DataError(path.name, [Fault("the file is over 4 MB: this is no rule set")])
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(path.name, [Fault(f"the file is not UTF-8: {error.reason}")]) from None
-
-
-def read_placed(text: str, source: str) -> Placed:
-    """Read a JSON object; every object inside is `Placed`."""
-    # The hook sees the objects in the order in which their braces close.
-    lines = iter(_lines_of_objects(text))
-    doubled: list[Fault] = []
-
-    def place(pairs: list[tuple[str, Any]]) -> Placed:
-        value = Placed(pairs)
-        value.line = next(lines, 1)
-        if len(value) < len(pairs):
-            doubled.append(Fault(f"line {value.line}: a key stands twice in one object"))
-        return value
-
-    try:
-        data = json.loads(text, object_pairs_hook=place)
-    except json.JSONDecodeError as error:
-        fault = Fault(f"line {error.lineno}: not JSON: {error.msg}")
-        raise DataError(source, [fault]) from None
-    except RecursionError:
-        raise DataError(source, [Fault("the JSON is nested too deeply")]) from None
-    if doubled:
-        raise DataError(source, doubled)
-    if not isinstance(data, Placed):
-        raise DataError(source, [Fault("line 1: a rule set is one JSON object")])
-    return data
-
-
-def _lines_of_objects(text: str) -> list[int]:
-    ends = [match.start() for match in re.finditer("\n", text)]
-    lines, opened = [], []
-    for token in _TOKEN.finditer(text):
-        if token.group() == "{":
-            opened.append(token.start())
-        elif token.group() == "}" and opened:
-            lines.append(bisect(ends, opened.pop()) + 1)
-    return lines
-
-
 FORMAT = "ketafind-rules/1"
 _SET_KEYS = {"format", "id", "title", "date", "levels", "vocabulary", "rules"}
 _RULE_KEYS = {"id", "level", "title", "when", "requires", "sources", "unverified"}
@@ -157,19 +83,16 @@ _RULE_KEYS = {"id", "level", "title", "when", "requires", "sources", "unverified
 
 def read_rules(text: str, source: str, vocabulary: Vocabulary | None) -> dict[str, Any]:
     """Read a rule set."""
-    data = read_placed(text, source)
-    faults = _shape_faults(data)
-    if faults:
+    data = parse_json(text, source, "a rule set")
+    if faults := list(_shape_faults(data)):
         raise DataError(source, faults)
     base = default_vocabulary() if vocabulary is None else vocabulary
     words = data.get("vocabulary", {})
-    full = base.extended(words) if words else base
-    reader = _Reader({rule["id"]: rule for rule in data["rules"]}, base, full)
+    reader = _Reader(data["rules"], base, base.extended(words) if words else base)
     rules = tuple(reader.rule(raw) for raw in data["rules"])
     levels = {**data.get("levels", {}), FULL: [r.id for r in rules if r.level == "required"]}
-    reader.faults += _level_faults(levels, data)
-    if reader.faults:
-        raise DataError(source, reader.faults)
+    if faults := [*dict.fromkeys(reader.faults), *_level_faults(levels, data)]:
+        raise DataError(source, faults)
     return {
         "id": data["id"],
         "title": FrozenMapping(data["title"]),
@@ -183,20 +106,18 @@ def read_rules(text: str, source: str, vocabulary: Vocabulary | None) -> dict[st
 class _Reader:
     """Turns raw rules into criteria and collects what is wrong with them."""
 
-    def __init__(self, raw: Mapping[str, Placed], base: Vocabulary, full: Vocabulary) -> None:
-        self.raw = raw
+    def __init__(self, raw: list[JsonObject], base: Vocabulary, full: Vocabulary) -> None:
+        self.raw = {rule["id"]: rule for rule in raw}
         self.base, self.full = base, full
         self.faults: list[Fault] = []
 
-    def rule(self, raw: Placed) -> Rule:
-        """Read one rule."""
-        trail = (raw["id"],)
+    def rule(self, raw: JsonObject) -> Rule:
         return Rule(
             id=raw["id"],
             level=raw["level"],
             title=FrozenMapping(raw["title"]),
-            requires=self._criteria(raw.get("requires"), trail),
-            when=self._criteria(raw.get("when"), trail),
+            requires=self._criteria(raw, "requires"),
+            when=self._criteria(raw, "when"),
             sources=tuple(
                 Source(FrozenMapping(one["note"]), one.get("url", ""))
                 for one in raw.get("sources", ())
@@ -204,150 +125,147 @@ class _Reader:
             unverified=FrozenMapping(raw.get("unverified", {})),
         )
 
-    def _criteria(self, raw: Any, trail: tuple[str, ...]) -> Criteria | None:
+    def _criteria(self, rule: JsonObject, key: str) -> Criteria | None:
+        raw = rule.get(key)
         if raw is None:
             return None
         n_before = len(self.faults)
-        data = self._expanded(raw, trail)
+        data = self._expanded(raw, (rule["id"],))
         if len(self.faults) > n_before:
             return None
         try:
             return Criteria.from_dict(data)
         except CriteriaError as error:
-            self._fault(getattr(raw, "line", self.raw[trail[0]].line), trail[0], str(error))
+            self._refuse(raw if isinstance(raw, JsonObject) else rule, str(error))
             return None
 
     def _expanded(self, raw: Any, trail: tuple[str, ...]) -> Any:
         """Replace references by what they name, and mark what only some directories record."""
         if isinstance(raw, list):
             return [self._expanded(one, trail) for one in raw]
-        if not isinstance(raw, Placed):
+        if not isinstance(raw, JsonObject):
             return raw
         if set(raw) == {"rule"}:
             return self._referred(raw, trail)
         if set(raw) == {"facet", "terms", "at_least"}:
-            return self._leaf(raw, trail)
+            return self._leaf(raw)
         return {key: self._expanded(value, trail) for key, value in raw.items()}
 
-    def _referred(self, raw: Placed, trail: tuple[str, ...]) -> Any:
+    def _referred(self, raw: JsonObject, trail: tuple[str, ...]) -> Any:
         name = raw["rule"]
         if not isinstance(name, str) or name not in self.raw:
             known = ", ".join(self.raw)
-            self._fault(raw.line, trail[0], f"{name!r} is no rule of this set; known: {known}")
-            return {}
+            return self._refuse(raw, f"{name!r} is not a rule of this set; known: {known}")
         if name in trail:
             circle = " > ".join((*trail[trail.index(name) :], name))
-            self._fault(raw.line, trail[0], f"the rules go in a circle: {circle}")
-            return {}
+            return self._refuse(raw, f"the rules go in a circle: {circle}")
         there = self.raw[name]
         if there.get("requires") is None:
-            self._fault(raw.line, trail[0], f"the rule {name!r} asks for nothing")
-            return {}
+            return self._refuse(raw, f"the rule {name!r} asks for nothing")
         wanted = self._expanded(there["requires"], (*trail, name))
         if there.get("when") is None:
             return wanted
         return {"or": [{"not": self._expanded(there["when"], (*trail, name))}, wanted]}
 
-    def _leaf(self, raw: Placed, trail: tuple[str, ...]) -> Any:
+    def _leaf(self, raw: JsonObject) -> Any:
         plain = dict(raw)
         try:
             clause = Criteria.from_dict(plain)
             clause.resolve(self.full)
         except (CriteriaError, UnknownTermError) as error:
-            self._fault(raw.line, trail[0], str(error))
-            return {}
+            return self._refuse(raw, str(error))
         try:
             clause.resolve(self.base)
         except UnknownTermError:
             return {"if_known": plain}
         return plain
 
-    def _fault(self, line: int, rule: str, message: str) -> None:
-        fault = Fault(f'line {line}, rule "{rule}": {message}')
-        if fault not in self.faults:
-            self.faults.append(fault)
+    def _refuse(self, raw: JsonObject, message: str) -> Any:
+        self.faults.append(raw.fault(message))
+        return {}
 
 
-def _shape_faults(data: Placed) -> list[Fault]:
-    faults = [Fault(f"line {data.line}: {message}") for message in _set_faults(data)]
+def _shape_faults(data: JsonObject) -> Iterator[Fault]:
     rules = data.get("rules")
-    if not isinstance(rules, list) or not rules:
-        return [*faults, Fault(f'line {data.line}: "rules" is a list of one or more rules')]
+    yield from _unmet(
+        data,
+        (data.get("format") == FORMAT, f'"format" must be "{FORMAT}", not {data.get("format")!r}'),
+        (_is_text(data.get("id")), '"id" is a text, such as "on-2026.1"'),
+        (_are_texts(data.get("title")), '"title" is an object with a text in each language'),
+        (isinstance(data.get("date", ""), str), '"date" is a text'),
+        (isinstance(data.get("levels", {}), dict), '"levels" is an object'),
+        (isinstance(data.get("vocabulary", {}), dict), '"vocabulary" is an object'),
+        (isinstance(rules, list) and bool(rules), '"rules" is a list of one or more rules'),
+        known=_SET_KEYS,
+    )
     seen: set[str] = set()
-    for rule in rules:
-        line = getattr(rule, "line", data.line)
-        faults += [Fault(f"line {line}: {message}") for message in _rule_faults(rule, seen)]
-    return faults
+    for rule in rules if isinstance(rules, list) else ():
+        if isinstance(rule, JsonObject):
+            yield from _rule_faults(rule, seen)
+            seen.add(str(rule.get("id")))
+        else:
+            yield data.fault(f"a rule is an object, not {rule!r}")
 
 
-def _set_faults(data: Placed) -> Iterator[str]:
-    if data.get("format") != FORMAT:
-        yield f'"format" must be "{FORMAT}", not {data.get("format")!r}'
-    if not isinstance(data.get("id"), str) or not data["id"].strip():
-        yield '"id" is a text, such as "on-2026.1"'
-    if not _texts(data.get("title")):
-        yield '"title" is an object with a text in each language'
-    if not isinstance(data.get("date", ""), str):
-        yield '"date" is a text'
-    for key in ("levels", "vocabulary"):
-        if not isinstance(data.get(key, {}), dict):
-            yield f'"{key}" is an object'
-    yield from _strangers(data, _SET_KEYS)
+def _rule_faults(rule: JsonObject, seen: set[str]) -> Iterator[Fault]:
+    name, level = rule.get("id"), rule.get("level")
+    needless = level == "information" or rule.get("requires") is not None
+    yield from _unmet(
+        rule,
+        (_is_text(name), 'a rule needs an "id"'),
+        (str(name) not in seen, f"the id {name!r} stands twice"),
+        (level in LEVELS, f'"level" is one of {", ".join(LEVELS)}, not {level!r}'),
+        (_are_texts(rule.get("title")), '"title" is an object with a text in each language'),
+        (
+            rule.get("unverified", {}) == {} or _are_texts(rule["unverified"]),
+            '"unverified" is an object with a text in each language',
+        ),
+        (
+            _are_sources(rule.get("sources", [])),
+            '"sources" is a list of objects with a "note" in each language',
+        ),
+        (needless, '"requires" is missing'),
+        known=_RULE_KEYS,
+    )
 
 
-def _rule_faults(rule: Any, seen: set[str]) -> Iterator[str]:
-    if not isinstance(rule, Placed):
-        yield "a rule is an object"
-        return
-    name = rule.get("id")
-    if not isinstance(name, str) or not name.strip():
-        yield 'a rule needs an "id"'
-    elif name in seen:
-        yield f"the id {name!r} stands twice"
-    seen.add(str(name))
-    if rule.get("level") not in LEVELS:
-        yield f'rule {name!r}: "level" is one of {", ".join(LEVELS)}, not {rule.get("level")!r}'
-    if not _texts(rule.get("title")):
-        yield f'rule {name!r}: "title" is an object with a text in each language'
-    if not _texts(rule.get("unverified", {}), blank=True):
-        yield f'rule {name!r}: "unverified" is an object with a text in each language'
-    if not _sources(rule.get("sources", [])):
-        yield f'rule {name!r}: "sources" is a list of objects with a "note" in each language'
-    if rule.get("level") != "information" and rule.get("requires") is None:
-        yield f'rule {name!r}: "requires" is missing'
-    yield from _strangers(rule, _RULE_KEYS)
+def _unmet(
+    raw: JsonObject, *needs: tuple[bool, str], known: Collection[str] = ()
+) -> Iterator[Fault]:
+    yield from (raw.fault(message) for is_met, message in needs if not is_met)
+    for key in sorted(set(raw) - set(known)):
+        yield raw.fault(f"{key!r} is not known; known: {', '.join(sorted(known))}")
 
 
-def _strangers(data: Mapping[str, Any], known: set[str]) -> Iterator[str]:
-    for key in sorted(set(data) - known):
-        yield f'"{key}" is not known; known: {", ".join(sorted(known))}'
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
-def _texts(value: Any, *, blank: bool = False) -> bool:
-    if not isinstance(value, dict) or not (value or blank):
-        return False
-    return all(isinstance(text, str) and text.strip() for text in value.values())
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(map(_is_text, value.values()))
 
 
-def _sources(value: Any) -> bool:
+def _are_sources(value: Any) -> bool:
     return isinstance(value, list) and all(
-        isinstance(one, dict) and _texts(one.get("note")) and isinstance(one.get("url", ""), str)
+        isinstance(one, dict)
+        and _are_texts(one.get("note"))
+        and isinstance(one.get("url", ""), str)
         for one in value
     )
 
 
-def _level_faults(levels: Mapping[str, Any], data: Placed) -> Iterator[Fault]:
-    known = {raw["id"] for raw in data["rules"] if raw.get("requires") is not None}
-    line = getattr(data.get("levels"), "line", data.line)
+def _level_faults(levels: Mapping[str, Any], data: JsonObject) -> Iterator[Fault]:
+    known = [raw["id"] for raw in data["rules"] if raw.get("requires") is not None]
+    given = data.get("levels", data)
     if not levels[FULL]:
-        yield Fault(f"line {data.line}: a rule set has one required rule or more")
+        yield data.fault("a rule set has one required rule or more")
         return
     if FULL in data.get("levels", {}):
-        yield Fault(f'line {line}: the level "{FULL}" is every required rule; leave it out')
+        yield given.fault(f'the level "{FULL}" is every required rule; leave it out')
     for name, ids in levels.items():
         if not isinstance(ids, list) or not ids:
-            yield Fault(f'line {line}: the level "{name}" is a list of one or more rules')
+            yield given.fault(f'the level "{name}" is a list of one or more rules')
             continue
         for one in ids:
             if one not in known:
-                yield Fault(f'line {line}: the level "{name}" names no rule to check: {one!r}')
+                yield given.fault(f'the level "{name}" names no rule to check: {one!r}')

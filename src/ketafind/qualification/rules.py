@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ketafind.criteria import And, Criteria, Named
 from ketafind.errors import InvalidInputError
+from ketafind.files import read_text
 from ketafind.qualification.rule_file import Rule, read_rules
 from ketafind.truth import Truth
 
@@ -69,7 +70,7 @@ class RuleSet:
         path : str or Path
             JSON, in the form of the bundled ``on-2026.1.json``.
         vocabulary : Vocabulary, optional
-            The words that its rules may use beside its own; None for the bundled one.
+            The words that its rules may use besides its own; None for the bundled one.
 
         Returns
         -------
@@ -81,9 +82,8 @@ class RuleSet:
         DataError
             If a name is unknown or a rule rests on itself: every fault with its line.
         """
-        from ketafind.qualification.rule_file import read_text
-
-        return cls.from_text(read_text(path), source=Path(path).name, vocabulary=vocabulary)
+        text = read_text(path, "a rule set", max_mb=4)
+        return cls.from_text(text, source=Path(path).name, vocabulary=vocabulary)
 
     @classmethod
     def from_text(

@@ -15,7 +15,15 @@ from ketafind.errors import InvalidInputError
 from ketafind.files import require, write_whole
 from ketafind.geo import Coordinates
 from ketafind.show.html import Link, escape, html_link
-from ketafind.show.projection import MARKS, NOTHING, Place, Sheet, compass, marks_told, places
+from ketafind.show.projection import (
+    MARKS,
+    NOTHING,
+    LocalProjection,
+    MapPoint,
+    compass,
+    mark_meanings,
+    places,
+)
 
 __all__ = ["MapPage", "explore_clinics"]
 
@@ -152,7 +160,7 @@ def _page(body: str, script: str = "") -> str:
     )
 
 
-def _map(found: Sequence[Place], origin: Coordinates | None) -> str:
+def _map(found: Sequence[MapPoint], origin: Coordinates | None) -> str:
     return (
         f'<div id="map">{_svg(found, origin)}'
         '<div id="tools"><button id="in" aria-label="Zoom in">+</button>'
@@ -162,15 +170,15 @@ def _map(found: Sequence[Place], origin: Coordinates | None) -> str:
     )
 
 
-def _list(found: Sequence[Place], n_unlocated: int) -> str:
+def _list(found: Sequence[MapPoint], n_unlocated: int) -> str:
     note = f"<p>{n_unlocated} without a position, not on the map.</p>" if n_unlocated else ""
     return f'<div id="list">{_legend(found)}{note}{"".join(map(_entry, found))}</div>'
 
 
-def _legend(found: Sequence[Place]) -> str:
+def _legend(found: Sequence[MapPoint]) -> str:
     keys = "".join(
         f'<span><svg class="key" viewBox="-10 -10 20 20">{_SHAPES[mark]}</svg> {told}</span> '
-        for mark, told in marks_told(found).items()
+        for mark, told in mark_meanings(found).items()
     )
     return f'<p id="legend">{keys}</p>' if keys else ""
 
@@ -185,18 +193,24 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _svg(found: Sequence[Place], origin: Coordinates | None) -> str:
+def _svg(found: Sequence[MapPoint], origin: Coordinates | None) -> str:
     spots = [(place.lat, place.lon) for place in found]
     if origin is not None:
         spots.append((origin.lat, origin.lon))
-    sheet = Sheet.about(spots)
-    flat = [sheet.east_north_km(lat, lon) for lat, lon in spots] or [(0.0, 0.0)]
+    projection = LocalProjection.about(spots)
+    flat = [projection.east_north_km(lat, lon) for lat, lon in spots] or [(0.0, 0.0)]
     margin = max([1.0, *(place.radius_km for place in found)])
     wide = 2.3 * max(max(abs(east), abs(north)) for east, north in flat) + 2.0 * margin
     scale = wide / _PIXELS
-    content = [*_grid(sheet, wide, scale), *_doubts(found, sheet), *_points(found, sheet, scale)]
+    content = [
+        *_grid(projection, wide, scale),
+        *_doubts(found, projection),
+        *_points(found, projection, scale),
+    ]
     if origin is not None:
-        content.append(_mark(sheet.east_north_km(origin.lat, origin.lon), scale, _STAR, "origin"))
+        content.append(
+            _mark(projection.east_north_km(origin.lat, origin.lon), scale, _STAR, "origin")
+        )
     half = wide / 2
     return (
         f'<svg viewBox="{-half:.4f} {-half:.4f} {wide:.4f} {wide:.4f}" tabindex="0" role="img" '
@@ -225,7 +239,7 @@ def _mark(
     )
 
 
-def _points(found: Sequence[Place], sheet: Sheet, scale: float) -> Iterator[str]:
+def _points(found: Sequence[MapPoint], projection: LocalProjection, scale: float) -> Iterator[str]:
     """Write one mark for each position; clinics at the same one share it."""
     shared: dict[tuple[float, float], list[int]] = {}
     for at, place in enumerate(found):
@@ -236,24 +250,24 @@ def _points(found: Sequence[Place], sheet: Sheet, scale: float) -> Iterator[str]
         more = f' data-entries="{" ".join(map(str, entries))}"'
         kinds = {found[at].is_unknown for at in entries}
         shape = _SHAPES["both" if len(kinds) > 1 else "ring" if True in kinds else "dot"]
-        yield _mark(sheet.east_north_km(lat, lon), scale, shape, title, label, more)
+        yield _mark(projection.east_north_km(lat, lon), scale, shape, title, label, more)
 
 
-def _doubts(found: Sequence[Place], sheet: Sheet) -> Iterator[str]:
+def _doubts(found: Sequence[MapPoint], projection: LocalProjection) -> Iterator[str]:
     for place in found:
         if place.radius_km > 0.0:
-            east, north = sheet.east_north_km(place.lat, place.lon)
+            east, north = projection.east_north_km(place.lat, place.lon)
             yield (
                 f'<circle class="doubt" cx="{east:.4f}" cy="{-north:.4f}" '
                 f'r="{place.radius_km:.4f}"/>'
             )
 
 
-def _grid(sheet: Sheet, wide: float, scale: float) -> Iterator[str]:
+def _grid(projection: LocalProjection, wide: float, scale: float) -> Iterator[str]:
     """Draw parallels and meridians well beyond the first view, about six across it."""
     for is_parallel in (True, False):
-        per_km = sheet.degrees_north(1.0) if is_parallel else sheet.degrees_east(1.0)
-        middle = sheet.lat if is_parallel else sheet.lon
+        per_km = projection.degrees_north(1.0) if is_parallel else projection.degrees_east(1.0)
+        middle = projection.lat if is_parallel else projection.lon
         step = next((s for s in _GRID_STEPS if s >= wide * per_km / 6), _GRID_STEPS[-1])
         first = round(middle / step)
         for at in range(first - 12, first + 13):
@@ -275,7 +289,7 @@ def _line(offset: float, wide: float, scale: float, *, is_parallel: bool, name: 
     return f'<path class="grid" d="{path}"/>{_mark(spot, scale, text, name)}'
 
 
-def _entry(place: Place) -> str:
+def _entry(place: MapPoint) -> str:
     facts = "".join(
         f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{_fact(name, text)}</dd>"
         for name, text in place.details
@@ -285,7 +299,7 @@ def _entry(place: Place) -> str:
     return f"<details><summary>{escape(heading)}</summary><dl>{facts}</dl></details>"
 
 
-def _named(place: Place) -> str:
+def _named(place: MapPoint) -> str:
     return f"{place.name} (may match)".strip() if place.is_unknown else place.name
 
 
@@ -294,7 +308,7 @@ def _fact(name: str, text: str) -> str:
 
 
 def _street_map(
-    found: Sequence[Place],
+    found: Sequence[MapPoint],
     origin: Coordinates | None,
     height: int,
     tiles: str,
@@ -304,12 +318,16 @@ def _street_map(
     spots = [(place.lat, place.lon) for place in found]
     if origin is not None:
         spots.append((origin.lat, origin.lon))
-    sheet = Sheet.about(spots)
+    projection = LocalProjection.about(spots)
     made = folium.Map(
-        location=(sheet.lat, sheet.lon), tiles=tiles, attr=attribution, height=height, zoom_start=6
+        location=(projection.lat, projection.lon),
+        tiles=tiles,
+        attr=attribution,
+        height=height,
+        zoom_start=6,
     )
     for place in found:
-        spot = (place.lat, sheet.lon_lat(place.lat, place.lon)[0])
+        spot = (place.lat, projection.lon_lat(place.lat, place.lon)[0])
         # folium writes texts into template literals: `escape` leaves no backtick, dollar sign,
         # brace or backslash that could end or enter one.
         popup = folium.Popup(_entry(place).replace("<details>", "<details open>"), max_width=320)
@@ -319,13 +337,13 @@ def _street_map(
         if place.radius_km > 0.0:
             folium.Circle(spot, radius=place.radius_km * 1000, weight=1, fill=True).add_to(made)
     if origin is not None:
-        spot = (origin.lat, sheet.lon_lat(origin.lat, origin.lon)[0])
+        spot = (origin.lat, projection.lon_lat(origin.lat, origin.lon)[0])
         folium.CircleMarker(spot, radius=8, color="#b45f06", tooltip="origin").add_to(made)
     if len(spots) > 1:
-        lons = [sheet.lon_lat(lat, lon)[0] for lat, lon in spots]
+        lons = [projection.lon_lat(lat, lon)[0] for lat, lon in spots]
         lats = [lat for lat, _ in spots]
         made.fit_bounds([(min(lats), min(lons)), (max(lats), max(lons))])
-    if told := marks_told(found):
+    if told := mark_meanings(found):
         said = "; ".join(f"{MARKS[mark]}: {meaning}" for mark, meaning in told.items())
         made.get_root().html.add_child(folium.Element(f"<p>{said}</p>"))
     return made

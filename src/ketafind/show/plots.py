@@ -10,10 +10,10 @@ from ketafind.geo import Coordinates
 from ketafind.show.projection import (
     MARKS,
     NOTHING,
-    Place,
-    Sheet,
+    LocalProjection,
+    MapPoint,
     compass,
-    marks_told,
+    mark_meanings,
     places,
     scale_km,
 )
@@ -80,30 +80,30 @@ def plot_clinics(
     spots = [(place.lat, place.lon) for place in found]
     if origin is not None:
         spots.append((origin.lat, origin.lon))
-    sheet = Sheet.about(spots)
+    projection = LocalProjection.about(spots)
     if ax is None:
         _, ax = require("matplotlib.pyplot", "maps").subplots(figsize=(8, 6), layout="constrained")
     if not found:
         _say(ax, empty)
         return ax
-    _draw_points(ax, found, sheet)
+    _draw_points(ax, found, projection)
     if origin is not None:
-        _draw_origin(ax, Coordinates(lat=origin.lat, lon=origin.lon), sheet)
-    _frame(ax, sheet)
+        _draw_origin(ax, Coordinates(lat=origin.lat, lon=origin.lon), projection)
+    _frame(ax, projection)
     n_left_out = len(next(iter(columns.values()), ())) - len(found)
     notes = {
         "circle: 90 % radius of a position": any(place.radius_km > 0.0 for place in found),
         "star: origin": origin is not None,
         f"{n_left_out} without a position": n_left_out > 0,
     }
-    marks = [f"{MARKS[mark]}: {told}" for mark, told in marks_told(found).items()]
+    marks = [f"{MARKS[mark]}: {told}" for mark, told in mark_meanings(found).items()]
     said = "; ".join(note for note, holds in notes.items() if holds)
     # Short lines, for narrow figures.
     lines = ["; ".join(marks[:2]), *marks[2:], said]
     ax.set_xlabel("\n".join(filter(None, lines)), loc="left")
-    _draw_scale(ax, sheet)
+    _draw_scale(ax, projection)
     if labels:
-        _draw_labels(ax, found, sheet)
+        _draw_labels(ax, found, projection)
     return ax
 
 
@@ -115,16 +115,16 @@ def _say(ax: Axes, text: str) -> None:
     said.set_in_layout(False)  # a long line is broken, not made room for
 
 
-def _draw_points(ax: Axes, found: Sequence[Place], sheet: Sheet) -> None:
+def _draw_points(ax: Axes, found: Sequence[MapPoint], projection: LocalProjection) -> None:
     from matplotlib.patches import Ellipse
 
     for place in found:
         if place.radius_km > 0.0:
             size = (
-                2 * sheet.degrees_east(place.radius_km),
-                2 * sheet.degrees_north(place.radius_km),
+                2 * projection.degrees_east(place.radius_km),
+                2 * projection.degrees_north(place.radius_km),
             )
-            spot = sheet.lon_lat(place.lat, place.lon)
+            spot = projection.lon_lat(place.lat, place.lon)
             ax.add_patch(Ellipse(spot, *size, facecolor=_DOUBT, edgecolor=_POINT, lw=0.5))
     looks: dict[bool, dict[str, Any]] = {
         # Drawn first: a dot at the same position stands in the ring.
@@ -133,41 +133,43 @@ def _draw_points(ax: Axes, found: Sequence[Place], sheet: Sheet) -> None:
     }
     for is_unknown, look in looks.items():
         spots = [
-            sheet.lon_lat(place.lat, place.lon) for place in found if place.is_unknown == is_unknown
+            projection.lon_lat(place.lat, place.lon)
+            for place in found
+            if place.is_unknown == is_unknown
         ]
         if spots:
             ax.scatter([lon for lon, _ in spots], [lat for _, lat in spots], zorder=3, **look)
 
 
-def _draw_origin(ax: Axes, origin: Coordinates, sheet: Sheet) -> None:
-    lon, lat = sheet.lon_lat(origin.lat, origin.lon)
+def _draw_origin(ax: Axes, origin: Coordinates, projection: LocalProjection) -> None:
+    lon, lat = projection.lon_lat(origin.lat, origin.lon)
     ax.scatter([lon], [lat], s=90, marker="*", color=_ORIGIN, zorder=4, label="origin")
 
 
-def _frame(ax: Axes, sheet: Sheet) -> None:
+def _frame(ax: Axes, projection: LocalProjection) -> None:
     """Leave room for labels, and make a kilometre as long upwards as sideways."""
     # A lone point would have no width.
-    reach = (sheet.degrees_east(1.0), sheet.degrees_north(1.0))
+    reach = (projection.degrees_east(1.0), projection.degrees_north(1.0))
     ax.update_datalim(
-        [(sheet.lon + side * reach[0], sheet.lat + side * reach[1]) for side in (-1, 1)]
+        [(projection.lon + side * reach[0], projection.lat + side * reach[1]) for side in (-1, 1)]
     )
     ax.margins(0.12)
     ax.autoscale_view()
-    ax.set_aspect(1.0 / sheet.cosine, adjustable="datalim")
+    ax.set_aspect(1.0 / projection.cosine, adjustable="datalim")
     ax.grid(visible=True, lw=0.3, color="#888888")
     ax.xaxis.set_major_formatter(lambda lon, _: compass(lon, "EW"))
     ax.yaxis.set_major_formatter(lambda lat, _: compass(lat, "NS"))
 
 
-def _draw_scale(ax: Axes, sheet: Sheet) -> None:
+def _draw_scale(ax: Axes, projection: LocalProjection) -> None:
     from matplotlib.offsetbox import AnchoredOffsetbox, AuxTransformBox, TextArea, VPacker
     from matplotlib.patches import Rectangle
 
     ax.apply_aspect()
     west, east = ax.get_xlim()
-    length_km = scale_km((east - west) / sheet.degrees_east(1.0))
+    length_km = scale_km((east - west) / projection.degrees_east(1.0))
     bar = AuxTransformBox(ax.transData)
-    bar.add_artist(Rectangle((0, 0), sheet.degrees_east(length_km), 0, ec="black", lw=2))
+    bar.add_artist(Rectangle((0, 0), projection.degrees_east(length_km), 0, ec="black", lw=2))
     text = TextArea(f"{length_km:g} km", textprops={"size": "small"})
     packed = VPacker(children=[bar, text], align="center", pad=0, sep=3)
     box = AnchoredOffsetbox("lower left", child=packed, pad=0.4)
@@ -175,14 +177,14 @@ def _draw_scale(ax: Axes, sheet: Sheet) -> None:
     ax.add_artist(box)
 
 
-def _draw_labels(ax: Axes, found: Sequence[Place], sheet: Sheet) -> None:
+def _draw_labels(ax: Axes, found: Sequence[MapPoint], projection: LocalProjection) -> None:
     """Put each label at the first spot where it covers nothing; else its rank; else nothing."""
     from matplotlib.transforms import Bbox
 
     # The layout decides where on the screen a point is.
     ax.figure.canvas.figure.draw_without_rendering()
     frame = ax.get_window_extent()
-    spots = [sheet.lon_lat(place.lat, place.lon) for place in found]
+    spots = [projection.lon_lat(place.lat, place.lon) for place in found]
     screen = [ax.transData.transform(spot) for spot in spots]
     reach = [6 if place.is_unknown else 4 for place in found]
     marks = zip(screen, reach, strict=True)

@@ -1,4 +1,4 @@
-"""Positions laid out on a flat sheet of kilometres, to be looked at and never measured on."""
+"""Positions laid out on a flat projection of kilometres, to be looked at and never measured on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from ketafind.errors import InvalidInputError
 from ketafind.geo import Coordinates
 from ketafind.truth import Truth
 
-__all__ = ["MARKS", "NOTHING", "Place", "Sheet", "compass", "marks_told", "places", "scale_km"]
+__all__ = [
+    "MARKS",
+    "NOTHING",
+    "LocalProjection",
+    "MapPoint",
+    "compass",
+    "mark_meanings",
+    "places",
+    "scale_km",
+]
 
 
 NOTHING = "No clinic with a position."
@@ -24,7 +33,7 @@ _LEAST_COSINE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MapPoint:
     """One position to draw."""
 
     lat: float
@@ -36,7 +45,7 @@ class Place:
     is_unknown: bool = False
 
 
-def places(columns: Mapping[str, Sequence[Any]]) -> tuple[Place, ...]:
+def places(columns: Mapping[str, Sequence[Any]]) -> tuple[MapPoint, ...]:
     """Take the positions out of columns; rows without one are left out."""
     if not {"lat", "lon"} <= set(columns):
         raise InvalidInputError("a map needs the columns lat and lon")
@@ -50,9 +59,9 @@ def places(columns: Mapping[str, Sequence[Any]]) -> tuple[Place, ...]:
     )
 
 
-def _place(row: dict[str, Any], at: int) -> Place:
+def _place(row: dict[str, Any], at: int) -> MapPoint:
     spot = Coordinates(lat=row.pop("lat"), lon=row.pop("lon"))
-    return Place(
+    return MapPoint(
         lat=spot.lat,
         lon=spot.lon,
         label=_text(row.pop("rank", None)) or str(at),
@@ -74,14 +83,14 @@ def _text(value: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """A flat sheet about a centre, east and north in kilometres."""
+class LocalProjection:
+    """A flat projection about a centre, east and north in kilometres."""
 
     lat: float
     lon: float
 
     @classmethod
-    def about(cls, positions: Sequence[tuple[float, float]]) -> Sheet:
+    def about(cls, positions: Sequence[tuple[float, float]]) -> LocalProjection:
         """Put the centre in the middle of positions, also across the antimeridian."""
         if not positions:
             return cls(0.0, 0.0)
@@ -99,7 +108,7 @@ class Sheet:
         return max(math.cos(math.radians(self.lat)), _LEAST_COSINE)
 
     def east_north_km(self, lat: float, lon: float) -> tuple[float, float]:
-        """Lay one position on the sheet."""
+        """Lay one position on the projection."""
         east = math.remainder(lon - self.lon, 360.0) * _KM_PER_DEGREE * self.cosine
         return east, (lat - self.lat) * _KM_PER_DEGREE
 
@@ -116,7 +125,7 @@ class Sheet:
         return km / _KM_PER_DEGREE
 
 
-def marks_told(found: Sequence[Place]) -> dict[str, str]:
+def mark_meanings(found: Sequence[MapPoint]) -> dict[str, str]:
     """Say what the marks of places mean."""
     dots = {(place.lat, place.lon) for place in found if not place.is_unknown}
     rings = {(place.lat, place.lon) for place in found if place.is_unknown}

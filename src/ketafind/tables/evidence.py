@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ketafind.errors import UnknownTermError
-from ketafind.records import FLAGS, Clinic, Evidence
+from ketafind.records import CLINIC_FACTS, FLAGS, SOURCE_CLASSES, Clinic, Evidence
 from ketafind.tables import cells
 from ketafind.tables.cells import CellError
 from ketafind.tables.columns import Column, match_columns
@@ -17,27 +17,11 @@ from ketafind.vocabulary import Vocabulary
 from ketafind.vocabulary.terms import shown
 
 __all__ = [
-    "CLINIC_FACTS",
     "EVIDENCE_COLUMNS",
-    "SOURCE_CLASSES",
     "attach_evidence",
     "evidence_from_table",
 ]
 
-
-SOURCE_CLASSES = ("regulator", "clinic", "government", "operator", "other")
-CLINIC_FACTS = (
-    "name",
-    "operator",
-    "street_address",
-    "city",
-    "province",
-    "postal_code",
-    "phone",
-    "website",
-    "status",
-)
-"""Fields of a clinic that evidence may be about; the term is then the field's value."""
 
 EVIDENCE_COLUMNS: dict[str, Any] = {
     "clinic_id": cells.identifier,
