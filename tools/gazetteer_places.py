@@ -155,7 +155,7 @@ def municipalities(areas: Areas, sources: Path) -> None:
     for row in rows:
         name = row["name"].replace("–", "-")
         area = Area(
-            name.split(",")[0] + " et al" if name.startswith("Dysart") else name,
+            name,
             "municipality",
             float(row["lat"]),
             float(row["lon"]),

@@ -25,12 +25,32 @@ __all__ = [
     "distance_lows_km",
     "fault_of_pair",
     "geodesic_km",
+    "in_ontario",
     "micrometres",
+    "sphere_km",
 ]
 
 
 KM_PER_DEGREE = 111.32
 """Of latitude, and of longitude at the equator; rounded up."""
+
+
+EARTH_KM = 6371.0088
+SOUTH, NORTH, WEST, EAST = 41.6, 56.9, -95.3, -74.2
+"""The box around Ontario, in degrees."""
+
+
+def sphere_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
+    """Distance on a sphere, to judge doubt by; directories rank by geodesics."""
+    north, east = math.radians(lat2 - lat1) / 2, math.radians(lon2 - lon1) / 2
+    chord = math.sin(north) ** 2
+    chord += math.cos(math.radians(lat1)) * math.cos(math.radians(lat2)) * math.sin(east) ** 2
+    return 2 * EARTH_KM * math.asin(math.sqrt(min(1.0, chord)))
+
+
+def in_ontario(lat: float, lon: float) -> bool:
+    """Whether a position lies in the box around Ontario."""
+    return SOUTH <= lat <= NORTH and WEST <= lon <= EAST
 
 
 def degrees(value: Any, name: str, limit: float) -> float:

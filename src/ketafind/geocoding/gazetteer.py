@@ -29,6 +29,9 @@ SOURCES = (
 POST_TOWN = 50
 """A place of so many postal codes is a post town: the likelier of those that share a name."""
 
+KNOWN = 500
+"""A place of so many people is one whose name people may misspell."""
+
 KINDS = ("municipality", "community", "neighbourhood", "reserve", "landmark", "county")
 """What a name stands for, by its kind's number."""
 
@@ -162,8 +165,25 @@ class Gazetteer:
         """How many postal codes are named after each place."""
         return tuple(np.bincount(self.ontario.name, minlength=len(self.places)).tolist())
 
+    @cached_property
+    def comma_endings(self) -> frozenset[str]:
+        """The last words of names that hold commas: Brudenell, Lyndoch and Raglan."""
+        return frozenset(
+            place.name.partition(" (")[0].split()[-1].lower()
+            for place in self.places
+            if "," in place.name
+        )
+
+    def is_solid(self, place: Place) -> bool:
+        """Whether a name is one that people know: no crossroads, railway point or cottages."""
+        return (
+            place.population >= KNOWN
+            or place.kind == "municipality"
+            or self.codes_of_place[place.number] > 0
+        )
+
     def rows_of_place(self, number: int) -> NDArray[np.intp]:
-        """Find the codes that are named after a place.
+        """Find the codes that are named after a place, or after one that lies in it.
 
         Parameters
         ----------
@@ -177,7 +197,8 @@ class Gazetteer:
         """
         rows = self._rows.get(number)
         if rows is None:
-            rows = self._rows[number] = np.flatnonzero(self.ontario.name == number)
+            own = [p.number for p in self.places if number in {p.number, p.owner}]
+            rows = self._rows[number] = np.flatnonzero(np.isin(self.ontario.name, own))
         return rows
 
     def named(self, key: str) -> tuple[Place, ...]:

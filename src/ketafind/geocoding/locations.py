@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ketafind.errors import CoordinatesError, PlaceNotFoundError
+from ketafind.geo import in_ontario, sphere_km
 from ketafind.geocoding.gazetteer import Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.postal import AREA_TEXTS, UNIT_TEXTS, code_text
 from ketafind.records import Location
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CODE_RADII",
-    "KM_PER_DEGREE",
     "RURAL",
     "TOGETHER_FACTOR",
     "at_area",
@@ -37,7 +37,6 @@ __all__ = [
     "covering",
     "elsewhere_in_canada",
     "place_radius_km",
-    "sphere_km",
     "typed_coordinates",
     "why_not_coordinates",
 ]
@@ -45,9 +44,6 @@ __all__ = [
 
 RURAL = 16
 """The bit of a code's class that marks a rural code."""
-
-EARTH_KM = 6371.0088
-KM_PER_DEGREE = 111.2
 
 # Fitted by tools/calibrate_radii.py; kilometres.
 _TABLE = json.loads(
@@ -62,16 +58,8 @@ _PLACES: dict[str, list[float]] = _TABLE["places"]
 
 def place_radius_km(place: Place) -> float:
     """State the 90 % radius of an address of which only the place is known."""
-    least, factor = _PLACES[place.source]
+    least, factor = _PLACES[place.kind]
     return max(least, factor * place.radius_km)
-
-
-def sphere_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
-    """Distance on a sphere, to judge doubt by; directories rank by geodesics."""
-    north, east = math.radians(lat2 - lat1) / 2, math.radians(lon2 - lon1) / 2
-    chord = math.sin(north) ** 2
-    chord += math.cos(math.radians(lat1)) * math.cos(math.radians(lat2)) * math.sin(east) ** 2
-    return 2 * EARTH_KM * math.asin(math.sqrt(min(1.0, chord)))
 
 
 def covering(
@@ -226,64 +214,82 @@ def elsewhere_in_canada(gazetteer: Gazetteer, number: int, province: str) -> tup
     )
 
 
-NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+NUMBER = r"[+-]?[0-9]{1,3}(?:\.[0-9]+)?"
+BETWEEN = r"\s*[,;/ \t]\s*"
+LAT, LON = rf"(?P<lat>{NUMBER})", rf"(?P<lon>{NUMBER})"
+# How people and programs write a pair: with commas, in brackets, as geo: or WKT, as JSON, in links.
+FORMS = tuple(
+    re.compile(form, re.I)
+    for form in (
+        rf"[(\[]?\s*{LAT}°?{BETWEEN}{LON}°?\s*[)\]]?",
+        rf"geo:{LAT},{LON}(?:[;,?].*)?",
+        rf"(?:SRID=4326;\s*)?POINT\s*\(\s*{LON}\s+{LAT}\s*\)",
+        rf"{LAT}\s*°?\s*(?P<ns>[NS])\s*[,;/]?\s*{LON}\s*°?\s*(?P<ew>[EWO])",
+        rf"(?P<ns>[NS])\s*{LAT}°?\s*[,;/]?\s*(?P<ew>[EWO])\s*{LON}°?",
+        rf"\W*lat(?:itude)?\W{{1,5}}{LAT}\W{{1,5}}(?:lon|lng|long|longitude)\W{{1,5}}{LON}\W*",
+        rf"\W*(?:lon|lng|long|longitude)\W{{1,5}}{LON}\W{{1,5}}lat(?:itude)?\W{{1,5}}{LAT}\W*",
+        rf"https?://\S{{1,200}}?(?:[@=/:]|%3A){LAT}(?:,|/|%2C|&m?lon=){LON}(?:[,&?#z/]\S*)?",
+    )
+)
+STARTS = frozenset("0123456789+-([{<\"'.nsNSgGpPlLhH")
 ONLY = frozenset("0123456789+-.,; \t°′″'\"NSEWnsewoO")
 SIGNS = frozenset("°′″'\"")
 LEAST_DECIMALS = 2
 HALF_A_DEGREE_KM = 79.0
-SOUTH, NORTH, WEST, EAST = 41.6, 56.9, -95.3, -74.2
 HOW = "; pass Coordinates(lat=..., lon=...), or write decimal degrees such as '44.2312, -76.4860'"
 
 
 def typed_coordinates(text: str) -> Location | None:
-    """Read a pair of decimal degrees, latitude first."""
-    if text[0] not in "0123456789+-NSEWnsew" or not ONLY.issuperset(text):
+    """Read a pair of decimal degrees, latitude first unless its form says otherwise."""
+    text = text.strip()
+    if text[0] not in STARTS or not any(c.isdigit() for c in text):
         return None
-    numbers = NUMBER.findall(text)
-    sixfold = len(numbers) in {4, 6} and any(letter.isalpha() for letter in text)
-    if sixfold or (not SIGNS.isdisjoint(text) and len(numbers) > 1):
+    for form in FORMS:
+        found = form.fullmatch(text)
+        if found is not None and "." in text:
+            signs = found.groupdict()
+            lat, lon = found["lat"], found["lon"]
+            lat = "-" + lat if (signs.get("ns") or "").lower() == "s" else lat
+            west = (signs.get("ew") or "").lower() in {"w", "o"} and not lon.startswith("-")
+            return _checked(lat, "-" + lon if west else lon)
+    if not ONLY.issuperset(text):
+        return None
+    numbers = re.findall(NUMBER, text)
+    if len(numbers) > 2 and (not SIGNS.isdisjoint(text) or text[-1].isalpha()):
         raise PlaceNotFoundError("degrees, minutes and seconds are not read" + HOW)
     if len(numbers) == 4 and text.count(",") > 1:
         raise PlaceNotFoundError("numbers with decimal commas are not read" + HOW)
-    if len(numbers) != 2 or not any("." in number for number in numbers):
-        return None
-    if any(letter.isalpha() for letter in text):
-        raise PlaceNotFoundError("coordinates with compass letters are not read" + HOW)
-    return _checked(numbers)
+    return None
 
 
 def why_not_coordinates(text: str) -> str:
     """Say why a text that looks like coordinates is refused, without a digit of it."""
     try:
-        typed_coordinates(text or " ")
+        typed_coordinates(text.strip() or " ")
     except PlaceNotFoundError as error:
         return str(error).removesuffix(HOW)
     return ""
 
 
-def _checked(numbers: list[str]) -> Location:
-    lat, lon = float(numbers[0]), float(numbers[1])
-    decimals = min(len(number.partition(".")[2]) for number in numbers)
+def _checked(lat_text: str, lon_text: str) -> Location:
+    lat, lon = float(lat_text), float(lon_text)
+    decimals = min(len(number.partition(".")[2]) for number in (lat_text, lon_text))
     if decimals < LEAST_DECIMALS:
         raise PlaceNotFoundError("these coordinates seem cut short: too few decimals" + HOW)
-    if _in_ontario(lat, lon):
+    if in_ontario(lat, lon):
         # What rounding to so many decimals may hide.
         radius = HALF_A_DEGREE_KM * 10.0**-decimals
         name = "typed coordinates"
         return Location(lat=lat, lon=lon, radius_km=radius, source=name, label=name)
-    if _in_ontario(lon, lat):
+    if in_ontario(lon, lat):
         raise PlaceNotFoundError("latitude and longitude seem swapped" + HOW)
-    if _in_ontario(lat, -lon):
+    if in_ontario(lat, -lon):
         raise PlaceNotFoundError("the longitude seems to lack its minus sign" + HOW)
-    if _in_ontario(-lon, lat) or _in_ontario(lon, -lat):
+    if in_ontario(-lon, lat) or in_ontario(lon, -lat):
         raise PlaceNotFoundError(
             "latitude and longitude seem swapped, and the longitude lacks its minus sign" + HOW
         )
     raise PlaceNotFoundError("these coordinates are not in Ontario" + HOW)
-
-
-def _in_ontario(lat: float, lon: float) -> bool:
-    return SOUTH <= lat <= NORTH and WEST <= lon <= EAST
 
 
 TOWN_ONLY = 64

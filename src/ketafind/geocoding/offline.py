@@ -17,10 +17,9 @@ from ketafind.errors import (
     OutsideCoverageError,
     PlaceNotFoundError,
 )
-from ketafind.geocoding.address import Reading, read
-from ketafind.geocoding.gazetteer import Gazetteer, Place, default_gazetteer
+from ketafind.geo import KM_PER_DEGREE, sphere_km
+from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.locations import (
-    KM_PER_DEGREE,
     RURAL,
     at_area,
     at_code,
@@ -31,13 +30,21 @@ from ketafind.geocoding.locations import (
     between,
     elsewhere_in_canada,
     place_radius_km,
-    sphere_km,
     typed_coordinates,
 )
-from ketafind.geocoding.postal import AREAS, PROVINCE_OF_LETTER, code_text, whole_code
+from ketafind.geocoding.postal import AREAS, PROVINCE_OF_LETTER, code_text, find_codes, whole_code
 from ketafind.geocoding.protocol import SearchPlace, privately
+from ketafind.geocoding.reading import (
+    Reading,
+    Town,
+    contains,
+    finer_town,
+    last_part,
+    read,
+    read_tail,
+    town_at_end,
+)
 from ketafind.geocoding.regions import STATE_CODES
-from ketafind.geocoding.towns import LIKE, Town, finer_town, last_part
 from ketafind.geocoding.words import check_text, looks_like_street, mended, name_key, words_of
 from ketafind.records import Location
 
@@ -48,6 +55,21 @@ TOGETHER_KM = 25.0
 
 OR = re.compile(r"/|&|\b(?:or|and|ou|et)\b", re.I)
 """What stands between the names of several towns."""
+
+SEVERAL = re.compile(r"[;|\n\r]|\s[-–—]+\s|\s(?:to|vers|à)\s", re.I)
+"""What stands between several sites, or between the lines or numbers of one."""
+
+DISTANCE = re.compile(
+    r"\b[0-9][0-9.,]*\s*(?:km|kms|kilomet\w+|mi|miles?|mins?|minutes?|hours?|heures?)\b"
+    r".*\b(?:from|of|de|d|outside|away)\b",
+    re.I,
+)
+CROSSING = re.compile(r"\s(?:and|at|et|&|/|@)\s|\b(?:corner|intersection)\b", re.I)
+
+MUCH_LARGER, ALL_BUT_ALONE = 10, 50
+"""Of two places of one name, one of so many times the people is meant; then without a word."""
+
+VILLAGES = frozenset({"community", "neighbourhood", "reserve"})
 
 FEDERAL = "K1A "
 """Codes of Ottawa that federal offices in Quebec use, too."""
@@ -119,13 +141,21 @@ class OfflineGeocoder:
         typed = typed_coordinates(text)
         if typed is not None:
             return typed
+        if SEVERAL.search(text) is not None:
+            self._refuse_several(text)
         reading = read(mended(text), self.gazetteer)
         if reading.elsewhere and reading.code_row < 0:
             raise OutsideCoverageError(
                 f"{text!r} is in {reading.elsewhere}; addresses in Ontario only"
             )
+        if reading.rival_row >= 0:
+            self._refuse(text, (reading.code_row, reading.rival_row))
         if reading.code_row >= 0:
             return self._at_row(text, reading)
+        if DISTANCE.search(text) is not None:
+            raise PlaceNotFoundError(
+                f"{text!r} is a distance from a place, and not a place; give the place alone"
+            )
         if reading.code is not None:
             return self._at_unlisted_code(text, reading, reading.code.number)
         # A first word that looks like an area counts beside a town only.
@@ -136,8 +166,53 @@ class OfflineGeocoder:
             if several is not None:
                 return self._at_town(text, several)
         if reading.town is not None:
-            return self._at_finest(text, reading, reading.town)
+            located = self._at_finest(text, reading, reading.town)
+            before = " ".join(reading.words[: reading.town.start])
+            if before and CROSSING.search(text) and not any(c.isdigit() for c in before):
+                located = _noted(located, (f"{before} was not used: the town alone was",))
+            return located
         raise _not_found(text, reading, self.gazetteer)
+
+    def _refuse_several(self, text: str) -> None:
+        """Refuse a text of which two pieces name a place or code, and neither contains the other."""
+        whole = words_of(text)[0]
+        if name_key(whole[: read_tail(whole, [0] * len(whole)).stop]) in self.gazetteer.aliases:
+            return
+        sites = [site for piece in SEVERAL.split(text) if (site := self._site(piece)) is not None]
+        for at, (places, rows) in enumerate(sites):
+            for others, other_rows in sites[:at]:
+                if not any(
+                    contains(a, b) or contains(b, a) for a in places for b in others
+                ) and not any(
+                    self._reaches(place, row)
+                    for rows_, towns in ((rows, others), (other_rows, places))
+                    for row in rows_
+                    for place in towns
+                ):
+                    found = tuple(at_place(group[0]) for group in (others, places))
+                    raise AmbiguousPlaceError(
+                        f"{text!r} names several sites; geocode one at a time", candidates=found
+                    )
+
+    def _site(self, piece: str) -> tuple[tuple[Place, ...], tuple[int, ...]] | None:
+        """Read a piece of a text as a place or a listed code, if it ends in one."""
+        table, places = self.gazetteer.ontario, self.gazetteer.places
+        words, parts = words_of(mended(piece))
+        rows = [row for code in find_codes(words) if (row := table.find(code.number)) >= 0]
+        if rows:
+            return tuple(places[table.names[row]] for row in rows), tuple(rows)
+        stop = read_tail(words, parts).stop
+        town = town_at_end(words, parts, stop, self.gazetteer)
+        if town is None or town.start > last_part(parts, stop):
+            return None
+        known = tuple(place for place in town.places if self.gazetteer.is_solid(place))
+        return (known, ()) if known else None
+
+    def _refuse(self, text: str, rows: tuple[int, int]) -> None:
+        found = tuple(at_row(self.gazetteer, row) for row in rows)
+        raise AmbiguousPlaceError(
+            f"{text!r} holds several postal codes; geocode one at a time", candidates=found
+        )
 
     def _at_area(self, text: str, reading: Reading) -> Location:
         """Answer for the first half of a postal code, and the town beside it if there is one."""
@@ -146,24 +221,57 @@ class OfflineGeocoder:
         located = at_area(self.gazetteer, area, notes)
         if reading.town is None:
             return located
-        town = self._at_finest(text, reading, reading.town)
-        apart = sphere_km(located.lat, located.lon, town.lat, town.lon)
-        if any(self._has_codes(area, place) for place in reading.town.places) or (
-            apart <= max(CONSISTENT_KM, located.radius_km + town.radius_km)
-        ):
-            if located.radius_km <= town.radius_km:
+        return self._with_town(text, reading.town, area, located, notes)
+
+    def _with_town(
+        self, text: str, town: Town, area: int, located: Location, notes: tuple[str, ...]
+    ) -> Location:
+        """Weigh what an area's codes say against a town: the finer of the two if they agree."""
+        low, high = self.gazetteer.ontario.areas[area]
+        names = set(self.gazetteer.ontario.name[low:high].tolist())
+        own = {number for number in names} | {self.gazetteer.places[n].owner for n in names}
+        near = min(
+            town.places,
+            key=lambda p: (
+                p.number not in own,
+                sphere_km(located.lat, located.lon, p.lat, p.lon),
+            ),
+        )
+        other = at_place(near)
+        apart = sphere_km(located.lat, located.lon, near.lat, near.lon)
+        if near.number in own or apart <= max(CONSISTENT_KM, located.radius_km + other.radius_km):
+            if located.radius_km <= other.radius_km:
                 return located
-            return _noted(town, notes)
+            return _noted(other, notes)
         if apart <= TOGETHER_KM:
-            return between(located, town)
+            return between(located, other)
         raise ConflictingPlaceError(
-            f"{text!r}: {located.label} is {apart:.0f} km from {town.label}; correct one of them",
-            candidates=(located, town),
+            f"{text!r}: {located.label} is {apart:.0f} km from {near.name}; correct one of them",
+            candidates=(located, other),
         )
 
     def _at_finest(self, text: str, reading: Reading, town: Town) -> Location:
+        if town.written:
+            return self._at_town(text, town)
+        if len(town.places) > 1:
+            town = town._replace(places=self._meant(town.places))
         finer = finer_town(reading.words, reading.parts, town, self.gazetteer)
         return self._at_town(text, finer or town)
+
+    def _meant(self, places: tuple[Place, ...]) -> tuple[Place, ...]:
+        """Leave, of places of one name, those that a person may mean who says no more."""
+        ranked = sorted(places, key=lambda place: (place.kind == "county", -place.population))
+        first = ranked[0]
+        known = first.kind == "municipality" or (
+            self.gazetteer.codes_of_place[first.number] >= POST_TOWN
+        )
+        rest = [
+            place
+            for place in ranked[1:]
+            if place.population * MUCH_LARGER > first.population
+            and not (known and place.kind in {"neighbourhood", "landmark", "county"})
+        ]
+        return (first, *rest)
 
     def _alternatives(self, text: str, reading: Reading) -> Town | None:
         """Read "Toronto/Ottawa" or "Ajax or Pickering": nothing but the names of towns."""
@@ -173,7 +281,7 @@ class OfflineGeocoder:
         known = [self.gazetteer.named(key) for key in keys]
         if len(keys) < 2 or not all(known) or any(word[0].isdigit() for word in words):
             return None
-        places = tuple(dict.fromkeys(place for named in known for place in named))
+        places = tuple(dict.fromkeys(place for named in known for place in self._meant(named)))
         return Town(0, reading.stop, places)
 
     def _at_row(self, text: str, reading: Reading) -> Location:
@@ -193,49 +301,55 @@ class OfflineGeocoder:
     def _reconcile(self, text: str, reading: Reading, located: Location, town: Place) -> Location:
         """Weigh a code against a town that is not the one it is named after."""
         row = reading.code_row
-        apart = sphere_km(located.lat, located.lon, town.lat, town.lon)
         rural = bool(self.gazetteer.ontario.qualities[row] & RURAL)
-        # A municipality that gives no code its name reaches an unknown way.
-        alone = not len(self.gazetteer.rows_of_place(town.number))
-        if apart <= max(CONSISTENT_KM, (2 if alone else 1) * town.radius_km):
+        if self._reaches(town, row):
             # A rural code stands for a wide area: a town in it says more, a municipality less.
-            finer = rural and place_radius_km(town) < located.radius_km
+            finer = rural and town.kind in VILLAGES and place_radius_km(town) < located.radius_km
             return at_place(town, located.corrections, "corrected") if finer else located
-        if self._nearest_code_km(located, town) <= CONSISTENT_KM or self._is_slip(reading, row):
+        if self._is_slip(reading, row):
             return located
+        apart = sphere_km(located.lat, located.lon, town.lat, town.lon)
         other = at_place(town)
-        if apart <= TOGETHER_KM or (rural and self._same_area(row, town)):
+        if apart <= TOGETHER_KM or (rural and self._shares_area(row, town)):
             return between(located, other)
         raise ConflictingPlaceError(
             f"{text!r}: {located.label} is {apart:.0f} km from {town.name}; correct one of them",
             candidates=(located, other),
         )
 
-    def _nearest_code_km(self, located: Location, town: Place) -> float:
-        table, rows = self.gazetteer.ontario, self.gazetteer.rows_of_place(town.number)
-        if not len(rows):
-            return float("inf")
-        north = (table.lat[rows] / 1e4 - located.lat) * KM_PER_DEGREE
-        east = (table.lon[rows] / 1e4 - located.lon) * KM_PER_DEGREE
-        return float(np.sqrt(north**2 + (east * cos(radians(located.lat))) ** 2).min())
-
-    def _same_area(self, row: int, town: Place) -> bool:
-        """Whether a town has codes in a rural code's area, which spans many towns."""
-        return self._has_codes(self.gazetteer.ontario.numbers[row] // 2000, town)
-
-    def _has_codes(self, area: int, town: Place) -> bool:
+    def _reaches(self, town: Place, row: int) -> bool:
+        """Whether a code may be in a town: named after its parts, in its area or near its codes."""
         table = self.gazetteer.ontario
-        low, high = table.areas[area]
+        own = self.gazetteer.places[table.names[row]]
+        if contains(town, own) or contains(own, town):
+            return True
+        lat, lon = table.lats[row] / 1e4, table.lons[row] / 1e4
+        apart = sphere_km(lat, lon, town.lat, town.lon)
+        # A code's point is the middle of a rural route; a municipality's area is no circle.
+        spare = 1.5 if own.owner < 0 or table.qualities[row] & RURAL else 1.0
+        if apart <= max(CONSISTENT_KM, town.radius_km, spare * town.reach_km):
+            return True
+        rows = self.gazetteer.rows_of_place(town.number)
+        if not len(rows):
+            return False
+        north = (table.lat[rows] / 1e4 - lat) * KM_PER_DEGREE
+        east = (table.lon[rows] / 1e4 - lon) * KM_PER_DEGREE * cos(radians(lat))
+        return float(np.hypot(north, east).min()) <= CONSISTENT_KM
+
+    def _shares_area(self, row: int, town: Place) -> bool:
+        """Whether a town has codes in a rural code's area, which spans many towns."""
+        table = self.gazetteer.ontario
+        low, high = table.areas[table.numbers[row] // 2000]
         return bool((table.name[low:high] == town.number).any())
 
     def _is_slip(self, reading: Reading, row: int) -> bool:
         """Whether the town is the code's own, misspelt: Mout Forest is not Forest."""
-        from ketafind.geocoding.towns import likeness
+        from ketafind.geocoding.towns import LIKE, likeness
 
         start = last_part(reading.parts, reading.stop)
         own = self.gazetteer.places[self.gazetteer.ontario.names[row]].name
         written = name_key(reading.words[start : reading.stop])
-        return likeness(written, name_key(words_of(own)[0])) >= LIKE
+        return likeness(written, name_key(words_of(own.partition(" (")[0])[0])) >= LIKE
 
     def _at_unlisted_code(self, text: str, reading: Reading, number: int) -> Location:
         """Answer for a code that is not Ontario's, or not known."""
@@ -247,19 +361,21 @@ class OfflineGeocoder:
                 candidates=elsewhere_in_canada(self.gazetteer, number, province),
             )
         area = number // 2000
-        known = area in self.gazetteer.ontario.areas
+        if area not in self.gazetteer.ontario.areas:
+            if reading.town is not None:
+                return self._at_finest(text, reading, reading.town)
+            raise PlaceNotFoundError(f"{label} is not a known postal code; check it in {text!r}")
+        note = f"{label} is not listed; read as {label[:3]}"
         rural = area // 20 % 10 == 0
-        if known and not rural:
-            return beside(self.gazetteer, number)
+        located = at_area(self.gazetteer, area, (note,))
         if reading.town is not None:
-            return self._at_town(text, reading.town)
-        if known:
-            note = f"{label} is not listed; read as {label[:3]}"
-            return at_area(self.gazetteer, area, (note,))
-        raise PlaceNotFoundError(f"{label} is not a known postal code; check it in {text!r}")
+            found = self._with_town(text, reading.town, area, located, (note,))
+            if found.match == "conflict" or rural:
+                return found
+        return located if rural else beside(self.gazetteer, number)
 
     def _at_town(self, text: str, town: Town) -> Location:
-        places = town.places
+        places = town.places if town.written or town.start < 0 else self._meant(town.places)
         names = " or ".join(sorted({place.name for place in places}))
         notes = (f"{town.written} was read as {names}",) if town.written else ()
         *before, last = town.written.split(" ")
@@ -271,7 +387,7 @@ class OfflineGeocoder:
                 f"{text!r} is in {STATE_CODES[last]}; addresses in Ontario only"
             )
         if len(places) == 1:
-            return at_place(places[0], notes)
+            return _noted(at_place(places[0], notes), _namesake(places[0], town.places))
         apart = max(sphere_km(a.lat, a.lon, b.lat, b.lon) for a in places for b in places)
         if apart <= TOGETHER_KM:
             return at_places(places, notes)
@@ -280,6 +396,21 @@ class OfflineGeocoder:
             "add the postal code",
             candidates=tuple(at_place(place, notes) for place in places),
         )
+
+
+def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:
+    """Say that a smaller place of the name is far away, unless hardly anybody means it."""
+    others = [
+        f"in {other.county}"
+        for other in named
+        if other.number != place.number
+        and other.kind not in {"neighbourhood", "landmark", "county"}
+        and other.population * ALL_BUT_ALONE > place.population
+        and sphere_km(place.lat, place.lon, other.lat, other.lon) > TOGETHER_KM
+    ]
+    if not others:
+        return ()
+    return (f"{place.name} in {place.county} was taken, not the smaller one {', '.join(others)}",)
 
 
 def _corrections(reading: Reading) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
-from ketafind.geocoding.locations import sphere_km
+from ketafind.geo import sphere_km
+from ketafind.geocoding.reading import LONGEST_TOWN, PART_KM, Town, last_part, town_at_end
 from ketafind.geocoding.words import (
     DIRECTIONS,
     SHORT_FORMS,
@@ -17,21 +18,17 @@ from ketafind.geocoding.words import (
     words_of,
 )
 
-__all__ = [
-    "LIKE",
-    "Part",
-    "Town",
-    "finer_town",
-    "last_part",
-    "likeness",
-    "near_names",
-    "town_at_end",
-    "town_despite_slips",
-]
+__all__ = ["LIKE", "Part", "likeness", "near_names", "town_despite_slips"]
 
 
-SHORTEST = 4
+SHORTEST = 5
 DOMINANT_SPELLING = 2
+NEVER_MISSPELT = frozenset(
+    "part partie parts unorganized unorganised stables farm farms site reserve indian clinic school "
+    "college hospital church street road avenue north south east west".split()
+)
+"""Words that are what they are, and no town's name with slips."""
+
 SHORT_FORM_HEADS = frozenset(
     ["north", "south", "east", "west", "upper", "lower", "fort", "port", "mount", "lake", "new"]
 )
@@ -50,7 +47,12 @@ def _choices(gazetteer: Gazetteer) -> tuple[list[str], Any, Any]:
     from rapidfuzz import process
     from rapidfuzz.distance import OSA
 
-    keys = [key for key in gazetteer.aliases if len(key) >= SHORTEST]
+    solid, places = gazetteer.is_solid, gazetteer.places
+    keys = [
+        key
+        for key, numbers in gazetteer.aliases.items()
+        if len(key) >= SHORTEST and any(solid(places[number]) for number in numbers)
+    ]
     return keys, process, OSA
 
 
@@ -70,7 +72,7 @@ def near_names(
         return _like_a_street(key, gazetteer)
     if len(key) < SHORTEST or words[-1] in STREET_TYPES or words[-1] in UNIT_WORDS:
         return 0, ()
-    if words[-1].isdigit() or (words[-1] in DIRECTIONS and len(words) > 2):
+    if not NEVER_MISSPELT.isdisjoint(words) or (words[-1] in DIRECTIONS and len(words) > 2):
         return 0, ()
     keys, process, osa = _choices(gazetteer)
     found = process.extract(
@@ -152,100 +154,23 @@ def _same_heads(heads: frozenset[str], key: str, gazetteer: Gazetteer) -> bool:
     return any(heads <= {SHORT_FORMS.get(w, w) for w in words_of(name)[0]} for name in names)
 
 
-LONGEST_TOWN = 6
 LIKE = 0.7
 """So like the name of its postal code's place must a misspelt town be."""
 
-COMPASS = {"n": "north", "s": "south", "e": "east", "w": "west", "o": "west"}
-KINDS = frozenset({"township", "twp", "municipality"})
-ABOUT = frozenset(
-    {"area", "region", "downtown", "centre", "vicinity", "nation", "first", "reserve"}
-)
-"""Words after a town that only say: somewhere there."""
-
 TITLES = frozenset(
-    [
-        *("city", "town", "village", "township", "municipality", "county", "district", "of", "the"),
-        *("ville", "canton", "municipalite", "comte", "de", "du", "des", "d", "la", "le", "les"),
-        *("near", "downtown", "centre", "greater", "central", "old"),
-    ]
+    "city town village township municipality county district of the ville canton municipalite comte "
+    "de du des d la le les near downtown centre greater central old".split()
 )
 """Words before a town's name that are no part of another name."""
 
 INSTITUTIONS = frozenset(
-    [
-        *("hospital", "hopital", "general", "regional", "district", "memorial", "civic", "health"),
-        *("sciences", "centre", "western", "eastern", "university", "international", "airport"),
-    ]
+    "hospital hopital general regional district memorial civic health sciences centre western "
+    "eastern university international airport".split()
 )
 """Words that after a town name a building there, of which no position is known."""
 
-HEADS = frozenset({"port", "fort", "mount", "lake", "new", "saint", "point", "cape"})
+HEADS = frozenset("port fort mount lake new saint point cape".split())
 """Words that with the next make a name: Port Elsewhere is not Elsewhere."""
-
-DOMINANT = 4
-"""Of two names a town with so many times the other's postal codes is the likelier."""
-
-PART_KM = 25.0
-"""A part of a town lies this near to it."""
-
-
-class Town(NamedTuple):
-    """A town found in the words."""
-
-    start: int
-    stop: int
-    places: tuple[Place, ...]
-    written: str = ""
-
-
-def last_part(parts: list[int], stop: int) -> int:
-    """Find where the part begins that ends before a word."""
-    start = stop
-    while start and parts[start - 1] == parts[stop - 1]:
-        start -= 1
-    return start
-
-
-def town_at_end(
-    words: list[str], parts: list[int], stop: int, gazetteer: Gazetteer, own: int = -1
-) -> Town | None:
-    """Find the longest known name that ends at a word and does not reach across a comma."""
-    if not stop:
-        return None
-    aliases, part = gazetteer.aliases, parts[stop - 1]
-    key, start = "", stop
-    found: list[tuple[int, tuple[int, ...]]] = []
-    while start and parts[start - 1] == part and stop - start < LONGEST_TOWN:
-        start -= 1
-        word = words[start]
-        key = SHORT_FORMS.get(word, word) + key
-        numbers = aliases.get(key)
-        # King St W, Alton: the W belongs to the street, and makes no Walton.
-        if numbers is not None and not (word in COMPASS and start + 1 < stop):
-            found.append((start, numbers))
-    if found:
-        at, numbers = found[-1]
-        if len(found) > 1 and at and parts[at - 1] == part:
-            if words[at] in DIRECTIONS and words[at - 1] in STREET_TYPES:
-                found = _without_direction(found, gazetteer)
-            at, numbers = next((one for one in found if own in one[1]), found[-1])
-        return Town(at, stop, tuple([gazetteer.places[number] for number in numbers]))
-    if stop > 1 and words[stop - 1] in KINDS | ABOUT and parts[stop - 2] == part:
-        return town_at_end(words, parts, stop - 1, gazetteer, own)
-    if stop > 1 and words[stop - 2] in COMPASS:
-        spelt = [*words[: stop - 2], COMPASS[words[stop - 2]], words[stop - 1]]
-        return town_at_end(spelt, parts, stop, gazetteer, own)
-    return None
-
-
-def _without_direction(
-    found: list[tuple[int, tuple[int, ...]]], gazetteer: Gazetteer
-) -> list[tuple[int, tuple[int, ...]]]:
-    """Leave out West Perth after King Street: King Street West in Perth is far likelier."""
-    codes = [max(gazetteer.codes_of_place[number] for number in one[1]) for one in found]
-    likelier = codes[-2] >= POST_TOWN and codes[-2] >= DOMINANT * codes[-1]
-    return found[:-1] if likelier else found
 
 
 class Part(NamedTuple):
@@ -354,26 +279,3 @@ def _town_of_institution(words: list[str], stop: int, gazetteer: Gazetteer) -> T
             places = tuple(gazetteer.places[number] for number in numbers)
             return Town(0, stop, places, " ".join(words[:stop]))
     return None
-
-
-def finer_town(words: list[str], parts: list[int], town: Town, gazetteer: Gazetteer) -> Town | None:
-    """Find the part of a town that is named before it, as in "Scarborough, Toronto"."""
-    if not town.start or len(town.places) > 1 or town.written:
-        return None
-    whole, stop = town.places[0], last_part(parts, town.stop)
-    before = town_at_end(words, parts, stop, gazetteer)
-    if stop < town.start or before is None or before.start > last_part(parts, stop):
-        return None
-    near = tuple(
-        place
-        for place in before.places
-        if sphere_km(place.lat, place.lon, whole.lat, whole.lon) <= PART_KM
-        and _size(place, gazetteer) < _size(whole, gazetteer)
-    )
-    return before._replace(places=near) if near else None
-
-
-def _size(place: Place, gazetteer: Gazetteer) -> tuple[float, float]:
-    """Order places by their postal codes; one without any is a municipality, by its reach."""
-    count = gazetteer.codes_of_place[place.number]
-    return (float(count), 0.0) if count else (float("inf"), place.radius_km)
