@@ -59,10 +59,17 @@ SAME_KM = 12.0
 MANY = 20
 """So many codes say better than any list where a place's addresses are."""
 
+CITY = 50_000
 DOUBLE_KM = 60.0
-RADIUS_KM = {"community": 4.0, "neighbourhood": 2.5, "reserve": 8.0, "landmark": 1.0}
+RADIUS_KM = {"community": 3.5, "neighbourhood": 2.5, "reserve": 8.0, "landmark": 1.0}
 DOUBTFUL_KM = 20.0
-REACH_OF_TOWNS = 0.9
+LEAST_REACH = 0.45
+"""The addresses of a municipality reach at least so far, of its area's radius."""
+
+PART_NAMED = 0.4
+"""How often an address in a part of a town names the town alone, against one in no part."""
+
+REACH_OF_TOWNS = 0.6
 """A municipality of few codes: its addresses reach about so far, of its area's radius."""
 
 
@@ -79,7 +86,6 @@ class Area:
     county: str = ""
     reach_km: float = 0.0
     radius_km: float = 0.0
-    stated_km: float = 0.0
     owner: int = -1
     doubtful: bool = False
     codes: int = 0
@@ -144,7 +150,7 @@ class Areas:
     def near(self, key: str, lat: float, lon: float, km: float = SAME_KM) -> int | None:
         """The nearest area of a key, if one is near."""
         found = [(self.all[i].km(lat, lon), i) for i in self.of_key.get(key, ())]
-        reached = [(far, i) for far, i in found if far <= max(km, 1.2 * self.all[i].reach_km)]
+        reached = [(far, i) for far, i in found if far <= max(km, 1.5 * self.all[i].reach_km)]
         return min(reached)[1] if reached else None
 
 
@@ -187,6 +193,8 @@ def cgndb(areas: Areas, sources: Path) -> None:
         name, lat, lon = row["name"].replace("–", "-"), float(row["lat"]), float(row["lon"])
         known = TERMS.get(row["term"])
         if known is None:
+            if any(towns[i].km(lat, lon) < 60 for i in areas.of_key.get(key_of(name), ())):
+                continue
             number = min(range(len(towns)), key=lambda i: towns[i].km(lat, lon) / towns[i].reach_km)
             if towns[number].km(lat, lon) <= 0.7 * towns[number].reach_km + 5:
                 for one in (name, *name.split(" / ")):
@@ -475,6 +483,13 @@ def owners(areas: Areas) -> None:
             area.owner, area.county = towns[best], divisions[best]
         elif area.county not in divisions:
             loose.append(area)
+    for area in areas.all:
+        # A quarter is of a city; elsewhere it is a village like others.
+        small = area.owner < 0 or areas.all[area.owner].people < CITY
+        if area.kind == "neighbourhood" and small:
+            area.kind = "community"
+        elif area.kind == "community" and not small and not area.codes:
+            area.kind = "neighbourhood"
     for area in loose:
         area.county = divisions[int(distance_km(area.lat, area.lon, lat, lon).argmin())]
 
@@ -489,14 +504,19 @@ def place_municipalities(areas: Areas, codes: Codes, place_of: np.ndarray) -> No
             centre, limit = areas.centres[number], 1.5 * area.reach_km + 3
             away = distance_km(codes.lat[inside], codes.lon[inside], centre.lat, centre.lon)
             own = inside[away <= limit]
-            if len(own) >= MANY or (len(own) >= 3 and area.source == CENSUS):
-                area.lat, area.lon = middle(codes.lat[own], codes.lon[own])
+        lat, lon = codes.lat[own], codes.lon[own]
+        # An address in a part with a post office of its own seldom names the whole alone.
+        weight = np.where(place_of[own] == number, 1.0, PART_NAMED)
+        if area.kind == "municipality" and (
+            len(own) >= MANY or (len(own) >= 3 and area.source == CENSUS)
+        ):
+            found = middle(lat, lon, weight)
+            if centre.km(*found) <= max(SAME_KM, area.reach_km):
+                area.lat, area.lon = found
                 area.source = GEONAMES
-        far = distance_km(codes.lat[own], codes.lon[own], area.lat, area.lon)
-        if area.stated_km:
-            area.radius_km = area.stated_km
-        elif len(own) >= MANY:
-            area.radius_km = max(1.0, float(np.percentile(far, 90)))
+        if len(own) >= MANY:
+            far = distance_km(lat, lon, area.lat, area.lon)
+            area.radius_km = max(1.0, LEAST_REACH * area.reach_km, ninetieth(far, weight))
         elif area.kind == "municipality":
             area.radius_km = max(3.0, REACH_OF_TOWNS * area.reach_km)
         elif area.doubtful:
@@ -505,11 +525,18 @@ def place_municipalities(areas: Areas, codes: Codes, place_of: np.ndarray) -> No
             area.radius_km = 15.0 if area.source == POSTAL else RADIUS_KM[area.kind]
 
 
-def middle(lat: np.ndarray, lon: np.ndarray) -> tuple[float, float]:
-    """The position from which the others are nearest in sum (Weiszfeld)."""
+def ninetieth(values: np.ndarray, weight: np.ndarray) -> float:
+    """The 90th percentile, weighted."""
+    order = np.argsort(values)
+    reached = np.cumsum(weight[order]) / weight.sum()
+    return float(values[order][min(len(values) - 1, int(np.searchsorted(reached, 0.9)))])
+
+
+def middle(lat: np.ndarray, lon: np.ndarray, of: np.ndarray) -> tuple[float, float]:
+    """The position from which the others are nearest in weighted sum (Weiszfeld)."""
     a, b = float(np.median(lat)), float(np.median(lon))
     for _ in range(30):
-        weight = 1 / np.maximum(distance_km(a, b, lat, lon), 0.3)
+        weight = of / np.maximum(distance_km(a, b, lat, lon), 0.3)
         a, b = float((lat * weight).sum() / weight.sum()), float((lon * weight).sum() / weight.sum())
     return a, b
 
@@ -531,10 +558,20 @@ def counties(areas: Areas) -> None:
         at = int(np.searchsorted(np.cumsum(people[order]), 0.9 * people.sum()))
         radius = float(far[order][min(at, len(own) - 1)])
         reach = math.sqrt(sum(a.reach_km**2 for a in own))
-        area = Area(name, "county", lat, lon, int(people.sum()), CENSUS, name, reach)
+        kind = "Region" if name in REGIONS else "District" if name in DISTRICTS else "County"
+        area = Area(f"{name} {kind}", "county", lat, lon, int(people.sum()), CENSUS, name, reach)
         area.radius_km = max(radius, 10.0)
         area.keys |= {key_of(one) for one in county_names(name)}
         areas.add(area)
+
+
+REGIONS = frozenset("Durham Halton Niagara Peel Waterloo York".split())
+DISTRICTS = frozenset(
+    [
+        *("Algoma", "Cochrane", "Kenora", "Manitoulin", "Muskoka", "Nipissing", "Parry Sound"),
+        *("Rainy River", "Sudbury", "Thunder Bay", "Timiskaming"),
+    ]
+)
 
 
 def county_names(name: str) -> Iterator[str]:
@@ -552,7 +589,8 @@ def labelled(areas: Areas) -> None:
     """Set the county behind the names that several areas bear, but for a much larger one."""
     by_name: dict[str, list[Area]] = defaultdict(list)
     for area in areas.all:
-        by_name[key_of(area.name)].append(area)
+        if area.kind not in {"county", "landmark"}:
+            by_name[key_of(area.name)].append(area)
     for area in [a for group in by_name.values() if len(group) > 1 for a in group]:
         people = max(a.people for a in by_name[key_of(area.name)] if a is not area)
         if area.people < 10 * people and "(" not in area.name and area.county:
@@ -569,13 +607,13 @@ def build_places(codes: Codes, sources: Path) -> tuple[Areas, np.ndarray, Towns]
     place_of = post_places(areas, codes, sources)
     landmarks(areas, codes, sources)
     owners(areas)
-    for row in table(sources / "aliases.csv"):
-        give_alias(areas, row)
     towns = town_positions(codes, areas, place_of)
     moved = ~np.isnan(towns[0])
     lat, lon = np.where(moved, towns[0], codes.lat), np.where(moved, towns[1], codes.lon)
     place_municipalities(areas, replace(codes, lat=lat, lon=lon), place_of)
     counties(areas)
+    for row in table(sources / "aliases.csv"):
+        give_alias(areas, row)
     labelled(areas)
     for key in NOT_OURS:
         areas.of_key.pop(key, None)
@@ -589,12 +627,17 @@ def give_alias(areas: Areas, row: dict[str, str]) -> None:
     mains = [max(found, key=lambda i: areas.all[i].people) for found in targets if found]
     if row["radius_km"]:
         area = replace(areas.all[mains[0]], name=row["alias"], keys=set(), codes=0)
-        area.kind, area.stated_km = "county", float(row["radius_km"])
+        area.kind, area.radius_km = "county", float(row["radius_km"])
         areas.add(area)
         areas.of_key[key_of(row["alias"])] = [len(areas.all) - 1]
         return
     for number in mains:
-        areas.alias(row["alias"], number)
+        area = areas.all[number]
+        known = areas.near(key_of(row["alias"]), area.lat, area.lon)
+        if known is None:
+            areas.alias(row["alias"], number)
+        else:
+            areas.all[known].people = max(areas.all[known].people, area.people)
 
 
 def town_positions(codes: Codes, areas: Areas, place_of: np.ndarray) -> Towns:

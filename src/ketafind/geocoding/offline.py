@@ -18,7 +18,7 @@ from ketafind.errors import (
     PlaceNotFoundError,
 )
 from ketafind.geo import KM_PER_DEGREE, sphere_km
-from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place, default_gazetteer
+from ketafind.geocoding.gazetteer import KNOWN, POST_TOWN, Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.locations import (
     RURAL,
     at_area,
@@ -66,8 +66,11 @@ DISTANCE = re.compile(
 )
 CROSSING = re.compile(r"\s(?:and|at|et|&|/|@)\s|\b(?:corner|intersection)\b", re.I)
 
-MUCH_LARGER, ALL_BUT_ALONE = 10, 50
+MUCH_LARGER, ALL_BUT_ALONE = 8, 50
 """Of two places of one name, one of so many times the people is meant; then without a word."""
+
+LEAST_KINDS = frozenset({"neighbourhood", "landmark", "reserve"})
+"""What a name does not mean where a town bears it, too."""
 
 VILLAGES = frozenset({"community", "neighbourhood", "reserve"})
 
@@ -254,24 +257,33 @@ class OfflineGeocoder:
         if town.written:
             return self._at_town(text, town)
         if len(town.places) > 1:
-            town = town._replace(places=self._meant(town.places))
+            places = town.places
+            if town.start and any(place.kind != "county" for place in places):
+                # A street is in a town, not in a county of its name.
+                places = tuple(place for place in places if place.kind != "county")
+            town = town._replace(places=self._meant(places))
         finer = finer_town(reading.words, reading.parts, town, self.gazetteer)
         return self._at_town(text, finer or town)
 
     def _meant(self, places: tuple[Place, ...]) -> tuple[Place, ...]:
         """Leave, of places of one name, those that a person may mean who says no more."""
-        ranked = sorted(places, key=lambda place: (place.kind == "county", -place.population))
-        first = ranked[0]
-        known = first.kind == "municipality" or (
-            self.gazetteer.codes_of_place[first.number] >= POST_TOWN
-        )
-        rest = [
-            place
-            for place in ranked[1:]
-            if place.population * MUCH_LARGER > first.population
-            and not (known and place.kind in {"neighbourhood", "landmark", "county"})
+        codes = self.gazetteer.codes_of_place
+        towns = [
+            p
+            for p in places
+            if p.kind == "municipality"
+            or codes[p.number]
+            or (p.kind == "community" and p.population >= KNOWN)
         ]
-        return (first, *rest)
+        known: Iterable[Place] = places
+        if towns:
+            large = any(p.kind == "municipality" or codes[p.number] >= POST_TOWN for p in towns)
+            known = [
+                p for p in places if p.kind not in LEAST_KINDS and not (large and p.kind == "county")
+            ]
+        ranked = sorted(known or places, key=lambda p: (bool(towns) and p.kind == "county", -p.population))
+        most = ranked[0].population
+        return tuple(p for p in ranked if p.population * MUCH_LARGER > most)
 
     def _alternatives(self, text: str, reading: Reading) -> Town | None:
         """Read "Toronto/Ottawa" or "Ajax or Pickering": nothing but the names of towns."""
@@ -310,7 +322,8 @@ class OfflineGeocoder:
             return located
         apart = sphere_km(located.lat, located.lon, town.lat, town.lon)
         other = at_place(town)
-        if apart <= TOGETHER_KM or (rural and self._shares_area(row, town)):
+        wide = town.reach_km if rural else 0.0
+        if apart <= TOGETHER_KM + wide or (rural and self._shares_area(row, town)):
             return between(located, other)
         raise ConflictingPlaceError(
             f"{text!r}: {located.label} is {apart:.0f} km from {town.name}; correct one of them",

@@ -289,6 +289,9 @@ def town_at_end(
     found = [one for one in found if not _is_street_name(words, parts, one, stop, own, gazetteer)]
     if found:
         at, numbers = found[-1]
+        whole = _with_compass(words, parts, at, stop, aliases)
+        if whole is not None:
+            return _town(at - 1, stop, whole, gazetteer)
         if len(found) > 1 and at and parts[at - 1] == part:
             if words[at] in DIRECTIONS and words[at - 1] in STREET_TYPES:
                 found = _without_direction(found, gazetteer)
@@ -300,6 +303,17 @@ def town_at_end(
         spelt = [*words[: stop - 2], COMPASS[words[stop - 2]], words[stop - 1]]
         return town_at_end(spelt, parts, stop, gazetteer, own)
     return None
+
+
+def _with_compass(
+    words: list[str], parts: list[int], at: int, stop: int, aliases: dict[str, tuple[int, ...]]
+) -> tuple[int, ...] | None:
+    """Find a name with its short first word: W Lorne; not behind a street's type: King St W."""
+    if not at or words[at - 1] not in COMPASS or parts[at - 1] != parts[at]:
+        return None
+    if at > 1 and words[at - 2] in STREET_TYPES and parts[at - 2] == parts[at]:
+        return None
+    return aliases.get(name_key([COMPASS[words[at - 1]], *words[at:stop]]))
 
 
 def _town(start: int, stop: int, numbers: tuple[int, ...], gazetteer: Gazetteer) -> Town:
@@ -347,26 +361,32 @@ def finer_town(
     words: list[str], parts: list[int], town: Town, gazetteer: Gazetteer
 ) -> Town | None:
     """Find the part of a town that is named before it, as in "Scarborough, Toronto"."""
-    if not town.start or len(town.places) > 1 or town.written:
+    if not town.start or town.written:
         return None
-    whole, stop = town.places[0], last_part(parts, town.stop)
-    if stop < town.start:
-        stop = town.start
+    stop = max(town.start, last_part(parts, town.stop))
     before = town_at_end(words, parts, stop, gazetteer)
     if before is None or before.start > last_part(parts, stop):
         return None
-    smaller = [
-        place
-        for place in before.places
-        if contains(whole, place)
-        or (
-            sphere_km(place.lat, place.lon, whole.lat, whole.lon) <= PART_KM
-            and place.population < whole.population
+    for wholes, named in ((town, before), (before, town)):
+        smaller = tuple(
+            part
+            for part in named.places
+            if any(contains(whole, part) and part != whole for whole in wholes.places)
         )
-    ]
-    if smaller:
-        return before._replace(places=tuple(smaller))
-    if stop == town.start and parts[stop - 1] == parts[stop]:
+        if smaller:
+            return named._replace(start=before.start, places=smaller)
+    if len(town.places) > 1:
+        return None
+    whole = town.places[0]
+    near = tuple(
+        part
+        for part in before.places
+        if sphere_km(part.lat, part.lon, whole.lat, whole.lon) <= PART_KM
+        and part.population < whole.population
+    )
+    if near:
+        return before._replace(places=near)
+    if parts[stop - 1] == parts[stop]:
         return None
     # Two towns, neither in the other: "Kingston, Toronto".
     return Town(-1, town.stop, (*before.places, whole))

@@ -104,8 +104,9 @@ def _bearers(gazetteer: Gazetteer) -> dict[str, list[int]]:
     """Numbers of the places that bear a word beside others in their name, by the word."""
     found: dict[str, list[int]] = {}
     for place in gazetteer.places:
-        words = words_of(place.name)[0]
-        for word in set(words) if len(words) > 1 else ():
+        words = words_of(place.name.partition(" (")[0])[0]
+        known = place.kind != "landmark" and len(words) > 1 and gazetteer.is_solid(place)
+        for word in set(words) if known else ():
             found.setdefault(word, []).append(place.number)
     return found
 
@@ -115,7 +116,7 @@ def _towns_like_streets(gazetteer: Gazetteer) -> dict[str, tuple[str, Place]]:
     """Post towns whose name ends in a street's type, by their keys: Thunder Bay."""
     towns = {}
     for place in gazetteer.places:
-        words = words_of(place.name)[0]
+        words = words_of(place.name.partition(" (")[0])[0]
         large = gazetteer.codes_of_place[place.number] >= POST_TOWN
         if large and len(words) > 1 and words[-1] in STREET_TYPES:
             towns[name_key(words)] = (words[-1], place)
