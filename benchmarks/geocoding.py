@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from ketafind.geo import sphere_km
 from ketafind.geocoding import (
     OfflineGeocoder,
     RegisterGeocoder,
@@ -35,7 +36,6 @@ from ketafind.geocoding import (
     geocode_many,
     parse_address,
 )
-from ketafind.geocoding.locations import sphere_km
 from ketafind.geocoding.postal import code_number, code_text, find_codes
 from ketafind.geocoding.words import fold, words_of
 from ketafind.records import Location

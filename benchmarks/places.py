@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from ketafind.errors import GeocodingError, KetafindError
+from ketafind.geo import sphere_km
 from ketafind.geocoding import default_gazetteer, geocode, geocode_many
-from ketafind.geocoding.locations import sphere_km
 from ketafind.geocoding.postal import code_text
+from ketafind.geocoding.words import fold
 from ketafind.records import Location
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -166,7 +167,11 @@ def elsewhere() -> None:
         for text, answer in zip(texts, geocode_many(texts), strict=True)
         if isinstance(answer, Location)
     ]
-    wrong = [(text, a) for text, a in placed if a.corrections or "," in text]
+    wrong = [
+        (text, a)
+        for text, a in placed
+        if a.corrections or fold(a.label.partition(" (")[0].partition(",")[0]) not in fold(text)
+    ]
     print(f"texts of elsewhere ({len(texts)}): {len(placed)} placed in Ontario")
     for text, answer in wrong:
         print(f"    BAD {text} -> {answer.label} {answer.corrections}")

@@ -12,8 +12,8 @@ import pytest
 
 from ketafind import errors
 from ketafind.cli import main
+from ketafind.geo import sphere_km
 from ketafind.geocoding import RegisterGeocoder, SearchPlace, build_register, geocode
-from ketafind.geocoding.locations import sphere_km
 
 # LOC_GUID, number, street, type, direction, municipality, French, post town, code, lat, lon, kind.
 ROWS: list[tuple[str, ...]] = [

@@ -34,9 +34,9 @@ from gazetteer_places import town_votes
 from gazetteer_towns import POSTAL, settle
 
 from ketafind.errors import GeocodingError
+from ketafind.geo import sphere_km
 from ketafind.geocoding.address import read
 from ketafind.geocoding.gazetteer import SOURCES, default_gazetteer
-from ketafind.geocoding.locations import sphere_km
 from ketafind.geocoding.offline import OfflineGeocoder
 from ketafind.geocoding.postal import code_number
 

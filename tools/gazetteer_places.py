@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from gazetteer_codes import Codes, distance_km
 
-from ketafind.geocoding.gazetteer import KINDS, SOURCES
+from ketafind.geocoding.gazetteer import SOURCES
 from ketafind.geocoding.postal import code_number, code_text
 from ketafind.geocoding.words import name_key, words_of
 
@@ -44,10 +44,51 @@ TERMS = {
 PEOPLE_OF_A_CODE, PEOPLE_OF_A_RURAL_CODE = 48, 400
 # Words of a name that stand for an area too wide to be asked for, or for the street before it.
 TOO_COMMON = frozenset(
-    """airport downtown university centennial central centre center college collegepark queens king
-    industrialpark goldentriangle parkview east west north south beach heights hill hills village
-    town city ontario canada county district lake park river station island bay auditorium rural
-    skatepark popcornhouse conservation junction crossing corners""".split()
+    [
+        "airport",
+        "downtown",
+        "university",
+        "centennial",
+        "central",
+        "centre",
+        "center",
+        "college",
+        "collegepark",
+        "queens",
+        "king",
+        "industrialpark",
+        "goldentriangle",
+        "parkview",
+        "east",
+        "west",
+        "north",
+        "south",
+        "beach",
+        "heights",
+        "hill",
+        "hills",
+        "village",
+        "town",
+        "city",
+        "ontario",
+        "canada",
+        "county",
+        "district",
+        "lake",
+        "park",
+        "river",
+        "station",
+        "island",
+        "bay",
+        "auditorium",
+        "rural",
+        "skatepark",
+        "popcornhouse",
+        "conservation",
+        "junction",
+        "crossing",
+        "corners",
+    ]
 )
 # A place that two municipalities share is two places of one name.
 SPLIT = {"Thornhill": {"L3T": "Thornhill (Markham)", "L4J": "Thornhill (Vaughan)"}}
@@ -63,7 +104,7 @@ CITY = 50_000
 DOUBLE_KM = 60.0
 RADIUS_KM = {"community": 3.5, "neighbourhood": 2.5, "reserve": 8.0, "landmark": 1.0}
 DOUBTFUL_KM = 20.0
-LEAST_REACH = 0.45
+LEAST_REACH = 0.5
 """The addresses of a municipality reach at least so far, of its area's radius."""
 
 PART_NAMED = 0.4
@@ -170,13 +211,14 @@ def municipalities(areas: Areas, sources: Path) -> None:
             row["division"],
             math.sqrt(float(row["area_km2"]) / math.pi),
         )
-        words = {row["type"], "municipality", "township", "town", "city", "village"}
+        words = {row["type"], "municipality", "township"}
         if name == "Hamilton":
             words = {row["type"]}
         french = {"city": "ville", "town": "ville", "village": "village", "township": "canton"}
         names = {name, f"{name} twp"} | {f"{word} of {name}" for word in words}
         names |= {f"{name} {word}" for word in words}
-        names |= {f"{french.get(word, 'municipalite')} {de} {name}" for word in words for de in DE}
+        de = "d'" if name[0] in "AEIOUÉ" else "de "
+        names |= {f"{french.get(word, 'municipalité')} {de}{name}" for word in words}
         if members[row["division"]] == 1 or name in {"Brant", "Haldimand", "Norfolk"}:
             names |= set(county_names(name))
         area.keys |= {key_of(one) for one in names}
@@ -282,7 +324,7 @@ class Nearby:
         nearest: dict[str, float] = {}
         for i in np.argsort(far)[:60]:
             nearest.setdefault(self.codes.name[rows[i]], float(far[i]))
-        return sorted(nearest.values())[: 3][-1]
+        return sorted(nearest.values())[:3][-1]
 
     def scale_km(self, area: int) -> float:
         """What that distance is for most codes of the area."""
@@ -333,10 +375,10 @@ def points_of_one_name(codes: Codes) -> np.ndarray:
     return np.array([len(names[point]) == 1 for point in points])
 
 
-def post_places(areas: Areas, codes: Codes, sources: Path) -> np.ndarray:
+def post_places(areas: Areas, codes: Codes) -> np.ndarray:
     """Find or make the place that each code is named after, and settle where it is."""
     nearby, own = Nearby(codes, areas), points_of_one_name(codes)
-    fields = airports(sources)
+    fields = airports()
     place_of = np.full(len(codes.number), -1)
     for name, at in clusters(codes):
         area = Counter(codes.area[at].tolist()).most_common(1)[0][0]
@@ -394,6 +436,7 @@ def settle(areas, nearby, name, area, codes, use, fields) -> int | None:  # type
         if key_of(name) in fields and not nearby.fits(area, name, lat, lon):
             return areas.add(Area(name, "community", *fields[key_of(name)], 0, AIRPORT))
         return None
+
     def order(number: int) -> tuple[bool, bool, int, float]:
         one, off = areas.all[number], far(number)
         away = off > max(SAME_KM, 1.2 * one.reach_km)
@@ -402,12 +445,12 @@ def settle(areas, nearby, name, area, codes, use, fields) -> int | None:  # type
     best = min(own, key=order)
     others = [n for n in own if areas.all[n].km(areas.all[best].lat, areas.all[best].lon) > SAME_KM]
     towards = nearby.fits(area, name, lat, lon) and far(best) > DOUBTFUL_KM
-    areas.all[best].doubtful = towards and len(use) > 2 or (far(best) > SAME_KM and bool(others))
+    areas.all[best].doubtful = (towards and len(use) > 2) or (far(best) > SAME_KM and bool(others))
     return best
 
 
 @cache
-def airports(sources: Path) -> dict[str, tuple[float, float]]:
+def airports() -> dict[str, tuple[float, float]]:
     """Positions of airports by the key of the community they serve."""
     return {
         key_of(row["city"]): (float(row["lat"]), float(row["lon"]))
@@ -432,7 +475,9 @@ def landmarks(areas: Areas, codes: Codes, sources: Path) -> None:
         at = np.searchsorted(codes.number, code_number(row["postal_code"].lower().replace(" ", "")))
         found = code_text(int(codes.number[at])) == row["postal_code"]
         assert found, f"landmarks.csv: no code {row['postal_code']}"
-        town = max((areas.all[i] for i in areas.of_key[key_of(row["town"])]), key=lambda a: a.people)
+        town = max(
+            (areas.all[i] for i in areas.of_key[key_of(row["town"])]), key=lambda a: a.people
+        )
         lat, lon = float(codes.lat[at]), float(codes.lon[at])
         far = town.km(lat, lon)
         assert far <= 1.6 * town.reach_km + 6, f"landmarks.csv: {names[0]} is {far:.0f} km off"
@@ -444,15 +489,22 @@ def landmarks(areas: Areas, codes: Codes, sources: Path) -> None:
         if row["iata"] or row["name"].endswith(("Airport", "Aerodrome")):
             area = Area(row["name"], "landmark", lat, lon, 10, AIRPORT)
             plain = area.name
-            for word in (" International", " Lester B. Pearson", " Municipal", " Regional", " City"):
+            for word in (
+                " International",
+                " Lester B. Pearson",
+                " Municipal",
+                " Regional",
+                " City",
+            ):
                 plain = plain.replace(word, "")
             number = areas.add(area)
-            for name in (plain, row["iata"], row["iata"] and f"{row['city']} Airport"):
-                if name:
-                    areas.alias(name, number)
+            names = {plain, row["iata"]}
+            if row["iata"]:
+                names |= {f"{row['city']} Airport", f"{row['city']} International Airport"}
             if row["iata"] == "YYZ":
-                for name in ("Pearson Airport", "Toronto Airport", "Pearson International Airport"):
-                    areas.alias(name, number)
+                names |= {"Pearson Airport", "Toronto Airport", "Pearson International Airport"}
+            for name in names - {""}:
+                areas.alias(name, number)
 
 
 def owners(areas: Areas) -> None:
@@ -477,8 +529,9 @@ def owners(areas: Areas) -> None:
         if count is not None and sum(count.values()) >= 10:
             least = 0.05 * sum(count.values())
             allowed = np.array([count[d] >= least for d in divisions])
-            distances = np.where(allowed, distances, np.inf)
-        best = int(distances.argmin())
+            best = int(np.where(allowed, distances, np.inf).argmin())
+        else:
+            best = int(distances.argmin())
         if distances[best] <= 1.35:
             area.owner, area.county = towns[best], divisions[best]
         elif area.county not in divisions:
@@ -496,7 +549,9 @@ def owners(areas: Areas) -> None:
 
 def place_municipalities(areas: Areas, codes: Codes, place_of: np.ndarray) -> None:
     """Stand each municipality in the middle of its people; say how far its addresses reach."""
-    town_of = np.array([i if a.kind == "municipality" else a.owner for i, a in enumerate(areas.all)])
+    town_of = np.array(
+        [i if a.kind == "municipality" else a.owner for i, a in enumerate(areas.all)]
+    )
     for number, area in enumerate(areas.all):
         own = np.flatnonzero(place_of == number)
         if area.kind == "municipality":
@@ -537,7 +592,10 @@ def middle(lat: np.ndarray, lon: np.ndarray, of: np.ndarray) -> tuple[float, flo
     a, b = float(np.median(lat)), float(np.median(lon))
     for _ in range(30):
         weight = of / np.maximum(distance_km(a, b, lat, lon), 0.3)
-        a, b = float((lat * weight).sum() / weight.sum()), float((lon * weight).sum() / weight.sum())
+        a, b = (
+            float((lat * weight).sum() / weight.sum()),
+            float((lon * weight).sum() / weight.sum()),
+        )
     return a, b
 
 
@@ -565,7 +623,7 @@ def counties(areas: Areas) -> None:
         areas.add(area)
 
 
-REGIONS = frozenset("Durham Halton Niagara Peel Waterloo York".split())
+REGIONS = frozenset(["Durham", "Halton", "Niagara", "Peel", "Waterloo", "York"])
 DISTRICTS = frozenset(
     [
         *("Algoma", "Cochrane", "Kenora", "Manitoulin", "Muskoka", "Nipissing", "Parry Sound"),
@@ -582,7 +640,7 @@ def county_names(name: str) -> Iterator[str]:
     for kind in ("county", "district", "region", "regional municipality", "united counties"):
         yield from (f"{kind} of {name}", f"{kind} {name}")
     for kind in ("comté", "comtés unis", "district", "région", "municipalité régionale"):
-        yield from (f"{kind} {de} {name}" for de in DE)
+        yield from (f"{kind} {de} {name.replace(' and ', ' et ')}" for de in DE)
 
 
 def labelled(areas: Areas) -> None:
@@ -604,7 +662,7 @@ def build_places(codes: Codes, sources: Path) -> tuple[Areas, np.ndarray, Towns]
     areas.centres = [replace(area, keys=set(area.keys)) for area in areas.all]
     cgndb(areas, sources)
     populated(areas)
-    place_of = post_places(areas, codes, sources)
+    place_of = post_places(areas, codes)
     landmarks(areas, codes, sources)
     owners(areas)
     towns = town_positions(codes, areas, place_of)
@@ -624,7 +682,11 @@ def give_alias(areas: Areas, row: dict[str, str]) -> None:
     """Let a place be found by a name that no source has."""
     targets = [areas.of_key.get(key_of(name)) for name in row["names"].split(";")]
     assert all(targets), f"aliases.csv: no place is named {row['names']}"
-    mains = [max(found, key=lambda i: areas.all[i].people) for found in targets if found]
+
+    def rank(number: int) -> tuple[bool, int]:
+        return areas.all[number].kind != "county", areas.all[number].people
+
+    mains = [max(found, key=rank) for found in targets if found]
     if row["radius_km"]:
         area = replace(areas.all[mains[0]], name=row["alias"], keys=set(), codes=0)
         area.kind, area.radius_km = "county", float(row["radius_km"])
@@ -634,7 +696,7 @@ def give_alias(areas: Areas, row: dict[str, str]) -> None:
     for number in mains:
         area = areas.all[number]
         known = areas.near(key_of(row["alias"]), area.lat, area.lon)
-        if known is None:
+        if known is None or len(mains) > 1:
             areas.alias(row["alias"], number)
         else:
             areas.all[known].people = max(areas.all[known].people, area.people)

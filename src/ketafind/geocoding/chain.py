@@ -12,7 +12,7 @@ from ketafind.errors import (
     OutsideCoverageError,
     PrivatePlaceError,
 )
-from ketafind.geocoding.locations import sphere_km
+from ketafind.geo import sphere_km
 from ketafind.geocoding.protocol import Geocoder, SearchPlace, check_geocoder
 from ketafind.records import Location
 

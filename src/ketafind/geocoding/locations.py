@@ -215,6 +215,8 @@ def elsewhere_in_canada(gazetteer: Gazetteer, number: int, province: str) -> tup
 
 
 NUMBER = r"[+-]?[0-9]{1,3}(?:\.[0-9]+)?"
+EXACT = r"[+-]?[0-9]{1,3}\.[0-9]+"
+MARKS = r"[^\w+-]{1,5}"
 BETWEEN = r"\s*[,;/ \t]\s*"
 LAT, LON = rf"(?P<lat>{NUMBER})", rf"(?P<lon>{NUMBER})"
 # How people and programs write a pair: with commas, in brackets, as geo: or WKT, as JSON, in links.
@@ -226,11 +228,13 @@ FORMS = tuple(
         rf"(?:SRID=4326;\s*)?POINT\s*\(\s*{LON}\s+{LAT}\s*\)",
         rf"{LAT}\s*°?\s*(?P<ns>[NS])\s*[,;/]?\s*{LON}\s*°?\s*(?P<ew>[EWO])",
         rf"(?P<ns>[NS])\s*{LAT}°?\s*[,;/]?\s*(?P<ew>[EWO])\s*{LON}°?",
-        rf"\W*lat(?:itude)?\W{{1,5}}{LAT}\W{{1,5}}(?:lon|lng|long|longitude)\W{{1,5}}{LON}\W*",
-        rf"\W*(?:lon|lng|long|longitude)\W{{1,5}}{LON}\W{{1,5}}lat(?:itude)?\W{{1,5}}{LAT}\W*",
-        rf"https?://\S{{1,200}}?(?:[@=/:]|%3A){LAT}(?:,|/|%2C|&m?lon=){LON}(?:[,&?#z/]\S*)?",
+        rf"{MARKS}?lat(?:itude)?{MARKS}{LAT}{MARKS}(?:lon|lng|long|longitude){MARKS}{LON}\W*",
+        rf"{MARKS}?(?:lon|lng|long|longitude){MARKS}{LON}{MARKS}lat(?:itude)?{MARKS}{LAT}\W*",
+        rf"https?://\S{{1,200}}?(?:[@=/:]|%3A)(?P<lat>{EXACT})(?:,|/|%2C|&m?lon=)"
+        rf"(?P<lon>{EXACT})(?:[,&?#z/]\S*)?",
     )
 )
+DECIMAL = re.compile(r"[0-9]\.[0-9]")
 STARTS = frozenset("0123456789+-([{<\"'.nsNSgGpPlLhH")
 ONLY = frozenset("0123456789+-.,; \t°′″'\"NSEWnsewoO")
 SIGNS = frozenset("°′″'\"")
@@ -242,7 +246,7 @@ HOW = "; pass Coordinates(lat=..., lon=...), or write decimal degrees such as '4
 def typed_coordinates(text: str) -> Location | None:
     """Read a pair of decimal degrees, latitude first unless its form says otherwise."""
     text = text.strip()
-    if text[0] not in STARTS or not any(c.isdigit() for c in text):
+    if text[0] not in STARTS or (DECIMAL.search(text) is None and not ONLY.issuperset(text)):
         return None
     for form in FORMS:
         found = form.fullmatch(text)

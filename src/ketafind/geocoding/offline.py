@@ -59,6 +59,9 @@ OR = re.compile(r"/|&|\b(?:or|and|ou|et)\b", re.I)
 SEVERAL = re.compile(r"[;|\n\r]|\s[-–—]+\s|\s(?:to|vers|à)\s", re.I)
 """What stands between several sites, or between the lines or numbers of one."""
 
+LEADING = re.compile(r"^\s*(?:from|between|de|entre)\s", re.I)
+MARKS = (" to ", " - ", ";", "|", "\n", "\r", " vers ", " à ", " – ", " — ", " TO ", " To ", " -- ")
+
 DISTANCE = re.compile(
     r"\b[0-9][0-9.,]*\s*(?:km|kms|kilomet\w+|mi|miles?|mins?|minutes?|hours?|heures?)\b"
     r".*\b(?:from|of|de|d|outside|away)\b",
@@ -144,7 +147,7 @@ class OfflineGeocoder:
         typed = typed_coordinates(text)
         if typed is not None:
             return typed
-        if SEVERAL.search(text) is not None:
+        if any(mark in text for mark in MARKS) and SEVERAL.search(text) is not None:
             self._refuse_several(text)
         reading = read(mended(text), self.gazetteer)
         if reading.elsewhere and reading.code_row < 0:
@@ -200,7 +203,7 @@ class OfflineGeocoder:
     def _site(self, piece: str) -> tuple[tuple[Place, ...], tuple[int, ...]] | None:
         """Read a piece of a text as a place or a listed code, if it ends in one."""
         table, places = self.gazetteer.ontario, self.gazetteer.places
-        words, parts = words_of(mended(piece))
+        words, parts = words_of(LEADING.sub("", mended(piece)))
         rows = [row for code in find_codes(words) if (row := table.find(code.number)) >= 0]
         if rows:
             return tuple(places[table.names[row]] for row in rows), tuple(rows)
@@ -232,7 +235,7 @@ class OfflineGeocoder:
         """Weigh what an area's codes say against a town: the finer of the two if they agree."""
         low, high = self.gazetteer.ontario.areas[area]
         names = set(self.gazetteer.ontario.name[low:high].tolist())
-        own = {number for number in names} | {self.gazetteer.places[n].owner for n in names}
+        own = names | {self.gazetteer.places[n].owner for n in names}
         near = min(
             town.places,
             key=lambda p: (
@@ -254,15 +257,15 @@ class OfflineGeocoder:
         )
 
     def _at_finest(self, text: str, reading: Reading, town: Town) -> Location:
-        if town.written:
-            return self._at_town(text, town)
-        if len(town.places) > 1:
+        finer = finer_town(reading.words, reading.parts, town, self.gazetteer)
+        if finer is None and len(town.places) > 1 and not town.written:
             places = town.places
             if town.start and any(place.kind != "county" for place in places):
                 # A street is in a town, not in a county of its name.
                 places = tuple(place for place in places if place.kind != "county")
-            town = town._replace(places=self._meant(places))
-        finer = finer_town(reading.words, reading.parts, town, self.gazetteer)
+            meant = town._replace(places=self._meant(places))
+            finer = finer_town(reading.words, reading.parts, meant, self.gazetteer)
+            return self._at_town(text, finer or meant, town.places)
         return self._at_town(text, finer or town)
 
     def _meant(self, places: tuple[Place, ...]) -> tuple[Place, ...]:
@@ -279,9 +282,13 @@ class OfflineGeocoder:
         if towns:
             large = any(p.kind == "municipality" or codes[p.number] >= POST_TOWN for p in towns)
             known = [
-                p for p in places if p.kind not in LEAST_KINDS and not (large and p.kind == "county")
+                p
+                for p in places
+                if p.kind not in LEAST_KINDS and not (large and p.kind == "county")
             ]
-        ranked = sorted(known or places, key=lambda p: (bool(towns) and p.kind == "county", -p.population))
+        ranked = sorted(
+            known or places, key=lambda p: (bool(towns) and p.kind == "county", -p.population)
+        )
         most = ranked[0].population
         return tuple(p for p in ranked if p.population * MUCH_LARGER > most)
 
@@ -387,7 +394,7 @@ class OfflineGeocoder:
                 return found
         return located if rural else beside(self.gazetteer, number)
 
-    def _at_town(self, text: str, town: Town) -> Location:
+    def _at_town(self, text: str, town: Town, named: tuple[Place, ...] = ()) -> Location:
         places = town.places if town.written or town.start < 0 else self._meant(town.places)
         names = " or ".join(sorted({place.name for place in places}))
         notes = (f"{town.written} was read as {names}",) if town.written else ()
@@ -400,7 +407,7 @@ class OfflineGeocoder:
                 f"{text!r} is in {STATE_CODES[last]}; addresses in Ontario only"
             )
         if len(places) == 1:
-            return _noted(at_place(places[0], notes), _namesake(places[0], town.places))
+            return _noted(at_place(places[0], notes), _namesake(places[0], named or town.places))
         apart = max(sphere_km(a.lat, a.lon, b.lat, b.lon) for a in places for b in places)
         if apart <= TOGETHER_KM:
             return at_places(places, notes)
@@ -423,7 +430,8 @@ def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:
     ]
     if not others:
         return ()
-    return (f"{place.name} in {place.county} was taken, not the smaller one {', '.join(others)}",)
+    name = place.name.partition(" (")[0]
+    return (f"{name} in {place.county} was taken, not the smaller one {', '.join(others)}",)
 
 
 def _corrections(reading: Reading) -> tuple[str, ...]:

@@ -381,7 +381,7 @@ def _location(found: Any, name: str) -> Location:
 
 def _radius_km(raw: object) -> float:
     """Half the diagonal of the box that Nominatim states; 1 km where none is stated."""
-    from ketafind.geocoding.locations import sphere_km
+    from ketafind.geo import sphere_km
 
     box = raw.get("boundingbox") if isinstance(raw, dict) else None
     if not isinstance(box, list) or len(box) != 4:

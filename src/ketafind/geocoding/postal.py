@@ -117,6 +117,8 @@ def find_codes(words: list[str]) -> list[PostalMatch]:
             start, code = i - 1, words[i - 1] + word
         else:
             continue
+        if code.isalpha():
+            continue
         number, changed = read_code(code)
         if number >= 0:
             found = PostalMatch(number, start, i + 1, code.upper() if changed else "")

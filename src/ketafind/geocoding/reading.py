@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ketafind.geo import sphere_km
 from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
 from ketafind.geocoding.postal import AREAS, ONTARIO_LETTERS, PostalMatch, find_codes
 from ketafind.geocoding.regions import (
@@ -24,7 +25,6 @@ from ketafind.geocoding.words import (
     name_key,
     words_of,
 )
-from ketafind.geo import sphere_km
 
 __all__ = ["Reading", "Town", "contains", "finer_town", "last_part", "read", "town_at_end"]
 
@@ -35,7 +35,19 @@ LONGEST_NAME = 4
 COMPASS = {"n": "north", "s": "south", "e": "east", "w": "west", "o": "west"}
 KINDS_AFTER = frozenset({"township", "twp", "municipality"})
 ABOUT = frozenset(
-    "area region downtown centre vicinity nation first reserve proper core city".split()
+    [
+        "area",
+        "region",
+        "downtown",
+        "centre",
+        "vicinity",
+        "nation",
+        "first",
+        "reserve",
+        "proper",
+        "core",
+        "city",
+    ]
 )
 """Words after a town that only say: somewhere there."""
 
@@ -151,8 +163,10 @@ def _rival_code(found: list[PostalMatch], code: PostalMatch | None, gazetteer: G
 
 def _is_glued(text: str, words: list[str], parts: list[int], town: Town) -> bool:
     """Whether a hyphen or a slash binds the town's name to a word before: Papineau-Cameron."""
-    if not town.start or parts[town.start - 1] != parts[town.start] or not (
-        "-" in text or "/" in text or "–" in text
+    if (
+        not town.start
+        or parts[town.start - 1] != parts[town.start]
+        or not ("-" in text or "/" in text or "–" in text)
     ):
         return False
     before, first = words[town.start - 1], words[town.start]
@@ -202,6 +216,8 @@ def _elsewhere(words: list[str], parts: list[int], stop: int) -> str:
 def _tail_past_units(words: list[str], parts: list[int]) -> Tail:
     """Read the tail; "Toronto ON, Unit 3" has its unit after it."""
     tail = read_tail(words, parts)
+    if not tail.stop or not _is_unit_word(words[tail.stop - 1]):
+        return tail
     start = last_part(parts, tail.stop)
     last = words[start : tail.stop]
     # FL alone is no floor.
@@ -334,6 +350,13 @@ def _is_street_name(
         return False
     if not words[at - 1][0].isdigit():
         return False
+    if (
+        len(words[at - 1]) == 5
+        and words[at - 1].isdigit()
+        and not (at > 1 and parts[at - 2] == parts[at])
+    ):
+        # A postal code of another country: 12 Rue de Rivoli, 75001 Paris.
+        return at > 1
     if at > 1 and (words[at - 2] in STREET_TYPES or words[at - 2] in UNIT_WORDS):
         return False
     solid = any(gazetteer.is_solid(gazetteer.places[number]) for number in numbers)
@@ -357,9 +380,7 @@ def contains(whole: Place, part: Place) -> bool:
     return whole.number in {part.number, part.owner}
 
 
-def finer_town(
-    words: list[str], parts: list[int], town: Town, gazetteer: Gazetteer
-) -> Town | None:
+def finer_town(words: list[str], parts: list[int], town: Town, gazetteer: Gazetteer) -> Town | None:
     """Find the part of a town that is named before it, as in "Scarborough, Toronto"."""
     if not town.start or town.written:
         return None
@@ -383,6 +404,7 @@ def finer_town(
         for part in before.places
         if sphere_km(part.lat, part.lon, whole.lat, whole.lon) <= PART_KM
         and part.population < whole.population
+        and part.kind != "municipality"
     )
     if near:
         return before._replace(places=near)

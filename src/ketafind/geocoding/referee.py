@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import cos, radians
 
 from ketafind.errors import GeocodingError, RejectedAnswerError
+from ketafind.geo import KM_PER_DEGREE, sphere_km
 from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
-from ketafind.geocoding.locations import KM_PER_DEGREE, sphere_km
 from ketafind.geocoding.offline import OfflineGeocoder
 from ketafind.records import Location
 

@@ -76,12 +76,43 @@ Massachusetts: ma; Michigan: mi; Minnesota: mn; Mississippi: ms; Missouri: mo; M
 Nebraska: ne; Nevada: nv; New Hampshire: nh; New Jersey: nj; New Mexico: nm; New York: ny;
 North Carolina: nc; North Dakota: nd; Ohio: oh; Oklahoma: ok; Oregon: or; Pennsylvania: pa;
 Rhode Island: ri; South Carolina: sc; South Dakota: sd; Tennessee: tn; Texas: tx; Utah: ut;
-Vermont: vt; Virginia: va; Washington: wa; West Virginia: wv; Wisconsin: wi; Wyoming: wy
+Vermont: vt; Virginia: va; Washington: wa; West Virginia: wv; Wisconsin: wi; Wyoming: wy; the District of Columbia: dc
 """)
 ELSEWHERE |= {name.lower().replace(" ", ""): name for name in STATE_CODES.values()}
 
 PLAIN_STATES = frozenset(
-    "ny nj tx fl oh mi il va nc ga az tn mo md wi mn sc ky ut nv nm ks ar ms wv nh ri vt wa".split()
+    [
+        "ny",
+        "nj",
+        "tx",
+        "fl",
+        "oh",
+        "mi",
+        "il",
+        "va",
+        "nc",
+        "ga",
+        "az",
+        "tn",
+        "mo",
+        "md",
+        "wi",
+        "mn",
+        "sc",
+        "ky",
+        "ut",
+        "nv",
+        "nm",
+        "ks",
+        "ar",
+        "ms",
+        "wv",
+        "nh",
+        "ri",
+        "vt",
+        "wa",
+        "dc",
+    ]
 )
 """Codes of states that at the end of an address are no word, street or direction."""
 

@@ -17,8 +17,9 @@ from ketafind.errors import (
     GeocodingError,
     OutsideCoverageError,
 )
+from ketafind.geo import sphere_km
 from ketafind.geocoding.address import Address, parse_address
-from ketafind.geocoding.locations import covering, sphere_km
+from ketafind.geocoding.locations import covering
 from ketafind.geocoding.offline import TOGETHER_KM, OfflineGeocoder
 from ketafind.geocoding.protocol import SearchPlace, privately
 from ketafind.geocoding.register_file import open_register_file

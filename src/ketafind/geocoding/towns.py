@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
 from ketafind.geo import sphere_km
+from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
 from ketafind.geocoding.reading import LONGEST_TOWN, PART_KM, Town, last_part, town_at_end
 from ketafind.geocoding.words import (
     DIRECTIONS,
@@ -24,8 +24,31 @@ __all__ = ["LIKE", "Part", "likeness", "near_names", "town_despite_slips"]
 SHORTEST = 5
 DOMINANT_SPELLING = 2
 NEVER_MISSPELT = frozenset(
-    "part partie parts unorganized unorganised stables farm farms site reserve indian clinic school "
-    "college hospital church street road avenue north south east west".split()
+    [
+        "part",
+        "partie",
+        "parts",
+        "unorganized",
+        "unorganised",
+        "stables",
+        "farm",
+        "farms",
+        "site",
+        "reserve",
+        "indian",
+        "clinic",
+        "school",
+        "college",
+        "hospital",
+        "church",
+        "street",
+        "road",
+        "avenue",
+        "north",
+        "south",
+        "east",
+        "west",
+    ]
 )
 """Words that are what they are, and no town's name with slips."""
 
@@ -38,7 +61,7 @@ SHORT_FORM_HEADS = frozenset(
 def _allowed(size: int, *, alone: bool) -> int:
     """How many slips a name of this length may hold; fewer if nothing shows that it is a town."""
     if alone:
-        return 1 if size < 9 else 2
+        return 1 if size < 10 else 2
     return 1 if size < 6 else 2 if size < 10 else 3
 
 
@@ -72,7 +95,9 @@ def near_names(
         return _like_a_street(key, gazetteer)
     if len(key) < SHORTEST or words[-1] in STREET_TYPES or words[-1] in UNIT_WORDS:
         return 0, ()
-    if not NEVER_MISSPELT.isdisjoint(words) or (words[-1] in DIRECTIONS and len(words) > 2):
+    if words[-1].isdigit() or not NEVER_MISSPELT.isdisjoint(words):
+        return 0, ()
+    if words[-1] in DIRECTIONS and len(words) > 2:
         return 0, ()
     keys, process, osa = _choices(gazetteer)
     found = process.extract(
@@ -159,18 +184,59 @@ LIKE = 0.7
 """So like the name of its postal code's place must a misspelt town be."""
 
 TITLES = frozenset(
-    "city town village township municipality county district of the ville canton municipalite comte "
-    "de du des d la le les near downtown centre greater central old".split()
+    [
+        "city",
+        "town",
+        "village",
+        "township",
+        "municipality",
+        "county",
+        "district",
+        "of",
+        "the",
+        "ville",
+        "canton",
+        "municipalite",
+        "comte",
+        "de",
+        "du",
+        "des",
+        "d",
+        "la",
+        "le",
+        "les",
+        "near",
+        "downtown",
+        "centre",
+        "greater",
+        "central",
+        "old",
+    ]
 )
 """Words before a town's name that are no part of another name."""
 
 INSTITUTIONS = frozenset(
-    "hospital hopital general regional district memorial civic health sciences centre western "
-    "eastern university international airport".split()
+    [
+        "hospital",
+        "hopital",
+        "general",
+        "regional",
+        "district",
+        "memorial",
+        "civic",
+        "health",
+        "sciences",
+        "centre",
+        "western",
+        "eastern",
+        "university",
+        "international",
+        "airport",
+    ]
 )
 """Words that after a town name a building there, of which no position is known."""
 
-HEADS = frozenset("port fort mount lake new saint point cape".split())
+HEADS = frozenset(["port", "fort", "mount", "lake", "new", "saint", "point", "cape"])
 """Words that with the next make a name: Port Elsewhere is not Elsewhere."""
 
 

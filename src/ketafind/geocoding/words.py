@@ -46,6 +46,11 @@ PHONE = re.compile(
     r"(?:,? ?(?:ext|poste|x)[.:]? ?[0-9]{1,5})?$",
     re.I,
 )
+# Forms of the census: "Nipissing, Unorganized, North Part", "Six Nations (Part) 40".
+UNORGANIZED = re.compile(r",? \(?(?:un|non )organi[sz]e[da]\)?(?:, [^,]{1,20} part(?:ie)?)?", re.I)
+PARTS_OF_RESERVES = re.compile(r"\(part(?:ie)?\)", re.I)
+# A text that ends in a code as codes are written needs no mending.
+WELL_ENDED = re.compile(r"[ ,][KLMNP][0-9][A-Z] [0-9][A-Z][0-9]\Z")
 PHONE_WORD = re.compile(r"(?<!\w)(?:tel|tél|telephone|téléphone|phone|ph)$", re.I)
 BEFORE_PHONE = " \t\r\n,;:.(|/-–—"
 SHORT_FORMS = {
@@ -96,6 +101,10 @@ def fold(text: str) -> str:
 
 def mended(text: str) -> str:
     """Set apart a glued postal code, close one that is split elsewhere, cut off a phone number."""
+    if "norgani" in text or "(Part" in text:
+        text = PARTS_OF_RESERVES.sub("", UNORGANIZED.sub(" District", text))
+    if WELL_ENDED.search(text, len(text) - 8 if len(text) > 8 else 0) is not None:
+        return text
     # A postal code's last letter tells most texts from a phone number at once.
     if not text[-2:-1].isalpha():
         text = _without_phone(text)
@@ -117,10 +126,13 @@ def words_of(text: str) -> tuple[list[str], list[int]]:
     parts: list[int] = []
     part = 0
     for token in WORD.findall(fold(text)):
-        if token in BREAKS:
+        if token.isalnum():
+            words.append(token)
+            parts.append(part)
+        elif token in BREAKS:
             part += 1
         else:
-            words.append(token if token.isalnum() else APOSTROPHES.sub("", token))
+            words.append(APOSTROPHES.sub("", token))
             parts.append(part)
     return words, parts
 
