@@ -6,8 +6,8 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import MISSING, dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -16,32 +16,31 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ketafind.errors import CoordinatesError, DataError, Fault
+from ketafind.errors import CoordinatesError, DataError, Fault, UnknownTermError
 from ketafind.geo import degrees
-from ketafind.records import PRECISIONS, STATUSES, Clinic, Location
-from ketafind.vocabulary.terms import fold, shown, strange_characters
+from ketafind.records import Clinic, Field
+from ketafind.vocabulary import Vocabulary
+from ketafind.vocabulary.terms import fold, quoted, strange_characters
 
 __all__ = [
     "CellError",
+    "Reader",
     "choice",
-    "degrees_cell",
     "extra",
-    "identifier",
-    "iso_date",
-    "latitude",
-    "location",
-    "longitude",
+    "location_faults",
     "match_key",
     "plain",
-    "precision",
     "province_contradiction",
-    "radius",
+    "radius_and_remark",
+    "read_cells",
+    "reader_of",
     "refuse_implausible",
-    "status",
+    "terms_readers",
     "text",
     "website",
-    "yes_no",
 ]
+
+Reader = Callable[[Any], Any]
 
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -51,6 +50,19 @@ _SPACE_OR_CONTROL = re.compile(r"[\s\x00-\x20\x7f]")
 
 class CellError(ValueError):
     """What is wrong with a cell; the reader adds the row and the column."""
+
+
+def read_cells(read: Reader, cells: Sequence[Any]) -> list[Any]:
+    """Read a column, each different text once; a cell that is wrong gives its `CellError`."""
+
+    def value(cell: Any) -> Any:
+        try:
+            return read(cell if type(cell) is str else plain(cell))
+        except (CellError, UnknownTermError) as error:
+            return CellError(str(error))
+
+    known = {text: value(text) for text in {cell for cell in cells if type(cell) is str}}
+    return [known[cell] if type(cell) is str else value(cell) for cell in cells]
 
 
 def plain(cell: Any) -> Any:
@@ -121,9 +133,8 @@ def match_key(value: str) -> str:
     return unicodedata.normalize("NFC", "".join(seen)).strip()
 
 
-def choice(words: Iterable[str], what: str, blank: str = "") -> Callable[[Any], str]:
+def choice(known: tuple[str, ...], what: str, blank: str = "") -> Callable[[Any], str]:
     """Make a reader for a cell that holds one of a few words, in any case."""
-    known = tuple(words)
 
     def read(cell: Any) -> str:
         if isinstance(cell, bool) and {"yes", "no"} <= set(known):
@@ -134,17 +145,12 @@ def choice(words: Iterable[str], what: str, blank: str = "") -> Callable[[Any], 
             return blank
         if word not in known:
             raise CellError(
-                f"{shown(value)} is not {what}; write {', '.join(known[:-1])} or {known[-1]}"
+                f"{quoted(value)} is not {what}; write {', '.join(known[:-1])} or {known[-1]}"
                 + ("" if blank else ", or leave it blank where it is not known")
             )
         return word
 
     return read
-
-
-status = choice(STATUSES, "a status", blank="active")
-precision = choice(PRECISIONS, "a precision")
-yes_no = choice(("yes", "no"), "an answer")
 
 
 def iso_date(cell: Any) -> date | None:
@@ -158,8 +164,8 @@ def iso_date(cell: Any) -> date | None:
         if _DATE.fullmatch(value):
             return date.fromisoformat(value)
     except ValueError as error:
-        raise CellError(f"{shown(value)} is not a day of the calendar: {error}") from None
-    raise CellError(f"{shown(value)} is not a date; write it as 2026-11-23 (year-month-day)")
+        raise CellError(f"{quoted(value)} is not a day of the calendar: {error}") from None
+    raise CellError(f"{quoted(value)} is not a date; write it as 2026-11-23 (year-month-day)")
 
 
 def radius(cell: Any) -> float | None:
@@ -174,7 +180,7 @@ def radius(cell: Any) -> float | None:
     # Half the equator: no doubt on earth is wider.
     if not 0.0 <= number <= 20_038.0:
         raise CellError(
-            f"{shown(value)} is not a radius; write kilometres from 0 to 20038, such as 2.5"
+            f"{quoted(value)} is not a radius; write kilometres from 0 to 20038, such as 2.5"
         )
     return number
 
@@ -188,13 +194,73 @@ def website(cell: Any) -> str:
         parts = urlsplit(value)
         host = parts.hostname
     except ValueError as error:
-        raise CellError(f"{shown(value)} is not a web address: {error}") from None
+        raise CellError(f"{quoted(value)} is not a web address: {error}") from None
     if parts.scheme in {"http", "https"} and host and not _SPACE_OR_CONTROL.search(value):
         return value
-    remedy = "" if ":" in value.split("/")[0] else f", such as {shown('https://' + value)}"
+    remedy = "" if ":" in value.split("/")[0] else f", such as {quoted('https://' + value)}"
     raise CellError(
-        f"{shown(value)} is not a web address; it must begin with https:// or http://{remedy}"
+        f"{quoted(value)} is not a web address; it must begin with https:// or http://{remedy}"
     )
+
+
+READERS: dict[str, Reader] = {
+    "identifier": identifier,
+    "text": text,
+    "website": website,
+    "latitude": lambda cell: degrees_cell(cell, "lat", 90.0),
+    "longitude": lambda cell: degrees_cell(cell, "lon", 180.0),
+    "radius": radius,
+    "date": iso_date,
+    "yes_no": choice(("yes", "no"), "an answer"),
+}
+
+
+def reader_of(field: Field) -> Reader:
+    """Make a reader for the cells of a field."""
+    if field.kind != "choice":
+        return READERS[field.kind]
+    what = "an answer" if "yes" in field.choices else f"a {field.name.replace('_', ' ')}"
+    # Of a location it counts whether anything is stated.
+    blank = "" if field.level == "location" or field.default is MISSING else field.default
+    return choice(field.choices, what, blank)
+
+
+def _items(cell: Any) -> tuple[str, ...]:
+    """Split a cell at its semicolons; a tuple is taken as it is."""
+    if isinstance(cell, tuple):
+        items = [text(item) for item in cell]
+    else:
+        value = text(cell)
+        if not value:
+            return ()
+        if "," in value:
+            raise CellError(
+                f'{quoted(value)} holds a comma; separate the terms by semicolons, as in "iv;im"'
+            )
+        items = [item.strip() for item in value.split(";")]
+    if not all(items):
+        raise CellError("an item of the list is empty; remove the extra semicolon")
+    return tuple(items)
+
+
+def terms_readers(vocabulary: Vocabulary) -> dict[str, Reader]:
+    """Make readers for lists: a facet's terms, ``not_offered`` and ``complete``."""
+
+    def stated_no(item: str) -> tuple[str, str]:
+        name, colon, term = item.partition(":")
+        if not colon:
+            raise CellError(f'{quoted(item)} names no facet; write "facet:term", as in "route:im"')
+        facet = vocabulary.facet(name.strip())
+        return facet.id, facet.resolve(term.strip())
+
+    def of_each(read: Callable[[str], Any]) -> Reader:
+        return lambda cell: tuple(dict.fromkeys(map(read, _items(cell))))
+
+    return {
+        **{facet.id: of_each(facet.resolve) for facet in vocabulary.facets},
+        "not_offered": of_each(stated_no),
+        "complete": of_each(lambda item: vocabulary.facet(item).id),
+    }
 
 
 _POSTAL_CODE = re.compile(r"[A-Z][0-9][A-Z][ -]?[0-9][A-Z][0-9]", re.ASCII | re.IGNORECASE)
@@ -221,8 +287,9 @@ def _boxes() -> dict[str, _Box]:
     return boxes
 
 
-@lru_cache(maxsize=1024)
-def _box(province: str, letter: str) -> _Box | None:
+@lru_cache(maxsize=4096)
+def _box(province: str, postal_code: str) -> _Box | None:
+    letter = postal_code[:1].upper() if _POSTAL_CODE.fullmatch(postal_code) else ""
     return _boxes().get(fold(province.replace(".", "")) or letter)
 
 
@@ -230,8 +297,7 @@ def province_contradiction(
     province: str, lat: float, lon: float, postal_code: str = ""
 ) -> str | None:
     """Say how a position contradicts a province, or None where it does not."""
-    letter = postal_code[:1].upper() if _POSTAL_CODE.fullmatch(postal_code) else ""
-    box = _box(province, letter)
+    box = _box(province, postal_code)
     if box is None or box.holds(lat, lon):
         return None
     repairs = {
@@ -285,22 +351,12 @@ def degrees_cell(cell: Any, name: str, limit: float) -> float | None:
         if not value:
             return None
         if not _DECIMAL.fullmatch(value):
-            raise CellError(f"{shown(value)} is not a number of decimal degrees{_cause(value)}")
+            raise CellError(f"{quoted(value)} is not a number of decimal degrees{_cause(value)}")
         number = float(value)
     try:
         return degrees(number, name, limit)
     except CoordinatesError as error:
-        raise CellError(f"{shown(value)}: {error}") from None
-
-
-def latitude(cell: Any) -> float | None:
-    """Read a latitude, as `degrees_cell` does."""
-    return degrees_cell(cell, "lat", 90.0)
-
-
-def longitude(cell: Any) -> float | None:
-    """Read a longitude, as `degrees_cell` does."""
-    return degrees_cell(cell, "lon", 180.0)
+        raise CellError(f"{quoted(value)}: {error}") from None
 
 
 def _cause(value: str) -> str:
@@ -326,31 +382,26 @@ def _decimal(parts: re.Match[str]) -> str:
     return f"{-size if negative else size:.6f}"
 
 
-def location(
-    values: Mapping[str, Any], *, check: bool
-) -> tuple[Location | None, list[tuple[str | None, str]]]:
-    """Join the parsed cells of a row into its location."""
-    lat, lon = values.get("lat"), values.get("lon")
-    stated, radius_km = values.get("precision") or "", values.get("radius_km")
+def location_faults(
+    lat: float | None,
+    lon: float | None,
+    precision: str,
+    radius_km: float | None,
+    words: tuple[str, str] | None,
+) -> list[tuple[str, str]]:
+    """Say what is wrong with the place of a row; its province and code are checked if given."""
     if lat is None and lon is None:
-        idle = [name for name in ("precision", "radius_km") if values.get(name) not in {None, ""}]
-        return None, [(name, "is given without lat and lon; leave it blank") for name in idle]
+        idle = {"precision": precision, "radius_km": radius_km}
+        return [
+            (name, "is given without lat and lon; leave it blank")
+            for name, value in idle.items()
+            if value not in {None, ""}
+        ]
     if lat is None or lon is None:
         here, missing = ("lon", "lat") if lat is None else ("lat", "lon")
-        return None, [(missing, f"is blank though {here} is given; give both, or leave both blank")]
-    words = (values.get("province") or "", values.get("postal_code") or "")
-    if check and (wrong := _implausible(lat, lon, *words)):
-        return None, [("lat", wrong)]
-    radius_km, remark = _doubt(lat, lon, stated, radius_km)
-    found = Location(
-        lat=lat,
-        lon=lon,
-        precision=stated or "unknown",
-        radius_km=radius_km,
-        match="given",
-        corrections=remark,
-    )
-    return found, []
+        return [(missing, f"is blank though {here} is given; give both, or leave both blank")]
+    wrong = _implausible(lat, lon, *words) if words else None
+    return [("lat", wrong)] if wrong else []
 
 
 def _implausible(lat: float, lon: float, province: str, postal_code: str) -> str | None:
@@ -366,15 +417,16 @@ def refuse_implausible(clinics: Iterable[Clinic]) -> None:
         place = clinic.location
         wrong = place and _implausible(place.lat, place.lon, clinic.province, clinic.postal_code)
         if wrong:
-            message = f"clinic {shown(clinic.clinic_id)}: {wrong}"
+            message = f"clinic {quoted(clinic.clinic_id)}: {wrong}"
             faults.append(Fault(message, None, "lat, lon", clinic.clinic_id))
     if faults:
         raise DataError("clinics", faults)
 
 
-def _doubt(
+def radius_and_remark(
     lat: float, lon: float, stated: str, radius_km: float | None
 ) -> tuple[float, tuple[str, ...]]:
+    """Take the radius of a position as stated, or as wide as what is stated allows."""
     if radius_km is not None:
         return radius_km, ()
     if stated in _ASSUMED_RADIUS_KM:

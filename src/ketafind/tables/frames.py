@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ketafind.errors import DataError, Fault
 from ketafind.files import require
 from ketafind.records import Clinic, Evidence, FrozenMapping
-from ketafind.tables.clinics import clinics_from_rows
+from ketafind.tables.clinics import clinics_from_table
+from ketafind.tables.csv import Report, Table, header_names
+from ketafind.tables.evidence import attach_evidence
 from ketafind.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -65,16 +67,13 @@ def clinics_from_frame(
         kind = type(frame).__name__
         message = f"{kind} is no data frame; give a pandas, polars or pyarrow frame"
         raise DataError("frame", [Fault(message)]) from None
+    report = Report(_SOURCE)
+    names = header_names(eager.columns, report)
+    report.refuse()
     columns = [eager[name].to_list() for name in eager.columns]
-    return clinics_from_rows(
-        zip(*columns, strict=True),
-        eager.columns,
-        _SOURCE,
-        vocabulary=vocabulary,
-        evidence=evidence,
-        check=check,
-        first_row=0,
-    )
+    table = Table(names, columns, range(len(eager)), range(len(eager)), report, len(eager))
+    clinics = clinics_from_table(table, vocabulary=vocabulary, check=check)
+    return attach_evidence(clinics, evidence or ())
 
 
 def _check(frame: Any) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ketafind.errors import DataError, Fault
-from ketafind.vocabulary.terms import fold, shown
+from ketafind.vocabulary.terms import fold, quoted
 
 __all__ = ["FORMAT", "check", "merged", "read_json"]
 
@@ -134,7 +134,9 @@ def _shape(data: Any) -> Iterator[Fault]:
     if not isinstance(data, Mapping):
         return
     if data.get("format", FORMAT) != FORMAT:
-        yield Fault(f'{shown(str(data["format"]))} is not known; write "{FORMAT}"', column="format")
+        yield Fault(
+            f'{quoted(str(data["format"]))} is not known; write "{FORMAT}"', column="format"
+        )
     languages = data.get("languages", ["en"])
     if not languages or not _are_texts(languages):
         yield Fault(f"must be {_TEXTS}", column="languages")
@@ -193,7 +195,7 @@ def _ids(entry: Mapping[str, Any], names: Sequence[str], path: str) -> Iterator[
         value = entry.get(name)
         if isinstance(value, str) and value.strip() and not _ID.fullmatch(value):
             yield Fault(
-                f"{shown(value)} is no id; use a-z, 0-9 and _, a letter first",
+                f"{quoted(value)} is no id; use a-z, 0-9 and _, a letter first",
                 column=f"{path}.{name}",
                 value=value,
             )
@@ -241,7 +243,7 @@ def _doubled(values: Sequence[str], path: str, message: str) -> Iterator[Fault]:
     seen: set[str] = set()
     for value in values:
         if fold(value) in seen:
-            yield Fault(f"{message}: {shown(value)}", column=path, value=value)
+            yield Fault(f"{message}: {quoted(value)}", column=path, value=value)
         seen.add(fold(value))
 
 
@@ -250,7 +252,7 @@ def _parents(terms: Sequence[Mapping[str, Any]], path: str) -> Iterator[Fault]:
     for term, parent in parents.items():
         column = f"{path}.{term}.parent"
         if parent is not None and parent not in parents:
-            yield Fault(f"{shown(parent)} is no term of {path}", column=column, value=parent)
+            yield Fault(f"{quoted(parent)} is no term of {path}", column=column, value=parent)
         elif term in (line := _line(term, parents)):
             circle = ", ".join((term, *line[: line.index(term) + 1]))
             yield Fault(f"a term stands below itself: {circle}", column=column, value=parent)
@@ -274,7 +276,7 @@ def _words(terms: Sequence[Mapping[str, Any]], path: str) -> Iterator[Fault]:
             first = owner.setdefault(fold(word), term["id"])
             if first != term["id"]:
                 yield Fault(
-                    f"{shown(word)} names both {first} and {term['id']}",
+                    f"{quoted(word)} names both {first} and {term['id']}",
                     column=f"{path}.{term['id']}",
                     value=word,
                 )
@@ -282,7 +284,7 @@ def _words(terms: Sequence[Mapping[str, Any]], path: str) -> Iterator[Fault]:
         for word in term.get("near", ()):
             if fold(word) in owner:
                 yield Fault(
-                    f"{shown(word)} may only suggest, but it is a name of {owner[fold(word)]}",
+                    f"{quoted(word)} may only suggest, but it is a name of {owner[fold(word)]}",
                     column=f"{path}.{term['id']}.near",
                     value=word,
                 )
@@ -297,7 +299,7 @@ def _codes(data: Mapping[str, Any]) -> Iterator[Fault]:
             for code in term.get("codes", ()):
                 system, value = code["system"], code["code"]
                 if system not in systems:
-                    yield Fault(f"{shown(system)} is no code system here", column=f"{path}.codes")
+                    yield Fault(f"{quoted(system)} is no code system here", column=f"{path}.codes")
                     continue
                 first = owner.setdefault((system, value), path)
                 if first != path and systems[system].get("unique"):

@@ -16,7 +16,7 @@ __all__ = [
     "Term",
     "fold",
     "nearest_terms",
-    "shown",
+    "quoted",
     "strange_characters",
 ]
 
@@ -52,7 +52,7 @@ def _printable(key: str) -> bool:
     return not key or key.isprintable()
 
 
-def shown(text: str) -> str:
+def quoted(text: str) -> str:
     """Quote a value for an error text: short, and with invisible characters made visible."""
     cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
     visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
@@ -203,7 +203,7 @@ def _label(pairs: Labels, lang: str) -> str:
     wanted = str(lang).partition("-")[0].lower()
     if wanted not in labels:
         raise InvalidInputError(
-            f"no labels in language {shown(str(lang))}; known: {', '.join(labels)}"
+            f"no labels in language {quoted(str(lang))}; known: {', '.join(labels)}"
         )
     return labels[wanted]
 
@@ -388,7 +388,7 @@ class Facet:
         near = self.suggest(text)
         # "staff" has no singular.
         noun = f"{self.id} type" if self.id == self.plural else self.id
-        parts = [f"{shown(text)} is not a known {noun}"]
+        parts = [f"{quoted(text)} is not a known {noun}"]
         pieces = [fold(piece) for piece in text[:1000].replace(";", ",").split(",")]
         if len(pieces) > 1 and all(piece in self._known for piece in pieces):
             parts.append("these are several: give each on its own")

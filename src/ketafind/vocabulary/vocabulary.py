@@ -9,7 +9,7 @@ from typing import Any
 
 from ketafind.errors import InvalidInputError, UnknownTermError
 from ketafind.vocabulary.checks import FORMAT, check, merged, read_json
-from ketafind.vocabulary.terms import Code, CodeSystem, Facet, Term, fold, shown
+from ketafind.vocabulary.terms import Code, CodeSystem, Facet, Term, fold, quoted
 
 __all__ = ["Vocabulary"]
 
@@ -120,10 +120,10 @@ class Vocabulary:
 
         names = {word: facet.id for facet in self.facets for word in (facet.id, facet.plural)}
         near = dict.fromkeys(names[word] for word in get_close_matches(name.lower()[:100], names))
-        maybe = f"; did you mean {' or '.join(map(shown, near))}?" if near else "."
+        maybe = f"; did you mean {' or '.join(map(quoted, near))}?" if near else "."
         known = ", ".join(facet.id for facet in self.facets)
         return UnknownTermError(
-            f"{shown(name)} is not a known facet{maybe} Known: {known}", tuple(near)
+            f"{quoted(name)} is not a known facet{maybe} Known: {known}", tuple(near)
         )
 
     def suggest(self, text: str, limit: int = 5) -> tuple[str, ...]:
