@@ -16,7 +16,7 @@ from ketafind.directory import Directory
 from ketafind.errors import DataError, KetafindError
 from ketafind.records import Clinic, Location
 from ketafind.tables import csv as files
-from ketafind.tables.cells import province_contradiction, refuse_implausible
+from ketafind.tables.cells import implausible, refuse_implausible
 from ketafind.tables.clinics import read_clinics, read_evidence
 from ketafind.truth import Truth
 
@@ -488,7 +488,7 @@ def test_the_boxes_hold_every_populated_place_of_their_province():
     assert len(places) > 2_000
     for place in places:
         province = codes[place["admin1code"]]
-        assert province_contradiction(province, place["latitude"], place["longitude"]) is None
+        assert implausible([place["latitude"]], [place["longitude"]], [province], [""]) == {}
 
 
 BOXES = ("AB", "British Columbia", "mb", "N.B.", "NL", "NS", "Ont.", "Île-du-Prince-Édouard")

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ketafind.errors import DirectoryFileError, GeocodingError, InvalidInputError
 from ketafind.facts import resolved
-from ketafind.geocoding.protocol import checked_location
+from ketafind.geocoding.protocol import check_geocoder, checked_location
 from ketafind.index import default_index
 from ketafind.index.checks import check_count, check_limit
 from ketafind.matches import Matches
@@ -133,7 +133,6 @@ class Directory:
             If ids repeat, a term is unknown or facts contradict each other; all faults at once.
         """
         from ketafind.facts import canonical
-        from ketafind.geocoding.protocol import check_geocoder
         from ketafind.tables.cells import refuse_implausible
 
         words = checked_vocabulary(vocabulary)
@@ -152,9 +151,16 @@ class Directory:
             )
         if check:
             refuse_implausible(records)
+        return cls._of(canonical(records, words), words, geocoder)
+
+    @classmethod
+    def _of(
+        cls, clinics: Iterable[Clinic], vocabulary: Vocabulary, geocoder: Geocoder | None
+    ) -> Directory:
+        """Make a directory of clinics in canonical form."""
         # Where sources disagree, the higher class and the later date decide.
-        records = tuple(resolved(record, words) for record in canonical(records, words))
-        return cls(Catalogue.build(located(records, geocoder), words, default_index))
+        records = tuple(resolved(clinic, vocabulary) for clinic in clinics)
+        return cls(Catalogue.build(located(records, geocoder), vocabulary, default_index))
 
     @classmethod
     def from_csv(
@@ -193,9 +199,10 @@ class Directory:
         """
         from ketafind.tables.clinics import read_clinics
 
-        vocabulary = checked_vocabulary(vocabulary)
-        clinics = read_clinics(path, vocabulary=vocabulary, evidence=evidence, check=check)
-        return cls.from_clinics(clinics, geocoder=geocoder, vocabulary=vocabulary, check=check)
+        words = checked_vocabulary(vocabulary)
+        check_geocoder(geocoder)
+        clinics = read_clinics(path, vocabulary=words, evidence=evidence, check=check)
+        return cls._of(clinics, words, geocoder)
 
     @classmethod
     def from_frame(
@@ -229,11 +236,12 @@ class Directory:
         from ketafind.tables.clinics import read_evidence
         from ketafind.tables.frames import clinics_from_frame
 
-        vocabulary = checked_vocabulary(vocabulary)
+        words = checked_vocabulary(vocabulary)
+        check_geocoder(geocoder)
         if isinstance(evidence, str | PathLike):
-            evidence = read_evidence(evidence, vocabulary=vocabulary)
-        clinics = clinics_from_frame(frame, vocabulary=vocabulary, evidence=evidence, check=check)
-        return cls.from_clinics(clinics, geocoder=geocoder, vocabulary=vocabulary, check=check)
+            evidence = read_evidence(evidence, vocabulary=words)
+        clinics = clinics_from_frame(frame, vocabulary=words, evidence=evidence, check=check)
+        return cls._of(clinics, words, geocoder)
 
     @classmethod
     def open(cls, path: str | PathLike[str], *, verify: bool = True) -> Directory:

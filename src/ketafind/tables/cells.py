@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from ketafind.errors import CoordinatesError, DataError, Fault, UnknownTermError
 from ketafind.geo import degrees
 from ketafind.records import Clinic, Field
@@ -27,10 +29,10 @@ __all__ = [
     "Reader",
     "choice",
     "extra",
+    "implausible",
     "location_faults",
     "match_key",
     "plain",
-    "province_contradiction",
     "radius_and_remark",
     "read_cells",
     "reader_of",
@@ -45,6 +47,7 @@ Reader = Callable[[Any], Any]
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACE_OR_CONTROL = re.compile(r"[\s\x00-\x20\x7f]")
 
 
@@ -61,6 +64,12 @@ def read_cells(read: Reader, cells: Sequence[Any]) -> list[Any]:
         except (CellError, UnknownTermError) as error:
             return CellError(str(error))
 
+    if set(map(type, cells)) == {str}:
+        whole = _WHOLE_COLUMNS.get(read)
+        if whole and (values := whole(cells)) is not None:
+            return values
+        known = {text: value(text) for text in set(cells)}
+        return list(map(known.__getitem__, cells))
     known = {text: value(text) for text in {cell for cell in cells if type(cell) is str}}
     return [known[cell] if type(cell) is str else value(cell) for cell in cells]
 
@@ -121,7 +130,7 @@ def extra(cell: Any) -> str:
 def _check_characters(value: str) -> None:
     if "\0" in value:
         raise CellError("holds a NUL character (U+0000); remove it")
-    if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+    if not value.isascii() and _SURROGATE.search(value):
         raise CellError("holds half of a surrogate pair, which is no character; remove it")
 
 
@@ -203,28 +212,6 @@ def website(cell: Any) -> str:
     )
 
 
-READERS: dict[str, Reader] = {
-    "identifier": identifier,
-    "text": text,
-    "website": website,
-    "latitude": lambda cell: degrees_cell(cell, "lat", 90.0),
-    "longitude": lambda cell: degrees_cell(cell, "lon", 180.0),
-    "radius": radius,
-    "date": iso_date,
-    "yes_no": choice(("yes", "no"), "an answer"),
-}
-
-
-def reader_of(field: Field) -> Reader:
-    """Make a reader for the cells of a field."""
-    if field.kind != "choice":
-        return READERS[field.kind]
-    what = "an answer" if "yes" in field.choices else f"a {field.name.replace('_', ' ')}"
-    # Of a location it counts whether anything is stated.
-    blank = "" if field.level == "location" or field.default is MISSING else field.default
-    return choice(field.choices, what, blank)
-
-
 def _items(cell: Any) -> tuple[str, ...]:
     """Split a cell at its semicolons; a tuple is taken as it is."""
     if isinstance(cell, tuple):
@@ -266,14 +253,19 @@ def terms_readers(vocabulary: Vocabulary) -> dict[str, Reader]:
 _POSTAL_CODE = re.compile(r"[A-Z][0-9][A-Z][ -]?[0-9][A-Z][0-9]", re.ASCII | re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Box:
-    name: str
-    lat: tuple[float, float]
-    lon: tuple[float, float]
+    """The degrees between which a province lies."""
 
-    def holds(self, lat: float, lon: float) -> bool:
-        return self.lat[0] <= lat <= self.lat[1] and self.lon[0] <= lon <= self.lon[1]
+    name: str
+    south: float
+    north: float
+    west: float
+    east: float
+
+    def holds(self, lat: Any, lon: Any) -> Any:
+        """Tell which positions are inside; numbers or arrays."""
+        return (self.south <= lat) & (lat <= self.north) & (self.west <= lon) & (lon <= self.east)
 
 
 @cache
@@ -281,7 +273,7 @@ def _boxes() -> dict[str, _Box]:
     text = Path(__file__).with_name("provinces.json").read_text(encoding="utf-8")
     boxes: dict[str, _Box] = {}
     for code, entry in json.loads(text)["provinces"].items():
-        box = _Box(entry["name"], tuple(entry["lat"]), tuple(entry["lon"]))
+        box = _Box(entry["name"], *entry["lat"], *entry["lon"])
         words = [fold(word) for word in (code, *entry["names"])]
         boxes |= dict.fromkeys((*words, *entry["postal"]), box)
     return boxes
@@ -293,13 +285,30 @@ def _box(province: str, postal_code: str) -> _Box | None:
     return _boxes().get(fold(province.replace(".", "")) or letter)
 
 
-def province_contradiction(
-    province: str, lat: float, lon: float, postal_code: str = ""
-) -> str | None:
-    """Say how a position contradicts a province, or None where it does not."""
-    box = _box(province, postal_code)
-    if box is None or box.holds(lat, lon):
-        return None
+def implausible(
+    lats: Iterable[float],
+    lons: Iterable[float],
+    provinces: Iterable[str],
+    postal_codes: Iterable[str],
+) -> dict[int, str]:
+    """Say which positions are at (0, 0) or contradict the province beside them, and how."""
+    lat, lon = np.fromiter(lats, np.float64), np.fromiter(lons, np.float64)
+    boxes = list(map(_box, provinces, postal_codes))
+    numbers = {box: number for number, box in enumerate(dict.fromkeys(boxes))}
+    box_of = np.fromiter(map(numbers.__getitem__, boxes), np.intp, len(boxes))
+    wrong = (lat == 0.0) & (lon == 0.0)
+    for box, number in numbers.items():
+        if box is not None:
+            wrong |= (box_of == number) & ~box.holds(lat, lon)
+    return {
+        at: _contradiction(boxes[at], lat[at].item(), lon[at].item())
+        for at in np.flatnonzero(wrong).tolist()
+    }
+
+
+def _contradiction(box: _Box | None, lat: float, lon: float) -> str:
+    if box is None or lat == lon == 0.0:
+        return "(0, 0) is in the Atlantic, often a blank that became zero; leave both blank"
     repairs = {
         "lat and lon look swapped": (lon, lat),
         "the minus sign of lon is missing": (lat, -lon),
@@ -313,8 +322,8 @@ def province_contradiction(
                 f"lat {new_lat!r}, lon {new_lon!r}?"
             )
     return (
-        f"{lat:g}, {lon:g} is not in {box.name} (lat {box.lat[0]:g} to {box.lat[1]:g}, lon "
-        f"{box.lon[0]:g} to {box.lon[1]:g}); correct the position or the province, or pass "
+        f"{lat:g}, {lon:g} is not in {box.name} (lat {box.south:g} to {box.north:g}, lon "
+        f"{box.west:g} to {box.east:g}); correct the position or the province, or pass "
         "check=False"
     )
 
@@ -322,6 +331,7 @@ def province_contradiction(
 _DECIMAL = re.compile(
     r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?"
 )
+_DECIMALS = re.compile(rf"(?:(?:{_DECIMAL.pattern})?\n)*+")
 _COMMA = re.compile(r"([+-]?[0-9]{1,3}),([0-9]{1,20})")
 _SEXAGESIMAL = re.compile(
     r"([+-]?)([0-9]{1,3})[°d:\s]\s*([0-9]{1,2}(?:\.[0-9]{1,10})?)['′’m:\s]?\s*"
@@ -342,7 +352,7 @@ _ASSUMED_RADIUS_KM = {
 }
 
 
-def degrees_cell(cell: Any, name: str, limit: float) -> float | None:
+def _coordinate(cell: Any, name: str, limit: float) -> float | None:
     """Read one coordinate from text or a number."""
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         value, number = repr(cell), cell
@@ -357,6 +367,61 @@ def degrees_cell(cell: Any, name: str, limit: float) -> float | None:
         return degrees(number, name, limit)
     except CoordinatesError as error:
         raise CellError(f"{quoted(value)}: {error}") from None
+
+
+def latitude(cell: Any) -> float | None:
+    """Read a latitude."""
+    return _coordinate(cell, "lat", 90.0)
+
+
+def longitude(cell: Any) -> float | None:
+    """Read a longitude."""
+    return _coordinate(cell, "lon", 180.0)
+
+
+def _coordinates(cells: Sequence[str], limit: float) -> list[float | None] | None:
+    """Read a column of plain decimal degrees at once; None unless all are, or are blank."""
+    lines = "\n".join((*cells, ""))
+    if not _DECIMALS.fullmatch(lines) or lines.count("\n") != len(cells):
+        return None
+    values = [float(cell) + 0.0 if cell else None for cell in cells]  # no minus zero
+    return values if all(v is None or -limit <= v <= limit for v in values) else None
+
+
+def _sound(cells: Sequence[str]) -> bool:
+    joined = "".join(cells)
+    return "\0" not in joined and (joined.isascii() or not _SURROGATE.search(joined))
+
+
+_WHOLE_COLUMNS: dict[Reader, Callable[[Sequence[str]], list[Any] | None]] = {
+    identifier: lambda cells: list(cells) if _sound(cells) else None,
+    text: lambda cells: list(map(str.strip, cells)) if _sound(cells) else None,
+    latitude: lambda cells: _coordinates(cells, 90.0),
+    longitude: lambda cells: _coordinates(cells, 180.0),
+}
+"""Readers of texts that can be checked together; None where one by one must find the faults."""
+
+
+READERS: dict[str, Reader] = {
+    "identifier": identifier,
+    "text": text,
+    "website": website,
+    "latitude": latitude,
+    "longitude": longitude,
+    "radius": radius,
+    "date": iso_date,
+    "yes_no": choice(("yes", "no"), "an answer"),
+}
+
+
+def reader_of(field: Field) -> Reader:
+    """Make a reader for the cells of a field."""
+    if field.kind != "choice":
+        return READERS[field.kind]
+    what = "an answer" if "yes" in field.choices else f"a {field.name.replace('_', ' ')}"
+    # Of a location it counts whether anything is stated.
+    blank = "" if field.level == "location" or field.default is MISSING else field.default
+    return choice(field.choices, what, blank)
 
 
 def _cause(value: str) -> str:
@@ -383,42 +448,33 @@ def _decimal(parts: re.Match[str]) -> str:
 
 
 def location_faults(
-    lat: float | None,
-    lon: float | None,
-    precision: str,
-    radius_km: float | None,
-    words: tuple[str, str] | None,
+    lat: float | None, lon: float | None, precision: str, radius_km: float | None
 ) -> list[tuple[str, str]]:
-    """Say what is wrong with the place of a row; its province and code are checked if given."""
-    if lat is None and lon is None:
-        idle = {"precision": precision, "radius_km": radius_km}
-        return [
-            (name, "is given without lat and lon; leave it blank")
-            for name, value in idle.items()
-            if value not in {None, ""}
-        ]
-    if lat is None or lon is None:
+    """Say what is wrong where lat, lon or both are blank: column and message."""
+    if lat is not None or lon is not None:
         here, missing = ("lon", "lat") if lat is None else ("lat", "lon")
         return [(missing, f"is blank though {here} is given; give both, or leave both blank")]
-    wrong = _implausible(lat, lon, *words) if words else None
-    return [("lat", wrong)] if wrong else []
-
-
-def _implausible(lat: float, lon: float, province: str, postal_code: str) -> str | None:
-    if lat == 0.0 and lon == 0.0:
-        return "(0, 0) is in the Atlantic, often a blank that became zero; leave both blank"
-    return province_contradiction(province, lat, lon, postal_code)
+    idle = {"precision": precision, "radius_km": radius_km}
+    return [
+        (name, "is given without lat and lon; leave it blank")
+        for name, value in idle.items()
+        if value not in {None, ""}
+    ]
 
 
 def refuse_implausible(clinics: Iterable[Clinic]) -> None:
     """Refuse clinics at (0, 0), and those whose position contradicts their own province."""
+    located = [(clinic, place) for clinic in clinics if (place := clinic.location) is not None]
+    wrong = implausible(
+        (place.lat for _, place in located),
+        (place.lon for _, place in located),
+        (clinic.province for clinic, _ in located),
+        (clinic.postal_code for clinic, _ in located),
+    )
     faults = []
-    for clinic in clinics:
-        place = clinic.location
-        wrong = place and _implausible(place.lat, place.lon, clinic.province, clinic.postal_code)
-        if wrong:
-            message = f"clinic {quoted(clinic.clinic_id)}: {wrong}"
-            faults.append(Fault(message, None, "lat, lon", clinic.clinic_id))
+    for at, what in wrong.items():
+        clinic_id = located[at][0].clinic_id
+        faults.append(Fault(f"clinic {quoted(clinic_id)}: {what}", None, "lat, lon", clinic_id))
     if faults:
         raise DataError("clinics", faults)
 

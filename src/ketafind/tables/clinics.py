@@ -48,7 +48,7 @@ _OTHER_NAMES = {
     "url": "website",
 }
 _SERVICE_COLUMNS = ("not_offered", "complete", *(field.name for field in SERVICE_FIELDS))
-_PLACE_COLUMNS = ("lat", "lon", "precision", "radius_km", "province", "postal_code")
+_PLACE_COLUMNS = ("lat", "lon", "precision", "radius_km")
 
 
 class _Stated(NamedTuple):
@@ -128,30 +128,30 @@ class _Rows:
         """Put the rows together, unless there is any fault."""
         stated = self._services()
         places = self._locations(check=check)
-        groups = self._grouped()
-        for rows in groups.values():
-            if len(rows) > 1:
-                self._compare(rows, stated)
+        first, more = self._grouped()
+        for rows in more.values():
+            self._compare(rows, stated)
         self.table.report.refuse(self.table.n_rows)
-        first = [rows[0] for rows in groups.values()]
         columns: dict[str, Sequence[Any]] = {
-            part.name: [self.values[part.name][at] for at in first]
+            part.name: self._picked(self.values[part.name], first)
             for part in CLINIC_FIELDS
             if part.level == "clinic" and part.name in self.values
         }
         columns |= {
             "services": [
-                stated[rows[0]].alone
-                if len(rows) == 1
-                else tuple(stated[at].service for at in rows)
-                for rows in groups.values()
+                tuple(stated[row].service for row in more[key]) if key in more else stated[at].alone
+                for key, at in first.items()
             ],
-            "location": [places[at] for at in first],
-            "languages": [stated[at].languages for at in first],
+            "location": self._picked(places, first),
+            "languages": [stated[at].languages for at in first.values()],
         }
         if self.extra:
-            columns["extra"] = [FrozenMapping(self._kept(rows)) for rows in groups.values()]
+            groups = (more.get(key, (at,)) for key, at in first.items())
+            columns["extra"] = [FrozenMapping(self._kept(rows)) for rows in groups]
         return tuple(build_records(Clinic, len(first), columns))
+
+    def _picked(self, values: Sequence[Any], first: Mapping[str, int]) -> Sequence[Any]:
+        return values if len(first) == len(values) else [values[at] for at in first.values()]
 
     def _services(self) -> list[_Stated]:
         facets = {
@@ -197,43 +197,59 @@ class _Rows:
 
     def _locations(self, *, check: bool) -> list[Location | None]:
         """Join the cells of each row's place; a place with a fault is none."""
-        found: list[Location | None] = [None] * len(self.table.numbers)
-        located, parts = [], []
+        is_faulty = bool(self.table.report.faults)
+        located: list[int] = []
+        doubts: list[tuple[float, tuple[str, ...]]] = []
         for at, place in enumerate(zip(*map(self.column, _PLACE_COLUMNS), strict=True)):
-            if any(type(cell) is CellError for cell in place):
+            if is_faulty and CellError in map(type, place):
                 continue
-            lat, lon, precision, radius_km, province, postal_code = place
-            words = (province or "", postal_code or "") if check else None
-            faults = cells.location_faults(lat, lon, precision, radius_km, words)
-            for name, message in faults:
-                self.note(message, at, name, self.column(name)[at])
-            if lat is not None and not faults:
+            if place[0] is not None and place[1] is not None:
                 located.append(at)
-                doubt = cells.radius_and_remark(lat, lon, precision, radius_km)
-                parts.append((lat, lon, precision or "unknown", *doubt))
-        names = ("lat", "lon", "precision", "radius_km", "corrections")
-        columns = dict(zip(names, zip(*parts, strict=True), strict=bool(parts)))
-        for at, location in zip(located, build_records(Location, len(parts), columns), strict=True):
+                doubts.append(cells.radius_and_remark(*place))
+                continue
+            for name, message in cells.location_faults(*place):
+                self.note(message, at, name, self.column(name)[at])
+        columns: dict[str, Sequence[Any]] = {
+            name: [self.values[name][at] for at in located] for name in ("lat", "lon") if located
+        }
+        if check and located:
+            stated = map(self.column, ("province", "postal_code"))
+            words = [[_text(column[at]) for at in located] for column in stated]
+            for row, what in cells.implausible(columns["lat"], columns["lon"], *words).items():
+                at = located[row]
+                self.note(what, at, "lat", columns["lat"][row])
+        precisions = self.column("precision")
+        columns |= {
+            "precision": [precisions[at] or "unknown" for at in located],
+            "radius_km": [radius_km for radius_km, _ in doubts],
+            "corrections": [remark for _, remark in doubts],
+        }
+        found: list[Location | None] = [None] * len(self.table.numbers)
+        for at, location in zip(
+            located, build_records(Location, len(located), columns), strict=True
+        ):
             found[at] = location
         return found
 
-    def _grouped(self) -> dict[str, list[int]]:
-        """List the rows of each clinic; ids that only look the same are refused."""
-        groups: dict[str, list[int]] = {}
+    def _grouped(self) -> tuple[dict[str, int], dict[str, list[int]]]:
+        """Find the first row of each clinic, and all rows of those with several."""
+        first: dict[str, int] = {}
+        more: dict[str, list[int]] = {}
         for at, clinic_id in enumerate(self.values["clinic_id"]):
-            if type(clinic_id) is str and clinic_id.strip():
-                groups.setdefault(clinic_id, []).append(at)
+            if type(clinic_id) is not str or not clinic_id.strip():
+                continue
+            if first.setdefault(clinic_id, at) != at:
+                more.setdefault(clinic_id, [first[clinic_id]]).append(at)
         alike: dict[str, str] = {}
-        for clinic_id, rows in groups.items():
+        for clinic_id, at in first.items():
             twin = alike.setdefault(cells.match_key(clinic_id), clinic_id)
             if twin != clinic_id:
                 message = (
                     f"{clinic_id!a} looks the same as {twin!a} in row "
-                    f"{self.table.numbers[groups[twin][0]]}; make them equal, or clearly different"
+                    f"{self.table.numbers[first[twin]]}; make them equal, or clearly different"
                 )
-                for at in rows[:1]:
-                    self.note(message, at, "clinic_id", clinic_id)
-        return groups
+                self.note(message, at, "clinic_id", clinic_id)
+        return first, more
 
     def _compare(self, rows: Sequence[int], stated: Sequence[_Stated]) -> None:
         """Refuse rows of one clinic that share a service, or differ in what is the clinic's."""
@@ -284,6 +300,10 @@ class _Rows:
                 ids = self.column("service_id")
                 kept |= {f"{name} [{ids[at]}]": values[at] for at in rows}
         return kept
+
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else ""
 
 
 def _shown(value: Any) -> str:
