@@ -30,7 +30,7 @@ from ketafind.query.origin import (
     read_origin,
     refuse_number,
 )
-from ketafind.query.ranking import Ranking
+from ketafind.query.ranking import Page, Ranking
 from ketafind.records import Clinic, Evidence
 from ketafind.vocabulary import Vocabulary, default_vocabulary
 
@@ -496,7 +496,7 @@ class Directory:
             math.inf if max_distance_km is None else check_limit(max_distance_km, "max_distance_km")
         )
         passing = self._filter(where, unknown, facets)
-        return Matches(Ranking(passing, self._origin(origin, check=check), limit), 0, k)
+        return Matches(Page(Ranking(passing, self._origin(origin, check=check), limit), 0, k))
 
     def within(
         self,
@@ -536,7 +536,7 @@ class Directory:
         refuse_number(origin)
         limit = check_limit(radius_km, "radius_km")
         passing = self._filter(where, unknown, facets)
-        return Matches(Ranking(passing, self._origin(origin, check=check), limit), 0, None)
+        return Matches(Page(Ranking(passing, self._origin(origin, check=check), limit), 0, None))
 
     def inside(
         self,
@@ -568,7 +568,7 @@ class Directory:
         region = positions_inside(polygon, self._catalogue)
         passing = self._filter(where, unknown, facets)
         inside = Filter(self._catalogue, passing.criteria, passing.unknown, region)
-        return Matches(Ranking(inside), 0, None)
+        return Matches(Page(Ranking(inside), 0, None))
 
     def search(
         self,
@@ -594,7 +594,7 @@ class Directory:
         CriteriaError, UnknownTermError
             As in `filter`.
         """
-        return Matches(Ranking(self._filter(where, unknown, facets)), 0, None)
+        return Matches(Page(Ranking(self._filter(where, unknown, facets)), 0, None))
 
     def nearest_arrays(
         self,
@@ -778,8 +778,8 @@ class Directory:
         on = None if as_of is None else as_day(as_of)
         return decisions(clinic, self._catalogue.vocabulary, on)
 
-    def profile(self, lang: str = "en") -> Profile:
-        """Tell how complete, how precise and how old the data are.
+    def profile(self, *, lang: str = "en") -> Profile:
+        """Count how complete, how precise and how old the data are.
 
         Parameters
         ----------
@@ -791,12 +791,12 @@ class Directory:
         Profile
             Counts by facet, status and precision, and the dates of the evidence.
         """
-        from ketafind.explain.profile import Profile
+        from ketafind.explain.profile import profile
 
         catalogue = self._catalogue
-        return Profile(catalogue.clinics, catalogue.vocabulary, catalogue.snapshot, lang)
+        return profile(catalogue.clinics, catalogue.vocabulary, catalogue.snapshot, lang)
 
-    def validate(self, lang: str = "en") -> Validation:
+    def validate(self, *, lang: str = "en") -> Validation:
         """Look for what is doubtful in the data, though none of it is refused.
 
         Parameters
@@ -810,11 +810,11 @@ class Directory:
             Clinics without a position, a fact or a contact, facts without evidence, sources that
             contradict each other, clinics of one address; by clinic id.
         """
-        from ketafind.explain.profile import Validation, doubts
+        from ketafind.explain.profile import validation
 
-        return Validation(doubts(self._catalogue.clinics, self._catalogue.vocabulary), lang)
+        return validation(self._catalogue.clinics, self._catalogue.vocabulary, lang)
 
-    def diff(self, other: Directory, lang: str = "en") -> Difference:
+    def diff(self, other: Directory, *, lang: str = "en") -> Difference:
         """List what changed from this directory to another.
 
         Parameters
@@ -835,14 +835,12 @@ class Directory:
         InvalidInputError
             If it is no directory.
         """
-        from ketafind.explain.changes import Difference, differences
+        from ketafind.explain.changes import difference
 
         if not isinstance(other, Directory):
             raise InvalidInputError(f"diff takes a Directory, not {type(other).__name__}")
         one, two = self._catalogue, other._catalogue
-        changes = differences(one.clinics, two.clinics)
-        vocabularies = (two.vocabulary, one.vocabulary)
-        return Difference(changes, one.snapshot, two.snapshot, vocabularies, lang)
+        return difference(one, two, lang)
 
 
 def checked_vocabulary(vocabulary: Vocabulary | None) -> Vocabulary:

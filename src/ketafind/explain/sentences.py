@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import date
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, overload
 
 from ketafind.criteria import And, Criteria, Everything, Named, NoService, Not, Offers, Or
 from ketafind.errors import InvalidInputError, UnknownTermError
@@ -18,12 +21,10 @@ if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
 __all__ = [
-    "LANGUAGES",
+    "Explanation",
+    "ExplanationList",
     "Line",
-    "Told",
     "Wording",
-    "as_html",
-    "as_text",
     "check_language",
     "counted",
     "distance_phrase",
@@ -31,10 +32,10 @@ __all__ = [
     "kilometres",
     "listed",
     "number",
+    "plain",
     "say",
     "texts",
 ]
-
 
 LANGUAGES = ("en", "fr")
 
@@ -131,24 +132,25 @@ def as_html(lines: Sequence[Line]) -> str:
 _END = "</li>"
 
 
-class Told(ABC):
-    """Something that tells itself: as text, plain data and HTML, in English and French.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Explanation(ABC):
+    """What ketafind says in words: as text, plain data and HTML, in English and French.
+
+    ``str`` gives the text, a notebook shows the HTML.
 
     Parameters
     ----------
+    vocabularies : tuple of Vocabulary
+        Where facets and terms get their names, first found first.
     lang : str
         ``"en"`` or ``"fr"``.
     """
 
-    __slots__ = ("_lang",)
+    vocabularies: tuple[Vocabulary, ...] = ()
+    lang: str = "en"
 
-    def __init__(self, lang: str = "en") -> None:
-        self._lang = check_language(lang)
-
-    @property
-    def lang(self) -> str:
-        """The language it is told in."""
-        return self._lang
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lang", check_language(self.lang))
 
     @abstractmethod
     def lines(self) -> list[Line]:
@@ -170,9 +172,8 @@ class Told(ABC):
             Keys and codes are the same in every language; texts are in `lang`.
         """
 
-    @abstractmethod
     def translated(self, lang: str) -> Self:
-        """Tell the same in another language.
+        """Say the same in another language.
 
         Parameters
         ----------
@@ -181,9 +182,19 @@ class Told(ABC):
 
         Returns
         -------
-        Told
+        Explanation
             Another object with the same content.
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
         """
+        return replace(self, lang=lang)
+
+    @property
+    def _wording(self) -> Wording:
+        return Wording(self.lang, self.vocabularies)
 
     def __str__(self) -> str:
         return as_text(self.lines())
@@ -195,32 +206,64 @@ class Told(ABC):
         return as_html(self.lines())
 
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class ExplanationList(Explanation, Sequence[T]):
+    """An explanation that is a sequence of what was found."""
+
+    found: tuple[T, ...]
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    @overload
+    def __getitem__(self, item: int) -> T: ...
+    @overload
+    def __getitem__(self, item: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, item: int | slice) -> T | tuple[T, ...]:
+        return self.found[item]
+
+
+def plain(value: Any) -> Any:
+    """Turn a record, and all inside, into what JSON has."""
+    if isinstance(value, Criteria):
+        return value.to_dict()
+    if is_dataclass(value):
+        return {part.name: plain(getattr(value, part.name)) for part in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, StrEnum) else value
+
+
 class Wording:
     """Names facets, terms and whole criteria in one language."""
 
-    __slots__ = ("lang", "vocabularies")
-
-    def __init__(self, lang: str, vocabularies: Sequence[Vocabulary]) -> None:
+    def __init__(self, lang: str, vocabularies: tuple[Vocabulary, ...]) -> None:
         self.lang = lang
-        self.vocabularies = tuple(vocabularies)
+        self.vocabularies = vocabularies
 
     def facet(self, facet: str) -> str:
         """Name a facet, or a yes-no fact."""
-        for words in self.vocabularies:
-            try:
-                return words.facet(facet).label(self.lang)
-            except UnknownTermError:
-                continue
-        return facet
+        return self._label(facet, None)
 
     def term(self, facet: str, term: str) -> str:
         """Name a term."""
+        return self._label(facet, term)
+
+    def _label(self, facet: str, term: str | None) -> str:
         for words in self.vocabularies:
             try:
-                return words.facet(facet)[term].label(self.lang)
+                known = words.facet(facet)
+                return (known if term is None else known[term]).label(self.lang)
             except UnknownTermError:
                 continue
-        return term
+        return facet if term is None else term
 
     def terms(self, facet: str, terms: Sequence[str], word: str = "or") -> str:
         """Name several terms."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ketafind.geo import distance_intervals_km, distance_lows_km
 from ketafind.index.protocol import Floats
 from ketafind.query.filter import Filter
-from ketafind.query.ranking import Ranking
+from ketafind.query.ranking import Page, Ranking
 from ketafind.records import Location
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def order_certain(
                 lon=float(seekers.lon[at]),
                 radius_km=float(seekers.radius_km[at]),
             )
-            certain[rows[at]] = Ranking(passing, place, limit_km).order_certain(0, k)
+            certain[rows[at]] = Page(Ranking(passing, place, limit_km), 0, k).order_certain
     return certain
 
 

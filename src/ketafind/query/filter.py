@@ -46,7 +46,7 @@ class Frozen:
     def __reduce__(self) -> NoReturn:
         raise TypeError(
             f"a {type(self).__name__} is not pickled: it holds what somebody asked for. Send "
-            f"to_dict() or to_dicts() of an answer, or the criteria of a filter and the directory"
+            f"to_dict() of an answer, or the criteria of a filter and the directory"
         )
 
 
