@@ -247,7 +247,11 @@ def test_later_changes_to_a_frame_change_no_answer(frame):
     table = answer.to_frame()
     table.loc[:, "name"] = "oral"
     answer.to_dict()["matches"][0]["routes"].append("sc")
-    assert answer.to_dict()["matches"] == directory.search(unknown="include").to_dict()["matches"] == before
+    assert (
+        answer.to_dict()["matches"]
+        == directory.search(unknown="include").to_dict()["matches"]
+        == before
+    )
 
 
 def test_sixty_four_threads_that_start_together_give_the_serial_answers(bundled):
@@ -266,7 +270,9 @@ def test_sixty_four_threads_that_start_together_give_the_serial_answers(bundled)
 
 def test_each_kind_of_origin_at_one_place_gives_one_answer(directory):
     origins = [HERE, Location(lat=HERE.lat, lon=HERE.lon), Point(HERE.lon, HERE.lat)]
-    answers = [directory.nearest(origin, 9, unknown="include").to_dict()["matches"] for origin in origins]
+    answers = [
+        directory.nearest(origin, 9, unknown="include").to_dict()["matches"] for origin in origins
+    ]
     assert answers[0] == answers[1] == answers[2]
     assert [row["clinic_id"] for row in answers[0]] == ["a", "b", "c", "f"]
 
