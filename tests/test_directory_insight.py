@@ -140,3 +140,17 @@ def test_a_saved_directory_explains_itself_as_the_one_that_was_saved(tmp_path):
         )
     assert told[0] == told[1]
     assert len(DIRECTORY.diff(opened)) == 0
+
+
+def test_a_difference_lists_the_facets_whose_list_became_complete_or_no_longer_is():
+    def directory(*complete):
+        service = kf.Service(facts={"route": {"iv": kf.Truth.YES}}, complete=frozenset(complete))
+        return kf.Directory.from_clinics(
+            [kf.Clinic(clinic_id="a", name="A", services=(service,))], check=False
+        )
+
+    (added,) = directory().diff(directory("route"))
+    assert (added.kind, added.what, added.term) == ("added", "fact", "route")
+    assert "route" in str(directory().diff(directory("route")))
+    changes = directory("route").diff(directory("staff"))
+    assert {(one.kind, one.term) for one in changes} == {("removed", "route"), ("added", "staff")}

@@ -415,3 +415,28 @@ def test_a_possible_clinic_that_is_as_far_is_nearer_only_by_its_id():
     answer = kf.Directory.from_clinics(clinics).nearest(place, routes="iv")
     assert [match.clinic.clinic_id for match in answer] == ["b"]
     assert [match.clinic.clinic_id for match in answer.nearer_possible] == ["a"]
+
+
+def square(lat: float, lon: float):
+    """An area of a tenth of a degree around a point."""
+    import shapely
+
+    return shapely.box(lon - 0.05, lat - 0.05, lon + 0.05, lat + 0.05)
+
+
+def at(clinic_id: str, lat: float, lon: float, *routes: str) -> kf.Clinic:
+    facts = {"route": dict.fromkeys(routes, kf.Truth.YES)} if routes else {}
+    place = kf.Location(lat=lat, lon=lon)
+    services = (kf.Service(facts=facts),)
+    return kf.Clinic(clinic_id=clinic_id, name=clinic_id, location=place, services=services)
+
+
+def test_a_clinic_that_matches_outside_the_area_asked_for_is_said_to_lie_outside():
+    directory = kf.Directory.from_clinics(
+        [at("in", 44.0, -76.0, "iv"), at("out", 45.0, -76.0, "iv"), at("other", 45.0, -76.0)]
+    )
+    answer = directory.inside(square(44.0, -76.0), routes="iv")
+    outcomes = {one: answer.why_not(one).to_dict()["outcome"] for one in ("in", "out", "other")}
+    assert outcomes == {"in": "listed", "out": "outside", "other": "unknown"}
+    assert "area" in str(answer.why_not("out"))
+    assert "zone" in str(answer.why_not("out", lang="fr"))
