@@ -182,5 +182,18 @@ def test_columns_become_typed_columns():
         "none": "string",
         "array": "float64",
     }
-    assert frame["routes"].tolist() == ["iv;im", ""]
+    assert frame["routes"].tolist() == ["iv;im", pd.NA]
     assert frame_from_columns({"id": [], "rank": []}).shape == (0, 2)
+
+
+def test_a_blank_is_missing_and_never_an_empty_text():
+    """isna() finds every unknown, whatever the column holds."""
+    frame = frame_from_columns(
+        {"phone": ["", "613 555 0100", None], "routes": [(), [], ("iv",)], "fax": ["", "", ""]}
+    )
+    assert frame.isna().to_numpy().tolist() == [
+        [True, True, True],
+        [False, True, True],
+        [True, False, True],
+    ]
+    assert not (frame == "").any(axis=None)

@@ -125,19 +125,23 @@ def _series(values: Any, empty: str) -> Any:
 
     if isinstance(values, np.ndarray) and values.dtype != object:
         return pd.Series(values)
-    if all(value is None for value in values):
-        return pd.Series([None] * len(values), dtype=np.dtype(object)).astype(
-            pd.api.types.pandas_dtype(empty)
-        )
-    kind = _kind(values)
+    # A blank text or list states nothing: it is missing, as None is.
+    known: Any = [None if _is_blank(value) else value for value in values]
+    kind: Any = _kind(known) if any(value is not None for value in known) else empty
     if kind == "list":
-        joined = [None if value is None else ";".join(map(str, value)) for value in values]
-        return pd.Series(joined, dtype="string")
+        known = [None if value is None else ";".join(map(str, value)) for value in known]
     if kind == "datetime64[s]":
-        return pd.Series(pd.to_datetime(list(values))).astype("datetime64[s]")
-    if kind == "string":
-        return pd.Series([None if v is None else str(v) for v in values], dtype="string")
-    return pd.Series(list(values), dtype=kind)
+        return pd.Series(pd.to_datetime(known)).astype(kind)
+    if kind in ("list", "string"):
+        texts = [None if value is None else str(value) for value in known]
+        return pd.Series(texts, dtype="string")
+    if all(value is None for value in known):
+        return pd.Series(known, dtype=object).astype(pd.api.types.pandas_dtype(kind))
+    return pd.Series(known, dtype=kind)
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, (str, tuple, list, frozenset)) and not value)
 
 
 _KINDS: tuple[tuple[type | tuple[type, ...], str, str], ...] = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,50 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from ketafind.errors import DataError, Fault
+from ketafind.files import JsonObject, parse_json, read_text
 from ketafind.vocabulary.terms import fold, quoted
 
 __all__ = ["FORMAT", "check", "merged", "read_json"]
 
 
-_LARGEST = 32 * 1024 * 1024
-
-
-def read_json(path: str | Path) -> dict[str, Any]:
-    """Read a JSON object from a regular file in UTF-8."""
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(str(path), [Fault("no such file; give the path of a vocabulary in JSON")])
-    if path.stat().st_size > _LARGEST:
-        raise DataError(path.name, [Fault("the file is over 32 MB: this is no vocabulary")])
-    try:
-        data = json.loads(path.read_bytes().decode("utf-8-sig"), object_pairs_hook=_unique)
-    except UnicodeDecodeError as error:
-        raise DataError(path.name, [Fault(f"the file is not UTF-8: {error.reason}")]) from None
-    except json.JSONDecodeError as error:
-        message = f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
-        raise DataError(path.name, [Fault(message)]) from None
-    except RecursionError:
-        raise DataError(path.name, [Fault("the JSON is nested too deeply")]) from None
-    except _DoubledKeyError as error:
-        raise DataError(
-            path.name, [Fault(f'the key "{error}" stands twice in one object')]
-        ) from None
-    if not isinstance(data, dict):
-        raise DataError(path.name, [Fault("the file must hold one JSON object")])
-    return data
-
-
-class _DoubledKeyError(Exception):
-    """JSON allows a doubled key and would keep the last; a slip of the hand would go unseen."""
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in data:
-            raise _DoubledKeyError(key)
-        data[key] = value
-    return data
+def read_json(path: str | Path) -> JsonObject:
+    """Read a vocabulary's file, not yet checked."""
+    what = "a vocabulary"
+    return parse_json(read_text(path, what, max_mb=32), Path(path).name, what)
 
 
 def merged(base: dict[str, Any], other: Mapping[str, Any], source: str) -> dict[str, Any]:
