@@ -107,9 +107,9 @@ def join(n: int, rounds: int) -> None:
             best = race(
                 {
                     "arrays": lambda: directory.nearest_arrays(lat, lon, k),
-                    "pandas": lambda: kf.nearest_join(frame, directory, k),
+                    "pandas": lambda: kf.nearest_join(frame, directory, k=k),
                     **{
-                        name: (lambda other=other: kf.nearest_join(other, directory, k))
+                        name: (lambda other=other: kf.nearest_join(other, directory, k=k))
                         for name, other in others.items()
                     },
                 },
@@ -149,9 +149,9 @@ def peers(n: int, rounds: int) -> None:
                 "make points": lambda: points(frame),
                 "to_crs": lambda: on_earth.to_crs(plane),
                 "sjoin_nearest": lambda: projected.sjoin_nearest(right, distance_col="metres"),
-                "plain frame": lambda: kf.nearest_join(frame, directory, 1),
-                "GeoDataFrame": lambda: kf.nearest_join(on_earth, directory, 1),
-                "projected GeoDataFrame": lambda: kf.nearest_join(projected, directory, 1),
+                "plain frame": lambda: kf.nearest_join(frame, directory, k=1),
+                "GeoDataFrame": lambda: kf.nearest_join(on_earth, directory, k=1),
+                "projected GeoDataFrame": lambda: kf.nearest_join(projected, directory, k=1),
             },
             rounds,
         )
@@ -195,8 +195,8 @@ def memory(n: int) -> None:
         if not placed:
             frame.loc[::100, "lat"] = np.nan
         directory = clinics(26)
-        kf.nearest_join(frame.iloc[:1000], directory, k)
-        grown, joined = peak_over(lambda: kf.nearest_join(frame, directory, k))
+        kf.nearest_join(frame.iloc[:1000], directory, k=k)
+        grown, joined = peak_over(lambda: kf.nearest_join(frame, directory, k=k))
         # For k = 1 these are views of the input.
         shared = frame.columns if k == 1 else []
         # Views of the input are no part of what the output takes.
@@ -214,9 +214,9 @@ def dask(n: int, rounds: int) -> None:
     directory = clinics(MANY)
     best = race(
         {
-            "direct": lambda: kf.nearest_join(frame, directory, 1)["distance_km"].sum(),
+            "direct": lambda: kf.nearest_join(frame, directory, k=1)["distance_km"].sum(),
             "dask": lambda: (
-                kf.nearest_join(parts, directory, 1)["distance_km"]
+                kf.nearest_join(parts, directory, k=1)["distance_km"]
                 .sum()
                 .compute(scheduler="threads", num_workers=os.cpu_count())
             ),
@@ -264,7 +264,7 @@ def spark(n: int, rounds: int) -> None:
                     people.mapInArrow(Same(), people.schema).agg(f.sum("lat")).collect()
                 ),
                 "join": lambda: (
-                    kf.nearest_join(people, directory, 1).agg(f.sum("distance_km")).collect()
+                    kf.nearest_join(people, directory, k=1).agg(f.sum("distance_km")).collect()
                 ),
             },
             rounds,
