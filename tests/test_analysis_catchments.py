@@ -49,7 +49,7 @@ def check_cells(directory, cells, region, points: int, seed: int = 0) -> None:
     homes = [directory[one].location for one in cells["clinic_id"]]
     there = np.array([(home.lat, home.lon) for home in homes])[cell]
     mine = geodesic_km(lat[point], lon[point], there[:, 0], there[:, 1])
-    nearest, _ = directory.nearest_arrays(lat, lon, 1)
+    nearest, _ = directory.nearest_arrays(lat, lon, k=1)
     assert (mine - nearest[point, 0]).max() < 0.1
 
 
@@ -127,7 +127,7 @@ def test_a_region_that_cannot_be_cut_is_refused(region, message):
 
 def brute_best(people, sites, directory, limit, n):
     """The most weight that any n sites add."""
-    near, _ = directory.nearest_arrays(people["lat"], people["lon"], 1)
+    near, _ = directory.nearest_arrays(people["lat"], people["lon"], k=1)
     open_ = ~(near[:, 0] <= limit)
     lat, lon = people["lat"].to_numpy(), people["lon"].to_numpy()
     reach = [

@@ -109,7 +109,7 @@ class _Seekers:
         distance_km, found = self.directory.nearest_arrays(
             self.lat[rows],
             self.lon[rows],
-            min(n, part.eligible.n_eligible),
+            k=min(n, part.eligible.n_eligible),
             where=part.eligible,
             max_distance_km=self.limit_km,
         )
@@ -135,7 +135,7 @@ def _seekers(
     origin_km = np.zeros(len(rows)) if origins.radius_km is None else origins.radius_km[rows]
     width = max(1, min(k + 1, eligible.n_eligible))
     distance_km, position = directory.nearest_arrays(
-        lat, lon, width, where=eligible, max_distance_km=limit_km
+        lat, lon, k=width, where=eligible, max_distance_km=limit_km
     )
     radius_km = np.append(eligible.catalogue.radius_km, np.nan)[position]
     low, high = distance_intervals_km(distance_km, origin_km[:, None], radius_km)

@@ -12,10 +12,8 @@ from functools import cached_property
 from numbers import Real
 from typing import Any, TypeVar
 
-import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
-from narwhals.exceptions import DuplicateError
 
 from ketafind.errors import InvalidInputError
 from ketafind.index.protocol import Floats
@@ -133,7 +131,7 @@ def code_type(n_texts: int) -> type[np.signedinteger[Any]]:
 class Frame:
     """A frame in memory, as narwhals reads it."""
 
-    def __init__(self, native: Any, table: nw.DataFrame[Any]) -> None:
+    def __init__(self, native: Any, table: Any) -> None:
         self.native = native
         self._table = table
 
@@ -147,7 +145,7 @@ class Frame:
 
     def values(self, name: Any) -> list[Any]:
         """Read a column as Python values."""
-        return self._table.get_column(name).to_list()
+        return list(self._table.get_column(name).to_list())
 
     def numbers(self, name: Any) -> Floats:
         """Read a column of numbers strictly."""
@@ -155,6 +153,8 @@ class Frame:
         column = self._table.get_column(name)
         if column.dtype.is_numeric():
             if self._table.implementation.is_polars():
+                import narwhals.stable.v2 as nw
+
                 column = column.cast(nw.Float64)  # numpy has no type for some of its integers
             return np.asarray(column.to_numpy(), dtype=np.float64)
         values = column.to_list()
@@ -202,6 +202,9 @@ class Frame:
 
 def open_frame(frame: Any) -> Frame:
     """Read a frame that is in memory, or refuse what is not one."""
+    import narwhals.stable.v2 as nw
+    from narwhals.exceptions import DuplicateError
+
     try:
         table = nw.from_native(_as_table(frame), eager_only=True)
     except DuplicateError:

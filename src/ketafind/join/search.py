@@ -164,5 +164,5 @@ def _implausible(
 def _some_within(
     directory: Directory, lat: Floats, lon: Floats, limit_km: float
 ) -> npt.NDArray[np.bool_]:
-    distance_km, _ = directory.nearest_arrays(lat, lon, 1, max_distance_km=limit_km)
+    distance_km, _ = directory.nearest_arrays(lat, lon, k=1, max_distance_km=limit_km)
     return ~np.isnan(distance_km[:, 0])
