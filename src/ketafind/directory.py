@@ -159,7 +159,7 @@ class Directory:
     ) -> Directory:
         """Make a directory of clinics in canonical form."""
         # Where sources disagree, the higher class and the later date decide.
-        records = tuple(resolved(clinic, vocabulary) for clinic in clinics)
+        records = tuple(resolved(one, vocabulary) if one.evidence else one for one in clinics)
         return cls(Catalogue.build(located(records, geocoder), vocabulary, default_index))
 
     @classmethod

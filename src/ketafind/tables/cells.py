@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from ketafind.errors import CoordinatesError, DataError, Fault, UnknownTermError
-from ketafind.geo import degrees
+from ketafind.geo import KM_PER_DEGREE, degrees
 from ketafind.records import Clinic, Field
 from ketafind.vocabulary import Vocabulary
 from ketafind.vocabulary.terms import fold, quoted, strange_characters
@@ -338,7 +338,6 @@ _SEXAGESIMAL = re.compile(
     r"(?:([0-9]{1,2}(?:\.[0-9]{1,10})?)\s*(?:\"|″|”|''|s)?)?\s*([NSEWO]?)",
     re.IGNORECASE,
 )
-_KM_PER_DEGREE = 111.32
 # For a precision without a radius: wide, and said aloud in the location's corrections.
 _ASSUMED_RADIUS_KM = {
     "rooftop": 0.05,
@@ -494,5 +493,5 @@ def radius_and_remark(
 
 
 def _half_degree_km(lat: float) -> float:
-    half = 0.5 * _KM_PER_DEGREE
+    half = 0.5 * KM_PER_DEGREE
     return round(math.hypot(half, half * math.cos(math.radians(lat))), 1)

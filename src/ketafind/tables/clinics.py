@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ketafind.facts import canonical
 from ketafind.records import (
     CLINIC_FIELDS,
     FLAGS,
@@ -61,13 +62,9 @@ class _Stated(NamedTuple):
     """Message and value, of the column ``not_offered``."""
 
 
-def clinics_from_table(
-    table: Table, *, vocabulary: Vocabulary | None = None, check: bool = True
-) -> tuple[Clinic, ...]:
-    """Make clinics of a table, or refuse it with every fault."""
-    return _Rows(table, default_vocabulary() if vocabulary is None else vocabulary).clinics(
-        check=check
-    )
+def clinics_from_table(table: Table, vocabulary: Vocabulary, *, check: bool) -> tuple[Clinic, ...]:
+    """Make clinics of a table, in canonical form, or refuse it with every fault."""
+    return _Rows(table, vocabulary).clinics(check=check)
 
 
 class _Rows:
@@ -179,7 +176,8 @@ class _Rows:
                 plural = self.vocabulary.facet(facet).plural
                 message = f'{quoted(term)} is listed in "{plural}" too; remove it from one'
                 faults.append((message, f"{facet}:{term}"))
-        for facet, stated in facts.items():
+        for facet in dict.fromkeys(facet for facet, _ in rest["not_offered"] or ()):
+            stated = facts[facet]
             for term in [term for term, truth in stated.items() if truth == Truth.YES]:
                 for above in self.vocabulary.facet(facet).ancestors(term):
                     if stated.get(above) == Truth.NO:
@@ -370,13 +368,13 @@ def read_clinics(
     Limits are in `ketafind.tables.csv`. The time is linear in the size of the file.
     """
     vocabulary = default_vocabulary() if vocabulary is None else vocabulary
-    clinics = clinics_from_table(read_table(path), vocabulary=vocabulary, check=check)
+    clinics = clinics_from_table(read_table(path), vocabulary, check=check)
     if evidence is None:
         return clinics
     if isinstance(evidence, (str, os.PathLike)):
         table = read_table(evidence)
         return attach_evidence(clinics, evidence_from_table(table, vocabulary), table)
-    return attach_evidence(clinics, evidence)
+    return canonical(attach_evidence(clinics, evidence), vocabulary)
 
 
 def read_evidence(path: Path, *, vocabulary: Vocabulary | None = None) -> tuple[Evidence, ...]:

@@ -8,12 +8,13 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import DataError, Fault
+from ketafind.facts import canonical
 from ketafind.files import require
 from ketafind.records import Clinic, Evidence, FrozenMapping
 from ketafind.tables.clinics import clinics_from_table
 from ketafind.tables.csv import Report, Table, header_names
 from ketafind.tables.evidence import attach_evidence
-from ketafind.vocabulary import Vocabulary
+from ketafind.vocabulary import Vocabulary, default_vocabulary
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -72,8 +73,9 @@ def clinics_from_frame(
     report.refuse()
     columns = [eager[name].to_list() for name in eager.columns]
     table = Table(names, columns, range(len(eager)), range(len(eager)), report, len(eager))
-    clinics = clinics_from_table(table, vocabulary=vocabulary, check=check)
-    return attach_evidence(clinics, evidence or ())
+    words = default_vocabulary() if vocabulary is None else vocabulary
+    clinics = clinics_from_table(table, words, check=check)
+    return clinics if evidence is None else canonical(attach_evidence(clinics, evidence), words)
 
 
 def _check(frame: Any) -> None:
