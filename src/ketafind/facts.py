@@ -21,17 +21,6 @@ from ketafind.truth import Truth
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
-__all__ = [
-    "MAX_AGE",
-    "Decision",
-    "as_day",
-    "canonical",
-    "decide",
-    "decisions",
-    "is_fresh",
-    "resolved",
-]
-
 
 MAX_AGE = {name: timedelta(days=90 if name == "regulator" else 365) for name in SOURCE_CLASSES}
 """How long a source of a class is believed, as of a given day."""
@@ -233,25 +222,23 @@ def _service(
             flags[one.facet] = one.by[0].term or str(one.truth)
     complete = frozenset() if old else service.complete
     changed = replace(service, facts=_ordered(facts, service), flags=flags, complete=complete)
-    return service if _same(changed, service) else changed
-
-
-def _same(one: Service, other: Service) -> bool:
-    return (one.facts, one.flags, one.complete) == (other.facts, other.flags, other.complete)
+    return service if changed == service else changed
 
 
 def _ordered(
     facts: Mapping[str, Mapping[str, Truth]], service: Service
 ) -> dict[str, Mapping[str, Truth]]:
     """The facts in the order in which the service stated them; new ones last."""
-    known = {facet: list(terms) for facet, terms in service.facts.items()}
-    out: dict[str, Mapping[str, Truth]] = {}
-    for facet in [*(f for f in known if f in facts), *(f for f in facts if f not in known)]:
-        order = known.get(facet, [])
-        terms = [*(t for t in order if t in facts[facet])]
-        terms += [t for t in facts[facet] if t not in order]
-        out[facet] = {term: facts[facet][term] for term in terms}
-    return out
+    stated = service.facts
+    return {
+        facet: {
+            term: facts[facet][term]
+            for term in dict.fromkeys((*stated.get(facet, ()), *facts[facet]))
+            if term in facts[facet]
+        }
+        for facet in dict.fromkeys((*stated, *facts))
+        if facet in facts
+    }
 
 
 def _stated(service: Service, vocabulary: Vocabulary) -> Iterator[tuple[str, str, Truth]]:
@@ -275,11 +262,7 @@ def _without_outranked(made: list[Decision], vocabulary: Vocabulary) -> Iterator
 
 
 def _contradict(one: Decision, other: Decision, vocabulary: Vocabulary) -> bool:
-    if (
-        one.facet != other.facet
-        or {one.truth, other.truth} != {Truth.YES, Truth.NO}
-        or not one.term
-    ):
+    if one.facet != other.facet or not one.term or one.truth is other.truth:
         return False
     lower, upper = (one, other) if one.truth == Truth.YES else (other, one)
     return upper.term in vocabulary.facet(one.facet).ancestors(lower.term)

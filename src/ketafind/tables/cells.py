@@ -24,24 +24,6 @@ from ketafind.records import Clinic, Field
 from ketafind.vocabulary import Vocabulary
 from ketafind.vocabulary.terms import fold, quoted, strange_characters
 
-__all__ = [
-    "CellError",
-    "Reader",
-    "choice",
-    "extra",
-    "implausible",
-    "location_faults",
-    "match_key",
-    "plain",
-    "radius_and_remark",
-    "read_cells",
-    "reader_of",
-    "refuse_implausible",
-    "terms_readers",
-    "text",
-    "website",
-]
-
 Reader = Callable[[Any], Any]
 
 

@@ -27,8 +27,6 @@ from ketafind.truth import Truth
 from ketafind.vocabulary import Vocabulary, default_vocabulary
 from ketafind.vocabulary.terms import quoted
 
-__all__ = ["clinics_from_table", "read_clinics", "read_evidence"]
-
 Path = str | os.PathLike[str]
 
 # Names that other files use; they are not read, only pointed out.

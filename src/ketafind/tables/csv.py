@@ -16,22 +16,6 @@ from ketafind.errors import DataError, Fault, MissingFileError
 from ketafind.tables.cells import CellError, Reader, read_cells
 from ketafind.vocabulary.terms import quoted
 
-__all__ = [
-    "MAX_CELL_CHARACTERS",
-    "MAX_COLUMNS",
-    "MAX_FILE_BYTES",
-    "Report",
-    "Row",
-    "Table",
-    "column_key",
-    "file_name",
-    "header_names",
-    "read_table",
-    "read_text",
-    "scan",
-]
-
-
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """The largest CSV file that is read; archives and compressed files are refused at any size."""
 

@@ -15,9 +15,6 @@ from ketafind.truth import Truth
 from ketafind.vocabulary import Vocabulary
 from ketafind.vocabulary.terms import quoted
 
-__all__ = ["attach_evidence", "evidence_from_table"]
-
-
 _NEEDED = ("clinic_id", "facet", "truth", "source_url")
 
 

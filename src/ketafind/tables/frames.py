@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-__all__ = ["clinics_from_frame", "frame_from_columns", "geodataframe_from_columns"]
 
 _SOURCE = "frame (rows counted from 0, as iloc does)"
 

@@ -13,8 +13,6 @@ from ketafind.records import CLINIC_FIELDS, EVIDENCE_FIELDS, FLAGS, Clinic, Evid
 from ketafind.truth import Truth
 from ketafind.vocabulary import Vocabulary, default_vocabulary
 
-__all__ = ["csv_rows", "write_clinics", "write_evidence"]
-
 Path = str | os.PathLike[str]
 
 _QUOTED = re.compile(r'[",\r\n]|\A\s|\s\Z')

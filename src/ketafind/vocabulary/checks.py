@@ -12,8 +12,6 @@ from ketafind.errors import DataError, Fault
 from ketafind.files import JsonObject, parse_json, read_text
 from ketafind.vocabulary.terms import fold, quoted
 
-__all__ = ["FORMAT", "check", "merged", "read_json"]
-
 
 def read_json(path: str | Path) -> JsonObject:
     """Read a vocabulary's file, not yet checked."""

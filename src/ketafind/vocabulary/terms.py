@@ -9,18 +9,6 @@ from types import MappingProxyType
 
 from ketafind.errors import InvalidInputError, UnknownTermError
 
-__all__ = [
-    "Code",
-    "CodeSystem",
-    "Facet",
-    "Term",
-    "fold",
-    "nearest_terms",
-    "quoted",
-    "strange_characters",
-]
-
-
 # Only real accents are dropped: a combining overlay or an added dot makes another letter.
 _ACCENTS = frozenset("\u0300\u0301\u0302\u0303\u0304\u0306\u0308\u030a\u030b\u030c\u0327\u0328")
 _IGNORED = frozenset("-_'\u2010\u2011\u2013\u2019")

@@ -11,8 +11,6 @@ from ketafind.errors import InvalidInputError, UnknownTermError
 from ketafind.vocabulary.checks import FORMAT, check, merged, read_json
 from ketafind.vocabulary.terms import Code, CodeSystem, Facet, Term, fold, quoted
 
-__all__ = ["Vocabulary"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
