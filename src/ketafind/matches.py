@@ -415,13 +415,6 @@ class Matches(Frozen, Sequence[Match]):
             "matches": rows,
         }
 
-    def _cells(self) -> dict[str, list[Any]]:
-        """The columns with None for what is not known."""
-        return {
-            name: [None if value in ("", []) else value for value in values]
-            for name, values in self.columns().items()
-        }
-
     def to_frame(self) -> pd.DataFrame:
         """Return the matches as a pandas frame, one row each, in order.
 
@@ -433,7 +426,7 @@ class Matches(Frozen, Sequence[Match]):
         """
         from ketafind.tables.frames import frame_from_columns
 
-        return frame_from_columns(self._cells(), _TYPES)
+        return frame_from_columns(self.columns(), _TYPES)
 
     def to_geodataframe(self) -> gpd.GeoDataFrame:
         """Return the matches as points in a GeoPandas frame (extra ``geo``), in order.
@@ -450,7 +443,7 @@ class Matches(Frozen, Sequence[Match]):
         """
         from ketafind.tables.frames import geodataframe_from_columns
 
-        return geodataframe_from_columns(self._cells(), _TYPES)
+        return geodataframe_from_columns(self.columns(), _TYPES)
 
     def to_geojson(self) -> dict[str, Any]:
         """Return the matches as GeoJSON (RFC 7946).

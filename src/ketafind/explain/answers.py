@@ -25,6 +25,7 @@ from ketafind.explain.sentences import (
     kilometres,
     listed,
     plain,
+    precision_of,
     say,
 )
 from ketafind.records import CITY_LEVEL
@@ -34,16 +35,6 @@ if TYPE_CHECKING:
     from ketafind.query.ranking import Page, Ranking
     from ketafind.records import Clinic, Service
     from ketafind.snapshot import Snapshot
-
-__all__ = [
-    "AnswerExplanation",
-    "MatchExplanation",
-    "MissExplanation",
-    "explain_answer",
-    "explain_clinic",
-    "explain_match",
-    "explain_miss",
-]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -101,7 +92,7 @@ class MatchExplanation(Explanation):
         lang, n_services = self.lang, len(self.clinic.services)
         texts = []
         if self.rank is not None:
-            precision = _precision(self.clinic)
+            precision = precision_of(self.clinic)
             texts.append(distance_words(self.distance_km, self.interval_km, precision, lang))
         if self.swaps:
             texts.append(say("swaps", lang, names=listed(self.swaps, lang)))
@@ -247,7 +238,7 @@ class AnswerExplanation(Explanation):
         if self.order_certain:
             return [*texts, say("order.certain", lang)]
         texts.append(say("order.uncertain", lang))
-        n_vague = sum(_precision(one.clinic) in CITY_LEVEL for one in self.matches)
+        n_vague = sum(precision_of(one.clinic) in CITY_LEVEL for one in self.matches)
         if n_vague:
             texts.append(counted("order.city_only", n_vague, lang))
         if self.origin_radius_km >= 1.0:
@@ -259,17 +250,15 @@ class AnswerExplanation(Explanation):
         return {
             "criteria": self.criteria.to_dict(),
             "text": str(self),
-            "unknown": self.unknown,
-            "limit_km": self.limit_km,
-            "n_eligible": self.n_eligible,
-            "n_possible": self.n_possible,
-            "n_unlocated": self.n_unlocated,
-            "order_certain": self.order_certain,
+            **{name: getattr(self, name) for name in _AS_IT_IS},
             "snapshot": plain(self.snapshot),
             "matches": [one.translated(lang).to_dict() for one in self.matches],
             "nearer_possible": [one.clinic.clinic_id for one in self.nearer],
             "relaxations": relaxations and relaxations.translated(lang).to_dict(),
         }
+
+
+_AS_IT_IS = ("unknown", "limit_km", "n_eligible", "n_possible", "n_unlocated", "order_certain")
 
 
 def _name_and_city(clinic: Clinic) -> str:
@@ -279,11 +268,7 @@ def _name_and_city(clinic: Clinic) -> str:
 
 def _at(one: MatchExplanation, lang: str) -> str:
     far = one.distance_km or 0.0
-    return distance_phrase(far, one.interval_km, _precision(one.clinic), lang, at=True)
-
-
-def _precision(clinic: Clinic) -> str | None:
-    return None if clinic.location is None else clinic.location.precision
+    return distance_phrase(far, one.interval_km, precision_of(one.clinic), lang, at=True)
 
 
 E = TypeVar("E", bound=MatchExplanation)

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from ketafind.query.catalogue import Catalogue
     from ketafind.snapshot import Snapshot
 
-__all__ = ["Difference", "FactChange", "difference"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactChange:

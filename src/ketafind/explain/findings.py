@@ -17,19 +17,6 @@ if TYPE_CHECKING:
     from ketafind.records import Clinic, Evidence, Service
     from ketafind.vocabulary import Vocabulary
 
-__all__ = [
-    "Finding",
-    "evidence_dict",
-    "evidence_lines",
-    "evidence_of",
-    "find",
-    "finding_dict",
-    "finding_lines",
-    "service_truths",
-    "unsettled",
-    "vocabularies_of",
-]
-
 Settled = Mapping[str, tuple[str, ...]]
 """For each term that is settled, the stated terms that settle it."""
 

@@ -18,13 +18,11 @@ from ketafind.explain.sentences import (
     say,
 )
 from ketafind.facts import decisions
-from ketafind.records import PRECISIONS, Clinic
+from ketafind.records import PRECISIONS, Clinic, Evidence
 
 if TYPE_CHECKING:
     from ketafind.snapshot import Snapshot
     from ketafind.vocabulary import Vocabulary
-
-__all__ = ["Doubt", "Profile", "Validation", "profile", "validation"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,19 +101,15 @@ class Profile(Explanation):
         ``from_page`` says how many count from the page's own date, ``from_reading`` from the day
         it was read, ``undated`` how many bear none.
         """
-        paged, read, undated = [], [], 0
-        for clinic in self.clinics:
-            for fact in clinic.evidence:
-                if fact.page_date is not None:
-                    paged.append(fact.page_date)
-                elif fact.checked_on is not None:
-                    read.append(fact.checked_on)
-                else:
-                    undated += 1
-            if not clinic.evidence and clinic.checked_on is not None:
-                read.append(clinic.checked_on)
-            elif not clinic.evidence:
-                undated += 1
+        dated: list[tuple[date | None, date | None]] = [
+            (fact.page_date, fact.checked_on)
+            if isinstance(fact, Evidence)
+            else (None, fact.checked_on)
+            for clinic in self.clinics
+            for fact in clinic.evidence or (clinic,)
+        ]
+        paged = [page for page, _ in dated if page is not None]
+        read = [on for page, on in dated if page is None and on is not None]
         days: list[date] = sorted([*paged, *read])
         marks = (days[0], days[len(days) // 2], days[-1]) if days else (None, None, None)
         first, middle, last = (None if day is None else day.isoformat() for day in marks)
@@ -125,7 +119,7 @@ class Profile(Explanation):
             "last": last,
             "from_page": len(paged),
             "from_reading": len(read),
-            "undated": undated,
+            "undated": len(dated) - len(days),
         }
 
     def lines(self) -> list[Line]:

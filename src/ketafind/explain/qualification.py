@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ketafind.query.catalogue import Catalogue
     from ketafind.records import Clinic, Evidence, Service
 
-__all__ = ["Qualification", "qualification", "rules_of"]
-
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Qualification(Explanation):

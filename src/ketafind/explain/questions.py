@@ -19,6 +19,7 @@ from ketafind.explain.sentences import (
     Wording,
     counted,
     distance_phrase,
+    precision_of,
     say,
     texts,
 )
@@ -28,9 +29,6 @@ from ketafind.truth import Truth
 if TYPE_CHECKING:
     from ketafind.query.filter import Filter
     from ketafind.records import Clinic
-
-__all__ = ["ClinicQuestions", "Questions", "questions"]
-
 
 FLAGS = ("referral_required", "ohip_covered")
 """The yes-no facts that a person asks for."""
@@ -120,8 +118,8 @@ class Questions(ExplanationList[ClinicQuestions]):
         clinic, lang = one.clinic, self.lang
         parts = [clinic.name if clinic.city in clinic.name else f"{clinic.name}, {clinic.city}"]
         if one.distance_km is not None:
-            precision = None if clinic.location is None else clinic.location.precision
-            parts.append(distance_phrase(one.distance_km, one.interval_km, precision, lang))
+            far = one.distance_km, one.interval_km, precision_of(clinic)
+            parts.append(distance_phrase(*far, lang))
         return ", ".join([*parts, clinic.phone or say("ask.no_phone", lang)])
 
     def to_dict(self) -> dict[str, Any]:
@@ -135,10 +133,10 @@ class Questions(ExplanationList[ClinicQuestions]):
         deciding, more = self.texts(one)
         low, high = one.interval_km or (None, None)
         return {
-            "clinic_id": one.clinic.clinic_id,
-            "name": one.clinic.name,
-            "phone": one.clinic.phone,
-            "website": one.clinic.website,
+            **{
+                name: getattr(one.clinic, name)
+                for name in ("clinic_id", "name", "phone", "website")
+            },
             "distance_km": one.distance_km,
             "distance_low_km": low,
             "distance_high_km": high,

@@ -21,6 +21,7 @@ from ketafind.explain.sentences import (
     distance_phrase,
     kilometres,
     plain,
+    precision_of,
     say,
 )
 from ketafind.query.ranking import FARTHEST_KM
@@ -29,17 +30,6 @@ from ketafind.truth import Truth
 if TYPE_CHECKING:
     from ketafind.query.ranking import Ranking
     from ketafind.vocabulary import Vocabulary
-
-__all__ = [
-    "COSTS",
-    "CriteriaChange",
-    "Relaxation",
-    "Relaxations",
-    "clauses_of",
-    "minimal_sets",
-    "smallest_changes",
-]
-
 
 COSTS = {"unknown": 1, "radius": 2, "region": 3, "broaden": 3, "drop": 4}
 """What each kind of change costs: asking a clinic is less than giving up a wish."""
@@ -366,7 +356,7 @@ class _Question:
             interval_km=None
             if nearest_km is None or origin is None
             else self.ranking.interval_km(nearest_km, clinic_no),
-            precision=None if clinic.location is None else clinic.location.precision,
+            precision=precision_of(clinic),
         )
 
     def _changes(self, done: set[int], to_km: float | None) -> Iterator[CriteriaChange]:

@@ -18,24 +18,8 @@ from ketafind.records import CITY_LEVEL
 from ketafind.show.text import interval_matters, outwards, printable
 
 if TYPE_CHECKING:
+    from ketafind.records import Clinic
     from ketafind.vocabulary import Vocabulary
-
-__all__ = [
-    "Explanation",
-    "ExplanationList",
-    "Line",
-    "Wording",
-    "check_language",
-    "counted",
-    "distance_phrase",
-    "distance_words",
-    "kilometres",
-    "listed",
-    "number",
-    "plain",
-    "say",
-    "texts",
-]
 
 LANGUAGES = ("en", "fr")
 
@@ -311,6 +295,11 @@ class Wording:
 def kilometres(distance_km: float, lang: str) -> str:
     """Write a distance as a person reads it."""
     return f"{number(distance_km, lang, 1 if distance_km < 9.95 else 0)}\u00a0km"
+
+
+def precision_of(clinic: Clinic) -> str | None:
+    """How precisely a clinic is known; None without a position."""
+    return None if clinic.location is None else clinic.location.precision
 
 
 def distance_words(

@@ -18,18 +18,6 @@ from ketafind.truth import Truth
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
-__all__ = [
-    "Assessment",
-    "Result",
-    "RuleResult",
-    "RuleSet",
-    "assess",
-    "bundled_rules",
-    "bundled_words",
-    "qualified",
-]
-
-
 BUNDLED = Path(__file__).with_name("on-2026.1.json")
 
 

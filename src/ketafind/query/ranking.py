@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ketafind.query.filter import Filter
     from ketafind.records import Location
 
-__all__ = ["FARTHEST_KM", "Page", "Ranking"]
-
 FARTHEST_KM = 20_038.0
 
 
