@@ -39,6 +39,8 @@ class Topic(Explanation):
     ----------
     id : str
         One of `topics`.
+    vocabularies : tuple of Vocabulary
+        Where facets and terms get their names; no text here needs one.
     lang : str
         ``"en"`` or ``"fr"``.
     """

@@ -35,6 +35,8 @@ class Qualification(Explanation):
         Every rule, applied.
     by_rule : mapping of str to tuple of Evidence
         For each rule id, what its result rests on.
+    vocabularies : tuple of Vocabulary
+        Where facets and terms get their names; no text here needs one.
     lang : str
         ``"en"`` or ``"fr"``.
     """
