@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LINE = '    phone: str = field(default="", metadata=_column(evidenced=True))\n'
 TRIP = """
 import json, sys
+import pandas as pd
 import ketafind as kf
 from ketafind.tables.writing import write_clinics
 
@@ -28,6 +29,8 @@ opened = kf.Directory.open(f"{folder}/saved.ketafind")
 write_clinics(opened.clinics, f"{folder}/out.csv")
 again = kf.Directory.from_csv(f"{folder}/out.csv")
 matches = opened.nearest(kf.Coordinates(lat=44.2, lon=-76.5), k=2)
+rows = pd.DataFrame({"lat": [44.2], "lon": [-76.5]})
+joined = kf.nearest_join(rows, opened, k=2, columns=["fax"])
 print(json.dumps({
     "read": [clinic.fax for clinic in read.clinics],
     "opened": [clinic.fax for clinic in opened.clinics],
@@ -36,6 +39,7 @@ print(json.dumps({
     "evidence": [fact.term for fact in opened.evidence("a", "fax")],
     "frame": matches.to_frame()["fax"].fillna("missing").tolist(),
     "geojson": [one["properties"]["fax"] for one in matches.to_geojson()["features"]],
+    "joined": joined["fax"].astype("string").fillna("missing").tolist(),
     "in the snapshot": read.snapshot != kf.Directory.from_clinics(
         [kf.Clinic(clinic_id=c.clinic_id, name=c.name, location=c.location, evidence=c.evidence)
          for c in read.clinics]).snapshot,
@@ -44,7 +48,7 @@ print(json.dumps({
 
 
 def test_a_field_that_is_added_in_one_line_makes_every_trip(tmp_path):
-    """It is read, saved, opened, written, evidenced, framed, and exported."""
+    """It is read, saved, opened, written, evidenced, framed, exported and joined."""
     package = tmp_path / "ketafind"
     shutil.copytree(
         Path(ketafind.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
@@ -71,6 +75,7 @@ def test_a_field_that_is_added_in_one_line_makes_every_trip(tmp_path):
         "evidence": [number],
         "frame": [number, "missing"],
         "geojson": [number, ""],
+        "joined": [number, "missing"],
         "in the snapshot": True,
     }
 

@@ -536,3 +536,20 @@ def test_evidence_that_is_given_is_read_in_the_words_of_the_vocabulary(write):
     assert Directory.from_csv(path, evidence=[fact]).clinics[0].evidence == clinic.evidence
     with pytest.raises(DataError, match=r"evidence.*not a known route"):
         Directory.from_csv(path, evidence=[replace(fact, term="beach")])
+
+
+@pytest.mark.parametrize(
+    "column", ["service_id", "clinic_id", "province", "lat", "routes", "notes"]
+)
+def test_a_cell_that_cannot_be_read_hides_no_other_fault(write, column):
+    """Rows that share a clinic are compared in what can be read, whatever cannot."""
+    names = ("clinic_id", "service_id", "name", "province", "lat", "lon", "routes", "notes")
+    row = dict(zip(names, ("a", "1", "A", "ON", "44", "-76", "iv", "n"), strict=True))
+    rows = [row, row | {column: "\0", "service_id": "\0" if column == "service_id" else "2"}]
+    rows.append(row | {"service_id": "3", "name": "B"})
+    text = "\n".join(
+        ",".join(one.values()) for one in [dict(zip(names, names, strict=True)), *rows]
+    )
+    error = refusal(write(text))
+    assert (3, column) in {(fault.row, fault.column) for fault in error.faults}
+    assert (4, "name") in {(fault.row, fault.column) for fault in error.faults}

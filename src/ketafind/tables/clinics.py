@@ -71,6 +71,7 @@ class _Rows:
     def __init__(self, table: Table, vocabulary: Vocabulary) -> None:
         self.table = table
         self.vocabulary = vocabulary
+        self.blank = (None,) * len(table.numbers)
         readers = cells.terms_readers(vocabulary)
         plurals = {facet.id: facet.plural for facet in vocabulary.facets}
         readers = {plurals.get(name, name): read for name, read in readers.items()}
@@ -117,7 +118,7 @@ class _Rows:
 
     def column(self, name: str) -> Sequence[Any]:
         """Read what is stated in a column; None everywhere where there is none."""
-        return self.values.get(name) or [None] * len(self.table.numbers)
+        return self.values.get(name) or self.blank
 
     def clinics(self, *, check: bool) -> tuple[Clinic, ...]:
         """Put the rows together, unless there is any fault."""
@@ -249,12 +250,13 @@ class _Rows:
 
     def _compare(self, rows: Sequence[int], stated: Sequence[_Stated]) -> None:
         """Refuse rows of one clinic that share a service, or differ in what is the clinic's."""
-        first, ids = rows[0], self.column("service_id")
+        first, stated_ids = rows[0], self.column("service_id")
+        ids = {at: _text(stated_ids[at]) for at in rows}
         named = f"the clinic_id {quoted(self.values['clinic_id'][first])}"
-        blank = [at for at in rows if not (ids[at] or "").strip()]
+        blank = [at for at in rows if not ids[at].strip()]
         services: dict[str, int] = {}
         for at in rows:
-            service_id = ids[at] or ""
+            service_id = ids[at]
             other = services.setdefault(cells.match_key(service_id), at)
             if other != at:
                 what = f"service_id {quoted(service_id)}" if service_id.strip() else "no service_id"
