@@ -11,9 +11,8 @@ from ketafind.errors import DataError, Fault
 from ketafind.facts import canonical
 from ketafind.files import require
 from ketafind.records import Clinic, Evidence, FrozenMapping
-from ketafind.tables.clinics import clinics_from_table
+from ketafind.tables.clinics import attach_evidence, clinics_from_table
 from ketafind.tables.csv import Report, Table, header_names
-from ketafind.tables.evidence import attach_evidence
 from ketafind.vocabulary import Vocabulary, default_vocabulary
 
 if TYPE_CHECKING:
