@@ -125,17 +125,17 @@ class Match(Frozen):
     @property
     def clinic(self) -> Clinic:
         """The clinic."""
-        return self._page.ranking.filter.catalogue.clinics[self._clinic_no]
+        return self._page.ranking.catalogue.clinics[self._clinic_no]
 
     @cached_property
     def service(self) -> Service:
         """The service that answers: the first of those with the highest truth."""
-        return self._page.ranking.filter.service(self._clinic_no)
+        return self._page.ranking.filter._service(self._clinic_no)
 
     @cached_property
     def truth(self) -> Truth:
         """YES, or UNKNOWN where a fact or the clinic's status is not known."""
-        return self._page.ranking.filter.truth(self._clinic_no)
+        return self._page.ranking.filter._truth(self._clinic_no)
 
     @property
     def distance_low_km(self) -> float | None:
@@ -162,7 +162,7 @@ class Match(Frozen):
         from ketafind.explain.qualification import qualification, rules_of
 
         rules, level = rules_of(self._page.ranking.filter.criteria)
-        catalogue = self._page.ranking.filter.catalogue
+        catalogue = self._page.ranking.catalogue
         return qualification(catalogue, self._clinic_no, self.service, rules, level)
 
     def evidence(self) -> tuple[Evidence, ...]:
@@ -183,7 +183,7 @@ class Match(Frozen):
         Of the same page and the first clinic after it that may be nearer than one of them: those
         whose distance intervals overlap.
         """
-        clinics = self._page.ranking.filter.catalogue.clinics
+        clinics = self._page.ranking.catalogue.clinics
         return tuple(clinics[clinic_no] for clinic_no in self._page.may_swap_with(self._at))
 
     def explain(self, *, lang: str = "en") -> MatchExplanation:
@@ -300,12 +300,12 @@ class Matches(Frozen, Sequence[Match]):
     @property
     def snapshot(self) -> Snapshot:
         """The name of the data that was asked."""
-        return self._page.ranking.filter.catalogue.snapshot
+        return self._page.ranking.catalogue.snapshot
 
     @property
     def vocabulary(self) -> Vocabulary:
         """The terms that the question was read with."""
-        return self._page.ranking.filter.catalogue.vocabulary
+        return self._page.ranking.catalogue.vocabulary
 
     @property
     def order_certain(self) -> bool:

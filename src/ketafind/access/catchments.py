@@ -238,7 +238,7 @@ def _rows(
     from pyproj import Geod
 
     standing: dict[tuple[float, float], list[int]] = {}
-    for position in eligible.positions().tolist():
+    for position in eligible._clinic_nos().tolist():
         place = directory.clinics[position].location
         if place is not None:
             standing.setdefault((place.lat, place.lon), []).append(position)
@@ -266,8 +266,8 @@ def _rows(
 def _box(eligible: Filter, demand: Demand | None) -> Any:
     import shapely
 
-    places = eligible.catalogue.places
-    passes = np.isin(places.located, eligible.positions())
+    places = eligible._catalogue.points
+    passes = np.isin(places.clinic_no, eligible._clinic_nos())
     lat, lon = places.lat[passes], places.lon[passes]
     if demand is not None:
         lat = np.append(lat, demand.origins.lat[demand.located])

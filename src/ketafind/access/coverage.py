@@ -191,7 +191,7 @@ def gaps(
     worst = np.lexsort((-demand.weight, -far))
     parts = [worst[far[worst] > micrometres(limit)] for limit in limits]
     rows, limit = np.concatenate(parts), limits.repeat([len(part) for part in parts])
-    ids = clinic_texts(eligible["confirmed"].catalogue, "clinic_id").texts
+    ids = clinic_texts(eligible["confirmed"]._catalogue, "clinic_id").texts
     columns: dict[str, Column] = {
         prefix + "threshold_km": limit,
         prefix + "clinic_id": Codes(clinic[rows], ids),

@@ -16,7 +16,7 @@ from ketafind.index.protocol import Floats
 from ketafind.join.frames import Frame, open_frame
 from ketafind.join.origins import Origins, Source, check_directory, read_origins
 from ketafind.join.search import search
-from ketafind.query.filter import Filter
+from ketafind.query.filter import Filter, UnknownPolicy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ def ontario_postal_codes() -> pd.DataFrame:
     )
 
 
-LEVELS = {"confirmed": "exclude", "possible": "include"}
+LEVELS: dict[str, UnknownPolicy] = {"confirmed": "exclude", "possible": "include"}
 """The two ends of every interval, and the unknown policy that answers each."""
 
 

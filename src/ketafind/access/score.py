@@ -214,10 +214,10 @@ def _scores(
     near_origins = WithinDistance(demand.origins.lat[located], demand.origins.lon[located])
     located = located[near_origins.order]
     weight = demand.weight[located]
-    confirmed = set(eligible["confirmed"].positions().tolist())
+    confirmed = set(eligible["confirmed"]._clinic_nos().tolist())
     some = {level: np.zeros(len(located)) for level in LEVELS}
     seen = {level: np.zeros(len(located), dtype=np.bool_) for level in LEVELS}
-    for position in eligible["possible"].positions().tolist():
+    for position in eligible["possible"]._clinic_nos().tolist():
         place = directory.clinics[position].location
         if place is None:
             continue

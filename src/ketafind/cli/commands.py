@@ -100,10 +100,10 @@ def validate(arguments: Namespace) -> int:
             print(printable(f"{error.source}: {fault}"))
         print(printable(str(error).splitlines()[0]), file=sys.stderr)
         return 1
-    n, unlocated = len(directory), sum(clinic.location is None for clinic in directory)
+    n, unlocated = len(directory), sum(clinic.location is None for clinic in directory.clinics)
     clinics = "1 clinic" if n == 1 else f"{n} clinics"
     print(printable(f"{arguments.file}: no fault in {clinics}, {unlocated} without a position"))
-    for clinic in directory:
+    for clinic in directory.clinics:
         if clinic.location is None and "geocoding" in clinic.extra:
             print(printable(f"{clinic.clinic_id}: no position: {clinic.extra['geocoding']}"))
     return 0

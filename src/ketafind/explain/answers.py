@@ -276,7 +276,7 @@ E = TypeVar("E", bound=MatchExplanation)
 
 def explain_match(page: Page, at: int, lang: str = "en") -> MatchExplanation:
     """Explain why an entry of a page is there."""
-    ranking, clinics = page.ranking, page.ranking.filter.catalogue.clinics
+    ranking, clinics = page.ranking, page.ranking.catalogue.clinics
     swaps = tuple(clinics[clinic_no].name for clinic_no in page.may_swap_with(at))
     found = page.clinic_nos[at], page.distances_km[at], page.start + at + 1
     return explain_clinic(MatchExplanation, ranking, *found, swaps=swaps, lang=lang)
@@ -285,7 +285,7 @@ def explain_match(page: Page, at: int, lang: str = "en") -> MatchExplanation:
 def explain_miss(page: Page, clinic_id: str, lang: str) -> MissExplanation:
     """Explain why a clinic is not on a page, or that it is."""
     ranking = page.ranking
-    clinic_no = ranking.filter.catalogue.position(clinic_id)
+    clinic_no = ranking.catalogue.clinic_no(clinic_id)
     if clinic_no in page.clinic_nos:
         at = page.clinic_nos.index(clinic_no)
         found = clinic_no, page.distances_km[at], page.start + at + 1
@@ -313,7 +313,7 @@ def explain_answer(page: Page, lang: str) -> AnswerExplanation:
         matches=tuple(explain_match(page, at) for at in range(len(page))),
         nearer=tuple(explain_match(nearer, at) for at in range(len(nearer))),
         relaxations=None if len(page) else smallest_changes(ranking, 3, lang),
-        snapshot=ranking.filter.catalogue.snapshot,
+        snapshot=ranking.catalogue.snapshot,
         vocabularies=vocabularies_of(ranking),
         lang=lang,
     )
@@ -329,10 +329,10 @@ _NOT_LISTED = {Truth.NO: "fails", Truth.UNKNOWN: "unknown", Truth.YES: "known"}
 
 def _outcome(ranking: Ranking, clinic_no: int, distance_km: float | None) -> str:
     """Why a clinic is not listed."""
-    truth = ranking.filter.truth(clinic_no)
+    truth = ranking.filter._truth(clinic_no)
     if truth not in _LISTED[ranking.filter.unknown]:
         return _NOT_LISTED[truth]
-    if not ranking.filter.in_region(clinic_no):
+    if not ranking.filter._in_region(clinic_no):
         return "outside"
     if ranking.origin is not None and distance_km is None:
         return "unlocated"
@@ -352,10 +352,10 @@ def explain_clinic(
     lang: str = "en",
 ) -> E:
     """Gather what is known of a clinic with regard to a question."""
-    clinic = ranking.filter.catalogue.clinics[clinic_no]
-    truth = ranking.filter.truth(clinic_no)
+    clinic = ranking.catalogue.clinics[clinic_no]
+    truth = ranking.filter._truth(clinic_no)
     # Of a clinic that does not match, the service that fails the fewest clauses.
-    services = clinic.services if truth == Truth.NO else (ranking.filter.service(clinic_no),)
+    services = clinic.services if truth == Truth.NO else (ranking.filter._service(clinic_no),)
     looked_up = [(service, _finding(ranking, clinic_no, service)) for service in services]
     service, finding = min(looked_up, key=lambda one: _n_failing(one[1]))
     facets = {leaf.facet for leaf in ranking.filter.criteria.leaves()}
@@ -377,7 +377,7 @@ def explain_clinic(
 
 
 def _finding(ranking: Ranking, clinic_no: int, service: Service) -> Finding:
-    catalogue = ranking.filter.catalogue
+    catalogue = ranking.catalogue
     clinic, criteria = catalogue.clinics[clinic_no], ranking.filter.criteria
     truth_of = service_truths(catalogue, clinic_no, service)
     return find(criteria, clinic, service, catalogue.vocabulary, truth_of)

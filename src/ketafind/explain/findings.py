@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ketafind.criteria import And, Criteria, Offers, Unstated
+from ketafind.criteria import And, Criteria, NotInVocabulary, Offers
 from ketafind.explain.sentences import Line, Wording, plain, say
 from ketafind.qualification import bundled_words
 from ketafind.truth import Truth
@@ -23,14 +23,14 @@ Settled = Mapping[str, tuple[str, ...]]
 
 def vocabularies_of(ranking: Ranking) -> tuple[Vocabulary, ...]:
     """List where labels are looked up: the directory's words, then those of the rules."""
-    return ranking.filter.catalogue.vocabulary, bundled_words()
+    return ranking.catalogue.vocabulary, bundled_words()
 
 
 def service_truths(
     catalogue: Catalogue, clinic_no: int, service: Service
 ) -> Callable[[Criteria], Truth]:
     """Make a function that looks up what is known of canonical criteria at a service."""
-    rows = catalogue.slices.slots_of(int(catalogue.row_of[clinic_no]))
+    rows = catalogue.slices.service_rows(int(catalogue.row_of_clinic[clinic_no]))
     ids = [one.service_id for one in catalogue.clinics[clinic_no].services]
     row = rows[ids.index(service.service_id)]
     return lambda criteria: catalogue.slices.truth(criteria, row)
@@ -162,7 +162,7 @@ def find(
     truth_of: Callable[[Criteria], Truth],
 ) -> Finding:
     """Look up criteria and every clause inside."""
-    parts = () if isinstance(criteria, Unstated) else criteria.parts
+    parts = () if isinstance(criteria, NotInVocabulary) else criteria.parts
     inside = tuple(find(part, clinic, service, vocabulary, truth_of) for part in parts)
     if not isinstance(criteria, Offers):
         return Finding(criteria, truth_of(criteria), {}, {}, (), {}, False, (), inside)
@@ -220,7 +220,7 @@ def finding_lines(finding: Finding, wording: Wording, depth: int) -> list[Line]:
 
 
 def _reason(finding: Finding, wording: Wording) -> str:
-    if isinstance(finding.criteria, Unstated):
+    if isinstance(finding.criteria, NotInVocabulary):
         return say("why.no_words", wording.lang)
     if not isinstance(finding.criteria, Offers):
         return ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ketafind.criteria import Named
+from ketafind.criteria import Labelled
 from ketafind.explain.findings import evidence_dict, evidence_lines, evidence_of, service_truths
 from ketafind.explain.sentences import Explanation, Line, say
 from ketafind.qualification import Result, RuleSet, assess, bundled_rules
@@ -185,8 +185,8 @@ def rules_of(criteria: Criteria) -> tuple[RuleSet, str]:
     return bundled, "team"
 
 
-def _named(criteria: Criteria) -> Iterator[Named]:
-    if isinstance(criteria, Named):
+def _named(criteria: Criteria) -> Iterator[Labelled]:
+    if isinstance(criteria, Labelled):
         yield criteria
     for part in criteria.parts:
         yield from _named(part)

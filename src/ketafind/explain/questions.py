@@ -165,9 +165,9 @@ def _question(leaf: Offers, wording: Wording) -> str:
 
 def questions(ranking: Ranking, limit: int, lang: str) -> Questions:
     """Find what to ask which clinic."""
-    possible = ranking.filter.under("only")
+    possible = ranking.filter._under("only")
     page = Page(Ranking(possible, ranking.origin, ranking.limit_km), 0, None)
-    n_open = _open_clauses(possible)[possible.catalogue.row_of[page.clinic_nos]]
+    n_open = _open_clauses(possible)[possible._catalogue.row_of_clinic[page.clinic_nos]]
     # They come nearest first, or by id: a stable sort keeps that within a count.
     best = np.argsort(n_open, kind="stable")[:limit].tolist()
     found = (
@@ -195,7 +195,7 @@ def _clinic_questions(one: MatchExplanation) -> ClinicQuestions:
 
 def _open_clauses(possible: Filter) -> NDArray[np.uint8]:
     """For each row the fewest clauses that are open in one of its services, status included."""
-    slices = possible.catalogue.slices
+    slices = possible._catalogue.slices
     slots = 8 * len(slices.evaluate(possible.criteria, Truth.YES))
     n_open = np.zeros(slots, np.uint8)
     fails = np.zeros(slots, bool)

@@ -254,7 +254,7 @@ class _Question:
     def __init__(self, ranking: Ranking) -> None:
         self.ranking = ranking
         self.filter = ranking.filter
-        self.catalogue = ranking.filter.catalogue
+        self.catalogue = ranking.catalogue
         words = self.catalogue.vocabulary
         # Each clause as it was asked and, where there is such a form, broadened.
         self.forms = [
@@ -292,7 +292,7 @@ class _Question:
     @cached_property
     def _new(self) -> NDArray[np.bool_]:
         """Rows of the clinics that the question does not find, and that could be listed."""
-        found = self._clinics(self.filter.bits)
+        found = self._clinics(self.filter._bits)
         if self.ranking.origin is not None:
             found = found & ~self._beyond
             found[self.catalogue.n_located :] = True
@@ -300,22 +300,22 @@ class _Question:
 
     def _around(self) -> NDArray[np.uint64]:
         """For each row the violated radius and area."""
-        out = np.zeros(len(self.catalogue.rows), np.uint64)
+        out = np.zeros(len(self.catalogue.clinic_of_row), np.uint64)
         out[self._beyond] |= np.uint64(1 << self.bit["radius"])
-        if self.filter.region is not None:
-            out[~self._clinics(self.filter.region)] |= np.uint64(1 << self.bit["region"])
+        if self.filter._region is not None:
+            out[~self._clinics(self.filter._region)] |= np.uint64(1 << self.bit["region"])
         return out
 
     @cached_property
     def _beyond(self) -> NDArray[np.bool_]:
         """Rows of the clinics that lie beyond the radius."""
-        beyond = np.zeros(len(self.catalogue.rows), bool)
+        beyond = np.zeros(len(self.catalogue.clinic_of_row), bool)
         origin, limit_km = self.ranking.origin, self.ranking.limit_km
         if origin is not None and not math.isinf(limit_km):
             beyond[: self.catalogue.n_located] = True
-            index, points = self.catalogue.index, self.catalogue.places
+            index, points = self.catalogue.index, self.catalogue.points
             _, near = index.within(origin.lat, origin.lon, min(limit_km, FARTHEST_KM))
-            beyond[self.catalogue.row_of[points.located[near]]] = False
+            beyond[self.catalogue.row_of_clinic[points.clinic_no[near]]] = False
         return beyond
 
     def _services(self, clause: Criteria, side: Truth) -> NDArray[np.bool_]:
@@ -325,7 +325,7 @@ class _Question:
         return np.concatenate([flags[: slices.n_rows], flags[start : start + len(slices.owner)]])
 
     def _clinics(self, bits: Bits) -> NDArray[np.bool_]:
-        n = len(self.catalogue.rows)
+        n = len(self.catalogue.clinic_of_row)
         return np.unpackbits(bits, count=n, bitorder="little").astype(bool)
 
     def relaxation(self, changes: Sequence[int]) -> Relaxation:
@@ -375,11 +375,11 @@ class _Question:
         """The clinics that are eligible by what is left."""
         slices = self.catalogue.slices
         yes, no = (
-            slices.with_status(slices.fold(slices.evaluate(criteria, side), side), side)
+            slices.with_status(slices.by_clinic(slices.evaluate(criteria, side), side), side)
             for side in (Truth.YES, Truth.NO)
         )
         bits = {"exclude": yes, "include": ~no, "only": ~(yes | no)}[unknown]
-        region = self.filter.region
+        region = self.filter._region
         return bits if region is None or not inside else bits & region
 
     def _nearest(self, bits: Bits, *, widened: bool) -> tuple[float | None, int]:
@@ -387,11 +387,11 @@ class _Question:
         origin, index = self.ranking.origin, self.catalogue.index
         new = self._clinics(bits) & self._new
         if origin is None:
-            return None, int(self.catalogue.rows[np.flatnonzero(new)].min())
+            return None, int(self.catalogue.clinic_of_row[np.flatnonzero(new)].min())
         prepared = index.prepare(pack(new[: self.catalogue.n_located]))
         reach_km = FARTHEST_KM if widened else min(self.ranking.limit_km, FARTHEST_KM)
         distance, point = index.nearest(origin.lat, origin.lon, 1, prepared, reach_km)
-        return distance[0], int(self.catalogue.places.located[point[0]])
+        return distance[0], int(self.catalogue.points.clinic_no[point[0]])
 
     def _count(self, bits: Bits, limit_km: float) -> int:
         """How many clinics the question gives then: of those with a position, if it has an origin."""

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, overload
 
-from ketafind.criteria import And, Criteria, Everything, Named, NoService, Not, Offers, Or
+from ketafind.criteria import And, Criteria, Everything, Labelled, NoService, Not, Offers, Or
 from ketafind.errors import InvalidInputError, UnknownTermError
 from ketafind.records import CITY_LEVEL
 from ketafind.show.text import interval_matters, outwards, printable
@@ -266,7 +266,7 @@ class Wording:
                 return say("clause.not", lang, what=self._bracketed(criteria.part))
             case NoService():
                 return say("clause.no_service", lang, what=self._bracketed(criteria.part))
-            case Named():
+            case Labelled():
                 return self._named(criteria)
             case Everything():
                 return say("clause.everything", lang)
@@ -283,7 +283,7 @@ class Wording:
     def _bracketed(self, part: Criteria) -> str:
         return f"({self.criteria(part)})" if isinstance(part, And | Or) else self.criteria(part)
 
-    def _named(self, criteria: Named) -> str:
+    def _named(self, criteria: Labelled) -> str:
         kind, _, rest = criteria.name.partition(": ")
         level, _, rules = rest.partition(", ")
         if kind == "qualified" and level in ("team", "full") and rules:

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from ketafind.geo import distance_intervals_km, distance_lows_km
 from ketafind.index.protocol import Floats
 from ketafind.query.filter import Filter
+from ketafind.query.origin import Start
 from ketafind.query.ranking import Page, Ranking
-from ketafind.records import Location
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
@@ -36,7 +36,7 @@ def order_certain(
         return certain
     limit_km = math.inf if max_distance_km is None else max_distance_km
     parts = list(_by_radius(eligible))
-    unknown = list(_by_radius(eligible.under("only"))) if eligible.unknown == "exclude" else []
+    unknown = list(_by_radius(eligible._under("only"))) if eligible.unknown == "exclude" else []
     located = np.flatnonzero(origins.located)
     for start in range(0, len(located), CHUNK):
         rows = located[start : start + CHUNK]
@@ -49,10 +49,8 @@ def order_certain(
             seekers.meet(part, k + 1, sure, maybe)
         certain[rows] = ~(seekers.overlaps | sure)
         for at in np.flatnonzero(maybe & ~(seekers.overlaps | sure)):
-            place = Location(
-                lat=float(seekers.lat[at]),
-                lon=float(seekers.lon[at]),
-                radius_km=float(seekers.radius_km[at]),
+            place = Start(
+                float(seekers.lat[at]), float(seekers.lon[at]), float(seekers.radius_km[at])
             )
             certain[rows[at]] = Page(Ranking(eligible, place, limit_km), 0, k).order_certain
     return certain
@@ -68,15 +66,15 @@ class _Part:
 
 
 def _by_radius(eligible: Filter) -> Iterator[_Part]:
-    radii = eligible.catalogue.radius_km
-    positions = eligible.positions()
+    radii = eligible._catalogue.radius_km
+    positions = eligible._clinic_nos()
     known = np.unique(radii[positions])
     known = known[~np.isnan(known)]
     for few in np.array_split(known, min(len(known), PARTS) or 1):
         if len(few):
             some = np.zeros(len(radii), dtype=np.bool_)
             some[positions] = (few[0] <= radii[positions]) & (radii[positions] <= few[-1])
-            part = Filter(eligible.catalogue, eligible.criteria, eligible.unknown, some)
+            part = Filter(eligible._catalogue, eligible.criteria, eligible.unknown, some)
             yield _Part(float(few[0]), float(few[-1]), part)
 
 
@@ -137,7 +135,7 @@ def _seekers(
     distance_km, position = directory.nearest_arrays(
         lat, lon, k=width, where=eligible, max_distance_km=limit_km
     )
-    radius_km = np.append(eligible.catalogue.radius_km, np.nan)[position]
+    radius_km = np.append(eligible._catalogue.radius_km, np.nan)[position]
     low, high = distance_intervals_km(distance_km, origin_km[:, None], radius_km)
     missing = position < 0
     low[missing], high[missing] = np.inf, -np.inf

@@ -156,7 +156,7 @@ class Answers:
         clinic = cells.clinic
         if name == "clinic_id":
             # A clinic's number is its id's number, too.
-            return Codes(clinic, clinic_texts(self.eligible.catalogue, name).texts)
+            return Codes(clinic, clinic_texts(self.eligible._catalogue, name).texts)
         if name == "distance_km":
             return cells.distance_km
         if name == "rank":
@@ -164,7 +164,7 @@ class Answers:
         if name == "truth":
             return self._truth(clinic)
         if name in _TEXTS:
-            return clinic_texts(self.eligible.catalogue, name).take(clinic)
+            return clinic_texts(self.eligible._catalogue, name).take(clinic)
         if name in _NUMBERS:
             values = [_NUMBERS[name].of(one) for one in self.directory.clinics]
             numbers: Floats = np.array([*values, None], dtype=np.float64)[clinic]
@@ -175,7 +175,7 @@ class Answers:
 
     def _truth(self, clinic: npt.NDArray[Any]) -> Codes:
         if self.eligible.unknown == "include":
-            confirmed = self.directory.filter(self.eligible.criteria).positions()
+            confirmed = self.directory.filter(self.eligible.criteria)._clinic_nos()
             of_clinic = np.ones(len(self.directory) + 1, dtype=np.int8)
             of_clinic[confirmed] = 0
             of_clinic[-1] = -1
@@ -186,7 +186,7 @@ class Answers:
         return Codes(np.where(clinic < 0, np.int8(-1), np.int8(number)), _TRUTHS)
 
     def _interval(self, name: str, cells: _Cells) -> Floats:
-        clinic_km = np.append(self.eligible.catalogue.radius_km, np.nan)
+        clinic_km = np.append(self.eligible._catalogue.radius_km, np.nan)
         radius_km = self.origins.radius_km
         origin_km = None if radius_km is None else rows_of(radius_km, cells.rows)
 
@@ -219,7 +219,7 @@ class Answers:
             return Codes.same(-1, len(self.found.clinic), _REASONS)
         nothing = NONE_NEAR
         if not self.eligible.n_eligible:
-            nothing = UNPLACED if len(self.eligible.positions()) else NONE_ELIGIBLE
+            nothing = UNPLACED if len(self.eligible._clinic_nos()) else NONE_ELIGIBLE
         reason = np.where(self.found.clinic[:, 0] < 0, np.int8(nothing), np.int8(-1))
         known = self.origins.reason
         if known is None:

@@ -18,7 +18,7 @@ from ketafind.join.origins import (
     read_origins,
 )
 from ketafind.join.search import search
-from ketafind.query.filter import Filter
+from ketafind.query.filter import Filter, UnknownPolicy
 from ketafind.scale import engine_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Join:
 
     directory: Directory
     where: Criteria | None
-    unknown: str
+    unknown: UnknownPolicy
     k: int
     source: Source
     max_distance_km: float | None
@@ -111,7 +111,7 @@ def nearest_join(
     address: str | None = None,
     radius_km: str | None = None,
     where: Criteria | Filter | None = None,
-    unknown: str = "exclude",
+    unknown: UnknownPolicy = "exclude",
     max_distance_km: float | None = None,
     how: str = "left",
     shape: str = "long",

@@ -111,18 +111,18 @@ def _nearest(
     clinic: npt.NDArray[Any],
 ) -> None:
     """Write the nearest clinics of origins."""
-    catalogue = eligible.catalogue
+    catalogue = eligible._catalogue
     catalogue.index.nearest_many(
         lat,
         lon,
         clinic.shape[1],
-        eligible.prepared,
+        eligible._prepared,
         limit_km,
         threads=threads,
         out=(distance_km, clinic),
     )
     if not catalogue.all_located:
-        clinic[:] = catalogue.positions(clinic)
+        clinic[:] = catalogue.clinic_nos(clinic)
 
 
 def _shown(n: int, *, progress: bool | None) -> bool:
