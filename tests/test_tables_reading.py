@@ -418,7 +418,7 @@ def test_evidence_is_attached_to_its_clinic(write):
 @pytest.mark.parametrize(
     ("row", "column", "said"),
     [
-        ("z,,route,iv,yes,https://a.ca,,", "clinic_id", "no clinic of this data"),
+        ("z,,route,iv,yes,https://a.ca,,", "clinic_id", "not a clinic of this data"),
         ("a,9,route,iv,yes,https://a.ca,,", "service_id", 'known: "1"'),
         ("a,,colour,red,yes,https://a.ca,,", "facet", "colour"),
         ("a,,route,intraveneous,yes,https://a.ca,,", "term", "intravenous"),

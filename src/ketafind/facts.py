@@ -66,7 +66,7 @@ def as_day(day: date | str) -> date:
     try:
         return date.fromisoformat(day)
     except (TypeError, ValueError):
-        message = f'as_of={day!r} is no date; write it as "2027-06-30"'
+        message = f'as_of={day!r} is not a date; write it as "2027-06-30"'
         raise InvalidInputError(message) from None
 
 

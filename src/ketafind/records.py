@@ -148,7 +148,7 @@ def _truth(facet: str, term: str, value: Any) -> Truth:
         return Truth(value)
     except ValueError:
         raise InvalidInputError(
-            f"{facet}:{term}: {value!r} is no truth; give Truth.YES or Truth.NO, and leave out "
+            f"{facet}:{term}: {value!r} is not a truth; give Truth.YES or Truth.NO, and leave out "
             f"what is not known"
         ) from None
 

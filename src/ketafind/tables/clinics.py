@@ -410,11 +410,11 @@ def attach_evidence(
     for at, piece in enumerate(evidence):
         row = Row(at, at) if table is None else table.row(at)
         if piece.clinic_id not in services:
-            message = f"{quoted(piece.clinic_id)} is no clinic of this data"
+            message = f"{quoted(piece.clinic_id)} is not a clinic of this data"
             report.add(message, row, "clinic_id", piece.clinic_id)
         elif piece.service_id is not None and piece.service_id not in services[piece.clinic_id]:
             known = ", ".join(quoted(name) for name in sorted(services[piece.clinic_id])[:10])
-            message = f"{quoted(piece.service_id)} is no service of this clinic; known: {known}"
+            message = f"{quoted(piece.service_id)} is not a service of this clinic; known: {known}"
             report.add(message, row, "service_id", piece.service_id)
         attached.setdefault(piece.clinic_id, []).append(piece)
     report.refuse(len(evidence))

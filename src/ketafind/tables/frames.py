@@ -64,7 +64,7 @@ def clinics_from_frame(
         eager = nw.from_native(frame, eager_only=True)
     except TypeError:
         kind = type(frame).__name__
-        message = f"{kind} is no data frame; give a pandas, polars or pyarrow frame"
+        message = f"{kind} is not a data frame; give a pandas, polars or pyarrow frame"
         raise DataError("frame", [Fault(message)]) from None
     report = Report(_SOURCE)
     names = header_names(eager.columns, report)
@@ -85,10 +85,12 @@ def _check(frame: Any) -> None:
     listed = [] if names is None else list(names)
     odd = [name for name in listed if not isinstance(name, str)]
     if odd:
-        message = f"the column name {odd[0]!r} is no text; rename the columns to texts"
+        message = f"the column name {odd[0]!r} is not text; name the columns in text"
         raise DataError(_SOURCE, [Fault(message)])
-    doubled = sorted({name for name in listed if listed.count(name) > 1})
-    faults = [Fault(f"{listed.count(n)} columns are called {n!r}; rename or drop") for n in doubled]
+    repeated = sorted({name for name in listed if listed.count(name) > 1})
+    faults = [
+        Fault(f"{listed.count(n)} columns are called {n!r}; rename or drop") for n in repeated
+    ]
     if faults:
         raise DataError(_SOURCE, faults)
 

@@ -299,7 +299,7 @@ class Facet:
         UnknownTermError
             If no term has this name. Near words are suggested, never taken.
         InvalidInputError
-            If it is no text.
+            If it is not text.
         """
         return self[text].id
 
@@ -362,7 +362,7 @@ class Facet:
         text : str
             Any text.
         limit : int
-            At most so many.
+            The most to give.
 
         Returns
         -------

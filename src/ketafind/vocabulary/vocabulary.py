@@ -74,7 +74,7 @@ class Vocabulary:
         Raises
         ------
         DataError
-            If the file is no such vocabulary; it lists every fault.
+            If the file is not a vocabulary; it lists every fault.
         """
         return cls.from_dict(_read_json(path), source=Path(path).name)
 
@@ -97,7 +97,7 @@ class Vocabulary:
         Raises
         ------
         DataError
-            If anything is missing, unknown, doubled or contradictory; it lists every fault.
+            If anything is missing, unknown, repeated or contradictory; it lists every fault.
         """
         _check(data, source)
         return cls(
@@ -157,7 +157,7 @@ class Vocabulary:
         text : str
             Any text.
         limit : int
-            At most so many.
+            The most to give.
 
         Returns
         -------
@@ -384,7 +384,7 @@ def _ids(entry: Mapping[str, Any], names: Sequence[str], path: str) -> Iterator[
         value = entry.get(name)
         if isinstance(value, str) and value.strip() and not _ID.fullmatch(value):
             yield Fault(
-                f"{quoted(value)} is no id; use a-z, 0-9 and _, a letter first",
+                f"{quoted(value)} is not an id; use a-z, 0-9 and _, a letter first",
                 column=f"{path}.{name}",
                 value=value,
             )
@@ -419,16 +419,16 @@ def _items(value: Any) -> Sequence[tuple[str, Any]]:
 def _content(data: Mapping[str, Any]) -> Iterator[Fault]:
     facets = data["facets"]
     names = [name for facet in facets for name in dict.fromkeys((facet["id"], facet["plural"]))]
-    yield from _doubled(names, "facets", "two facets share this name")
+    yield from _repeats(names, "facets", "two facets share this name")
     for facet in facets:
         path, terms = facet["id"], facet["terms"]
-        yield from _doubled([term["id"] for term in terms], path, "two terms share this id")
+        yield from _repeats([term["id"] for term in terms], path, "two terms share this id")
         yield from _parents(terms, path)
         yield from _words(terms, path)
     yield from _codes(data)
 
 
-def _doubled(values: Sequence[str], path: str, message: str) -> Iterator[Fault]:
+def _repeats(values: Sequence[str], path: str, message: str) -> Iterator[Fault]:
     seen: set[str] = set()
     for value in values:
         if fold(value) in seen:
@@ -441,7 +441,7 @@ def _parents(terms: Sequence[Mapping[str, Any]], path: str) -> Iterator[Fault]:
     for term, parent in parents.items():
         column = f"{path}.{term}.parent"
         if parent is not None and parent not in parents:
-            yield Fault(f"{quoted(parent)} is no term of {path}", column=column, value=parent)
+            yield Fault(f"{quoted(parent)} is not a term of {path}", column=column, value=parent)
         elif term in (line := _line(term, parents)):
             circle = ", ".join((term, *line[: line.index(term) + 1]))
             yield Fault(f"a term stands below itself: {circle}", column=column, value=parent)
@@ -488,7 +488,9 @@ def _codes(data: Mapping[str, Any]) -> Iterator[Fault]:
             for code in term.get("codes", ()):
                 system, value = code["system"], code["code"]
                 if system not in systems:
-                    yield Fault(f"{quoted(system)} is no code system here", column=f"{path}.codes")
+                    yield Fault(
+                        f"{quoted(system)} is not a code system here", column=f"{path}.codes"
+                    )
                     continue
                 first = owner.setdefault((system, value), path)
                 if first != path and systems[system].get("unique"):
