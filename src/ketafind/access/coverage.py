@@ -201,7 +201,7 @@ def gaps(
         columns[f"{prefix}distance_{level}_km"] = distance_km
         columns[f"{prefix}gap_{level}_km"] = np.maximum(distance_km - limit, 0.0)
     demand.frame.check_new(columns)
-    return demand.frame.extended(columns, rows)
+    return demand.frame.chosen(rows).extended(columns)
 
 
 def _sums(

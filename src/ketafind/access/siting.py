@@ -135,7 +135,7 @@ def best_sites(
     columns: dict[str, Column] = {"threshold_km": limits.repeat(2 * n)}
     columns["supply"] = Codes(levels, Texts(LEVELS))
     columns |= dict(zip(ADDED[2:], np.array(shares).T, strict=True))
-    return opened.extended(columns, np.array(rows, dtype=np.intp))
+    return opened.chosen(np.array(rows, dtype=np.intp)).extended(columns)
 
 
 def _best(

@@ -17,11 +17,11 @@ from ketafind.join.certainty import order_certain
 from ketafind.join.frames import (
     Codes,
     Column,
-    Rows,
     Texts,
+    Times,
     code_type,
     on_threads,
-    rows_of,
+    repeated,
     slices,
 )
 from ketafind.join.origins import NO_POSITION, NONE_ELIGIBLE, NONE_NEAR, REASONS, UNPLACED, Origins
@@ -91,12 +91,12 @@ def clinic_texts(catalogue: Catalogue, name: str) -> Codes:
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """Clinics found, one a row of what comes out, and which row of the frame each belongs to."""
+    """Clinics found, one a row of what comes out, and how many of these a row of the frame has."""
 
     clinic: npt.NDArray[Any]
     distance_km: Floats
     rank: npt.NDArray[np.int32]
-    rows: Rows | None
+    times: Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,46 +111,44 @@ class Answers:
     max_distance_km: float | None
     threads: int
 
-    def long(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Rows | None]:
+    def long(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Times]:
         """Lay the answers out with one row a clinic; once only: the distances found may move."""
         clinic, distance_km = self.found.clinic, self.found.distance_km
         n, width = clinic.shape
         rank = np.arange(1, width + 1, dtype=np.int32)
-        rows: Rows | None = None if width == 1 else width
         if self.found.complete:
-            cells = _Cells(clinic.ravel(), distance_km.ravel(), np.tile(rank, n), rows)
+            cells = _Cells(clinic.ravel(), distance_km.ravel(), np.tile(rank, n), width)
         else:
             keep = clinic >= 0
             if left:
                 keep[:, 0] = True
-            # Numbers as small as they can be: for many rows this is a large array.
-            numbers = np.arange(n, dtype=np.int32 if n < 2**31 else np.int64)
-            owners = numbers.repeat(np.count_nonzero(keep, axis=1))
-            rows = None if width == 1 and len(owners) == n else owners
             ranks = np.broadcast_to(rank, keep.shape)[keep]
-            cells = _Cells(clinic[keep], _kept(distance_km, keep), ranks, rows)
-        return {name: self._column(name, cells) for name in names}, rows
+            times = np.count_nonzero(keep, axis=1)
+            all_once = width == 1 and len(ranks) == n
+            cells = _Cells(clinic[keep], _kept(distance_km, keep), ranks, 1 if all_once else times)
+        return {name: self._column(name, cells) for name in names}, cells.times
 
-    def wide(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Rows | None]:
+    def wide(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Times]:
         """Lay the answers out with one row a row of the frame."""
         clinic, distance_km = self.found.clinic, self.found.distance_km
-        rows = None if left else np.flatnonzero(clinic[:, 0] >= 0)
-        if rows is not None:
-            clinic, distance_km = clinic[rows], distance_km[rows]
+        times: Times = 1
+        if not left:
+            keep = clinic[:, 0] >= 0
+            clinic, distance_km, times = clinic[keep], distance_km[keep], keep.astype(np.intp)
         n, width = clinic.shape
         none = np.full((n, self.k - width), -1, clinic.dtype), np.full((n, self.k - width), np.nan)
         clinic, distance_km = np.hstack([clinic, none[0]]), np.hstack([distance_km, none[1]])
         rank = np.ones(n, dtype=np.int32)
         columns: dict[str, Column] = {}
         for place in range(self.k):
-            cells = _Cells(clinic[:, place], distance_km[:, place], rank, rows)
+            cells = _Cells(clinic[:, place], distance_km[:, place], rank, times)
             for name in names:
                 if name not in (*ROW_COLUMNS, "rank"):
                     columns[f"{name}_{place + 1}"] = self._column(name, cells)
         for name in names:
             if name in ROW_COLUMNS:
-                columns[name] = self._of_row(name, rows)
-        return columns, rows
+                columns[name] = self._of_row(name, times)
+        return columns, times
 
     def _column(self, name: str, cells: _Cells) -> Column:
         clinic = cells.clinic
@@ -164,14 +162,15 @@ class Answers:
         if name == "truth":
             return self._truth(clinic)
         if name in _TEXTS:
-            return clinic_texts(self.eligible._catalogue, name).take(clinic)
+            known = clinic_texts(self.eligible._catalogue, name)
+            return Codes(known.numbers[clinic], known.texts)
         if name in _NUMBERS:
             values = [_NUMBERS[name].of(one) for one in self.directory.clinics]
             numbers: Floats = np.array([*values, None], dtype=np.float64)[clinic]
             return numbers
         if name in INTERVAL:
             return self._interval(name, cells)
-        return self._of_row(name, cells.rows)
+        return self._of_row(name, cells.times)
 
     def _truth(self, clinic: npt.NDArray[Any]) -> Codes:
         if self.eligible.unknown == "include":
@@ -188,7 +187,7 @@ class Answers:
     def _interval(self, name: str, cells: _Cells) -> Floats:
         clinic_km = np.append(self.eligible._catalogue.radius_km, np.nan)
         radius_km = self.origins.radius_km
-        origin_km = None if radius_km is None else rows_of(radius_km, cells.rows)
+        origin_km = None if radius_km is None else repeated(radius_km, cells.times)
 
         def bounds(part: slice) -> Floats:
             low, high = distance_intervals_km(
@@ -201,7 +200,7 @@ class Answers:
         parts = slices(len(cells.clinic), BLOCK)
         return np.concatenate([np.empty(0), *on_threads(bounds, parts, self.threads)])
 
-    def _of_row(self, name: str, rows: Rows | None) -> Column:
+    def _of_row(self, name: str, times: Times) -> Column:
         column: Column
         if name == "reason":
             column = self._reason()
@@ -211,7 +210,7 @@ class Answers:
             )
         else:
             column = getattr(self.origins, name.removeprefix("origin_"))
-        chosen: Column = rows_of(column, rows)
+        chosen: Column = repeated(column, times)
         return chosen
 
     def _reason(self) -> Codes:

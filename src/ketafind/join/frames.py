@@ -22,13 +22,13 @@ __all__ = [
     "Codes",
     "Column",
     "Frame",
-    "Rows",
     "Texts",
+    "Times",
     "code_type",
     "is_missing",
     "on_threads",
     "open_frame",
-    "rows_of",
+    "repeated",
     "slices",
 ]
 
@@ -54,8 +54,8 @@ def slices(n: int, most: int) -> list[slice]:
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
-Rows = npt.NDArray[Any] | int
-"""Which rows, in this order; or every row this many times."""
+Times = int | npt.NDArray[np.intp]
+"""How often each row comes: one number for all, or one for each."""
 
 
 class Texts:
@@ -98,26 +98,25 @@ class Codes:
         """Make n rows of one text."""
         return cls(np.broadcast_to(np.int8(number), n), texts)
 
-    def take(self, rows: npt.NDArray[Any]) -> Codes:
-        """Choose rows."""
-        return Codes(self.numbers[rows], self.texts)
-
-    def repeat(self, times: int) -> Codes:
-        """Give every row that many times."""
-        if len(self.numbers) and not any(self.numbers.strides):
+    def repeat(self, times: Times) -> Codes:
+        """Give each row that often."""
+        if isinstance(times, int) and self.same_text:
             return Codes(np.broadcast_to(self.numbers[:1], len(self.numbers) * times), self.texts)
         return Codes(self.numbers.repeat(times), self.texts)
+
+    @property
+    def same_text(self) -> bool:
+        """Whether it was made by `same`."""
+        return bool(len(self.numbers)) and not any(self.numbers.strides)
 
 
 Column = npt.NDArray[Any] | Codes
 """Numbers (NaN is missing), flags, whole numbers (masked arrays) or texts."""
 
 
-def rows_of(column: Any, rows: Rows | None) -> Any:
-    """Choose rows of a column or of a part of a frame; None for all."""
-    if rows is None:
-        return column
-    return column.repeat(rows) if isinstance(rows, int) else column.take(rows)
+def repeated(column: Any, times: Times) -> Any:
+    """Repeat the rows of a column or of a part of a frame."""
+    return column if isinstance(times, int) and times == 1 else column.repeat(times)
 
 
 def code_type(n_texts: int) -> type[np.signedinteger[Any]]:
@@ -184,20 +183,29 @@ class Frame:
                 f'prefix="near_", which is put before the name of every column that is added'
             )
 
-    def extended(
-        self, columns: Mapping[str, Column], rows: Rows | None = None, threads: int = 1
-    ) -> Any:
-        """Make a frame of the same type, of some rows (None: all), with columns added."""
+    def extended(self, columns: Mapping[str, Column], times: Times = 1, threads: int = 1) -> Any:
+        """Make a frame of the same type, with rows repeated and columns added."""
+        kind, once = self._table.implementation, isinstance(times, int) and times == 1
+        if kind.is_pandas():
+            base = self.native if once else _repeat_pandas(self.native, times, threads)
+            return _extend_pandas(self.native, base, columns)
+        base = self if once else self.chosen(np.arange(len(self)).repeat(times))
+        if kind.is_polars():
+            added = (_polars_column(*item) for item in columns.items())
+            return base.native.with_columns(*added)
+        table = _as_table(base.native)
+        for name, column in columns.items():
+            table = table.append_column(name, _arrow_column(column))
+        return table if isinstance(self.native, type(table)) else _record_batch(table)
+
+    def chosen(self, rows: npt.NDArray[np.intp]) -> Frame:
+        """Make a frame of these rows, in this order."""
         kind = self._table.implementation
         if kind.is_pandas():
-            return _extend_pandas(self.native, columns, rows, threads)
-        if isinstance(rows, int):
-            rows = np.arange(len(self)).repeat(rows)
+            return open_frame(self.native.take(rows))
         if kind.is_polars():
-            frame = self.native if rows is None else self.native[rows]
-            return frame.with_columns(_polars_column(*item) for item in columns.items())
-        table = _extend_arrow(self._table.to_native(), columns, rows)
-        return table if isinstance(self.native, type(table)) else _record_batch(table)
+            return open_frame(self.native[rows])
+        return open_frame(_arrow_rows(_as_table(self.native), rows))
 
 
 def open_frame(frame: Any) -> Frame:
@@ -237,12 +245,9 @@ def _float(value: Real) -> float:
         return math.inf
 
 
-def _extend_pandas(
-    frame: Any, columns: Mapping[str, Column], rows: Rows | None, threads: int
-) -> Any:
+def _extend_pandas(frame: Any, base: Any, columns: Mapping[str, Column]) -> Any:
     import pandas as pd
 
-    base = frame if rows is None else _pandas_rows(frame, rows, threads)
     added = {name: _pandas_column(column) for name, column in columns.items()}
     # Side by side without a copy: the index is one and the same object.
     joined = pd.concat([base, pd.DataFrame(added, index=base.index, copy=False)], axis=1)
@@ -251,17 +256,16 @@ def _extend_pandas(
     return joined
 
 
-def _pandas_rows(frame: Any, rows: Rows, threads: int) -> Any:
-    """Rows of a frame; column by column is much faster than `take`, which goes block by block."""
+def _repeat_pandas(frame: Any, times: Times, threads: int) -> Any:
+    """Repeat rows column by column, much faster than `take`, which goes block by block."""
     import pandas as pd
 
     if type(frame) is not pd.DataFrame:
-        return frame.take(np.arange(len(frame)).repeat(rows) if isinstance(rows, int) else rows)
+        return frame.take(np.arange(len(frame)).repeat(times))
     series = (frame.iloc[:, at] for at in range(frame.shape[1]))
     parts = [s.to_numpy() if isinstance(s.dtype, np.dtype) else s.array for s in series]
-
-    index, *taken = on_threads(lambda part: rows_of(part, rows), [frame.index, *parts], threads)
-    made = pd.DataFrame(dict(enumerate(taken)), index=index, copy=False)
+    index, *columns = on_threads(lambda part: part.repeat(times), [frame.index, *parts], threads)
+    made = pd.DataFrame(dict(enumerate(columns)), index=index, copy=False)
     made.columns = frame.columns
     return made
 
@@ -282,7 +286,7 @@ def _polars_column(name: str, column: Column) -> Any:
 
     if isinstance(column, Codes):
         numbers, texts = column.numbers, column.texts
-        if len(numbers) and not any(numbers.strides):
+        if column.same_text:
             # Polars itself stores a value that all rows share once.
             return pl.lit([*texts.values, None][numbers[0]], dtype=pl.String).alias(name)
         places = np.where(numbers < 0, len(texts.values), numbers).astype(np.uint32)
@@ -308,20 +312,17 @@ def _record_batch(table: Any) -> Any:
     return pa.RecordBatch.from_arrays(arrays, schema=table.schema)
 
 
-def _extend_arrow(table: Any, columns: Mapping[str, Column], rows: Rows | None) -> Any:
+def _arrow_rows(table: Any, rows: npt.NDArray[np.intp]) -> Any:
     import pyarrow as pa
 
-    if rows is not None:
-        # Rows of views cannot be chosen yet; casting to what they view costs little.
-        plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
-        kinds = [plain.get(field.type, field.type) for field in table.schema]
-        chosen = zip(table.columns, kinds, strict=True)
-        taken = [column.cast(kind).take(pa.array(rows)) for column, kind in chosen]
-        back = zip(taken, table.schema.types, strict=True)
-        table = pa.table([column.cast(kind) for column, kind in back], schema=table.schema)
-    for name, column in columns.items():
-        table = table.append_column(name, _arrow_column(column))
-    return table
+    # Rows of views cannot be chosen yet; casting to what they view costs little.
+    plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+    chosen = pa.array(rows)
+    taken = [
+        column.cast(plain.get(column.type, column.type)).take(chosen).cast(column.type)
+        for column in table.columns
+    ]
+    return pa.table(taken, schema=table.schema)
 
 
 def _arrow_column(column: Column) -> Any:
@@ -333,5 +334,6 @@ def _arrow_column(column: Column) -> Any:
         # What was made from the texts needs no check.
         return pa.DictionaryArray.from_arrays(codes, column.texts.of_pyarrow, safe=False)
     if isinstance(column, np.ma.MaskedArray):
-        return pa.array(column.data, mask=np.ma.getmaskarray(column))
-    return pa.array(column, from_pandas=True)
+        return pa.array(column.data, mask=column.mask if np.any(column.mask) else None)
+    # To look for a gap first is much faster than to let Arrow look.
+    return pa.array(column, from_pandas=bool(len(column)) and bool(np.isnan(column.min())))

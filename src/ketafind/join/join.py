@@ -69,9 +69,9 @@ class Join:
             self.directory, eligible, origins, found, self.k, self.max_distance_km, threads
         )
         lay_out = answers.wide if self.shape == "wide" else answers.long
-        columns, rows = lay_out(self._added(), left=self.how == "left")
+        columns, times = lay_out(self._added(), left=self.how == "left")
         named = {self.prefix + name: columns[name] for name in columns}
-        return opened.extended(named, rows, threads)
+        return opened.extended(named, times, threads)
 
     def __repr__(self) -> str:
         # What is sought is health information: a task graph may print this.
