@@ -115,7 +115,7 @@ def unseen(n: int, rounds: int) -> None:
 
     lat, lon = ontario(n, 1)
     index, clinics = KernelIndex(lat, lon), directory(lat, lon)
-    catalogue = clinics.filter().catalogue
+    catalogue = clinics._catalogue
     rng = np.random.default_rng(3)
     print(f"\na filter never seen before, N = {n:,}: to the first answer, us")
     name, maker = next(iter(available({"pynanoflann": PyNanoflann, "pykdtree": PyKDTree,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 import oracle
-from ketafind.access.within_distance import Reach
+from ketafind.access.within_distance import WithinDistance
 from ketafind.geo import geodesic_km, micrometres
 from strategies import clinic_lists, criteria, expressions, origins
 
@@ -117,7 +117,7 @@ def test_gaps_are_the_rows_beyond_worst_first(clinics, rows, expression):
     found = kf.gaps(
         frame,
         directory,
-        threshold_km=900.0,
+        thresholds_km=900.0,
         weight="people",
         where=criteria(expression),
         check=False,
@@ -141,11 +141,19 @@ def test_gaps_are_the_rows_beyond_worst_first(clinics, rows, expression):
 
 def test_gaps_of_a_polars_frame_are_one_and_equal():
     codes = kf.ontario_postal_codes().iloc[::2000]
-    wanted = kf.gaps(codes, DIRECTORY, threshold_km=100.0, routes="iv")
-    found = kf.gaps(pl.from_pandas(codes), DIRECTORY, threshold_km=100.0, routes="iv")
+    wanted = kf.gaps(codes, DIRECTORY, thresholds_km=100.0, routes="iv")
+    found = kf.gaps(pl.from_pandas(codes), DIRECTORY, thresholds_km=100.0, routes="iv")
     assert isinstance(found, pl.DataFrame)
     assert found["postal_code"].to_list() == wanted["postal_code"].tolist()
     assert found["gap_possible_km"].to_list() == wanted["gap_possible_km"].tolist()
+
+
+def test_gaps_of_several_thresholds_are_those_of_each_one_after_the_other():
+    codes = kf.ontario_postal_codes().iloc[::2000]
+    both = kf.gaps(codes, DIRECTORY, thresholds_km=[100, 30])
+    each = [kf.gaps(codes, DIRECTORY, thresholds_km=km) for km in (100, 30)]
+    pd.testing.assert_frame_equal(both, pd.concat(each))
+    assert both["threshold_km"].unique().tolist() == [100.0, 30.0]
 
 
 def brute_access(rows, clinics, expression, unknown, weights_of, compete):
@@ -205,6 +213,18 @@ def test_access_equals_two_plain_sums(clinics, rows, expression, method):
         wanted = brute_access(rows, clinics, expression, unknown, weights_of, method != "gravity")
         assert scored[f"access_{level}"].tolist() == pytest.approx(wanted, rel=1e-12, nan_ok=True)
     assert (scored["covered_confirmed"] <= scored["covered_possible"]).all()
+
+
+@pytest.mark.parametrize("decay", [None, "gaussian", {30.0: 1.0}])
+def test_a_clinic_that_nobody_with_a_weight_reaches_adds_nothing(decay):
+    directory = kf.Directory.from_clinics(
+        kf.Clinic(clinic_id=name, name=name, location=kf.Location(lat=lat, lon=-79.0))
+        for name, lat in (("visited", 44.0), ("empty", 46.0))
+    )
+    frame = pd.DataFrame({"lat": [44.0, 46.0, 46.1], "lon": -79.0, "people": [4.0, 0.0, 0.0]})
+    scored = kf.access_score(frame, directory, weight="people", decay=decay)
+    assert scored["access_confirmed"].tolist() == [0.25, 0.0, 0.0]
+    assert scored["covered_confirmed"].tolist() == [True, True, True]
 
 
 @pytest.mark.parametrize("method", ["2sfca", "e2sfca"])
@@ -270,25 +290,25 @@ def test_access_equals_pysal_and_is_zero_where_that_is_missing(method):
     centre=origins,
     edges=st.lists(st.floats(0.0, 21_000.0), min_size=1, max_size=3, unique=True),
 )
-def test_reach_sorts_into_rings_as_distances_do(places, centre, edges):
+def test_origins_are_sorted_into_rings_as_distances_say(places, centre, edges):
     lat, lon = (np.array([getattr(one, axis) for one in places]) for axis in ("lat", "lon"))
     km = geodesic_km(centre.lat, centre.lon, lat, lon)
     ends = np.sort([*edges, km[0], float(km.max())])
-    reach = Reach(lat, lon)
-    near, ring = reach.rings(centre.lat, centre.lon, ends)
+    near_origins = WithinDistance(lat, lon)
+    near, ring = near_origins.rings(centre.lat, centre.lon, ends)
     wanted = np.searchsorted(micrometres(ends), micrometres(km))
-    assert np.array_equal(ring, wanted[reach.order[near]])
-    assert sorted(reach.order[near]) == np.flatnonzero(wanted < len(ends)).tolist()
-    near, measured = reach.distances(centre.lat, centre.lon, float(ends[0]))
-    assert sorted(reach.order[near]) == np.flatnonzero(wanted == 0).tolist()
-    assert np.array_equal(measured, km[reach.order[near]])
+    assert np.array_equal(ring, wanted[near_origins.order[near]])
+    assert sorted(near_origins.order[near]) == np.flatnonzero(wanted < len(ends)).tolist()
+    near, measured = near_origins.distances(centre.lat, centre.lon, float(ends[0]))
+    assert sorted(near_origins.order[near]) == np.flatnonzero(wanted == 0).tolist()
+    assert np.array_equal(measured, km[near_origins.order[near]])
 
 
 @given(bearing=st.floats(0.0, 360.0), far=st.floats(0.001, 4000.0), off=st.sampled_from([-1, 0, 1]))
-def test_reach_is_exact_at_the_edge_of_a_ring(bearing, far, off):
+def test_which_origins_are_within_is_exact_at_the_edge_of_a_ring(bearing, far, off):
     lon, lat, _ = oracle.GEOD.fwd(-79.4, 43.7, bearing, (far + off * 2e-9) * 1000)
-    reach = Reach(np.array([lat]), np.array([lon]))
-    near, _ = reach.rings(43.7, -79.4, np.array([far]))
+    near_origins = WithinDistance(np.array([lat]), np.array([lon]))
+    near, _ = near_origins.rings(43.7, -79.4, np.array([far]))
     km = geodesic_km(43.7, -79.4, lat, lon)
     assert len(near) == int(micrometres(km) <= micrometres(far))
 
@@ -366,7 +386,7 @@ def test_a_compiled_filter_stands_for_its_criteria(unknown):
         (lambda f: kf.coverage(f, DIRECTORY, by="region"), "no column 'region'"),
         (lambda f: kf.coverage(f, DIRECTORY, weight="bad"), 'row 1, column "bad": a weight is'),
         (lambda f: kf.coverage(f, DIRECTORY, weight="none"), 'row 0, column "none": a weight is'),
-        (lambda f: kf.gaps(f, DIRECTORY, threshold_km="far"), "threshold_km must be"),
+        (lambda f: kf.gaps(f, DIRECTORY, thresholds_km="far"), "thresholds_km must be"),
         (lambda f: kf.gaps(f.assign(clinic_id=1), DIRECTORY), "already has a column 'clinic_id'"),
         (lambda f: kf.access_score(f, DIRECTORY, method="3sfca"), "method='3sfca': choose"),
         (lambda f: kf.access_score(f, DIRECTORY, decay="fast"), "decay='fast': choose"),
@@ -388,7 +408,7 @@ def test_a_compiled_filter_stands_for_its_criteria(unknown):
         (lambda f: kf.coverage(f, None), "must be a Directory, not a NoneType"),
         (lambda f: kf.gaps(f, "ontario"), "must be a Directory, not a str"),
         (lambda f: kf.access_score(f, None), "must be a Directory"),
-        (lambda f: kf.catchments(f), "must be a Directory, not a DataFrame"),
+        (lambda f: kf.catchments(None, f), "must be a Directory, not a DataFrame"),
         (lambda f: kf.access_score(f, DIRECTORY, prefix=None), "prefix=None: give a text"),
         (lambda f: kf.gaps(f, DIRECTORY, prefix=5), "prefix=5: give a text"),
         (lambda f: kf.coverage(f, DIRECTORY, unknown="include"), "unknown= is no argument"),

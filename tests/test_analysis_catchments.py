@@ -49,7 +49,7 @@ def check_cells(directory, cells, region, points: int, seed: int = 0) -> None:
     homes = [directory[one].location for one in cells["clinic_id"]]
     there = np.array([(home.lat, home.lon) for home in homes])[cell]
     mine = geodesic_km(lat[point], lon[point], there[:, 0], there[:, 1])
-    nearest, _ = directory.nearest_arrays(lat, lon, 1)
+    nearest, _ = directory.nearest_arrays(lat, lon, k=1)
     assert (mine - nearest[point, 0]).max() < 0.1
 
 
@@ -58,7 +58,7 @@ def test_cells_hold_what_is_nearest(n):
     generator = np.random.default_rng(n)
     places = np.column_stack([generator.uniform(42, 48, n), generator.uniform(-84, -74, n)])
     directory = directory_of(places.tolist())
-    cells = kf.catchments(directory, region=REGION)
+    cells = kf.catchments(None, directory, region=REGION)
     cells = cells[cells["supply"] == "confirmed"]
     assert len(cells) == n
     check_cells(directory, cells, REGION, 4000)
@@ -67,7 +67,7 @@ def test_cells_hold_what_is_nearest(n):
 def test_places_in_a_line_and_a_region_with_a_hole_are_cut_too():
     directory = directory_of([(44.0, lon) for lon in range(-83, -75)])
     ring = REGION.difference(shapely.box(-80, 44, -79, 45)).union(shapely.box(-90, 50, -89, 51))
-    cells = kf.catchments(directory, region=ring)
+    cells = kf.catchments(None, directory, region=ring)
     check_cells(directory, cells[cells["supply"] == "possible"], ring, 4000)
 
 
@@ -78,7 +78,7 @@ def test_places_in_a_line_and_a_region_with_a_hole_are_cut_too():
 )
 def test_areas_add_up_wherever_the_clinics_are(places):
     coarse = [(round(lat, 2), round(lon, 2)) for lat, lon in places]
-    cells = kf.catchments(directory_of(coarse), region=REGION)
+    cells = kf.catchments(None, directory_of(coarse), region=REGION)
     whole = area_km2(shapely.segmentize(REGION, 0.01))
     for level in ("confirmed", "possible"):
         part = cells[cells["supply"] == level]
@@ -87,14 +87,14 @@ def test_areas_add_up_wherever_the_clinics_are(places):
 
 
 def test_clinics_at_one_place_share_a_cell():
-    cells = kf.catchments(directory_of([(44.0, -79.0), (45.0, -76.0), (44.0, -79.0)]))
+    cells = kf.catchments(None, directory_of([(44.0, -79.0), (45.0, -76.0), (44.0, -79.0)]))
     assert cells["clinic_ids"].tolist() == ["00;02", "01"] * 2
     assert cells.crs == "EPSG:4326"
 
 
 def test_everyone_is_counted_once_at_the_nearest_clinic():
     codes = kf.ontario_postal_codes().iloc[::50].assign(people=2.0)
-    cells = kf.catchments(DIRECTORY, origins=codes, weight="people", routes="iv")
+    cells = kf.catchments(codes, DIRECTORY, weight="people", routes="iv")
     sums = cells.groupby("supply")["weight"].sum()
     assert sums.tolist() == [2.0 * len(codes)] * 2
     joined = kf.nearest_join(codes, DIRECTORY, routes="iv")
@@ -106,7 +106,7 @@ def test_everyone_is_counted_once_at_the_nearest_clinic():
 
 
 def test_no_clinic_means_no_row():
-    cells = kf.catchments(DIRECTORY, where=kf.route("sc") & ~kf.route("sc"), region=REGION)
+    cells = kf.catchments(None, DIRECTORY, where=kf.route("sc") & ~kf.route("sc"), region=REGION)
     assert isinstance(cells, gpd.GeoDataFrame)
     assert len(cells[cells["supply"] == "confirmed"]) == 0
 
@@ -122,12 +122,12 @@ def test_no_clinic_means_no_row():
 )
 def test_a_region_that_cannot_be_cut_is_refused(region, message):
     with pytest.raises(kf.errors.InvalidInputError, match=message):
-        kf.catchments(DIRECTORY, region=region)
+        kf.catchments(None, DIRECTORY, region=region)
 
 
 def brute_best(people, sites, directory, limit, n):
     """The most weight that any n sites add."""
-    near, _ = directory.nearest_arrays(people["lat"], people["lon"], 1)
+    near, _ = directory.nearest_arrays(people["lat"], people["lon"], k=1)
     open_ = ~(near[:, 0] <= limit)
     lat, lon = people["lat"].to_numpy(), people["lon"].to_numpy()
     reach = [
@@ -148,7 +148,7 @@ def test_the_best_sites_are_the_best_of_all_choices(seed):
     people = pd.DataFrame(somewhere(150) | {"people": generator.integers(0, 9, 150) + 0.5})
     sites = pd.DataFrame(somewhere(9) | {"site": list("abcdefghi")})
     directory = directory_of(list(zip(*somewhere(2).values(), strict=True)))
-    chosen = kf.best_sites(people, sites, directory, 3, threshold_km=150.0, weight="people")
+    chosen = kf.best_sites(people, directory, sites, n=3, thresholds_km=150.0, weight="people")
     for _, part in chosen.groupby("supply", observed=True):
         assert len(part) == part["site"].nunique() == 3
         assert part["newly_covered"].is_monotonic_decreasing
@@ -161,11 +161,24 @@ def test_the_best_sites_are_the_best_of_all_choices(seed):
         )
 
 
+def test_sites_are_chosen_for_each_threshold():
+    pytest.importorskip("spopt", reason="spopt is not installed: the extra sites")
+    people = pd.DataFrame({"lat": [44.0, 44.0, 45.5], "lon": [-79.0, -79.1, -79.0]})
+    sites = pd.DataFrame({"lat": [44.0, 44.8], "lon": [-79.0, -79.0]})
+    nobody = kf.Directory.from_clinics([])
+    both = kf.best_sites(people, nobody, sites, thresholds_km=[20.0, 95.0])
+    each = [kf.best_sites(people, nobody, sites, thresholds_km=km) for km in (20.0, 95.0)]
+    pd.testing.assert_frame_equal(both, pd.concat(each))
+    assert both["threshold_km"].tolist() == [20.0, 20.0, 95.0, 95.0]
+    assert both["lat"].tolist() == [44.0, 44.0, 44.8, 44.8]
+    assert both["newly_covered"].tolist() == [2.0, 2.0, 3.0, 3.0]
+
+
 def test_sites_that_add_nothing_are_chosen_when_nothing_is_left():
     pytest.importorskip("spopt", reason="spopt is not installed: the extra sites")
     sites = pd.DataFrame({"lat": [44.0, 44.1], "lon": [-79.0, -79.1]})
     people = sites.iloc[:1]
-    chosen = kf.best_sites(people, sites, directory_of([(44.0, -79.0)]), 2)
+    chosen = kf.best_sites(people, directory_of([(44.0, -79.0)]), sites, n=2)
     assert chosen["newly_covered"].tolist() == [0.0] * 4
     assert chosen["share_before"].tolist() == [1.0] * 4
 
@@ -182,7 +195,7 @@ def test_sites_that_add_nothing_are_chosen_when_nothing_is_left():
 )
 def test_candidates_that_cannot_be_used_are_refused(sites, n, message):
     with pytest.raises(kf.errors.InvalidInputError, match=message):
-        kf.best_sites(None, pd.DataFrame(sites), DIRECTORY, n)
+        kf.best_sites(None, DIRECTORY, pd.DataFrame(sites), n=n)
 
 
 def test_places_a_metre_apart_have_a_cell_each():
@@ -190,35 +203,35 @@ def test_places_a_metre_apart_have_a_cell_each():
         kf.Clinic(clinic_id=name, name=name, location=kf.Location(lat=lat, lon=-79.383184))
         for name, lat in (("a", 43.653226), ("b", 43.653236), ("c", 44.0))
     ]
-    cells = kf.catchments(kf.Directory.from_clinics(clinics))
+    cells = kf.catchments(None, kf.Directory.from_clinics(clinics))
     assert cells.loc[cells["supply"] == "possible", "clinic_id"].tolist() == ["a", "b", "c"]
     assert cells.is_valid.all()
     assert (cells["area_km2"] > 0).all()
 
 
 def test_the_postal_codes_are_counted_unless_others_are_given():
-    cells = kf.catchments(kf.load_directory())
+    cells = kf.catchments(None, kf.load_directory())
     whole = len(kf.ontario_postal_codes())
     assert cells.groupby("supply")["weight"].sum().tolist() == [whole, whole]
     abroad = kf.Directory.from_clinics(
         [kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=48.2, lon=16.4))]
     )
-    assert kf.catchments(abroad)["weight"].tolist() == [0.0, 0.0]
+    assert kf.catchments(None, abroad)["weight"].tolist() == [0.0, 0.0]
 
 
 def test_candidates_are_checked_as_origins_are():
     people = pd.DataFrame({"lat": [44.0], "lon": [-79.0]})
     with pytest.raises(kf.errors.CoordinatesError, match=r"candidates, row 0: .*swapped"):
-        kf.best_sites(people, people.rename(columns={"lat": "lon", "lon": "lat"}), DIRECTORY)
+        kf.best_sites(people, DIRECTORY, people.rename(columns={"lat": "lon", "lon": "lat"}))
     with pytest.raises(kf.errors.InvalidInputError, match="a column 'supply'; rename it"):
-        kf.best_sites(people, people.assign(supply=1), DIRECTORY)
+        kf.best_sites(people, DIRECTORY, people.assign(supply=1))
     with pytest.raises(kf.errors.InvalidInputError, match="candidate 1 has no position"):
-        kf.best_sites(people, pd.DataFrame({"lat": [44, None], "lon": -79.0}), DIRECTORY)
+        kf.best_sites(people, DIRECTORY, pd.DataFrame({"lat": [44, None], "lon": -79.0}))
 
 
 def test_weights_may_be_as_small_as_they_like():
     people = pd.DataFrame({"lat": [43.0, 44.0, 45.0], "lon": -79.0, "w": [3e-8, 2e-8, 1e-8]})
     sites = pd.DataFrame({"lat": [45.0, 44.0, 43.0], "lon": -79.0})
     nobody = kf.Directory.from_clinics([])
-    chosen = kf.best_sites(people, sites, nobody, 1, threshold_km=10, weight="w")
+    chosen = kf.best_sites(people, nobody, sites, n=1, thresholds_km=10, weight="w")
     assert chosen["lat"].tolist() == [43.0, 43.0]

@@ -21,6 +21,7 @@ from shapely import LineString, Point
 import ketafind as kf
 import oracle
 from ketafind.join import certainty
+from ketafind.join.frames import on_threads
 from strategies import clinic_lists, criteria, expressions, origins, policies
 
 DIRECTORY = kf.load_directory()
@@ -73,7 +74,7 @@ def test_a_join_equals_a_scan_of_every_clinic_for_every_row(
     joined = kf.nearest_join(
         KINDS[kind](frame),
         directory,
-        k,
+        k=k,
         where=criteria(expression),
         unknown=unknown,
         max_distance_km=limit_km,
@@ -110,8 +111,8 @@ def test_a_join_equals_a_scan_of_every_clinic_for_every_row(
 def test_a_wide_join_holds_the_cells_of_the_long_one(clinics, people, k):
     directory = kf.Directory.from_clinics(clinics, check=False)
     frame = pd.DataFrame({"lat": [p.lat for p in people], "lon": [p.lon for p in people]})
-    long = kf.nearest_join(frame, directory, k, check=False)
-    wide = kf.nearest_join(frame, directory, k, check=False, shape="wide")
+    long = kf.nearest_join(frame, directory, k=k, check=False)
+    wide = kf.nearest_join(frame, directory, k=k, check=False, shape="wide")
     assert wide.index.equals(frame.index)
     for place in range(1, k + 1):
         part = long[(long["rank"] == place).fillna(False)]
@@ -151,7 +152,7 @@ def test_order_flags_of_a_hundred_radii_are_those_of_single_searches(which, part
     asked = {"routes": "iv", "unknown": which, "max_distance_km": 90.0}
     for k in (1, 2):
         joined = kf.nearest_join(
-            people, directory, k, columns=["order_certain"], radius="radius", **asked
+            people, directory, k=k, columns=["order_certain"], radius_km="radius", **asked
         )
         flags = joined.loc[~joined.index.duplicated(), "order_certain"].tolist()
         places = [
@@ -190,7 +191,7 @@ def test_order_flags_and_intervals_are_those_of_a_single_search(clinics, people,
     frame = pd.DataFrame({"lat": [p.lat for p in people], "lon": [p.lon for p in people]})
     asked = ["order_certain", "distance_low_km", "distance_high_km"]
     joined = kf.nearest_join(
-        frame, directory, k, columns=asked, routes="iv", unknown=which, check=False
+        frame, directory, k=k, columns=asked, routes="iv", unknown=which, check=False
     )
     for number, origin in enumerate(people):
         near = directory.nearest(origin, k, routes="iv", unknown=which, check=False)
@@ -207,7 +208,7 @@ def test_a_wide_join_for_more_than_there_are_leaves_cells_empty(kind, unknown):
     frame = KINDS[kind](PEOPLE)
     some = DIRECTORY.search(routes="iv")[:2]
     directory = kf.Directory.from_clinics([match.clinic for match in some])
-    wide = kf.nearest_join(frame, directory, 3, shape="wide", unknown=unknown, columns=["city"])
+    wide = kf.nearest_join(frame, directory, k=3, shape="wide", unknown=unknown, columns=["city"])
     for row in rows_of(wide)[:2]:
         assert {row["clinic_id_1"], row["clinic_id_2"]} == {one.clinic.clinic_id for one in some}
         assert row["truth_1"] == row["truth_2"] == "yes"
@@ -298,7 +299,7 @@ def test_points_are_reprojected_as_geopandas_does(crs):
     frame = gpd.GeoDataFrame(geometry=gpd.points_from_xy(x, y), crs=4326).to_crs(crs)
     there = frame.to_crs(4326).geometry
     plain = pd.DataFrame({"lat": there.y, "lon": there.x})
-    mine, wanted = (kf.nearest_join(one, DIRECTORY, 2) for one in (frame, plain))
+    mine, wanted = (kf.nearest_join(one, DIRECTORY, k=2) for one in (frame, plain))
     added = ["clinic_id", "distance_km"]
     pd.testing.assert_frame_equal(pd.DataFrame(mine[added]), wanted[added])
 
@@ -335,7 +336,7 @@ def test_radii_of_a_geocoded_frame_count_as_those_of_addresses_do(kind):
     asked = {"columns": ["distance_low_km", "distance_high_km", "order_certain"], "k": 2}
     wanted = kf.nearest_join(texts, DIRECTORY, address="where", **asked)
     placed = kf.geocode_frame(texts, "where", progress=False)[["lat", "lon", "radius_km"]]
-    joined = kf.nearest_join(KINDS[kind](placed), DIRECTORY, radius="radius_km", **asked)
+    joined = kf.nearest_join(KINDS[kind](placed), DIRECTORY, radius_km="radius_km", **asked)
     for one, other in zip(rows_of(joined), rows_of(wanted), strict=True):
         for name in ("clinic_id", "distance_km", *asked["columns"]):
             assert one[name] == other[name]
@@ -347,7 +348,7 @@ def test_radii_of_a_geocoded_frame_count_as_those_of_addresses_do(kind):
 def test_a_position_without_a_radius_is_refused_by_row(radius):
     frame = PEOPLE.assign(radius=[1.0, radius, math.nan])
     with pytest.raises(kf.errors.InvalidInputError, match=r'row 1, column "radius".*0 or more'):
-        kf.nearest_join(frame, DIRECTORY, radius="radius")
+        kf.nearest_join(frame, DIRECTORY, radius_km="radius")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -364,9 +365,7 @@ def test_extra_columns_are_facts_of_the_clinic(kind):
 @pytest.mark.parametrize("limit_km", [None, 120.0, 700.0])
 @pytest.mark.parametrize("gaps", [slice(0, 0), slice(0, 500, 7)], ids=["all placed", "some not"])
 def test_threads_and_pieces_do_not_change_the_answer(monkeypatch, limit_km, gaps):
-    from ketafind.join import columns as added
-    from ketafind.join import frames as crew
-    from ketafind.join import search
+    from ketafind.join import columns, search
 
     generator = np.random.default_rng(1)
     frame = pd.DataFrame(
@@ -377,8 +376,7 @@ def test_threads_and_pieces_do_not_change_the_answer(monkeypatch, limit_km, gaps
     whole = kf.nearest_join(frame, DIRECTORY, threads=1, **asked)
     monkeypatch.setattr(search, "CHUNK", 64)
     monkeypatch.setattr(search, "LEAST_CHUNK", 64)
-    monkeypatch.setattr(crew, "BLOCK", 64)
-    monkeypatch.setattr(added, "BLOCK", 64)
+    monkeypatch.setattr(columns, "BLOCK", 64)
     pd.testing.assert_frame_equal(kf.nearest_join(frame, DIRECTORY, threads=2, **asked), whole)
     one_by_one = [kf.nearest_join(frame.iloc[[at]], DIRECTORY, **asked) for at in range(0, 500, 9)]
     pd.testing.assert_frame_equal(whole.loc[range(0, 500, 9)], pd.concat(one_by_one))
@@ -449,11 +447,11 @@ def test_implausible_rows_are_accepted_when_asked():
         ({"lat": "lat", "address": "who"}, "say once where a row is"),
         ({"lat": "lat", "lon": "lat"}, "lat= and lon= name the same column, 'lat'"),
         ({"address": "lat"}, 'row 0, column "lat": an address is a text, not float'),
-        ({"address": "who", "radius": "lat"}, "leave radius= out"),
-        ({"radius": "nope"}, "no column 'nope'"),
+        ({"address": "who", "radius_km": "lat"}, "leave radius_km= out"),
+        ({"radius_km": "nope"}, "no column 'nope'"),
         ({"columns": None}, "columns=None: give names"),
         ({"prefix": None}, "prefix=None: give a text"),
-        ({"geometry": "who"}, "no geometry with a coordinate reference system"),
+        ({"geometry": "who"}, "not a geometry with a coordinate reference system"),
         ({"max_distance_km": -1}, "max_distance_km must be"),
         ({"unknown": "maybe"}, "unknown='maybe'"),
     ],
@@ -573,16 +571,6 @@ def test_long_arrow_tables_keep_every_kind_of_column(how, whole):
     assert long.schema.metadata == {b"source": b"test"}
 
 
-def test_polars_texts_are_the_same_without_pyarrow(monkeypatch):
-    from ketafind.join import frames as polars_frame
-
-    people = pl.from_pandas(PEOPLE.reset_index(drop=True))
-    asked = {"k": 3, "columns": ["name", "city", "website"], "unknown": "include"}
-    wanted = kf.nearest_join(people, DIRECTORY, **asked)
-    monkeypatch.setattr(polars_frame, "find_spec", lambda name: None)
-    assert kf.nearest_join(people, DIRECTORY, **asked).equals(wanted)
-
-
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_first_row_at_fault_is_named_whatever_the_threads(monkeypatch, threads):
     from ketafind.join import search
@@ -595,35 +583,42 @@ def test_the_first_row_at_fault_is_named_whatever_the_threads(monkeypatch, threa
         kf.nearest_join(frame, DIRECTORY, threads=threads)
 
 
-def test_no_part_is_begun_once_one_has_failed():
-    from ketafind.join.frames import Crew, blocks
+def test_the_first_row_at_fault_is_named_though_a_later_one_is_found_first(monkeypatch):
+    from ketafind.join import search
 
+    monkeypatch.setattr(search, "CHUNK", 32)
+    monkeypatch.setattr(search, "LEAST_CHUNK", 32)
+    later_found = threading.Event()
+    check_range = search.check_range
+
+    def check(lat, lon, first_row):
+        if first_row <= 7 and not later_found.wait(timeout=60):
+            raise AssertionError("the part of row 40 is not searched beside that of row 7")
+        try:
+            return check_range(lat, lon, first_row)
+        finally:
+            later_found.set()
+
+    monkeypatch.setattr(search, "check_range", check)
+    frame = pd.DataFrame({"lat": np.full(64, 44.2), "lon": -76.5})
+    frame.loc[[7, 40], "lat"] = 95.0
+    with pytest.raises(kf.errors.CoordinatesError, match="row 7: lat"):
+        kf.nearest_join(frame, DIRECTORY, threads=2)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_error_or_an_interrupt_ends_the_work(threads):
     begun: list[int] = []
 
-    def work(part: slice) -> None:
-        begun.append(part.start)
-        if part.start >= 10:
-            raise ValueError(part.start)
-
-    with Crew(0, 2) as crew, pytest.raises(ValueError, match=r"^10$"):
-        crew.run(work, blocks(1000, 10))
-    assert len(begun) <= 4
-
-
-def test_an_interrupt_ends_all_threads():
-    from ketafind.join.frames import Crew, blocks
-
-    begun: list[int] = []
-
-    def work(part: slice) -> None:
-        begun.append(part.start)
-        if threading.current_thread() is threading.main_thread():
+    def work(part: int) -> None:
+        begun.append(part)
+        if part == 5:
             raise KeyboardInterrupt
         time.sleep(0.001)
 
-    with Crew(0, 2) as crew, pytest.raises(KeyboardInterrupt):
-        crew.run(work, blocks(100_000, 10))
-    assert len(begun) < 5_000
+    with pytest.raises(KeyboardInterrupt):
+        list(on_threads(work, range(10_000), threads))
+    assert len(begun) < 2_000
 
 
 def test_clinics_that_pass_but_stand_nowhere_are_a_reason_of_their_own():
@@ -638,7 +633,7 @@ def test_clinics_that_pass_but_stand_nowhere_are_a_reason_of_their_own():
 def test_views_of_texts_are_repeated():
     table = pa.table(pl.DataFrame({"who": ["a", None], "lat": [44.2, 43.7], "lon": [-76.5, -79.4]}))
     assert table.schema.field("who").type == pa.string_view()
-    joined = kf.nearest_join(table, DIRECTORY, 2)
+    joined = kf.nearest_join(table, DIRECTORY, k=2)
     assert joined["who"].to_pylist() == ["a", "a", None, None]
     assert joined.schema.field("who").type == pa.string_view()
 
@@ -647,7 +642,7 @@ def test_what_pandas_knows_of_a_frame_is_kept_and_not_shared():
     frame = PEOPLE.copy()
     frame.attrs["sources"] = ["a"]
     frame.columns.name = "fields"
-    joined = kf.nearest_join(frame, DIRECTORY, 2)
+    joined = kf.nearest_join(frame, DIRECTORY, k=2)
     joined.attrs["sources"].append("b")
     assert frame.attrs == {"sources": ["a"]}
     assert joined.columns.name == "fields"

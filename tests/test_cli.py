@@ -36,7 +36,7 @@ def test_json_lists_the_matches_beside_the_query_and_the_snapshot(capsys):
     answer = json.loads(printed)
     origin = kf.Coordinates(lat=44.2312, lon=-76.4860)
     expected = kf.load_directory().nearest(origin, 2, routes="iv")
-    assert answer["matches"] == json.loads(json.dumps(expected.to_dicts()))
+    assert answer["matches"] == json.loads(json.dumps(expected.to_dict()["matches"]))
     assert answer["snapshot"]["id"] == expected.snapshot.id
     assert answer["query"]["where"] == expected.criteria.to_dict()
     assert "44.2312" not in printed

@@ -21,10 +21,10 @@ def run(capsys, *arguments) -> str:
 def test_explain_questions_and_relax_print_what_python_says(capsys, lang):
     near = kf.load_directory().nearest(ASK[0], 5, routes="iv", conditions="depression")
     told = {
-        ("explain",): near.explain(lang),
+        ("explain",): near.explain(lang=lang),
         ("explain", "--relax"): near.relax(lang=lang),
-        ("explain", "--why-not", "camh-toronto"): near.why_not("camh-toronto", lang),
-        ("questions",): near.questions(lang),
+        ("explain", "--why-not", "camh-toronto"): near.why_not("camh-toronto", lang=lang),
+        ("questions",): near.questions(lang=lang),
     }
     for (command, *options), wanted in told.items():
         out = run(capsys, command, *ASK, *options, "--lang", lang)

@@ -64,10 +64,8 @@ def test_the_bundled_directory_survives_with_its_evidence(saved):
 
 
 def test_a_directory_saved_without_the_compiled_core_opens_with_it(monkeypatch, tmp_path):
-    from ketafind.index import ScanIndex
-
     with monkeypatch.context() as patch:
-        patch.setattr("ketafind.directory.default_index", ScanIndex)
+        patch.setattr("ketafind.index.compiled_core", lambda: None)
         plain = kf.Directory.from_clinics(kf.load_directory().clinics)
     plain.save(tmp_path / "plain.ketafind")
     again = kf.Directory.open(tmp_path / "plain.ketafind")
@@ -163,21 +161,26 @@ def change(saved: Path, **changes) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"version": 2},
+        {"version": 1},
         {"kind": "something else"},
         {"snapshot": None},
         {"date": 5},
-        {"located": lambda a: a + 1000},
-        {"located": lambda a: a[:-1]},
-        {"located": lambda a: a[::-1].copy()},
-        {"owner": lambda a: a - 1000},
+        {"clinic_no": lambda a: a + 1000},
+        {"clinic_no": lambda a: a[:-1]},
+        {"clinic_no": lambda a: a[::-1].copy()},
+        {"more_clinic_no": lambda a: a - 1000},
+        {"more_group": lambda a: a + 10_000},
+        {"group": lambda a: a - 1000},
+        {"group": lambda a: a[:-1]},
+        {"status": lambda a: a + 3},
+        {"index": "quadtree"},
         {"starts": lambda a: a[:-1]},
         {"starts": lambda a: a[::-1].copy()},
         {"lat": lambda a: a[:-1]},
         {"lat": lambda a: a.astype(np.float32)},
         {"yes": lambda a: a[:, :-1].copy()},
         {"yes": lambda a: a[:-1].copy()},
-        {"closed": lambda a: a[:0].copy()},
+        {"status": lambda a: a[:0].copy()},
         {"vocabulary": lambda a: a[:-5].copy()},
         {"records": lambda a: np.zeros_like(a)},
         {"radius_km": lambda a: a * np.nan},

@@ -43,9 +43,9 @@ def test_a_difference_is_empty_exactly_where_nothing_differs_and_swaps_with_its_
         (c.clinic_id, c.kind, c.facet, c.term) for c in back
     )
     for lang in ("en", "fr"):
-        assert str(old.diff(new, lang))
-        assert str(old.profile(lang))
-        assert str(old.validate(lang))
+        assert str(old.diff(new, lang=lang))
+        assert str(old.profile(lang=lang))
+        assert str(old.validate(lang=lang))
     json.dumps([there.to_dict(), old.profile().to_dict(), old.validate().to_dict()])
 
 
@@ -65,7 +65,7 @@ def test_a_difference_names_the_fact_and_its_evidence():
         ("added", "fact", "route", "iv"),
     ]
     assert old.diff(DIRECTORY)[2].evidence[0].facet == "route"
-    assert "voie d'administration : intraveineuse" in str(old.diff(DIRECTORY, "fr"))
+    assert "voie d'administration : intraveineuse" in str(old.diff(DIRECTORY, lang="fr"))
 
 
 def test_a_profile_counts_what_the_data_hold():
@@ -128,7 +128,7 @@ def test_a_saved_directory_explains_itself_as_the_one_that_was_saved(tmp_path):
         answer = directory.nearest("Ottawa, ON", 3, where=where, unknown="include")
         told.append(
             [
-                str(answer.explain("fr")),
+                str(answer.explain(lang="fr")),
                 str(answer.why_not("numinus-toronto")),
                 str(answer.relax()),
                 str(answer.questions()),
@@ -140,3 +140,17 @@ def test_a_saved_directory_explains_itself_as_the_one_that_was_saved(tmp_path):
         )
     assert told[0] == told[1]
     assert len(DIRECTORY.diff(opened)) == 0
+
+
+def test_a_difference_lists_the_facets_whose_list_became_complete_or_no_longer_is():
+    def directory(*complete):
+        service = kf.Service(facts={"route": {"iv": kf.Truth.YES}}, complete=frozenset(complete))
+        return kf.Directory.from_clinics(
+            [kf.Clinic(clinic_id="a", name="A", services=(service,))], check=False
+        )
+
+    (added,) = directory().diff(directory("route"))
+    assert (added.kind, added.what, added.term) == ("added", "fact", "route")
+    assert "route" in str(directory().diff(directory("route")))
+    changes = directory("route").diff(directory("staff"))
+    assert {(one.kind, one.term) for one in changes} == {("removed", "route"), ("added", "staff")}

@@ -58,7 +58,7 @@ def test_every_clause_has_its_own_truth_and_every_clinic_its_rank(
         else:
             assert told["outcome"] in ("fails", "unknown", "known")
         # The text of every part can be told, in both languages.
-        assert str(matches.why_not(clinic.clinic_id, "fr"))
+        assert str(matches.why_not(clinic.clinic_id, lang="fr"))
     for match, told in zip(matches, matches.explain().to_dict()["matches"], strict=True):
         assert told["clinic_id"] == match.clinic.clinic_id
         whole = told["clauses"]
@@ -77,7 +77,7 @@ def test_the_clauses_named_as_open_are_unknown_and_settling_them_settles_the_mat
     directory = kf.Directory.from_clinics(clinics, check=False)
     where = criteria(expression)
     for match in directory.nearest(origin, 10, where=where, unknown="only", check=False):
-        assert bool(match.unsettled) == (match.facts().finding.truth == kf.Truth.UNKNOWN)
+        assert bool(match.unsettled) == (match.explain().finding.truth == kf.Truth.UNKNOWN)
         for clause in match.unsettled:
             service = kf.Clinic(clinic_id="x", name="x", services=(match.service,))
             alone = kf.Directory.from_clinics([service], check=False)
@@ -221,8 +221,8 @@ def test_the_french_of_every_clinic_is_made_of_french_words_only(clinic):
     known = french()
     for where in (kf.route("im", "iv") & kf.qualified("full"), ~kf.treats("trd", "anxiety")):
         answer = DIRECTORY.nearest("Ottawa, ON", 26, where=where, unknown="include")
-        told = [answer.why_not(clinic.clinic_id, "fr"), answer.relax(lang="fr")]
-        told += [answer.questions("fr", limit=26), answer.explain("fr")]
+        told = [answer.why_not(clinic.clinic_id, lang="fr"), answer.relax(lang="fr")]
+        told += [answer.questions(26, lang="fr"), answer.explain(lang="fr")]
         told.append(DIRECTORY.qualification(clinic.clinic_id, "full", lang="fr"))
         for text in told:
             assert not words_of(str(text), names) - known
@@ -236,10 +236,10 @@ def test_every_term_can_be_asked_for_and_explained_in_both_languages(facet):
     for term in facet.terms:
         answer = directory.search(where=kf.offers(facet.id, term.id), unknown="include")
         for lang in ("en", "fr"):
-            assert term.label(lang) in str(answer.explain(lang))
-            asked = answer.questions(lang)
+            assert term.label(lang) in str(answer.explain(lang=lang))
+            asked = answer.questions(lang=lang)
             # Where only the clinic's status is open, only that is asked.
-            named = any(asking.open_clauses for asking in asked)
+            named = any(one.open_clauses for one in asked)
             assert not named or term.label(lang) in str(asked)
 
 
@@ -315,8 +315,8 @@ def test_questions_name_fewest_open_clauses_first_then_the_nearest():
     keys = [(len(a.open_clauses) + (not a.is_open), a.distance_km) for a in told]
     assert keys == sorted(keys)
     assert len(told) == told.n_possible
-    for asking in told.to_dict()["clinics"]:
-        assert asking["questions"]
+    for one in told.to_dict()["clinics"]:
+        assert one["questions"]
 
 
 def test_questions_of_a_complete_answer_ask_nobody():
@@ -328,7 +328,7 @@ def test_questions_of_a_complete_answer_ask_nobody():
 @pytest.mark.parametrize("lang", ["de", "", None, 1, "english"])
 def test_another_language_is_refused(lang):
     with pytest.raises(InvalidInputError, match="'en', 'fr'"):
-        DIRECTORY.search().explain(lang)
+        DIRECTORY.search().explain(lang=lang)
 
 
 def test_a_region_of_a_language_is_ignored():
@@ -415,3 +415,28 @@ def test_a_possible_clinic_that_is_as_far_is_nearer_only_by_its_id():
     answer = kf.Directory.from_clinics(clinics).nearest(place, routes="iv")
     assert [match.clinic.clinic_id for match in answer] == ["b"]
     assert [match.clinic.clinic_id for match in answer.nearer_possible] == ["a"]
+
+
+def square(lat: float, lon: float):
+    """An area of a tenth of a degree around a point."""
+    import shapely
+
+    return shapely.box(lon - 0.05, lat - 0.05, lon + 0.05, lat + 0.05)
+
+
+def at(clinic_id: str, lat: float, lon: float, *routes: str) -> kf.Clinic:
+    facts = {"route": dict.fromkeys(routes, kf.Truth.YES)} if routes else {}
+    place = kf.Location(lat=lat, lon=lon)
+    services = (kf.Service(facts=facts),)
+    return kf.Clinic(clinic_id=clinic_id, name=clinic_id, location=place, services=services)
+
+
+def test_a_clinic_that_matches_outside_the_area_asked_for_is_said_to_lie_outside():
+    directory = kf.Directory.from_clinics(
+        [at("in", 44.0, -76.0, "iv"), at("out", 45.0, -76.0, "iv"), at("other", 45.0, -76.0)]
+    )
+    answer = directory.inside(square(44.0, -76.0), routes="iv")
+    outcomes = {one: answer.why_not(one).to_dict()["outcome"] for one in ("in", "out", "other")}
+    assert outcomes == {"in": "listed", "out": "outside", "other": "unknown"}
+    assert "area" in str(answer.why_not("out"))
+    assert "zone" in str(answer.why_not("out", lang="fr"))

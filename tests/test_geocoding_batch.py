@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sqlite3
 import subprocess
 import sys
-import threading
 import time
-import warnings
-from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind import errors
-from ketafind.geocoding import ChainGeocoder, GeocodeCache, GeopyGeocoder, geocode, geocode_frame
+from ketafind.geocoding import ChainGeocoder, GeopyGeocoder, geocode, geocode_frame
 from ketafind.geocoding.batch import COLUMNS, outcomes
-from ketafind.geocoding.cache import DAY_S
-from ketafind.geocoding.claims import claimed
 from ketafind.records import Location
 
 TEXTS = ["K7L 3N6", "xyzzy", None, "K7L 3N6", "London, UK", "  "]
@@ -97,6 +90,47 @@ def test_each_text_is_asked_once_and_no_failure_stops_the_batch() -> None:
 def test_what_is_no_text_is_told_apart_from_what_is_missing() -> None:
     found = outcomes([12, float("nan"), None, "", "K7L 3N6"])
     assert [one.status for one in found] == ["not_found", "missing", "missing", "missing", "ok"]
+
+
+@pytest.mark.parametrize(
+    "blank", [pd.NA, pd.NaT, np.nan, None, "", " ", Decimal("NaN"), np.datetime64("NaT")]
+)
+def test_what_is_missing_costs_no_batch_in_any_frame(blank: object) -> None:
+    fake = Fake()
+    frame = pd.DataFrame({"a": pd.Series(["x", blank, "y", blank], dtype=object)})
+    out = geocode_frame(frame, "a", geocoder=fake, progress=False)
+    assert list(out["status"]) == ["ok", "missing", "ok", "missing"]
+    out = geocode_frame(frame.convert_dtypes(), "a", geocoder=fake, progress=False)
+    assert list(out["status"])[::2] == ["ok", "ok"]
+    assert fake.asked == ["x", "y", "x", "y"]
+
+
+@pytest.mark.parametrize(
+    "value", [7, b"x", [1], {"x"}, np.array([1, 2]), Decimal("sNaN"), True, object()]
+)
+def test_what_is_no_text_costs_no_batch(value: object) -> None:
+    fake = Fake()
+    found = outcomes(["x", value, "y"], fake)
+    assert [one.status for one in found] == ["ok", "not_found", "ok"]
+    assert type(value).__name__ in found[1].reason
+
+
+def test_a_column_may_be_labelled_by_a_number() -> None:
+    frame = pd.DataFrame({0: ["x", None], "n": [1, 2]})
+    out = geocode_frame(frame, 0, geocoder=Fake(), progress=False)  # type: ignore[arg-type]
+    assert list(out["status"]) == ["ok", "missing"]
+
+
+def test_two_columns_of_one_name_are_refused_before_anything_is_asked() -> None:
+    fake = Fake()
+    column = pa.array(["x"])
+    for frame in (
+        pd.DataFrame([["x", 1, 2]], columns=["a", "b", "b"]),
+        pa.Table.from_arrays([column, column, column], names=["a", "b", "b"]),
+    ):
+        with pytest.raises(errors.InvalidInputError, match="two columns"):
+            geocode_frame(frame, "a", geocoder=fake, progress=False)
+    assert fake.asked == []
 
 
 def test_after_a_refusal_the_rest_is_listed_as_untried() -> None:
@@ -173,205 +207,10 @@ def test_a_killed_batch_repeats_at_most_the_request_in_flight(
     assert len(asked) - len(set(asked)) <= kills
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from("abc"), st.sampled_from(["get", "put", "none"])), max_size=12
-    )
-)
-@settings(max_examples=40, deadline=None)
-def test_the_cache_behaves_like_a_dict(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
-) -> None:
-    known: dict[str, object] = {}
-    with GeocodeCache(tmp_path_factory.mktemp("cache") / "c.sqlite") as cache:
-        for text, step in steps:
-            if step == "put":
-                known[text] = Location(lat=1.5, lon=2.5, source=text, corrections=("x",))
-                cache.put("p", "1", text, known[text])
-            elif step == "none":
-                known[text] = text
-                cache.put_not_found("p", "1", text, text)
-            found = cache.get("p", "1", text)
-            expected = known.get(text)
-            if expected is None:
-                assert found is None
-            elif isinstance(expected, Location):
-                assert found is not None
-                assert found.location == expected
-            else:
-                assert found is not None
-                assert found.reason == expected
-
-
-def test_one_address_in_other_spelling_is_one_key_and_another_street_is_not(tmp_path: Path) -> None:
-    with GeocodeCache(tmp_path / "c.sqlite") as cache:
-        cache.put("p", "1", "12 Main St, Orléans", Location(lat=1.0, lon=2.0))
-        assert cache.get("p", "1", "12  MAIN st,  ORLE\u0301ANS") is not None
-        assert cache.get("p", "1", "12 Main St E, Orléans") is None
-        assert cache.get("p", "2", "12 Main St, Orléans") is None
-        assert cache.get("q", "1", "12 Main St, Orléans") is None
-
-
-def test_answers_age_and_a_clock_set_back_keeps_none_alive(tmp_path: Path) -> None:
-    now = [1_000 * DAY_S]
-    with GeocodeCache(tmp_path / "c.sqlite", clock=lambda: now[0]) as cache:
-        cache.put("p", "1", "a", Location(lat=1.0, lon=2.0))
-        cache.put_not_found("p", "1", "b", "none")
-        now[0] += 15 * DAY_S
-        assert cache.get("p", "1", "a") is not None
-        assert cache.get("p", "1", "b") is None
-        now[0] += 170 * DAY_S
-        assert cache.get("p", "1", "a") is None
-        now[0] -= 900 * DAY_S
-        assert cache.get("p", "1", "a") is None
-
-
-def test_the_file_holds_no_text_of_an_address(tmp_path: Path) -> None:
-    path = tmp_path / "c.sqlite"
-    with GeocodeCache(path) as cache:
-        cache.put("p", "1", "12 Secret Crescent", Location(lat=1.0, lon=2.0))
-    for file in tmp_path.iterdir():
-        assert b"ecret" not in file.read_bytes()
-
-
-def _set(path: Path, sql: str) -> None:
-    link = sqlite3.connect(path)
-    link.execute(sql)
-    link.commit()
-    link.close()
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "UPDATE answers SET payload = replace(payload, '44', '45')",
-        "UPDATE answers SET stored_at = stored_at + 1",
-        "UPDATE answers SET status = 'not_found'",
-        "UPDATE answers SET checksum = x'00'",
-        "UPDATE answers SET payload = x'8004'",
-    ],
-)
-def test_an_edited_answer_is_noticed_and_not_used(tmp_path: Path, sql: str) -> None:
-    path = tmp_path / "c.sqlite"
-    with GeocodeCache(path) as cache:
-        cache.put("p", "1", "a", Location(lat=44.0, lon=2.0))
-    _set(path, sql)
-    with GeocodeCache(path) as cache, pytest.warns(UserWarning, match="damaged"):
-        assert cache.get("p", "1", "a") is None
-
-
-def test_foreign_damaged_and_newer_files_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "c.sqlite"
-    path.write_bytes(b"not a database, but long enough to be one" * 50)
-    with pytest.raises(errors.DirectoryFileError, match="move it away"):
-        GeocodeCache(path)
-    other = tmp_path / "other.sqlite"
-    _set(other, "CREATE TABLE t (a)")
-    with pytest.raises(errors.DirectoryFileError):
-        GeocodeCache(other)
-    newer = tmp_path / "newer.sqlite"
-    _set(newer, "PRAGMA user_version = 9")
-    with pytest.raises(errors.DirectoryFileError, match="newer"):
-        GeocodeCache(newer)
-
-
-def test_a_cache_that_cannot_be_written_still_lets_answers_through(tmp_path: Path) -> None:
-    path = tmp_path / "c.sqlite"
-    with GeocodeCache(path) as cache:
-        cache._link().execute("PRAGMA query_only = ON")
-        with pytest.warns(UserWarning, match="not kept"):
-            cache.put("p", "1", "a", Location(lat=1.0, lon=2.0))
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            cache.put("p", "1", "b", Location(lat=1.0, lon=2.0))
-
-
-def test_threads_and_forks_share_a_cache(tmp_path: Path) -> None:
-    with GeocodeCache(tmp_path / "c.sqlite") as cache:
-
-        def work(i: int) -> bool:
-            cache.put("p", "1", f"text {i}", Location(lat=1.0, lon=2.0))
-            return cache.get("p", "1", f"text {i}") is not None
-
-        with ThreadPoolExecutor(8) as pool:
-            assert all(pool.map(work, range(40)))
-        if threading.active_count() == 1:
-            child = os.fork()
-            if child == 0:
-                os._exit(0 if work(99) else 1)
-            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-            assert cache.get("p", "1", "text 99") is not None
-
-
 @pytest.mark.parametrize("frame", [None, [1], "address", {"address": ["Kingston"]}])
 def test_what_is_no_frame_is_refused_by_name(frame):
     with pytest.raises(errors.InvalidInputError, match="is no data frame"):
         geocode_frame(frame, "address")
-
-
-def test_threads_that_want_one_address_ask_for_it_once(tmp_path):
-    asked = []
-
-    def ask() -> Location:
-        asked.append(1)
-        time.sleep(0.05)
-        return Location(lat=44.2, lon=-76.5)
-
-    with GeocodeCache(tmp_path / "cache") as cache, ThreadPoolExecutor(8) as pool:
-        answers = list(
-            pool.map(lambda _: cache.remember("p", "1", "Kingston", ask, 10.0), range(16))
-        )
-    assert len(asked) == 1
-    assert len(set(answers)) == 1
-
-
-TWO_PROCESSES = """
-import sys, time
-from ketafind.geocoding import GeocodeCache
-from ketafind.records import Location
-
-def ask():
-    with open(sys.argv[2], "a") as log:
-        log.write("asked\\n")
-    time.sleep(0.3)
-    return Location(lat=44.2, lon=-76.5)
-
-with GeocodeCache(sys.argv[1]) as cache:
-    for place in ("Kingston", "Ottawa"):
-        cache.remember("p", "1", place, ask, 10.0)
-"""
-
-
-def test_processes_that_want_one_address_ask_for_it_once(tmp_path):
-    log = tmp_path / "log"
-    command = [sys.executable, "-c", TWO_PROCESSES, str(tmp_path / "cache"), str(log)]
-    running = [subprocess.Popen(command) for _ in range(3)]
-    assert [process.wait() for process in running] == [0, 0, 0]
-    assert log.read_text().count("asked") == 2
-
-
-def test_a_claim_of_a_process_that_died_runs_out(tmp_path):
-    located = Location(lat=44.2, lon=-76.5)
-    with GeocodeCache(tmp_path / "cache") as cache:
-        for until in (time.time() + 0.05, time.time() + 86_400.0):
-            cache._execute("INSERT OR REPLACE INTO claims VALUES (?, '1.1', ?)", (b"key", until))
-            with claimed(cache._execute, b"key", 10.0):
-                held = cache._execute("SELECT owner FROM claims", ()).fetchall()
-            assert held != [("1.1",)]
-        assert cache.remember("p", "1", "Kingston", lambda: located, 10.0) == located
-
-
-def test_who_claims_an_address_may_ask_for_it_within(tmp_path):
-    located = Location(lat=44.2, lon=-76.5)
-    with GeocodeCache(tmp_path / "cache") as cache:
-        inner = cache.remember(
-            "p",
-            "1",
-            "Kingston",
-            lambda: cache.remember("p", "1", "Kingston", lambda: located, 10.0),
-            10.0,
-        )
-    assert inner == located
 
 
 def test_a_geocoder_of_geopy_is_asked_for_in_its_wrapper():

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
+import gzip
 import logging
-import multiprocessing
-import os
 import pickle
-import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 import pytest
 from geopy.geocoders import Nominatim, OpenCage
 from geopy.location import Location as GeopyLocation
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ketafind import errors
 from ketafind.geocoding import (
@@ -31,81 +30,22 @@ from ketafind.geocoding import (
     SearchPlace,
     geocode,
 )
-from ketafind.geocoding import http as transport
+from ketafind.geocoding.locations import sphere_km
 from ketafind.records import Location
+from servers import Clock, Server, goes_on, reply, resets, says, sends, stays_silent
 
 ADDRESS = "76 Stuart St, Kingston ON K7L 2V7"
 GOOD = [{"lat": "44.2240", "lon": "-76.4930", "display_name": "Kingston"}]
 CANARY = "CANARYKEY123"
-DEADLINE_S = 0.6
-Behaviour = Callable[[socket.socket], None]
-
-
-def reply(
-    body: bytes, status: str = "200 OK", headers: str = "", length: int | None = None
-) -> bytes:
-    size = len(body) if length is None else length
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n"
-    return f"{head}{headers}Connection: close\r\n\r\n".encode() + body
-
-
-def sends(data: bytes) -> Behaviour:
-    return lambda link: link.sendall(data)
-
-
-def says(value: object, **kind: str) -> Behaviour:
-    return sends(reply(json.dumps(value).encode(), **kind))
-
-
-def drips(link: socket.socket) -> None:
-    for byte in reply(json.dumps(GOOD).encode()):
-        link.sendall(bytes([byte]))
-        time.sleep(0.05)
-
-
-def floods(link: socket.socket) -> None:
-    link.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[")
-    for _ in range(40):
-        link.sendall(b" " * 1_000_000)
-
-
-def resets(link: socket.socket) -> None:
-    link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    link.close()
-
-
-class Server:
-    """Answers each connection with the next behaviour; the last one repeats."""
-
-    def __init__(self, *behaviours: Behaviour) -> None:
-        self.behaviours = list(behaviours)
-        self.requests: list[bytes] = []
-        self.times: list[float] = []
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                link, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._answer, args=(link,), daemon=True).start()
-
-    def _answer(self, link: socket.socket) -> None:
-        with contextlib.suppress(OSError), link:
-            self.requests.append(link.recv(65_536))
-            self.times.append(time.time())
-            turn = min(len(self.requests), len(self.behaviours)) - 1
-            self.behaviours[turn](link)
+DEADLINE_S = 0.5
+Serve = Callable[..., Server]
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
+def serve() -> Iterator[Serve]:
     servers: list[Server] = []
 
-    def start(*behaviours: Behaviour) -> Server:
+    def start(*behaviours: Any) -> Server:
         servers.append(Server(*behaviours))
         return servers[-1]
 
@@ -114,20 +54,28 @@ def serve() -> Iterator[Callable[..., Server]]:
         server.socket.close()
 
 
-def online(server: Server, **options: object) -> GeopyGeocoder:
-    settings: dict[str, object] = {
-        "deadline_s": DEADLINE_S,
-        "limit": RateLimit(0.0),
-        "allow_private": True,
-        "retries": 0,
-    }
+def online(server: Server, **options: Any) -> GeopyGeocoder:
+    clock = Clock()
     service = Nominatim(
         user_agent=f"test {CANARY}", domain=f"127.0.0.1:{server.port}", scheme="http"
     )
-    return GeopyGeocoder(service, **{**settings, **options})  # type: ignore[arg-type]
+    return GeopyGeocoder(
+        service,
+        **{
+            "deadline_s": 20.0,
+            "limit": RateLimit(0.0, clock=clock, sleep=clock.sleep),
+            "allow_private": True,
+            "retries": 0,
+            **options,
+        },
+    )
 
 
-def test_a_good_answer_comes_back_with_its_source(serve: Callable[..., Server]) -> None:
+def found(lat: Any, lon: Any, **more: object) -> Callable[..., Any]:
+    return says([{**GOOD[0], "lat": lat, "lon": lon, **more}])
+
+
+def test_a_good_answer_comes_back_with_its_source(serve: Serve) -> None:
     server = serve(says(GOOD))
     located = online(server).geocode(ADDRESS)
     assert (located.lat, located.lon, located.source) == (44.224, -76.493, "Nominatim")
@@ -135,104 +83,137 @@ def test_a_good_answer_comes_back_with_its_source(serve: Callable[..., Server]) 
     assert b"viewbox=" in server.requests[0]
 
 
-FAILURES: dict[str, tuple[Behaviour, type[Exception]]] = {
-    "silence": (lambda link: time.sleep(2), errors.GeocoderTimeoutError),
-    "drip": (drips, errors.GeocoderTimeoutError),
-    "reset": (resets, errors.GeocoderFailedError),
-    "closed at once": (lambda link: None, errors.GeocoderFailedError),
-    "no HTTP": (sends(b"SSH-2.0-OpenSSH\r\n"), errors.GeocoderFailedError),
-    "cut off": (sends(reply(b"[{", length=500)), errors.GeocoderFailedError),
-    "html": (sends(reply(b"<html>Busy</html>")), errors.GeocoderFailedError),
-    "null": (says(None), errors.GeocoderFailedError),
-    "empty": (says({}), errors.GeocoderFailedError),
-    "number": (says(7), errors.GeocoderFailedError),
-    "no lat": (says([{"display_name": "x"}]), errors.GeocoderFailedError),
-    "nan": (sends(reply(b'[{"lat": NaN, "lon": NaN}]')), errors.GeocoderFailedError),
-    "text lat": (says([{**GOOD[0], "lat": "north", "lon": "west"}]), errors.GeocoderFailedError),
-    "beyond": (says([{**GOOD[0], "lat": "99", "lon": "-76"}]), errors.GeocoderFailedError),
-    "zero": (says([{**GOOD[0], "lat": "0", "lon": "0"}]), errors.GeocoderFailedError),
+LATE = {
+    "silence": stays_silent,
+    "drip": goes_on(b"HTTP/1.1 200 OK\r\n\r\n[", b" ", pause_s=0.02),
+}
+FAILED = {
+    "reset": resets,
+    "closed at once": lambda link: None,
+    "html": sends(reply(b"<html>Busy</html>")),
+    "null": says(None),
+    "empty": says({}),
+    "number": says(7),
+    "no lat": says([{"display_name": "x"}]),
+    "null lat": found(None, None),
+    "zero": found("0", "0"),
+    "deep": sends(reply(b"[" * 200_000)),
+    "redirect": sends(reply(b"", "302 Found", "Location: http://169.254.169.254/\r\n")),
+    "500": says({}, status="500 Oops"),
+    "503": says({}, status="503 Busy"),
+    "429": says({}, status="429 Slow", headers="Retry-After: 7\r\n"),
+    "429 long": says({}, status="429 Slow", headers="Retry-After: 86400\r\n"),
+    "429 very long": says({}, status="429 Slow", headers=f"Retry-After: {'9' * 400}\r\n"),
+    "429 odd": says({}, status="429 Slow", headers="Retry-After: soon\r\n"),
+    "503 odd": says({}, status="503 Busy", headers="Retry-After: Mon, 1 Jan 0001 0:0:0 +9999\r\n"),
+}
+REFUSED = {
+    "401": says({}, status="401 Unauthorized"),
+    "403": says({}, status="403 Forbidden"),
+    "402": says({}, status="402 Payment Required"),
+}
+REJECTED = {
+    "nan": sends(reply(b'[{"lat": NaN, "lon": NaN, "display_name": "x"}]')),
+    "text nan": found("nan", "nan"),
+    "infinite": sends(reply(b'[{"lat": 44.2, "lon": -Infinity, "display_name": "x"}]')),
+    "1e999": sends(reply(b'[{"lat": 1e999, "lon": -76.5, "display_name": "x"}]')),
+    "400 digits": found(10**400, -76.5),
+    "400 digits as text": found("9" * 400, "-76.5"),
+    "true": found(True, True),
+    "true and false": found(True, False),
+    "text": found("north", "west"),
+    "beyond": found("99", "-76"),
+    "quebec": found("46.81", "-71.21"),
+    "london": found("51.5", "-0.12"),
+    "swapped": found("-76.493", "44.224"),
+    "other town": found("43.65", "-79.38"),
+}
+FAILURES = {
+    **{name: (it, errors.GeocoderTimeoutError) for name, it in LATE.items()},
+    **{name: (it, errors.GeocoderFailedError) for name, it in FAILED.items()},
+    **{name: (it, errors.GeocoderRefusedError) for name, it in REFUSED.items()},
+    **{name: (it, errors.RejectedAnswerError) for name, it in REJECTED.items()},
     "nothing": (says([]), errors.PlaceNotFoundError),
-    "deep": (sends(reply(b"[" * 200_000)), errors.GeocoderFailedError),
-    "flood": (floods, errors.GeocoderFailedError),
-    "gzip": (
-        sends(reply(b"\x1f\x8b", headers="Content-Encoding: gzip\r\n")),
-        errors.GeocoderFailedError,
-    ),
-    "latin": (sends(reply(b'["\xe9"]')), errors.GeocoderFailedError),
-    "redirect": (
-        sends(reply(b"", "302 Found", "Location: http://169.254.169.254/\r\n")),
-        errors.GeocoderFailedError,
-    ),
-    "401": (says({}, status="401 Unauthorized"), errors.GeocoderRefusedError),
-    "403": (says({}, status="403 Forbidden"), errors.GeocoderRefusedError),
-    "402": (says({}, status="402 Payment Required"), errors.GeocoderRefusedError),
-    "500": (says({}, status="500 Oops"), errors.GeocoderFailedError),
-    "503": (says({}, status="503 Busy"), errors.GeocoderFailedError),
-    "429": (says({}, status="429 Slow", headers="Retry-After: 7\r\n"), errors.GeocoderFailedError),
-    "429 long": (
-        says({}, status="429 Slow", headers="Retry-After: 86400\r\n"),
-        errors.GeocoderFailedError,
-    ),
-    "429 odd": (
-        says({}, status="429 Slow", headers="Retry-After: soon\r\n"),
-        errors.GeocoderFailedError,
-    ),
-    "quebec": (says([{**GOOD[0], "lat": "46.81", "lon": "-71.21"}]), errors.RejectedAnswerError),
-    "london": (says([{**GOOD[0], "lat": "51.5", "lon": "-0.12"}]), errors.RejectedAnswerError),
-    "swapped": (says([{**GOOD[0], "lat": "-76.493", "lon": "44.224"}]), errors.RejectedAnswerError),
-    "other town": (
-        says([{**GOOD[0], "lat": "43.65", "lon": "-79.38"}]),
-        errors.RejectedAnswerError,
-    ),
 }
 
 
+@pytest.mark.filterwarnings("ignore:Latitude normalization")  # geopy's own
 @pytest.mark.parametrize("name", FAILURES)
-def test_a_failure_is_told_apart_from_not_found_within_the_deadline(
-    serve: Callable[..., Server], name: str, tmp_path: Path
+def test_a_failure_is_told_apart_from_not_found_and_not_kept(
+    serve: Serve, name: str, tmp_path: Path
 ) -> None:
     behaviour, expected = FAILURES[name]
     server = serve(behaviour)
     cache = GeocodeCache(tmp_path / "cache.sqlite")
-    begun = time.monotonic()
+    late = DEADLINE_S if name in LATE else 20.0
     with pytest.raises(expected) as caught:
-        online(server, cache=cache, retries=1).geocode(ADDRESS)
-    # Loosely, for busy machines: the slow ones would go on for ten seconds or for ever.
-    assert time.monotonic() - begun < DEADLINE_S + 4
-    assert len(server.requests) <= 2
-    shown = repr(caught.value) + "".join(map(str, caught.value.args))
+        online(server, cache=cache, retries=1, deadline_s=late).geocode(ADDRESS)
+    assert 1 <= len(server.requests) <= 2
+    chain = [caught.value, caught.value.__cause__, caught.value.__context__]
     for secret in (CANARY, "Stuart", "127.0.0.1", str(server.port)):
-        assert secret not in shown
-    if not isinstance(caught.value, errors.PlaceNotFoundError):
-        assert cache.get("Nominatim", "1", ADDRESS) is None
+        assert secret not in repr([(one, getattr(one, "args", ())) for one in chain])
+    kept = cache.get("Nominatim", "1", ADDRESS)
+    assert (kept is not None) == (expected is errors.PlaceNotFoundError)
     cache.close()
 
 
-def test_a_swapped_answer_is_named_as_such(serve: Callable[..., Server]) -> None:
+@pytest.mark.parametrize("name", REJECTED)
+def test_a_rejected_answer_is_not_asked_for_again(serve: Serve, name: str) -> None:
+    server = serve(REJECTED[name])
+    # A program may turn geopy's warning into an error, as this one does: it does not escape.
+    with pytest.raises(errors.RejectedAnswerError):
+        online(server, retries=3).geocode(ADDRESS)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("value", [True, float("nan"), float("inf"), 10**400, "north", 91.0, [44]])
+def test_coordinates_that_are_none_are_rejected_from_any_geocoder(value: object) -> None:
+    class Found:
+        latitude, longitude = value, -76.5
+
+    class Odd:
+        def geocode(self, text: str, **_: object) -> object:
+            return Found()
+
+    with pytest.raises(errors.RejectedAnswerError, match="no position"):
+        GeopyGeocoder(Odd(), limit=RateLimit(0.0)).geocode(ADDRESS)
+
+
+@pytest.mark.parametrize(
+    "box", [["x"], 7, [10**400, 1, 2, 3], ["nan"] * 4, [True] * 4, [0, 90, -180, 180], None]
+)
+def test_a_box_that_is_none_leaves_a_radius_of_a_kilometre(serve: Serve, box: object) -> None:
+    located = online(serve(found("44.2240", "-76.4930", boundingbox=box))).geocode(ADDRESS)
+    assert located.radius_km == (0.1 if box == [True] * 4 else 1.0)
+
+
+def test_a_swapped_answer_is_named_as_such(serve: Serve) -> None:
     server = serve(says([{**GOOD[0], "lat": "-76.493", "lon": "44.224"}]))
     with pytest.raises(errors.RejectedAnswerError, match="swapped"):
         online(server).geocode(ADDRESS)
 
 
-def test_what_passes_is_tried_again(serve: Callable[..., Server]) -> None:
-    server = serve(says({}, status="503 Busy"), resets, says(GOOD))
-    located = online(server, retries=2, deadline_s=5.0).geocode(ADDRESS)
-    assert located.lat == 44.224
+def test_what_passes_is_tried_again_after_longer_and_longer_pauses(serve: Serve) -> None:
+    server, clock = serve(says({}, status="503 Busy"), resets, says(GOOD)), Clock()
+    limit = RateLimit(0.0, clock=clock, sleep=clock.sleep)
+    assert online(server, retries=2, limit=limit).geocode(ADDRESS).lat == 44.224
     assert len(server.requests) == 3
+    first, second = clock.sleeps
+    assert 0.25 <= first <= 0.5 <= second <= 1.0
 
 
-def test_retry_after_is_waited_out_when_it_fits(serve: Callable[..., Server]) -> None:
-    busy = says({}, status="429 Slow", headers="Retry-After: 1\r\n")
-    server = serve(busy, says(GOOD))
-    online(server, retries=1, deadline_s=5.0).geocode(ADDRESS)
-    assert server.times[1] - server.times[0] >= 0.95
+def test_retry_after_is_waited_out_when_it_fits(serve: Serve) -> None:
+    busy = says({}, status="429 Slow", headers="Retry-After: 7\r\n")
+    server, clock = serve(busy, says(GOOD)), Clock()
+    limit = RateLimit(0.0, clock=clock, sleep=clock.sleep)
+    assert online(server, retries=1, limit=limit).geocode(ADDRESS).lat == 44.224
+    assert clock.sleeps == [pytest.approx(7.0)]
 
 
-def test_retry_after_as_a_date_is_read(serve: Callable[..., Server]) -> None:
+def test_retry_after_as_a_date_is_read(serve: Serve) -> None:
     when = formatdate(time.time() + 3_000, usegmt=True)
     server = serve(says({}, status="503 Busy", headers=f"Retry-After: {when}\r\n"))
-    limit = RateLimit(0.0)
-    geocoder = online(server, retries=1, limit=limit)
+    geocoder = online(server, retries=1, limit=RateLimit(0.0))
     with pytest.raises(errors.GeocoderBusyError, match="asks to wait"):
         geocoder.geocode(ADDRESS)
     with pytest.raises(errors.GeocoderBusyError, match="next turn"):
@@ -240,7 +221,7 @@ def test_retry_after_as_a_date_is_read(serve: Callable[..., Server]) -> None:
     assert len(server.requests) == 1
 
 
-def test_a_refused_key_is_not_tried_again(serve: Callable[..., Server]) -> None:
+def test_a_refused_key_is_not_tried_again(serve: Serve) -> None:
     server = serve(says({}, status="401 Unauthorized"))
     geocoder = online(server, retries=3)
     for _ in range(3):
@@ -249,7 +230,7 @@ def test_a_refused_key_is_not_tried_again(serve: Callable[..., Server]) -> None:
     assert len(server.requests) == 1
 
 
-def test_the_budget_is_never_exceeded(serve: Callable[..., Server]) -> None:
+def test_the_budget_is_never_exceeded(serve: Serve) -> None:
     server = serve(says(GOOD))
     geocoder = online(server, budget=2)
     geocoder.geocode(ADDRESS)
@@ -259,8 +240,36 @@ def test_the_budget_is_never_exceeded(serve: Callable[..., Server]) -> None:
     assert len(server.requests) == 2
 
 
+def test_threads_together_do_not_exceed_the_budget() -> None:
+    clock, sent = Clock(), []
+    all_wait = threading.Barrier(6)
+
+    class Counting:
+        def geocode(self, text: str, **_: object) -> GeopyLocation:
+            sent.append(text)
+            return GeopyLocation(text, (44.224, -76.493), {})
+
+    def sleep(seconds: float) -> None:
+        all_wait.wait(60)
+
+    limit = RateLimit(1.0, clock=clock, sleep=sleep)
+    limit.wait("Counting", clock.now)
+    geocoder = GeopyGeocoder(Counting(), budget=2, limit=limit)
+
+    def geocode_one(_: int) -> str:
+        try:
+            return geocoder.geocode(ADDRESS).source
+        except errors.GeocoderRefusedError:
+            return "refused"
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(geocode_one, range(6)))
+    assert sorted(answers) == ["Counting"] * 2 + ["refused"] * 4
+    assert len(sent) == 2
+
+
 def test_a_searcher_s_place_is_refused_unless_the_call_allows_it(
-    serve: Callable[..., Server], tmp_path: Path
+    serve: Serve, tmp_path: Path
 ) -> None:
     server = serve(says(GOOD))
     with GeocodeCache(tmp_path / "cache.sqlite") as cache:
@@ -285,20 +294,46 @@ def test_a_searcher_s_place_stays_hidden_and_is_geocoded_offline() -> None:
     assert caught.value.__cause__ is None
 
 
-def test_keys_are_in_no_repr_log_or_pickle(
-    serve: Callable[..., Server], caplog: pytest.LogCaptureFixture
+ECHO = f"Location: http://x/?key={CANARY}&q=Stuart\r\nSet-Cookie: q=Stuart{CANARY}\r\n"
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        says({}, status="500 Oops"),
+        sends(reply(f"no {CANARY} at Stuart".encode(), "401 No", headers=ECHO)),
+        sends(reply(b"", "302 Found", headers=ECHO)),
+        sends(reply(f"<html>{CANARY} Stuart".encode(), headers=ECHO)),
+        sends(reply(gzip.compress(b"[]"), headers="Content-Encoding: gzip\r\n" + ECHO)),
+        resets,
+        lambda link: None,
+    ],
+    ids=["500", "401", "302", "html", "nothing", "reset", "closed"],
+)
+def test_keys_and_addresses_are_in_no_error_repr_log_or_pickle(
+    serve: Serve, caplog: pytest.LogCaptureFixture, behaviour: Any
 ) -> None:
-    server = serve(says({}, status="500 Oops"))
+    server = serve(behaviour)
     service = OpenCage(CANARY, domain=f"127.0.0.1:{server.port}", scheme="http")
     geocoder = GeopyGeocoder(service, allow_private=True, retries=0, limit=RateLimit(0.0))
-    with caplog.at_level(logging.DEBUG), pytest.raises(errors.GeocoderFailedError) as caught:
+    with caplog.at_level(logging.DEBUG), pytest.raises(errors.GeocodingError) as caught:
         geocoder.geocode(ADDRESS)
     assert CANARY.encode() in server.requests[0]
-    assert CANARY not in caplog.text + repr(geocoder) + str(caught.value)
+    assert b"Stuart" in server.requests[0]
     assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    shown = caplog.text + repr(geocoder) + repr(caught.value) + repr(caught.value.__context__)
+    for secret in (CANARY, "Stuart", "127.0.0.1"):
+        assert secret not in shown
     with pytest.raises(TypeError):
         pickle.dumps(geocoder)
+
+
+def test_logs_of_other_calls_are_left_alone(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    online(serve(says(GOOD))).geocode(ADDRESS)
+    with caplog.at_level(logging.DEBUG):
+        logging.getLogger("httpx").info("a request of the program's own")
+    assert "a request of the program's own" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -323,78 +358,85 @@ def test_private_addresses_and_odd_urls_are_refused(scheme: str, domain: str) ->
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["https://x\r\nHost: y/", "ftp://example.org/", "https:///x", "x"])
-def test_urls_with_line_ends_or_without_host_are_refused(url: str) -> None:
-    with pytest.raises(errors.GeocoderFailedError):
-        transport.ask(url, {}, time.monotonic() + 1)
-
-
-def test_line_ends_in_an_address_reach_no_header(serve: Callable[..., Server]) -> None:
+def test_line_ends_in_an_address_reach_no_header(serve: Serve) -> None:
     server = serve(says(GOOD))
     online(server).geocode("76 Stuart St,\r\nX-Evil: 1\r\nKingston ON K7L 2V7")
     assert b"\r\nX-Evil" not in server.requests[0]
 
 
-def test_the_pace_holds_across_threads(serve: Callable[..., Server]) -> None:
-    server = serve(says(GOOD))
-    geocoder = online(server, limit=RateLimit(0.1), deadline_s=5.0)
+def test_the_pace_holds_across_threads(serve: Serve) -> None:
+    server, clock = serve(says(GOOD)), Clock()
+    slept: list[float] = []
+    geocoder = online(server, limit=RateLimit(1.0, clock=clock, sleep=slept.append))
     threads = [threading.Thread(target=geocoder.geocode, args=(ADDRESS,)) for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    # Single arrivals may be late on a busy machine; without a pace all come at once.
-    assert max(server.times) - min(server.times) > 0.25
-
-
-def _take_turns(path: str, queue: multiprocessing.Queue[float]) -> None:
-    limit = RateLimit(0.05, path)
-    for _ in range(4):
-        limit.wait("service", time.time() + 10)
-        queue.put(time.time())
-
-
-def test_the_pace_holds_across_processes(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    queue: multiprocessing.Queue[float] = context.Queue()
-    path = str(tmp_path / "limit.sqlite")
-    workers = [context.Process(target=_take_turns, args=(path, queue)) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    times = sorted(queue.get(timeout=30) for _ in range(8))
-    for worker in workers:
-        worker.join()
-    assert times[-1] - times[0] >= 0.05 * 6
-    assert os.stat(path).st_mode & 0o077 == 0
-
-
-def test_a_turn_far_in_the_future_is_the_mark_of_a_clock_set_back(tmp_path: Path) -> None:
-    now = [1_000_000.0]
-    limit = RateLimit(
-        1.0, tmp_path / "limit.sqlite", clock=lambda: now[0], sleep=lambda seconds: None
-    )
-    limit.wait("service", now[0] + 10)
-    now[0] -= 500_000
-    limit.wait("service", now[0] + 10)
-    with pytest.raises(errors.GeocoderBusyError):
-        limit.wait("service", now[0] + 0.5)
+    assert sorted(slept) == [1.0, 2.0, 3.0, 4.0]
 
 
 def test_a_service_without_geopy_s_adapter_is_left_at_the_deadline() -> None:
+    over = threading.Event()
+
     class Slow:
         def geocode(self, text: str, **_: object) -> GeopyLocation:
-            time.sleep(3.0)
+            over.wait(60)
             return GeopyLocation(text, (44.224, -76.493), {})
 
-    geocoder = GeopyGeocoder(Slow(), deadline_s=0.2, retries=0, limit=RateLimit(0.0))
-    begun = time.monotonic()
+    geocoder = GeopyGeocoder(Slow(), deadline_s=0.1, retries=0, limit=RateLimit(0.0))
     with pytest.raises(errors.GeocoderTimeoutError):
         geocoder.geocode(ADDRESS)
-    assert time.monotonic() - begun < 2.5
+    assert not over.is_set()
+    over.set()
+
+
+def test_a_fault_of_a_geocoder_of_one_s_own_is_no_time_out() -> None:
+    class Broken:
+        def geocode(self, text: str, **_: object) -> GeopyLocation:
+            raise NotImplementedError("not written yet")
+
+    with pytest.raises(NotImplementedError):
+        GeopyGeocoder(Broken(), limit=RateLimit(0.0)).geocode(ADDRESS)
+
+
+def test_waiting_for_another_s_answer_counts_in_the_deadline(serve: Serve, tmp_path: Path) -> None:
+    server, begun, over = serve(says(GOOD)), threading.Event(), threading.Event()
+
+    class Slow:
+        def geocode(self, text: str, **_: object) -> GeopyLocation:
+            begun.set()
+            over.wait(60)
+            return GeopyLocation(text, (44.224, -76.493), {})
+
+    with GeocodeCache(tmp_path / "cache") as cache:
+        slow = GeopyGeocoder(Slow(), name="Nominatim", cache=cache, limit=RateLimit(0.0))
+        thread = threading.Thread(target=slow.geocode, args=(ADDRESS,))
+        thread.start()
+        begun.wait(60)
+        with pytest.raises(errors.GeocoderFailedError):
+            online(server, cache=cache, deadline_s=0.1).geocode(ADDRESS)
+        over.set()
+        thread.join()
+    assert not server.requests
+
+
+def test_proxies_and_asynchronous_adapters_are_refused_by_name() -> None:
+    from geopy.adapters import BaseAsyncAdapter
+
+    class Later(BaseAsyncAdapter):
+        def get_text(self, url: str, *, timeout: float, headers: dict[str, str]) -> None: ...
+        def get_json(self, url: str, *, timeout: float, headers: dict[str, str]) -> None: ...
+
+    with pytest.raises(errors.InvalidInputError, match="asynchronous adapter Later"):
+        GeopyGeocoder(Nominatim(user_agent="tests", adapter_factory=Later))
+    with pytest.raises(errors.InvalidInputError, match="proxies") as caught:
+        GeopyGeocoder(Nominatim(user_agent="tests", proxies="http://me:SECRET@proxy.example"))
+    assert "SECRET" not in str(caught.value)
 
 
 def test_a_chain_asks_the_next_only_where_the_first_has_no_answer(
-    serve: Callable[..., Server],
+    serve: Serve,
 ) -> None:
     server = serve(says([{**GOOD[0], "boundingbox": ["x"]}]))
     chain = ChainGeocoder([OfflineGeocoder(), online(server)])
@@ -406,7 +448,7 @@ def test_a_chain_asks_the_next_only_where_the_first_has_no_answer(
     assert len(server.requests) == 1
 
 
-def test_a_chain_takes_a_finer_answer_that_agrees(serve: Callable[..., Server]) -> None:
+def test_a_chain_takes_a_finer_answer_that_agrees(serve: Serve) -> None:
     box = ["44.2239", "44.2241", "-76.4931", "-76.4929"]
     server = serve(says([{**GOOD[0], "boundingbox": box}]))
     chain = ChainGeocoder([OfflineGeocoder(), online(server)], good_enough_km=0.15)
@@ -415,7 +457,39 @@ def test_a_chain_takes_a_finer_answer_that_agrees(serve: Callable[..., Server]) 
     assert located.radius_km == pytest.approx(0.1)
 
 
-def test_a_chain_leaves_out_a_service_that_refused(serve: Callable[..., Server]) -> None:
+class Fixed:
+    """A geocoder with one answer."""
+
+    def __init__(self, name: str, lat: float, lon: float, radius_km: float) -> None:
+        self.name = name
+        self.answer = Location(lat=lat, lon=lon, radius_km=radius_km, source=name)
+
+    def geocode(self, text: str) -> Location:
+        return self.answer
+
+
+def test_a_chain_keeps_its_first_answer_where_a_finer_one_is_somewhere_else() -> None:
+    first, later = Fixed("first", 44.23, -76.49, 2.0), Fixed("later", 44.27, -76.49, 0.1)
+    assert ChainGeocoder([first, later], good_enough_km=0.5).geocode("x").source == "first"
+    nearer = Fixed("nearer", 44.24, -76.49, 0.1)
+    chain = ChainGeocoder([first, later, nearer], good_enough_km=0.05)
+    assert chain.geocode("x").source == "nearer"
+
+
+radii = st.floats(0.1, 30.0)
+
+
+@given(st.floats(43.0, 45.0), st.floats(-77.0, -75.0), radii, radii)
+def test_a_later_answer_replaces_an_earlier_one_only_if_it_is_finer_and_both_agree(
+    lat: float, lon: float, first_km: float, later_km: float
+) -> None:
+    first, later = Fixed("first", 44.0, -76.0, first_km), Fixed("later", lat, lon, later_km)
+    answer = ChainGeocoder([first, later], good_enough_km=0.0).geocode("x")
+    agree = sphere_km(44.0, -76.0, lat, lon) <= first_km + later_km
+    assert answer.source == ("later" if agree and later_km < first_km else "first")
+
+
+def test_a_chain_leaves_out_a_service_that_refused(serve: Serve) -> None:
     refusing, good = serve(says({}, status="403 No")), serve(says(GOOD))
     chain = ChainGeocoder([online(refusing), online(good, name="second")])
     assert chain.geocode(ADDRESS).source == "second"

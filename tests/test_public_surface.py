@@ -26,7 +26,7 @@ MODULES = sorted(
 )
 NAMES = sorted(ketafind.__all__)
 HEAVY = {
-    "folium", "geopandas", "geopy", "matplotlib", "narwhals", "pandas", "polars", "pyarrow",
+    "folium", "geopandas", "geopy", "httpx", "matplotlib", "narwhals", "pandas", "polars", "pyarrow",
     "pyproj", "rapidfuzz", "rtree", "scipy", "shapely", "tqdm",
 }  # fmt: skip
 
@@ -98,7 +98,7 @@ def test_an_unknown_name_raises_attribute_error() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_public_name_is_documented_and_annotated(name: str) -> None:
     value = getattr(ketafind, name)
-    if isinstance(value, str | tuple):
+    if isinstance(value, str | tuple) or name == "Origin":  # an alias has no docstring
         return
     assert inspect.getdoc(value), name
     if inspect.isfunction(value):
@@ -139,5 +139,8 @@ def test_importing_the_package_brings_no_heavy_package() -> None:
 
 def test_importing_every_module_brings_no_heavy_package() -> None:
     """Heavy packages are imported by the function that needs them, not by the module."""
-    brought = set(run(f"import sys, {', '.join(MODULES)}; print(*sys.modules)").split())
+    # These two are made of classes of geopy and httpx, and are themselves imported when needed.
+    own = {"ketafind.geocoding.online", "ketafind.geocoding.http"}
+    modules = ", ".join(name for name in MODULES if name not in own)
+    brought = set(run(f"import sys, {modules}; print(*sys.modules)").split())
     assert brought & HEAVY == set()

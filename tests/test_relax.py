@@ -209,3 +209,20 @@ def test_where_nothing_can_help_it_says_so():
     told = kf.Directory.from_clinics([]).search().relax()
     assert len(told) == 0
     assert "No change" in str(told)
+
+
+@given(st.floats(0.15, 9.85), st.floats(0.0, 360.0))
+def test_a_wider_radius_is_to_the_tenth_below_ten_kilometres_and_never_too_small(far_km, bearing):
+    from pyproj import Geod
+
+    lon, lat, _ = Geod(ellps="WGS84").fwd(-76.5, 44.2, bearing, far_km * 1000)
+    place = kf.Location(lat=lat, lon=lon)
+    clinic = kf.Clinic(clinic_id="a", name="A", location=place)
+    directory = kf.Directory.from_clinics([clinic], check=False)
+    origin = kf.Coordinates(lat=44.2, lon=-76.5)
+    (only,) = directory.nearest(origin, max_distance_km=0.1, check=False).relax()
+    (change,) = only.changes
+    assert change.to_km == only.max_distance_km
+    assert only.nearest_km <= change.to_km < only.nearest_km + 0.1
+    assert abs(change.to_km * 10 - round(change.to_km * 10)) < 1e-6
+    assert len(directory.nearest(origin, max_distance_km=change.to_km, check=False)) == 1

@@ -194,7 +194,7 @@ def test_a_partial_answer_differs_from_a_full_one():
 
 @pytest.mark.parametrize("day", ["", "soon", "2027-13-01", None, 5, "2027/01/01"])
 def test_what_is_no_date_is_refused(day):
-    with pytest.raises(InvalidInputError, match="is no date"):
+    with pytest.raises(InvalidInputError, match="is not a date"):
         DIRECTORY.as_of(day)
 
 

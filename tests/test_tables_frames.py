@@ -101,11 +101,11 @@ def test_a_strange_cell_of_a_frame_is_refused(column, cell, said):
 def test_a_frame_must_be_eager_with_text_names_each_once():
     """The message says what to do."""
     assert "collect()" in str(refusal(pl.LazyFrame(COLUMNS)))
-    assert "no data frame" in str(refusal([1, 2]))
+    assert "not a data frame" in str(refusal([1, 2]))
     assert "2 columns are called 'name'" in str(
         refusal(pd.DataFrame([["a", "A", "B"]], columns=["clinic_id", "name", "name"]))
     )
-    assert "is no text" in str(refusal(pd.DataFrame([["a", "A"]])))
+    assert "is not text" in str(refusal(pd.DataFrame([["a", "A"]])))
     assert "mean the same" in str(
         refusal(pd.DataFrame([["a", "A", "B"]], columns=["clinic_id", "name", "Name"]))
     )
@@ -182,5 +182,18 @@ def test_columns_become_typed_columns():
         "none": "string",
         "array": "float64",
     }
-    assert frame["routes"].tolist() == ["iv;im", ""]
+    assert frame["routes"].tolist() == ["iv;im", pd.NA]
     assert frame_from_columns({"id": [], "rank": []}).shape == (0, 2)
+
+
+def test_a_blank_is_missing_and_never_an_empty_text():
+    """isna() finds every unknown, whatever the column holds."""
+    frame = frame_from_columns(
+        {"phone": ["", "613 555 0100", None], "routes": [(), [], ("iv",)], "fax": ["", "", ""]}
+    )
+    assert frame.isna().to_numpy().tolist() == [
+        [True, True, True],
+        [False, True, True],
+        [True, False, True],
+    ]
+    assert not (frame == "").any(axis=None)

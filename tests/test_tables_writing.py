@@ -13,7 +13,7 @@ from ketafind.files import write_whole
 from ketafind.records import PRECISIONS, STATUSES, Clinic, Evidence, Location, Service
 from ketafind.tables.cells import match_key
 from ketafind.tables.clinics import read_clinics, read_evidence
-from ketafind.tables.columns import canonical
+from ketafind.tables.csv import column_key
 from ketafind.tables.writing import csv_rows, write_clinics, write_evidence
 from ketafind.truth import Truth
 from ketafind.vocabulary import default_vocabulary
@@ -69,7 +69,7 @@ def clinics_(draw):
         st.lists(
             st.text(
                 st.characters(codec="utf-8", categories=("L", "N", "P")), min_size=1, max_size=5
-            ).filter(lambda name: canonical(name) not in KNOWN),
+            ).filter(lambda name: column_key(name) not in KNOWN),
             unique=True,
             max_size=2,
         )

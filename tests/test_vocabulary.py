@@ -427,12 +427,12 @@ def test_all_faults_of_a_file_come_in_one_report() -> None:
     for expected in (
         'two terms share this id: "blue"',
         '"scarlet" names both red and blue',
-        '"yellow" is no term of colour',
+        '"yellow" is not a term of colour',
         "a term stands below itself: cyan, teal, cyan",
         "a term stands below itself: teal, cyan, teal",
         '"Red" may only suggest, but it is a name of red',
         "snomed 1 is already the code of colour.a",
-        '"x" is no code system here',
+        '"x" is not a code system here',
     ):
         assert expected in report
 
@@ -445,7 +445,7 @@ def test_all_faults_of_a_file_come_in_one_report() -> None:
         ({"id": "x", "labels": {"en": " "}}, 'the label in "en" is missing'),
         ({"id": "x", "labels": {"en": "x", "de": "x"}}, '"de" is not among the languages'),
         ({"labels": {"en": "x"}}, '"id" is missing'),
-        ({"id": "X y", "labels": {"en": "x"}}, '"X y" is no id'),
+        ({"id": "X y", "labels": {"en": "x"}}, '"X y" is not an id'),
         ({"id": 7, "labels": {"en": "x"}}, "must be a text"),
         ({"id": "x", "labels": {"en": "x"}, "synonym": ["y"]}, "is not known; known: id"),
         ({"id": "x", "labels": {"en": "x"}, "synonyms": "y"}, "must be a list"),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ketafind.matches import Match, Matches
     from ketafind.qualification import RuleSet, qualified
     from ketafind.query.filter import Filter
+    from ketafind.query.origin import Origin
     from ketafind.records import Clinic, Evidence, Location, Service
     from ketafind.snapshot import Snapshot
     from ketafind.tables.clinics import read_clinics, read_evidence
@@ -49,6 +50,7 @@ _HOMES = {
     "matches": ("Match", "Matches"),
     "qualification": ("RuleSet", "qualified"),
     "query.filter": ("Filter",),
+    "query.origin": ("Origin",),
     "records": ("Clinic", "Evidence", "Location", "Service"),
     "snapshot": ("Snapshot",),
     "tables.clinics": ("read_clinics", "read_evidence"),
@@ -71,6 +73,7 @@ __all__ = [
     "Match",
     "Matches",
     "OfflineGeocoder",
+    "Origin",
     "RuleSet",
     "Service",
     "Snapshot",
@@ -103,15 +106,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # Imported when first used: `import ketafind` itself reads no other module.
-    if name in _MODULES:
-        return import_module(f"ketafind.{name}")
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'ketafind' has no attribute {name!r}")
-    value = getattr(import_module(f"ketafind.{_HOME_OF[name]}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker would take any name then
+
+    def __getattr__(name: str) -> Any:
+        # Imported when first used: `import ketafind` itself reads no other module.
+        if name in _MODULES:
+            return import_module(f"ketafind.{name}")
+        if name not in _HOME_OF:
+            raise AttributeError(f"module 'ketafind' has no attribute {name!r}")
+        value = getattr(import_module(f"ketafind.{_HOME_OF[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -1,23 +1,35 @@
-"""What is stated of every service, as bit slices, and criteria evaluated on them."""
+"""What is stated of every service, as bits, and criteria evaluated on them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.criteria import And, Criteria, Everything, Named, NoService, Not, Offers, Or, Unstated
+from ketafind.criteria import (
+    And,
+    Criteria,
+    Everything,
+    Labelled,
+    NoService,
+    Not,
+    NotInVocabulary,
+    Offers,
+    Or,
+)
 from ketafind.errors import DataError, Fault
+from ketafind.records import STATUSES
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic, Service
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["Bits", "Closure", "TermSlices", "columns_of", "pack", "truth_at"]
+__all__ = ["Bits", "StatedFacts", "TermSlices", "columns_of", "pack", "truth_at"]
 
 
 Bits = NDArray[np.uint8]
@@ -37,66 +49,115 @@ def truth_at(yes: Bits, no: Bits, row: int) -> Truth:
     return Truth.NO if no[byte] >> bit & 1 else Truth.UNKNOWN
 
 
-class TermSlices:
-    """One bit a service for YES and one for NO, for each term of the vocabulary."""
+def columns_of(vocabulary: Vocabulary) -> dict[tuple[str, str], int]:
+    """Number the terms of a vocabulary."""
+    pairs = [(facet.id, term.id) for facet in vocabulary.facets for term in facet.terms]
+    return {pair: column for column, pair in enumerate(pairs)}
 
-    __slots__ = ("active", "closed", "closure", "columns", "n_rows", "no", "owner", "width", "yes")
+
+@dataclass(frozen=True, slots=True)
+class StatedFacts:
+    """What follows from the facts of each service, by clinic; services alike share a group."""
+
+    yes: Bits
+    """The terms that are YES in each group: a row a group, a bit a term. Group 0 states nothing."""
+    no: Bits
+    group: NDArray[np.int32]
+    """Group of each clinic's first service."""
+    more_clinic_no: NDArray[np.int64]
+    """The clinic of each further service, in rising order."""
+    more_group: NDArray[np.int32]
+    status: NDArray[np.uint8]
+    """Of each clinic, as its place in `STATUSES`."""
+
+    @classmethod
+    def of(cls, clinics: Sequence[Clinic], vocabulary: Vocabulary) -> StatedFacts:
+        """Read the facts of clinics, or refuse all that contradict themselves."""
+        groups = _Groups(vocabulary)
+        more: list[tuple[int, int]] = []
+        first = np.zeros(len(clinics), np.int32)
+        faults: list[Fault] = []
+        for clinic_no, clinic in enumerate(clinics):
+            for at, service in enumerate(clinic.services):
+                try:
+                    group = groups.of(service)
+                except DataError as error:
+                    named = f"clinic {clinic.clinic_id!r}, service {service.service_id!r}"
+                    faults += [Fault(f"{named}: {fault}") for fault in error.faults]
+                    continue
+                if at:
+                    more.append((clinic_no, group))
+                else:
+                    first[clinic_no] = group
+        if faults:
+            raise DataError("clinics", faults)
+        owners, more_groups = np.array(more, np.int64).reshape(-1, 2).T
+        codes = {status: code for code, status in enumerate(STATUSES)}
+        status = np.array([codes[clinic.status] for clinic in clinics], np.uint8)
+        return cls(*groups.bits(), first, owners, more_groups.astype(np.int32), status)
+
+    def changed(
+        self, dropped: NDArray[np.intp], inserted: NDArray[np.intp], added: StatedFacts
+    ) -> StatedFacts:
+        """Drop clinics, then insert those of `added` before these of the clinics that stay."""
+        yes, no, group_of = self.yes, self.no, np.zeros(len(added.yes), np.int32)
+        for n, (its_yes, its_no) in enumerate(zip(added.yes, added.no, strict=True)):
+            alike = np.flatnonzero((yes == its_yes).all(axis=1) & (no == its_no).all(axis=1))
+            group_of[n] = alike[0] if len(alike) else len(yes)
+            if not len(alike):
+                yes, no = np.vstack([yes, its_yes]), np.vstack([no, its_no])
+        stays = ~np.isin(self.more_clinic_no, dropped)
+        numbers = renumbered(self.more_clinic_no[stays], dropped, inserted)
+        new_numbers = (inserted + np.arange(len(inserted)))[added.more_clinic_no]
+        owners = np.concatenate([numbers, new_numbers])
+        order = np.argsort(owners, kind="stable")
+        more_group = np.concatenate([self.more_group[stays], group_of[added.more_group]])
+        return StatedFacts(
+            yes,
+            no,
+            np.insert(np.delete(self.group, dropped), inserted, group_of[added.group]),
+            owners[order],
+            more_group[order],
+            np.insert(np.delete(self.status, dropped), inserted, added.status),
+        )
+
+
+def renumbered(
+    numbers: NDArray[np.integer], dropped: NDArray[np.intp], inserted: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Number what stays when some are dropped, then others inserted before these that stay."""
+    kept = numbers - np.searchsorted(dropped, numbers)
+    return kept + np.searchsorted(inserted, kept, side="right")
+
+
+class TermSlices:
+    """One bit a service for YES and one for NO, for each term that is asked for.
+
+    A service's bit is its ``service_row``: first those of the clinics' first services, in the order
+    of ``bit_row``, then, from the next whole byte, the further services.
+    """
+
+    __slots__ = ("_facts", "_groups", "_slices", "active", "closed", "columns", "n_rows", "owner",
+                 "width")  # fmt: skip
 
     def __init__(
         self,
-        yes: Bits,
-        no: Bits,
+        facts: StatedFacts,
+        clinic_of_row: NDArray[np.intp],
+        row_of_clinic: NDArray[np.intp],
         columns: Mapping[tuple[str, str], int],
-        owner: NDArray[np.intp],
-        n_rows: int,
-        active: Bits,
-        closed: Bits,
-        closure: Closure | None = None,
     ) -> None:
-        self.yes, self.no = yes, no
         self.columns = columns
-        self.owner = owner
-        self.n_rows = n_rows
-        self.active, self.closed = active, closed
-        self.closure = closure
-        self.width = (n_rows + 7) // 8
-
-    @classmethod
-    def build(
-        cls,
-        clinics: Sequence[Clinic],
-        rows: NDArray[np.intp],
-        vocabulary: Vocabulary,
-        closure: Closure | None = None,
-    ) -> TermSlices:
-        """Slice the stated facts of clinics."""
-        columns = columns_of(vocabulary)
-        first = [clinics[position].services[0] for position in rows]
-        more = [(row, s) for row, p in enumerate(rows) for s in clinics[p].services[1:]]
-        start = _aligned(len(first))
-        groups = np.zeros(start + len(more), np.int32)
-        closure = Closure(vocabulary, columns) if closure is None else closure
-        faults: list[Fault] = []
-        for slot, service in [*enumerate(first), *enumerate((s for _, s in more), start)]:
-            try:
-                groups[slot] = closure.group(service)
-            except DataError as error:
-                row = slot if slot < start else more[slot - start][0]
-                named = f"clinic {clinics[rows[row]].clinic_id!r}, service {service.service_id!r}"
-                faults += [Fault(f"{named}: {fault}") for fault in error.faults]
-        if faults:
-            raise DataError("clinics", faults)
-        status = np.array([clinics[position].status for position in rows], dtype=object)
-        return cls(
-            _slice(groups, closure.yes, len(columns)),
-            _slice(groups, closure.no, len(columns)),
-            columns,
-            np.array([row for row, _ in more], dtype=np.intp),
-            len(first),
-            pack(status == "active"),
-            pack(status == "closed"),
-            closure,
-        )
+        self.n_rows = len(clinic_of_row)
+        self.width = (self.n_rows + 7) // 8
+        self.owner = row_of_clinic[facts.more_clinic_no]
+        padding = np.zeros(8 * self.width - self.n_rows, np.intp)
+        self._facts = facts
+        self._groups = np.concatenate([facts.group[clinic_of_row], padding, facts.more_group])
+        self._slices: dict[tuple[int, Truth], Bits] = {}
+        status = facts.status[clinic_of_row]
+        self.active = pack(status == STATUSES.index("active"))
+        self.closed = pack(status == STATUSES.index("closed"))
 
     def evaluate(self, criteria: Criteria, side: Truth) -> Bits:
         """Mark the services of which canonical criteria are YES, or those of which they are NO."""
@@ -109,27 +170,28 @@ class TermSlices:
         if kind is Not:
             return self.evaluate(criteria.parts[0], ~side)
         if kind is NoService:
-            return self._spread(self.fold(self.evaluate(criteria.parts[0], ~side), ~side))
-        if kind is Named:
+            return self._spread(self.by_clinic(self.evaluate(criteria.parts[0], ~side), ~side))
+        if kind is Labelled:
             return self.evaluate(criteria.parts[0], side)
-        if kind is Unstated:
-            return np.zeros(self.yes.shape[1], np.uint8)
+        if kind is NotInVocabulary:
+            return np.zeros((len(self._groups) + 7) // 8, np.uint8)
         if kind is Everything:
-            return np.full(self.yes.shape[1], 255 if side is Truth.YES else 0, np.uint8)
-        raise TypeError(f"{kind.__name__} is not a criteria that can be evaluated")
+            value = 255 if side is Truth.YES else 0
+            return np.full((len(self._groups) + 7) // 8, value, np.uint8)
+        raise TypeError(f"criteria of the type {kind.__name__} cannot be evaluated")
 
-    def truth(self, criteria: Criteria, slot: int) -> Truth:
+    def truth(self, criteria: Criteria, service_row: int) -> Truth:
         """Evaluate canonical criteria for one service."""
         yes, no = (self.evaluate(criteria, side) for side in (Truth.YES, Truth.NO))
-        return truth_at(yes, no, slot)
+        return truth_at(yes, no, service_row)
 
-    def fold(self, bits: Bits, side: Truth) -> Bits:
+    def by_clinic(self, services: Bits, side: Truth) -> Bits:
         """Reduce services to clinics: YES where one is, NO where all are."""
-        first = bits[: self.width]
+        first = services[: self.width]
         if not len(self.owner):
             return first
         first = first.copy()
-        further = np.unpackbits(bits[self.width :], bitorder="little", count=len(self.owner))
+        further = np.unpackbits(services[self.width :], bitorder="little", count=len(self.owner))
         changes = self.owner[(further == 1) == (side is Truth.YES)]
         byte, bit = changes >> 3, (1 << (changes & 7)).astype(np.uint8)
         if side is Truth.YES:
@@ -142,20 +204,29 @@ class TermSlices:
         """Take the minimum with each clinic's status: uncertain is UNKNOWN, closed is NO."""
         return bits & self.active if side is Truth.YES else bits | self.closed
 
-    def slots_of(self, row: int) -> list[int]:
-        """Slots of a clinic's services, in their order."""
+    def service_rows(self, bit_row: int) -> list[int]:
+        """The rows of a clinic's services, in their order."""
         if not len(self.owner):
-            return [row]
-        return [row, *(8 * self.width + np.flatnonzero(self.owner == row)).tolist()]
+            return [bit_row]
+        return [bit_row, *(8 * self.width + np.flatnonzero(self.owner == bit_row)).tolist()]
+
+    def _slice(self, facet: str, term: str, side: Truth) -> Bits:
+        column = self.columns[facet, term]
+        found = self._slices.get((column, side))
+        if found is None:
+            terms = self._facts.yes if side is Truth.YES else self._facts.no
+            has = (terms[:, column >> 3] >> (column & 7) & 1).astype(bool)
+            found = pack(has[self._groups])
+            found.flags.writeable = False
+            self._slices[column, side] = found
+        return found
 
     def _offers(self, clause: Offers, side: Truth) -> Bits:
-        slices = self.yes if side is Truth.YES else self.no
-        if len(clause.terms) == 1:
-            only: Bits = slices[self.columns[clause.facet, clause.terms[0]]]
-            return only
-        wanted = [slices[self.columns[clause.facet, term]] for term in clause.terms]
+        wanted = [self._slice(clause.facet, term, side) for term in clause.terms]
+        if len(wanted) == 1:
+            return wanted[0]
         needed = len(wanted) if clause.at_least is None else clause.at_least
-        # As many as decide it: so many YES, or so many NO that too few are left.
+        # How many decide it: enough YES, or enough NO that too few are left.
         decisive = needed if side is Truth.YES else len(wanted) - needed + 1
         if decisive == 1:
             return reduce(np.bitwise_or, wanted)
@@ -175,44 +246,44 @@ class TermSlices:
         return np.concatenate([bits, pack(further.astype(bool))])
 
 
-def columns_of(vocabulary: Vocabulary) -> dict[tuple[str, str], int]:
-    """Number the terms of a vocabulary."""
-    pairs = [(facet.id, term.id) for facet in vocabulary.facets for term in facet.terms]
-    return {pair: column for column, pair in enumerate(pairs)}
-
-
-class _Line(NamedTuple):
+class _Lineage(NamedTuple):
     """Columns of a term and all above it, and of the term and all below it."""
 
     up: frozenset[int]
     down: frozenset[int]
 
 
-class Closure:
-    """What follows from the stated facts of a service; services alike share a group."""
+class _Groups:
+    """The groups of services alike, with the terms that follow from what each states."""
 
-    def __init__(self, vocabulary: Vocabulary, columns: Mapping[tuple[str, str], int]) -> None:
+    def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
-        self.columns = columns
-        self.groups: dict[object, int] = {}
-        self.lines: dict[tuple[str, str], _Line] = {}
-        # Group 0 is the padding between the slots.
-        self.yes: list[list[int]] = [[]]
-        self.no: list[list[int]] = [[]]
+        self.columns = columns_of(vocabulary)
+        self.numbers: dict[object, int] = {}
+        self.lineages: dict[tuple[str, str], _Lineage] = {}
+        self.terms: list[tuple[set[int], set[int]]] = [(set(), set())]
 
-    def group(self, service: Service) -> int:
+    def of(self, service: Service) -> int:
         key = (service.facts, service.complete)
-        group = self.groups.get(key)
-        if group is None:
+        number = self.numbers.get(key)
+        if number is None:
             yes, no = self._close(service)
             if yes & no:
                 pairs = [pair for pair, column in self.columns.items() if column in yes & no]
                 listed = ", ".join(f"{facet} {term}" for facet, term in pairs)
                 raise DataError("service", [Fault(f"says both yes and no of {listed}")])
-            group = self.groups[key] = len(self.yes)
-            self.yes.append(sorted(yes))
-            self.no.append(sorted(no))
-        return group
+            number = self.numbers[key] = len(self.terms)
+            self.terms.append((yes, no))
+        return number
+
+    def bits(self) -> tuple[Bits, Bits]:
+        """The terms that are YES and those that are NO in each group."""
+        sides = np.zeros((2, len(self.terms), len(self.columns)), bool)
+        for number, closed in enumerate(self.terms):
+            for side, columns in zip(sides, closed, strict=True):
+                side[number, list(columns)] = True
+        yes, no = np.packbits(sides, axis=2, bitorder="little")
+        return yes, no
 
     def _close(self, service: Service) -> tuple[set[int], set[int]]:
         yes: set[int] = set()
@@ -220,9 +291,9 @@ class Closure:
         for name, stated in service.facts.items():
             for text, truth in stated.items():
                 if truth == Truth.YES:
-                    yes |= self._line(name, text).up
+                    yes |= self._lineage(name, text).up
                 elif truth == Truth.NO:
-                    no |= self._line(name, text).down
+                    no |= self._lineage(name, text).down
         for name in service.complete:
             no |= self._unlisted(service, name)
         return yes, no
@@ -232,34 +303,19 @@ class Closure:
         related: set[int] = set()
         for text, truth in service.facts.get(facet.id, {}).items():
             if truth == Truth.YES:
-                line = self._line(facet.id, text)
-                related |= line.up | line.down
+                lineage = self._lineage(facet.id, text)
+                related |= lineage.up | lineage.down
         return {self.columns[facet.id, term.id] for term in facet.terms} - related
 
-    def _line(self, name: str, text: str) -> _Line:
-        if (name, text) not in self.lines:
+    def _lineage(self, name: str, text: str) -> _Lineage:
+        if (name, text) not in self.lineages:
             facet = self.vocabulary.facet(name)
             term = facet.resolve(text)
-            self.lines[name, text] = _Line(
+            above, below = facet.ancestors(term), facet.descendants(term)
+            self.lineages[name, text] = _Lineage(
                 *(
                     frozenset(self.columns[facet.id, one] for one in (term, *others))
-                    for others in (facet.ancestors(term), facet.descendants(term))
+                    for others in (above, below)
                 )
             )
-        return self.lines[name, text]
-
-
-def _aligned(n: int) -> int:
-    return (n + 7) // 8 * 8
-
-
-def _slice(groups: NDArray[np.int32], terms: list[list[int]], n_columns: int) -> Bits:
-    has = np.zeros((len(terms), n_columns), bool)
-    for group, columns in enumerate(terms):
-        has[group, columns] = True
-    width = (len(groups) + 7) // 8
-    packed = np.empty((n_columns, width), np.uint8)
-    for column in range(n_columns):
-        packed[column] = pack(has[groups, column])
-    packed.flags.writeable = False
-    return packed
+        return self.lineages[name, text]

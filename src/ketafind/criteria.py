@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
 __all__ = [
-    "JOINERS",
-    "READERS",
     "And",
     "Criteria",
     "Everything",
-    "IfKnown",
-    "Named",
+    "IfInVocabulary",
+    "Labelled",
     "NoService",
     "Not",
+    "NotInVocabulary",
     "Offers",
     "Or",
-    "Unstated",
     "check_criteria",
     "everything",
     "no_service",
     "offers",
-    "read_criteria",
     "route",
     "shorthand",
     "staff",
     "treats",
 ]
+
+MAX_DEPTH = 100
+"""Criteria that are nested deeper are refused when they are read."""
 
 
 class Criteria(ABC):
@@ -99,13 +99,13 @@ class Criteria(ABC):
         return type(self).__name__, str(self), "(", *inside, ")"
 
     def __and__(self, other: Criteria) -> Criteria:
-        return _join("and", self, other)
+        return And((self, check_criteria(other)))
 
     def __or__(self, other: Criteria) -> Criteria:
-        return _join("or", self, other)
+        return Or((self, check_criteria(other)))
 
     def __invert__(self) -> Criteria:
-        return JOINERS["not"](self)
+        return Not(self)
 
     def __bool__(self) -> bool:
         raise TypeError("criteria are combined with & | ~, not with and, or, not")
@@ -175,44 +175,17 @@ class Criteria(ABC):
         CriteriaError
             If it is not an expression; names the part that is wrong.
         """
-        return read_criteria(data, depth=0)
+        return _read(data, 0)
 
 
 def check_criteria(value: Any, what: str = "criteria combine with") -> Criteria:
-    """Refuse what is no criteria."""
+    """Refuse what is not criteria."""
     if isinstance(value, Criteria):
         return value
     raise CriteriaError(
         f"{what} criteria, not {type(value).__name__}; "
         f'write for example ketafind.route("iv") & ketafind.treats("ptsd")'
     )
-
-
-def _join(how: str, left: Criteria, right: Any) -> Criteria:
-    return JOINERS[how]((left, check_criteria(right)))
-
-
-MAX_DEPTH = 100
-
-# Each kind of expression enters itself here: the root knows none of them.
-JOINERS: dict[str, Callable[[Any], Criteria]] = {}
-READERS: dict[frozenset[str], Callable[[dict[str, Any], int], Criteria]] = {}
-
-
-def read_criteria(data: Any, depth: int) -> Criteria:
-    """Read plain data as criteria."""
-    if depth > MAX_DEPTH:
-        raise CriteriaError(f"these criteria are nested deeper than {MAX_DEPTH} levels")
-    if not isinstance(data, dict):
-        raise CriteriaError(f"criteria are objects, not {type(data).__name__}")
-    reader = READERS.get(frozenset(data))
-    if reader is None:
-        known = "; ".join(", ".join(sorted(keys)) for keys in READERS)
-        raise CriteriaError(
-            f"criteria with the keys {sorted(map(str, data))}; write for example "
-            f'{{"facet": "route", "terms": ["iv"]}}. Known: {known}'
-        )
-    return reader(data, depth + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +208,7 @@ class Everything(Criteria):
 
 @dataclass(frozen=True, slots=True)
 class Offers(Criteria):
-    """At least so many of these terms of one facet."""
+    """At least a number of these terms of one facet."""
 
     facet: str
     terms: tuple[str, ...]
@@ -376,7 +349,7 @@ class NoService(_Single):
 
 
 @dataclass(frozen=True, slots=True)
-class Named(Criteria):
+class Labelled(Criteria):
     """An expression that goes by a name, such as a rule set's."""
 
     name: str
@@ -391,13 +364,13 @@ class Named(Criteria):
         return {"named": self.name, "criteria": self.part.to_dict()}
 
     def resolve(self, vocabulary: Vocabulary) -> Criteria:
-        return Named(self.name, self.part.resolve(vocabulary), self.source)
+        return Labelled(self.name, self.part.resolve(vocabulary), self.source)
 
     def __str__(self) -> str:
         return self.name
 
 
-class Unstated(_Single):
+class NotInVocabulary(_Single):
     """Something that a directory has no words for: UNKNOWN for every service."""
 
     __slots__ = ()
@@ -416,7 +389,7 @@ class Unstated(_Single):
         return str(self.part)
 
 
-class IfKnown(_Single):
+class IfInVocabulary(_Single):
     """The part where the vocabulary has its words; else UNKNOWN, as nothing can be stated of it."""
 
     __slots__ = ()
@@ -428,7 +401,7 @@ class IfKnown(_Single):
         try:
             return self.part.resolve(vocabulary)
         except UnknownTermError:
-            return Unstated(self.part)
+            return NotInVocabulary(self.part)
 
     def __str__(self) -> str:
         return str(self.part)
@@ -454,55 +427,45 @@ def _bracketed(part: Criteria) -> str:
     return f"({part})" if isinstance(part, _Several) else str(part)
 
 
-def _read_several(kind: type[_Several], key: str) -> Callable[[dict[str, Any], int], Criteria]:
-    def read(data: dict[str, Any], depth: int) -> Criteria:
-        if not isinstance(data[key], list) or not data[key]:
-            raise CriteriaError(f'"{key}" takes a list of one or more criteria')
-        return kind(tuple(read_criteria(part, depth) for part in data[key]))
+def _read(data: Any, depth: int) -> Criteria:
+    """Read plain data as criteria."""
+    if depth > MAX_DEPTH:
+        raise CriteriaError(f"these criteria are nested deeper than {MAX_DEPTH} levels")
+    if not isinstance(data, dict):
+        raise CriteriaError(f"criteria are objects, not {type(data).__name__}")
+    match data:
+        case {"facet": facet, "terms": terms, **rest} if rest.keys() <= {"at_least"}:
+            if not isinstance(terms, list):
+                raise CriteriaError('"terms" takes a list of texts')
+            needed = rest.get("at_least", 1)
+            return Offers(facet, tuple(terms), None if needed == "all" else needed)
+        case {"named": str(name), "criteria": part, **rest} if not rest:
+            return Labelled(name, _read(part, depth + 1))
+        case {"everything": True, **rest} if not rest:
+            return Everything()
+    if len(data) == 1:
+        [(key, inside)] = data.items()
+        if key in _SINGLE:
+            return _SINGLE[key](_read(inside, depth + 1))
+        if key in _SEVERAL:
+            if not isinstance(inside, list) or not inside:
+                raise CriteriaError(f'"{key}" takes a list of one or more criteria')
+            return _SEVERAL[key](tuple(_read(part, depth + 1) for part in inside))
+    raise CriteriaError(
+        f"criteria with the keys {sorted(map(str, data))}; write for example "
+        f'{{"facet": "route", "terms": ["iv"]}}. Known: facet, terms (a list) and at_least; and, or '
+        f"(a list); not, no_service, if_known, unstated; named (a text) and criteria; "
+        f"everything (true)"
+    )
 
-    return read
 
-
-def _read_offers(data: dict[str, Any], _depth: int) -> Criteria:
-    if not isinstance(data["terms"], list):
-        raise CriteriaError('"terms" takes a list of texts')
-    needed = data.get("at_least", 1)
-    return Offers(data["facet"], tuple(data["terms"]), None if needed == "all" else needed)
-
-
-def _read_named(data: dict[str, Any], depth: int) -> Criteria:
-    if not isinstance(data["named"], str):
-        raise CriteriaError('"named" takes a text')
-    return Named(data["named"], read_criteria(data["criteria"], depth))
-
-
-def _read_everything(data: dict[str, Any], _depth: int) -> Criteria:
-    if data["everything"] is not True:
-        raise CriteriaError('"everything" takes true')
-    return Everything()
-
-
-READERS.update(
-    {
-        frozenset({"facet", "terms", "at_least"}): _read_offers,
-        frozenset({"facet", "terms"}): _read_offers,
-        frozenset({"and"}): _read_several(And, "and"),
-        frozenset({"or"}): _read_several(Or, "or"),
-        frozenset({"not"}): lambda data, depth: Not(read_criteria(data["not"], depth)),
-        frozenset({"no_service"}): lambda data, depth: NoService(
-            read_criteria(data["no_service"], depth)
-        ),
-        frozenset({"named", "criteria"}): _read_named,
-        frozenset({"if_known"}): lambda data, depth: IfKnown(
-            read_criteria(data["if_known"], depth)
-        ),
-        frozenset({"unstated"}): lambda data, depth: Unstated(
-            read_criteria(data["unstated"], depth)
-        ),
-        frozenset({"everything"}): _read_everything,
-    }
-)
-JOINERS.update({"and": And, "or": Or, "not": Not})
+_SINGLE: dict[str, type[_Single]] = {
+    "not": Not,
+    "no_service": NoService,
+    "if_known": IfInVocabulary,
+    "unstated": NotInVocabulary,
+}
+_SEVERAL: dict[str, type[_Several]] = {"and": And, "or": Or}
 
 
 def everything() -> Criteria:
@@ -568,13 +531,21 @@ def route(
     ----------
     *terms : str or iterable of str
         Routes; any one of them suffices.
-    all_of, at_least : optional
-        As in `offers`.
+    all_of : bool
+        True to ask for all of them.
+    at_least : int, optional
+        Ask for this many of them, each counted by itself; at most as many as there are.
 
     Returns
     -------
     Criteria
-        The clause.
+        YES for a service that has them, NO for one that is stated not to, else UNKNOWN.
+
+    Raises
+    ------
+    CriteriaError
+        If there is no term, a term is not a text, or `at_least` is not a number from 1 to
+        that of the terms.
     """
     return offers("route", *terms, all_of=all_of, at_least=at_least)
 
@@ -588,13 +559,21 @@ def staff(
     ----------
     *terms : str or iterable of str
         Staff types; any one of them suffices.
-    all_of, at_least : optional
-        As in `offers`.
+    all_of : bool
+        True to ask for all of them.
+    at_least : int, optional
+        Ask for this many of them, each counted by itself; at most as many as there are.
 
     Returns
     -------
     Criteria
-        The clause.
+        YES for a service that has them, NO for one that is stated not to, else UNKNOWN.
+
+    Raises
+    ------
+    CriteriaError
+        If there is no term, a term is not a text, or `at_least` is not a number from 1 to
+        that of the terms.
     """
     return offers("staff", *terms, all_of=all_of, at_least=at_least)
 
@@ -608,13 +587,21 @@ def treats(
     ----------
     *terms : str or iterable of str
         Conditions; any one of them suffices.
-    all_of, at_least : optional
-        As in `offers`.
+    all_of : bool
+        True to ask for all of them.
+    at_least : int, optional
+        Ask for this many of them, each counted by itself; at most as many as there are.
 
     Returns
     -------
     Criteria
-        The clause.
+        YES for a service that has them, NO for one that is stated not to, else UNKNOWN.
+
+    Raises
+    ------
+    CriteriaError
+        If there is no term, a term is not a text, or `at_least` is not a number from 1 to
+        that of the terms.
     """
     return offers("condition", *terms, all_of=all_of, at_least=at_least)
 

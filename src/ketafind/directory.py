@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import replace
 from datetime import date
 from functools import cache, lru_cache
@@ -16,25 +16,27 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ketafind.errors import DirectoryFileError, GeocodingError, InvalidInputError
-from ketafind.facts import resolved
-from ketafind.geocoding.protocol import checked_location
-from ketafind.index import default_index
+from ketafind.facts import as_day, canonical, resolved
+from ketafind.geocoding.protocol import check_geocoder, checked_location
+from ketafind.index import IndexName, make_index
 from ketafind.index.checks import check_count, check_limit
 from ketafind.matches import Matches
 from ketafind.query.catalogue import Catalogue
-from ketafind.query.filter import Filter, FilterCache
+from ketafind.query.filter import Filter, FilterCache, UnknownPolicy
 from ketafind.query.origin import (
     Origin,
     check_plausible,
-    positions_inside,
+    clinics_inside,
     read_origin,
     refuse_number,
 )
-from ketafind.query.ranking import Ranking
-from ketafind.records import Clinic, Evidence
+from ketafind.query.ranking import Page, Ranking
+from ketafind.records import CLINIC_FACTS, FLAGS, Clinic, Evidence
 from ketafind.vocabulary import Vocabulary, default_vocabulary
 
 if TYPE_CHECKING:
+    from shapely import MultiPolygon, Polygon
+
     from ketafind.criteria import Criteria
     from ketafind.explain.changes import Difference
     from ketafind.explain.profile import Profile, Validation
@@ -42,48 +44,23 @@ if TYPE_CHECKING:
     from ketafind.facts import Decision
     from ketafind.geocoding import Geocoder
     from ketafind.qualification import RuleSet
-    from ketafind.records import Location
+    from ketafind.query.origin import Start
     from ketafind.snapshot import Snapshot
 
-__all__ = ["Directory", "bundled", "load_directory", "located"]
-
-
-REASON = "geocoding"
-"""The extra field of a clinic that says why its address could not be placed."""
-
-
-def located(clinics: Sequence[Clinic], geocoder: Geocoder | None) -> tuple[Clinic, ...]:
-    """Geocode the clinics that have an address but no location."""
-    return tuple(
-        _placed(clinic, geocoder) if clinic.location is None and _has_address(clinic) else clinic
-        for clinic in clinics
-    )
-
-
-def _has_address(clinic: Clinic) -> bool:
-    return bool(clinic.city or clinic.postal_code or clinic.street_address)
-
-
-def _placed(clinic: Clinic, geocoder: Geocoder | None) -> Clinic:
-    if geocoder is None:
-        from ketafind.geocoding import OfflineGeocoder
-
-        geocoder = OfflineGeocoder()
-    try:
-        place = geocoder.geocode(clinic.address)
-    except GeocodingError as error:
-        return replace(clinic, extra={**clinic.extra, REASON: str(error)})
-    return replace(clinic, location=checked_location(place, geocoder))
+__all__ = ["Directory", "load_directory"]
 
 
 EvidenceSource = str | PathLike[str] | Iterable[Evidence] | None
 
 
-class Directory:
-    """Clinics, their vocabulary and a spatial index; immutable, safe to share between threads.
+class Directory(Mapping[str, Clinic]):
+    """Clinics by id, their vocabulary and a spatial index: immutable, shared safely by threads.
 
     Made by `load_directory`, `Directory.from_csv`, `Directory.from_frame` or
-    `Directory.from_clinics`.
+    `Directory.from_clinics`. A mapping of id to clinic, in the order of the ids:
+    ``directory["caledon-clinic"]``, ``"caledon-clinic" in directory``, ``directory.get(...)``,
+    ``for clinic_id in directory``; ``directory.clinics`` is the sequence of the clinics. Two
+    directories are equal only if they are the same object; their `snapshot` compares content.
 
     Parameters
     ----------
@@ -98,6 +75,8 @@ class Directory:
         self._catalogue = catalogue
         self._filters = FilterCache(catalogue)
 
+    # -- Make -------------------------------------------------------------------------------------
+
     @classmethod
     def from_clinics(
         cls,
@@ -106,6 +85,7 @@ class Directory:
         geocoder: Geocoder | None = None,
         vocabulary: Vocabulary | None = None,
         check: bool = True,
+        index: IndexName | None = None,
     ) -> Directory:
         """Make a directory from clinics.
 
@@ -120,6 +100,11 @@ class Directory:
             The terms they use; None for the bundled one.
         check : bool
             False to accept a clinic at (0, 0), or one whose position contradicts its province.
+        index : str, optional
+            ``"kernel"`` (the compiled core), ``"rtree"`` (for a directory that is changed often by
+            `with_clinics`) or ``"scan"`` (plain numpy); answers do not depend on it, and
+            `with_clinics` and `save` keep it. None for the compiled core, or where ketafind was
+            installed without it the scan.
 
         Returns
         -------
@@ -131,30 +116,24 @@ class Directory:
         ------
         DataError
             If ids repeat, a term is unknown or facts contradict each other; all faults at once.
+        InvalidInputError
+            If an argument cannot be used, or `index` needs what this installation lacks.
         """
-        from ketafind.facts import canonical
-        from ketafind.geocoding.protocol import check_geocoder
-        from ketafind.tables.cells import refuse_implausible
-
         words = checked_vocabulary(vocabulary)
+        make_index(index)  # refused before anything is read
         check_geocoder(geocoder)
-        if isinstance(clinics, Clinic | str) or not isinstance(clinics, Iterable):
-            raise InvalidInputError(
-                f"from_clinics takes several Clinic objects, not {type(clinics).__name__}; "
-                f"write [...] around one"
-            )
-        records = tuple(clinics)
-        strangers = [type(record).__name__ for record in records if not isinstance(record, Clinic)]
-        if strangers:
-            raise InvalidInputError(
-                f"from_clinics takes Clinic objects, not {strangers[0]}; "
-                f"for tables there are from_frame and from_csv"
-            )
-        if check:
-            refuse_implausible(records)
-        # Where sources disagree, the higher class and the later date decide.
-        records = tuple(resolved(record, words) for record in canonical(records, words))
-        return cls(Catalogue.build(located(records, geocoder), words, default_index))
+        return cls._of(_canonical(clinics, words, check=check), words, geocoder, index)
+
+    @classmethod
+    def _of(
+        cls,
+        clinics: Iterable[Clinic],
+        vocabulary: Vocabulary,
+        geocoder: Geocoder | None,
+        index: IndexName | None,
+    ) -> Directory:
+        ready = _decided_and_placed(clinics, vocabulary, geocoder)
+        return cls(Catalogue.build(ready, vocabulary, index))
 
     @classmethod
     def from_csv(
@@ -165,13 +144,15 @@ class Directory:
         geocoder: Geocoder | None = None,
         vocabulary: Vocabulary | None = None,
         check: bool = True,
+        index: IndexName | None = None,
     ) -> Directory:
         """Read a directory from a CSV file of clinics, one row a service.
 
         Parameters
         ----------
         path : path
-            UTF-8, with a header; the columns are described in the guide to the data.
+            UTF-8, with a header; the columns are described in the guide to the data. Rows of one
+            ``clinic_id`` are the services of one clinic.
         evidence : path or iterable of Evidence, optional
             A CSV file of evidence, one row a fact, or what was read from one.
         geocoder : Geocoder, optional
@@ -180,22 +161,33 @@ class Directory:
             The terms; None for the bundled one.
         check : bool
             False to accept coordinates that contradict the row's own province.
+        index : str, optional
+            ``"kernel"`` (the compiled core), ``"rtree"`` (for a directory that is changed often by
+            `with_clinics`) or ``"scan"`` (plain numpy); answers do not depend on it, and
+            `with_clinics` and `save` keep it. None for the compiled core, or where ketafind was
+            installed without it the scan.
 
         Returns
         -------
         Directory
-            Every row is in it.
+            Every row is in it. A row whose address cannot be placed is an unlocated clinic.
 
         Raises
         ------
         DataError
             With every fault of the file: row, column, value and what to do.
+        MissingFileError
+            If there is no such file.
+        InvalidInputError
+            If an argument cannot be used, or `index` needs what this installation lacks.
         """
         from ketafind.tables.clinics import read_clinics
 
-        vocabulary = checked_vocabulary(vocabulary)
-        clinics = read_clinics(path, vocabulary=vocabulary, evidence=evidence, check=check)
-        return cls.from_clinics(clinics, geocoder=geocoder, vocabulary=vocabulary, check=check)
+        words = checked_vocabulary(vocabulary)
+        make_index(index)
+        check_geocoder(geocoder)
+        clinics = read_clinics(path, vocabulary=words, evidence=evidence, check=check)
+        return cls._of(clinics, words, geocoder, index)
 
     @classmethod
     def from_frame(
@@ -206,34 +198,51 @@ class Directory:
         geocoder: Geocoder | None = None,
         vocabulary: Vocabulary | None = None,
         check: bool = True,
+        index: IndexName | None = None,
     ) -> Directory:
         """Make a directory from a frame with the columns of the CSV file.
 
         Parameters
         ----------
         frame : pandas, polars or pyarrow frame
-            One row a service; a missing value is a blank cell.
-        evidence, geocoder, vocabulary, check
-            As in `from_csv`.
+            One row a service; rows of one ``clinic_id`` are the services of one clinic. A missing
+            value is a blank cell.
+        evidence : path or iterable of Evidence, optional
+            A CSV file of evidence, one row a fact, or what was read from one.
+        geocoder : Geocoder, optional
+            Who geocodes rows without lat and lon; None for the bundled offline geocoder.
+        vocabulary : Vocabulary, optional
+            The terms; None for the bundled one.
+        check : bool
+            False to accept coordinates that contradict the row's own province.
+        index : str, optional
+            ``"kernel"`` (the compiled core), ``"rtree"`` (for a directory that is changed often by
+            `with_clinics`) or ``"scan"`` (plain numpy); answers do not depend on it, and
+            `with_clinics` and `save` keep it. None for the compiled core, or where ketafind was
+            installed without it the scan.
 
         Returns
         -------
         Directory
-            Every row is in it.
+            Every row is in it. A row whose address cannot be placed is an unlocated clinic.
 
         Raises
         ------
         DataError
-            With every fault of the frame.
+            With every fault of the frame: row, column, value and what to do.
+        InvalidInputError
+            If an argument cannot be used, or `index` needs what this installation lacks.
         """
         from ketafind.tables.clinics import read_evidence
         from ketafind.tables.frames import clinics_from_frame
 
-        vocabulary = checked_vocabulary(vocabulary)
+        words = checked_vocabulary(vocabulary)
+        make_index(index)
+        check_geocoder(geocoder)
         if isinstance(evidence, str | PathLike):
-            evidence = read_evidence(evidence, vocabulary=vocabulary)
-        clinics = clinics_from_frame(frame, vocabulary=vocabulary, evidence=evidence, check=check)
-        return cls.from_clinics(clinics, geocoder=geocoder, vocabulary=vocabulary, check=check)
+            evidence = read_evidence(evidence, vocabulary=words)
+        clinics = clinics_from_frame(frame, vocabulary=words, evidence=evidence, check=check)
+        return cls._of(clinics, words, geocoder, index)
 
     @classmethod
     def open(cls, path: str | PathLike[str], *, verify: bool = True) -> Directory:
@@ -273,6 +282,11 @@ class Directory:
         ----------
         path : path
             Replaced if it is there; whoever has it open keeps the old answers.
+
+        Raises
+        ------
+        MissingFileError
+            If there is no folder to write it in.
         """
         from ketafind.query.stored import save_catalogue
 
@@ -292,34 +306,382 @@ class Directory:
         Parameters
         ----------
         added : iterable of Clinic
-            New clinics, or new versions of clinics that are there.
+            New clinics, or new versions of clinics that are there. Those without a location are
+            geocoded from their address, if they have one.
         removed : iterable of str
             Ids of clinics to leave out.
-        geocoder, check
-            For those that are added, as in `from_clinics`.
+        geocoder : Geocoder, optional
+            Who geocodes; None for the bundled offline geocoder.
+        check : bool
+            False to accept a clinic at (0, 0), or one whose position contradicts its province.
 
         Returns
         -------
         Directory
-            It shares the records that stay.
+            With the vocabulary, the kind of index and the records that stay. Its time grows with
+            what changes, and hardly with what stays, if the index is ``"rtree"``; other indexes are
+            built anew.
 
         Raises
         ------
         UnknownClinicError
             If an id to remove is not there.
         DataError
-            If two clinics to add share an id, or as in `from_clinics`.
+            If two clinics to add share an id, a term is unknown or facts contradict each other.
         """
-        new = Directory.from_clinics(
-            added, geocoder=geocoder, vocabulary=self.vocabulary, check=check
-        )
         if isinstance(removed, str):
             raise InvalidInputError("removed takes several ids; write [...] around one")
-        gone = {self[clinic_id].clinic_id for clinic_id in removed}
-        gone |= {clinic.clinic_id for clinic in new}
-        kept = (clinic for clinic in self if clinic.clinic_id not in gone)
-        closure = self._catalogue.slices.closure
-        return Directory(Catalogue.build((*kept, *new), self.vocabulary, default_index, closure))
+        check_geocoder(geocoder)
+        new = _canonical(added, self.vocabulary, check=check)
+        ready = _decided_and_placed(new, self.vocabulary, geocoder)
+        return Directory(self._catalogue.changed(ready, removed))
+
+    def as_of(self, day: date | str) -> Self:
+        """Believe only what is fresh enough on a day, and was read by then.
+
+        Parameters
+        ----------
+        day : date or str
+            Such as ``"2027-06-30"``.
+
+        Returns
+        -------
+        Directory
+            Another one, with its own snapshot. A regulator's statement is believed for 90 days,
+            any other for 365, counted from the date of its page where known, else from the day it
+            was read. Older ones are set aside and the next class of sources decides; where none is
+            left the fact is UNKNOWN, and a clinic's status uncertain.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is not a date.
+
+        Examples
+        --------
+        >>> import ketafind as kf
+        >>> directory = kf.load_directory()
+        >>> later = directory.as_of("2028-01-01")
+        >>> len(later), len(later.search(routes="iv"))
+        (26, 0)
+        """
+        on, words = as_day(day), self._catalogue.vocabulary
+        clinics = (resolved(clinic, words, on) for clinic in self._catalogue.clinics)
+        return type(self)(Catalogue.build(clinics, words, self._catalogue.index_name))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._path is not None:
+            return _reopened, (self._path, self.snapshot.id)
+        catalogue = self._catalogue
+        return _directory, (catalogue.clinics, catalogue.vocabulary, catalogue.index_name)
+
+    # -- Ask --------------------------------------------------------------------------------------
+
+    def filter(
+        self,
+        where: Criteria | Filter | None = None,
+        *,
+        unknown: UnknownPolicy = "exclude",
+        **facets: Any,
+    ) -> Filter:
+        """Compile criteria for this directory, to be used in many queries.
+
+        Parameters
+        ----------
+        where : Criteria or Filter, optional
+            An expression such as ``ketafind.route("iv") & ketafind.qualified()``, or a compiled
+            filter; None is no filter.
+        unknown : str
+            ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
+            ``"only"`` for those alone.
+        **facets : str or iterable of str
+            ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
+            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
+
+        Returns
+        -------
+        Filter
+            What the queries take as ``where=``.
+
+        Raises
+        ------
+        CriteriaError, UnknownTermError
+            If a filter is empty, or a facet or term is not in the vocabulary.
+        """
+        return self._filter(where, unknown, facets)
+
+    def nearest(
+        self,
+        origin: Origin,
+        k: int = 5,
+        *,
+        where: Criteria | Filter | None = None,
+        unknown: UnknownPolicy = "exclude",
+        max_distance_km: float | None = None,
+        check: bool = True,
+        **facets: Any,
+    ) -> Matches:
+        """Find the k nearest eligible clinics.
+
+        Parameters
+        ----------
+        origin : str, Coordinates, Location or shapely Point
+            Where the search starts; text is geocoded offline, a Point is (lon, lat).
+        k : int
+            How many at the most, 1 or more.
+        where : Criteria or Filter, optional
+            An expression such as ``ketafind.route("iv") & ketafind.qualified()``, or a compiled
+            filter; None is no filter.
+        unknown : str
+            ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
+            ``"only"`` for those alone.
+        max_distance_km : float, optional
+            Leave out what is farther, in kilometres; a clinic exactly there stays. None for no
+            limit.
+        check : bool
+            False to accept an origin that looks swapped or sign-changed.
+        **facets : str or iterable of str
+            ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
+            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
+
+        Returns
+        -------
+        Matches
+            Ordered by WGS 84 geodesic distance rounded to one micrometre, then by clinic id.
+            Fewer than k where fewer are eligible; never more than k. Clinics without a position
+            are counted, not listed.
+
+        Raises
+        ------
+        GeocodingError
+            If the origin's text is not one place.
+        CriteriaError, UnknownTermError
+            If a filter is empty, or a facet or term is not in the vocabulary.
+        InvalidInputError
+            If another argument cannot be used.
+
+        Examples
+        --------
+        >>> import ketafind
+        >>> directory = ketafind.load_directory()
+        >>> near = directory.nearest("K7L 3N6", k=1, conditions="depression")
+        >>> near[0].clinic.city
+        'Kingston'
+        >>> len(directory.nearest("K7L 3N6", k=2, routes=["iv", "intranasal"]))
+        2
+        """
+        refuse_number(origin)
+        k = check_count(k, "k")
+        limit = _limit(max_distance_km)
+        eligible = self._filter(where, unknown, facets)
+        return Matches(Page(Ranking(eligible, self._origin(origin, check=check), limit), 0, k))
+
+    def within(
+        self,
+        origin: Origin,
+        radius_km: float,
+        *,
+        where: Criteria | Filter | None = None,
+        unknown: UnknownPolicy = "exclude",
+        check: bool = True,
+        **facets: Any,
+    ) -> Matches:
+        """Find every eligible clinic within a radius, its boundary included.
+
+        Parameters
+        ----------
+        origin : str, Coordinates, Location or shapely Point
+            Where the search starts; text is geocoded offline, a Point is (lon, lat).
+        radius_km : float
+            Kilometres of WGS 84 geodesic, 0 or more.
+        where : Criteria or Filter, optional
+            An expression such as ``ketafind.route("iv") & ketafind.qualified()``, or a compiled
+            filter; None is no filter.
+        unknown : str
+            ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
+            ``"only"`` for those alone.
+        check : bool
+            False to accept an origin that looks swapped or sign-changed.
+        **facets : str or iterable of str
+            ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
+            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
+
+        Returns
+        -------
+        Matches
+            All of them, by distance rounded to one micrometre, then by clinic id. Clinics without
+            a position are counted, not listed.
+
+        Raises
+        ------
+        GeocodingError
+            If the origin's text is not one place.
+        CriteriaError, UnknownTermError
+            If a filter is empty, or a facet or term is not in the vocabulary.
+        InvalidInputError
+            If another argument cannot be used.
+        """
+        refuse_number(origin)
+        limit = check_limit(radius_km, "radius_km")
+        eligible = self._filter(where, unknown, facets)
+        return Matches(Page(Ranking(eligible, self._origin(origin, check=check), limit), 0, None))
+
+    def inside(
+        self,
+        polygon: Polygon | MultiPolygon,
+        *,
+        where: Criteria | Filter | None = None,
+        unknown: UnknownPolicy = "exclude",
+        **facets: Any,
+    ) -> Matches:
+        """Find every eligible clinic inside a polygon, its boundary included.
+
+        Parameters
+        ----------
+        polygon : shapely Polygon or MultiPolygon
+            In (lon, lat) degrees; edges are straight in degrees.
+        where : Criteria or Filter, optional
+            An expression such as ``ketafind.route("iv") & ketafind.qualified()``, or a compiled
+            filter; None is no filter.
+        unknown : str
+            ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
+            ``"only"`` for those alone.
+        **facets : str or iterable of str
+            ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
+            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
+
+        Returns
+        -------
+        Matches
+            All of them, by clinic id, without distances. Clinics without a position are counted,
+            not listed.
+
+        Raises
+        ------
+        CriteriaError, UnknownTermError
+            If a filter is empty, or a facet or term is not in the vocabulary.
+        InvalidInputError
+            If it is not a valid polygon in degrees.
+        """
+        region = clinics_inside(polygon, self._catalogue)
+        eligible = self._filter(where, unknown, facets)
+        inside = Filter(self._catalogue, eligible.criteria, eligible.unknown, region)
+        return Matches(Page(Ranking(inside), 0, None))
+
+    def search(
+        self,
+        where: Criteria | Filter | None = None,
+        *,
+        unknown: UnknownPolicy = "exclude",
+        **facets: Any,
+    ) -> Matches:
+        """Find every eligible clinic, wherever it is, unlocated ones included.
+
+        Parameters
+        ----------
+        where : Criteria or Filter, optional
+            An expression such as ``ketafind.route("iv") & ketafind.qualified()``, or a compiled
+            filter; None is no filter.
+        unknown : str
+            ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
+            ``"only"`` for those alone.
+        **facets : str or iterable of str
+            ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
+            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
+
+        Returns
+        -------
+        Matches
+            All of them, by clinic id, without distances.
+
+        Raises
+        ------
+        CriteriaError, UnknownTermError
+            If a filter is empty, or a facet or term is not in the vocabulary.
+        """
+        return Matches(Page(Ranking(self._filter(where, unknown, facets)), 0, None))
+
+    def nearest_arrays(
+        self,
+        lat: ArrayLike,
+        lon: ArrayLike,
+        k: int = 5,
+        *,
+        where: Criteria | Filter | None = None,
+        unknown: UnknownPolicy = "exclude",
+        threads: int | None = None,
+        max_distance_km: float | None = None,
+        **facets: Any,
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Find the k nearest eligible clinics for each of many origins, as arrays.
+
+        Parameters
+        ----------
+        lat, lon : array_like of float, shape (n,)
+            Origins in decimal degrees, WGS 84; not checked for plausibility.
+        k : int
+            How many for each, 1 or more.
+        where : Criteria or Filter, optional
+            An expression such as ``ketafind.route("iv") & ketafind.qualified()``, or a compiled
+            filter; None is no filter.
+        unknown : str
+            ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
+            ``"only"`` for those alone.
+        threads : int, optional
+            How many threads; None for what suits the machine. Answers do not depend on it.
+        max_distance_km : float, optional
+            Leave out what is farther, in kilometres; a clinic exactly there stays. None for no
+            limit.
+        **facets : str or iterable of str
+            ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
+            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
+
+        Returns
+        -------
+        distance_km : ndarray of float64, shape (n, k)
+            WGS 84 geodesics, nearest first in each row; NaN where fewer than k are eligible.
+        clinic_no : ndarray of intp, shape (n, k)
+            Indexes `clinics`; -1 where fewer than k are eligible. Clinics at distances that are
+            equal to the micrometre are in the order of their ids.
+
+        Raises
+        ------
+        CriteriaError, UnknownTermError
+            If a filter is empty, or a facet or term is not in the vocabulary.
+        InvalidInputError
+            If another argument cannot be used; names the first origin at fault.
+        """
+        limit = _limit(max_distance_km)
+        eligible = self._filter(where, unknown, facets)
+        distance_km, point_no = self._catalogue.index.nearest_many(
+            lat, lon, k, eligible._prepared, limit, threads=threads
+        )
+        return distance_km, self._catalogue.clinic_nos(point_no)
+
+    def _filter(
+        self,
+        where: Criteria | Filter | None,
+        unknown: UnknownPolicy,
+        facets: Mapping[str, Any],
+    ) -> Filter:
+        if not isinstance(where, Filter):
+            return self._filters.get(where, unknown, facets)
+        if where._catalogue is not self._catalogue:
+            raise InvalidInputError("this filter was compiled for another directory")
+        if facets or unknown not in ("exclude", where.unknown):
+            raise InvalidInputError(
+                "a compiled filter is taken as it is: give its other criteria and its unknown "
+                "policy to directory.filter()"
+            )
+        return where
+
+    def _origin(self, origin: Origin, *, check: bool) -> Start:
+        start = read_origin(origin)
+        if check:
+            check_plausible(start, self._catalogue)
+        return start
+
+    # -- Look -------------------------------------------------------------------------------------
 
     @property
     def clinics(self) -> Sequence[Clinic]:
@@ -339,16 +701,56 @@ class Directory:
     def __len__(self) -> int:
         return len(self._catalogue.clinics)
 
-    def __contains__(self, clinic: object) -> bool:
-        if isinstance(clinic, Clinic):
-            return clinic.clinic_id in self and self[clinic.clinic_id] == clinic
-        return self._catalogue.find(clinic) is not None
-
-    def __iter__(self) -> Iterator[Clinic]:
-        return iter(self._catalogue.clinics)
+    def __iter__(self) -> Iterator[str]:
+        return (clinic.clinic_id for clinic in self._catalogue.clinics)
 
     def __getitem__(self, clinic_id: str) -> Clinic:
-        return self._catalogue.clinics[self._catalogue.position(clinic_id)]
+        return self._catalogue.clinics[self._catalogue.clinic_no(clinic_id)]
+
+    def __contains__(self, clinic_id: object) -> bool:
+        return self._catalogue.find(clinic_id) is not None
+
+    def get(self, clinic_id: str, default: Any = None) -> Any:
+        """Look up a clinic by its id, or return a default where there is none.
+
+        Parameters
+        ----------
+        clinic_id : str
+            The id.
+        default : object
+            What to return where no clinic has this id.
+
+        Returns
+        -------
+        Clinic or object
+            The clinic, or `default`.
+        """
+        clinic_no = self._catalogue.find(clinic_id)
+        return default if clinic_no is None else self._catalogue.clinics[clinic_no]
+
+    def values(self) -> ValuesView[Clinic]:
+        """Every clinic, ordered by id.
+
+        Returns
+        -------
+        ValuesView of Clinic
+            As of any mapping.
+        """
+        return _Values(self)
+
+    def items(self) -> ItemsView[str, Clinic]:
+        """Every id with its clinic, ordered by id.
+
+        Returns
+        -------
+        ItemsView of str and Clinic
+            As of any mapping.
+        """
+        return _Items(self)
+
+    # Content is compared by the snapshot: a directory is what a filter is compiled for.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         unlocated = len(self) - self._catalogue.n_located
@@ -359,11 +761,6 @@ class Directory:
         from ketafind.show.html import clinics_html
 
         return clinics_html(self.clinics, repr(self)[1:-1])
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        if self._path is not None:
-            return _reopened, (self._path, self.snapshot.id)
-        return _directory, (self._catalogue.clinics, self._catalogue.vocabulary)
 
     def evidence(
         self, clinic_id: str, facet: str | None = None, term: str | None = None
@@ -389,8 +786,6 @@ class Directory:
         UnknownClinicError, UnknownTermError
             If there is no such clinic, facet or term.
         """
-        from ketafind.records import CLINIC_FACTS, FLAGS
-
         facts = self[clinic_id].evidence
         if facet is not None and facet not in (*FLAGS, *CLINIC_FACTS):
             known = self.vocabulary.facet(facet)
@@ -398,264 +793,6 @@ class Directory:
         return tuple(
             fact for fact in facts if facet in (None, fact.facet) and term in (None, fact.term)
         )
-
-    def filter(
-        self, where: Criteria | Filter | None = None, *, unknown: str = "exclude", **facets: Any
-    ) -> Filter:
-        """Compile criteria for this directory, to be used in many queries.
-
-        Parameters
-        ----------
-        where : Criteria or Filter, optional
-            An expression; None is no filter; a compiled filter is returned as it is.
-        unknown : str
-            ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
-            ``"only"`` for those alone.
-        **facets : str or iterable of str
-            Shorthands such as ``routes="iv"``: any of the terms, joined by AND.
-
-        Returns
-        -------
-        Filter
-            What the queries take as ``where=``.
-
-        Raises
-        ------
-        CriteriaError, UnknownTermError
-            If a filter is empty, or a facet or term is not in the vocabulary.
-        """
-        return self._filter(where, unknown, facets)
-
-    def nearest(
-        self,
-        origin: Origin,
-        k: int = 5,
-        *,
-        where: Criteria | Filter | None = None,
-        unknown: str = "exclude",
-        max_distance_km: float | None = None,
-        check: bool = True,
-        **facets: Any,
-    ) -> Matches:
-        """Find the k nearest clinics among those that pass.
-
-        Parameters
-        ----------
-        origin : str, Coordinates, Location or shapely Point
-            Where the search starts; text is geocoded offline.
-        k : int
-            How many at the most.
-        where : Criteria or Filter, optional
-            An expression such as ``ketafind.route("iv") & ketafind.qualified()``, or a compiled
-            filter; None is no filter.
-        unknown : str
-            ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
-            ``"only"`` for those alone.
-        max_distance_km : float, optional
-            Leave out what is farther; None for no limit.
-        check : bool
-            False to accept an origin that looks swapped or sign-changed.
-        **facets : str or iterable of str
-            ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
-            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
-
-        Returns
-        -------
-        Matches
-            Ordered by WGS 84 geodesic distance rounded to one micrometre, then by clinic id.
-            Fewer than k where fewer pass. Never longer than k.
-
-        Raises
-        ------
-        GeocodingError
-            If the origin's text is no single place.
-        InvalidInputError
-            If an argument cannot be used.
-
-        Examples
-        --------
-        >>> import ketafind
-        >>> directory = ketafind.load_directory()
-        >>> near = directory.nearest("K7L 3N6", k=1, conditions="depression")
-        >>> near[0].clinic.city
-        'Kingston'
-        >>> len(directory.nearest("K7L 3N6", k=2, routes=["iv", "intranasal"]))
-        2
-        """
-        refuse_number(origin)
-        k = check_count(k, "k")
-        limit = (
-            math.inf if max_distance_km is None else check_limit(max_distance_km, "max_distance_km")
-        )
-        passing = self._filter(where, unknown, facets)
-        return Matches(Ranking(passing, self._origin(origin, check=check), limit), 0, k)
-
-    def within(
-        self,
-        origin: Origin,
-        radius_km: float,
-        *,
-        where: Criteria | Filter | None = None,
-        unknown: str = "exclude",
-        check: bool = True,
-        **facets: Any,
-    ) -> Matches:
-        """Find every clinic that passes within a radius, its boundary included.
-
-        Parameters
-        ----------
-        origin : str, Coordinates, Location or shapely Point
-            As in `nearest`.
-        radius_km : float
-            Kilometres, 0 or more.
-        where, unknown
-            As in `filter`.
-        check : bool
-            As in `nearest`.
-        **facets
-            As in `filter`.
-
-        Returns
-        -------
-        Matches
-            All of them, in the order of `nearest`.
-
-        Raises
-        ------
-        GeocodingError, InvalidInputError
-            As in `nearest`.
-        """
-        refuse_number(origin)
-        limit = check_limit(radius_km, "radius_km")
-        passing = self._filter(where, unknown, facets)
-        return Matches(Ranking(passing, self._origin(origin, check=check), limit), 0, None)
-
-    def inside(
-        self,
-        polygon: Any,
-        *,
-        where: Criteria | Filter | None = None,
-        unknown: str = "exclude",
-        **facets: Any,
-    ) -> Matches:
-        """Find every clinic that passes inside a polygon, its boundary included.
-
-        Parameters
-        ----------
-        polygon : shapely Polygon or MultiPolygon
-            In (lon, lat) degrees; edges are straight in degrees.
-        where, unknown, **facets
-            As in `filter`.
-
-        Returns
-        -------
-        Matches
-            All of them, by clinic id, without distances.
-
-        Raises
-        ------
-        InvalidInputError
-            If it is not a valid polygon in degrees.
-        """
-        region = positions_inside(polygon, self._catalogue)
-        passing = self._filter(where, unknown, facets)
-        inside = Filter(self._catalogue, passing.criteria, passing.unknown, region)
-        return Matches(Ranking(inside), 0, None)
-
-    def search(
-        self,
-        where: Criteria | Filter | None = None,
-        *,
-        unknown: str = "exclude",
-        **facets: Any,
-    ) -> Matches:
-        """Find every clinic that passes, wherever it is, unlocated ones included.
-
-        Parameters
-        ----------
-        where, unknown, **facets
-            As in `filter`.
-
-        Returns
-        -------
-        Matches
-            All of them, by clinic id, without distances.
-
-        Raises
-        ------
-        CriteriaError, UnknownTermError
-            As in `filter`.
-        """
-        return Matches(Ranking(self._filter(where, unknown, facets)), 0, None)
-
-    def nearest_arrays(
-        self,
-        lat: ArrayLike,
-        lon: ArrayLike,
-        k: int = 5,
-        where: Criteria | Filter | None = None,
-        unknown: str = "exclude",
-        threads: int | None = None,
-        max_distance_km: float | None = None,
-        **facets: Any,
-    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """Find the k nearest clinics for each of many origins, as arrays.
-
-        Parameters
-        ----------
-        lat, lon : array_like of float, shape (n,)
-            Origins in decimal degrees; not checked for plausibility.
-        k : int
-            How many for each.
-        where, unknown
-            As in `filter`.
-        threads : int, optional
-            How many threads; None for what suits the machine. Answers do not depend on it.
-        max_distance_km : float, optional
-            Leave out what is farther.
-        **facets
-            As in `filter`.
-
-        Returns
-        -------
-        distance_km : ndarray of float64, shape (n, k)
-            NaN where fewer than k pass.
-        position : ndarray of intp, shape (n, k)
-            Indexes `clinics`; -1 where fewer than k pass.
-
-        Raises
-        ------
-        InvalidInputError
-            If an argument cannot be used; names the first origin at fault.
-        """
-        limit = (
-            math.inf if max_distance_km is None else check_limit(max_distance_km, "max_distance_km")
-        )
-        passing = self._filter(where, unknown, facets)
-        distance_km, place = self._catalogue.index.nearest_many(
-            lat, lon, k, passing.prepared, limit, threads=threads
-        )
-        return distance_km, self._catalogue.positions(place)
-
-    def _filter(
-        self, where: Criteria | Filter | None, unknown: str, facets: Mapping[str, Any]
-    ) -> Filter:
-        if not isinstance(where, Filter):
-            return self._filters.get(where, unknown, facets)
-        if where.catalogue is not self._catalogue:
-            raise InvalidInputError("this filter was compiled for another directory")
-        if facets or unknown not in ("exclude", where.unknown):
-            raise InvalidInputError(
-                "a compiled filter is taken as it is: give its other criteria and its unknown "
-                "policy to directory.filter()"
-            )
-        return where
-
-    def _origin(self, origin: Origin, *, check: bool) -> Location:
-        place = read_origin(origin)
-        if check:
-            check_plausible(place, self._catalogue)
-        return place
 
     def qualification(
         self,
@@ -665,7 +802,7 @@ class Directory:
         rules: RuleSet | None = None,
         lang: str = "en",
     ) -> Qualification:
-        """Apply a rule set to a clinic; it is no endorsement.
+        """Apply a rule set to a clinic; the result is not an endorsement.
 
         Parameters
         ----------
@@ -702,48 +839,13 @@ class Directory:
         from ketafind.explain.qualification import qualification
         from ketafind.qualification import bundled_rules, qualified
 
-        position = self._catalogue.position(clinic_id)
-        service = self.filter(qualified(level, rules)).service(position)
+        clinic_no = self._catalogue.clinic_no(clinic_id)
+        service = self.filter(qualified(level, rules))._service(clinic_no)
         rules = bundled_rules() if rules is None else rules
-        return qualification(self._catalogue, position, service, rules, level, lang)
-
-    def as_of(self, day: date | str) -> Self:
-        """Believe only what is fresh enough on a day, and was read by then.
-
-        Parameters
-        ----------
-        day : date or str
-            Such as ``"2027-06-30"``.
-
-        Returns
-        -------
-        Directory
-            Another one, with its own snapshot. A regulator's statement is believed for 90 days,
-            any other for 365, counted from the date of its page where known, else from the day it
-            was read. Older ones are set aside and the next class of sources decides; where none is
-            left the fact is UNKNOWN, and a clinic's status uncertain.
-
-        Raises
-        ------
-        InvalidInputError
-            If it is no date.
-
-        Examples
-        --------
-        >>> import ketafind as kf
-        >>> directory = kf.load_directory()
-        >>> later = directory.as_of("2028-01-01")
-        >>> len(later), len(later.search(routes="iv"))
-        (26, 0)
-        """
-        from ketafind.facts import as_day, resolved
-
-        on, words = as_day(day), self._catalogue.vocabulary
-        clinics = (resolved(clinic, words, on) for clinic in self._catalogue.clinics)
-        return type(self)(Catalogue.build(clinics, words, default_index))
+        return qualification(self._catalogue, clinic_no, service, rules, level, lang)
 
     def decisions(self, clinic_id: str, as_of: date | str | None = None) -> tuple[Decision, ...]:
-        """Tell for each fact of a clinic which evidence decides it, and which is set aside.
+        """List which evidence decides each fact of a clinic, and which is set aside.
 
         Parameters
         ----------
@@ -762,16 +864,16 @@ class Directory:
         UnknownClinicError
             If no clinic has this id.
         InvalidInputError
-            If `as_of` is no date.
+            If `as_of` is not a date.
         """
-        from ketafind.facts import as_day, decisions
+        from ketafind.facts import decisions
 
-        clinic = self._catalogue.clinics[self._catalogue.position(clinic_id)]
+        clinic = self[clinic_id]
         on = None if as_of is None else as_day(as_of)
         return decisions(clinic, self._catalogue.vocabulary, on)
 
-    def profile(self, lang: str = "en") -> Profile:
-        """Tell how complete, how precise and how old the data are.
+    def profile(self, *, lang: str = "en") -> Profile:
+        """Sum up how complete, how precise and how old the data are.
 
         Parameters
         ----------
@@ -783,12 +885,12 @@ class Directory:
         Profile
             Counts by facet, status and precision, and the dates of the evidence.
         """
-        from ketafind.explain.profile import Profile
+        from ketafind.explain.profile import profile
 
         catalogue = self._catalogue
-        return Profile(catalogue.clinics, catalogue.vocabulary, catalogue.snapshot, lang)
+        return profile(catalogue.clinics, catalogue.vocabulary, catalogue.snapshot, lang)
 
-    def validate(self, lang: str = "en") -> Validation:
+    def validate(self, *, lang: str = "en") -> Validation:
         """Look for what is doubtful in the data, though none of it is refused.
 
         Parameters
@@ -802,11 +904,11 @@ class Directory:
             Clinics without a position, a fact or a contact, facts without evidence, sources that
             contradict each other, clinics of one address; by clinic id.
         """
-        from ketafind.explain.profile import Validation, doubts
+        from ketafind.explain.profile import validation
 
-        return Validation(doubts(self._catalogue.clinics, self._catalogue.vocabulary), lang)
+        return validation(self._catalogue.clinics, self._catalogue.vocabulary, lang)
 
-    def diff(self, other: Directory, lang: str = "en") -> Difference:
+    def diff(self, other: Directory, *, lang: str = "en") -> Difference:
         """List what changed from this directory to another.
 
         Parameters
@@ -825,20 +927,17 @@ class Directory:
         Raises
         ------
         InvalidInputError
-            If it is no directory.
+            If it is not a directory.
         """
-        from ketafind.explain.changes import Difference, differences
+        from ketafind.explain.changes import difference
 
         if not isinstance(other, Directory):
             raise InvalidInputError(f"diff takes a Directory, not {type(other).__name__}")
-        one, two = self._catalogue, other._catalogue
-        changes = differences(one.clinics, two.clinics)
-        vocabularies = (two.vocabulary, one.vocabulary)
-        return Difference(changes, one.snapshot, two.snapshot, vocabularies, lang)
+        return difference(self._catalogue, other._catalogue, lang)
 
 
 def checked_vocabulary(vocabulary: Vocabulary | None) -> Vocabulary:
-    """Take the bundled vocabulary for None, and refuse what is none."""
+    """Take the bundled vocabulary for None, and refuse what is not a vocabulary."""
     if vocabulary is None:
         return default_vocabulary()
     if not isinstance(vocabulary, Vocabulary):
@@ -849,8 +948,82 @@ def checked_vocabulary(vocabulary: Vocabulary | None) -> Vocabulary:
     return vocabulary
 
 
-def _directory(clinics: Sequence[Clinic], vocabulary: Vocabulary) -> Directory:
-    return Directory(Catalogue.build(clinics, vocabulary, default_index))
+REASON = "geocoding"
+"""The extra field of a clinic that says why its address could not be placed."""
+
+
+def _canonical(
+    clinics: Iterable[Clinic], vocabulary: Vocabulary, *, check: bool
+) -> tuple[Clinic, ...]:
+    """Check clinics that a caller gives, and write them in the vocabulary's ids."""
+    from ketafind.tables.cells import refuse_implausible
+
+    if isinstance(clinics, Clinic | str) or not isinstance(clinics, Iterable):
+        raise InvalidInputError(
+            f"from_clinics takes several Clinic objects, not {type(clinics).__name__}; "
+            f"write [...] around one"
+        )
+    records = tuple(clinics)
+    for record in records:
+        if not isinstance(record, Clinic):
+            raise InvalidInputError(
+                f"from_clinics takes Clinic objects, not {type(record).__name__}; "
+                f"for tables there are from_frame and from_csv"
+            )
+    if check:
+        refuse_implausible(records)
+    return canonical(records, vocabulary)
+
+
+def _decided_and_placed(
+    clinics: Iterable[Clinic], vocabulary: Vocabulary, geocoder: Geocoder | None
+) -> list[Clinic]:
+    """Let evidence decide what clinics in canonical form state, and geocode their addresses."""
+    # Where sources disagree, the higher class and the later date decide.
+    decided = (resolved(clinic, vocabulary) for clinic in clinics)
+    return [_placed(one, geocoder) if one.location is None else one for one in decided]
+
+
+def _placed(clinic: Clinic, geocoder: Geocoder | None) -> Clinic:
+    if not (clinic.city or clinic.postal_code or clinic.street_address):
+        return clinic
+    if geocoder is None:
+        from ketafind.geocoding import OfflineGeocoder
+
+        geocoder = OfflineGeocoder()
+    try:
+        place = geocoder.geocode(clinic.address)
+    except GeocodingError as error:
+        return replace(clinic, extra={**clinic.extra, REASON: str(error)})
+    return replace(clinic, location=checked_location(place, geocoder))
+
+
+def _limit(max_distance_km: float | None) -> float:
+    return math.inf if max_distance_km is None else check_limit(max_distance_km, "max_distance_km")
+
+
+class _Values(ValuesView[Clinic]):
+    """Clinics one after the other: looking up each by its id takes far longer."""
+
+    _mapping: Directory
+
+    def __iter__(self) -> Iterator[Clinic]:
+        return iter(self._mapping.clinics)
+
+
+class _Items(ItemsView[str, Clinic]):
+    """Ids with their clinics one after the other."""
+
+    _mapping: Directory
+
+    def __iter__(self) -> Iterator[tuple[str, Clinic]]:
+        return ((clinic.clinic_id, clinic) for clinic in self._mapping.clinics)
+
+
+def _directory(
+    clinics: Sequence[Clinic], vocabulary: Vocabulary, index: IndexName | None
+) -> Directory:
+    return Directory(Catalogue.build(clinics, vocabulary, index))
 
 
 def _reopened(path: str, snapshot_id: str) -> Directory:
@@ -886,12 +1059,13 @@ def bundled(name: str) -> Path:
 
 
 def load_directory(as_of: date | str | None = None) -> Directory:
-    """Load the bundled snapshot of Ontario clinics; asks no network.
+    """Load the bundled snapshot of Ontario clinics; opens no socket.
 
     Parameters
     ----------
     as_of : date or str, optional
-        Believe only what is fresh on that day, as in `Directory.as_of`; None for all.
+        Believe only what is fresh enough on that day and was read by then: a regulator's statement
+        for 90 days, any other for 365. None believes evidence of any age.
 
     Returns
     -------
@@ -901,7 +1075,7 @@ def load_directory(as_of: date | str | None = None) -> Directory:
     Raises
     ------
     InvalidInputError
-        If `as_of` is no date.
+        If `as_of` is not a date.
 
     Examples
     --------

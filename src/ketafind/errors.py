@@ -7,7 +7,7 @@ KetafindError
 │   ├── DataError                       the faults of a file or frame, all of them
 │   └── PrivatePlaceError               a searcher's place was about to leave the machine
 ├── UnknownTermError (ValueError, LookupError)    a word the vocabulary does not know
-├── UnknownClinicError (LookupError)    an id the directory does not hold
+├── UnknownClinicError (KeyError)       an id the directory does not hold
 ├── GeocodingError (ValueError)         a text that cannot be turned into one position
 │   ├── PlaceNotFoundError (LookupError)
 │   ├── AmbiguousPlaceError             several places far apart; carries them
@@ -160,8 +160,11 @@ class UnknownTermError(KetafindError, ValueError, LookupError):
         self.suggestions = tuple(suggestions)
 
 
-class UnknownClinicError(KetafindError, LookupError):
+class UnknownClinicError(KetafindError, KeyError):
     """A clinic id that the directory does not hold."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # a KeyError puts its text in quotes
 
 
 class GeocodingError(KetafindError, ValueError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
+from functools import cache
 from operator import is_
 from typing import TYPE_CHECKING
 
@@ -19,17 +20,6 @@ from ketafind.truth import Truth
 
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
-
-__all__ = [
-    "MAX_AGE",
-    "Decision",
-    "as_day",
-    "canonical",
-    "decide",
-    "decisions",
-    "is_fresh",
-    "resolved",
-]
 
 
 MAX_AGE = {name: timedelta(days=90 if name == "regulator" else 365) for name in SOURCE_CLASSES}
@@ -76,7 +66,7 @@ def as_day(day: date | str) -> date:
     try:
         return date.fromisoformat(day)
     except (TypeError, ValueError):
-        message = f'as_of={day!r} is no date; write it as "2027-06-30"'
+        message = f'as_of={day!r} is not a date; write it as "2027-06-30"'
         raise InvalidInputError(message) from None
 
 
@@ -232,25 +222,23 @@ def _service(
             flags[one.facet] = one.by[0].term or str(one.truth)
     complete = frozenset() if old else service.complete
     changed = replace(service, facts=_ordered(facts, service), flags=flags, complete=complete)
-    return service if _same(changed, service) else changed
-
-
-def _same(one: Service, other: Service) -> bool:
-    return (one.facts, one.flags, one.complete) == (other.facts, other.flags, other.complete)
+    return service if changed == service else changed
 
 
 def _ordered(
     facts: Mapping[str, Mapping[str, Truth]], service: Service
 ) -> dict[str, Mapping[str, Truth]]:
     """The facts in the order in which the service stated them; new ones last."""
-    known = {facet: list(terms) for facet, terms in service.facts.items()}
-    out: dict[str, Mapping[str, Truth]] = {}
-    for facet in [*(f for f in known if f in facts), *(f for f in facts if f not in known)]:
-        order = known.get(facet, [])
-        terms = [*(t for t in order if t in facts[facet])]
-        terms += [t for t in facts[facet] if t not in order]
-        out[facet] = {term: facts[facet][term] for term in terms}
-    return out
+    stated = service.facts
+    return {
+        facet: {
+            term: facts[facet][term]
+            for term in dict.fromkeys((*stated.get(facet, ()), *facts[facet]))
+            if term in facts[facet]
+        }
+        for facet in dict.fromkeys((*stated, *facts))
+        if facet in facts
+    }
 
 
 def _stated(service: Service, vocabulary: Vocabulary) -> Iterator[tuple[str, str, Truth]]:
@@ -274,21 +262,13 @@ def _without_outranked(made: list[Decision], vocabulary: Vocabulary) -> Iterator
 
 
 def _contradict(one: Decision, other: Decision, vocabulary: Vocabulary) -> bool:
-    if (
-        one.facet != other.facet
-        or {one.truth, other.truth} != {Truth.YES, Truth.NO}
-        or not one.term
-    ):
+    if one.facet != other.facet or not one.term or one.truth is other.truth:
         return False
     lower, upper = (one, other) if one.truth == Truth.YES else (other, one)
     return upper.term in vocabulary.facet(one.facet).ancestors(lower.term)
 
 
-KNOWN = frozenset({*FLAGS, *(part.name for part in fields(Clinic))})
-"""What evidence may be about besides facets."""
-
 Facts = Mapping[str, Mapping[str, Truth]]
-Stated = tuple[Facts, frozenset[str]]
 
 
 def canonical(clinics: Iterable[Clinic], vocabulary: Vocabulary) -> tuple[Clinic, ...]:
@@ -301,13 +281,14 @@ def canonical(clinics: Iterable[Clinic], vocabulary: Vocabulary) -> tuple[Clinic
 
 
 class _Reader:
+    """Resolves terms; services that state the same are read once, and so are facts."""
+
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
         self.faults: list[Fault] = []
         self.has_languages = any(facet.id == "language" for facet in vocabulary.facets)
-        # Services that state the same are read once; so are facts of evidence.
-        self.read: dict[Stated, Stated] = {}
-        self.named: dict[tuple[str, str], tuple[str, str]] = {}
+        self.stated = cache(self._stated)
+        self.named = cache(self._named)
 
     def clinic(self, clinic: Clinic) -> Clinic:
         services = tuple(self._service(clinic, service) for service in clinic.services)
@@ -315,45 +296,42 @@ class _Reader:
         same = all(map(is_, (*services, *evidence), (*clinic.services, *clinic.evidence)))
         return clinic if same else replace(clinic, services=services, evidence=evidence)
 
+    def _fault(self, clinic: Clinic, where: str, error: Exception) -> None:
+        message = f"clinic {clinic.clinic_id!r}, {where}: {error}"
+        self.faults.append(Fault(message, None, None, clinic.clinic_id))
+
     def _evidence(self, clinic: Clinic, fact: Evidence) -> Evidence:
-        key = fact.facet, fact.term
-        if fact.facet in KNOWN or any(fact.facet in service.flags for service in clinic.services):
+        flags = (service.flags for service in clinic.services)
+        if fact.facet in _FIELDS or fact.facet in FLAGS or any(fact.facet in f for f in flags):
             return fact
         try:
-            if key not in self.named:
-                facet = self.vocabulary.facet(fact.facet)
-                self.named[key] = facet.id, facet.resolve(fact.term)
+            facet, term = self.named(fact.facet, fact.term)
         except UnknownTermError as error:
-            message = f"clinic {clinic.clinic_id!r}, evidence: {error}"
-            self.faults.append(Fault(message, None, None, clinic.clinic_id))
+            self._fault(clinic, "evidence", error)
             return fact
-        if self.named[key] == key:
-            return fact
-        return replace(fact, facet=self.named[key][0], term=self.named[key][1])
+        same = (facet, term) == (fact.facet, fact.term)
+        return fact if same else replace(fact, facet=facet, term=term)
+
+    def _named(self, name: str, term: str) -> tuple[str, str]:
+        facet = self.vocabulary.facet(name)
+        return facet.id, facet.resolve(term)
 
     def _service(self, clinic: Clinic, service: Service) -> Service:
-        stated = (service.facts, service.complete)
-        if clinic.languages and "language" not in service.facts and self.has_languages:
+        facts = service.facts
+        if clinic.languages and "language" not in facts and self.has_languages:
             # Languages are stated of the clinic, and looked for in its services.
-            spoken = dict.fromkeys(clinic.languages, Truth.YES)
-            stated = (
-                FrozenMapping({**service.facts, "language": FrozenMapping(spoken)}),
-                stated[1],
-            )
+            spoken = FrozenMapping(dict.fromkeys(clinic.languages, Truth.YES))
+            facts = FrozenMapping({**facts, "language": spoken})
         try:
             _check_flags(service)
-            if stated not in self.read:
-                self.read[stated] = self._stated(*stated)
+            made, complete = self.stated(facts, service.complete)
         except (InvalidInputError, UnknownTermError) as error:
-            where = f"clinic {clinic.clinic_id!r}, service {service.service_id!r}"
-            self.faults.append(Fault(f"{where}: {error}", None, None, clinic.clinic_id))
+            self._fault(clinic, f"service {service.service_id!r}", error)
             return service
-        facts, complete = self.read[stated]
-        if complete == service.complete and (facts is service.facts or facts == service.facts):
-            return service
-        return replace(service, facts=facts, complete=complete)
+        same = complete == service.complete and (made is service.facts or made == service.facts)
+        return service if same else replace(service, facts=made, complete=complete)
 
-    def _stated(self, facts: Facts, complete: frozenset[str]) -> Stated:
+    def _stated(self, facts: Facts, complete: frozenset[str]) -> tuple[Facts, frozenset[str]]:
         made: dict[str, dict[str, Truth]] = {}
         for name, terms in facts.items():
             facet = self.vocabulary.facet(name)

@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from ketafind.errors import CoordinatesError, InvalidInputError
 
 __all__ = [
+    "EAST",
+    "KM_PER_DEGREE",
     "MICROMETRES_PER_KM",
+    "NORTH",
+    "SOUTH",
+    "WEST",
     "Coordinates",
     "compiled_core",
     "degrees",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ketafind.errors import InvalidInputError, UnknownTermError
-from ketafind.explain.sentences import Line, Told, check_language
+from ketafind.explain.sentences import Explanation, Line, check_language
 
 __all__ = ["Item", "Topic", "notice", "topic", "topics"]
 
@@ -31,23 +31,26 @@ class Item:
     term: str = ""
 
 
-class Topic(Told):
-    """One topic of the guide, with the notice that it is no medical advice.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Topic(Explanation):
+    """One topic of the guide, with the notice that it is not medical advice.
 
     Parameters
     ----------
-    name : str
+    id : str
         One of `topics`.
+    vocabularies : tuple of Vocabulary
+        Where facets and terms get their names; no text here needs one.
     lang : str
         ``"en"`` or ``"fr"``.
     """
 
-    __slots__ = ("_data", "id")
+    id: str
 
-    def __init__(self, name: str, lang: str = "en") -> None:
-        super().__init__(lang)
-        self._data: Mapping[str, Any] = _topics()[name]
-        self.id = name
+    @property
+    def _data(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = _topics()[self.id]
+        return found
 
     @property
     def title(self) -> str:
@@ -65,9 +68,6 @@ class Topic(Told):
         return tuple(
             Item(one[self.lang], one.get("term", "")) for one in self._data.get("items", ())
         )
-
-    def translated(self, lang: str) -> Topic:
-        return Topic(self.id, lang)
 
     def lines(self) -> list[Line]:
         return [
@@ -118,14 +118,14 @@ def topic(name: str, lang: str = "en") -> Topic:
     UnknownTermError
         If there is no such topic.
     InvalidInputError
-        If the guide does not exist in this language, or the name is no text.
+        If the guide does not exist in this language, or the name is not a text.
     """
     if not isinstance(name, str):
         raise InvalidInputError(f"a topic is named by text, not by {type(name).__name__}")
     if name not in _topics():
         known = ", ".join(_topics())
         raise UnknownTermError(f"{name!r} is not a topic of the guide. Known: {known}")
-    return Topic(name, lang)
+    return Topic(id=name, lang=lang)
 
 
 def notice(lang: str = "en") -> str:
@@ -139,7 +139,7 @@ def notice(lang: str = "en") -> str:
     Returns
     -------
     str
-        That this is no medical advice.
+        That this is not medical advice.
 
     Raises
     ------

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, overload
 
+from ketafind.errors import InvalidInputError
 from ketafind.index.checks import check_count
 from ketafind.query.filter import Frozen
+from ketafind.query.ranking import Page
+from ketafind.records import CLINIC_FIELDS
 from ketafind.show.text import distance_text
 
 if TYPE_CHECKING:
@@ -16,22 +19,80 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ketafind.criteria import Criteria
-    from ketafind.explain.answers import (
-        AnswerExplanation,
-        ClinicFacts,
-        MatchExplanation,
-        MissExplanation,
-    )
+    from ketafind.explain.answers import AnswerExplanation, MatchExplanation, MissExplanation
     from ketafind.explain.qualification import Qualification
     from ketafind.explain.questions import Questions
     from ketafind.explain.relax import Relaxations
-    from ketafind.query.ranking import Ranking
     from ketafind.records import Clinic, Evidence, Service
     from ketafind.snapshot import Snapshot
     from ketafind.truth import Truth
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["TYPES", "Match", "Matches", "columns_of", "footer", "outcome", "shown"]
+__all__ = ["AnswerRecord", "Match", "MatchRecord", "Matches", "QueryRecord", "SnapshotRecord"]
+
+
+class MatchRecord(TypedDict):
+    """One match as plain data: a row of `Matches.to_dict`.
+
+    Distances and radii are in kilometres, positions in degrees of WGS 84. Each facet of the
+    vocabulary is a key by its plural, and each column of the clinic that ketafind does not know is
+    a key by its name.
+    """
+
+    rank: int
+    clinic_id: str
+    name: str
+    service_id: str
+    distance_km: float | None
+    distance_low_km: float | None
+    distance_high_km: float | None
+    truth: str
+    combined: bool
+    street_address: str
+    city: str
+    province: str
+    postal_code: str
+    phone: str
+    website: str
+    lat: float | None
+    lon: float | None
+    precision: str | None
+    radius_km: float | None
+    status: str
+    routes: NotRequired[list[str]]
+    staff: NotRequired[list[str]]
+    conditions: NotRequired[list[str]]
+    products: NotRequired[list[str]]
+
+
+class QueryRecord(TypedDict):
+    """A question as plain data; where the search started is left out."""
+
+    where: dict[str, Any]
+    unknown: str
+    first: int
+    k: int | None
+    max_distance_km: float | None
+
+
+class SnapshotRecord(TypedDict):
+    """The name of a directory's data; the date in ISO form."""
+
+    id: str
+    date: str | None
+
+
+class AnswerRecord(TypedDict):
+    """An answer as plain data, with its question and the name of its data."""
+
+    query: QueryRecord
+    snapshot: SnapshotRecord
+    n_eligible: int
+    n_possible: int
+    n_unlocated: int
+    order_certain: bool
+    nearer_possible: list[str]
+    matches: list[MatchRecord]
 
 
 class Match(Frozen):
@@ -39,71 +100,57 @@ class Match(Frozen):
 
     Parameters
     ----------
-    ranking : Ranking
-        The question.
-    rank : int
-        Its place in the whole order, from 1.
-    position : int
-        The clinic's place in the directory.
-    distance_km : float or None
-        Geodesic distance on WGS 84; None where the question had no origin or the clinic no
-        position.
-    page : Matches or None
-        The answer that it stands in.
+    page : Page
+        The part of the order that it stands in.
+    at : int
+        Its place on the page, from 0.
     """
 
     rank: int
     """Its place in the whole order, from 1."""
     distance_km: float | None
     """Geodesic distance on WGS 84, in kilometres; None without an origin or a position."""
-    _ranking: Ranking
-    _position: int
-    _page: Matches | None
+    _page: Page
+    _at: int
+    _clinic_no: int
 
-    def __init__(
-        self,
-        ranking: Ranking,
-        rank: int,
-        position: int,
-        distance_km: float | None,
-        page: Matches | None = None,
-    ) -> None:
+    def __init__(self, page: Page, at: int) -> None:
         fields = self.__dict__
-        fields["rank"] = rank
-        fields["distance_km"] = distance_km
-        fields["_ranking"] = ranking
-        fields["_position"] = position
+        fields["rank"] = page.start + at + 1
+        fields["distance_km"] = page.distances_km[at]
         fields["_page"] = page
+        fields["_at"] = at
+        fields["_clinic_no"] = page.clinic_nos[at]
 
     @property
     def clinic(self) -> Clinic:
         """The clinic."""
-        return self._ranking.filter.catalogue.clinics[self._position]
+        return self._page.ranking.catalogue.clinics[self._clinic_no]
 
     @cached_property
     def service(self) -> Service:
         """The service that answers: the first of those with the highest truth."""
-        return self._ranking.filter.service(self._position)
+        return self._page.ranking.filter._service(self._clinic_no)
 
     @cached_property
     def truth(self) -> Truth:
         """YES, or UNKNOWN where a fact or the clinic's status is not known."""
-        return self._ranking.filter.truth(self._position)
+        return self._page.ranking.filter._truth(self._clinic_no)
 
     @property
     def distance_low_km(self) -> float | None:
         """Lower end of the 90 % interval of the true distance, in kilometres."""
-        return None if self._interval is None else self._interval[0]
+        return None if self._span is None else self._span[0]
 
     @property
     def distance_high_km(self) -> float | None:
         """Upper end of the 90 % interval of the true distance, in kilometres."""
-        return None if self._interval is None else self._interval[1]
+        return None if self._span is None else self._span[1]
 
     @property
     def combined(self) -> bool:
         """Whether the match needs several facets that no source ties to one service."""
-        facets = {leaf.facet for leaf in self._ranking.filter.criteria.leaves()}
+        facets = {leaf.facet for leaf in self._page.ranking.filter.criteria.leaves()}
         return self.service.combined and len(facets) > 1
 
     @cached_property
@@ -114,23 +161,20 @@ class Match(Frozen):
         """
         from ketafind.explain.qualification import qualification, rules_of
 
-        rules, level = rules_of(self._ranking.filter.criteria)
-        catalogue = self._ranking.filter.catalogue
-        return qualification(catalogue, self._position, self.service, rules, level)
+        rules, level = rules_of(self._page.ranking.filter.criteria)
+        catalogue = self._page.ranking.catalogue
+        return qualification(catalogue, self._clinic_no, self.service, rules, level)
 
     def evidence(self) -> tuple[Evidence, ...]:
-        """Why the clinic's facts are believed.
+        """Return why the clinic's facts are believed.
 
         Returns
         -------
         tuple of Evidence
             What concerns this service or the clinic as a whole.
         """
-        return tuple(
-            fact
-            for fact in self.clinic.evidence
-            if fact.service_id in (None, self.service.service_id)
-        )
+        own = (None, self.service.service_id)
+        return tuple(fact for fact in self.clinic.evidence if fact.service_id in own)
 
     @cached_property
     def swaps(self) -> tuple[Clinic, ...]:
@@ -139,10 +183,11 @@ class Match(Frozen):
         Of the same page and the first clinic after it that may be nearer than one of them: those
         whose distance intervals overlap.
         """
-        return () if self._page is None else self._page.swaps_of(self)
+        clinics = self._page.ranking.catalogue.clinics
+        return tuple(clinics[clinic_no] for clinic_no in self._page.may_swap_with(self._at))
 
-    def explain(self, lang: str = "en") -> MatchExplanation:
-        """Tell why this clinic is in the answer, clause by clause, with the evidence.
+    def explain(self, *, lang: str = "en") -> MatchExplanation:
+        """Say why this clinic is in the answer, clause by clause, with the evidence.
 
         Parameters
         ----------
@@ -153,23 +198,15 @@ class Match(Frozen):
         -------
         MatchExplanation
             Text, plain data and HTML.
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
         """
-        from ketafind.explain.answers import MatchExplanation
+        from ketafind.explain.answers import explain_match
 
-        return MatchExplanation(self.facts(), lang)
-
-    def facts(self) -> ClinicFacts:
-        """Return what its explanation is made of.
-
-        Returns
-        -------
-        ClinicFacts
-            The clauses, looked up.
-        """
-        from ketafind.explain.answers import clinic_facts
-
-        swaps = tuple(clinic.name for clinic in self.swaps)
-        return clinic_facts(self._ranking, self._position, self.rank, self.distance_km, swaps=swaps)
+        return explain_match(self._page, self._at, lang)
 
     @property
     def unsettled(self) -> tuple[Criteria, ...]:
@@ -179,7 +216,11 @@ class Match(Frozen):
         """
         from ketafind.explain.findings import unsettled
 
-        return tuple(finding.criteria for finding in unsettled(self.facts().finding))
+        return tuple(finding.criteria for finding in unsettled(self.explain().finding))
+
+    @cached_property
+    def _span(self) -> tuple[float, float] | None:
+        return self._page.span_km(self._at)
 
     def __repr__(self) -> str:
         far = "" if self.distance_km is None else f", {self.distance_km:.1f} km"
@@ -188,101 +229,102 @@ class Match(Frozen):
     def _repr_html_(self) -> str:
         return self.explain()._repr_html_()
 
-    @cached_property
-    def _interval(self) -> tuple[float, float] | None:
-        if self.distance_km is None:
-            return None
-        return self._ranking.interval_km(self.distance_km, self._position)
-
-
-NEARER_SHOWN = 3
-
 
 class Matches(Frozen, Sequence[Match]):
     """The clinics that answer a question, in order; immutable.
 
     Ordered by distance rounded to one micrometre, then by clinic id; by id alone where the
-    question has no origin. Printing, exporting and plotting never show the origin.
+    question has no origin. A slice such as ``matches[:2]`` is a `Matches` of the same question.
+    Printing, exporting and plotting never show the origin.
 
     Parameters
     ----------
-    ranking : Ranking
-        The question.
-    start, stop : int or None
-        Which part of the whole order.
+    page : Page
+        A part of the order.
     """
 
-    _ranking: Ranking
-    _start: int
-    _stop: int | None
-    _positions: list[int]
-    _distances: list[float | None]
+    _page: Page
 
-    def __init__(self, ranking: Ranking, start: int, stop: int | None) -> None:
-        distances, positions = ranking.page(start, stop)
-        fields = self.__dict__
-        fields["_ranking"] = ranking
-        fields["_start"], fields["_stop"] = start, stop
-        fields["_positions"] = positions
-        fields["_distances"] = [None] * len(positions) if distances is None else distances
+    def __init__(self, page: Page) -> None:
+        self.__dict__["_page"] = page
 
     def __len__(self) -> int:
-        return len(self._positions)
+        return len(self._page)
 
     @overload
     def __getitem__(self, item: int) -> Match: ...
     @overload
-    def __getitem__(self, item: slice) -> Sequence[Match]: ...
-    def __getitem__(self, item: int | slice) -> Match | Sequence[Match]:
-        return self._matches[item]
+    def __getitem__(self, item: slice) -> Matches: ...
+    def __getitem__(self, item: int | slice) -> Match | Matches:
+        if not isinstance(item, slice):
+            return self._matches[item]
+        start, stop, step = item.indices(len(self))
+        if step != 1:
+            raise InvalidInputError(
+                f"a slice with step {step} leaves gaps in the order: write list(matches)[...]"
+            )
+        return Matches(self._page.part(start, max(start, stop)))
 
     def __iter__(self) -> Iterator[Match]:
         return iter(self._matches)
 
     @cached_property
     def _matches(self) -> tuple[Match, ...]:
-        pairs = zip(self._positions, self._distances, strict=True)
-        ranked = enumerate(pairs, self._start + 1)
-        return tuple(Match(self._ranking, rank, *pair, page=self) for rank, pair in ranked)
+        return tuple(Match(self._page, at) for at in range(len(self)))
 
     @property
     def criteria(self) -> Criteria:
         """What was asked for, in canonical form."""
-        return self._ranking.filter.criteria
+        return self._page.ranking.filter.criteria
 
     @property
     def unknown(self) -> str:
         """The unknown policy: ``exclude``, ``include`` or ``only``."""
-        return self._ranking.filter.unknown
+        return self._page.ranking.filter.unknown
 
     @property
     def n_eligible(self) -> int:
         """How many clinics the whole order holds, on this page or not."""
-        return self._ranking.n_eligible
+        return self._page.ranking.n_eligible
 
     @property
     def n_possible(self) -> int:
         """How many located clinics inside the limits are UNKNOWN: they may satisfy the criteria."""
-        return self._ranking.n_possible
+        return self._page.ranking.n_possible
 
     @property
     def n_unlocated(self) -> int:
         """How many clinics that satisfy the criteria, or may, have no position."""
-        return self._ranking.filter.n_unlocated
+        return self._page.ranking.filter.n_unlocated
 
     @property
     def snapshot(self) -> Snapshot:
         """The name of the data that was asked."""
-        return self._ranking.filter.catalogue.snapshot
+        return self._page.ranking.catalogue.snapshot
 
-    @cached_property
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The terms that the question was read with."""
+        return self._page.ranking.catalogue.vocabulary
+
+    @property
     def order_certain(self) -> bool:
         """Whether the order is certain at the 90 % level; False where there is no origin.
 
         True only when no two distance intervals overlap among these matches and every other
         eligible clinic, and no UNKNOWN or unlocated clinic could enter.
         """
-        return self._ranking.order_certain(self._start, self._stop)
+        return self._page.order_certain
+
+    @cached_property
+    def nearer_possible(self) -> tuple[Match, ...]:
+        """UNKNOWN clinics that are nearer than the last one listed, nearest first; at most 3.
+
+        Empty unless unknowns are left out and there is an origin. Where nothing is listed, the
+        nearest UNKNOWN clinics inside the limit.
+        """
+        nearer = self._page.nearer_possible
+        return tuple(Match(nearer, at) for at in range(len(nearer)))
 
     def more(self, k: int) -> Matches:
         """Take the next matches in the same order.
@@ -302,8 +344,8 @@ class Matches(Frozen, Sequence[Match]):
         InvalidInputError
             If k is not a whole number of 1 or more.
         """
-        start = self._start + len(self)
-        return Matches(self._ranking, start, start + check_count(k, "k"))
+        start = self._page.start + len(self)
+        return Matches(Page(self._page.ranking, start, start + check_count(k, "k")))
 
     def columns(self) -> dict[str, list[Any]]:
         """Return the matches as plain columns.
@@ -311,44 +353,97 @@ class Matches(Frozen, Sequence[Match]):
         Returns
         -------
         dict of str to list
-            What the frames, the GeoJSON and the maps are made of.
+            A list for each column, one entry a match, in order: rank, ids, distances in km, truth,
+            the fields of the clinic, each facet by its plural, and the columns of the clinics that
+            ketafind does not know. A text that is not known is empty, a number None.
         """
-        return columns_of(self)
+        clinics = [match.clinic for match in self]
+        columns: dict[str, list[Any]] = {
+            "rank": [match.rank for match in self],
+            "clinic_id": [],
+            "name": [],
+            "service_id": [match.service.service_id for match in self],
+            "distance_km": [match.distance_km for match in self],
+            "distance_low_km": [match.distance_low_km for match in self],
+            "distance_high_km": [match.distance_high_km for match in self],
+            "truth": [str(match.truth) for match in self],
+            "combined": [match.combined for match in self],
+        }
+        for part in CLINIC_FIELDS:
+            if part.shown:
+                held = clinics if part.level == "clinic" else [one.location for one in clinics]
+                columns[part.name] = [getattr(one, part.name, None) for one in held]
+        for facet in self.vocabulary.facets:
+            columns[facet.plural] = [list(match.service.terms(facet.id)) for match in self]
+        for name in dict.fromkeys(name for clinic in clinics for name in clinic.extra):
+            free = f"{name} (given)" if name in columns else name
+            columns[free] = [clinic.extra.get(name, "") for clinic in clinics]
+        return columns
 
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """Return the matches as plain records, ready for JSON.
+    def to_dict(self) -> AnswerRecord:
+        """Return the answer with its question and its data, so that it can be repeated.
 
         Returns
         -------
-        list of dict
-            The same names as the columns of `to_frame`.
+        AnswerRecord
+            ``query`` (criteria, unknown policy, how many, how far), ``snapshot``, the counts and
+            ``matches``, a record each with the names of the columns of `to_frame`; ready for JSON.
+            Where the search started is left out: it is the searcher's own.
         """
+        page, ranking, snapshot = self._page, self._page.ranking, self.snapshot
         columns = self.columns()
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        rows: Any = [
+            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+        ]
+        return {
+            "query": {
+                "where": self.criteria.to_dict(),
+                "unknown": self.unknown,
+                "first": page.start + 1,
+                "k": None if page.stop is None else page.stop - page.start,
+                "max_distance_km": None if math.isinf(ranking.limit_km) else ranking.limit_km,
+            },
+            "snapshot": {
+                "id": snapshot.id,
+                "date": None if snapshot.date is None else snapshot.date.isoformat(),
+            },
+            "n_eligible": self.n_eligible,
+            "n_possible": self.n_possible,
+            "n_unlocated": self.n_unlocated,
+            "order_certain": self.order_certain,
+            "nearer_possible": [match.clinic.clinic_id for match in self.nearer_possible],
+            "matches": rows,
+        }
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the matches as a pandas frame, one row each.
+        """Return the matches as a pandas frame, one row each, in order.
 
         Returns
         -------
         pandas.DataFrame
-            Rank, ids, distances in km, truth, position, address and stated facts.
+            Rank, ids, distances in km, truth, the fields of the clinic, and each facet by its
+            plural, its terms joined by ``;``. What is not known is missing (``NA``), never "".
         """
         from ketafind.tables.frames import frame_from_columns
 
-        return frame_from_columns(self.columns(), TYPES)
+        return frame_from_columns(self.columns(), _TYPES)
 
     def to_geodataframe(self) -> gpd.GeoDataFrame:
-        """Return the matches as points in a GeoPandas frame (extra ``geo``).
+        """Return the matches as points in a GeoPandas frame (extra ``geo``), in order.
 
         Returns
         -------
         geopandas.GeoDataFrame
-            EPSG:4326; no geometry for an unlocated clinic.
+            The columns of `to_frame` and ``geometry``, in EPSG:4326; None for an unlocated clinic.
+
+        Raises
+        ------
+        MissingExtraError
+            If GeoPandas is not installed.
         """
         from ketafind.tables.frames import geodataframe_from_columns
 
-        return geodataframe_from_columns(self.columns(), TYPES)
+        return geodataframe_from_columns(self.columns(), _TYPES)
 
     def to_geojson(self) -> dict[str, Any]:
         """Return the matches as GeoJSON (RFC 7946).
@@ -372,9 +467,8 @@ class Matches(Frozen, Sequence[Match]):
         """
         from ketafind.show.exports import bundle
 
-        catalogue = self._ranking.filter.catalogue
         found = ((match.clinic, match.service, match.distance_km) for match in self)
-        return bundle(found, catalogue.vocabulary, str(self.snapshot))
+        return bundle(found, self.vocabulary, str(self.snapshot))
 
     def plot(self, **options: Any) -> Any:
         """Draw the matches on a static map, without tiles and without network (extra ``maps``).
@@ -419,62 +513,67 @@ class Matches(Frozen, Sequence[Match]):
     def _empty(self) -> dict[str, Any]:
         """What a map says that has nothing to show; a picture holds no distances."""
         has_place = any(match.clinic.location is not None for match in self)
-        return {} if has_place else {"empty": f"{outcome(self)}\nData {self.snapshot}."}
+        return {} if has_place else {"empty": f"{self._counts()}\nData {self.snapshot}."}
 
     def __repr__(self) -> str:
         from ketafind.show.text import terminal_width, text_table
 
-        table = f"{text_table(*shown(self), terminal_width())}\n" if self else ""
-        return f"{table}{footer(self)}"
+        table = f"{text_table(*self._table(), terminal_width())}\n" if self else ""
+        return f"{table}{self._footer()}"
 
     def _repr_html_(self) -> str:
         from ketafind.show.html import html_table
 
-        return html_table(*shown(self), notes=footer(self).splitlines())
+        return html_table(*self._table(), notes=self._footer().splitlines())
 
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The terms that the question was read with."""
-        return self._ranking.filter.catalogue.vocabulary
+    def _table(self) -> tuple[list[list[str]], list[str]]:
+        """Each match as a row of texts for people, and the headers."""
+        facets = {facet.plural: facet.id for facet in self.vocabulary.facets}
+        # Routes and staff, or the first facets of another vocabulary.
+        plurals = [name for name in ("routes", "staff") if name in facets] or list(facets)[:2]
+        headers = ["", "clinic", "city", "distance", "match", *plurals, "contact"]
+        rows = [
+            [
+                str(match.rank),
+                match.clinic.name,
+                match.clinic.city,
+                _distance(match),
+                str(match.truth),
+                *(", ".join(match.service.terms(facets[name])) for name in plurals),
+                match.clinic.phone or _host(match.clinic.website),
+            ]
+            for match in self
+        ]
+        if any(match.distance_km is not None for match in self):
+            return rows, headers
+        at = headers.index("distance")
+        return [row[:at] + row[at + 1 :] for row in rows], headers[:at] + headers[at + 1 :]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the answer with its question and its data, so that it can be repeated.
+    def _footer(self) -> str:
+        """What the answer leaves open."""
+        nearer = "; ".join(f"{one.clinic.name}, {_distance(one)}" for one in self.nearer_possible)
+        which_ones = "Nearer than the last of these" if self else "Nearest"
+        nearer = f"\n{which_ones}, but not confirmed: {nearer}." if nearer else ""
+        return f"{self._counts()}{nearer}\nData {self.snapshot}."
 
-        Returns
-        -------
-        dict
-            ``query`` (criteria, unknown policy, how many, how far), ``snapshot``, the counts and
-            ``matches``, ready for JSON. Where the search started stays out: it is the searcher's
-            own.
-        """
+    def _counts(self) -> str:
+        """How many clinics were found, without a distance."""
+        which = {"exclude": "match", "include": "match or may match", "only": "may match"}
+        said = [f"{len(self)} of {self.n_eligible} clinics that {which[self.unknown]}."]
+        if not self.n_eligible:
+            placed = " with a position" if self.n_unlocated else ""
+            said = [f"No clinics{placed} {which[self.unknown]}."]
+        if self.n_possible and self.unknown == "exclude":
+            them = "it" if self.n_possible == 1 else "them"
+            said.append(f"{self.n_possible} more may match: not enough is known of {them}.")
+        if self.n_unlocated:
+            said.append(f"{self.n_unlocated} that match, or may, have no position.")
+        if self and self[0].distance_km is not None and not self.order_certain:
+            said.append("The order is not certain.")
+        return " ".join(said)
 
-        ranking = self._ranking
-        snapshot = ranking.filter.catalogue.snapshot
-        columns = columns_of(self)
-        return {
-            "query": {
-                "where": ranking.filter.criteria.to_dict(),
-                "unknown": ranking.filter.unknown,
-                "first": self._start + 1,
-                "k": None if self._stop is None else self._stop - self._start,
-                "max_distance_km": None if math.isinf(ranking.limit_km) else ranking.limit_km,
-            },
-            "snapshot": {
-                "id": snapshot.id,
-                "date": None if snapshot.date is None else snapshot.date.isoformat(),
-            },
-            "n_eligible": ranking.n_eligible,
-            "n_possible": ranking.n_possible,
-            "n_unlocated": ranking.filter.n_unlocated,
-            "order_certain": ranking.order_certain(self._start, self._stop),
-            "nearer_possible": [match.clinic.clinic_id for match in self.nearer_possible],
-            "matches": [
-                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-            ],
-        }
-
-    def explain(self, lang: str = "en") -> AnswerExplanation:
-        """Tell why each match is here, clause by clause, and what the answer leaves open.
+    def explain(self, *, lang: str = "en") -> AnswerExplanation:
+        """Say why each match is here, clause by clause, and what the answer leaves open.
 
         Parameters
         ----------
@@ -485,14 +584,18 @@ class Matches(Frozen, Sequence[Match]):
         -------
         AnswerExplanation
             Text, plain data and HTML. Where nothing matches, it says what would.
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
         """
-        from ketafind.explain.answers import AnswerExplanation, answer_facts
+        from ketafind.explain.answers import explain_answer
 
-        certain = self._ranking.order_certain(self._start, self._stop)
-        return AnswerExplanation(answer_facts(self, self._ranking, order_certain=certain), lang)
+        return explain_answer(self._page, lang)
 
-    def why_not(self, clinic_id: str, lang: str = "en") -> MissExplanation:
-        """Tell why a clinic is not among the matches.
+    def why_not(self, clinic_id: str, *, lang: str = "en") -> MissExplanation:
+        """Say why a clinic is not among the matches.
 
         Parameters
         ----------
@@ -504,22 +607,21 @@ class Matches(Frozen, Sequence[Match]):
         Returns
         -------
         MissExplanation
-            Its clauses, and the rank it has or would have if it passed. A clinic that is among
-            the matches says so.
+            Its clauses, and the rank it has or would have if it were eligible. A clinic that is
+            among the matches says so.
 
         Raises
         ------
         UnknownClinicError
             If no clinic has this id.
+        InvalidInputError
+            If lang is another language.
         """
-        from ketafind.explain.answers import MissExplanation, miss_facts
+        from ketafind.explain.answers import explain_miss
 
-        position = self._ranking.filter.catalogue.position(clinic_id)
-        ids = [match.clinic.clinic_id for match in self]
-        listed = ids.index(clinic_id) if clinic_id in ids else None
-        return MissExplanation(miss_facts(self, self._ranking, position, listed), lang)
+        return explain_miss(self._page, clinic_id, lang)
 
-    def relax(self, limit: int = 3, lang: str = "en") -> Relaxations:
+    def relax(self, limit: int = 3, *, lang: str = "en") -> Relaxations:
         """Find the smallest changes to the question that bring more clinics.
 
         Parameters
@@ -532,33 +634,33 @@ class Matches(Frozen, Sequence[Match]):
         Returns
         -------
         Relaxations
-            Cheapest first: letting clinics pass of which it is not known (1), a wider radius (2),
-            a wider area (3), leaving a clause out (4 each); then by distance. No change in a set
-            can be left out. Each says how many clinics the changed question gives, and which new
-            one is the nearest.
+            Cheapest first: accepting clinics of which it is not known whether they match (1), a
+            wider radius (2), a wider area or a broader term (3), leaving a clause out (4 each);
+            then by distance. No change in a set can be left out. Each says how many clinics the
+            changed question gives, and which new one is the nearest.
 
         Raises
         ------
         InvalidInputError
-            If limit is not a whole number of 1 or more.
+            If limit is not a whole number of 1 or more, or lang is another language.
 
         Notes
         -----
-        Minimal correction sets, read off the bitmaps: see `ketafind.explanation.minimal_sets`.
+        Minimal correction sets, read off the bitmaps: see `ketafind.explain.relax.minimal_sets`.
         """
-        from ketafind.explain.answers import found_relaxations
+        from ketafind.explain.relax import smallest_changes
 
-        return found_relaxations(self._ranking, check_count(limit, "limit"), lang)
+        return smallest_changes(self._page.ranking, check_count(limit, "limit"), lang)
 
-    def questions(self, lang: str = "en", limit: int = 5) -> Questions:
-        """Say what to ask which clinic, to settle what keeps it out or makes it uncertain.
+    def questions(self, limit: int = 5, *, lang: str = "en") -> Questions:
+        """List what to ask which clinic, to settle what keeps it out or makes it uncertain.
 
         Parameters
         ----------
-        lang : str
-            ``"en"`` or ``"fr"``.
         limit : int
             How many clinics at the most.
+        lang : str
+            ``"en"`` or ``"fr"``.
 
         Returns
         -------
@@ -568,134 +670,11 @@ class Matches(Frozen, Sequence[Match]):
         Raises
         ------
         InvalidInputError
-            If limit is not a whole number of 1 or more.
+            If limit is not a whole number of 1 or more, or lang is another language.
         """
         from ketafind.explain.questions import questions
 
-        return questions(self._ranking, check_count(limit, "limit"), lang)
-
-    @cached_property
-    def nearer_possible(self) -> tuple[Match, ...]:
-        """UNKNOWN clinics that are nearer than the last one listed, nearest first; at most 3.
-
-        Empty unless unknowns are left out and there is an origin. Where nothing is listed, the
-        nearest UNKNOWN clinics inside the limit.
-        """
-        from ketafind.query.ranking import Ranking
-
-        ranking = self._ranking
-        if ranking.origin is None or ranking.filter.unknown != "exclude":
-            return ()
-        last = self[-1] if len(self) else None
-        far = None if last is None else last.distance_km
-        limit_km = ranking.limit_km if far is None else min(far, ranking.limit_km)
-        possible = Ranking(ranking.filter.under("only"), ranking.origin, limit_km)
-        distances, positions = possible.page(0, NEARER_SHOWN)
-        if distances is None:
-            return ()
-        pairs = list(zip(positions, distances, strict=True))
-        if last is not None and far is not None:
-            # As far, but later by its id, is not nearer.
-            end = round(far * 1e9), last._position
-            pairs = [(p, km) for p, km in pairs if (round(km * 1e9), p) < end]
-        return tuple(Match(possible, rank, *pair) for rank, pair in enumerate(pairs, 1))
-
-    def swaps_of(self, match: Match) -> tuple[Clinic, ...]:
-        """Find the neighbours that a match could change places with.
-
-        Parameters
-        ----------
-        match : Match
-            One of these.
-
-        Returns
-        -------
-        tuple of Clinic
-            In the order of the answer.
-        """
-        if match.distance_low_km is None or match.distance_high_km is None:
-            return ()
-        low, high = match.distance_low_km, match.distance_high_km
-        return tuple(
-            clinic
-            for clinic, (other_low, other_high) in self._spans
-            if clinic.clinic_id != match.clinic.clinic_id
-            and other_low <= high
-            and low <= other_high
-        )
-
-    @cached_property
-    def _spans(self) -> list[tuple[Clinic, tuple[float, float]]]:
-        """The intervals of the page, and of the first clinic after it that may be nearer."""
-        distances, positions = self._ranking.page(self._start, self._stop)
-        if distances is None:
-            return []
-        spans = [
-            self._ranking.interval_km(*pair) for pair in zip(distances, positions, strict=True)
-        ]
-        if self._stop is not None and len(spans) == self._stop - self._start:
-            reach_km = max(high for _, high in spans)
-            more_km, more = self._ranking.rival(reach_km, self._stop)
-            positions = positions + more
-            spans += [
-                self._ranking.interval_km(*pair) for pair in zip(more_km or (), more, strict=True)
-            ]
-        clinics = self._ranking.filter.catalogue.clinics
-        return [(clinics[position], span) for position, span in zip(positions, spans, strict=True)]
-
-
-def columns_of(matches: Matches) -> dict[str, list[Any]]:
-    """Write an answer as plain columns."""
-    facets = _facets(matches)
-    values = {**BEFORE, **facets, **AFTER}
-    columns = {name: [value(match) for match in matches] for name, value in values.items()}
-    # Columns that ketafind does not know are kept and shown.
-    names = dict.fromkeys(name for match in matches for name in match.clinic.extra)
-    for name in names:
-        shown = f"{name} (given)" if name in columns else name
-        columns[shown] = [match.clinic.extra.get(name, "") for match in matches]
-    return columns
-
-
-def shown(matches: Matches) -> tuple[list[list[str]], list[str]]:
-    """Write each match as a row of texts for people."""
-    has_distance = any(match.distance_km is not None for match in matches)
-    facets = list(_facets(matches))
-    # Routes and staff, or the first facets of another vocabulary.
-    known = [name for name in ("routes", "staff") if name in facets] or facets[:2]
-    told = {name: _joined(matches, name) for name in known}
-    every = {**FIRST, **told, "contact": _contact}
-    cells = {name: cell for name, cell in every.items() if has_distance or name != "distance"}
-    return [[cell(match) for cell in cells.values()] for match in matches], list(cells)
-
-
-def footer(matches: Matches) -> str:
-    """Say what an answer leaves open."""
-    nearer = "; ".join(f"{one.clinic.name}, {_distance(one)}" for one in matches.nearer_possible)
-    which_ones = "Nearer than the last of these" if matches else "Nearest"
-    nearer = f"\n{which_ones}, but not confirmed: {nearer}." if nearer else ""
-    return f"{outcome(matches)}{nearer}\nData {matches.snapshot}."
-
-
-def outcome(matches: Matches) -> str:
-    """Say how many clinics were found, without a distance."""
-    which = {"exclude": "match", "include": "match or may match", "only": "may match"}
-    said = [f"{len(matches)} of {matches.n_eligible} clinics that {which[matches.unknown]}."]
-    if not matches.n_eligible:
-        placed = " with a position" if matches.n_unlocated else ""
-        said = [f"No clinics{placed} {which[matches.unknown]}."]
-    if matches.n_possible and matches.unknown == "exclude":
-        them = "it" if matches.n_possible == 1 else "them"
-        said.append(f"{matches.n_possible} more may match: not enough is known of {them}.")
-    if matches.n_unlocated:
-        said.append(f"{matches.n_unlocated} that match, or may, have no position.")
-    if matches and matches[0].distance_km is not None and not matches.order_certain:
-        said.append("The order is not certain.")
-    return " ".join(said)
-
-
-def _contact(match: Match) -> str:
-    return match.clinic.phone or _host(match.clinic.website)
+        return questions(self._page.ranking, check_count(limit, "limit"), lang)
 
 
 def _host(website: str) -> str:
@@ -710,61 +689,10 @@ def _distance(match: Match) -> str:
     )
 
 
-def _place(name: str) -> Any:
-    return lambda match: getattr(match.clinic.location, name, None)
-
-
-def _clinic(name: str) -> Any:
-    return lambda match: getattr(match.clinic, name)
-
-
-def _facets(matches: Matches) -> dict[str, Any]:
-    """A column for each facet of the vocabulary, by its plural."""
-    return {facet.plural: _terms(facet.id) for facet in matches.vocabulary.facets}
-
-
-def _terms(facet: str) -> Any:
-    return lambda match: list(match.service.terms(facet))
-
-
-def _joined(matches: Matches, plural: str) -> Any:
-    facet = matches.vocabulary.facet(plural).id
-    return lambda match: ", ".join(match.service.terms(facet))
-
-
-FIRST = {
-    "": lambda match: str(match.rank),
-    "clinic": _clinic("name"),
-    "city": _clinic("city"),
-    "distance": _distance,
-    "match": lambda match: str(match.truth),
+_KILOMETRES = ("distance_km", "distance_low_km", "distance_high_km", "radius_km")
+_TYPES = {
+    **dict.fromkeys((*_KILOMETRES, "lat", "lon"), "float64"),
+    "rank": "int64",
+    "combined": "bool",
 }
-NUMBERS = dict.fromkeys(
-    ("distance_km", "distance_low_km", "distance_high_km", "lat", "lon", "radius_km"), "float64"
-)
-TYPES = {**NUMBERS, "rank": "int64", "combined": "bool"}
 """The pandas type of what is not text, where there is nothing to tell it by."""
-BEFORE = {
-    "rank": lambda match: match.rank,
-    "clinic_id": _clinic("clinic_id"),
-    "name": _clinic("name"),
-    "service_id": lambda match: match.service.service_id,
-    "distance_km": lambda match: match.distance_km,
-    "distance_low_km": lambda match: match.distance_low_km,
-    "distance_high_km": lambda match: match.distance_high_km,
-    "truth": lambda match: str(match.truth),
-    "combined": lambda match: match.combined,
-    "lat": _place("lat"),
-    "lon": _place("lon"),
-    "precision": _place("precision"),
-    "radius_km": _place("radius_km"),
-    "status": _clinic("status"),
-}
-AFTER = {
-    "street_address": _clinic("street_address"),
-    "city": _clinic("city"),
-    "province": _clinic("province"),
-    "postal_code": _clinic("postal_code"),
-    "phone": _clinic("phone"),
-    "website": _clinic("website"),
-}

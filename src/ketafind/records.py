@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
+from itertools import repeat
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -28,6 +30,7 @@ __all__ = [
     "FrozenMapping",
     "Location",
     "Service",
+    "build_records",
 ]
 
 PRECISIONS = (
@@ -55,6 +58,7 @@ FLAGS = {
 }
 """Yes-no facts of a service with their answers; what is not stated is unknown."""
 V = TypeVar("V")
+R = TypeVar("R")
 
 _FACTS_FORM = (
     "give for each facet a mapping of terms to truths, such as "
@@ -144,7 +148,7 @@ def _truth(facet: str, term: str, value: Any) -> Truth:
         return Truth(value)
     except ValueError:
         raise InvalidInputError(
-            f"{facet}:{term}: {value!r} is no truth; give Truth.YES or Truth.NO, and leave out "
+            f"{facet}:{term}: {value!r} is not a truth; give Truth.YES or Truth.NO, and leave out "
             f"what is not known"
         ) from None
 
@@ -429,6 +433,15 @@ class Clinic:
         """The address on one line, of the parts that are known."""
         town = " ".join(part for part in (self.province, self.postal_code) if part)
         return ", ".join(part for part in (self.street_address, self.city, town) if part)
+
+
+def build_records(record: type[R], n: int, columns: Mapping[str, Iterable[Any]]) -> list[R]:
+    """Make records of columns of values that are checked already: exact types, all frozen."""
+    made = [object.__new__(record) for _ in range(n)]
+    for part in fields(record):  # type: ignore[arg-type]
+        values = columns.get(part.name) or repeat(part.default, n)
+        deque(map(getattr(record, part.name).__set__, made, values), maxlen=0)
+    return made
 
 
 _OF_CLINIC = _fields(Clinic, "clinic")

@@ -4,49 +4,155 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from json.encoder import encode_basestring
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ketafind.errors import DirectoryFileError
 from ketafind.records import Clinic, Evidence, FrozenMapping, Location, Service
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["Snapshot", "content_of", "decode_clinic", "encode", "encode_clinic"]
+__all__ = [
+    "EncodedClinics",
+    "Snapshot",
+    "decode_clinic",
+    "encode_clinic",
+    "encode_directory",
+    "readable",
+]
+
+T = TypeVar("T")
+Texts = tuple[str, str]
+"""The JSON of a value as it is stored, where mappings are lists of pairs, to keep the order in
+which facts were stated; and as it is hashed, where they are objects with sorted keys."""
 
 
-_ENCODER = json.JSONEncoder(
-    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-)
-_DEFAULTS = {
-    kind: tuple((part.name, part.default) for part in fields(kind))
-    for kind in (Clinic, Evidence, Location, Service)
-}
-_AS_THEY_ARE = frozenset({type(None), bool, int, float, str, Truth})
+_BLANKS = {"evidence": "[]", "extra": "{}", "facts": "{}", "flags": "{}"}
+"""What is hashed even where it is blank."""
 
 
-def encode(value: Any) -> bytes:
-    """Write plain data as JSON in one way only."""
-    return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
+def _fields_of(kind: type[Any]) -> tuple[Callable[[Any], tuple[Any, ...]], list[Any]]:
+    """How to read a record's fields in the order of their names; and of each its name, its JSON
+    key, its default and what is hashed for the default."""
+    known = sorted(fields(kind), key=attrgetter("name"))
+    keys = {part.name: f"{encode_basestring(part.name)}:" for part in known}
+    listed = [
+        (name, key, part.default, key + _BLANKS[name] if name in _BLANKS else "")
+        for part, (name, key) in zip(known, keys.items(), strict=True)
+    ]
+    return attrgetter(*keys), listed
+
+
+_FIELDS = {kind: _fields_of(kind) for kind in (Clinic, Evidence, Location, Service)}
 
 
 def encode_clinic(clinic: Clinic) -> bytes:
     """Write a clinic with its services, location and evidence."""
-    return encode(_plain(clinic))
+    return _utf8(_Encoder().texts(clinic)[0])
 
 
-def content_of(clinic: Clinic) -> bytes:
-    """Write what is stated of a clinic, for its hash."""
-    plain = _plain(clinic)
-    for service in plain.get("services", ()):
-        facts = {facet: dict(terms) for facet, terms in service.get("facts", ())}
-        service |= {"facts": facts, "flags": dict(service.get("flags", ()))}
-    plain["extra"] = dict(plain.get("extra", ()))
-    plain["evidence"] = sorted(plain.get("evidence", ()), key=encode)
-    return encode(plain)
+def encode_directory(
+    clinics: Iterable[Clinic], vocabulary: Vocabulary
+) -> tuple[list[bytes], Snapshot]:
+    """Write clinics, in the order of their ids, and name them."""
+    words = json.dumps(
+        vocabulary.to_dict(), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
+    digest = hashlib.blake2b(_utf8(words), digest_size=8)
+    texts = _Encoder().texts
+    records: list[bytes] = []
+    latest: date | None = None
+    for clinic in clinics:
+        record, content = texts(clinic)
+        records.append(_utf8(record))
+        digest.update(_utf8(content))
+        if clinic.checked_on is not None and (latest is None or clinic.checked_on > latest):
+            latest = clinic.checked_on
+    return records, Snapshot(digest.hexdigest(), latest)
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+class _Encoder:
+    """Writes records as JSON in one way only; what clinics share is written once."""
+
+    def __init__(self) -> None:
+        # By identity, and kept alive: facts that are equal may stand in another order.
+        self._shared: dict[int, tuple[object, Texts]] = {}
+
+    def texts(self, record: Any) -> Texts:
+        """Write a record, without the fields that have their default: most, in most clinics."""
+        get, known = _FIELDS[type(record)]
+        stored: list[str] = []
+        hashed: list[str] = []
+        for (name, key, default, blank), item in zip(known, get(record), strict=True):
+            if item is default or item == default:
+                if blank:
+                    hashed.append(blank)
+                continue
+            kind = type(item)
+            if kind is str or kind is float:
+                text = key + (encode_basestring(item) if kind is str else float.__repr__(item))
+                stored.append(text)
+                hashed.append(text)
+                continue
+            nested = name in _NESTED
+            one, other = self._nested(item, name) if nested else self._once(_plain, item)
+            stored.append(key + one)
+            hashed.append(key + other)
+        return f"{{{','.join(stored)}}}", f"{{{','.join(hashed)}}}"
+
+    def _once(self, write: Callable[[Any], Texts], value: object) -> Texts:
+        known = self._shared.get(id(value))
+        if known is None:
+            known = self._shared[id(value)] = value, write(value)
+        return known[1]
+
+    def _nested(self, item: Any, name: str) -> Texts:
+        if name == "location":
+            return self.texts(item)
+        if name == "services" and len(item) == 1:
+            stored, hashed = self._once(self.texts, item[0])
+            return f"[{stored}]", f"[{hashed}]"
+        parts = [self.texts(record) for record in item]
+        # The order of evidence does not matter.
+        last = sorted if name == "evidence" else list
+        hashed = ",".join(last([text for _, text in parts]))
+        return f"[{','.join([text for text, _ in parts])}]", f"[{hashed}]"
+
+
+_NESTED = frozenset({"candidates", "evidence", "location", "services"})
+
+
+def _plain(value: Any) -> Texts:
+    """Write what is not a record."""
+    if isinstance(value, FrozenMapping):
+        items = [(encode_basestring(key), _plain(item)) for key, item in value.items()]
+        return (
+            f"[{','.join(f'[{key},{one}]' for key, (one, _) in items)}]",
+            f"{{{','.join(f'{key}:{other}' for key, (_, other) in sorted(items))}}}",
+        )
+    if isinstance(value, str):
+        text = encode_basestring(value)
+    elif isinstance(value, date):
+        text = f'"{value.isoformat()}"'
+    elif isinstance(value, tuple | frozenset):
+        parts = value if isinstance(value, tuple) else sorted(value)
+        text = f"[{','.join(_plain(part)[0] for part in parts)}]"
+    else:
+        text = json.dumps(value, allow_nan=False)
+    return text, text
 
 
 def decode_clinic(data: bytes) -> Clinic:
@@ -64,29 +170,6 @@ def decode_clinic(data: bytes) -> Clinic:
             "evidence": tuple(_evidence(fact) for fact in plain.get("evidence", ())),
         }
     )
-
-
-def _plain(value: Any) -> Any:
-    kind = type(value)
-    if kind in _AS_THEY_ARE:
-        return value
-    if kind is FrozenMapping:
-        # Pairs, not an object: the order in which facts were stated is kept.
-        return [[key, _plain(item)] for key, item in value.items()]
-    if kind is tuple:
-        return [_plain(item) for item in value]
-    if kind is frozenset:
-        return sorted(value)
-    if kind is date:
-        return value.isoformat()
-    if isinstance(value, str | int | float):
-        return value
-    # What has its default is left out: most fields of most clinics.
-    return {
-        name: _plain(item)
-        for name, default in _DEFAULTS[kind]
-        if (item := getattr(value, name)) is not default and item != default
-    }
 
 
 def _service(plain: dict[str, Any]) -> Service:
@@ -113,6 +196,52 @@ def _evidence(plain: dict[str, Any]) -> Evidence:
 
 def _date(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
+
+
+class EncodedClinics(Sequence[Clinic]):
+    """Clinics that are decoded when they are asked for."""
+
+    def __init__(
+        self,
+        data: NDArray[np.uint8],
+        starts: NDArray[np.int64],
+        items: Sequence[int | Clinic] | None = None,
+    ) -> None:
+        self._data = data
+        self._starts = starts
+        # Of each clinic its place among the records, or the clinic itself.
+        self.items = range(len(starts) - 1) if items is None else items
+
+    def sharing(self, items: Sequence[int | Clinic]) -> EncodedClinics:
+        """Other clinics, of the same records."""
+        return EncodedClinics(self._data, self._starts, items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @overload
+    def __getitem__(self, item: int) -> Clinic: ...
+    @overload
+    def __getitem__(self, item: slice) -> tuple[Clinic, ...]: ...
+    def __getitem__(self, item: int | slice) -> Clinic | tuple[Clinic, ...]:
+        if isinstance(item, slice):
+            return tuple(map(self.__getitem__, range(*item.indices(len(self)))))
+        record = self.items[item]
+        if isinstance(record, Clinic):
+            return record
+        begin, end = self._starts[record : record + 2]
+        return readable(lambda: decode_clinic(self._data[begin:end].tobytes()))
+
+
+def readable(read: Callable[[], T]) -> T:
+    """Read a part of a saved directory, or say that it is damaged."""
+    try:
+        return read()
+    except (ValueError, TypeError, KeyError, LookupError, RecursionError) as error:
+        raise DirectoryFileError(
+            f"a record of the directory's file is damaged ({type(error).__name__}); "
+            f"open it with verify=True, and save it again from its source"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +277,7 @@ class Snapshot:
         Snapshot
             Equal for equal content, on every machine.
         """
-        digest = hashlib.blake2b(encode(vocabulary.to_dict()), digest_size=8)
-        latest: date | None = None
-        for clinic in clinics:
-            digest.update(content_of(clinic))
-            days = [day for day in (clinic.checked_on, latest) if day is not None]
-            latest = max(days, default=None)
-        return cls(digest.hexdigest(), latest)
+        return encode_directory(clinics, vocabulary)[1]
 
     def __str__(self) -> str:
         return f"{self.id} of {self.date}" if self.date else self.id

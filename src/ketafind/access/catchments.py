@@ -142,10 +142,10 @@ MARGIN_DEGREES = 0.5
 
 
 def catchments(
+    origins: Any,
     directory: Directory,
     *,
     region: Any = None,
-    origins: Any = None,
     weight: str | None = None,
     where: Criteria | Filter | None = None,
     lat: str | None = None,
@@ -159,15 +159,15 @@ def catchments(
 
     Parameters
     ----------
+    origins : pandas, geopandas, polars or pyarrow frame, or None
+        One row a person, place or area: who is counted, each at the nearest clinic by geodesic
+        distance, inside the region or not. None for the bundled postal codes of Ontario, which do
+        not widen the box, if a clinic stands in Ontario or near it; else nobody is counted.
     directory : Directory
         The clinics.
     region : shapely Polygon or MultiPolygon, optional
         What to cut up, in (lon, lat) degrees; None for the box around clinics and origins,
         widened by half a degree. Neither around a pole nor across the antimeridian.
-    origins : frame, optional
-        As in `coverage`; who is counted, each at the nearest clinic by geodesic distance, inside
-        the region or not. None for the bundled postal codes of Ontario, which do not widen the
-        box, if a clinic stands in Ontario or near it; else nobody is counted.
     weight : str, optional
         A column that says how much a row counts; None for one each.
     where : Criteria or Filter, optional
@@ -184,12 +184,12 @@ def catchments(
         ``possible`` for a map of all that may satisfy the criteria), ``clinic_id``, ``clinic_ids``
         (all that stand at this place, joined by ``;``), ``weight`` (who is nearest; 0 for nobody),
         ``area_km2`` on the ellipsoid and ``geometry``. Ordered by supply, then id. No row where
-        no clinic passes.
+        no clinic is eligible.
 
     Raises
     ------
     InvalidInputError
-        If the region is no valid polygon in degrees, or too wide.
+        If the region is not a valid polygon in degrees, or too wide, or an argument cannot be used.
     MissingExtraError
         If GeoPandas or SciPy is not installed (extra ``geo``).
 
@@ -200,12 +200,12 @@ def catchments(
     addresses. The count does not use them.
     """
     geopandas = require("geopandas", "geo")
-    passing = both_filters(directory, where, facets)
+    eligible = both_filters(directory, where, facets)
     demand = None
     if origins is not None or _in_ontario(directory):
         demand = read_demand(origins, Source(lat, lon, geometry, address), weight)
     if region is None:
-        region = _box(passing["possible"], None if origins is None else demand)
+        region = _box(eligible["possible"], None if origins is None else demand)
     else:
         check_polygon(region)
         west, _, east, _ = region.bounds
@@ -218,10 +218,10 @@ def catchments(
     for level in LEVELS:
         counted = np.zeros(len(directory))
         if demand is not None:
-            _, position = nearest_km(directory, passing[level], demand, check=check)
+            _, position = nearest_km(directory, eligible[level], demand, check=check)
             served = position >= 0
             counted += np.bincount(position[served], demand.weight[served], len(directory))
-        rows += _rows(directory, passing[level], level, region, counted)
+        rows += _rows(directory, eligible[level], level, region, counted)
     names = ["supply", "clinic_id", "clinic_ids", "weight", "area_km2", "geometry"]
     return geopandas.GeoDataFrame(rows, columns=names, geometry="geometry", crs="EPSG:4326")
 
@@ -232,13 +232,13 @@ def _in_ontario(directory: Directory) -> bool:
 
 
 def _rows(
-    directory: Directory, passing: Filter, level: str, region: Any, counted: Any
+    directory: Directory, eligible: Filter, level: str, region: Any, counted: Any
 ) -> list[dict[str, Any]]:
     import shapely
     from pyproj import Geod
 
     standing: dict[tuple[float, float], list[int]] = {}
-    for position in passing.positions().tolist():
+    for position in eligible._clinic_nos().tolist():
         place = directory.clinics[position].location
         if place is not None:
             standing.setdefault((place.lat, place.lon), []).append(position)
@@ -263,11 +263,11 @@ def _rows(
     return rows
 
 
-def _box(passing: Filter, demand: Demand | None) -> Any:
+def _box(eligible: Filter, demand: Demand | None) -> Any:
     import shapely
 
-    places = passing.catalogue.places
-    passes = np.isin(places.located, passing.positions())
+    places = eligible._catalogue.points
+    passes = np.isin(places.clinic_no, eligible._clinic_nos())
     lat, lon = places.lat[passes], places.lon[passes]
     if demand is not None:
         lat = np.append(lat, demand.origins.lat[demand.located])

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import LEVELS, both_filters, nearest_km, read_demand
+from ketafind.access.demand import (
+    LEVELS,
+    both_filters,
+    check_thresholds,
+    nearest_km,
+    read_demand,
+)
 from ketafind.errors import InvalidInputError
 from ketafind.geo import micrometres
-from ketafind.index.checks import check_limit
-from ketafind.join.columns import facts_of
-from ketafind.join.frames import Codes, Column, Floats, Frame, check_column, names_taken
+from ketafind.join.columns import clinic_texts
+from ketafind.join.frames import Codes, Column, Frame
 from ketafind.join.origins import Source, check_prefix
 
 if TYPE_CHECKING:
@@ -80,7 +85,9 @@ def coverage(
     Raises
     ------
     InvalidInputError
-        As in `nearest_join`; or if a weight is missing or negative.
+        If a frame, a column or an argument cannot be used, or a weight is missing or negative.
+    CoordinatesError
+        If a row is not a position on earth or implausible; names it without its digits.
 
     Examples
     --------
@@ -91,10 +98,10 @@ def coverage(
     """
     import pandas as pd
 
-    limits = _thresholds(thresholds_km)
+    limits = check_thresholds(thresholds_km)
     demand = read_demand(origins, Source(lat, lon, geometry, address), weight)
     names, group, labels = _groups(demand.frame, by)
-    passing = both_filters(directory, where, facets)
+    eligible = both_filters(directory, where, facets)
     counted = np.where(demand.located, demand.weight, 0.0)
     total = _sums(group, counted, len(labels))
     without = _sums(group, demand.weight - counted, len(labels))
@@ -103,7 +110,7 @@ def coverage(
     table["total"] = np.repeat(total, len(limits))
     table["without_position"] = np.repeat(without, len(limits))
     for level in LEVELS:
-        distance_km, _ = nearest_km(directory, passing[level], demand, check=check)
+        distance_km, _ = nearest_km(directory, eligible[level], demand, check=check)
         inside = [micrometres(distance_km) <= micrometres(limit) for limit in limits]
         sums = [_sums(group, counted * one, len(labels)) for one in inside]
         table[f"covered_{level}"] = np.array(sums).T.ravel()
@@ -114,7 +121,7 @@ def coverage(
     frame = pd.DataFrame(table)
     frame.attrs = {
         "snapshot": str(directory.snapshot),
-        "n_unlocated": passing["possible"].n_unlocated,
+        "n_unlocated": eligible["possible"].n_unlocated,
     }
     return frame
 
@@ -123,7 +130,7 @@ def gaps(
     origins: Any,
     directory: Directory,
     *,
-    threshold_km: float = 50.0,
+    thresholds_km: float | Sequence[float] = 50.0,
     weight: str | None = None,
     where: Criteria | Filter | None = None,
     lat: str | None = None,
@@ -142,8 +149,8 @@ def gaps(
         As in `coverage`.
     directory : Directory
         The clinics.
-    threshold_km : float
-        Kilometres; a clinic exactly there is within.
+    thresholds_km : float or sequence of float
+        Distances in kilometres; a clinic exactly there is within.
     weight : str, optional
         A column that says how much a row counts: the heavier of two equal gaps comes first.
     where : Criteria or Filter, optional
@@ -156,46 +163,45 @@ def gaps(
     Returns
     -------
     frame
-        Of the type that came in, with the rows at fault and their index: ``clinic_id`` (the
-        nearest confirmed clinic), ``distance_confirmed_km``, ``gap_confirmed_km`` (the distance
-        beyond the threshold), ``distance_possible_km`` and ``gap_possible_km``: 0 where a
-        clinic that may satisfy the criteria would close the gap. Where there is no clinic at
-        all distance and gap are infinite. Ordered by gap, then weight, then as they came. Rows
-        without a position are not in it: `coverage` counts them.
+        Of the type that came in, with the rows beyond each threshold and their index:
+        ``threshold_km``, ``clinic_id`` (the nearest confirmed clinic), ``distance_confirmed_km``,
+        ``gap_confirmed_km`` (the distance beyond the threshold), ``distance_possible_km`` and
+        ``gap_possible_km``: 0 where a clinic that may satisfy the criteria would close the gap.
+        Where there is no clinic at all distance and gap are infinite. One threshold after the
+        other; for each, ordered by gap, then weight, then as they came. Rows without a position
+        are not in it: `coverage` counts them.
 
     Raises
     ------
     InvalidInputError
-        As in `coverage`.
+        If a frame, a column or an argument cannot be used, or a weight is missing or negative.
+    CoordinatesError
+        If a row is not a position on earth or implausible; names it without its digits.
     """
     check_prefix(prefix)
-    limit = check_limit(threshold_km, "threshold_km")
+    limits = check_thresholds(thresholds_km)
     demand = read_demand(origins, Source(lat, lon, geometry, address), weight)
-    passing = both_filters(directory, where, facets)
+    eligible = both_filters(directory, where, facets)
     distance: dict[str, Any] = {}
     for level in LEVELS:
-        distance[level], position = nearest_km(directory, passing[level], demand, check=check)
+        distance[level], number = nearest_km(directory, eligible[level], demand, check=check)
         if level == "confirmed":
-            code = position
-    beyond = np.flatnonzero(micrometres(distance["confirmed"]) > micrometres(limit))
-    order = np.lexsort((-demand.weight[beyond], -micrometres(distance["confirmed"][beyond])))
-    rows = beyond[order]
-    _, ids = facts_of(directory).texts("clinic_id")
-    columns: dict[str, Column] = {prefix + "clinic_id": Codes(code[rows], ids)}
+            clinic = number
+    far = micrometres(distance["confirmed"])
+    worst = np.lexsort((-demand.weight, -far))
+    parts = [worst[far[worst] > micrometres(limit)] for limit in limits]
+    rows, limit = np.concatenate(parts), limits.repeat([len(part) for part in parts])
+    ids = clinic_texts(eligible["confirmed"]._catalogue, "clinic_id").texts
+    columns: dict[str, Column] = {
+        prefix + "threshold_km": limit,
+        prefix + "clinic_id": Codes(clinic[rows], ids),
+    }
     for level in LEVELS:
-        far = distance[level][rows]
-        columns[f"{prefix}distance_{level}_km"] = Floats(far)
-        columns[f"{prefix}gap_{level}_km"] = Floats(np.maximum(far - limit, 0.0))
-    names_taken(demand.frame, list(columns))
-    return demand.frame.extended(columns, rows)
-
-
-def _thresholds(values: Any) -> npt.NDArray[np.float64]:
-    several = isinstance(values, Iterable) and not isinstance(values, str)
-    listed = list(values) if several else [values]
-    if not listed:
-        raise InvalidInputError("thresholds_km is empty: give one distance in kilometres or more")
-    return np.array([check_limit(value, "thresholds_km") for value in listed])
+        distance_km = distance[level][rows]
+        columns[f"{prefix}distance_{level}_km"] = distance_km
+        columns[f"{prefix}gap_{level}_km"] = np.maximum(distance_km - limit, 0.0)
+    demand.frame.check_new(columns)
+    return demand.frame.chosen(rows).extended(columns)
 
 
 def _sums(
@@ -212,7 +218,7 @@ def _groups(frame: Frame, by: Any) -> tuple[list[str], npt.NDArray[np.intp], pd.
     several = isinstance(by, Iterable) and not isinstance(by, str) and by not in frame.names
     names = [] if by is None else list(dict.fromkeys(by)) if several else [by]
     for name in names:
-        check_column(frame, name)
+        frame.check_column(name)
         if name in ADDED:
             raise InvalidInputError(f"by={name!r} is a column of the answer; rename yours first")
     if not names:

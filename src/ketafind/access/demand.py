@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ketafind.errors import InvalidInputError
+from ketafind.index.checks import check_limit
 from ketafind.index.protocol import Floats
-from ketafind.join.frames import Crew, Frame, numbers_of, open_frame
+from ketafind.join.frames import Frame, open_frame
 from ketafind.join.origins import Origins, Source, check_directory, read_origins
 from ketafind.join.search import search
-from ketafind.query.filter import Filter
+from ketafind.query.filter import Filter, UnknownPolicy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ __all__ = [
     "LEVELS",
     "Demand",
     "both_filters",
+    "check_thresholds",
     "nearest_km",
     "ontario_postal_codes",
     "read_demand",
@@ -77,7 +79,7 @@ def ontario_postal_codes() -> pd.DataFrame:
     )
 
 
-LEVELS = {"confirmed": "exclude", "possible": "include"}
+LEVELS: dict[str, UnknownPolicy] = {"confirmed": "exclude", "possible": "include"}
 """The two ends of every interval, and the unknown policy that answers each."""
 
 
@@ -99,14 +101,14 @@ def read_demand(frame: Any, source: Source, weight: str | None) -> Demand:
     origins = read_origins(opened, source)
     if not isinstance(weight, Hashable):
         raise InvalidInputError("weight= names a column of the origins; add the weights to them")
-    weights = np.ones(len(opened)) if weight is None else numbers_of(opened, weight)
+    weights = np.ones(len(opened)) if weight is None else opened.numbers(weight)
     wrong = ~(np.isfinite(weights) & (weights >= 0.0))
     if wrong.any():
         raise InvalidInputError(
             f'row {int(np.argmax(wrong))}, column "{weight}": a weight is a number of 0 or more; '
             f"fill or drop rows without one (rows are counted from 0)"
         )
-    return Demand(opened, origins, weights, ~(np.isnan(origins.lat) | np.isnan(origins.lon)))
+    return Demand(opened, origins, weights, origins.located)
 
 
 def both_filters(
@@ -127,14 +129,22 @@ def both_filters(
 
 
 def nearest_km(
-    directory: Directory, passing: Filter, demand: Demand, *, check: bool
+    directory: Directory, eligible: Filter, demand: Demand, *, check: bool
 ) -> tuple[Floats, npt.NDArray[Any]]:
     """Find the nearest clinic of each origin."""
-    with Crew(len(demand.origins)) as crew:
-        found = search(directory, passing, demand.origins, 1, crew=crew, check=check)
+    found = search(directory, eligible, demand.origins, 1, check=check)
     distance_km = found.distance_km[:, 0]
     distance_km[np.isnan(distance_km) & demand.located] = np.inf
-    return distance_km, found.code[:, 0]
+    return distance_km, found.clinic[:, 0]
+
+
+def check_thresholds(values: Any) -> Floats:
+    """Read one distance in kilometres, or several."""
+    several = isinstance(values, Iterable) and not isinstance(values, str)
+    listed = list(values) if several else [values]
+    if not listed:
+        raise InvalidInputError("thresholds_km is empty: give one distance in kilometres or more")
+    return np.array([check_limit(value, "thresholds_km") for value in listed])
 
 
 def read_supply(directory: Directory, supply: Mapping[str, float] | Any) -> Floats:
@@ -147,7 +157,7 @@ def read_supply(directory: Directory, supply: Mapping[str, float] | Any) -> Floa
             f"{type(supply).__name__}"
         )
     amounts = np.zeros(len(directory))
-    position = {clinic.clinic_id: at for at, clinic in enumerate(directory.clinics)}
+    number = {clinic.clinic_id: at for at, clinic in enumerate(directory.clinics)}
     for clinic_id, amount in dict(supply).items():
         good = isinstance(amount, Real) and not isinstance(amount, bool)
         if not good or not 0.0 <= float(amount) < np.inf:
@@ -155,5 +165,5 @@ def read_supply(directory: Directory, supply: Mapping[str, float] | Any) -> Floa
                 f"the supply of {clinic_id!r} must be a number, 0 or more, not {amount!r}"
             )
         # Raises, with a suggestion, for an id that is not there.
-        amounts[position[directory[clinic_id].clinic_id]] = float(amount)
+        amounts[number[directory[clinic_id].clinic_id]] = float(amount)
     return amounts

@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ketafind.access.demand import LEVELS, Demand, both_filters, read_demand, read_supply
-from ketafind.access.within_distance import Reach
+from ketafind.access.within_distance import WithinDistance
 from ketafind.errors import InvalidInputError
 from ketafind.index.checks import check_limit
 from ketafind.index.protocol import Floats
-from ketafind.join.frames import Column, Flags, names_taken
-from ketafind.join.frames import Floats as FloatColumn
+from ketafind.join.frames import Column
 from ketafind.join.origins import Source, check_prefix
 from ketafind.join.search import refuse_implausible
 
@@ -131,7 +130,7 @@ def access_score(
     check: bool = True,
     **facets: Any,
 ) -> Any:
-    """Score each origin's access to the clinics that pass.
+    """Score each origin's access to the eligible clinics.
 
     Parameters
     ----------
@@ -187,23 +186,23 @@ def access_score(
     limit = check_limit(catchment_km, "catchment_km")
     weigh = read_decay(method, decay, limit)
     demand = read_demand(origins, Source(lat, lon, geometry, address), weight)
-    passing = both_filters(directory, where, facets)
+    eligible = both_filters(directory, where, facets)
     amounts = read_supply(directory, supply)
     refuse_implausible(directory, demand.origins, check=check)
     score, covered = _scores(
-        directory, passing, demand, amounts, weigh, compete=method != "gravity"
+        directory, eligible, demand, amounts, weigh, compete=method != "gravity"
     )
     columns: dict[str, Column] = {}
     for level in LEVELS:
-        columns[f"{prefix}access_{level}"] = FloatColumn(score[level])
-        columns[f"{prefix}covered_{level}"] = Flags(covered[level])
-    names_taken(demand.frame, list(columns))
-    return demand.frame.extended(columns, None)
+        columns[f"{prefix}access_{level}"] = score[level]
+        columns[f"{prefix}covered_{level}"] = covered[level]
+    demand.frame.check_new(columns)
+    return demand.frame.extended(columns)
 
 
 def _scores(
     directory: Directory,
-    passing: Mapping[str, Filter],
+    eligible: Mapping[str, Filter],
     demand: Demand,
     amounts: Floats,
     weigh: Decay,
@@ -212,17 +211,17 @@ def _scores(
 ) -> tuple[dict[str, Floats], dict[str, npt.NDArray[np.bool_]]]:
     """Score and cover by level; the clinics one by one, so that no pair is stored."""
     located = np.flatnonzero(demand.located)
-    reach = Reach(demand.origins.lat[located], demand.origins.lon[located])
-    located = located[reach.order]
+    near_origins = WithinDistance(demand.origins.lat[located], demand.origins.lon[located])
+    located = located[near_origins.order]
     weight = demand.weight[located]
-    confirmed = set(passing["confirmed"].positions().tolist())
+    confirmed = set(eligible["confirmed"]._clinic_nos().tolist())
     some = {level: np.zeros(len(located)) for level in LEVELS}
     seen = {level: np.zeros(len(located), dtype=np.bool_) for level in LEVELS}
-    for position in passing["possible"].positions().tolist():
+    for position in eligible["possible"]._clinic_nos().tolist():
         place = directory.clinics[position].location
         if place is None:
             continue
-        near, share = _reached(reach, place.lat, place.lon, weigh)
+        near, share = _reached(near_origins, place.lat, place.lon, weigh)
         factor = amounts[position]
         if compete:
             sought = float((weight[near] * share).sum())
@@ -241,10 +240,10 @@ def _scores(
 
 
 def _reached(
-    reach: Reach, lat: float, lon: float, weigh: Decay
+    origins: WithinDistance, lat: float, lon: float, weigh: Decay
 ) -> tuple[npt.NDArray[np.intp], Floats]:
     if isinstance(weigh, Rings):
-        near, ring = reach.rings(lat, lon, weigh.edges_km)
+        near, ring = origins.rings(lat, lon, weigh.edges_km)
         return near, weigh.weights[ring]
-    near, distance_km = reach.distances(lat, lon, weigh.limit_km)
+    near, distance_km = origins.distances(lat, lon, weigh.limit_km)
     return near, weigh.weigh(distance_km)

@@ -12,7 +12,7 @@ from ketafind.geo import geodesic_km, micrometres
 from ketafind.index.protocol import Floats
 from ketafind.join.frames import code_type
 
-__all__ = ["Reach"]
+__all__ = ["WithinDistance"]
 
 
 EQUATOR_KM, ECCENTRICITY_2 = 6378.137, 0.00669437999014
@@ -28,8 +28,8 @@ MEASURED_KM = 5000.0
 """Beyond this chords say too little: everything is measured."""
 
 
-class Reach:
-    """Origins, ready to be asked who is near."""
+class WithinDistance:
+    """Origins, laid out so that those near a clinic are found fast."""
 
     def __init__(self, lat: Floats, lon: Floats) -> None:
         self.order = np.argsort(lat, kind="stable")

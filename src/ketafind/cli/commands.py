@@ -15,7 +15,7 @@ from ketafind.show.text import printable, terminal_width, text_table
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
-    from ketafind.explain.sentences import Told
+    from ketafind.explain.sentences import Explanation
     from ketafind.facts import Decision
     from ketafind.matches import Matches
     from ketafind.records import Clinic, Evidence, Location
@@ -28,7 +28,7 @@ def nearest(arguments: Namespace) -> int:
     """Print the nearest clinics that match."""
     matches = _asked(arguments)
     if arguments.format == "json":
-        print(_answer_json(matches, arguments))
+        print(_json(matches.to_dict()))
     elif arguments.format == "geojson":
         print(_json(matches.to_geojson()))
     elif arguments.format == "csv":
@@ -100,10 +100,10 @@ def validate(arguments: Namespace) -> int:
             print(printable(f"{error.source}: {fault}"))
         print(printable(str(error).splitlines()[0]), file=sys.stderr)
         return 1
-    n, unlocated = len(directory), sum(clinic.location is None for clinic in directory)
+    n, unlocated = len(directory), sum(clinic.location is None for clinic in directory.clinics)
     clinics = "1 clinic" if n == 1 else f"{n} clinics"
     print(printable(f"{arguments.file}: no fault in {clinics}, {unlocated} without a position"))
-    for clinic in directory:
+    for clinic in directory.clinics:
         if clinic.location is None and "geocoding" in clinic.extra:
             print(printable(f"{clinic.clinic_id}: no position: {clinic.extra['geocoding']}"))
     return 0
@@ -181,25 +181,6 @@ def _origin(arguments: Namespace) -> Any:
     return Coordinates(lat=arguments.lat, lon=arguments.lon)
 
 
-def _answer_json(matches: Matches, arguments: Namespace) -> str:
-    answer = {
-        # The origin stays out: it is the searcher's own.
-        "query": {
-            "where": matches.criteria.to_dict(),
-            "unknown": matches.unknown,
-            "k": arguments.k,
-            "max_distance_km": arguments.max_distance_km,
-        },
-        "snapshot": {"id": matches.snapshot.id, "date": str(matches.snapshot.date)},
-        "n_eligible": matches.n_eligible,
-        "n_possible": matches.n_possible,
-        "n_unlocated": matches.n_unlocated,
-        "order_certain": matches.order_certain,
-        "matches": matches.to_dicts(),
-    }
-    return _json(answer)
-
-
 def _json(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 
@@ -208,37 +189,37 @@ def explain(arguments: Namespace) -> int:
     """Print why each clinic is in an answer, why one is not, or what would bring more."""
     matches = _asked(arguments)
     if arguments.why_not is not None:
-        return _print(matches.why_not(arguments.why_not, arguments.lang), arguments)
+        return _print(matches.why_not(arguments.why_not, lang=arguments.lang), arguments)
     if arguments.relax:
         return _print(matches.relax(lang=arguments.lang), arguments)
-    return _print(matches.explain(arguments.lang), arguments)
+    return _print(matches.explain(lang=arguments.lang), arguments)
 
 
 def questions(arguments: Namespace) -> int:
     """Print what to ask which clinic."""
-    return _print(_asked(arguments).questions(arguments.lang, arguments.k), arguments)
+    return _print(_asked(arguments).questions(arguments.k, lang=arguments.lang), arguments)
 
 
 def diff(arguments: Namespace) -> int:
     """Print what changed from one directory to another."""
     old = _read_directory(arguments.old, arguments.old_evidence)
     new = _read_directory(arguments.new, arguments.new_evidence)
-    return _print(old.diff(new, arguments.lang), arguments)
+    return _print(old.diff(new, lang=arguments.lang), arguments)
 
 
 def profile(arguments: Namespace) -> int:
     """Print how complete, precise and old the data are."""
     directory = _directory_of(arguments)
     if arguments.doubts:
-        return _print(directory.validate(arguments.lang), arguments)
-    return _print(directory.profile(arguments.lang), arguments)
+        return _print(directory.validate(lang=arguments.lang), arguments)
+    return _print(directory.profile(lang=arguments.lang), arguments)
 
 
-def _print(told: Told, arguments: Namespace) -> int:
+def _print(explanation: Explanation, arguments: Namespace) -> int:
     if arguments.format == "json":
-        print(_json(told.to_dict()))
+        print(_json(explanation.to_dict()))
     else:
-        print(told)
+        print(explanation)
     return 0
 
 

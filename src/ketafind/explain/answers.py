@@ -4,50 +4,71 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ketafind.criteria import And, Criteria
-from ketafind.explain.findings import Finding, find, finding_dict, finding_lines
-from ketafind.explain.relax import Relaxations, relaxations
+from ketafind.explain.findings import (
+    Finding,
+    find,
+    finding_dict,
+    finding_lines,
+    service_truths,
+    vocabularies_of,
+)
+from ketafind.explain.relax import Relaxations, smallest_changes
 from ketafind.explain.sentences import (
+    Explanation,
     Line,
-    Told,
-    Wording,
     counted,
     distance_phrase,
     distance_words,
     kilometres,
     listed,
+    plain,
+    precision_of,
     say,
 )
-from ketafind.qualification import bundled_words
 from ketafind.records import CITY_LEVEL
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
-    from ketafind.matches import Matches
-    from ketafind.query.ranking import Ranking
+    from ketafind.query.ranking import Page, Ranking
     from ketafind.records import Clinic, Service
     from ketafind.snapshot import Snapshot
-    from ketafind.vocabulary import Vocabulary
-
-__all__ = [
-    "AnswerExplanation",
-    "AnswerFacts",
-    "ClinicFacts",
-    "MatchExplanation",
-    "MissExplanation",
-    "answer_facts",
-    "clinic_facts",
-    "found_relaxations",
-    "miss_facts",
-    "vocabularies_of",
-]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClinicFacts:
-    """What is known of one clinic with regard to a question."""
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class MatchExplanation(Explanation):
+    """Why a clinic is in an answer.
+
+    Parameters
+    ----------
+    clinic : Clinic
+        The clinic.
+    service : Service
+        The service that answers; of a clinic that does not match, the one nearest to it.
+    truth : Truth
+        What is known of the clinic.
+    finding : Finding
+        The criteria and every clause inside, looked up.
+    rank : int or None
+        Its place in the order, from 1; None where there is none.
+    distance_km : float or None
+        How far it is; None without an origin or a position.
+    interval_km : tuple of float or None
+        The 90 % interval of that distance.
+    outcome : str
+        ``listed`` for a match; else why it is not listed: ``fails``, ``unknown``, ``known``,
+        ``outside``, ``unlocated``, ``too_far`` or ``beyond``.
+    combined : bool
+        Whether it needs several facets that no source ties to one service.
+    swaps : tuple of str
+        The clinics that it could change places with.
+    vocabularies : tuple of Vocabulary
+        Where facets and terms get their names, first found first.
+    lang : str
+        ``"en"`` or ``"fr"``.
+    """
 
     clinic: Clinic
     service: Service
@@ -56,90 +77,58 @@ class ClinicFacts:
     rank: int | None
     distance_km: float | None
     interval_km: tuple[float, float] | None
-    outcome: str
-    combined: bool
-    swaps: tuple[str, ...]
-    vocabularies: tuple[Vocabulary, ...]
-
-
-class MatchExplanation(Told):
-    """Why a clinic is in an answer.
-
-    Parameters
-    ----------
-    facts : ClinicFacts
-        What is known of it.
-    lang : str
-        ``"en"`` or ``"fr"``.
-    """
-
-    __slots__ = ("facts",)
-
-    def __init__(self, facts: ClinicFacts, lang: str = "en") -> None:
-        super().__init__(lang)
-        self.facts = facts
-
-    def translated(self, lang: str) -> MatchExplanation:
-        return type(self)(self.facts, lang)
+    outcome: str = "listed"
+    combined: bool = False
+    swaps: tuple[str, ...] = ()
 
     def lines(self) -> list[Line]:
-        return [Line(0, self._head()), *self._details()]
-
-    def _head(self) -> str:
-        facts, lang = self.facts, self.lang
-        name = _named(facts.clinic)
-        head = name if facts.rank is None else f"{facts.rank}. {name}"
-        key = "match.confirmed" if facts.truth == Truth.YES else "match.possible"
-        return say("headed", lang, head=head, text=say(key, lang))
+        name = _name_and_city(self.clinic)
+        head = name if self.rank is None else f"{self.rank}. {name}"
+        key = "match.confirmed" if self.truth == Truth.YES else "match.possible"
+        text = say(key, self.lang)
+        return [Line(0, say("headed", self.lang, head=head, text=text)), *self._details()]
 
     def _details(self) -> list[Line]:
-        facts, lang = self.facts, self.lang
-        lines = []
-        if facts.rank is not None:
-            precision = _precision(facts.clinic)
-            far = distance_words(facts.distance_km, facts.interval_km, precision, lang)
-            lines.append(Line(1, far))
-        if facts.swaps:
-            lines.append(Line(1, say("swaps", lang, names=listed(facts.swaps, lang))))
-        if facts.clinic.status != "active":
-            lines.append(Line(1, say(f"status.{facts.clinic.status}", lang)))
-        if facts.combined:
-            lines.append(Line(1, say("combined", lang)))
-        if len(facts.clinic.services) > 1:
-            key = "service.fails" if facts.truth == Truth.NO else "service.answers"
-            n = len(facts.clinic.services)
-            lines.append(Line(1, say(key, lang, n=n, offered=self._offered())))
-        return lines + finding_lines(facts.finding, self._wording(), 1)
+        lang, n_services = self.lang, len(self.clinic.services)
+        texts = []
+        if self.rank is not None:
+            precision = precision_of(self.clinic)
+            texts.append(distance_words(self.distance_km, self.interval_km, precision, lang))
+        if self.swaps:
+            texts.append(say("swaps", lang, names=listed(self.swaps, lang)))
+        if self.clinic.status != "active":
+            texts.append(say(f"status.{self.clinic.status}", lang))
+        if self.combined:
+            texts.append(say("combined", lang))
+        if n_services > 1:
+            key = "service.fails" if self.truth == Truth.NO else "service.answers"
+            texts.append(say(key, lang, n=n_services, offered=self._offered()))
+        return [Line(1, text) for text in texts] + finding_lines(self.finding, self._wording, 1)
 
     def _offered(self) -> str:
-        """Tell the service from its siblings by what it states."""
-        service, wording = self.facts.service, self._wording()
+        """What the service states that tells it from the clinic's others."""
         shown = [
-            wording.term(facet, term)
+            self._wording.term(facet, term)
             for facet in ("product", "route", "setting")
-            for term in service.terms(facet)
+            for term in self.service.terms(facet)
         ]
         return listed(shown, self.lang, "and") if shown else say("service.nothing", self.lang)
 
-    def _wording(self) -> Wording:
-        return Wording(self.lang, self.facts.vocabularies)
-
     def to_dict(self) -> dict[str, Any]:
-        facts = self.facts
-        low, high = facts.interval_km or (None, None)
+        low, high = self.interval_km or (None, None)
         return {
-            "clinic_id": facts.clinic.clinic_id,
-            "service_id": facts.service.service_id,
-            "outcome": facts.outcome,
-            "rank": facts.rank,
-            "truth": str(facts.truth),
-            "status": facts.clinic.status,
-            "distance_km": facts.distance_km,
+            "clinic_id": self.clinic.clinic_id,
+            "service_id": self.service.service_id,
+            "outcome": self.outcome,
+            "rank": self.rank,
+            "truth": str(self.truth),
+            "status": self.clinic.status,
+            "distance_km": self.distance_km,
             "distance_low_km": low,
             "distance_high_km": high,
-            "combined": facts.combined,
-            "swaps": list(facts.swaps),
-            "clauses": finding_dict(facts.finding, self._wording()),
+            "combined": self.combined,
+            "swaps": list(self.swaps),
+            "clauses": finding_dict(self.finding, self._wording),
             "text": str(self),
         }
 
@@ -147,31 +136,53 @@ class MatchExplanation(Told):
 class MissExplanation(MatchExplanation):
     """Why a clinic is not in an answer, and where it would stand.
 
+    It has the fields of `MatchExplanation`; a clinic that is in the answer says so.
+    """
+
+    def lines(self) -> list[Line]:
+        lang = self.lang
+        reason = say(f"outcome.{self.outcome}", lang)
+        head = Line(0, say("headed", lang, head=_name_and_city(self.clinic), text=reason))
+        where = []
+        if self.distance_km is None and self.clinic.location is None:
+            where = [Line(1, say("distance.none", lang))]
+        elif self.distance_km is not None and self.rank is not None:
+            key = "rank.is" if self.outcome in ("listed", "beyond") else "rank.would"
+            where = [Line(1, say(key, lang, rank=self.rank))]
+        return [head, *where, *self._details()]
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class AnswerExplanation(Explanation):
+    """An answer, explained: each match clause by clause, and what is left open.
+
     Parameters
     ----------
-    facts : ClinicFacts
-        What is known of it.
+    criteria : Criteria
+        What was asked for, in canonical form.
+    unknown : str
+        The unknown policy.
+    limit_km : float or None
+        How far was searched; None for no limit.
+    n_eligible, n_possible, n_unlocated : int
+        How many clinics the whole order holds, are UNKNOWN, have no position.
+    origin_radius_km : float or None
+        How well the origin is known: its 90 % radius; None without an origin.
+    order_certain : bool
+        Whether the order is certain at the 90 % level.
+    matches : tuple of MatchExplanation
+        The clinics of the answer, in order.
+    nearer : tuple of MatchExplanation
+        UNKNOWN clinics that are nearer than the last of them.
+    relaxations : Relaxations or None
+        Where nothing matches, what would.
+    snapshot : Snapshot
+        The name of the data.
+    vocabularies : tuple of Vocabulary
+        Where facets and terms get their names, first found first.
     lang : str
         ``"en"`` or ``"fr"``.
     """
-
-    __slots__ = ()
-
-    def lines(self) -> list[Line]:
-        facts, lang = self.facts, self.lang
-        reason = say(f"outcome.{facts.outcome}", lang)
-        head = Line(0, say("headed", lang, head=_named(facts.clinic), text=reason))
-        if facts.distance_km is None:
-            where = [Line(1, say("distance.none", lang))] if facts.clinic.location is None else []
-            return [head, *where, *self._details()]
-        key = "rank.is" if facts.outcome in ("listed", "beyond") else "rank.would"
-        rank = [] if facts.rank is None else [Line(1, say(key, lang, rank=facts.rank))]
-        return [head, *rank, *self._details()]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerFacts:
-    """What an answer holds and leaves open."""
 
     criteria: Criteria
     unknown: str
@@ -179,162 +190,177 @@ class AnswerFacts:
     n_eligible: int
     n_possible: int
     n_unlocated: int
-    ordered: bool
+    origin_radius_km: float | None
     order_certain: bool
-    origin_radius_km: float
-    matches: tuple[ClinicFacts, ...]
-    nearer: tuple[ClinicFacts, ...]
+    matches: tuple[MatchExplanation, ...]
+    nearer: tuple[MatchExplanation, ...]
     relaxations: Relaxations | None
     snapshot: Snapshot
-    vocabularies: tuple[Vocabulary, ...]
-
-
-class AnswerExplanation(Told):
-    """An answer, explained: each match clause by clause, and what is left open.
-
-    Parameters
-    ----------
-    facts : AnswerFacts
-        What it holds.
-    lang : str
-        ``"en"`` or ``"fr"``.
-    """
-
-    __slots__ = ("facts",)
-
-    def __init__(self, facts: AnswerFacts, lang: str = "en") -> None:
-        super().__init__(lang)
-        self.facts = facts
-
-    def translated(self, lang: str) -> AnswerExplanation:
-        return AnswerExplanation(self.facts, lang)
 
     def lines(self) -> list[Line]:
-        facts, lang = self.facts, self.lang
-        lines = [Line(0, self._asked()), Line(0, self._counts())]
-        lines += [Line(0, text) for text in self._doubts()]
-        for match in facts.matches:
-            lines += MatchExplanation(match, lang).lines()
-        if facts.relaxations is not None:
-            lines += facts.relaxations.translated(lang).lines()
-        return [*lines, Line(0, say("data", lang, snapshot=_snapshot(facts.snapshot, lang)))]
+        texts = [self._question(), self._counts(), *self._doubts()]
+        lines = [Line(0, text) for text in texts]
+        for one in (*self.matches, self.relaxations):
+            lines += [] if one is None else one.translated(self.lang).lines()
+        shown = self.snapshot.id
+        if self.snapshot.date is not None:
+            day = self.snapshot.date.isoformat()
+            shown = say("snapshot", self.lang, id=self.snapshot.id, day=day)
+        return [*lines, Line(0, say("data", self.lang, snapshot=shown))]
 
-    def _asked(self) -> str:
-        facts, lang = self.facts, self.lang
-        wording = Wording(lang, facts.vocabularies)
-        whole = facts.criteria
+    def _question(self) -> str:
+        lang, whole = self.lang, self.criteria
         parts = whole.parts if isinstance(whole, And) else (whole,)
-        text = "; ".join(wording.criteria(part) for part in parts)
-        if facts.limit_km is not None:
-            text += say("asked.within", lang, far=kilometres(facts.limit_km, lang))
-        return say("asked", lang, what=text) + say(f"asked.{facts.unknown}", lang)
+        text = "; ".join(self._wording.criteria(part) for part in parts)
+        if self.limit_km is not None:
+            text += say("asked.within", lang, far=kilometres(self.limit_km, lang))
+        return say("asked", lang, what=text) + say(f"asked.{self.unknown}", lang)
 
     def _counts(self) -> str:
-        facts, lang = self.facts, self.lang
-        parts = [counted(f"eligible.{facts.unknown}", facts.n_eligible, lang)]
-        if facts.n_possible and facts.unknown == "exclude":
-            parts.append(counted("possible", facts.n_possible, lang))
-        if facts.n_unlocated:
-            parts.append(counted("unlocated", facts.n_unlocated, lang))
+        parts = [counted(f"eligible.{self.unknown}", self.n_eligible, self.lang)]
+        if self.n_possible and self.unknown == "exclude":
+            parts.append(counted("possible", self.n_possible, self.lang))
+        if self.n_unlocated:
+            parts.append(counted("unlocated", self.n_unlocated, self.lang))
         return " ".join(parts)
 
     def _doubts(self) -> list[str]:
-        facts, lang = self.facts, self.lang
-        found = []
-        if facts.nearer:
+        lang, texts = self.lang, []
+        if self.nearer:
             names = [
-                say("nearer.named", lang, name=_named(one.clinic), far=_far(one, lang))
-                for one in facts.nearer
+                say("nearer.named", lang, name=_name_and_city(one.clinic), far=_at(one, lang))
+                for one in self.nearer
             ]
-            key = "nearer" if facts.matches else "nearest"
-            found.append(counted(key, len(names), lang, names=listed(names, lang, "and")))
-        if facts.ordered and facts.matches:
-            vague = [
-                one
-                for one in facts.matches
-                if one.clinic.location is not None and one.clinic.location.precision in CITY_LEVEL
-            ]
-            if facts.order_certain:
-                found.append(say("order.certain", lang))
-            else:
-                found.append(say("order.uncertain", lang))
-                if vague:
-                    found.append(counted("order.city_only", len(vague), lang))
-                if facts.origin_radius_km >= 1.0:
-                    far = kilometres(facts.origin_radius_km, lang)
-                    found.append(say("order.origin", lang, far=far))
-        return found
+            key = "nearer" if self.matches else "nearest"
+            texts.append(counted(key, len(names), lang, names=listed(names, lang, "and")))
+        if self.origin_radius_km is None or not self.matches:
+            return texts
+        if self.order_certain:
+            return [*texts, say("order.certain", lang)]
+        texts.append(say("order.uncertain", lang))
+        n_vague = sum(precision_of(one.clinic) in CITY_LEVEL for one in self.matches)
+        if n_vague:
+            texts.append(counted("order.city_only", n_vague, lang))
+        if self.origin_radius_km >= 1.0:
+            texts.append(say("order.origin", lang, far=kilometres(self.origin_radius_km, lang)))
+        return texts
 
     def to_dict(self) -> dict[str, Any]:
-        facts, lang = self.facts, self.lang
+        lang, relaxations = self.lang, self.relaxations
         return {
-            "criteria": facts.criteria.to_dict(),
+            "criteria": self.criteria.to_dict(),
             "text": str(self),
-            "unknown": facts.unknown,
-            "limit_km": facts.limit_km,
-            "n_eligible": facts.n_eligible,
-            "n_possible": facts.n_possible,
-            "n_unlocated": facts.n_unlocated,
-            "order_certain": facts.order_certain,
-            "snapshot": {"id": facts.snapshot.id, "date": _iso(facts.snapshot)},
-            "matches": [MatchExplanation(one, lang).to_dict() for one in facts.matches],
-            "nearer_possible": [one.clinic.clinic_id for one in facts.nearer],
-            "relaxations": None
-            if facts.relaxations is None
-            else facts.relaxations.translated(lang).to_dict(),
+            **{name: getattr(self, name) for name in _AS_IT_IS},
+            "snapshot": plain(self.snapshot),
+            "matches": [one.translated(lang).to_dict() for one in self.matches],
+            "nearer_possible": [one.clinic.clinic_id for one in self.nearer],
+            "relaxations": relaxations and relaxations.translated(lang).to_dict(),
         }
 
 
-def _named(clinic: Clinic) -> str:
+_AS_IT_IS = ("unknown", "limit_km", "n_eligible", "n_possible", "n_unlocated", "order_certain")
+
+
+def _name_and_city(clinic: Clinic) -> str:
     # Most names hold their city already.
     return clinic.name if clinic.city in clinic.name else f"{clinic.name} ({clinic.city})"
 
 
-def _far(facts: ClinicFacts, lang: str) -> str:
-    far, span = facts.distance_km or 0.0, facts.interval_km
-    return distance_phrase(far, span, _precision(facts.clinic), lang, at=True)
+def _at(one: MatchExplanation, lang: str) -> str:
+    far = one.distance_km or 0.0
+    return distance_phrase(far, one.interval_km, precision_of(one.clinic), lang, at=True)
 
 
-def _precision(clinic: Clinic) -> str | None:
-    return None if clinic.location is None else clinic.location.precision
+E = TypeVar("E", bound=MatchExplanation)
 
 
-def _iso(snapshot: Snapshot) -> str | None:
-    return None if snapshot.date is None else snapshot.date.isoformat()
+def explain_match(page: Page, at: int, lang: str = "en") -> MatchExplanation:
+    """Explain why an entry of a page is there."""
+    ranking, clinics = page.ranking, page.ranking.catalogue.clinics
+    swaps = tuple(clinics[clinic_no].name for clinic_no in page.may_swap_with(at))
+    found = page.clinic_nos[at], page.distances_km[at], page.start + at + 1
+    return explain_clinic(MatchExplanation, ranking, *found, swaps=swaps, lang=lang)
 
 
-def _snapshot(snapshot: Snapshot, lang: str) -> str:
-    day = _iso(snapshot)
-    return snapshot.id if day is None else say("snapshot", lang, id=snapshot.id, day=day)
+def explain_miss(page: Page, clinic_id: str, lang: str) -> MissExplanation:
+    """Explain why a clinic is not on a page, or that it is."""
+    ranking = page.ranking
+    clinic_no = ranking.catalogue.clinic_no(clinic_id)
+    if clinic_no in page.clinic_nos:
+        at = page.clinic_nos.index(clinic_no)
+        found = clinic_no, page.distances_km[at], page.start + at + 1
+        return explain_clinic(MissExplanation, ranking, *found, lang=lang)
+    far = ranking.distance_km(clinic_no)
+    rank = None if far is None else ranking.rank_of(far, clinic_no)
+    outcome = _outcome(ranking, clinic_no, far)
+    return explain_clinic(
+        MissExplanation, ranking, clinic_no, far, rank, outcome=outcome, lang=lang
+    )
 
 
-MAX_NEARER = 3
+def explain_answer(page: Page, lang: str) -> AnswerExplanation:
+    """Explain every entry of a page, and what it leaves open."""
+    ranking, nearer = page.ranking, page.nearer_possible
+    return AnswerExplanation(
+        criteria=ranking.filter.criteria,
+        unknown=ranking.filter.unknown,
+        limit_km=None if math.isinf(ranking.limit_km) else ranking.limit_km,
+        n_eligible=ranking.n_eligible,
+        n_possible=ranking.n_possible,
+        n_unlocated=ranking.filter.n_unlocated,
+        origin_radius_km=None if ranking.origin is None else ranking.origin.radius_km,
+        order_certain=page.order_certain,
+        matches=tuple(explain_match(page, at) for at in range(len(page))),
+        nearer=tuple(explain_match(nearer, at) for at in range(len(nearer))),
+        relaxations=None if len(page) else smallest_changes(ranking, 3, lang),
+        snapshot=ranking.catalogue.snapshot,
+        vocabularies=vocabularies_of(ranking),
+        lang=lang,
+    )
 
 
-def vocabularies_of(ranking: Ranking) -> tuple[Vocabulary, ...]:
-    """List where labels are looked up: the directory's words, then those of the rules."""
-    return ranking.filter.catalogue.vocabulary, bundled_words()
+_LISTED = {
+    "exclude": (Truth.YES,),
+    "include": (Truth.YES, Truth.UNKNOWN),
+    "only": (Truth.UNKNOWN,),
+}
+_NOT_LISTED = {Truth.NO: "fails", Truth.UNKNOWN: "unknown", Truth.YES: "known"}
 
 
-def clinic_facts(
+def _outcome(ranking: Ranking, clinic_no: int, distance_km: float | None) -> str:
+    """Why a clinic is not listed."""
+    truth = ranking.filter._truth(clinic_no)
+    if truth not in _LISTED[ranking.filter.unknown]:
+        return _NOT_LISTED[truth]
+    if not ranking.filter._in_region(clinic_no):
+        return "outside"
+    if ranking.origin is not None and distance_km is None:
+        return "unlocated"
+    too_far = distance_km is not None and distance_km > ranking.limit_km
+    return "too_far" if too_far else "beyond"
+
+
+def explain_clinic(
+    kind: type[E],
     ranking: Ranking,
-    position: int,
-    rank: int | None,
+    clinic_no: int,
     distance_km: float | None,
+    rank: int | None,
+    *,
     outcome: str = "listed",
     swaps: tuple[str, ...] = (),
-) -> ClinicFacts:
+    lang: str = "en",
+) -> E:
     """Gather what is known of a clinic with regard to a question."""
-    passing = ranking.filter
-    clinic = passing.catalogue.clinics[position]
-    truth = passing.truth(position)
-    service, finding = _closest(ranking, position) if truth == Truth.NO else (None, None)
-    if service is None or finding is None:
-        service = passing.service(position)
-        finding = _finding(ranking, position, service)
-    interval = None if distance_km is None else ranking.interval_km(distance_km, position)
-    facets = {leaf.facet for leaf in passing.criteria.leaves()}
-    return ClinicFacts(
+    clinic = ranking.catalogue.clinics[clinic_no]
+    truth = ranking.filter._truth(clinic_no)
+    # Of a clinic that does not match, the service that fails the fewest clauses.
+    services = clinic.services if truth == Truth.NO else (ranking.filter._service(clinic_no),)
+    looked_up = [(service, _finding(ranking, clinic_no, service)) for service in services]
+    service, finding = min(looked_up, key=lambda one: _n_failing(one[1]))
+    facets = {leaf.facet for leaf in ranking.filter.criteria.leaves()}
+    interval = None if distance_km is None else ranking.interval_km(distance_km, clinic_no)
+    return kind(
         clinic=clinic,
         service=service,
         truth=truth,
@@ -346,80 +372,17 @@ def clinic_facts(
         combined=truth != Truth.NO and service.combined and len(facets) > 1,
         swaps=swaps,
         vocabularies=vocabularies_of(ranking),
+        lang=lang,
     )
 
 
-def _finding(ranking: Ranking, position: int, service: Service) -> Finding:
-    catalogue = ranking.filter.catalogue
-    clinic = catalogue.clinics[position]
-    slots = catalogue.slices.slots_of(int(catalogue.row_of[position]))
-    slot = slots[[one.service_id for one in clinic.services].index(service.service_id)]
-
-    def truth_of(criteria: Criteria) -> Truth:
-        return catalogue.slices.truth(criteria, slot)
-
-    return find(ranking.filter.criteria, clinic, service, catalogue.vocabulary, truth_of)
+def _finding(ranking: Ranking, clinic_no: int, service: Service) -> Finding:
+    catalogue = ranking.catalogue
+    clinic, criteria = catalogue.clinics[clinic_no], ranking.filter.criteria
+    truth_of = service_truths(catalogue, clinic_no, service)
+    return find(criteria, clinic, service, catalogue.vocabulary, truth_of)
 
 
-def _closest(ranking: Ranking, position: int) -> tuple[Service, Finding]:
-    """The service of a clinic that fails the fewest clauses."""
-    services = ranking.filter.catalogue.clinics[position].services
-    found = [(service, _finding(ranking, position, service)) for service in services]
-
-    def failing(one: tuple[Service, Finding]) -> tuple[int, int]:
-        truths = [part.truth for part in one[1].parts or (one[1],)]
-        return truths.count(Truth.NO), truths.count(Truth.UNKNOWN)
-
-    return min(found, key=failing)
-
-
-def miss_facts(
-    matches: Matches, ranking: Ranking, position: int, listed: int | None
-) -> ClinicFacts:
-    """Find out why a clinic is not in an answer, or that it is."""
-    if listed is not None:
-        match = matches[listed]
-        return clinic_facts(ranking, position, match.rank, match.distance_km)
-    passing = ranking.filter
-    distance_km = ranking.distance_km(position)
-    truth = passing.truth(position)
-    fits = {"exclude": {Truth.YES}, "include": {Truth.YES, Truth.UNKNOWN}, "only": {Truth.UNKNOWN}}
-    if truth not in fits[passing.unknown]:
-        outcome = {Truth.NO: "fails", Truth.UNKNOWN: "unknown", Truth.YES: "known"}[truth]
-    elif not passing.in_region(position):
-        outcome = "outside"
-    elif distance_km is None and ranking.origin is not None:
-        outcome = "unlocated"
-    elif distance_km is not None and distance_km > ranking.limit_km:
-        outcome = "too_far"
-    else:
-        outcome = "beyond"
-    rank = None if distance_km is None else ranking.rank_of(distance_km, position)
-    return clinic_facts(ranking, position, rank, distance_km, outcome)
-
-
-def found_relaxations(ranking: Ranking, limit: int, lang: str) -> Relaxations:
-    """Find the smallest changes that bring more clinics."""
-    return Relaxations(relaxations(ranking, limit), vocabularies_of(ranking), lang)
-
-
-def answer_facts(matches: Matches, ranking: Ranking, *, order_certain: bool) -> AnswerFacts:
-    """Gather what an answer holds and leaves open."""
-    limit_km = ranking.limit_km
-    nearer = matches.nearer_possible[:MAX_NEARER]
-    return AnswerFacts(
-        criteria=ranking.filter.criteria,
-        unknown=ranking.filter.unknown,
-        limit_km=None if math.isinf(limit_km) else limit_km,
-        n_eligible=ranking.n_eligible,
-        n_possible=ranking.n_possible,
-        n_unlocated=ranking.filter.n_unlocated,
-        ordered=ranking.origin is not None,
-        order_certain=order_certain,
-        origin_radius_km=0.0 if ranking.origin is None else ranking.origin.radius_km,
-        matches=tuple(match.facts() for match in matches),
-        nearer=tuple(match.facts() for match in nearer),
-        relaxations=None if len(matches) else found_relaxations(ranking, 3, "en"),
-        snapshot=ranking.filter.catalogue.snapshot,
-        vocabularies=vocabularies_of(ranking),
-    )
+def _n_failing(finding: Finding) -> tuple[int, int]:
+    truths = [part.truth for part in finding.parts or (finding,)]
+    return truths.count(Truth.NO), truths.count(Truth.UNKNOWN)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ketafind.explain.findings import evidence_dict, evidence_lines
-from ketafind.explain.sentences import Line, Told, Wording, counted, say
-from ketafind.records import Clinic, Evidence, Service
+from ketafind.explain.sentences import ExplanationList, Line, counted, plain, say
+from ketafind.records import CLINIC_FIELDS, Clinic, Evidence, Service
 
 if TYPE_CHECKING:
+    from ketafind.query.catalogue import Catalogue
     from ketafind.snapshot import Snapshot
-    from ketafind.vocabulary import Vocabulary
-
-__all__ = ["Change", "Difference", "differences"]
-
-
-_ASIDE = frozenset({"clinic_id", "services", "evidence", "extra"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class FactChange:
     """One thing that differs.
 
     Parameters
@@ -54,65 +49,42 @@ class Change:
     evidence: tuple[Evidence, ...] = ()
 
 
-class Difference(Told, Sequence[Change]):
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Difference(ExplanationList[FactChange]):
     """All that changed from one directory to another, by clinic id.
 
     Parameters
     ----------
-    changes : tuple of Change
+    found : tuple of FactChange
         What differs.
     before, after : Snapshot
         The two directories.
     vocabularies : tuple of Vocabulary
-        Where labels are looked up.
+        Where facets and terms get their names, first found first.
     lang : str
         ``"en"`` or ``"fr"``.
     """
 
-    __slots__ = ("_changes", "_vocabularies", "after", "before")
-
-    def __init__(
-        self,
-        changes: tuple[Change, ...],
-        before: Snapshot,
-        after: Snapshot,
-        vocabularies: tuple[Vocabulary, ...],
-        lang: str = "en",
-    ) -> None:
-        super().__init__(lang)
-        self._changes = changes
-        self.before, self.after = before, after
-        self._vocabularies = vocabularies
-
-    def __len__(self) -> int:
-        return len(self._changes)
-
-    def __getitem__(self, item: Any) -> Any:
-        return self._changes[item]
-
-    def __iter__(self) -> Iterator[Change]:
-        return iter(self._changes)
-
-    def translated(self, lang: str) -> Difference:
-        return Difference(self._changes, self.before, self.after, self._vocabularies, lang)
+    before: Snapshot
+    after: Snapshot
 
     def lines(self) -> list[Line]:
         lang = self.lang
         lines = [
             Line(0, say("diff.head", lang, before=self.before.id, after=self.after.id)),
-            Line(0, counted("diff.changes", len(self._changes), lang)),
+            Line(0, counted("diff.changes", len(self.found), lang)),
         ]
         last = ""
-        for change in self._changes:
+        for change in self.found:
             if change.clinic_id != last:
                 lines.append(Line(1, f"{change.name} [{change.clinic_id}]"))
                 last = change.clinic_id
-            lines.append(Line(2, self._told(change)))
+            lines.append(Line(2, self._sentence(change)))
             lines += evidence_lines(change.evidence, lang, 3)
         return lines
 
-    def _told(self, change: Change) -> str:
-        lang, wording = self.lang, Wording(self.lang, self._vocabularies)
+    def _sentence(self, change: FactChange) -> str:
+        lang, wording = self.lang, self._wording
         if change.what in ("clinic", "service"):
             return say(f"diff.{change.what}.{change.kind}", lang, id=change.service_id or "")
         named = wording.facet(change.facet)
@@ -130,111 +102,103 @@ class Difference(Told, Sequence[Change]):
             "before": self.before.id,
             "after": self.after.id,
             "changes": [
-                {
-                    "kind": change.kind,
-                    "what": change.what,
-                    "clinic_id": change.clinic_id,
-                    "service_id": change.service_id,
-                    "facet": change.facet,
-                    "term": change.term,
-                    "before": change.before,
-                    "after": change.after,
-                    "evidence": [evidence_dict(fact) for fact in change.evidence],
-                }
-                for change in self._changes
+                {**plain(change), "evidence": [evidence_dict(fact) for fact in change.evidence]}
+                for change in self.found
             ],
         }
 
 
-def differences(before: Sequence[Clinic], after: Sequence[Clinic]) -> tuple[Change, ...]:
-    """Compare two lists of clinics."""
-    old = {clinic.clinic_id: clinic for clinic in before}
-    new = {clinic.clinic_id: clinic for clinic in after}
-    found: list[Change] = []
-    for clinic_id in sorted({*old, *new}):
-        one, other = old.get(clinic_id), new.get(clinic_id)
-        if one is not None and other is not None:
-            found += _within_clinic(one, other)
-            continue
-        known = one or other
-        if known is not None:
-            kind = "added" if one is None else "removed"
-            found.append(Change(kind=kind, what="clinic", clinic_id=clinic_id, name=known.name))
-    return tuple(found)
+def difference(before: Catalogue, after: Catalogue, lang: str) -> Difference:
+    """Compare two directories."""
+    old = {clinic.clinic_id: clinic for clinic in before.clinics}
+    new = {clinic.clinic_id: clinic for clinic in after.clinics}
+    return Difference(
+        found=tuple(
+            change
+            for clinic_id in sorted({*old, *new})
+            for change in _changes(old.get(clinic_id), new.get(clinic_id))
+        ),
+        before=before.snapshot,
+        after=after.snapshot,
+        vocabularies=(after.vocabulary, before.vocabulary),
+        lang=lang,
+    )
 
 
-def _within_clinic(one: Clinic, other: Clinic) -> Iterator[Change]:
-    names = (other.clinic_id, other.name)
-    before, after = _fields(one), _fields(other)
-    for facet in dict.fromkeys([*before, *after]):
-        yield from _value(names, None, (facet, ""), before.get(facet), after.get(facet), one, other)
-    old = {service.service_id: service for service in one.services}
-    new = {service.service_id: service for service in other.services}
-    for service_id in dict.fromkeys([*old, *new]):
-        if service_id not in old or service_id not in new:
-            kind = "added" if service_id in new else "removed"
-            yield Change(
-                kind=kind, what="service", service_id=service_id, clinic_id=names[0], name=names[1]
-            )
-        facts = _facts(old.get(service_id)), _facts(new.get(service_id))
-        for key in dict.fromkeys([*facts[0], *facts[1]]):
-            yield from _value(
-                names, service_id, key, facts[0].get(key), facts[1].get(key), one, other
-            )
-
-
-def _value(
-    names: tuple[str, str],
-    service_id: str | None,
-    key: tuple[str, str],
-    before: str | None,
-    after: str | None,
-    one: Clinic,
-    other: Clinic,
-) -> Iterator[Change]:
-    if before == after:
+def _changes(before: Clinic | None, after: Clinic | None) -> Iterator[FactChange]:
+    """List what differs of one clinic."""
+    known = after or before
+    if known is not None and (before is None or after is None):
+        kind = _kind(before, after)
+        yield FactChange(kind=kind, what="clinic", clinic_id=known.clinic_id, name=known.name)
+    if before is None or after is None:
         return
-    kind = "added" if before is None else "removed" if after is None else "changed"
-    source = one if after is None else other
-    yield Change(
-        kind=kind,
-        what="field" if service_id is None else "fact",
-        service_id=service_id,
-        facet=key[0],
-        term=key[1],
-        before=before or "",
-        after=after or "",
-        evidence=_evidence(source, service_id, key),
-        clinic_id=names[0],
-        name=names[1],
-    )
+    yield from _values(None, _fields(before), _fields(after), before, after)
+    old = {service.service_id: service for service in before.services}
+    new = {service.service_id: service for service in after.services}
+    for service_id in dict.fromkeys([*old, *new]):
+        one, other = old.get(service_id), new.get(service_id)
+        if one is None or other is None:
+            yield FactChange(
+                kind=_kind(one, other),
+                what="service",
+                clinic_id=after.clinic_id,
+                name=after.name,
+                service_id=service_id,
+            )
+        yield from _values(service_id, _facts(one), _facts(other), before, after)
 
 
-def _evidence(clinic: Clinic, service_id: str | None, key: tuple[str, str]) -> tuple[Evidence, ...]:
-    facet, term = key
-    return tuple(
-        fact
-        for fact in clinic.evidence
-        if fact.facet == facet
-        and (not term or fact.term == term)
-        and fact.service_id in (None, service_id)
-    )
+def _kind(before: object, after: object) -> str:
+    return "added" if before is None else "removed" if after is None else "changed"
 
 
-def _fields(clinic: Clinic) -> dict[str, str]:
+Values = dict[tuple[str, str], str]
+"""For each facet and term, or field and "", what is stated of it."""
+
+
+def _values(
+    service_id: str | None, old: Values, new: Values, before: Clinic, after: Clinic
+) -> Iterator[FactChange]:
+    for facet, term in dict.fromkeys([*old, *new]):
+        one, other = old.get((facet, term)), new.get((facet, term))
+        if one == other:
+            continue
+        evidence = (before if other is None else after).evidence
+        yield FactChange(
+            kind=_kind(one, other),
+            what="field" if service_id is None else "fact",
+            clinic_id=after.clinic_id,
+            name=after.name,
+            service_id=service_id,
+            facet=facet,
+            term=term,
+            before=one or "",
+            after=other or "",
+            evidence=tuple(
+                fact
+                for fact in evidence
+                if fact.facet == facet
+                and (not term or fact.term == term)
+                and fact.service_id in (None, service_id)
+            ),
+        )
+
+
+def _fields(clinic: Clinic) -> Values:
     found = {
-        part.name: str(value)
-        for part in fields(clinic)
-        if part.name not in _ASIDE and (value := getattr(clinic, part.name)) not in ("", None, ())
+        part.name: str(part.of(clinic))
+        for part in CLINIC_FIELDS
+        if part.level == "clinic" and part.name != "clinic_id" and part.of(clinic) is not None
     }
     place = clinic.location
     if place is not None:
         found["location"] = f"{place.lat:.5f} {place.lon:.5f} {place.precision} {place.radius_km:g}"
     found["languages"] = ";".join(clinic.languages)
-    return {name: value for name, value in {**found, **clinic.extra}.items() if value}
+    return {(name, ""): value for name, value in {**found, **clinic.extra}.items() if value}
 
 
-def _facts(service: Service | None) -> dict[tuple[str, str], str]:
+def _facts(service: Service | None) -> Values:
     if service is None:
         return {}
     found = {

@@ -6,79 +6,83 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ketafind.criteria import And, Criteria, Offers, Unstated
-from ketafind.explain.sentences import Line, Wording, say
+from ketafind.criteria import And, Criteria, NotInVocabulary, Offers
+from ketafind.explain.sentences import Line, Wording, plain, say
+from ketafind.qualification import bundled_words
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
+    from ketafind.query.catalogue import Catalogue
+    from ketafind.query.ranking import Ranking
     from ketafind.records import Clinic, Evidence, Service
     from ketafind.vocabulary import Vocabulary
 
-__all__ = [
-    "Finding",
-    "evidence_dict",
-    "evidence_lines",
-    "find",
-    "finding_dict",
-    "finding_lines",
-    "leaves_evidence",
-    "settling_terms",
-    "supporting_evidence",
-    "unsettled",
-]
+Settled = Mapping[str, tuple[str, ...]]
+"""For each term that is settled, the stated terms that settle it."""
 
 
-def settling_terms(
-    service: Service, leaf: Offers, vocabulary: Vocabulary, truth: Truth
-) -> dict[str, tuple[str, ...]]:
-    """Find the stated terms that make terms of a clause YES, or NO."""
-    facet = vocabulary.facet(leaf.facet)
-    stated = {facet.resolve(term) for term in service.terms(facet.id, truth)}
-    found = {}
-    for term in leaf.terms:
-        others = facet.descendants(term) if truth == Truth.YES else facet.ancestors(term)
-        settling = tuple(one for one in (term, *others) if one in stated)
-        if settling:
-            found[term] = settling
-    return found
+def vocabularies_of(ranking: Ranking) -> tuple[Vocabulary, ...]:
+    """List where labels are looked up: the directory's words, then those of the rules."""
+    return ranking.catalogue.vocabulary, bundled_words()
 
 
-def supporting_evidence(
-    clinic: Clinic, service: Service, leaf: Offers, vocabulary: Vocabulary
+def service_truths(
+    catalogue: Catalogue, clinic_no: int, service: Service
+) -> Callable[[Criteria], Truth]:
+    """Make a function that looks up what is known of canonical criteria at a service."""
+    rows = catalogue.slices.service_rows(int(catalogue.row_of_clinic[clinic_no]))
+    ids = [one.service_id for one in catalogue.clinics[clinic_no].services]
+    row = rows[ids.index(service.service_id)]
+    return lambda criteria: catalogue.slices.truth(criteria, row)
+
+
+def evidence_of(
+    clinic: Clinic, service: Service, criteria: Criteria, vocabulary: Vocabulary
 ) -> tuple[Evidence, ...]:
-    """Find the evidence for what settles terms of a clause."""
-    terms = {
-        truth: {
-            one
-            for settling in settling_terms(service, leaf, vocabulary, truth).values()
-            for one in settling
+    """Find the evidence for every clause of canonical criteria."""
+    found = (
+        fact
+        for leaf in criteria.leaves()
+        for fact in _support(
+            clinic, service, leaf, vocabulary, *_settled(service, leaf, vocabulary)
+        )
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _settled(service: Service, leaf: Offers, vocabulary: Vocabulary) -> tuple[Settled, Settled]:
+    """Find the terms of a clause that are YES and those that are NO, each by what is stated."""
+    facet = vocabulary.facet(leaf.facet)
+    found: list[Settled] = []
+    for truth, near in ((Truth.YES, facet.descendants), (Truth.NO, facet.ancestors)):
+        stated = {facet.resolve(term) for term in service.terms(facet.id, truth)}
+        by_term = {
+            term: tuple(o for o in (term, *near(term)) if o in stated) for term in leaf.terms
         }
-        for truth in (Truth.YES, Truth.NO)
-    }
+        found.append({term: by for term, by in by_term.items() if by})
+    return found[0], found[1]
+
+
+def _support(
+    clinic: Clinic,
+    service: Service,
+    leaf: Offers,
+    vocabulary: Vocabulary,
+    yes: Settled,
+    no: Settled,
+) -> tuple[Evidence, ...]:
+    """The evidence for what settles terms of a clause."""
+    stated = {(Truth.YES, one) for by in yes.values() for one in by}
+    stated |= {(Truth.NO, one) for by in no.values() for one in by}
     facet = vocabulary.facet(leaf.facet).id
     return tuple(
-        fact
-        for fact in clinic.evidence
-        if fact.facet == facet
-        and fact.service_id in (None, service.service_id)
-        and fact.term in terms.get(fact.truth, ())
+        fact for fact in _about(clinic, service, facet) if (fact.truth, fact.term) in stated
     )
 
 
-def leaves_evidence(
-    clinic: Clinic, service: Service, criteria: Iterable[Criteria], vocabulary: Vocabulary
-) -> tuple[Evidence, ...]:
-    """Find the evidence for every clause of canonical criteria."""
-    found = dict.fromkeys(_each(clinic, service, criteria, vocabulary))
-    return tuple(found)
-
-
-def _each(
-    clinic: Clinic, service: Service, criteria: Iterable[Criteria], vocabulary: Vocabulary
-) -> Iterator[Evidence]:
-    for one in criteria:
-        for leaf in one.leaves():
-            yield from supporting_evidence(clinic, service, leaf, vocabulary)
+def _about(clinic: Clinic, service: Service, facet: str) -> Iterator[Evidence]:
+    own = (None, service.service_id)
+    return (fact for fact in clinic.evidence if fact.facet == facet and fact.service_id in own)
 
 
 def evidence_lines(facts: Iterable[Evidence], lang: str, depth: int) -> list[Line]:
@@ -111,23 +115,8 @@ def _dated(fact: Evidence, lang: str) -> str:
 
 
 def evidence_dict(fact: Evidence) -> dict[str, Any]:
-    """Write evidence as plain data."""
-    return {
-        "facet": fact.facet,
-        "term": fact.term,
-        "truth": str(fact.truth),
-        "service_id": fact.service_id,
-        "source_url": fact.source_url,
-        "source_class": fact.source_class,
-        "checked_on": None if fact.checked_on is None else fact.checked_on.isoformat(),
-        "page_date": None if fact.page_date is None else fact.page_date.isoformat(),
-        "method": fact.method,
-        "scope": fact.scope,
-        "hint": fact.hint,
-    }
-
-
-Settled = Mapping[str, tuple[str, ...]]
+    """Write evidence as plain data, without the clinic that it stands with."""
+    return {name: value for name, value in plain(fact).items() if name != "clinic_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,47 +162,37 @@ def find(
     truth_of: Callable[[Criteria], Truth],
 ) -> Finding:
     """Look up criteria and every clause inside."""
-    parts = () if isinstance(criteria, Unstated) else criteria.parts
+    parts = () if isinstance(criteria, NotInVocabulary) else criteria.parts
     inside = tuple(find(part, clinic, service, vocabulary, truth_of) for part in parts)
     if not isinstance(criteria, Offers):
         return Finding(criteria, truth_of(criteria), {}, {}, (), {}, False, (), inside)
     facet = vocabulary.facet(criteria.facet)
     stated = {facet.resolve(term) for term in service.terms(facet.id)}
     above = [one for term in criteria.terms for one in facet.ancestors(term) if one in stated]
-    yes = settling_terms(service, criteria, vocabulary, Truth.YES)
-    no = settling_terms(service, criteria, vocabulary, Truth.NO)
+    yes, no = _settled(service, criteria, vocabulary)
     open_terms = [term for term in criteria.terms if term not in yes and term not in no]
-    doubted = _doubted(clinic, service, facet.id, open_terms)
-    support = supporting_evidence(clinic, service, criteria, vocabulary)
+    # Evidence that was set aside when the facts were derived from it.
+    aside = {
+        term: [fact for fact in _about(clinic, service, facet.id) if fact.term == term]
+        for term in open_terms
+    }
+    doubted = {
+        term: "stale" if len({fact.truth for fact in facts}) == 1 else "conflict"
+        for term, facts in aside.items()
+        if facts
+    }
+    support = _support(clinic, service, criteria, vocabulary, yes, no)
     return Finding(
         criteria,
         truth_of(criteria),
         yes,
         no,
         tuple(dict.fromkeys(above)),
-        {term: reason for term, (reason, _) in doubted.items()},
+        doubted,
         facet.id in service.complete,
-        support + tuple(fact for _, facts in doubted.values() for fact in facts),
+        support + tuple(fact for facts in aside.values() for fact in facts),
         inside,
     )
-
-
-def _doubted(
-    clinic: Clinic, service: Service, facet: str, terms: list[str]
-) -> dict[str, tuple[str, list[Evidence]]]:
-    """Evidence about terms that was set aside when the facts were derived from it, and why."""
-    found = {}
-    for term in terms:
-        facts = [
-            fact
-            for fact in clinic.evidence
-            if (fact.facet, fact.term) == (facet, term)
-            and fact.service_id in (None, service.service_id)
-        ]
-        if facts:
-            one_answer = len({fact.truth for fact in facts}) == 1
-            found[term] = ("stale" if one_answer else "conflict", facts)
-    return found
 
 
 def unsettled(finding: Finding) -> Iterator[Finding]:
@@ -241,7 +220,7 @@ def finding_lines(finding: Finding, wording: Wording, depth: int) -> list[Line]:
 
 
 def _reason(finding: Finding, wording: Wording) -> str:
-    if isinstance(finding.criteria, Unstated):
+    if isinstance(finding.criteria, NotInVocabulary):
         return say("why.no_words", wording.lang)
     if not isinstance(finding.criteria, Offers):
         return ""

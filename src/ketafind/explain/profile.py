@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from ketafind.explain.sentences import Line, Told, Wording, counted, number, say
+from ketafind.explain.sentences import (
+    Explanation,
+    ExplanationList,
+    Line,
+    counted,
+    number,
+    plain,
+    say,
+)
 from ketafind.facts import decisions
-from ketafind.records import PRECISIONS, Clinic
+from ketafind.records import PRECISIONS, Clinic, Evidence
 
 if TYPE_CHECKING:
     from ketafind.snapshot import Snapshot
     from ketafind.vocabulary import Vocabulary
-
-__all__ = ["Doubt", "Profile", "Validation", "doubts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,64 +44,53 @@ class Doubt:
     what: str = ""
 
 
-class Profile(Told):
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Profile(Explanation):
     """How complete, how precise and how old the data are.
 
     Parameters
     ----------
     clinics : sequence of Clinic
         The data.
-    vocabulary : Vocabulary
-        Its facets.
     snapshot : Snapshot
         Its name.
+    vocabularies : tuple of Vocabulary
+        Its facets.
     lang : str
         ``"en"`` or ``"fr"``.
     """
 
-    __slots__ = ("_clinics", "_snapshot", "_vocabulary")
-
-    def __init__(
-        self,
-        clinics: Sequence[Clinic],
-        vocabulary: Vocabulary,
-        snapshot: Snapshot,
-        lang: str = "en",
-    ) -> None:
-        super().__init__(lang)
-        self._clinics, self._vocabulary, self._snapshot = clinics, vocabulary, snapshot
-
-    def translated(self, lang: str) -> Profile:
-        return Profile(self._clinics, self._vocabulary, self._snapshot, lang)
+    clinics: Sequence[Clinic]
+    snapshot: Snapshot
 
     @property
     def n_services(self) -> int:
         """How many services there are."""
-        return sum(len(clinic.services) for clinic in self._clinics)
+        return sum(len(clinic.services) for clinic in self.clinics)
 
     @property
     def facets(self) -> dict[str, int]:
         """For each facet, of how many services anything is stated."""
         stated = Counter(
             facet
-            for clinic in self._clinics
+            for clinic in self.clinics
             for service in clinic.services
             for facet, terms in service.facts.items()
             if terms
         )
-        return {facet.id: stated[facet.id] for facet in self._vocabulary.facets}
+        return {facet.id: stated[facet.id] for facet in self.vocabularies[0].facets}
 
     @property
     def statuses(self) -> dict[str, int]:
         """How many clinics bear each status."""
-        return dict(sorted(Counter(clinic.status for clinic in self._clinics).items()))
+        return dict(sorted(Counter(clinic.status for clinic in self.clinics).items()))
 
     @property
     def precisions(self) -> dict[str, int]:
         """How many clinics are known how precisely; ``unlocated`` for those without a position."""
         found = Counter(
             "unlocated" if clinic.location is None else clinic.location.precision
-            for clinic in self._clinics
+            for clinic in self.clinics
         )
         return {name: found[name] for name in (*PRECISIONS, "unlocated") if found[name]}
 
@@ -106,19 +101,15 @@ class Profile(Told):
         ``from_page`` says how many count from the page's own date, ``from_reading`` from the day
         it was read, ``undated`` how many bear none.
         """
-        paged, read, undated = [], [], 0
-        for clinic in self._clinics:
-            for fact in clinic.evidence:
-                if fact.page_date is not None:
-                    paged.append(fact.page_date)
-                elif fact.checked_on is not None:
-                    read.append(fact.checked_on)
-                else:
-                    undated += 1
-            if not clinic.evidence and clinic.checked_on is not None:
-                read.append(clinic.checked_on)
-            elif not clinic.evidence:
-                undated += 1
+        dated: list[tuple[date | None, date | None]] = [
+            (fact.page_date, fact.checked_on)
+            if isinstance(fact, Evidence)
+            else (None, fact.checked_on)
+            for clinic in self.clinics
+            for fact in clinic.evidence or (clinic,)
+        ]
+        paged = [page for page, _ in dated if page is not None]
+        read = [on for page, on in dated if page is None and on is not None]
         days: list[date] = sorted([*paged, *read])
         marks = (days[0], days[len(days) // 2], days[-1]) if days else (None, None, None)
         first, middle, last = (None if day is None else day.isoformat() for day in marks)
@@ -128,14 +119,14 @@ class Profile(Told):
             "last": last,
             "from_page": len(paged),
             "from_reading": len(read),
-            "undated": undated,
+            "undated": len(dated) - len(days),
         }
 
     def lines(self) -> list[Line]:
-        lang, wording = self.lang, Wording(self.lang, (self._vocabulary,))
+        lang, wording = self.lang, self._wording
         n = self.n_services
         lines = [
-            Line(0, counted("profile.clinics", len(self._clinics), lang)
+            Line(0, counted("profile.clinics", len(self.clinics), lang)
                  + counted("profile.services", n, lang)),
             Line(0, say("profile.facets", lang)),
         ]  # fmt: skip
@@ -155,8 +146,8 @@ class Profile(Told):
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "snapshot": self._snapshot.id,
-            "n_clinics": len(self._clinics),
+            "snapshot": self.snapshot.id,
+            "n_clinics": len(self.clinics),
             "n_services": self.n_services,
             "facets": self.facets,
             "statuses": self.statuses,
@@ -165,7 +156,7 @@ class Profile(Told):
         }
 
 
-class Validation(Told, Sequence[Doubt]):
+class Validation(ExplanationList[Doubt]):
     """What is doubtful in the data, though none of it is refused.
 
     Parameters
@@ -176,42 +167,26 @@ class Validation(Told, Sequence[Doubt]):
         ``"en"`` or ``"fr"``.
     """
 
-    __slots__ = ("_found",)
-
-    def __init__(self, found: tuple[Doubt, ...], lang: str = "en") -> None:
-        super().__init__(lang)
-        self._found = found
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def __getitem__(self, item: Any) -> Any:
-        return self._found[item]
-
-    def __iter__(self) -> Iterator[Doubt]:
-        return iter(self._found)
-
-    def translated(self, lang: str) -> Validation:
-        return Validation(self._found, lang)
-
     def lines(self) -> list[Line]:
         lang = self.lang
-        lines = [Line(0, counted("validate.head", len(self._found), lang))]
+        lines = [Line(0, counted("validate.head", len(self.found), lang))]
         return lines + [
             Line(1, say(f"validate.{one.kind}", lang, clinic=one.clinic_id, what=one.what))
-            for one in self._found
+            for one in self.found
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "doubts": [
-                {"kind": one.kind, "clinic_id": one.clinic_id, "what": one.what}
-                for one in self._found
-            ]
-        }
+        return {"doubts": plain(self.found)}
 
 
-def doubts(clinics: Sequence[Clinic], vocabulary: Vocabulary) -> tuple[Doubt, ...]:
+def profile(
+    clinics: Sequence[Clinic], vocabulary: Vocabulary, snapshot: Snapshot, lang: str
+) -> Profile:
+    """Count how complete, how precise and how old the data are."""
+    return Profile(clinics=clinics, snapshot=snapshot, vocabularies=(vocabulary,), lang=lang)
+
+
+def validation(clinics: Sequence[Clinic], vocabulary: Vocabulary, lang: str) -> Validation:
     """Look for what is doubtful in the data."""
     places: dict[tuple[str, str], str] = {}
     found: list[Doubt] = []
@@ -221,7 +196,7 @@ def doubts(clinics: Sequence[Clinic], vocabulary: Vocabulary) -> tuple[Doubt, ..
         if all(key) and key in places:
             found.append(Doubt(kind="same_place", clinic_id=clinic.clinic_id, what=places[key]))
         places.setdefault(key, clinic.clinic_id)
-    return tuple(found)
+    return Validation(found=tuple(found), lang=lang)
 
 
 def _doubts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Doubt]:

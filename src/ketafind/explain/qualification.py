@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ketafind.criteria import Named
-from ketafind.explain.findings import evidence_dict, evidence_lines, leaves_evidence
-from ketafind.explain.sentences import Line, Told, say
+from ketafind.criteria import Labelled
+from ketafind.explain.findings import evidence_dict, evidence_lines, evidence_of, service_truths
+from ketafind.explain.sentences import Explanation, Line, say
 from ketafind.qualification import Result, RuleSet, assess, bundled_rules
-from ketafind.records import FrozenMapping
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from ketafind.query.catalogue import Catalogue
     from ketafind.records import Clinic, Evidence, Service
 
-__all__ = ["Qualification", "qualification", "rules_of"]
 
-
-class Qualification(Told):
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Qualification(Explanation):
     """What a rule set says of a clinic; it is no endorsement.
 
     Parameters
@@ -34,27 +33,19 @@ class Qualification(Told):
         The level that decides `result`.
     assessment : Assessment
         Every rule, applied.
-    evidence : mapping of str to tuple of Evidence
+    by_rule : mapping of str to tuple of Evidence
         For each rule id, what its result rests on.
+    vocabularies : tuple of Vocabulary
+        Where facets and terms get their names; no text here needs one.
     lang : str
         ``"en"`` or ``"fr"``.
     """
 
-    __slots__ = ("_evidence", "assessment", "clinic", "level", "service")
-
-    def __init__(
-        self,
-        clinic: Clinic,
-        service: Service,
-        level: str,
-        assessment: Assessment,
-        evidence: Mapping[str, tuple[Evidence, ...]],
-        lang: str = "en",
-    ) -> None:
-        super().__init__(lang)
-        self.clinic, self.service, self.level = clinic, service, level
-        self.assessment = assessment
-        self._evidence = FrozenMapping(evidence)
+    clinic: Clinic
+    service: Service
+    level: str
+    assessment: Assessment
+    by_rule: Mapping[str, tuple[Evidence, ...]]
 
     @property
     def result(self) -> Result:
@@ -84,24 +75,14 @@ class Qualification(Told):
         tuple of Evidence
             Empty where nothing is stated.
         """
-        return self._evidence.get(rule_id, ())
-
-    def translated(self, lang: str) -> Qualification:
-        return Qualification(
-            self.clinic, self.service, self.level, self.assessment, self._evidence, lang
-        )
+        return self.by_rule.get(rule_id, ())
 
     def lines(self) -> list[Line]:
-        lang, rules = self.lang, self.assessment.rules
+        lang, level = self.lang, self.level
         result = say(f"result.{self.result}", lang)
-        found = [
-            Line(
-                0,
-                say("qualification.head", lang, name=self.clinic.name, result=result)
-                + f" ({say(f'level.{self.level}', lang) if self.level in _LEVELS else self.level}"
-                + f", {rules.id})",
-            )
-        ]
+        head = say("qualification.head", lang, name=self.clinic.name, result=result)
+        named = say(f"level.{level}", lang) if level in _LEVELS else level
+        found = [Line(0, f"{head} ({named}, {self.assessment.rules.id})")]
         if self.assessment.status != Truth.YES:
             found.append(Line(1, say(f"status.{self.clinic.status}", lang)))
         for one in self.rules:
@@ -165,7 +146,7 @@ _STATUS = {"active": Truth.YES, "uncertain": Truth.UNKNOWN, "closed": Truth.NO}
 
 def qualification(
     catalogue: Catalogue,
-    position: int,
+    clinic_no: int,
     service: Service,
     rules: RuleSet,
     level: str,
@@ -173,20 +154,22 @@ def qualification(
 ) -> Qualification:
     """Apply a rule set to a service."""
     rules.deciding(level)
-    clinic, words = catalogue.clinics[position], catalogue.vocabulary
-    slots = catalogue.slices.slots_of(int(catalogue.row_of[position]))
-    slot = slots[[one.service_id for one in clinic.services].index(service.service_id)]
-
-    def truth_of(criteria: Criteria) -> Truth:
-        return catalogue.slices.truth(criteria.resolve(words), slot)
-
-    evidence = {
-        rule.id: leaves_evidence(clinic, service, [rule.criteria.resolve(words)], words)
-        for rule in rules.rules
-        if rule.criteria is not None
-    }
-    assessment = assess(rules, _STATUS[clinic.status], truth_of)
-    return Qualification(clinic, service, level, assessment, evidence, lang)
+    clinic, words = catalogue.clinics[clinic_no], catalogue.vocabulary
+    truth_of = service_truths(catalogue, clinic_no, service)
+    return Qualification(
+        clinic=clinic,
+        service=service,
+        level=level,
+        assessment=assess(
+            rules, _STATUS[clinic.status], lambda criteria: truth_of(criteria.resolve(words))
+        ),
+        by_rule={
+            rule.id: evidence_of(clinic, service, rule.criteria.resolve(words), words)
+            for rule in rules.rules
+            if rule.criteria is not None
+        },
+        lang=lang,
+    )
 
 
 def rules_of(criteria: Criteria) -> tuple[RuleSet, str]:
@@ -202,8 +185,8 @@ def rules_of(criteria: Criteria) -> tuple[RuleSet, str]:
     return bundled, "team"
 
 
-def _named(criteria: Criteria) -> Iterator[Named]:
-    if isinstance(criteria, Named):
+def _named(criteria: Criteria) -> Iterator[Labelled]:
+    if isinstance(criteria, Labelled):
         yield criteria
     for part in criteria.parts:
         yield from _named(part)

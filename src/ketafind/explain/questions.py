@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.criteria import Criteria, Offers
-from ketafind.explain.answers import clinic_facts, vocabularies_of
-from ketafind.explain.findings import unsettled
+from ketafind.explain.answers import MatchExplanation, explain_clinic
+from ketafind.explain.findings import unsettled, vocabularies_of
 from ketafind.explain.relax import clauses_of
-from ketafind.explain.sentences import Line, Told, Wording, counted, distance_phrase, say, texts
+from ketafind.explain.sentences import (
+    ExplanationList,
+    Line,
+    Wording,
+    counted,
+    distance_phrase,
+    precision_of,
+    say,
+    texts,
+)
+from ketafind.query.ranking import Page, Ranking
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
     from ketafind.query.filter import Filter
-    from ketafind.query.ranking import Ranking
     from ketafind.records import Clinic
-    from ketafind.vocabulary import Vocabulary
-
-__all__ = ["Asking", "Questions", "questions"]
-
 
 FLAGS = ("referral_required", "ohip_covered")
+"""The yes-no facts that a person asks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class ClinicQuestions:
     """What to ask one clinic.
 
     Parameters
@@ -38,7 +43,7 @@ class Asking:
     clinic : Clinic
         Whom to ask.
     distance_km : float or None
-        How far it is.
+        How far it is; None without an origin.
     interval_km : tuple of float or None
         The 90 % interval of that distance.
     open_clauses : tuple of Criteria
@@ -57,57 +62,30 @@ class Asking:
     interval_km: tuple[float, float] | None = None
 
 
-class Questions(Told, Sequence[Asking]):
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Questions(ExplanationList[ClinicQuestions]):
     """What to ask which clinic, most valuable first.
 
     Parameters
     ----------
-    asked : iterable of Asking
+    found : tuple of ClinicQuestions
         The clinics.
     n_possible : int
         How many clinics may match in all.
     vocabularies : tuple of Vocabulary
-        Where labels are looked up.
+        Where facets and terms get their names, first found first.
     lang : str
         ``"en"`` or ``"fr"``.
     """
 
-    __slots__ = ("_asked", "_vocabularies", "n_possible")
+    n_possible: int
 
-    def __init__(
-        self,
-        asked: Iterable[Asking],
-        n_possible: int,
-        vocabularies: tuple[Vocabulary, ...],
-        lang: str = "en",
-    ) -> None:
-        super().__init__(lang)
-        self._asked = tuple(asked)
-        self.n_possible = n_possible
-        self._vocabularies = vocabularies
-
-    def __len__(self) -> int:
-        return len(self._asked)
-
-    @overload
-    def __getitem__(self, item: int) -> Asking: ...
-    @overload
-    def __getitem__(self, item: slice) -> Sequence[Asking]: ...
-    def __getitem__(self, item: int | slice) -> Asking | Sequence[Asking]:
-        return self._asked[item]
-
-    def __iter__(self) -> Iterator[Asking]:
-        return iter(self._asked)
-
-    def translated(self, lang: str) -> Questions:
-        return Questions(self._asked, self.n_possible, self._vocabularies, lang)
-
-    def texts(self, asking: Asking) -> tuple[list[str], list[str]]:
+    def texts(self, one: ClinicQuestions) -> tuple[list[str], list[str]]:
         """Word the questions for one clinic.
 
         Parameters
         ----------
-        asking : Asking
+        one : ClinicQuestions
             The clinic and what is open.
 
         Returns
@@ -115,55 +93,56 @@ class Questions(Told, Sequence[Asking]):
         tuple of list of str
             The questions that decide, and others worth asking.
         """
-        lang, wording = self.lang, Wording(self.lang, self._vocabularies)
-        deciding = [] if asking.is_open else [say("ask.status", lang)]
+        lang = self.lang
+        deciding = [] if one.is_open else [say("ask.status", lang)]
         deciding += [
-            _question(leaf, wording) for clause in asking.open_clauses for leaf in _leaves(clause)
+            _question(leaf, self._wording)
+            for clause in one.open_clauses
+            for leaf in _leaves(clause)
         ]
-        return list(dict.fromkeys(deciding)), [say(f"ask.{f}", lang) for f in asking.open_flags]
+        return list(dict.fromkeys(deciding)), [say(f"ask.{flag}", lang) for flag in one.open_flags]
 
     def lines(self) -> list[Line]:
         lang = self.lang
-        if not self._asked:
+        if not self.found:
             return [Line(0, say("ask.nobody", lang))]
         lines = [Line(0, counted("ask.head", self.n_possible, lang))]
-        for asking in self._asked:
-            lines.append(Line(1, self._who(asking), asking.clinic.website))
-            deciding, more = self.texts(asking)
+        for one in self.found:
+            lines.append(Line(1, self._whom(one), one.clinic.website))
+            deciding, more = self.texts(one)
             lines += [Line(2, text) for text in deciding]
             lines += [Line(2, say("ask.also", lang, text=text)) for text in more]
         return lines
 
-    def _who(self, asking: Asking) -> str:
-        clinic, lang = asking.clinic, self.lang
+    def _whom(self, one: ClinicQuestions) -> str:
+        clinic, lang = one.clinic, self.lang
         parts = [clinic.name if clinic.city in clinic.name else f"{clinic.name}, {clinic.city}"]
-        if asking.distance_km is not None:
-            precision = None if clinic.location is None else clinic.location.precision
-            far = distance_phrase(asking.distance_km, asking.interval_km, precision, lang)
-            parts.append(far)
-        parts.append(clinic.phone or say("ask.no_phone", lang))
-        return ", ".join(parts)
+        if one.distance_km is not None:
+            far = one.distance_km, one.interval_km, precision_of(clinic)
+            parts.append(distance_phrase(*far, lang))
+        return ", ".join([*parts, clinic.phone or say("ask.no_phone", lang)])
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "n_possible": self.n_possible,
-            "clinics": [self._dict(asking) for asking in self._asked],
+            "clinics": [self._dict(one) for one in self.found],
             "text": str(self),
         }
 
-    def _dict(self, asking: Asking) -> dict[str, Any]:
-        deciding, more = self.texts(asking)
+    def _dict(self, one: ClinicQuestions) -> dict[str, Any]:
+        deciding, more = self.texts(one)
+        low, high = one.interval_km or (None, None)
         return {
-            "clinic_id": asking.clinic.clinic_id,
-            "name": asking.clinic.name,
-            "phone": asking.clinic.phone,
-            "website": asking.clinic.website,
-            "distance_km": asking.distance_km,
-            "distance_low_km": None if asking.interval_km is None else asking.interval_km[0],
-            "distance_high_km": None if asking.interval_km is None else asking.interval_km[1],
+            **{
+                name: getattr(one.clinic, name)
+                for name in ("clinic_id", "name", "phone", "website")
+            },
+            "distance_km": one.distance_km,
+            "distance_low_km": low,
+            "distance_high_km": high,
             "questions": deciding,
             "also": more,
-            "criteria": [clause.to_dict() for clause in asking.open_clauses],
+            "criteria": [clause.to_dict() for clause in one.open_clauses],
         }
 
 
@@ -186,22 +165,37 @@ def _question(leaf: Offers, wording: Wording) -> str:
 
 def questions(ranking: Ranking, limit: int, lang: str) -> Questions:
     """Find what to ask which clinic."""
-    possible = ranking.filter.under("only")
-    far, positions = type(ranking)(possible, ranking.origin, ranking.limit_km).page(0, None)
-    distances = far or [math.nan] * len(positions)
-    n_open = _open_clauses(possible)[possible.catalogue.row_of[positions]]
+    possible = ranking.filter._under("only")
+    page = Page(Ranking(possible, ranking.origin, ranking.limit_km), 0, None)
+    n_open = _open_clauses(possible)[possible._catalogue.row_of_clinic[page.clinic_nos]]
     # They come nearest first, or by id: a stable sort keeps that within a count.
-    best = np.argsort(n_open, kind="stable")[:limit]
-    asked = [
-        _asking(ranking, int(positions[at]), None if math.isnan(distances[at]) else distances[at])
+    best = np.argsort(n_open, kind="stable")[:limit].tolist()
+    found = (
+        explain_clinic(MatchExplanation, ranking, page.clinic_nos[at], page.distances_km[at], None)
         for at in best
-    ]
-    return Questions(asked, len(positions), vocabularies_of(ranking), lang)
+    )
+    return Questions(
+        found=tuple(map(_clinic_questions, found)),
+        n_possible=len(page),
+        vocabularies=vocabularies_of(ranking),
+        lang=lang,
+    )
+
+
+def _clinic_questions(one: MatchExplanation) -> ClinicQuestions:
+    return ClinicQuestions(
+        clinic=one.clinic,
+        distance_km=one.distance_km,
+        interval_km=one.interval_km,
+        open_clauses=tuple(finding.criteria for finding in unsettled(one.finding)),
+        is_open=one.clinic.status == "active",
+        open_flags=tuple(flag for flag in FLAGS if flag not in one.service.flags),
+    )
 
 
 def _open_clauses(possible: Filter) -> NDArray[np.uint8]:
     """For each row the fewest clauses that are open in one of its services, status included."""
-    slices = possible.catalogue.slices
+    slices = possible._catalogue.slices
     slots = 8 * len(slices.evaluate(possible.criteria, Truth.YES))
     n_open = np.zeros(slots, np.uint8)
     fails = np.zeros(slots, bool)
@@ -215,16 +209,3 @@ def _open_clauses(possible: Filter) -> NDArray[np.uint8]:
     np.minimum.at(rows, slices.owner, n_open[start : start + len(slices.owner)])
     active = np.unpackbits(slices.active, bitorder="little", count=slices.n_rows)
     return np.where(rows < 255, rows + (active == 0), rows)
-
-
-def _asking(ranking: Ranking, position: int, distance_km: float | None) -> Asking:
-    facts = clinic_facts(ranking, position, None, distance_km)
-    open_clauses = tuple(finding.criteria for finding in unsettled(facts.finding))
-    return Asking(
-        clinic=facts.clinic,
-        distance_km=None if distance_km is None else float(distance_km),
-        interval_km=facts.interval_km,
-        open_clauses=open_clauses,
-        is_open=facts.clinic.status == "active",
-        open_flags=tuple(flag for flag in FLAGS if flag not in facts.service.flags),
-    )

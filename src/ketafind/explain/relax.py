@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.bits import Bits
+from ketafind.bits import Bits, pack
 from ketafind.criteria import And, Criteria, Everything, Offers, everything
+from ketafind.explain.findings import vocabularies_of
 from ketafind.explain.sentences import (
+    ExplanationList,
     Line,
-    Told,
-    Wording,
     counted,
     distance_phrase,
     kilometres,
+    plain,
+    precision_of,
     say,
 )
+from ketafind.query.ranking import FARTHEST_KM
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
     from ketafind.query.ranking import Ranking
     from ketafind.vocabulary import Vocabulary
-
-__all__ = [
-    "COSTS",
-    "Change",
-    "Relaxation",
-    "Relaxations",
-    "clauses_of",
-    "minimal_sets",
-    "relaxations",
-]
-
 
 COSTS = {"unknown": 1, "radius": 2, "region": 3, "broaden": 3, "drop": 4}
 """What each kind of change costs: asking a clinic is less than giving up a wish."""
@@ -84,13 +77,13 @@ def minimal_sets(
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class CriteriaChange:
     """One change to a question.
 
     Parameters
     ----------
     kind : str
-        ``unknown`` (let clinics pass of which it is not known), ``radius`` (search farther),
+        ``unknown`` (accept clinics of which it is not known whether they match), ``radius`` (search farther),
         ``region`` (search outside the area too), ``broaden`` (ask for the terms above) or
         ``drop`` (leave a clause out).
     criteria : Criteria or None
@@ -114,7 +107,7 @@ class Relaxation:
 
     Parameters
     ----------
-    changes : tuple of Change
+    changes : tuple of CriteriaChange
         Made together.
     criteria : Criteria
         The criteria that are left.
@@ -134,7 +127,7 @@ class Relaxation:
         That clinic, or the first by id.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[CriteriaChange, ...]
     criteria: Criteria
     unknown: str
     max_distance_km: float | None
@@ -151,106 +144,69 @@ class Relaxation:
         return sum(COSTS[change.kind] for change in self.changes)
 
 
-class Relaxations(Told, Sequence[Relaxation]):
+class Relaxations(ExplanationList[Relaxation]):
     """The smallest changes that bring more clinics, cheapest first.
 
     Parameters
     ----------
-    found : iterable of Relaxation
+    found : tuple of Relaxation
         The changes.
     vocabularies : tuple of Vocabulary
-        Where labels are looked up.
+        Where facets and terms get their names, first found first.
     lang : str
         ``"en"`` or ``"fr"``.
     """
 
-    __slots__ = ("_found", "_vocabularies")
-
-    def __init__(
-        self,
-        found: Iterable[Relaxation],
-        vocabularies: tuple[Vocabulary, ...],
-        lang: str = "en",
-    ) -> None:
-        super().__init__(lang)
-        self._found = tuple(found)
-        self._vocabularies = vocabularies
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    @overload
-    def __getitem__(self, item: int) -> Relaxation: ...
-    @overload
-    def __getitem__(self, item: slice) -> Sequence[Relaxation]: ...
-    def __getitem__(self, item: int | slice) -> Relaxation | Sequence[Relaxation]:
-        return self._found[item]
-
-    def __iter__(self) -> Iterator[Relaxation]:
-        return iter(self._found)
-
-    def translated(self, lang: str) -> Relaxations:
-        return Relaxations(self._found, self._vocabularies, lang)
-
     def lines(self) -> list[Line]:
-        if not self._found:
+        if not self.found:
             return [Line(0, say("relax.none", self.lang))]
         lines = [Line(0, say("relax.head", self.lang))]
-        return lines + [Line(1, self._told(one)) for one in self._found]
+        return lines + [Line(1, self._sentence(one)) for one in self.found]
 
-    def _told(self, one: Relaxation) -> str:
+    def _sentence(self, one: Relaxation) -> str:
         lang = self.lang
-        joint = f" {say('and', lang)} "
-        changes = joint.join(self._change(change) for change in one.changes)
+        changes = f" {say('and', lang)} ".join(map(self._phrase, one.changes))
         gives = counted("relax.gives", one.n_clinics, lang)
-        if one.nearest_km is None:
-            return say("headed", lang, head=changes, text=gives)
-        far = distance_phrase(one.nearest_km, one.interval_km, one.precision, lang, at=True)
-        new = say("relax.nearest", lang, name=one.name, far=far)
-        return say("headed", lang, head=changes, text=gives + new)
+        if one.nearest_km is not None:
+            far = distance_phrase(one.nearest_km, one.interval_km, one.precision, lang, at=True)
+            gives += say("relax.nearest", lang, name=one.name, far=far)
+        return say("headed", lang, head=changes, text=gives)
 
-    def _change(self, change: Change) -> str:
-        lang = self.lang
-        if change.criteria is not None:
-            wording = Wording(lang, self._vocabularies)
-            what = wording.criteria(change.criteria)
-            if change.broader is None:
-                return say("relax.drop", lang, what=what)
-            return say("relax.broaden", lang, what=what, broader=wording.criteria(change.broader))
-        if change.to_km is not None:
+    def _phrase(self, change: CriteriaChange) -> str:
+        lang, name = self.lang, self._wording.criteria
+        if change.criteria is None and change.to_km is not None:
             return say("relax.radius", lang, far=kilometres(change.to_km, lang))
-        return say(f"relax.{change.kind}", lang)
+        if change.criteria is None:
+            return say(f"relax.{change.kind}", lang)
+        if change.broader is None:
+            return say("relax.drop", lang, what=name(change.criteria))
+        broader = name(change.broader)
+        return say("relax.broaden", lang, what=name(change.criteria), broader=broader)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"relaxations": [self._dict(one) for one in self._found], "text": str(self)}
+        return {"relaxations": [self._dict(one) for one in self.found], "text": str(self)}
 
     def _dict(self, one: Relaxation) -> dict[str, Any]:
+        found = plain(one)
+        low, high = one.interval_km or (None, None)
+        changes = [
+            {name: value for name, value in change.items() if value is not None}
+            for change in found["changes"]
+        ]
+        for change, made in zip(changes, one.changes, strict=True):
+            change["text"] = self._phrase(made)
+        kept = ("criteria", "unknown", "max_distance_km", "n_clinics", "nearest_km", "clinic_id")
         return {
-            "changes": [
-                {
-                    "kind": change.kind,
-                    "text": self._change(change),
-                    **({} if change.criteria is None else {"criteria": change.criteria.to_dict()}),
-                    **({} if change.broader is None else {"broader": change.broader.to_dict()}),
-                    **({"from_km": change.from_km, "to_km": change.to_km} if change.to_km else {}),
-                }
-                for change in one.changes
-            ],
-            "criteria": one.criteria.to_dict(),
-            "unknown": one.unknown,
-            "max_distance_km": one.max_distance_km,
-            "n_clinics": one.n_clinics,
-            "nearest_km": one.nearest_km,
-            "nearest_low_km": None if one.interval_km is None else one.interval_km[0],
-            "nearest_high_km": None if one.interval_km is None else one.interval_km[1],
-            "clinic_id": one.clinic_id,
+            "changes": changes,
+            **{name: found[name] for name in kept},
+            "nearest_low_km": low,
+            "nearest_high_km": high,
             "cost": one.cost,
         }
 
 
 # With a bit for each clause's broader form, and three more, within 64.
 MAX_CLAUSES = 30
-FARTHEST_KM = 20_038.0
 
 
 def clauses_of(criteria: Criteria) -> tuple[Criteria, ...]:
@@ -273,14 +229,23 @@ def broader_of(clause: Criteria, vocabulary: Vocabulary) -> Criteria | None:
     return None if broader == clause.resolve(vocabulary) else broader
 
 
-def relaxations(ranking: Ranking, limit: int) -> list[Relaxation]:
+def smallest_changes(ranking: Ranking, limit: int, lang: str) -> Relaxations:
     """Find the smallest changes to a question that bring more clinics."""
     question = _Question(ranking)
-    sets = minimal_sets(question.violated(), question.costs, limit)
-    found = [question.relaxation(changes) for changes in sets]
-    far = [math.inf if one.nearest_km is None else one.nearest_km for one in found]
-    order = sorted(range(len(found)), key=lambda at: (found[at].cost, far[at], sets[at]))
-    return [found[at] for at in order[:limit]]
+    found = [
+        (question.relaxation(changes), changes)
+        for changes in minimal_sets(question.violated(), question.costs, limit)
+    ]
+    found.sort(key=lambda one: (one[0].cost, _or_far(one[0].nearest_km), one[1]))
+    return Relaxations(
+        found=tuple(one for one, _ in found[:limit]),
+        vocabularies=vocabularies_of(ranking),
+        lang=lang,
+    )
+
+
+def _or_far(distance_km: float | None) -> float:
+    return math.inf if distance_km is None else distance_km
 
 
 class _Question:
@@ -289,185 +254,155 @@ class _Question:
     def __init__(self, ranking: Ranking) -> None:
         self.ranking = ranking
         self.filter = ranking.filter
-        self.catalogue = ranking.filter.catalogue
-        self.clauses = clauses_of(self.filter.criteria)
+        self.catalogue = ranking.catalogue
         words = self.catalogue.vocabulary
-        self.broader = [broader_of(clause, words) for clause in self.clauses]
-        self.sides = [self._sides(clause) for clause in self.clauses]
-        self.broad_sides = [
-            None if broader is None else self._sides(broader) for broader in self.broader
+        # Each clause as it was asked and, where there is such a form, broadened.
+        self.forms = [
+            [clause, *([] if broader is None else [broader])]
+            for clause in clauses_of(self.filter.criteria)
+            for broader in [broader_of(clause, words)]
         ]
-        n = len(self.clauses)
-        kinds = ["unknown", "radius", "region"]
-        self.bit = {kind: 2 * n + at for at, kind in enumerate(kinds)}
+        self.n = n = len(self.forms)
+        self.bit = {"unknown": 2 * n, "radius": 2 * n + 1, "region": 2 * n + 2}
         # To leave a clause out is to broaden it and more: its bit comes on top of the other's.
-        more = [COSTS["drop"] - (0 if one is None else COSTS["broaden"]) for one in self.broader]
-        self.costs = [COSTS["broaden"]] * n + more + [COSTS[kind] for kind in kinds]
-
-    def _sides(self, clause: Criteria) -> tuple[Bits, Bits]:
-        slices = self.catalogue.slices
-        return slices.evaluate(clause, Truth.YES), slices.evaluate(clause, Truth.NO)
+        more = [COSTS["drop"] - COSTS["broaden"] * (len(forms) - 1) for forms in self.forms]
+        self.costs = [COSTS["broaden"]] * n + more + [COSTS[kind] for kind in self.bit]
 
     def violated(self) -> NDArray[np.uint64]:
         """For each service that brings a new clinic, the constraints it violates."""
         slices = self.catalogue.slices
         rows = np.concatenate([np.arange(slices.n_rows), slices.owner]).astype(np.intp)
-        not_yes = np.zeros(len(rows), np.uint64)
-        is_no = np.zeros(len(rows), np.uint64)
-        n = len(self.clauses)
-        for at, (sides, broad) in enumerate(zip(self.sides, self.broad_sides, strict=True)):
-            (yes, no), drop = sides, np.uint64(1 << (n + at))
-            if broad is not None:
-                broaden = np.uint64(1 << at)
-                not_yes[~self._slots(yes)] |= broaden
-                is_no[self._slots(no)] |= broaden
-                yes, no = broad
-            not_yes[~self._slots(yes)] |= drop
-            is_no[self._slots(no)] |= drop
+        not_yes, is_no = np.zeros((2, len(rows)), np.uint64)
+        for at, forms in enumerate(self.forms):
+            for form, bit in zip(reversed(forms), (self.n + at, at), strict=False):
+                yes, no = (self._services(form, side) for side in (Truth.YES, Truth.NO))
+                not_yes[~yes] |= np.uint64(1 << bit)
+                is_no[no] |= np.uint64(1 << bit)
         around = self._around()[rows]
-        policy = np.uint64(1 << self.bit["unknown"])
-        new = self._new()[rows]
+        new = self._new[rows]
         maybe = new & ~self._clinics(slices.closed)[rows]
         if self.filter.unknown == "include":
             return (is_no | around)[maybe]
-        loose = (is_no | around | policy)[maybe]
+        loose = (is_no | around | np.uint64(1 << self.bit["unknown"]))[maybe]
         if self.filter.unknown == "only":
             return loose
         sure = new & self._clinics(slices.active)[rows]
         return np.concatenate([(not_yes | around)[sure], loose])
 
+    @cached_property
     def _new(self) -> NDArray[np.bool_]:
         """Rows of the clinics that the question does not find, and that could be listed."""
-        found = self._clinics(self.filter.bits)
+        found = self._clinics(self.filter._bits)
         if self.ranking.origin is not None:
-            found = found & ~self._beyond()
+            found = found & ~self._beyond
             found[self.catalogue.n_located :] = True
         return ~found
 
     def _around(self) -> NDArray[np.uint64]:
         """For each row the violated radius and area."""
-        out = np.zeros(len(self.catalogue.rows), np.uint64)
-        out[self._beyond()] |= np.uint64(1 << self.bit["radius"])
-        if self.filter.region is not None:
-            out[~self._clinics(self.filter.region)] |= np.uint64(1 << self.bit["region"])
+        out = np.zeros(len(self.catalogue.clinic_of_row), np.uint64)
+        out[self._beyond] |= np.uint64(1 << self.bit["radius"])
+        if self.filter._region is not None:
+            out[~self._clinics(self.filter._region)] |= np.uint64(1 << self.bit["region"])
         return out
 
+    @cached_property
     def _beyond(self) -> NDArray[np.bool_]:
-        beyond = np.zeros(len(self.catalogue.rows), bool)
+        """Rows of the clinics that lie beyond the radius."""
+        beyond = np.zeros(len(self.catalogue.clinic_of_row), bool)
         origin, limit_km = self.ranking.origin, self.ranking.limit_km
         if origin is not None and not math.isinf(limit_km):
             beyond[: self.catalogue.n_located] = True
-            index, places = self.catalogue.index, self.catalogue.places
+            index, points = self.catalogue.index, self.catalogue.points
             _, near = index.within(origin.lat, origin.lon, min(limit_km, FARTHEST_KM))
-            beyond[self.catalogue.row_of[places.located[near]]] = False
+            beyond[self.catalogue.row_of_clinic[points.clinic_no[near]]] = False
         return beyond
 
-    def _slots(self, bits: Bits) -> NDArray[np.bool_]:
-        flags = np.unpackbits(bits, bitorder="little").astype(bool)
+    def _services(self, clause: Criteria, side: Truth) -> NDArray[np.bool_]:
         slices = self.catalogue.slices
+        flags = np.unpackbits(slices.evaluate(clause, side), bitorder="little").astype(bool)
         start = 8 * slices.width
         return np.concatenate([flags[: slices.n_rows], flags[start : start + len(slices.owner)]])
 
     def _clinics(self, bits: Bits) -> NDArray[np.bool_]:
-        n = len(self.catalogue.rows)
+        n = len(self.catalogue.clinic_of_row)
         return np.unpackbits(bits, count=n, bitorder="little").astype(bool)
 
     def relaxation(self, changes: Sequence[int]) -> Relaxation:
         """Ask the question with some constraints left out."""
-        done = set(changes)
-        kept = tuple(clause for clause, _ in self._kept(done))
+        done, limit_km = set(changes), self.ranking.limit_km
+        kept = [
+            forms[-1 if at in done else 0]
+            for at, forms in enumerate(self.forms)
+            if self.n + at not in done
+        ]
+        criteria = everything() if not kept else kept[0] if len(kept) == 1 else And(tuple(kept))
         unknown = "include" if self.bit["unknown"] in done else self.filter.unknown
-        bits = self._bits(done, unknown)
-        new = bits & ~self.filter.bits
-        widened = self.bit["radius"] in done
-        if widened:
-            # A wider radius finds again what passed before, but lay beyond.
-            new = bits
-        nearest_km, place, n = self._nearest(bits, new, widened=widened)
-        clinic = self.catalogue.clinics[place]
-        limit_km = None if math.isinf(self.ranking.limit_km) else self.ranking.limit_km
-        to_km = _rounded_up(nearest_km) if widened and nearest_km is not None else limit_km
+        bits = self._bits(criteria, unknown, inside=self.bit["region"] not in done)
+        nearest_km, clinic_no = self._nearest(bits, widened=self.bit["radius"] in done)
+        if nearest_km is not None and self.bit["radius"] in done:
+            limit_km = _rounded_up(nearest_km)
+        clinic, origin = self.catalogue.clinics[clinic_no], self.ranking.origin
+        to_km = None if math.isinf(limit_km) else limit_km
         return Relaxation(
             changes=tuple(self._changes(done, to_km)),
-            criteria=everything() if not kept else kept[0] if len(kept) == 1 else And(kept),
+            criteria=criteria,
             unknown=unknown,
             max_distance_km=to_km,
-            n_clinics=n,
+            n_clinics=self._count(bits, limit_km),
             nearest_km=nearest_km,
             clinic_id=clinic.clinic_id,
             name=clinic.name,
-            interval_km=None if nearest_km is None else self.ranking.interval_km(nearest_km, place),
-            precision=None if clinic.location is None else clinic.location.precision,
+            interval_km=None
+            if nearest_km is None or origin is None
+            else self.ranking.interval_km(nearest_km, clinic_no),
+            precision=precision_of(clinic),
         )
 
-    def _changes(self, done: set[int], to_km: float | None) -> Iterator[Change]:
-        for at, clause in enumerate(self.clauses):
-            if len(self.clauses) + at in done:
-                yield Change("drop", criteria=clause)
+    def _changes(self, done: set[int], to_km: float | None) -> Iterator[CriteriaChange]:
+        for at, forms in enumerate(self.forms):
+            if self.n + at in done:
+                yield CriteriaChange("drop", criteria=forms[0])
             elif at in done:
-                yield Change("broaden", criteria=clause, broader=self.broader[at])
+                yield CriteriaChange("broaden", criteria=forms[0], broader=forms[1])
         for kind, bit in self.bit.items():
             if bit in done and kind == "radius":
-                yield Change("radius", from_km=self.ranking.limit_km, to_km=to_km)
+                yield CriteriaChange("radius", from_km=self.ranking.limit_km, to_km=to_km)
             elif bit in done:
-                yield Change(kind)
+                yield CriteriaChange(kind)
 
-    def _kept(self, done: set[int]) -> Iterator[tuple[Criteria, tuple[Bits, Bits]]]:
-        """The clauses that are left, broadened or not, and where they hold and fail."""
-        for at, clause in enumerate(self.clauses):
-            broader, sides = self.broader[at], self.broad_sides[at]
-            if len(self.clauses) + at in done:
-                continue
-            if at in done and broader is not None and sides is not None:
-                yield broader, sides
-            else:
-                yield clause, self.sides[at]
-
-    def _bits(self, done: set[int], unknown: str) -> Bits:
-        """The clinics that pass what is left."""
+    def _bits(self, criteria: Criteria, unknown: str, *, inside: bool) -> Bits:
+        """The clinics that are eligible by what is left."""
         slices = self.catalogue.slices
-        yes = slices.evaluate(everything(), Truth.YES)
-        no = slices.evaluate(everything(), Truth.NO)
-        for _, (holds, fails) in self._kept(done):
-            yes, no = yes & holds, no | fails
-        is_yes, is_no = (
-            slices.with_status(slices.fold(bits, side), side)
-            for bits, side in ((yes, Truth.YES), (no, Truth.NO))
+        yes, no = (
+            slices.with_status(slices.by_clinic(slices.evaluate(criteria, side), side), side)
+            for side in (Truth.YES, Truth.NO)
         )
-        bits = {"exclude": is_yes, "include": ~is_no, "only": ~(is_yes | is_no)}[unknown]
-        if self.filter.region is not None and self.bit["region"] not in done:
-            bits = bits & self.filter.region
-        return bits
+        bits = {"exclude": yes, "include": ~no, "only": ~(yes | no)}[unknown]
+        region = self.filter._region
+        return bits if region is None or not inside else bits & region
 
-    def _nearest(self, bits: Bits, new: Bits, *, widened: bool) -> tuple[float | None, int, int]:
-        """Distance and position of the nearest new clinic, and how many there are in all."""
-        origin, rows = self.ranking.origin, self.catalogue.rows
+    def _nearest(self, bits: Bits, *, widened: bool) -> tuple[float | None, int]:
+        """The nearest new clinic and how far it is; the first by id without an origin."""
+        origin, index = self.ranking.origin, self.catalogue.index
+        new = self._clinics(bits) & self._new
         if origin is None:
-            return (
-                None,
-                int(rows[np.flatnonzero(self._clinics(new))].min()),
-                int(self._clinics(bits).sum()),
-            )
-        index, located = self.catalogue.index, self.catalogue.places.located
-        width = (self.catalogue.n_located + 7) // 8
-        limit_km = min(self.ranking.limit_km, FARTHEST_KM)
-        if widened:
-            fresh = self._clinics(new) & self._beyond()
-            fresh |= self._clinics(bits & ~self.filter.bits)
-            new = np.packbits(fresh, bitorder="little")
-        reach = FARTHEST_KM if widened else limit_km
-        distance, place = index.nearest(
-            origin.lat, origin.lon, 1, index.prepare(new[:width]), reach
-        )
-        nearest_km = distance[0]
-        if widened:
-            limit_km = _rounded_up(nearest_km)
-        if limit_km < FARTHEST_KM:
-            passing = index.prepare(bits[:width])
-            n = len(index.within(origin.lat, origin.lon, limit_km, passing)[1])
-        else:
-            n = int(self._clinics(bits)[: self.catalogue.n_located].sum())
-        return nearest_km, int(located[place[0]]), n
+            return None, int(self.catalogue.clinic_of_row[np.flatnonzero(new)].min())
+        prepared = index.prepare(pack(new[: self.catalogue.n_located]))
+        reach_km = FARTHEST_KM if widened else min(self.ranking.limit_km, FARTHEST_KM)
+        distance, point = index.nearest(origin.lat, origin.lon, 1, prepared, reach_km)
+        return distance[0], int(self.catalogue.points.clinic_no[point[0]])
+
+    def _count(self, bits: Bits, limit_km: float) -> int:
+        """How many clinics the question gives then: of those with a position, if it has an origin."""
+        origin, n_located = self.ranking.origin, self.catalogue.n_located
+        if origin is None:
+            return int(self._clinics(bits).sum())
+        if limit_km >= FARTHEST_KM:
+            return int(self._clinics(bits)[:n_located].sum())
+        index = self.catalogue.index
+        prepared = index.prepare(bits[: (n_located + 7) // 8])
+        return len(index.within(origin.lat, origin.lon, limit_km, prepared)[1])
 
 
 def _rounded_up(distance_km: float) -> float:

@@ -5,36 +5,21 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import date
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, overload
 
-from ketafind.criteria import And, Criteria, Everything, Named, NoService, Not, Offers, Or
+from ketafind.criteria import And, Criteria, Everything, Labelled, NoService, Not, Offers, Or
 from ketafind.errors import InvalidInputError, UnknownTermError
 from ketafind.records import CITY_LEVEL
 from ketafind.show.text import interval_matters, outwards, printable
 
 if TYPE_CHECKING:
+    from ketafind.records import Clinic
     from ketafind.vocabulary import Vocabulary
-
-__all__ = [
-    "LANGUAGES",
-    "Line",
-    "Told",
-    "Wording",
-    "as_html",
-    "as_text",
-    "check_language",
-    "counted",
-    "distance_phrase",
-    "distance_words",
-    "kilometres",
-    "listed",
-    "number",
-    "say",
-    "texts",
-]
-
 
 LANGUAGES = ("en", "fr")
 
@@ -131,24 +116,25 @@ def as_html(lines: Sequence[Line]) -> str:
 _END = "</li>"
 
 
-class Told(ABC):
-    """Something that tells itself: as text, plain data and HTML, in English and French.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Explanation(ABC):
+    """What ketafind says in words: as text, plain data and HTML, in English and French.
+
+    ``str`` gives the text, a notebook shows the HTML.
 
     Parameters
     ----------
+    vocabularies : tuple of Vocabulary
+        Where facets and terms get their names, first found first.
     lang : str
         ``"en"`` or ``"fr"``.
     """
 
-    __slots__ = ("_lang",)
+    vocabularies: tuple[Vocabulary, ...] = ()
+    lang: str = "en"
 
-    def __init__(self, lang: str = "en") -> None:
-        self._lang = check_language(lang)
-
-    @property
-    def lang(self) -> str:
-        """The language it is told in."""
-        return self._lang
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lang", check_language(self.lang))
 
     @abstractmethod
     def lines(self) -> list[Line]:
@@ -170,9 +156,8 @@ class Told(ABC):
             Keys and codes are the same in every language; texts are in `lang`.
         """
 
-    @abstractmethod
     def translated(self, lang: str) -> Self:
-        """Tell the same in another language.
+        """Say the same in another language.
 
         Parameters
         ----------
@@ -181,9 +166,19 @@ class Told(ABC):
 
         Returns
         -------
-        Told
+        Explanation
             Another object with the same content.
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
         """
+        return replace(self, lang=lang)
+
+    @property
+    def _wording(self) -> Wording:
+        return Wording(self.lang, self.vocabularies)
 
     def __str__(self) -> str:
         return as_text(self.lines())
@@ -195,32 +190,64 @@ class Told(ABC):
         return as_html(self.lines())
 
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class ExplanationList(Explanation, Sequence[T]):
+    """An explanation that is a sequence of what was found."""
+
+    found: tuple[T, ...]
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    @overload
+    def __getitem__(self, item: int) -> T: ...
+    @overload
+    def __getitem__(self, item: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, item: int | slice) -> T | tuple[T, ...]:
+        return self.found[item]
+
+
+def plain(value: Any) -> Any:
+    """Turn a record, and all inside, into what JSON has."""
+    if isinstance(value, Criteria):
+        return value.to_dict()
+    if is_dataclass(value):
+        return {part.name: plain(getattr(value, part.name)) for part in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, StrEnum) else value
+
+
 class Wording:
     """Names facets, terms and whole criteria in one language."""
 
-    __slots__ = ("lang", "vocabularies")
-
-    def __init__(self, lang: str, vocabularies: Sequence[Vocabulary]) -> None:
+    def __init__(self, lang: str, vocabularies: tuple[Vocabulary, ...]) -> None:
         self.lang = lang
-        self.vocabularies = tuple(vocabularies)
+        self.vocabularies = vocabularies
 
     def facet(self, facet: str) -> str:
         """Name a facet, or a yes-no fact."""
-        for words in self.vocabularies:
-            try:
-                return words.facet(facet).label(self.lang)
-            except UnknownTermError:
-                continue
-        return facet
+        return self._label(facet, None)
 
     def term(self, facet: str, term: str) -> str:
         """Name a term."""
+        return self._label(facet, term)
+
+    def _label(self, facet: str, term: str | None) -> str:
         for words in self.vocabularies:
             try:
-                return words.facet(facet)[term].label(self.lang)
+                known = words.facet(facet)
+                return (known if term is None else known[term]).label(self.lang)
             except UnknownTermError:
                 continue
-        return term
+        return facet if term is None else term
 
     def terms(self, facet: str, terms: Sequence[str], word: str = "or") -> str:
         """Name several terms."""
@@ -239,7 +266,7 @@ class Wording:
                 return say("clause.not", lang, what=self._bracketed(criteria.part))
             case NoService():
                 return say("clause.no_service", lang, what=self._bracketed(criteria.part))
-            case Named():
+            case Labelled():
                 return self._named(criteria)
             case Everything():
                 return say("clause.everything", lang)
@@ -256,7 +283,7 @@ class Wording:
     def _bracketed(self, part: Criteria) -> str:
         return f"({self.criteria(part)})" if isinstance(part, And | Or) else self.criteria(part)
 
-    def _named(self, criteria: Named) -> str:
+    def _named(self, criteria: Labelled) -> str:
         kind, _, rest = criteria.name.partition(": ")
         level, _, rules = rest.partition(", ")
         if kind == "qualified" and level in ("team", "full") and rules:
@@ -268,6 +295,11 @@ class Wording:
 def kilometres(distance_km: float, lang: str) -> str:
     """Write a distance as a person reads it."""
     return f"{number(distance_km, lang, 1 if distance_km < 9.95 else 0)}\u00a0km"
+
+
+def precision_of(clinic: Clinic) -> str | None:
+    """How precisely a clinic is known; None without a position."""
+    return None if clinic.location is None else clinic.location.precision
 
 
 def distance_words(

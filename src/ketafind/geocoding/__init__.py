@@ -13,14 +13,15 @@ from ketafind.geocoding.protocol import Geocoder, SearchPlace
 if TYPE_CHECKING:
     from ketafind.geocoding.batch import geocode_frame
     from ketafind.geocoding.cache import GeocodeCache
-    from ketafind.geocoding.chain import ChainGeocoder
     from ketafind.geocoding.limiter import RateLimit
-    from ketafind.geocoding.online import GeopyGeocoder
-    from ketafind.geocoding.referee import Referee
+    from ketafind.geocoding.online import (
+        ChainGeocoder,
+        GeopyGeocoder,
+        KetafindGeopy,
+        Referee,
+    )
     from ketafind.geocoding.register import RegisterGeocoder
     from ketafind.geocoding.register_build import build_register
-
-    KetafindGeopy: Any
 
 __all__ = [
     "Address",
@@ -45,11 +46,12 @@ __all__ = [
 ]
 
 _LATER = {
-    "ChainGeocoder": "chain",
+    "ChainGeocoder": "online",
     "GeocodeCache": "cache",
     "GeopyGeocoder": "online",
+    "KetafindGeopy": "online",
     "RateLimit": "limiter",
-    "Referee": "referee",
+    "Referee": "online",
     "RegisterGeocoder": "register",
     "build_register": "register_build",
     "geocode_frame": "batch",
@@ -62,12 +64,8 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return getattr(import_module(f"ketafind.geocoding.{_LATER[name]}"), name)
-    if name == "KetafindGeopy":
-        from ketafind.geocoding.geopy_adapter import geopy_class
-
-        return geopy_class()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LATER, "KetafindGeopy"])
+    return sorted([*globals(), *_LATER])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from ketafind.errors import (
     AmbiguousPlaceError,
@@ -58,7 +58,9 @@ def outcomes(
 ) -> list[Outcome]:
     """Geocode texts, each different one once."""
     asked = list(texts)
-    different = list(dict.fromkeys(t for t in asked if isinstance(t, str) and t.strip()))
+    # Before anything is asked: a value that cannot be judged must not cost answers.
+    blanks = {place: _no_text(t) for place, t in enumerate(asked) if not _is_text(t)}
+    different = list(dict.fromkeys(t for t in asked if _is_text(t)))
     chosen: Geocoder = geocoder if geocoder is not None else OfflineGeocoder()
     found: dict[str, Outcome] = {}
     if resume is None:
@@ -68,14 +70,26 @@ def outcomes(
 
         with closing(GeocodeCache(resume)) as cache:
             _fill(found, different, chosen, cache, progress=progress)
-    return [found[t] if isinstance(t, str) and t in found else _no_text(t) for t in asked]
+    return [found[t] if _is_text(t) else blanks[place] for place, t in enumerate(asked)]
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _no_text(value: object) -> Outcome:
-    blank = value is None or isinstance(value, str) or value != value  # noqa: PLR0124
-    if blank:
+    if value is None or isinstance(value, str) or _is_missing(value):
         return Outcome(None, "missing", "no address was given")
     return Outcome(None, "not_found", f"an address must be text, not {type(value).__name__}")
+
+
+def _is_missing(value: object) -> bool:
+    """Whether it is NaN, NaT or pandas' NA."""
+    try:
+        return bool(value != value)  # noqa: PLR0124
+    except (TypeError, ValueError, ArithmeticError):
+        # NA differs from itself by NA; an array or a signalling NaN cannot be compared.
+        return type(value).__name__ == "NAType"
 
 
 def _fill(
@@ -162,21 +176,26 @@ def geocode_frame(
     check_geocoder(geocoder)
     try:
         table = nw.from_native(frame, eager_only=True)
+        names = table.columns
+    except nw.exceptions.DuplicateError:
+        raise InvalidInputError("two columns of the frame have one name; rename one") from None
     except TypeError:
         raise InvalidInputError(
             f"{type(frame).__name__} is no data frame; give a pandas, polars or pyarrow frame"
         ) from None
-    if column not in table.columns:
+    if column not in names:
         raise InvalidInputError(
-            f"the frame has no column {column!r}; it has: {', '.join(map(str, table.columns))}"
+            f"the frame has no column {column!r}; it has: {', '.join(map(str, names))}"
         )
-    taken = [name for name in COLUMNS if name in table.columns]
+    taken = [name for name in COLUMNS if name in names]
     if taken:
         raise InvalidInputError(
             f"the frame already has {', '.join(map(repr, taken))}, which would be overwritten; "
             "rename or drop them first"
         )
-    answers = outcomes(table[column].to_list(), geocoder, resume=resume, progress=progress)
+    answers = outcomes(
+        table.get_column(column).to_list(), geocoder, resume=resume, progress=progress
+    )
     return table.with_columns(*_series(nw, table, answers)).to_native()
 
 

@@ -5,44 +5,60 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import os
 import secrets
+import sqlite3
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import get_ident
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from threading import RLock, get_ident
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
-from ketafind.errors import DirectoryFileError, PlaceNotFoundError
-from ketafind.geocoding.claims import claimed
-from ketafind.geocoding.private_file import open_private
+from ketafind.errors import DirectoryFileError, MissingFileError, PlaceNotFoundError
 from ketafind.geocoding.words import words_of
 from ketafind.records import Location
 
-if TYPE_CHECKING:
-    import sqlite3
+__all__ = [
+    "DAY_S",
+    "FILE_FAULTS",
+    "CachedAnswer",
+    "GeocodeCache",
+    "is_locked",
+    "open_private",
+    "patiently",
+]
 
-__all__ = ["CachedAnswer", "GeocodeCache", "cache_key"]
-
-SCHEMA = 1
+SCHEMA = 2
 DAY_S = 86_400.0
 LIFETIMES_S = {"ok": 180 * DAY_S, "not_found": 14 * DAY_S}
 """How long an answer of each status is good; errors are not kept at all."""
 
+PATIENCE_S = 1.0
+"""How long to wait, once, for a file that is locked; other writers hold it for milliseconds."""
+
+POLL_S = 0.01
 FIELDS = ("lat", "lon", "precision", "radius_km", "match", "corrections", "source", "label")
+CACHE_TABLES = {"meta", "answers"}
+OWN_TABLES = {*CACHE_TABLES, "asking", "claims", "turns"}
 TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS answers (
     key BLOB PRIMARY KEY, status TEXT NOT NULL, payload TEXT NOT NULL,
     stored_at REAL NOT NULL, checksum BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS claims (
-    key BLOB PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS asking (key BLOB PRIMARY KEY, owner TEXT NOT NULL)
 """
+
+FILE_FAULTS = (DirectoryFileError, sqlite3.Error, OSError, UnicodeError)
+"""What goes wrong with a file; SQLite's messages of a damaged one may be no text at all."""
+
+Value = TypeVar("Value")
 
 
 class CachedAnswer(NamedTuple):
-    """What is known of an address."""
+    """What is known of an address: where it is, or why it was not found."""
 
     status: str
     location: Location | None
@@ -55,11 +71,12 @@ class CachedAnswer(NamedTuple):
         return self.location
 
 
-def cache_key(salt: bytes, provider: str, version: str, text: str) -> bytes:
-    """Make the key of an address: it does not show the text, and differs from file to file."""
-    words, parts = words_of(text)
-    normal = json.dumps([provider, version, words, parts])
-    return hmac.digest(salt, normal.encode(), "sha256")
+class _Link:
+    """One process's connection: one made before a fork must not be used after it."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.database: sqlite3.Connection | None = None
 
 
 class GeocodeCache:
@@ -71,36 +88,45 @@ class GeocodeCache:
         The file; made if absent, readable by its owner only.
     clock : callable, optional
         Seconds since the epoch.
+    sleep : callable, optional
+        Waits for some seconds, for a lock or for another thread's or process's answer.
 
     Raises
     ------
     DirectoryFileError
-        If the file is no cache, or a newer version wrote it.
+        If the file is no cache, or a newer version wrote it; it is left as it is.
+    MissingFileError
+        If there is no folder to make it in.
 
     Notes
     -----
-    Each answer is committed before the next request. Threads and forked processes have
-    connections of their own. If the file cannot be written, answers are still given, and one
-    warning says so. The texts of addresses are not in the file, only keyed hashes of them.
+    Each answer is committed before the next request. Threads and forked processes may share the
+    object. If the file is locked, damaged, read-only or on a full disk, answers are still given,
+    and one warning says so: what could not be written is held in memory, and written as soon as
+    that is possible. Nothing is evicted: an answer takes some 300 bytes. The texts of addresses
+    are not in the file, only keyed hashes of them.
     """
 
-    def __init__(self, path: str | Path, *, clock: Callable[[], float] = time.time) -> None:
-        import sqlite3
-
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.path = Path(path)
-        self._clock = clock
-        self._links: dict[tuple[int, int], sqlite3.Connection] = {}
+        self._clock, self._sleep = clock, sleep
+        self._links: dict[int, _Link] = {}
+        self._salt = b""
+        self._unwritten: dict[str, tuple[str, str, float]] = {}
+        self._patience_s = PATIENCE_S
         self._warned = False
         try:
-            self._salt = self._prepare()
-        except DirectoryFileError:
-            self.close()
+            self._use(lambda _: None)
+        except (DirectoryFileError, MissingFileError):
             raise
-        except sqlite3.DatabaseError as error:
-            self.close()
-            raise DirectoryFileError(
-                f"{self.path} is not a geocoding cache, or is damaged ({error}); move it away"
-            ) from None
+        except FILE_FAULTS as error:
+            self._go_on(error)
 
     def __repr__(self) -> str:
         return f"<GeocodeCache {self.path.name}>"
@@ -115,11 +141,16 @@ class GeocodeCache:
         self.close()
 
     def close(self) -> None:
-        """Close this process's connections."""
-        own = [who for who in self._links if who[0] == os.getpid()]
-        # A parent's connections are left alone in its child: closing one drops the parent's lock.
-        for who in own:
-            self._links.pop(who).close()
+        """Write what is not written yet and close the file; a later use opens it again."""
+        link = self._link()
+        with link.lock:
+            self._patience_s = PATIENCE_S
+            if self._unwritten:
+                self._written(list(self._unwritten))
+            # A parent's connection is left alone in its child: closing it drops the parent's lock.
+            if link.database is not None:
+                link.database.close()
+                link.database = None
 
     def get(self, provider: str, version: str, text: str) -> CachedAnswer | None:
         """Look an address up.
@@ -129,28 +160,15 @@ class GeocodeCache:
         provider, version : str
             Who answered.
         text : str
-            The address.
+            The address. Case, accents, spaces and the forms of Unicode make no difference; words
+            do.
 
         Returns
         -------
         CachedAnswer or None
-            None if it is not there, too old, from the future, or damaged.
+            None if it is not there, too old, from the future, damaged or out of reach.
         """
-        import sqlite3
-
-        key = cache_key(self._salt, provider, version, text)
-        try:
-            row = (
-                self._link()
-                .execute(
-                    "SELECT status, payload, stored_at, checksum FROM answers WHERE key = ?", (key,)
-                )
-                .fetchone()
-            )
-        except sqlite3.Error as error:
-            self._notice(f"cannot be read ({error})")
-            return None
-        return None if row is None else self._checked(key, *row)
+        return self._get(_normal(provider, version, text))
 
     def put(self, provider: str, version: str, text: str, location: Location) -> None:
         """Keep an answer.
@@ -164,8 +182,8 @@ class GeocodeCache:
         location : Location
             The answer; its candidates are not kept.
         """
-        payload = json.dumps({name: getattr(location, name) for name in FIELDS})
-        self._store(cache_key(self._salt, provider, version, text), "ok", payload)
+        payload = {name: getattr(location, name) for name in FIELDS}
+        self._put(_normal(provider, version, text), "ok", payload)
 
     def put_not_found(self, provider: str, version: str, text: str, reason: str) -> None:
         """Keep that a service knows no such address.
@@ -179,8 +197,7 @@ class GeocodeCache:
         reason : str
             What to say.
         """
-        key = cache_key(self._salt, provider, version, text)
-        self._store(key, "not_found", json.dumps({"reason": reason}))
+        self._put(_normal(provider, version, text), "not_found", {"reason": reason})
 
     def remember(
         self,
@@ -213,11 +230,12 @@ class GeocodeCache:
         PlaceNotFoundError
             If the provider knows no such address; that is kept too. No other error is.
         """
-        known = self.get(provider, version, text)
+        normal = _normal(provider, version, text)
+        known = self._get(normal)
         if known is not None:
             return known.unwrap()
-        with claimed(self._execute, cache_key(self._salt, provider, version, text), lasts_s):
-            known = self.get(provider, version, text)
+        with self._claimed(normal, lasts_s):
+            known = self._get(normal)
             if known is not None:
                 return known.unwrap()
             try:
@@ -228,87 +246,239 @@ class GeocodeCache:
             self.put(provider, version, text, located)
             return located
 
-    def _execute(self, statement: str, values: Any) -> sqlite3.Cursor | None:
-        """Run a statement, or say once that the file cannot be written: answers go on."""
-        import sqlite3
-
-        try:
-            return self._link().execute(statement, values)
-        except sqlite3.Error as error:
-            self._notice(f"cannot be written ({error}); answers are given but not kept")
+    def _get(self, normal: str) -> CachedAnswer | None:
+        unwritten = self._unwritten.get(normal)
+        if unwritten is not None:
+            return self._fresh(*unwritten)
+        row = self._run(
+            lambda database: database.execute(
+                "SELECT status, payload, stored_at, checksum FROM answers WHERE key = ?",
+                (self._key(normal),),
+            ).fetchone(),
+            None,
+        )
+        if row is None:
             return None
+        with suppress(TypeError, ValueError, LookupError, ArithmeticError, RecursionError):
+            if hmac.compare_digest(self._checksum(self._key(normal), *row[:3]), row[3]):
+                return self._fresh(*row[:3])
+        self._notice("holds a damaged answer, which is not used")
+        return None
 
-    def _prepare(self) -> bytes:
+    def _fresh(self, status: str, payload: str, stored_at: float) -> CachedAnswer | None:
+        # An answer from the future is the mark of a clock that was set back.
+        if not -DAY_S <= self._clock() - stored_at <= LIFETIMES_S[status]:
+            return None
+        values = json.loads(payload)
+        if status == "not_found":
+            return CachedAnswer(status, None, values["reason"])
+        return CachedAnswer(status, Location(**values), "")
+
+    def _put(self, normal: str, status: str, payload: dict[str, Any]) -> None:
+        with self._link().lock:
+            self._unwritten[normal] = (status, json.dumps(payload), self._clock())
+            # The newest shows whether the file can be written; then so can all the others.
+            if self._written([normal]):
+                self._patience_s = PATIENCE_S
+                if self._unwritten:
+                    self._written(list(self._unwritten))
+
+    def _written(self, normals: list[str]) -> bool:
+        def write(database: sqlite3.Connection) -> bool:
+            answers = [(self._key(normal), *self._unwritten[normal]) for normal in normals]
+            rows = [(*answer, self._checksum(*answer)) for answer in answers]
+            with database:
+                database.execute("BEGIN IMMEDIATE")
+                database.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
+            return True
+
+        done = self._run(write, otherwise=False)
+        for normal in normals if done else ():
+            del self._unwritten[normal]
+        return done
+
+    @contextmanager
+    def _claimed(self, normal: str, lasts_s: float) -> Iterator[None]:
+        """Hold an address while it is asked for; wait while another thread or process holds it."""
+        owner = f"{os.getpid()}.{get_ident()}"
+
+        def take(database: sqlite3.Connection) -> str:
+            """Take an address, or return who holds it."""
+            with database:
+                database.execute("BEGIN IMMEDIATE")
+                key = self._key(normal)
+                row = database.execute("SELECT owner FROM asking WHERE key = ?", (key,)).fetchone()
+                if row is not None and _is_running(str(row[0])):
+                    return str(row[0])
+                database.execute("INSERT OR REPLACE INTO asking VALUES (?, ?)", (key, owner))
+            return ""
+
+        def release(database: sqlite3.Connection) -> None:
+            database.execute("DELETE FROM asking WHERE key = ?", (self._key(normal),))
+
+        # Ours already, or a file that cannot be used, is the same: there is nothing to release.
+        holder = self._run(take, owner)
+        for _ in range(math.ceil(min(lasts_s, DAY_S) / POLL_S)):
+            if holder in {"", owner}:
+                break
+            self._sleep(POLL_S)
+            holder = self._run(take, owner)
+        try:
+            yield
+        finally:
+            if not holder:
+                self._run(release, None)
+
+    def _link(self) -> _Link:
+        return self._links.setdefault(os.getpid(), _Link())
+
+    def _use(self, use: Callable[[sqlite3.Connection], Value]) -> Value:
         link = self._link()
-        version = link.execute("PRAGMA user_version").fetchone()[0]
+
+        def attempt() -> Value:
+            if link.database is None:
+                link.database = self._opened()
+            return use(link.database)
+
+        with link.lock:
+            return patiently(attempt, self._patience_s, self._sleep)
+
+    def _run(self, use: Callable[[sqlite3.Connection], Value], otherwise: Value) -> Value:
+        """Use the file; if that cannot be, go on with something else."""
+        try:
+            return self._use(use)
+        except FILE_FAULTS as error:
+            self._go_on(error)
+            return otherwise
+
+    def _go_on(self, error: Exception) -> None:
+        self._patience_s = 0.0
+        self._notice(f"cannot be used ({error}): answers are given, and not kept until it can be")
+
+    def _opened(self) -> sqlite3.Connection:
+        database = open_private(self.path)
+        try:
+            self._salt = self._prepared(database)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _prepared(self, database: sqlite3.Connection) -> bytes:
+        """Make the tables where they are absent, and read the file's own secret."""
+        version = database.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA:
             raise DirectoryFileError(
                 f"{self.path} was written by a newer ketafind (version {version}); update ketafind"
             )
         if version < SCHEMA:
-            self._create(link)
-        link.execute("INSERT OR IGNORE INTO meta VALUES ('salt', ?)", (secrets.token_bytes(32),))
-        row = link.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone()
-        return bytes(row[0])
+            # In one transaction: another process may be making the same file.
+            with database:
+                database.execute("BEGIN IMMEDIATE")
+                for statement in TABLES.split(";"):
+                    database.execute(statement)
+                salt = secrets.token_bytes(32)
+                database.execute("INSERT OR IGNORE INTO meta VALUES ('salt', ?)", (salt,))
+                database.execute(f"PRAGMA user_version = {SCHEMA}")
+        row = database.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone()
+        if row is None or not isinstance(row[0], bytes) or len(row[0]) != 32:
+            raise sqlite3.DatabaseError("its key is damaged")
+        return row[0]
 
-    def _create(self, link: sqlite3.Connection) -> None:
-        import sqlite3
-
-        # In one transaction: another process may be making the same file.
-        link.execute("BEGIN IMMEDIATE")
-        try:
-            version = link.execute("PRAGMA user_version").fetchone()[0]
-            tables = {r[0] for r in link.execute("SELECT name FROM sqlite_master")}
-            if version == 0 and not tables <= {"turns", "sqlite_autoindex_turns_1"}:
-                raise sqlite3.DatabaseError("it holds other tables")
-            for statement in TABLES.split(";"):
-                link.execute(statement)
-            link.execute(f"PRAGMA user_version = {SCHEMA}")
-        except sqlite3.Error:
-            link.execute("ROLLBACK")
-            raise
-        link.execute("COMMIT")
-
-    def _link(self) -> sqlite3.Connection:
-        """This thread's connection; one made before a fork must not be used after it."""
-        who = os.getpid(), get_ident()
-        link = self._links.get(who)
-        if link is None:
-            link = self._links[who] = open_private(self.path)
-        return link
-
-    def _store(self, key: bytes, status: str, payload: str) -> None:
-        now = self._clock()
-        checksum = self._checksum(key, status, payload, now)
-        self._execute(
-            "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)",
-            (key, status, payload, now, checksum),
-        )
+    def _key(self, normal: str) -> bytes:
+        """An address's key: it does not show the text, and differs from file to file."""
+        return hmac.digest(self._salt, normal.encode(), "sha256")
 
     def _checksum(self, key: bytes, status: str, payload: str, stored_at: float) -> bytes:
         text = json.dumps([key.hex(), status, payload, stored_at])
         return hashlib.blake2b(text.encode(), key=self._salt, digest_size=16).digest()
 
-    def _checked(self, key: bytes, *row: Any) -> CachedAnswer | None:
-        status, payload, stored_at, checksum = row
-        try:
-            right = hmac.compare_digest(self._checksum(key, status, payload, stored_at), checksum)
-        except (TypeError, ValueError):
-            right = False
-        if not right or status not in LIFETIMES_S:
-            self._notice("holds a damaged answer, which is not used")
-            return None
-        age = self._clock() - stored_at
-        # An answer from the future is the mark of a clock that was set back.
-        if not -DAY_S <= age <= LIFETIMES_S[status]:
-            return None
-        values = json.loads(payload)
-        if status == "not_found":
-            return CachedAnswer(status, None, values["reason"])
-        values["corrections"] = tuple(values["corrections"])
-        return CachedAnswer(status, Location(**values), "")
-
     def _notice(self, what: str) -> None:
         if not self._warned:
             self._warned = True
             warnings.warn(f"the geocoding cache {self.path.name} {what}", stacklevel=4)
+
+
+def _normal(provider: str, version: str, text: str) -> str:
+    return json.dumps([provider, version, *words_of(text)])
+
+
+def _is_running(owner: str) -> bool:
+    """Whether the process that asks for an address is still there."""
+    if os.name == "posix":
+        try:
+            os.kill(int(owner.partition(".")[0]), 0)
+        except (ProcessLookupError, ValueError, OverflowError):
+            return False
+        except PermissionError:
+            return True
+    return True
+
+
+def open_private(path: Path) -> sqlite3.Connection:
+    """Open a database of ours that only its owner can read; make it if it is absent."""
+    if not path.exists():
+        if not path.parent.is_dir():
+            raise MissingFileError(f"{path}: there is no folder {path.parent} to make it in")
+        # SQLite itself would make it readable by all; its journals take the file's mode.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    if not path.is_file():
+        raise DirectoryFileError(f"{path} is not a file; give another path")
+    try:
+        return _connected(path, "")
+    except sqlite3.OperationalError as error:
+        if _code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+            raise
+        # In a folder where no journal can be made: what was written before can still be read.
+        return _connected(path, "?immutable=1")
+
+
+def _connected(path: Path, how: str) -> sqlite3.Connection:
+    database = sqlite3.connect(
+        path.absolute().as_uri() + how,
+        uri=True,
+        timeout=0,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        tables = {row[0] for row in database.execute("SELECT tbl_name FROM sqlite_master")}
+        if not (tables <= OWN_TABLES or tables >= CACHE_TABLES):
+            raise DirectoryFileError(
+                f"{path} is a database of something else, and is left as it is; give another path"
+            )
+        if not how:
+            database.execute("PRAGMA journal_mode = WAL")
+            # Durable against a killed process; a power cut may take the last answers.
+            database.execute("PRAGMA synchronous = NORMAL")
+    except BaseException as error:
+        database.close()
+        if _code(error) == sqlite3.SQLITE_NOTADB:
+            raise DirectoryFileError(
+                f"{path} is not a geocoding cache, or its beginning is damaged; it is left as it "
+                "is: give another path"
+            ) from None
+        raise
+    return database
+
+
+def patiently(use: Callable[[], Value], patience_s: float, sleep: Callable[[float], None]) -> Value:
+    """Use a file; while another process has it locked, try again for some seconds."""
+    waited = 0.0
+    while True:
+        try:
+            return use()
+        except sqlite3.OperationalError as error:
+            if not is_locked(error) or waited >= patience_s:
+                raise
+        sleep(POLL_S)
+        waited += POLL_S
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether another process has the file."""
+    return _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def _code(error: BaseException) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

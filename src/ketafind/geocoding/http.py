@@ -1,206 +1,299 @@
-"""Ask a web service for JSON: under one deadline, from one public address, a few bytes."""
+"""HTTP for geopy's geocoders: httpx, under one deadline, to vetted addresses, for a few bytes."""
 
 from __future__ import annotations
 
-import http.client
-import io
-import ipaddress
+import codecs
+import json
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from threading import Thread
-from typing import Any, NamedTuple, cast
-from urllib.parse import SplitResult, urlsplit
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from itertools import accumulate
+from threading import local
+from typing import Any
+
+import httpcore
+import httpx
+from geopy.adapters import AdapterHTTPError, BaseSyncAdapter
+from geopy.exc import GeocoderParseError, GeocoderServiceError, GeocoderTimedOut
 
 from ketafind.errors import GeocoderFailedError, GeocoderTimeoutError
+from ketafind.geocoding.limiter import within
 
-__all__ = ["MOST_BYTES", "Reply", "ask", "check_depth"]
+__all__ = ["HttpxAdapter"]
+
+TIMEOUT_S = 10.0
+"""For a request without a deadline or a timeout."""
 
 MOST_BYTES = 1_000_000
-"""A reply longer than this is refused."""
+"""A reply longer than this, once it is decompressed, is refused."""
+
+PIECE = 4_096
+"""A compressed reply is read by so many bytes, which can grow a thousandfold."""
 
 DEEPEST = 40
 """JSON nested deeper than this is refused."""
 
-CHUNK = 65_536
+CODECS = ("utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252", "utf-16")
+"""Some of Python's other codecs take minutes for a megabyte."""
+
+NAT64 = IPv6Network("64:ff9b::/96")
 
 
-class Reply(NamedTuple):
-    """What a service answered."""
-
-    status: int
-    headers: dict[str, str]
-    text: str
+class ServiceFailedError(GeocoderFailedError, GeocoderServiceError):  # type: ignore[misc]
+    """A request failed: of ketafind's errors and of geopy's; its text holds no URL."""
 
 
-class _Stream(io.RawIOBase):
-    """A socket's bytes, each read within what is left of the deadline."""
+class ServiceTimeoutError(GeocoderTimeoutError, GeocoderTimedOut):  # type: ignore[misc]
+    """A request was not answered before its deadline."""
+
+
+class UnreadableReplyError(ServiceFailedError, GeocoderParseError):  # type: ignore[misc]
+    """A reply is not what it should be."""
+
+
+class HttpxAdapter(BaseSyncAdapter):  # type: ignore[misc]
+    """An adapter of geopy with a deadline; it uses no proxies, cookies, redirects or netrc."""
+
+    def __init__(
+        self,
+        *,
+        proxies: object = None,
+        ssl_context: ssl.SSLContext | None = None,
+        allow_private: bool = False,
+    ) -> None:
+        super().__init__(proxies=proxies, ssl_context=ssl_context)
+        self._tls = ssl_context if ssl_context is not None else ssl.create_default_context()
+        self._allow_private = allow_private
+        self._local = local()
+
+    @contextmanager
+    def until(self, deadline: float) -> Iterator[None]:
+        """Let this thread's requests end before a deadline of `time.monotonic`."""
+        self._local.deadline = deadline
+        try:
+            yield
+        finally:
+            del self._local.deadline
+
+    def get_text(self, url: str, *, timeout: float | None, headers: Mapping[str, str]) -> str:
+        """Get a URL's text, or raise geopy's error for the status."""
+        deadline = getattr(self._local, "deadline", time.monotonic() + (timeout or TIMEOUT_S))
+        checked = _checked(url, private=self._allow_private)
+        failure: GeocoderFailedError
+        try:
+            reply, body = self._get(checked, headers, deadline)
+        except TimeoutError:
+            failure = ServiceTimeoutError("the service did not answer before the deadline")
+        except (httpx.HTTPError, httpcore.ProtocolError, OSError) as error:
+            failure = ServiceFailedError(f"the connection failed ({type(error).__name__})")
+        else:
+            return _accepted(reply, _text(reply, body))
+        raise failure from None  # out here: the error behind it holds the URL
+
+    def get_json(self, url: str, *, timeout: float | None, headers: Mapping[str, str]) -> Any:
+        """Get a URL's JSON; null and {} are refused, which geopy takes for "not found"."""
+        text = self.get_text(url, timeout=timeout, headers=headers)
+        _check_depth(text)
+        try:
+            value = json.loads(text)
+        except ValueError:
+            raise UnreadableReplyError("the reply is not JSON") from None
+        if value is None or value == {}:
+            raise UnreadableReplyError("the reply is empty")
+        return value
+
+    def _get(
+        self, url: httpx.URL, headers: Mapping[str, str], deadline: float
+    ) -> tuple[httpx.Response, bytes]:
+        backend = _Backend(deadline, allow_private=self._allow_private)
+        own = {**headers, "Accept-Encoding": "gzip", "Connection": "close"}
+        # A client of its own for each request: nothing is remembered from one to the next.
+        with (
+            httpx.Client(transport=_Transport(backend, self._tls), trust_env=False) as client,
+            client.stream("GET", url, headers=httpx.Headers(own, encoding="utf-8")) as reply,
+        ):
+            return reply, b"" if reply.is_redirect else _body(reply)
+
+
+def _accepted(reply: httpx.Response, text: str) -> str:
+    if reply.is_redirect:
+        raise ServiceFailedError("the service redirects elsewhere; redirects are not followed")
+    if reply.is_error:
+        raise AdapterHTTPError(
+            f"HTTP status {reply.status_code}",
+            status_code=reply.status_code,
+            headers=dict(reply.headers),
+            text=text,
+        )
+    return text
+
+
+def _checked(text: str, *, private: bool) -> httpx.URL:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        raise ServiceFailedError("the service's URL holds a character that no URL has") from None
+    if url.scheme != "https" and not (private and url.scheme == "http"):
+        raise ServiceFailedError(
+            f"the service's URL is {url.scheme or 'no'} and not https; "
+            "allow_private=True allows http to a service of your own"
+        )
+    if url.userinfo or not url.host or (url.port or 0) > 65_535:
+        raise ServiceFailedError("the service's URL must hold a host, and no user or password")
+    return url
+
+
+def _body(reply: httpx.Response) -> bytes:
+    # Several codings, one in the other, would grow a million times a piece.
+    if reply.headers.get("content-encoding", "identity").lower() not in {"identity", "gzip"}:
+        raise ServiceFailedError("the reply is compressed in a way that was not asked for")
+    body = bytearray()
+    for piece in reply.iter_bytes():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise ServiceFailedError(f"the reply is longer than {MOST_BYTES:,} bytes")
+    return bytes(body)
+
+
+def _text(reply: httpx.Response, body: bytes) -> str:
+    charset = reply.charset_encoding or "utf-8"
+    try:
+        if codecs.lookup(charset).name in CODECS:
+            return body.decode(charset)
+    except (LookupError, UnicodeDecodeError):
+        pass
+    raise UnreadableReplyError("the reply is not text in an encoding that is read")
+
+
+def _check_depth(text: str) -> None:
+    """Refuse JSON that is nested so deeply that reading it could exhaust the stack."""
+    steps = ((c in "[{") - (c in "]}") for c in text)
+    if any(depth > DEEPEST for depth in accumulate(steps)):
+        raise UnreadableReplyError("the reply is nested too deeply")
+
+
+class _Transport(httpx.BaseTransport):
+    """The way of httpx to the network, through a backend of ours."""
+
+    def __init__(self, backend: httpcore.NetworkBackend, tls: ssl.SSLContext) -> None:
+        self._pool = httpcore.ConnectionPool(ssl_context=tls, network_backend=backend)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        target = httpcore.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        )
+        asked = httpcore.Request(request.method, target, headers=request.headers.raw)
+        reply = self._pool.handle_request(asked)
+        return httpx.Response(reply.status, headers=reply.headers, content=_pieces(reply))
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+def _pieces(reply: httpcore.Response) -> Iterator[bytes]:
+    for chunk in reply.iter_stream():
+        yield from (chunk[start : start + PIECE] for start in range(0, len(chunk), PIECE))
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Connects to addresses that were vetted: to look the name up again could give others."""
+
+    def __init__(self, deadline: float, *, allow_private: bool) -> None:
+        self._deadline, self._allow_private = deadline, allow_private
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        del local_address, socket_options  # nobody sets them
+        addresses = _resolved(host, port, self._deadline)
+        if not self._allow_private and not all(map(_is_public, addresses)):
+            raise ServiceFailedError(
+                "the service's host is in a private network; allow_private=True allows that"
+            )
+        failure = OSError()
+        for tried, address in enumerate(addresses):
+            try:
+                # One that does not answer leaves the others their share of the time.
+                share_s = _left(self._deadline, timeout) / (len(addresses) - tried)
+                link = socket.create_connection((address, port), share_s)
+            except OSError as error:
+                failure = error
+            else:
+                return _Stream(link, self._deadline)
+        raise failure
+
+
+class _Stream(httpcore.NetworkStream):
+    """A socket whose every call ends before the deadline."""
 
     def __init__(self, link: socket.socket, deadline: float) -> None:
         self._link, self._deadline = link, deadline
 
-    def readable(self) -> bool:
-        return True
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._link.settimeout(_left(self._deadline, timeout))
+        return self._link.recv(max_bytes)
 
-    def readinto(self, buffer: Any) -> int:
-        self._link.settimeout(_left(self._deadline))
-        return self._link.recv_into(buffer)
-
-
-class _Link:
-    """The part of a socket that http.client uses, under a deadline."""
-
-    def __init__(self, link: socket.socket, deadline: float) -> None:
-        self._link, self._deadline = link, deadline
-
-    def sendall(self, data: bytes) -> None:
-        self._link.settimeout(_left(self._deadline))
-        self._link.sendall(data)
-
-    def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
-        return io.BufferedReader(_Stream(self._link, self._deadline))
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._link.settimeout(_left(self._deadline, timeout))
+        self._link.sendall(buffer)
 
     def close(self) -> None:
         self._link.close()
 
-
-def ask(
-    url: str, headers: Mapping[str, str], deadline: float, *, allow_private: bool = False
-) -> Reply:
-    """Get a URL."""
-    parts = _checked(url, allow_private=allow_private)
-    host = cast(str, parts.hostname)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    path = parts.path + (f"?{parts.query}" if parts.query else "")
-    try:
-        with _connected(host, port, deadline, allow_private=allow_private) as plain:
-            link = _secured(plain, host, deadline) if parts.scheme == "https" else plain
-            connection = http.client.HTTPConnection(host, port)
-            connection.sock = cast(socket.socket, _Link(link, deadline))
-            connection.request("GET", path or "/", headers={**headers, "Connection": "close"})
-            return _read(connection.getresponse())
-    except TimeoutError:
-        raise GeocoderTimeoutError("the service did not answer before the deadline") from None
-    except (OSError, http.client.HTTPException) as error:
-        raise GeocoderFailedError(f"the connection failed ({type(error).__name__})") from None
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        try:
+            self._link.settimeout(_left(self._deadline, timeout))
+            self._link = ssl_context.wrap_socket(self._link, server_hostname=server_hostname)
+        except BaseException:
+            self._link.close()
+            raise
+        return self
 
 
-def _left(deadline: float) -> float:
+def _left(deadline: float, timeout: float | None = None) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
-    return left
+    return left if timeout is None else min(left, timeout)
 
 
-def _checked(url: str, *, allow_private: bool) -> SplitResult:
-    if not url.isascii() or not url.isprintable() or " " in url:
-        raise GeocoderFailedError("the service's URL holds a character that no URL has")
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (allow_private and parts.scheme == "http"):
-        raise GeocoderFailedError(
-            f"the service's URL is {parts.scheme or 'no'} and not https; "
-            "allow_private=True allows http to a service of your own"
-        )
-    if parts.username is not None or parts.password is not None or not parts.hostname:
-        raise GeocoderFailedError("the service's URL must hold a host, and no user or password")
-    return parts
+def _is_public(text: str) -> bool:
+    ip = ip_address(text.partition("%")[0])
+    if isinstance(ip, IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if ip in NAT64:
+            inner = IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:  # where such an address leads to
+            return _is_public(str(inner))
+        if ip.is_site_local:
+            return False
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved)
 
 
-def _connected(host: str, port: int, deadline: float, *, allow_private: bool) -> socket.socket:
-    """Connect to an address that was checked: looking the name up again could give another."""
-    for family, address in _resolved(host, port, deadline):
-        if not allow_private and not _is_public(address[0]):
-            raise GeocoderFailedError(
-                "the service's host is in a private network; allow_private=True allows that"
-            )
-        link = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            link.settimeout(_left(deadline))
-            link.connect(address)
-        except OSError:
-            link.close()
-            raise
-        return link
-    raise GeocoderFailedError("the service's host has no address")
-
-
-def _is_public(address: str) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
-    return ip.is_global and not ip.is_multicast and (inner is None or inner.is_global)
-
-
-def _resolved(host: str, port: int, deadline: float) -> list[tuple[int, Any]]:
-    """Look a name up; the look-up cannot be stopped, so it runs beside."""
-    literal = _literal(host)
-    if literal is not None:
-        family = socket.AF_INET6 if literal.version == 6 else socket.AF_INET
-        return [(family, (str(literal), port))]
-    found: list[tuple[int, Any]] = []
-    failed: list[str] = []
-
-    def look_up() -> None:
-        try:
-            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            failed.append(type(error).__name__)
-        else:
-            found.extend((entry[0], entry[4]) for entry in entries)
-
-    thread = Thread(target=look_up, daemon=True)
-    thread.start()
-    thread.join(_left(deadline))
-    if failed:
-        raise GeocoderFailedError(f"the service's host was not found ({failed[0]})")
-    if thread.is_alive():
-        raise TimeoutError
-    return found
-
-
-def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Read an address that is written as numbers, in any of the ways that C accepts."""
+def _resolved(host: str, port: int, deadline: float) -> list[str]:
     with suppress(ValueError):
-        return ipaddress.ip_address(host)
-    with suppress(OSError):
-        return ipaddress.IPv4Address(socket.inet_aton(host))
-    return None
-
-
-def _secured(link: socket.socket, host: str, deadline: float) -> socket.socket:
-    link.settimeout(_left(deadline))
-    return ssl.create_default_context().wrap_socket(link, server_hostname=host)
-
-
-def _read(response: http.client.HTTPResponse) -> Reply:
-    headers = {name.lower(): value for name, value in response.getheaders()}
-    if 300 <= response.status < 400:
-        raise GeocoderFailedError("the service redirects elsewhere; redirects are not followed")
-    if headers.get("content-encoding", "identity").lower() != "identity":
-        raise GeocoderFailedError("the reply is compressed, which was not asked for")
-    body = bytearray()
-    read: Callable[[int], bytes] = response.read1
-    while chunk := read(CHUNK):
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise GeocoderFailedError(f"the reply is longer than {MOST_BYTES:,} bytes")
-    length = headers.get("content-length", "")
-    if length.isdigit() and len(body) < int(length):
-        raise GeocoderFailedError("the reply was cut off")
+        return [str(ip_address(host))]
+    with suppress(OSError):  # in the other ways in which C accepts numbers
+        return [socket.inet_ntoa(socket.inet_aton(host))]
     try:
-        return Reply(response.status, headers, body.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise GeocoderFailedError("the reply is not text in UTF-8") from None
-
-
-def check_depth(text: str) -> None:
-    """Refuse JSON that is nested so deeply that reading it could exhaust the stack."""
-    depth = 0
-    for character in text:
-        if character in "[{":
-            depth += 1
-            if depth > DEEPEST:
-                raise GeocoderFailedError("the reply is nested too deeply")
-        elif character in "]}":
-            depth -= 1
+        # A look-up cannot be stopped: at the deadline it is left to itself.
+        found = within(
+            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), deadline, TimeoutError
+        )
+    except (socket.gaierror, UnicodeError):
+        raise ServiceFailedError("the service's host was not found") from None
+    return [str(entry[4][0]) for entry in found]

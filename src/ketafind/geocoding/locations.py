@@ -230,8 +230,10 @@ FORMS = tuple(
         rf"(?P<ns>[NS])\s*{LAT}°?\s*[,;/]?\s*(?P<ew>[EWO])\s*{LON}°?",
         rf"{MARKS}?lat(?:itude)?{MARKS}{LAT}{MARKS}(?:lon|lng|long|longitude){MARKS}{LON}\W*",
         rf"{MARKS}?(?:lon|lng|long|longitude){MARKS}{LON}{MARKS}lat(?:itude)?{MARKS}{LAT}\W*",
-        rf"https?://\S{{1,200}}?(?:[@=/:]|%3A)(?P<lat>{EXACT})(?:,|/|%2C|&m?lon=)"
-        rf"(?P<lon>{EXACT})(?:[,&?#z/]\S*)?",
+        (
+            rf"https?://\S{{1,200}}?(?:[@=/:]|%3A)(?P<lat>{EXACT})(?:,|/|%2C|&m?lon=)"
+            rf"(?P<lon>{EXACT})(?:[,&?#z/]\S*)?"
+        ),
     )
 )
 DECIMAL = re.compile(r"[0-9]\.[0-9]")

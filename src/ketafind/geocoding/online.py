@@ -1,63 +1,86 @@
-"""Ask an online service through geopy: opt-in, paced, within a deadline, its answer checked."""
+"""Online geocoders: any of geopy's, opt-in, paced, within a deadline, their answers checked."""
 
 from __future__ import annotations
 
 import copy
 import logging
+import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
-from threading import Lock, Thread, local
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from geopy import exc
+from geopy.adapters import BaseAsyncAdapter, BaseSyncAdapter
+from geopy.geocoders.base import Geocoder as GeopyBase
+from geopy.location import Location as GeopyLocation
+
 from ketafind.errors import (
+    CoordinatesError,
     GeocoderBusyError,
     GeocoderFailedError,
     GeocoderRefusedError,
     GeocoderTimeoutError,
     GeocodingError,
     InvalidInputError,
+    OutsideCoverageError,
     PlaceNotFoundError,
     PrivatePlaceError,
+    RejectedAnswerError,
 )
-from ketafind.geocoding.limiter import RateLimit
-from ketafind.geocoding.protocol import SearchPlace
-from ketafind.geocoding.referee import Referee
+from ketafind.files import require
+from ketafind.geo import EAST, KM_PER_DEGREE, NORTH, SOUTH, WEST, Coordinates, sphere_km
+from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
+from ketafind.geocoding.limiter import RateLimit, within
+from ketafind.geocoding.offline import OfflineGeocoder
+from ketafind.geocoding.protocol import Geocoder, SearchPlace, check_geocoder
 from ketafind.geocoding.words import check_text
 from ketafind.records import Location
 
 if TYPE_CHECKING:
     from ketafind.geocoding.cache import GeocodeCache
 
-__all__ = ["GeopyGeocoder"]
+__all__ = ["ChainGeocoder", "GeopyGeocoder", "KetafindGeopy", "Referee"]
 
 LONGEST_PAUSE_S = 60.0
 FIRST_PAUSE_S = 0.5
-BOX = ((41.6, -95.3), (56.9, -74.2))
-FAULTS = (
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    OSError,
-    RecursionError,
-    Warning,  # geopy warns of impossible coordinates, and a program may turn that into an error
+LONGEST_WAIT_S = 1e9
+
+FAILURES: tuple[tuple[Any, type[GeocodingError], str], ...] = (
+    (exc.GeocoderAuthenticationFailure, GeocoderRefusedError, "refused the key"),
+    (exc.GeocoderInsufficientPrivileges, GeocoderRefusedError, "refused the key or the use"),
+    (exc.GeocoderRateLimited, GeocoderFailedError, "says too many requests"),
+    (exc.GeocoderQuotaExceeded, GeocoderRefusedError, "says the quota is spent"),
+    (exc.ConfigurationError, GeocoderRefusedError, "is not set up rightly"),
+    (exc.GeocoderNotFound, GeocoderRefusedError, "is not set up rightly"),
+    (exc.GeocoderTimedOut, GeocoderTimeoutError, "did not answer in time"),
+    (TimeoutError, GeocoderTimeoutError, "did not answer in time"),
+    (exc.GeopyError, GeocoderFailedError, "failed ({})"),
+    # A program may turn geopy's warning of impossible coordinates into an error.
+    ((ValueError, ArithmeticError, Warning), RejectedAnswerError, "answered with no position"),
+    ((TypeError, LookupError, AttributeError), GeocoderFailedError, "sent a malformed reply ({})"),
+    ((OSError, RecursionError), GeocoderFailedError, "sent a malformed reply ({})"),
 )
+"""geopy's errors and what its parsers raise, what they mean and how to say it; the first counts."""
+
+LOGGERS = ("geopy", "httpx", "httpcore.connection", "httpcore.http11")
+"""They log whole URLs, with keys and addresses, and what a service replied."""
+
+# An answer farther than this from what the gazetteer says, its radius apart, is rejected.
+LEAST_KM = 5.0
+FACTOR = 3.0
+# How far an answer may lie from every postal code; in the north codes lie far from each other.
+FAR_SOUTH_KM, FAR_NORTH_KM = 60.0, 300.0
+NORTH_FROM = 49.0
 
 _inside = local()
 
 
-class _Silence(logging.Filter):
-    """Drops what geopy logs during a call: it logs whole URLs, with keys and addresses."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno >= logging.CRITICAL or not getattr(_inside, "asking", False)
-
-
-_silence = _Silence()
+def _outside_a_call(_: logging.LogRecord) -> bool:
+    return not getattr(_inside, "calling", False)
 
 
 class GeopyGeocoder:
@@ -71,7 +94,8 @@ class GeopyGeocoder:
     geocoder : geopy.geocoders.base.Geocoder
         Such as ``Nominatim(user_agent="my-clinic-list")``; it is copied, not changed. Its own
         adapter is replaced by one that keeps a deadline, follows no redirect and asks no private
-        address. Proxies are not used.
+        address; that needs the extra ``online``. Its ``ssl_context`` is kept; proxies are not
+        used.
     name : str, optional
         The provider's name, in answers and in caches; the class's name by default.
     version : str
@@ -90,9 +114,16 @@ class GeopyGeocoder:
     options : mapping, optional
         Keyword arguments for each call of ``geocode``; for Nominatim Canada and Ontario's box.
     referee : Referee or None, optional
-        Judges answers against the postal code; the offline gazetteer by default.
+        Checks answers against the postal code; the offline gazetteer by default.
     allow_private : bool
         Allow http and a service on this machine or in a private network.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no geocoder of geopy, is asynchronous or is to use a proxy.
+    MissingExtraError
+        If it needs HTTP and the extra ``online`` is not installed.
 
     Notes
     -----
@@ -127,9 +158,8 @@ class GeopyGeocoder:
         self._refusal: str | None = None
         self._lock = Lock()
         self._geocoder, self._adapter = _own_copy(geocoder, allow_private=allow_private)
-        logger = logging.getLogger("geopy")
-        if _silence not in logger.filters:
-            logger.addFilter(_silence)
+        for logger in map(logging.getLogger, LOGGERS):
+            logger.addFilter(_outside_a_call)  # to add it again does nothing
 
     def __repr__(self) -> str:
         return f"<GeopyGeocoder {self.name}, {self.requests_sent} requests sent>"
@@ -150,8 +180,8 @@ class GeopyGeocoder:
         Returns
         -------
         Location
-            Of unknown precision unless the service tells; its radius is half the diagonal of
-            what the service found, at least 0.1 km, or 1 km where it does not tell.
+            Of unknown precision unless the service says; its radius is half the diagonal of
+            what the service found, at least 0.1 km, or 1 km where it does not say.
 
         Raises
         ------
@@ -160,12 +190,13 @@ class GeopyGeocoder:
         PlaceNotFoundError
             If the service knows no such address.
         RejectedAnswerError
-            If its answer is outside Ontario or contradicts the postal code.
+            If its answer is no position, is outside Ontario or contradicts the postal code.
         GeocoderRefusedError
             If it refuses the key, the quota or the use, or the budget is spent.
         GeocoderFailedError
             If it fails in any other way; the address may be good.
         """
+        deadline = time.monotonic() + self.deadline_s
         private = isinstance(text, SearchPlace)
         if isinstance(text, SearchPlace):
             if not allow_egress:
@@ -177,24 +208,21 @@ class GeopyGeocoder:
         query = " ".join(check_text(text).split())
         # A searcher's place is kept nowhere.
         if private or self.cache is None:
-            return self._judged(query)
+            return self._found(query, deadline)
         return self.cache.remember(
-            self.name, self.version, query, lambda: self._judged(query), self.deadline_s
+            self.name, self.version, query, lambda: self._found(query, deadline), self.deadline_s
         )
 
-    def _judged(self, query: str) -> Location:
-        found = self._ask(query)
+    def _found(self, query: str, deadline: float) -> Location:
+        found = self._ask(query, deadline)
         if found is None:
             raise PlaceNotFoundError(f"{self.name} knows no such address")
-        return self.referee.judge(query, _location(found, self.name))
+        return self.referee.check_answer(query, _location(found, self.name))
 
-    def _ask(self, query: str) -> Any:
+    def _ask(self, query: str, deadline: float) -> Any:
         """Ask until there is an answer, a final failure or the deadline."""
-        deadline = time.monotonic() + self.deadline_s
-        failure: GeocoderFailedError | None = None
-        for attempt in range(self.retries + 1):
-            if attempt:
-                self._pause(attempt, failure, deadline)
+        retried = 0
+        while True:
             try:
                 return self._ask_once(query, deadline)
             except GeocoderRefusedError as error:
@@ -203,175 +231,147 @@ class GeopyGeocoder:
             except GeocoderBusyError:
                 raise
             except GeocoderFailedError as error:
-                failure = error
-        raise failure if failure is not None else GeocoderFailedError("no attempt was made")
+                if retried >= self.retries:
+                    raise
+                self._back_off(retried, error, deadline)
+            retried += 1
 
-    def _pause(self, attempt: int, failure: GeocoderFailedError | None, deadline: float) -> None:
-        """Wait as long as the service said, else longer each time with some jitter."""
-        asked = failure.retry_after_s if failure is not None else None
-        jitter = FIRST_PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311
-        pause = asked if asked is not None else min(jitter, LONGEST_PAUSE_S)
-        if time.monotonic() + pause >= deadline and failure is not None:
-            if asked is not None:
-                self.limit.postpone(self.name, asked)
-                raise GeocoderBusyError(
-                    f"{self.name} asks to wait {asked:.0f} s, longer than the deadline of "
-                    f"{self.deadline_s:g} s",
-                    retry_after_s=asked,
-                )
+    def _back_off(self, retried: int, failure: GeocoderFailedError, deadline: float) -> None:
+        """Let the next turn wait as long as the service said, else longer each time."""
+        said_s = failure.retry_after_s
+        jitter_s = FIRST_PAUSE_S * 2**retried * random.uniform(0.5, 1.0)  # noqa: S311
+        pause_s = min(jitter_s, LONGEST_PAUSE_S) if said_s is None else said_s
+        in_time = time.monotonic() + pause_s < deadline
+        if in_time or said_s is not None:
+            self.limit.postpone(self.name, pause_s)
+        if in_time:
+            return
+        if said_s is None:
             raise failure
-        if asked is not None:
-            self.limit.postpone(self.name, asked)
-        else:
-            time.sleep(pause)
+        raise GeocoderBusyError(
+            f"{self.name} asks to wait {said_s:.0f} s, longer than the deadline of "
+            f"{self.deadline_s:g} s",
+            retry_after_s=said_s,
+        )
 
     def _ask_once(self, query: str, deadline: float) -> Any:
-        self._spend()
+        self._check_budget()
         # The limit's clock is the wall's: other processes have no other in common.
-        self.limit.wait(self.name, time.time() + (deadline - time.monotonic()))
+        self.limit.wait(self.name, self.limit.clock() + (deadline - time.monotonic()))
         with self._lock:
+            self._check_budget()
             self.requests_sent += 1
         if self._adapter is None:
-            return _in_thread(lambda: self._call(query), deadline, self.name)
+            return within(lambda: self._call(query), deadline, self._late)
         with self._adapter.until(deadline):
             return self._call(query)
 
-    def _spend(self) -> None:
+    def _check_budget(self) -> None:
         if self._refusal is not None:
             raise GeocoderRefusedError(self._refusal)
         if self.budget is not None and self.requests_sent >= self.budget:
             raise GeocoderRefusedError(f"the budget of {self.budget} requests is spent")
 
+    def _late(self) -> GeocoderTimeoutError:
+        return GeocoderTimeoutError(f"{self.name} did not answer before the deadline")
+
     def _call(self, query: str) -> Any:
         """Call geopy and turn its many failures into ours, without their texts."""
-        from geopy import exc
-
-        # The texts of geopy's errors hold URLs, with keys and addresses.
         try:
-            with _asking():
+            with _silenced():
                 return self._geocoder.geocode(query, exactly_one=True, **self._options)
         except GeocodingError:
             raise
-        except (exc.GeocoderAuthenticationFailure, exc.GeocoderInsufficientPrivileges):
-            raise GeocoderRefusedError(f"{self.name} refused the key or the use") from None
-        except exc.GeocoderRateLimited as error:
-            raise GeocoderFailedError(
-                f"{self.name} says too many requests", retry_after_s=_wait(error)
-            ) from None
-        except exc.GeocoderQuotaExceeded:
-            raise GeocoderRefusedError(f"{self.name} says the quota is spent") from None
-        except (exc.ConfigurationError, exc.GeocoderNotFound):
-            raise GeocoderRefusedError(f"{self.name} is not set up rightly") from None
-        except (exc.GeocoderTimedOut, TimeoutError) as error:
-            # geopy takes 503 for a time-out, too.
-            raise GeocoderTimeoutError(
-                f"{self.name} did not answer in time",
-                retry_after_s=_retry_after(error.__cause__),
-            ) from None
-        except exc.GeopyError as error:
-            raise GeocoderFailedError(
-                f"{self.name} failed ({type(error).__name__})",
-                retry_after_s=_retry_after(error.__cause__),
-            ) from None
-        except FAULTS as error:
-            raise GeocoderFailedError(
-                f"{self.name} sent a malformed reply ({type(error).__name__})"
-            ) from None
+        except Exception as error:
+            failure = _failure(self.name, error)
+            if failure is None:
+                raise
+        raise failure from None  # out here: geopy's errors hold URLs, with keys and addresses
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
-    before = getattr(_inside, "asking", False)
-    _inside.asking = True
+def _silenced() -> Iterator[None]:
+    before = getattr(_inside, "calling", False)
+    _inside.calling = True
     try:
         yield
     finally:
-        _inside.asking = before
+        _inside.calling = before
+
+
+def _failure(name: str, error: Exception) -> GeocodingError | None:
+    """Say what went wrong, without the text of geopy's error; None if it is of another kind."""
+    for kinds, kind, said in FAILURES:
+        if isinstance(error, kinds):
+            failure = kind(f"{name} {said.format(type(error).__name__)}")
+            if isinstance(failure, GeocoderFailedError):
+                failure.retry_after_s = _retry_after(error)
+            return failure
+    return None
+
+
+def _retry_after(error: BaseException) -> float | None:
+    """Read Retry-After, in seconds or as a date; None for anything else."""
+    said = (getattr(error.__cause__, "headers", None) or {}).get("retry-after")
+    if not isinstance(said, str):
+        return None
+    if said.strip().isascii() and said.strip().isdigit():
+        return min(float(said), LONGEST_WAIT_S)
+    try:
+        moment = parsedate_to_datetime(said).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(0.0, moment - time.time())
 
 
 def _options_for(geocoder: Any) -> dict[str, Any]:
     """Tell Nominatim where to look; what it answers is checked all the same."""
     if type(geocoder).__name__ != "Nominatim":
         return {}
-    return {"country_codes": "ca", "viewbox": BOX, "bounded": False}
+    box = ((SOUTH, WEST), (NORTH, EAST))
+    return {"country_codes": "ca", "viewbox": box, "bounded": False}
 
 
 def _own_copy(geocoder: Any, *, allow_private: bool) -> tuple[Any, Any]:
     """Copy a geocoder and give the copy an adapter with a deadline, if it has one of geopy's."""
-    from geopy.adapters import BaseAsyncAdapter, BaseSyncAdapter
-
+    kind = type(geocoder).__name__
     adapter = getattr(geocoder, "adapter", None)
     if isinstance(adapter, BaseAsyncAdapter):
-        raise TypeError("an asynchronous geocoder is not supported; make it without its adapter")
+        raise InvalidInputError(
+            f"{kind} has the asynchronous adapter {type(adapter).__name__}, which is not "
+            "supported; make it without adapter_factory="
+        )
     if not isinstance(adapter, BaseSyncAdapter):
         return geocoder, None
-    from ketafind.geocoding.geopy_http import deadline_adapter_class
+    if getattr(geocoder, "proxies", None):
+        raise InvalidInputError(
+            f"{kind} is to use proxies, which are not supported: its requests would go past "
+            "them; make it without proxies="
+        )
+    require("httpx", "online")
+    from ketafind.geocoding.http import HttpxAdapter
 
     own = copy.copy(geocoder)
-    own.adapter = deadline_adapter_class()(allow_private=allow_private)
+    own.adapter = HttpxAdapter(
+        ssl_context=getattr(geocoder, "ssl_context", None), allow_private=allow_private
+    )
     return own, own.adapter
-
-
-def _in_thread(call: Callable[[], Any], deadline: float, name: str) -> Any:
-    """Call something that knows no deadline; at ours it is left to itself."""
-    results: list[Any] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(call())
-        except (GeocodingError, *FAULTS) as error:
-            errors.append(error)
-
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(max(0.0, deadline - time.monotonic()))
-    if errors:
-        raise errors[0]
-    if not results:
-        raise GeocoderTimeoutError(f"{name} did not answer before the deadline")
-    return results[0]
-
-
-def _retry_after(error: BaseException | None) -> float | None:
-    headers = getattr(error, "headers", None) or {}
-    return _seconds(headers.get("retry-after"))
-
-
-def _wait(error: BaseException) -> float | None:
-    told = _retry_after(error.__cause__)
-    return told if told is not None else _seconds(getattr(error, "retry_after", None))
-
-
-def _seconds(value: object) -> float | None:
-    """Read Retry-After, in seconds or as a date; None for anything else."""
-    if isinstance(value, int | float):
-        return max(0.0, float(value))
-    if not isinstance(value, str):
-        return None
-    if value.strip().isascii() and value.strip().isdigit() and len(value) < 9:
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
-        return None
-    return max(0.0, moment.timestamp() - time.time())
 
 
 def _location(found: Any, name: str) -> Location:
     """Read geopy's answer; (0, 0) is what it makes of a reply without coordinates."""
-    try:
-        lat, lon = float(found.latitude), float(found.longitude)
-    except (TypeError, ValueError, AttributeError):
-        raise GeocoderFailedError(f"{name} sent a reply without coordinates") from None
-    if lat == 0.0 and lon == 0.0:
+    pair = getattr(found, "latitude", None), getattr(found, "longitude", None)
+    if None in pair or pair == (0.0, 0.0):
         raise GeocoderFailedError(f"{name} sent a reply without coordinates")
-    if not (-90.0 <= lat <= 90.0 and -180.0 <= lon <= 180.0):
-        raise GeocoderFailedError(f"{name} sent coordinates that are none")
     address = getattr(found, "address", "")
+    try:
+        lat, lon = (one if isinstance(one, bool) else float(one) for one in pair)  # type: ignore[arg-type]
+        place = Coordinates(lat=lat, lon=lon)
+    except (CoordinatesError, TypeError, ValueError, OverflowError):
+        raise RejectedAnswerError(f"{name} answered with no position") from None
     return Location(
-        lat=lat,
-        lon=lon,
+        lat=place.lat,
+        lon=place.lon,
         radius_km=_radius_km(getattr(found, "raw", None)),
         match="exact",
         source=name,
@@ -381,14 +381,224 @@ def _location(found: Any, name: str) -> Location:
 
 def _radius_km(raw: object) -> float:
     """Half the diagonal of the box that Nominatim states; 1 km where none is stated."""
-    from ketafind.geo import sphere_km
-
     box = raw.get("boundingbox") if isinstance(raw, dict) else None
     if not isinstance(box, list) or len(box) != 4:
         return 1.0
     try:
         south, north, west, east = (float(value) for value in box)
         half = sphere_km(south, west, north, east) / 2
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 1.0
     return max(0.1, half) if half < 1_000 else 1.0
+
+
+class Referee:
+    """Checks answers by what the gazetteer knows of the same address.
+
+    Parameters
+    ----------
+    gazetteer : Gazetteer, optional
+        What to check by; the bundled one by default.
+    """
+
+    def __init__(self, gazetteer: Gazetteer | None = None) -> None:
+        self._gazetteer = gazetteer if gazetteer is not None else default_gazetteer()
+        self._offline = OfflineGeocoder(self._gazetteer)
+
+    def check_answer(self, text: str, answer: Location) -> Location:
+        """Accept an answer or reject it with the reason.
+
+        Parameters
+        ----------
+        text : str
+            The address that was asked for.
+        answer : Location
+            What a service answered.
+
+        Returns
+        -------
+        Location
+            The answer.
+
+        Raises
+        ------
+        RejectedAnswerError
+            If it lies outside Ontario (the text says if its swapped or sign-corrected pair would
+            not), or farther from what the gazetteer says than 5 km and three times its radius;
+            with both locations as candidates.
+        """
+        if not self._in_ontario(answer.lat, answer.lon):
+            raise RejectedAnswerError(
+                f"{answer.source} answered with a place outside Ontario{self._hint(answer)}",
+                candidates=(answer,),
+            )
+        try:
+            expected = self._offline.geocode(text)
+        except GeocodingError:
+            # The gazetteer has no opinion of this text.
+            return answer
+        apart = sphere_km(answer.lat, answer.lon, expected.lat, expected.lon)
+        if apart > max(LEAST_KM, FACTOR * expected.radius_km) + answer.radius_km:
+            raise RejectedAnswerError(
+                f"{answer.source} answered with a place {apart:.0f} km from {expected.label}",
+                candidates=(answer, expected),
+            )
+        return answer
+
+    def _hint(self, answer: Location) -> str:
+        if self._in_ontario(answer.lon, answer.lat):
+            return "; latitude and longitude seem swapped"
+        if self._in_ontario(answer.lat, -answer.lon):
+            return "; the longitude seems to lack its minus sign"
+        return ""
+
+    def _in_ontario(self, lat: float, lon: float) -> bool:
+        """Near a postal code of Ontario."""
+        if not (SOUTH <= lat <= NORTH and WEST <= lon <= EAST):
+            return False
+        table = self._gazetteer.ontario
+        reach = FAR_NORTH_KM if lat > NORTH_FROM else FAR_SOUTH_KM
+        y = (table.lat / 1e4 - lat) * KM_PER_DEGREE
+        x = (table.lon / 1e4 - lon) * KM_PER_DEGREE * math.cos(math.radians(lat))
+        return bool((x**2 + y**2 <= reach**2).any())
+
+
+class ChainGeocoder:
+    """Asks geocoders in order, and takes the first answer that is good enough.
+
+    A later answer replaces an earlier one only if its radius is smaller and the two agree. A
+    service that refuses its key or quota is not asked again.
+
+    Parameters
+    ----------
+    geocoders : sequence of Geocoder
+        The first one is asked first; usually ``[OfflineGeocoder(), GeopyGeocoder(...)]``.
+    good_enough_km : float
+        An answer with at most this 90 % radius ends the search; infinite by default, so that the
+        later ones are asked only where the earlier ones have no answer.
+    """
+
+    def __init__(self, geocoders: Sequence[Geocoder], *, good_enough_km: float = math.inf) -> None:
+        self.geocoders = tuple(geocoders)
+        if not self.geocoders:
+            raise InvalidInputError("a chain needs one geocoder or more")
+        for geocoder in self.geocoders:
+            check_geocoder(geocoder)
+        self.good_enough_km = good_enough_km
+        self._refused: set[int] = set()
+
+    @property
+    def name(self) -> str:
+        """The names of its geocoders."""
+        return "+".join(getattr(g, "name", type(g).__name__) for g in self.geocoders)
+
+    @property
+    def version(self) -> str:
+        """The versions of its geocoders."""
+        return "+".join(str(getattr(g, "version", "1")) for g in self.geocoders)
+
+    def __repr__(self) -> str:
+        return f"<ChainGeocoder {self.name}>"
+
+    def geocode(self, text: str | SearchPlace, *, allow_egress: bool = False) -> Location:
+        """Find where an address is.
+
+        Parameters
+        ----------
+        text : str or SearchPlace
+            The address; a searcher's place goes to offline geocoders only, unless allowed.
+        allow_egress : bool
+            Whether a searcher's place may be sent to a service.
+
+        Returns
+        -------
+        Location
+            The first that is good enough, else the last that replaced an earlier one.
+
+        Raises
+        ------
+        GeocodingError
+            The last geocoder's, if none has an answer; at once if the address is elsewhere.
+        """
+        best: Location | None = None
+        problem: GeocodingError | PrivatePlaceError | None = None
+        for place, geocoder in enumerate(self.geocoders):
+            if place in self._refused:
+                continue
+            try:
+                found = _ask(geocoder, text, allow_egress=allow_egress)
+            except OutsideCoverageError:
+                raise
+            except GeocoderRefusedError as error:
+                self._refused.add(place)
+                problem = error
+            except (GeocodingError, PrivatePlaceError) as error:
+                problem = error
+            else:
+                best = found if best is None else _better(best, found)
+                if best.radius_km <= self.good_enough_km:
+                    return best
+        if best is not None:
+            return best
+        if problem is None:
+            raise GeocoderRefusedError("every geocoder of the chain has refused")
+        raise problem
+
+
+def _ask(geocoder: Geocoder, text: str | SearchPlace, *, allow_egress: bool) -> Location:
+    if isinstance(text, SearchPlace) and allow_egress and hasattr(geocoder, "requests_sent"):
+        return geocoder.geocode(text, allow_egress=True)  # type: ignore[call-arg,arg-type]
+    return geocoder.geocode(text)  # type: ignore[arg-type]
+
+
+def _better(first: Location, later: Location) -> Location:
+    apart = sphere_km(first.lat, first.lon, later.lat, later.lon)
+    agree = apart <= first.radius_km + later.radius_km
+    return later if agree and later.radius_km < first.radius_km else first
+
+
+class KetafindGeopy(GeopyBase):  # type: ignore[misc]
+    """A geocoder of geopy that answers from the bundled gazetteer, without a network.
+
+    It works with geopy's ``RateLimiter`` and with ``geopandas.tools.geocode``.
+
+    Parameters
+    ----------
+    geocoder : Geocoder, optional
+        Another geocoder of ketafind to ask.
+    **options : object
+        Accepted and not used, so that tools can pass what they pass to others.
+    """
+
+    def __init__(self, geocoder: Any = None, **options: Any) -> None:
+        super().__init__(user_agent=options.get("user_agent", "ketafind"))
+        self._own = geocoder if geocoder is not None else OfflineGeocoder()
+
+    def geocode(self, query: str, *, exactly_one: bool = True, **_: Any) -> Any:
+        """Find an address.
+
+        Parameters
+        ----------
+        query : str
+            The address.
+        exactly_one : bool
+            One location, or a list of one.
+        **_ : object
+            Options of other geocoders, such as ``timeout``: not used.
+
+        Returns
+        -------
+        geopy.location.Location, list of it, or None
+            None if there is no one answer, as in geopy; ``raw`` holds precision, radius_km,
+            match, corrections and source.
+        """
+        try:
+            located = self._own.geocode(query)
+        except GeocodingError:
+            return None
+        raw = {
+            name: getattr(located, name)
+            for name in ("precision", "radius_km", "match", "corrections", "source")
+        }
+        found = GeopyLocation(located.label, (located.lat, located.lon), raw)
+        return found if exactly_one else [found]

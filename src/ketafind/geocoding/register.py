@@ -329,7 +329,9 @@ def _place_of_code(offline: OfflineGeocoder, code: str) -> str:
     if not code:
         return ""
     row = offline.gazetteer.ontario.find(code_number(code.lower().replace(" ", "")))
-    return offline.gazetteer.places[offline.gazetteer.ontario.names[row]].name if row >= 0 else ""
+    if row < 0:
+        return ""
+    return offline.gazetteer.places[offline.gazetteer.ontario.names[row]].name.partition(" (")[0]
 
 
 def _towns(communities: list[list[str]], french: dict[str, str]) -> dict[str, tuple[int, ...]]:

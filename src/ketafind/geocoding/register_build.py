@@ -329,7 +329,10 @@ def _nearest_towns(lat: NDArray[Any], lon: NDArray[Any]) -> list[str]:
     """Name the nearest place of the gazetteer, by cells of 0.01 degree."""
     from ketafind.geocoding.gazetteer import default_gazetteer
 
-    places = default_gazetteer().places
+    gazetteer = default_gazetteer()
+    # What an address is named after: a place with postal codes, or its municipality.
+    counts = gazetteer.codes_of_place
+    places = [p for p in gazetteer.places if counts[p.number] or p.kind == "municipality"]
     at_lat = np.array([place.lat for place in places])
     at_lon = np.array([place.lon for place in places])
     cells, inverse = np.unique(
@@ -338,7 +341,7 @@ def _nearest_towns(lat: NDArray[Any], lon: NDArray[Any]) -> list[str]:
     names = []
     for y, x in cells.tolist():
         far = (at_lat - y) ** 2 + ((at_lon - x) * np.cos(np.radians(y))) ** 2
-        names.append(places[int(np.argmin(far))].name)
+        names.append(places[int(np.argmin(far))].name.partition(" (")[0])
     return [names[i] for i in inverse.ravel().tolist()]
 
 

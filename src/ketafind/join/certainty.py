@@ -13,8 +13,8 @@ import numpy.typing as npt
 from ketafind.geo import distance_intervals_km, distance_lows_km
 from ketafind.index.protocol import Floats
 from ketafind.query.filter import Filter
-from ketafind.query.ranking import Ranking
-from ketafind.records import Location
+from ketafind.query.origin import Start
+from ketafind.query.ranking import Page, Ranking
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
@@ -28,19 +28,19 @@ PARTS = 32
 
 
 def order_certain(
-    directory: Directory, passing: Filter, origins: Origins, k: int, max_distance_km: float | None
+    directory: Directory, eligible: Filter, origins: Origins, k: int, max_distance_km: float | None
 ) -> npt.NDArray[np.bool_]:
     """Tell for each row whether the order of its clinics is certain at the 90 % level."""
     certain = np.zeros(len(origins), dtype=np.bool_)
-    if passing.n_unlocated:
+    if eligible.n_unlocated:
         return certain
     limit_km = math.inf if max_distance_km is None else max_distance_km
-    parts = list(_by_radius(passing))
-    unknown = list(_by_radius(passing.under("only"))) if passing.unknown == "exclude" else []
-    located = np.flatnonzero(~(np.isnan(origins.lat) | np.isnan(origins.lon)))
+    parts = list(_by_radius(eligible))
+    unknown = list(_by_radius(eligible._under("only"))) if eligible.unknown == "exclude" else []
+    located = np.flatnonzero(origins.located)
     for start in range(0, len(located), CHUNK):
         rows = located[start : start + CHUNK]
-        seekers = _seekers(directory, passing, origins, rows, k, limit_km)
+        seekers = _seekers(directory, eligible, origins, rows, k, limit_km)
         sure = np.zeros(len(rows), dtype=np.bool_)
         maybe = np.zeros(len(rows), dtype=np.bool_)
         for part in unknown:
@@ -49,12 +49,10 @@ def order_certain(
             seekers.meet(part, k + 1, sure, maybe)
         certain[rows] = ~(seekers.overlaps | sure)
         for at in np.flatnonzero(maybe & ~(seekers.overlaps | sure)):
-            place = Location(
-                lat=float(seekers.lat[at]),
-                lon=float(seekers.lon[at]),
-                radius_km=float(seekers.radius_km[at]),
+            place = Start(
+                float(seekers.lat[at]), float(seekers.lon[at]), float(seekers.radius_km[at])
             )
-            certain[rows[at]] = Ranking(passing, place, limit_km).order_certain(0, k)
+            certain[rows[at]] = Page(Ranking(eligible, place, limit_km), 0, k).order_certain
     return certain
 
 
@@ -64,19 +62,19 @@ class _Part:
 
     least_km: float
     most_km: float
-    passing: Filter
+    eligible: Filter
 
 
-def _by_radius(passing: Filter) -> Iterator[_Part]:
-    radii = passing.catalogue.radius_km
-    positions = passing.positions()
+def _by_radius(eligible: Filter) -> Iterator[_Part]:
+    radii = eligible._catalogue.radius_km
+    positions = eligible._clinic_nos()
     known = np.unique(radii[positions])
     known = known[~np.isnan(known)]
     for few in np.array_split(known, min(len(known), PARTS) or 1):
         if len(few):
             some = np.zeros(len(radii), dtype=np.bool_)
             some[positions] = (few[0] <= radii[positions]) & (radii[positions] <= few[-1])
-            part = Filter(passing.catalogue, passing.criteria, passing.unknown, some)
+            part = Filter(eligible._catalogue, eligible.criteria, eligible.unknown, some)
             yield _Part(float(few[0]), float(few[-1]), part)
 
 
@@ -109,8 +107,8 @@ class _Seekers:
         distance_km, found = self.directory.nearest_arrays(
             self.lat[rows],
             self.lon[rows],
-            min(n, part.passing.n_eligible),
-            where=part.passing,
+            k=min(n, part.eligible.n_eligible),
+            where=part.eligible,
             max_distance_km=self.limit_km,
         )
         if n > 1:
@@ -125,7 +123,7 @@ class _Seekers:
 
 def _seekers(
     directory: Directory,
-    passing: Filter,
+    eligible: Filter,
     origins: Origins,
     rows: npt.NDArray[np.intp],
     k: int,
@@ -133,11 +131,11 @@ def _seekers(
 ) -> _Seekers:
     lat, lon = origins.lat[rows], origins.lon[rows]
     origin_km = np.zeros(len(rows)) if origins.radius_km is None else origins.radius_km[rows]
-    width = max(1, min(k + 1, passing.n_eligible))
+    width = max(1, min(k + 1, eligible.n_eligible))
     distance_km, position = directory.nearest_arrays(
-        lat, lon, width, where=passing, max_distance_km=limit_km
+        lat, lon, k=width, where=eligible, max_distance_km=limit_km
     )
-    radius_km = np.append(passing.catalogue.radius_km, np.nan)[position]
+    radius_km = np.append(eligible._catalogue.radius_km, np.nan)[position]
     low, high = distance_intervals_km(distance_km, origin_km[:, None], radius_km)
     missing = position < 0
     low[missing], high[missing] = np.inf, -np.inf

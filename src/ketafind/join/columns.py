@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -12,109 +12,49 @@ import numpy.typing as npt
 
 from ketafind.errors import InvalidInputError
 from ketafind.geo import distance_intervals_km
+from ketafind.index.protocol import Floats
 from ketafind.join.certainty import order_certain
 from ketafind.join.frames import (
-    ALONE,
-    BLOCK,
     Codes,
     Column,
-    Copies,
-    Crew,
-    Flags,
-    Floats,
-    Rows,
     Texts,
-    Whole,
-    blocks,
+    Times,
     code_type,
-    pick,
+    on_threads,
+    repeated,
+    slices,
 )
-from ketafind.join.origins import NO_POSITION, NONE_NEAR, NONE_PASSES, REASONS, UNPLACED, Origins
+from ketafind.join.origins import NO_POSITION, NONE_ELIGIBLE, NONE_NEAR, REASONS, UNPLACED, Origins
+from ketafind.records import CLINIC_FIELDS
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.join.search import Found
+    from ketafind.query.catalogue import Catalogue
     from ketafind.query.filter import Filter
-    from ketafind.records import Clinic
 
-__all__ = [
-    "ALWAYS",
-    "CLINIC_NUMBERS",
-    "CLINIC_TEXTS",
-    "ROW_COLUMNS",
-    "Answers",
-    "ClinicFacts",
-    "check_extra",
-    "facts_of",
-]
+__all__ = ["ALWAYS", "ROW_COLUMNS", "Answers", "check_extra", "clinic_texts"]
 
 
-CLINIC_TEXTS: dict[str, Callable[[Clinic], str | None]] = {
-    "clinic_id": lambda clinic: clinic.clinic_id,
-    "name": lambda clinic: clinic.name,
-    "operator": lambda clinic: clinic.operator or None,
-    "street_address": lambda clinic: clinic.street_address or None,
-    "city": lambda clinic: clinic.city or None,
-    "province": lambda clinic: clinic.province or None,
-    "postal_code": lambda clinic: clinic.postal_code or None,
-    "phone": lambda clinic: clinic.phone or None,
-    "website": lambda clinic: clinic.website or None,
-    "status": lambda clinic: clinic.status,
-    "precision": lambda clinic: None if clinic.location is None else clinic.location.precision,
+_NUMBERS = {
+    f"clinic_{field.name}": field
+    for field in CLINIC_FIELDS
+    if field.kind in ("latitude", "longitude", "radius")
 }
-"""Texts of a clinic that may be asked for."""
+_TEXTS = {field.name: field for field in CLINIC_FIELDS if field not in _NUMBERS.values()}
 
-CLINIC_NUMBERS = {"clinic_lat": "lat", "clinic_lon": "lon", "clinic_radius_km": "radius_km"}
-"""Numbers of a clinic that may be asked for, and what they are of its location."""
-
-
-class ClinicFacts:
-    """Columns over the clinics of one directory; an extra entry at the end is what -1 finds."""
-
-    def __init__(self, directory: Directory) -> None:
-        self._clinics: Sequence[Clinic] = directory.clinics
-        self._places = directory.filter().catalogue.places
-        self._texts: dict[str, tuple[npt.NDArray[np.signedinteger], Texts]] = {}
-
-    def texts(self, name: str) -> tuple[npt.NDArray[np.signedinteger], Texts]:
-        """Read one of `CLINIC_TEXTS`."""
-        if name not in self._texts:
-            of_clinic = [CLINIC_TEXTS[name](clinic) for clinic in self._clinics]
-            number: dict[str | None, int] = {}
-            for text in of_clinic:
-                if text is not None:
-                    number.setdefault(text, len(number))
-            codes = [number.get(text, -1) for text in of_clinic]
-            table = np.array([*codes, -1], dtype=code_type(len(number)))
-            self._texts[name] = table, Texts(str(text) for text in number)
-        return self._texts[name]
-
-    def numbers(self, name: str) -> npt.NDArray[np.float64]:
-        """Read one of `CLINIC_NUMBERS`."""
-        column = np.full(len(self._clinics) + 1, np.nan)
-        column[self._places.located] = getattr(self._places, CLINIC_NUMBERS[name])
-        return column
-
-
-_known: WeakKeyDictionary[Directory, ClinicFacts] = WeakKeyDictionary()
-
-
-def facts_of(directory: Directory) -> ClinicFacts:
-    """Find the facts of a directory; they live as long as it does."""
-    facts = _known.get(directory)
-    if facts is None:
-        facts = _known[directory] = ClinicFacts(directory)
-    return facts
-
-
-_INTERVAL = ("distance_low_km", "distance_high_km")
 ALWAYS = ("rank", "clinic_id", "distance_km", "truth")
 """What a join always adds for each clinic found."""
 
 ROW_COLUMNS = ("origin_lat", "origin_lon", "origin_radius_km", "order_certain", "reason")
 """What belongs to the row and not to a clinic: once a row in a wide frame."""
 
-EXTRA = (*list(CLINIC_TEXTS)[1:], *CLINIC_NUMBERS, *_INTERVAL, "order_certain")
+INTERVAL = ("distance_low_km", "distance_high_km")
+EXTRA = (*(name for name in _TEXTS if name != "clinic_id"), *_NUMBERS, *INTERVAL, "order_certain")
+"""What a join adds if it is named."""
+
+BLOCK = 2**17
+"""Numbers that are computed in one go: they stay in the cache."""
 
 _TRUTHS = Texts(("yes", "unknown"))
 _REASONS = Texts(REASONS)
@@ -134,185 +74,163 @@ def check_extra(columns: Sequence[str]) -> tuple[str, ...]:
     return wanted
 
 
+_known: WeakKeyDictionary[Catalogue, dict[str, Codes]] = WeakKeyDictionary()
+
+
+def clinic_texts(catalogue: Catalogue, name: str) -> Codes:
+    """Read a field of all clinics, with a missing one at the end for -1; read once only."""
+    known = _known.setdefault(catalogue, {})
+    if name not in known:
+        import pandas as pd
+
+        values = [_TEXTS[name].of(clinic) for clinic in catalogue.clinics]
+        numbers, texts = pd.factorize(np.array([*values, None], dtype=object))
+        known[name] = Codes(numbers.astype(code_type(len(texts))), Texts(map(str, texts)))
+    return known[name]
+
+
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """Clinics found, one a row of what comes out; `complete` if none is missing."""
+    """Clinics found, one a row of what comes out, and how many of these a row of the frame has."""
 
-    code: npt.NDArray[Any]
-    distance_km: npt.NDArray[np.float64]
-    complete: bool
-    rank: npt.NDArray[np.int32] | None = None
+    clinic: npt.NDArray[Any]
+    distance_km: Floats
+    rank: npt.NDArray[np.int32]
+    times: Times
 
 
+@dataclass(frozen=True, slots=True)
 class Answers:
     """The answers to a join, column by column."""
 
-    def __init__(
-        self,
-        directory: Directory,
-        passing: Filter,
-        origins: Origins,
-        found: Found,
-        k: int,
-        max_distance_km: float | None,
-        crew: Crew = ALONE,
-    ) -> None:
-        self._directory = directory
-        self._facts = facts_of(directory)
-        self._passing = passing
-        self._origins = origins
-        self._found = found
-        self._k = k
-        self._limit_km = max_distance_km
-        self._crew = crew
+    directory: Directory
+    eligible: Filter
+    origins: Origins
+    found: Found
+    k: int
+    max_distance_km: float | None
+    threads: int
 
-    def long(
-        self, names: Sequence[str], *, left: bool, rank: npt.NDArray[np.int32] | None = None
-    ) -> tuple[dict[str, Column], Rows | None]:
+    def long(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Times]:
         """Lay the answers out with one row a clinic; once only: the distances found may move."""
-        code, distance_km = self._found.code, self._found.distance_km
-        n, width = code.shape
-        if self._found.complete:
-            rows: Rows | None = None if width == 1 else width
-            cells = _Cells(
-                code.ravel(), distance_km.ravel(), True, self._ranks() if rank is None else rank
-            )
+        clinic, distance_km = self.found.clinic, self.found.distance_km
+        n, width = clinic.shape
+        rank = np.arange(1, width + 1, dtype=np.int32)
+        if self.found.complete:
+            cells = _Cells(clinic.ravel(), distance_km.ravel(), np.tile(rank, n), width)
         else:
-            keep = code >= 0
+            keep = clinic >= 0
             if left:
                 keep[:, 0] = True
-            # Numbers as small as they can be: for many rows these are large arrays.
-            numbers = np.arange(n, dtype=np.int32 if n < 2**31 else np.intp)
-            owners: npt.NDArray[Any] = np.repeat(numbers, np.count_nonzero(keep, axis=1))
-            ranks = np.broadcast_to(np.arange(1, width + 1, dtype=np.int32), (n, width))[keep]
-            cells = _Cells(code[keep], _kept(distance_km, keep, len(owners)), False, ranks)
-            rows = None if width == 1 and len(owners) == n else owners
-        columns = {name: self._column(name, cells, rows) for name in names}
-        return columns, rows
+            ranks = np.broadcast_to(rank, keep.shape)[keep]
+            times = np.count_nonzero(keep, axis=1)
+            all_once = width == 1 and len(ranks) == n
+            cells = _Cells(clinic[keep], _kept(distance_km, keep), ranks, 1 if all_once else times)
+        return {name: self._column(name, cells) for name in names}, cells.times
 
-    def wide(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Rows | None]:
-        """Lay the answers out with one row a row; see `long`."""
-        code, distance_km = self._found.code, self._found.distance_km
-        rows = None if left else np.flatnonzero(code[:, 0] >= 0)
-        if rows is not None:
-            code, distance_km = code[rows], distance_km[rows]
+    def wide(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Times]:
+        """Lay the answers out with one row a row of the frame."""
+        clinic, distance_km = self.found.clinic, self.found.distance_km
+        times: Times = 1
+        if not left:
+            keep = clinic[:, 0] >= 0
+            clinic, distance_km, times = clinic[keep], distance_km[keep], keep.astype(np.intp)
+        n, width = clinic.shape
+        none = np.full((n, self.k - width), -1, clinic.dtype), np.full((n, self.k - width), np.nan)
+        clinic, distance_km = np.hstack([clinic, none[0]]), np.hstack([distance_km, none[1]])
+        rank = np.ones(n, dtype=np.int32)
         columns: dict[str, Column] = {}
-        none = _Cells(np.full(len(code), -1, code.dtype), np.full(len(code), np.nan), False)
-        for place in range(self._k):
-            cells = none
-            if place < code.shape[1]:
-                cells = _Cells(code[:, place], distance_km[:, place], self._found.complete)
+        for place in range(self.k):
+            cells = _Cells(clinic[:, place], distance_km[:, place], rank, times)
             for name in names:
                 if name not in (*ROW_COLUMNS, "rank"):
-                    columns[f"{name}_{place + 1}"] = self._column(name, cells, rows)
+                    columns[f"{name}_{place + 1}"] = self._column(name, cells)
         for name in names:
             if name in ROW_COLUMNS:
-                columns[name] = self._of_row(name, rows, len(code))
-        return columns, rows
+                columns[name] = self._of_row(name, times)
+        return columns, times
 
-    def _ranks(self) -> npt.NDArray[np.int32]:
-        n, width = self._found.code.shape
-        copies = Copies[str]({}, width, n)
-        self._crew.fill(copies.fill, n, width)
-        return copies.number
-
-    def _column(self, name: str, cells: _Cells, rows: Rows | None) -> Column:
-        code = cells.code
+    def _column(self, name: str, cells: _Cells) -> Column:
+        clinic = cells.clinic
         if name == "clinic_id":
-            # A clinic's place is its id's place, too.
-            return Codes(code, self._facts.texts(name)[1])
+            # A clinic's number is its id's number, too.
+            return Codes(clinic, clinic_texts(self.eligible._catalogue, name).texts)
         if name == "distance_km":
-            return Floats(cells.distance_km, cells.complete)
-        if name == "rank" and cells.rank is not None:
-            return Whole(cells.rank, None if cells.complete else code < 0)
+            return cells.distance_km
+        if name == "rank":
+            return np.ma.MaskedArray(cells.rank, clinic < 0)
         if name == "truth":
-            return self._truth(cells)
-        if name in CLINIC_TEXTS:
-            of_clinic, texts = self._facts.texts(name)
-            return Codes(pick(of_clinic, code, self._crew), texts)
-        if name in CLINIC_NUMBERS:
-            return Floats(pick(self._facts.numbers(name), code, self._crew))
-        if name in _INTERVAL:
-            return self._interval(name, cells, rows)
-        return self._of_row(name, rows, len(code))
+            return self._truth(clinic)
+        if name in _TEXTS:
+            known = clinic_texts(self.eligible._catalogue, name)
+            return Codes(known.numbers[clinic], known.texts)
+        if name in _NUMBERS:
+            values = [_NUMBERS[name].of(one) for one in self.directory.clinics]
+            numbers: Floats = np.array([*values, None], dtype=np.float64)[clinic]
+            return numbers
+        if name in INTERVAL:
+            return self._interval(name, cells)
+        return self._of_row(name, cells.times)
 
-    def _truth(self, cells: _Cells) -> Codes:
-        code = cells.code
-        if self._passing.unknown != "include":
-            only = int(self._passing.unknown == "only")
-            if cells.complete:
-                return Codes.same(only, len(code), _TRUTHS)
-            return Codes(np.where(code < 0, -1, only).astype(np.int8), _TRUTHS)
-        confirmed = self._directory.filter(self._passing.criteria).positions()
-        of_clinic = np.ones(len(self._directory) + 1, dtype=np.int8)
-        of_clinic[confirmed] = 0
-        of_clinic[-1] = -1
-        return Codes(pick(of_clinic, code, self._crew), _TRUTHS)
+    def _truth(self, clinic: npt.NDArray[Any]) -> Codes:
+        if self.eligible.unknown == "include":
+            confirmed = self.directory.filter(self.eligible.criteria)._clinic_nos()
+            of_clinic = np.ones(len(self.directory) + 1, dtype=np.int8)
+            of_clinic[confirmed] = 0
+            of_clinic[-1] = -1
+            return Codes(of_clinic[clinic], _TRUTHS)
+        number = int(self.eligible.unknown == "only")
+        if self.found.complete:
+            return Codes.same(number, len(clinic), _TRUTHS)
+        return Codes(np.where(clinic < 0, np.int8(-1), np.int8(number)), _TRUTHS)
 
-    def _interval(self, name: str, cells: _Cells, rows: Rows | None) -> Floats:
-        clinic_km = self._facts.numbers("clinic_radius_km")
-        bounds = np.empty(len(cells.code))
+    def _interval(self, name: str, cells: _Cells) -> Floats:
+        clinic_km = np.append(self.eligible._catalogue.radius_km, np.nan)
+        radius_km = self.origins.radius_km
+        origin_km = None if radius_km is None else repeated(radius_km, cells.times)
 
-        def fill(part: slice) -> None:
+        def bounds(part: slice) -> Floats:
             low, high = distance_intervals_km(
-                cells.distance_km[part], self._origin_km(part, rows), clinic_km[cells.code[part]]
+                cells.distance_km[part],
+                0.0 if origin_km is None else origin_km[part],
+                clinic_km[cells.clinic[part]],
             )
-            bounds[part] = low if name == "distance_low_km" else high
+            return low if name == "distance_low_km" else high
 
-        self._crew.fill(fill, len(bounds))
-        return Floats(bounds)
+        parts = slices(len(cells.clinic), BLOCK)
+        return np.concatenate([np.empty(0), *on_threads(bounds, parts, self.threads)])
 
-    def _origin_km(self, part: slice, rows: Rows | None) -> Any:
-        """The radii of the origins of some rows of what comes out."""
-        radius_km = self._origins.radius_km
-        if radius_km is None:
-            return 0.0
-        if rows is None:
-            return radius_km[part]
-        if isinstance(rows, int):
-            return radius_km[np.arange(part.start, part.stop) // rows]
-        return radius_km[rows[part]]
-
-    def _of_row(self, name: str, rows: Rows | None, n: int) -> Column:
+    def _of_row(self, name: str, times: Times) -> Column:
         column: Column
         if name == "reason":
-            if self._found.complete:
-                return Codes.same(-1, n, _REASONS)
             column = self._reason()
         elif name == "order_certain":
-            column = Flags(
-                order_certain(
-                    self._directory, self._passing, self._origins, self._k, self._limit_km
-                )
+            column = order_certain(
+                self.directory, self.eligible, self.origins, self.k, self.max_distance_km
             )
         else:
-            values = getattr(self._origins, name.removeprefix("origin_"))
-            column = Floats(values)
-        return column if rows is None else column.take(rows)
+            column = getattr(self.origins, name.removeprefix("origin_"))
+        chosen: Column = repeated(column, times)
+        return chosen
 
     def _reason(self) -> Codes:
-        missing = self._found.code[:, 0] < 0
+        if self.found.complete:
+            return Codes.same(-1, len(self.found.clinic), _REASONS)
         nothing = NONE_NEAR
-        if not self._passing.n_eligible:
-            nothing = UNPLACED if len(self._passing.positions()) else NONE_PASSES
-        reason = np.where(missing, nothing, -1).astype(np.int8)
-        known = self._origins.reason
+        if not self.eligible.n_eligible:
+            nothing = UNPLACED if len(self.eligible._clinic_nos()) else NONE_ELIGIBLE
+        reason = np.where(self.found.clinic[:, 0] < 0, np.int8(nothing), np.int8(-1))
+        known = self.origins.reason
         if known is None:
-            reason[np.isnan(self._origins.lat) | np.isnan(self._origins.lon)] = NO_POSITION
+            reason[~self.origins.located] = NO_POSITION
             return Codes(reason, _REASONS)
         return Codes(np.where(known >= 0, known, reason), _REASONS)
 
 
-def _kept(
-    table: npt.NDArray[np.float64], keep: npt.NDArray[np.bool_], n_kept: int
-) -> npt.NDArray[np.float64]:
+def _kept(table: Floats, keep: npt.NDArray[np.bool_]) -> Floats:
     """The numbers that are kept, one after the other; in the table's own memory if most are."""
-    if 2 * n_kept < table.size:
-        return table[keep]
-    line, end = table.reshape(-1), 0
-    # What is read lies never before what is written.
-    for part in blocks(len(table), max(1, BLOCK // table.shape[1])):
-        some = table[part][keep[part]]
-        line[end : end + len(some)] = some
-        end += len(some)
-    return line[:end]
+    line, kept = table.reshape(-1), table[keep]
+    if 2 * len(kept) < len(line):
+        return kept
+    line[: len(kept)] = kept
+    return line[: len(kept)]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ketafind.index.checks import check_count, check_limit
+from ketafind.index.kernel import threads_for
 from ketafind.join.columns import ALWAYS, ROW_COLUMNS, Answers, check_extra
-from ketafind.join.frames import Copies, Crew, Frame, names_taken, open_frame
+from ketafind.join.frames import open_frame
 from ketafind.join.origins import (
-    Origins,
     Source,
     check_directory,
     check_prefix,
@@ -18,7 +18,7 @@ from ketafind.join.origins import (
     read_origins,
 )
 from ketafind.join.search import search
-from ketafind.query.filter import Filter
+from ketafind.query.filter import Filter, UnknownPolicy
 from ketafind.scale import engine_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Join:
 
     directory: Directory
     where: Criteria | None
-    unknown: str
+    unknown: UnknownPolicy
     k: int
     source: Source
     max_distance_km: float | None
@@ -46,39 +46,32 @@ class Join:
     progress: bool | None
     check: bool
 
-    def __call__(self, frame: Any, first_row: int = 0, passing: Filter | None = None) -> Any:
+    def __call__(self, frame: Any, first_row: int = 0, eligible: Filter | None = None) -> Any:
         """Join a frame that is in memory."""
         opened = open_frame(frame)
-        if passing is None:
-            passing = self.directory.filter(self.where, unknown=self.unknown)
-        names_taken(opened, self._names())
-        with Crew(len(opened), self.threads) as crew:
-            origins = read_origins(opened, self.source, crew)
-            copies = self._copies(opened, passing, origins)
-            found = search(
-                self.directory,
-                passing,
-                origins,
-                self.k,
-                crew=crew,
-                max_distance_km=self.max_distance_km,
-                progress=self.progress,
-                check=self.check,
-                first_row=first_row,
-                beside=None if copies is None else copies.fill,
-            )
-            answers = Answers(
-                self.directory, passing, origins, found, self.k, self.max_distance_km, crew
-            )
-            if not found.complete:
-                copies = None
-            left, rank = self.how == "left", None if copies is None else copies.number
-            if self.shape == "wide":
-                columns, rows = answers.wide(self._asked(), left=left)
-            else:
-                columns, rows = answers.long(self._asked(), left=left, rank=rank)
-            named = {self.prefix + name: columns[name] for name in columns}
-            return opened.extended(named, rows, crew, None if copies is None else copies.made)
+        if eligible is None:
+            eligible = self.directory.filter(self.where, unknown=self.unknown)
+        opened.check_new(self._names())
+        threads = threads_for(len(opened)) if self.threads is None else self.threads
+        origins = read_origins(opened, self.source, threads)
+        found = search(
+            self.directory,
+            eligible,
+            origins,
+            self.k,
+            threads=threads,
+            max_distance_km=self.max_distance_km,
+            progress=self.progress,
+            check=self.check,
+            first_row=first_row,
+        )
+        answers = Answers(
+            self.directory, eligible, origins, found, self.k, self.max_distance_km, threads
+        )
+        lay_out = answers.wide if self.shape == "wide" else answers.long
+        columns, times = lay_out(self._added(), left=self.how == "left")
+        named = {self.prefix + name: columns[name] for name in columns}
+        return opened.extended(named, times, threads)
 
     def __repr__(self) -> str:
         # What is sought is health information: a task graph may print this.
@@ -89,16 +82,7 @@ class Join:
         others = (getattr(self, name) for name in self.__slots__ if name != "directory")
         return ("ketafind.Join", self.directory.snapshot.id, *map(repr, others))
 
-    def _copies(self, frame: Frame, passing: Filter, origins: Origins) -> Copies[Any] | None:
-        """What can be copied while the search goes on: if each row is sure to have k clinics."""
-        width = min(self.k, passing.n_eligible)
-        if self.shape == "wide" or width < 1 or self.max_distance_km is not None:
-            return None
-        if width == 1:  # numbers only: to look for gaps would cost as much
-            return Copies({}, 1, len(frame))
-        return Copies(frame.stored(), width, len(frame)) if origins.complete else None
-
-    def _asked(self) -> tuple[str, ...]:
+    def _added(self) -> tuple[str, ...]:
         names = [*ALWAYS, *self.columns]
         if self.source.address is not None:
             names += ["origin_lat", "origin_lon", "origin_radius_km"]
@@ -109,25 +93,25 @@ class Join:
     def _names(self) -> list[str]:
         """The columns it adds."""
         if self.shape == "long":
-            return [self.prefix + name for name in self._asked()]
-        of_clinic = [name for name in self._asked() if name not in (*ROW_COLUMNS, "rank")]
+            return [self.prefix + name for name in self._added()]
+        of_clinic = [name for name in self._added() if name not in (*ROW_COLUMNS, "rank")]
         numbered = [f"{name}_{place + 1}" for place in range(self.k) for name in of_clinic]
-        of_row = [name for name in self._asked() if name in ROW_COLUMNS]
+        of_row = [name for name in self._added() if name in ROW_COLUMNS]
         return [self.prefix + name for name in (*numbered, *of_row)]
 
 
 def nearest_join(
     frame: Any,
     directory: Directory,
-    k: int = 1,
     *,
+    k: int = 1,
     lat: str | None = None,
     lon: str | None = None,
     geometry: str | None = None,
     address: str | None = None,
-    radius: str | None = None,
+    radius_km: str | None = None,
     where: Criteria | Filter | None = None,
-    unknown: str = "exclude",
+    unknown: UnknownPolicy = "exclude",
     max_distance_km: float | None = None,
     how: str = "left",
     shape: str = "long",
@@ -158,7 +142,7 @@ def nearest_join(
     address : str, optional
         A column of addresses, geocoded offline; adds ``origin_lat``, ``origin_lon`` and
         ``origin_radius_km``, the 90 % radius.
-    radius : str, optional
+    radius_km : str, optional
         A column of 90 % radii in kilometres, such as ``radius_km`` of a frame that `geocode_frame`
         made: intervals and ``order_certain`` then count it. Positions are exact without it.
     where, unknown
@@ -220,7 +204,7 @@ def nearest_join(
         where=criteria.criteria,
         unknown=criteria.unknown,
         k=check_count(k, "k"),
-        source=Source(lat, lon, geometry, address, radius),
+        source=Source(lat, lon, geometry, address, radius_km),
         max_distance_km=(
             None if max_distance_km is None else check_limit(max_distance_km, "max_distance_km")
         ),
@@ -228,12 +212,12 @@ def nearest_join(
         shape=one_of("shape", shape, ("long", "wide")),
         columns=check_extra(columns),
         prefix=prefix,
-        threads=threads,
+        threads=None if threads is None else check_count(threads, "threads"),
         progress=progress,
         check=check,
     )
     engine = engine_of(frame)
     if engine is None:
-        return join(frame, passing=criteria)
+        return join(frame, eligible=criteria)
     # The engine has the cores already, and shows its own progress.
     return engine(frame, replace(join, threads=threads or 1, progress=False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from ketafind.errors import (
 )
 from ketafind.geo import fault_of_pair
 from ketafind.index.protocol import Floats
-from ketafind.join.frames import ALONE, Crew, Frame, check_column, numbers_of
+from ketafind.join.frames import Frame, is_missing, on_threads, slices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +38,12 @@ __all__ = [
 ]
 
 
+BLOCK = 2**17
+"""Points that are read in one go: they stay in the cache."""
+
+
 def check_directory(directory: Any) -> None:
-    """Refuse what is no directory."""
+    """Refuse what is not a directory."""
     from ketafind.directory import Directory
 
     if not isinstance(directory, Directory):
@@ -74,7 +78,9 @@ REASONS = (
 )
 """Why a row has no clinic."""
 
-NO_POSITION, NOT_FOUND, AMBIGUOUS, CONFLICTING, OUTSIDE, NONE_PASSES, NONE_NEAR, UNPLACED = range(8)
+NO_POSITION, NOT_FOUND, AMBIGUOUS, CONFLICTING, OUTSIDE, NONE_ELIGIBLE, NONE_NEAR, UNPLACED = range(
+    8
+)
 _REASON_OF: tuple[tuple[type[GeocodingError], int], ...] = (
     (AmbiguousPlaceError, AMBIGUOUS),
     (ConflictingPlaceError, CONFLICTING),
@@ -91,7 +97,7 @@ class Source:
     lon: str | None = None
     geometry: str | None = None
     address: str | None = None
-    radius: str | None = None
+    radius_km: str | None = None
 
     def __post_init__(self) -> None:
         pair = self.lat is not None or self.lon is not None
@@ -101,8 +107,8 @@ class Source:
             )
         if self.lat is not None and self.lat == self.lon:
             raise InvalidInputError(f"lat= and lon= name the same column, {self.lat!r}")
-        if self.radius is not None and self.address is not None:
-            raise InvalidInputError("an address is found with its radius: leave radius= out")
+        if self.radius_km is not None and self.address is not None:
+            raise InvalidInputError("an address is found with its radius: leave radius_km= out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,39 +124,37 @@ class Origins:
         return len(self.lat)
 
     @property
-    def complete(self) -> bool:
-        """Whether every row has a position."""
-        return not any(len(one) and np.isnan(one.min()) for one in (self.lat, self.lon))
+    def located(self) -> npt.NDArray[np.bool_]:
+        """Which rows have a position."""
+        return ~(np.isnan(self.lat) | np.isnan(self.lon))
 
 
-def read_origins(frame: Frame, source: Source, crew: Crew = ALONE) -> Origins:
+def read_origins(frame: Frame, source: Source, threads: int = 1) -> Origins:
     """Read where each row is."""
-    origins = _positions(frame, source, crew)
-    if source.radius is None:
+    origins = _positions(frame, source, threads)
+    if source.radius_km is None:
         return origins
-    return replace(origins, radius_km=_radii(frame, source.radius, origins))
+    return replace(origins, radius_km=_radii(frame, source.radius_km, origins))
 
 
-def _positions(frame: Frame, source: Source, crew: Crew) -> Origins:
+def _positions(frame: Frame, source: Source, threads: int) -> Origins:
     if source.address is not None:
         return _from_addresses(frame, source.address)
     geometry = source.geometry
     if geometry is None and source.lat is None and source.lon is None:
         geometry = getattr(frame.native, "_geometry_column_name", None)
     if geometry is not None:
-        return _from_points(frame, geometry, crew)
+        return _from_points(frame, geometry, threads)
     pairs = ((source.lat, "lat"), (source.lon, "lon"))
     names = [default if name is None else name for name, default in pairs]
     for name in names:
-        check_column(frame, name, "; say where the rows are with lat= and lon=, or with address=")
-    lat, lon = (numbers_of(frame, name) for name in names)
-    return Origins(lat, lon)
+        frame.check_column(name, "; say where the rows are with lat= and lon=, or with address=")
+    return Origins(frame.numbers(names[0]), frame.numbers(names[1]))
 
 
 def _radii(frame: Frame, name: str, origins: Origins) -> Floats:
-    radius_km = numbers_of(frame, name)
-    there = ~(np.isnan(origins.lat) | np.isnan(origins.lon))
-    wrong = there & ~((radius_km >= 0.0) & (radius_km < np.inf))
+    radius_km = frame.numbers(name)
+    wrong = origins.located & ~((radius_km >= 0.0) & (radius_km < np.inf))
     if wrong.any():
         raise InvalidInputError(
             f'row {int(np.argmax(wrong))}, column "{name}": a position needs a radius in '
@@ -160,7 +164,7 @@ def _radii(frame: Frame, name: str, origins: Origins) -> Floats:
 
 
 def check_range(lat: Floats, lon: Floats, first_row: int = 0) -> npt.NDArray[np.bool_] | None:
-    """Refuse numbers that are no position, and mark the rows that have none."""
+    """Refuse numbers that are not a position, and mark the rows that have none."""
     if _all_within(lat, 90.0) and _all_within(lon, 180.0):
         return None
     good = np.abs(lat) <= 90.0
@@ -184,13 +188,13 @@ def _all_within(numbers: Floats, limit: float) -> bool:
     return not len(numbers) or (float(numbers.min()) >= -limit and float(numbers.max()) <= limit)
 
 
-def _from_points(frame: Frame, name: str, crew: Crew) -> Origins:
-    check_column(frame, name)
+def _from_points(frame: Frame, name: str, threads: int) -> Origins:
+    frame.check_column(name)
     points: Any = frame.native[name] if hasattr(frame.native, "iloc") else None
     if not hasattr(points, "crs"):
         raise InvalidInputError(
-            f"{name!r} is no geometry with a coordinate reference system; geometry= takes a column "
-            f"of a GeoDataFrame, for other frames give lat= and lon="
+            f"{name!r} is not a geometry with a coordinate reference system; geometry= takes a "
+            f"column of a GeoDataFrame, for other frames give lat= and lon="
         )
     if points.crs is None:
         raise InvalidInputError(
@@ -202,62 +206,60 @@ def _from_points(frame: Frame, name: str, crew: Crew) -> Origins:
             f"the geometry {name!r} is in metres from the centre of the earth; call "
             f'to_crs("EPSG:4979") on the frame first'
         )
-    lat, lon = _coordinates(np.asarray(points.values._data), name, crew)
-    # The axes of a geometry are always (lon, lat), whatever the CRS says.
-    if not points.crs.equals("EPSG:4326", ignore_axis_order=True):
-        _unproject(lat, lon, points.crs, crew)
+    shapes = np.asarray(points.values._data)
+    to_degrees = _to_degrees(points.crs)
+    lat, lon = np.empty((2, len(shapes)))
+
+    def read(rows: slice) -> None:
+        y, x = _coordinates(shapes[rows], name, rows.start)
+        # The axes of a geometry are always (lon, lat), whatever the CRS says.
+        lon[rows], lat[rows] = (x, y) if to_degrees is None else to_degrees.transform(x, y)
+
+    deque(on_threads(read, slices(len(shapes), BLOCK), threads), maxlen=0)
     return Origins(lat, lon)
 
 
-def _coordinates(shapes: npt.NDArray[np.object_], name: str, crew: Crew) -> tuple[Floats, Floats]:
+def _coordinates(shapes: npt.NDArray[np.object_], name: str, first_row: int) -> Any:
     """The y and x of points; NaN for none and for empty ones."""
     import shapely
 
-    y, x = np.empty((2, len(shapes)))
-
-    def read(part: slice) -> None:
-        some = shapes[part]
-        try:
-            y[part], x[part] = shapely.get_y(some), shapely.get_x(some)
-        except shapely.GEOSException:  # there is no asking an empty point
-            some = some.copy()
-            some[shapely.is_empty(some)] = None
-            y[part], x[part] = shapely.get_y(some), shapely.get_x(some)
-        # What is there and no point has neither.
-        odd = np.flatnonzero(np.isnan(y[part]))
-        wrong = odd[shapely.get_type_id(some[odd]) > 0]
-        if len(wrong):
-            row = part.start + int(wrong[0])
-            raise InvalidInputError(
-                f'row {row}, column "{name}": a point is needed, not a {shapes[row].geom_type}; '
-                f"take representative_point() or centroid first (rows are counted from 0)"
-            )
-
-    crew.fill(read, len(shapes))
+    try:
+        y, x = shapely.get_y(shapes), shapely.get_x(shapes)
+    except shapely.GEOSException:  # an empty point has neither
+        shapes = shapes.copy()
+        shapes[shapely.is_empty(shapes)] = None
+        y, x = shapely.get_y(shapes), shapely.get_x(shapes)
+    # What is there and is not a point has neither.
+    odd = np.flatnonzero(np.isnan(y))
+    wrong = odd[shapely.get_type_id(shapes[odd]) > 0]
+    if len(wrong):
+        row = int(wrong[0])
+        raise InvalidInputError(
+            f'row {first_row + row}, column "{name}": a point is needed, not a '
+            f"{shapes[row].geom_type}; take representative_point() or centroid first (rows are "
+            f"counted from 0)"
+        )
     return y, x
 
 
-def _unproject(y: Floats, x: Floats, crs: Any, crew: Crew) -> None:
-    """Turn coordinates of a CRS into degrees, in place."""
+def _to_degrees(crs: Any) -> Any:
+    """What turns coordinates of a CRS into degrees; None if they are."""
     import pyproj
 
+    if crs.equals("EPSG:4326", ignore_axis_order=True):
+        return None
     try:
-        to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+        return pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     except pyproj.exceptions.ProjError as error:
         raise InvalidInputError(
             f"the CRS {crs.name!r} cannot be turned into degrees on WGS 84: {error}"
         ) from error
 
-    def turn(part: slice) -> None:
-        x[part], y[part] = to_degrees.transform(x[part], y[part])
-
-    crew.fill(turn, len(x))
-
 
 def _from_addresses(frame: Frame, name: str) -> Origins:
     from ketafind.geocoding import geocode_many
 
-    check_column(frame, name)
+    frame.check_column(name)
     texts = [_text(value, row, name) for row, value in enumerate(frame.values(name))]
     # Each address is read once, however often it stands there.
     wanted = list(dict.fromkeys(text for text in texts if text))
@@ -268,8 +270,7 @@ def _from_addresses(frame: Frame, name: str) -> Origins:
 def _text(value: Any, row: int, name: str) -> str:
     if isinstance(value, str):
         return value.strip()
-    missing = isinstance(value, float) and math.isnan(value)
-    if value is None or missing or type(value).__name__ in ("NAType", "NaTType"):
+    if is_missing(value):
         return ""
     raise InvalidInputError(
         f'row {row}, column "{name}": an address is a text, not {type(value).__name__} '

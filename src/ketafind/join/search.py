@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ketafind.errors import CoordinatesError
+from ketafind.index.checks import check_count
+from ketafind.index.kernel import threads_for
 from ketafind.index.protocol import Floats
-from ketafind.join.frames import Crew, blocks, code_type
+from ketafind.join.frames import code_type, on_threads, slices
 from ketafind.join.origins import Origins, check_range
 from ketafind.query.origin import BOTH_ZERO, CHANGES, FAR_KM, NEAR_KM, would_fit
 
@@ -26,64 +27,102 @@ __all__ = ["Found", "refuse_implausible", "search"]
 
 
 CHUNK, LEAST_CHUNK = 2**18, 2**15
-"""Rows a piece, and the fewest if a thread is to have several: neighbours follow each other more
+"""Rows a part, and the fewest if a thread is to have several: neighbours follow each other more
 closely where there are many."""
 
 ANSWERS = 8
-"""So many answers a row a piece is made for; with more there are fewer rows."""
+"""How many answers a row a part is made for; with more there are fewer rows."""
 
 LONG = 2**20
-"""So many rows are a long work, which shows a progress bar."""
+"""Rows from which a progress bar is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The nearest clinics of rows."""
+    """The nearest clinics of rows, by their numbers in the directory; NaN and -1 where none is."""
 
     distance_km: Floats
-    code: npt.NDArray[Any]
-    complete: bool
+    clinic: npt.NDArray[Any]
+
+    @property
+    def complete(self) -> bool:
+        """Whether no clinic is missing."""
+        return not len(self.clinic) or int(self.clinic[:, -1].min()) >= 0
 
 
 def search(
     directory: Directory,
-    passing: Filter,
+    eligible: Filter,
     origins: Origins,
     k: int,
     *,
-    crew: Crew,
+    threads: int | None = None,
     max_distance_km: float | None = None,
     progress: bool | None = False,
     check: bool = True,
     first_row: int = 0,
-    beside: Callable[[slice], None] | None = None,
 ) -> Found:
-    """Find the k nearest clinics of each row."""
+    """Find the k nearest clinics of each row, part by part on several threads."""
     from tqdm import tqdm
 
-    n, k = len(origins), max(1, min(k, passing.n_eligible))
-    rows = max(LEAST_CHUNK, min(CHUNK, n // crew.threads))
-    parts = blocks(n, max(1, min(rows, ANSWERS * rows // k)))
-    kind = code_type(len(directory))
-    places = passing.catalogue.places.located
-    pieces = _Pieces(
-        directory=directory,
-        passing=passing,
-        origins=origins,
-        limit_km=math.inf if max_distance_km is None else max_distance_km,
-        threads=crew.threads if len(parts) == 1 else 1,
-        check=check,
-        first_row=first_row,
-        distance_km=np.empty((n, k)),
-        code=np.empty((n, k), kind),
-        clinics=None if passing.catalogue.all_located else np.append(places, -1).astype(kind),
-        beside=beside,
+    n, k = len(origins), max(1, min(k, eligible.n_eligible))
+    threads = threads_for(n) if threads is None else check_count(threads, "threads")
+    rows = max(LEAST_CHUNK, min(CHUNK, n // threads))
+    parts = slices(n, max(1, min(rows, ANSWERS * rows // k)))
+    found = Found(np.empty((n, k)), np.empty((n, k), code_type(len(directory))))
+    limit_km = math.inf if max_distance_km is None else max_distance_km
+    inner = threads if len(parts) == 1 else 1
+
+    def work(rows: slice) -> int:
+        lat, lon = origins.lat[rows], origins.lon[rows]
+        distance_km, clinic = found.distance_km[rows], found.clinic[rows]
+        good = check_range(lat, lon, first_row + rows.start)
+        if good is not None:
+            lat, lon = lat[good], lon[good]
+            distance_km, clinic = distance_km[: len(lat)].copy(), clinic[: len(lat)].copy()
+        _nearest(eligible, lat, lon, limit_km, inner, distance_km, clinic)
+        fault = _implausible(directory, lat, lon, distance_km[:, 0]) if check else None
+        if fault is not None:
+            row = fault[0] if good is None else int(np.flatnonzero(good)[fault[0]])
+            raise CoordinatesError(f"row {first_row + rows.start + row}: it {fault[1]}")
+        if good is not None:
+            for table, some, none in (
+                (found.distance_km, distance_km, np.nan),
+                (found.clinic, clinic, -1),
+            ):
+                table[rows] = none
+                table[rows][good] = some
+        return len(origins.lat[rows])
+
+    shown = _shown(n, progress=progress)
+    with tqdm(total=n, unit=" rows", unit_scale=True, disable=not shown) as bar:
+        for done in on_threads(work, parts, threads):
+            bar.update(done)
+    return found
+
+
+def _nearest(
+    eligible: Filter,
+    lat: Floats,
+    lon: Floats,
+    limit_km: float,
+    threads: int,
+    distance_km: Floats,
+    clinic: npt.NDArray[Any],
+) -> None:
+    """Write the nearest clinics of origins."""
+    catalogue = eligible._catalogue
+    catalogue.index.nearest_many(
+        lat,
+        lon,
+        clinic.shape[1],
+        eligible._prepared,
+        limit_km,
+        threads=threads,
+        out=(distance_km, clinic),
     )
-    with tqdm(
-        total=n, unit=" rows", unit_scale=True, disable=not _shown(n, progress=progress)
-    ) as bar:
-        crew.run(pieces.work, parts, lambda part: bar.update(part.stop - part.start))
-    return Found(pieces.distance_km, pieces.code, not pieces.lacking)
+    if not catalogue.all_located:
+        clinic[:] = catalogue.clinic_nos(clinic)
 
 
 def _shown(n: int, *, progress: bool | None) -> bool:
@@ -93,84 +132,10 @@ def _shown(n: int, *, progress: bool | None) -> bool:
     return progress
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pieces:
-    """A search that is done piece by piece, on any thread."""
-
-    directory: Directory
-    passing: Filter
-    origins: Origins
-    limit_km: float
-    threads: int
-    check: bool
-    first_row: int
-    distance_km: Floats
-    code: npt.NDArray[Any]
-    clinics: npt.NDArray[Any] | None
-    beside: Callable[[slice], None] | None
-    lacking: list[slice] = field(default_factory=list)
-
-    def work(self, rows: slice) -> None:
-        """Do all there is to do for some rows."""
-        self.find(rows)
-        if self.beside is not None:
-            self.beside(rows)
-
-    def find(self, rows: slice) -> None:
-        """Write the answers of some rows; note if a clinic is missing."""
-        lat, lon = self.origins.lat[rows], self.origins.lon[rows]
-        distance_km, code = self.distance_km[rows], self.code[rows]
-        good: npt.NDArray[np.bool_] | None = None
-        try:
-            self._ask(lat, lon, distance_km, code)
-        except CoordinatesError:
-            good = check_range(lat, lon, self.first_row + rows.start)
-            if good is None:
-                raise
-            lat, lon = lat[good], lon[good]
-            some_km, some = distance_km[: len(lat)].copy(), code[: len(lat)].copy()
-            self._ask(lat, lon, some_km, some)
-            distance_km[:], code[:] = np.nan, -1
-            distance_km[good], code[good] = some_km, some
-        if self.check and len(lat):
-            nearest_km = distance_km[:, 0] if good is None else some_km[:, 0]
-            self._refuse(lat, lon, nearest_km, rows, good)
-        if len(code) and int(code[:, -1].min()) < 0:
-            self.lacking.append(rows)
-
-    def _ask(self, lat: Floats, lon: Floats, distance_km: Floats, code: npt.NDArray[Any]) -> None:
-        self.passing.catalogue.index.nearest_many(
-            lat,
-            lon,
-            code.shape[1],
-            self.passing.prepared,
-            self.limit_km,
-            threads=self.threads,
-            out=(distance_km, code),
-        )
-        if self.clinics is not None:
-            # The extra entry is what -1 finds.
-            code[:] = self.clinics[code]
-
-    def _refuse(
-        self,
-        lat: Floats,
-        lon: Floats,
-        distance_km: Floats,
-        rows: slice,
-        good: npt.NDArray[np.bool_] | None,
-    ) -> None:
-        fault = _implausible(self.directory, lat, lon, distance_km)
-        if fault is not None:
-            row = fault[0] if good is None else int(np.flatnonzero(good)[fault[0]])
-            raise CoordinatesError(f"row {self.first_row + rows.start + row}: it {fault[1]}")
-
-
 def refuse_implausible(directory: Directory, origins: Origins, *, check: bool = True) -> None:
-    """Refuse origins that are no position on earth, or implausible where they stand."""
+    """Refuse origins that are not a position on earth, or implausible where they stand."""
     if check:
-        with Crew(len(origins)) as crew:
-            search(directory, directory.filter(), origins, 1, crew=crew)
+        search(directory, directory.filter(), origins, 1)
     else:
         check_range(origins.lat, origins.lon)
 
@@ -185,7 +150,7 @@ def _implausible(
     rows = np.flatnonzero(~(distance_km <= FAR_KM))
     if not any(clinic.location for clinic in directory.clinics):
         return None
-    # The distance is to a clinic that passes: is any clinic nearer?
+    # The distance is to an eligible clinic: is any clinic nearer?
     rows = rows[~_some_within(directory, lat[rows], lon[rows], FAR_KM)]
     faults = [(int(row), BOTH_ZERO) for row in rows[(lat[rows] == 0.0) & (lon[rows] == 0.0)][:1]]
     for how, change in CHANGES.items():
@@ -199,5 +164,5 @@ def _implausible(
 def _some_within(
     directory: Directory, lat: Floats, lon: Floats, limit_km: float
 ) -> npt.NDArray[np.bool_]:
-    distance_km, _ = directory.nearest_arrays(lat, lon, 1, max_distance_km=limit_km)
+    distance_km, _ = directory.nearest_arrays(lat, lon, k=1, max_distance_km=limit_km)
     return ~np.isnan(distance_km[:, 0])

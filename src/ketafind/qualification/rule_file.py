@@ -15,9 +15,6 @@ from ketafind.vocabulary import default_vocabulary
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["FORMAT", "FULL", "LEVELS", "Rule", "Source", "read_rules"]
-
-
 FULL = "full"
 LEVELS = ("required", "advisory", "information")
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ketafind.criteria import And, Criteria, Named
+from ketafind.criteria import And, Criteria, Labelled
 from ketafind.errors import InvalidInputError
 from ketafind.files import read_text
 from ketafind.qualification.rule_file import Rule, read_rules
@@ -17,18 +17,6 @@ from ketafind.truth import Truth
 
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
-
-__all__ = [
-    "Assessment",
-    "Result",
-    "RuleResult",
-    "RuleSet",
-    "assess",
-    "bundled_rules",
-    "bundled_words",
-    "qualified",
-]
-
 
 BUNDLED = Path(__file__).with_name("on-2026.1.json")
 
@@ -174,7 +162,7 @@ class RuleSet:
         parts = [rule.criteria for rule in self.deciding(level)]
         wanted = tuple(part for part in parts if part is not None)
         whole = wanted[0] if len(wanted) == 1 else And(wanted)
-        return Named(f"qualified: {level}, {self.id}", whole, (self, level))
+        return Labelled(f"qualified: {level}, {self.id}", whole, (self, level))
 
 
 @cache

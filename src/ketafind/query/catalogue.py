@@ -1,56 +1,71 @@
-"""What an answer is computed from: clinics by id, their positions, slices and index."""
+"""What an answer is computed from: clinics by id, their points, facts and index.
+
+Four numberings, the same in the whole package:
+
+clinic_no
+    A clinic, in the order of the ids: ``directory.clinics[clinic_no]``.
+point_no
+    A point of the spatial index: the located clinics, in the order of the ids.
+bit_row
+    A bit of a filter: the points in the order in which the index lays out its bits
+    (`SpatialIndex.order`), then the clinics without a position.
+service_row
+    A bit of the slices of terms: the first service of each clinic at its bit_row, then, from the
+    next whole byte, the further services (`TermSlices`).
+"""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.bits import Closure, TermSlices
+from ketafind.bits import StatedFacts, TermSlices, columns_of, renumbered
 from ketafind.errors import DataError, Fault, UnknownClinicError
-from ketafind.snapshot import Snapshot
+from ketafind.index import IndexName, changed_index, make_index
+from ketafind.snapshot import EncodedClinics, Snapshot
 
 if TYPE_CHECKING:
     from ketafind.index.protocol import SpatialIndex
     from ketafind.records import Clinic
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["Catalogue", "MakeIndex", "Places"]
+__all__ = ["Catalogue", "Points"]
 
 
-MakeIndex = Callable[[NDArray[np.float64], NDArray[np.float64]], "SpatialIndex"]
+clinic_id_of = attrgetter("clinic_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Where the located clinics are, as read-only columns."""
+class Points:
+    """Where the located clinics are, as read-only columns; a row is a point_no."""
 
-    located: NDArray[np.intp]
+    clinic_no: NDArray[np.intp]
     lat: NDArray[np.float64]
     lon: NDArray[np.float64]
     radius_km: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        for array in (self.located, self.lat, self.lon, self.radius_km):
+        for array in (self.clinic_no, self.lat, self.lon, self.radius_km):
             array.flags.writeable = False
 
     @classmethod
-    def of(cls, clinics: Sequence[Clinic]) -> Places:
+    def of(cls, clinics: Sequence[Clinic]) -> Points:
         """Take the columns from clinics."""
         known = [(n, one.location) for n, one in enumerate(clinics) if one.location is not None]
         return cls(
-            np.array([position for position, _ in known], dtype=np.intp),
-            *(
-                np.array([getattr(place, name) for _, place in known], dtype=np.float64)
-                for name in ("lat", "lon", "radius_km")
-            ),
+            np.array([clinic_no for clinic_no, _ in known], dtype=np.intp),
+            np.array([place.lat for _, place in known], dtype=np.float64),
+            np.array([place.lon for _, place in known], dtype=np.float64),
+            np.array([place.radius_km for _, place in known], dtype=np.float64),
         )
 
 
@@ -61,81 +76,118 @@ class Catalogue:
         self,
         clinics: Sequence[Clinic],
         vocabulary: Vocabulary,
-        places: Places,
+        points: Points,
+        facts: StatedFacts,
         index: SpatialIndex,
-        closure: Closure | None = None,
+        index_name: IndexName | None,
     ) -> None:
         self.clinics = clinics
         self.vocabulary = vocabulary
-        self.places = places
+        self.points = points
+        self.facts = facts
         self.index = index
-        self.slices = TermSlices.build(clinics, self.rows, vocabulary, closure)
+        self.index_name = index_name
 
     @classmethod
     def build(
         cls,
         clinics: Iterable[Clinic],
         vocabulary: Vocabulary,
-        make_index: MakeIndex,
-        closure: Closure | None = None,
+        index_name: IndexName | None = None,
     ) -> Catalogue:
         """Order and index clinics."""
-        ordered = tuple(sorted(clinics, key=lambda clinic: clinic.clinic_id))
-        _refuse_doubles(ordered)
-        places = Places.of(ordered)
-        index = make_index(places.lat, places.lon)
-        return cls(ordered, vocabulary, places, index, closure)
+        ordered = _ordered(clinics)
+        points = Points.of(ordered)
+        index = make_index(index_name)(points.lat, points.lon)
+        facts = StatedFacts.of(ordered, vocabulary)
+        return cls(ordered, vocabulary, points, facts, index, index_name)
+
+    def changed(self, added: Iterable[Clinic], removed: Iterable[str]) -> Catalogue:
+        """Remove clinics, then add others or new versions, without a look at those that stay."""
+        new = _ordered(added)
+        dropped = {self.clinic_no(clinic_id) for clinic_id in removed}
+        dropped |= {no for one in new if (no := self.find(one.clinic_id)) is not None}
+        drop = np.array(sorted(dropped), np.intp)
+        at = np.array([self._place(one.clinic_id) for one in new], np.intp)
+        at -= np.searchsorted(drop, at)
+        facts = self.facts.changed(drop, at, StatedFacts.of(new, self.vocabulary))
+        points, index = self._changed_points(drop, at, new)
+        clinics = _spliced(self.clinics, drop.tolist(), at.tolist(), new)
+        return Catalogue(clinics, self.vocabulary, points, facts, index, self.index_name)
+
+    def _changed_points(
+        self, drop: NDArray[np.intp], at: NDArray[np.intp], new: Sequence[Clinic]
+    ) -> tuple[Points, SpatialIndex]:
+        old, more = self.points, Points.of(new)
+        gone = np.flatnonzero(np.isin(old.clinic_no, drop))
+        kept_no = renumbered(np.delete(old.clinic_no, gone), drop, at)
+        new_no = (at + np.arange(len(at)))[more.clinic_no]
+        before = np.searchsorted(kept_no, new_no)
+        points = Points(
+            np.insert(kept_no, before, new_no),
+            np.insert(np.delete(old.lat, gone), before, more.lat),
+            np.insert(np.delete(old.lon, gone), before, more.lon),
+            np.insert(np.delete(old.radius_km, gone), before, more.radius_km),
+        )
+        return points, changed_index(self.index, gone, before, points.lat, points.lon)
 
     @property
     def n_located(self) -> int:
         """How many clinics have a position."""
-        return len(self.places.located)
+        return len(self.points.clinic_no)
 
     @cached_property
     def all_located(self) -> bool:
-        """Whether every clinic has a position: the index's points are the clinics then."""
+        """Whether every clinic has a position: each point_no is the clinic_no then."""
         return len(self.clinics) == self.n_located
 
-    def positions(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Turn what the index calls points into the positions of clinics; -1 stays."""
+    def clinic_nos(self, point_nos: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Find the clinics of points; -1 stays."""
         if self.all_located:
-            return places
+            return point_nos
         # The extra entry turns -1 into -1.
-        return np.append(self.places.located, -1)[places]
+        return np.append(self.points.clinic_no, -1)[point_nos]
 
-    def listed(self, places: list[int]) -> list[int]:
-        """Turn a few of what the index calls points into the positions of clinics."""
+    def clinic_no_list(self, point_nos: list[int]) -> list[int]:
+        """Find the clinics of a few points."""
         if self.all_located:
-            return places
-        return list(map(self.places.located.item, places))
+            return point_nos
+        return list(map(self.points.clinic_no.item, point_nos))
 
     @cached_property
     def anchor(self) -> tuple[float, float]:
         """Latitude and longitude of one located clinic, in radians."""
-        return math.radians(self.places.lat[0]), math.radians(self.places.lon[0])
+        return math.radians(self.points.lat[0]), math.radians(self.points.lon[0])
 
     @cached_property
-    def rows(self) -> NDArray[np.intp]:
-        """Position of each row."""
-        located = self.places.located
-        everyone = np.arange(len(self.clinics), dtype=np.intp)
-        unlocated = np.setdiff1d(everyone, located, assume_unique=True)
-        rows = np.concatenate([located[self.index.order], unlocated])
+    def clinic_of_row(self) -> NDArray[np.intp]:
+        """The clinic_no of each bit_row."""
+        is_located = np.zeros(len(self.clinics), bool)
+        is_located[self.points.clinic_no] = True
+        rows = np.concatenate(
+            [self.points.clinic_no[self.index.order], np.flatnonzero(~is_located)]
+        )
         rows.flags.writeable = False
         return rows
 
     @cached_property
-    def row_of(self) -> NDArray[np.intp]:
-        """Row of each position."""
-        rows = np.empty(len(self.rows), np.intp)
-        rows[self.rows] = np.arange(len(self.rows))
+    def row_of_clinic(self) -> NDArray[np.intp]:
+        """The bit_row of each clinic_no."""
+        rows = np.empty(len(self.clinic_of_row), np.intp)
+        rows[self.clinic_of_row] = np.arange(len(rows))
         return rows
 
     @cached_property
+    def slices(self) -> TermSlices:
+        """What is stated of the services, in the order of the index."""
+        columns = columns_of(self.vocabulary)
+        return TermSlices(self.facts, self.clinic_of_row, self.row_of_clinic, columns)
+
+    @cached_property
     def radius_km(self) -> NDArray[np.float64]:
-        """90 % radius of each position; NaN for the unlocated."""
+        """90 % radius of each clinic's position; NaN for the unlocated."""
         radius_km = np.full(len(self.clinics), np.nan)
-        radius_km[self.places.located] = self.places.radius_km
+        radius_km[self.points.clinic_no] = self.points.radius_km
         return radius_km
 
     @cached_property
@@ -143,7 +195,7 @@ class Catalogue:
         """The name of this data."""
         return Snapshot.of(self.clinics, self.vocabulary)
 
-    def position(self, clinic_id: str) -> int:
+    def clinic_no(self, clinic_id: str) -> int:
         """Find a clinic by its id."""
         found = self.find(clinic_id)
         if not isinstance(clinic_id, str):
@@ -155,31 +207,49 @@ class Catalogue:
         return found
 
     def find(self, clinic_id: object) -> int | None:
-        """Look up a clinic's position, or None if there is no such clinic."""
+        """Look up a clinic's number, or None if there is no such clinic."""
         if not isinstance(clinic_id, str):
             return None
-        place = bisect_left(self.clinics, clinic_id, key=lambda clinic: clinic.clinic_id)
+        place = self._place(clinic_id)
         is_there = place < len(self.clinics) and self.clinics[place].clinic_id == clinic_id
         return place if is_there else None
 
-    def _near(self, clinic_id: object) -> str:
+    def _place(self, clinic_id: str) -> int:
+        return bisect_left(self.clinics, clinic_id, key=clinic_id_of)
+
+    def _near(self, clinic_id: str) -> str:
         from difflib import get_close_matches
 
         # Ids are compared one by one: in a large directory only those that begin alike.
-        text = "-".join(str(clinic_id).lower().split())
-        place = bisect_left(self.clinics, text[:3], key=lambda clinic: clinic.clinic_id)
-        around = range(len(self.clinics))[max(0, place - 500) : place + 500]
-        known = [self.clinics[position].clinic_id for position in around]
+        text = "-".join(clinic_id.lower().split())
+        place = self._place(text[:3])
+        around = self.clinics[max(0, place - 500) : place + 500]
+        known = [clinic.clinic_id for clinic in around]
         close = [one for one in known if len(text) > 2 and text in one][:3]
         close = close or get_close_matches(text, known, n=3)
         return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
-def _refuse_doubles(clinics: Sequence[Clinic]) -> None:
-    ids = [clinic.clinic_id for clinic in clinics]
-    doubled = sorted({a for a, b in pairwise(ids) if a == b})
-    if doubled:
+def _ordered(clinics: Iterable[Clinic]) -> tuple[Clinic, ...]:
+    """Sort clinics by id, and refuse two of one id."""
+    ordered = tuple(sorted(clinics, key=clinic_id_of))
+    ids = [clinic.clinic_id for clinic in ordered]
+    repeated = sorted({one for one, other in pairwise(ids) if one == other})
+    if repeated:
         faults = [
-            Fault(f"two clinics share this id, {one!r}", None, "clinic_id", one) for one in doubled
+            Fault(f"two clinics share this id, {one!r}", None, "clinic_id", one) for one in repeated
         ]
         raise DataError("clinics", faults)
+    return ordered
+
+
+def _spliced(
+    clinics: Sequence[Clinic], drop: list[int], at: list[int], new: Sequence[Clinic]
+) -> Sequence[Clinic]:
+    """Drop clinics, then insert the new ones before these of those that stay."""
+    items: list[Any] = list(clinics.items if isinstance(clinics, EncodedClinics) else clinics)
+    for clinic_no in reversed(drop):
+        del items[clinic_no]
+    for clinic_no, clinic in zip(reversed(at), reversed(new), strict=True):
+        items.insert(clinic_no, clinic)
+    return clinics.sharing(items) if isinstance(clinics, EncodedClinics) else tuple(items)

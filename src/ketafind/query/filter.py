@@ -1,4 +1,4 @@
-"""What an answer is made of cannot be changed, and is not sent to another process."""
+"""Criteria compiled for one directory, and the cache of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from ketafind.records import Clinic, Service
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["POLICIES", "Filter", "FilterCache", "Frozen", "check_policy"]
+__all__ = ["POLICIES", "Filter", "FilterCache", "Frozen", "UnknownPolicy", "check_policy"]
 
 
 class Frozen:
-    """A value that keeps what it was made with; a copy of it is the value itself."""
+    """A part of an answer: it never changes, a copy is itself, and it is not pickled."""
 
     __slots__ = ()
 
@@ -46,15 +46,17 @@ class Frozen:
     def __reduce__(self) -> NoReturn:
         raise TypeError(
             f"a {type(self).__name__} is not pickled: it holds what somebody asked for. Send "
-            f"to_dict() or to_dicts() of an answer, or the criteria of a filter and the directory"
+            f"to_dict() of an answer, or the criteria of a filter and the directory"
         )
 
 
-POLICIES = ("exclude", "include", "only")
-"""Which clinics pass: the YES, those that are not NO, or the UNKNOWN alone."""
+UnknownPolicy = Literal["exclude", "include", "only"]
+"""Which clinics are eligible: the YES, those that are not NO, or the UNKNOWN alone."""
+
+POLICIES: tuple[UnknownPolicy, ...] = get_args(UnknownPolicy)
 
 
-def check_policy(unknown: Any) -> None:
+def check_policy(unknown: object) -> None:
     """Refuse a word that is not an unknown policy."""
     if not isinstance(unknown, str) or unknown not in POLICIES:
         raise InvalidInputError(f"unknown={unknown!r}: choose {', '.join(map(repr, POLICIES))}")
@@ -62,6 +64,8 @@ def check_policy(unknown: Any) -> None:
 
 class Filter(Frozen):
     """Criteria compiled for one directory; reusable, immutable, safe to share between threads.
+
+    Made by `Directory.filter`; what the queries take as ``where=``.
 
     Parameters
     ----------
@@ -72,7 +76,7 @@ class Filter(Frozen):
     unknown : str
         ``"exclude"`` (confirmed only), ``"include"`` (possible too) or ``"only"``.
     region : ndarray of bool, optional
-        Positions that may pass.
+        The clinics that may be eligible, by their number in the directory.
 
     Raises
     ------
@@ -80,89 +84,77 @@ class Filter(Frozen):
         If the policy is another word.
     """
 
-    catalogue: Catalogue
     criteria: Criteria
-    unknown: str
-    region: Bits | None
-    bits: Bits
-    prepared: Any
+    """What was asked for, in canonical form."""
+    unknown: UnknownPolicy
+    """The unknown policy: ``exclude``, ``include`` or ``only``."""
+    _catalogue: Catalogue
+    _region: Bits | None
+    _bits: Bits
+    _prepared: Any
     _bound: Bound
 
     def __init__(
         self,
         catalogue: Catalogue,
         criteria: Criteria,
-        unknown: str,
+        unknown: UnknownPolicy,
         region: NDArray[np.bool_] | None = None,
     ) -> None:
         check_policy(unknown)
         fields = self.__dict__
-        fields["catalogue"] = catalogue
+        fields["_catalogue"] = catalogue
         fields["criteria"] = criteria
         fields["unknown"] = unknown
-        fields["region"] = None if region is None else pack(region[catalogue.rows])
+        fields["_region"] = None if region is None else pack(region[catalogue.clinic_of_row])
         if unknown == "exclude":  # needs one side only; a cached property costs more than it
             fields["_services_yes"] = catalogue.slices.evaluate(criteria, Truth.YES)
-            fields["yes"] = self._clinics(self._services_yes, Truth.YES)
-        fields["bits"] = bits = self._bits(unknown)
+            fields["_yes"] = self._by_clinic(self._services_yes, Truth.YES)
+        fields["_bits"] = bits = self._bits_under(unknown)
         bits.flags.writeable = False
-        fields["prepared"] = prepared = catalogue.index.prepare(self._located(bits))
+        fields["_prepared"] = prepared = catalogue.index.prepare(self._located(bits))
         fields["_bound"] = catalogue.index.bound(prepared)
 
     def __repr__(self) -> str:
         # A filter names conditions: what is sought is health information.
-        return f"<Filter unknown={self.unknown!r}, {self.n_eligible} clinics pass>"
+        return f"<Filter unknown={self.unknown!r}, {self.n_eligible} clinics eligible>"
 
     @cached_property
     def n_eligible(self) -> int:
-        """How many located clinics pass."""
-        return self._count(self.bits)
+        """How many located clinics are eligible."""
+        return self._count(self._bits)
 
     @cached_property
     def n_possible(self) -> int:
         """How many located clinics are UNKNOWN: they may satisfy the criteria."""
-        return self._count(self._bits("only"))
+        return self._count(self._bits_under("only"))
 
     @cached_property
     def n_unlocated(self) -> int:
         """How many clinics without a position satisfy the criteria or may."""
-        # A region tells nothing of a clinic that has no position.
-        return int(self._flags(~self.no)[self.catalogue.n_located :].sum())
-
-    @cached_property
-    def yes(self) -> Bits:
-        """The clinics of which the criteria are YES, whatever the region."""
-        return self._clinics(self._services_yes, Truth.YES)
-
-    @cached_property
-    def no(self) -> Bits:
-        """The clinics of which the criteria are NO, whatever the region."""
-        return self._clinics(self._services_no, Truth.NO)
-
-    @cached_property
-    def possible(self) -> Any:
-        """The UNKNOWN clinics, prepared for the index."""
-        return self.catalogue.index.prepare(self._located(self._bits("only")))
+        # A region says nothing of a clinic that has no position.
+        return int(self._flags(~self._no)[self._catalogue.n_located :].sum())
 
     def nearest(
         self, lat: float, lon: float, k: int = 5, max_distance_km: float = math.inf
     ) -> tuple[list[float], list[int]]:
-        """Find the k nearest clinics that pass: plain numbers, in about a microsecond.
+        """Find the k nearest eligible clinics: plain numbers, in about a microsecond.
 
         Parameters
         ----------
         lat, lon : float
-            The origin in decimal degrees; not checked for plausibility.
+            The origin in decimal degrees, WGS 84; not checked for plausibility.
         k : int
-            How many at the most.
+            How many at the most, 1 or more.
         max_distance_km : float
             Leave out what is farther; a clinic exactly there stays.
 
         Returns
         -------
         distance_km : list of float
-            WGS 84 geodesics, in the order of `Directory.nearest`; fewer than k where fewer pass.
-        position : list of int
+            WGS 84 geodesics in kilometres, nearest first; clinics at distances that are equal to
+            the micrometre are in the order of their ids. Fewer than k where fewer are eligible.
+        clinic_no : list of int
             Indexes ``directory.clinics``.
 
         Raises
@@ -183,110 +175,82 @@ class Filter(Frozen):
         'Kingston'
         """
         answer = self._bound.nearest(lat, lon, k, max_distance_km)
-        if self.catalogue.all_located:
+        if self._catalogue.all_located:
             return answer
-        return answer[0], self.catalogue.listed(answer[1])
+        return answer[0], self._catalogue.clinic_no_list(answer[1])
 
-    def positions(self) -> NDArray[np.intp]:
-        """Every clinic that passes, located or not, by id."""
-        return np.sort(self.catalogue.rows[np.flatnonzero(self._flags(self.bits))])
+    @cached_property
+    def _yes(self) -> Bits:
+        """The clinics of which the criteria are YES, whatever the region."""
+        return self._by_clinic(self._services_yes, Truth.YES)
 
-    def truth(self, position: int) -> Truth:
-        """What is known of a clinic.
+    @cached_property
+    def _no(self) -> Bits:
+        """The clinics of which the criteria are NO, whatever the region."""
+        return self._by_clinic(self._services_no, Truth.NO)
 
-        Parameters
-        ----------
-        position : int
-            Its position.
+    @cached_property
+    def _possible(self) -> Any:
+        """The UNKNOWN clinics, prepared for the index."""
+        return self._catalogue.index.prepare(self._located(self._bits_under("only")))
 
-        Returns
-        -------
-        Truth
-            The maximum over its services, then the minimum with its status.
-        """
-        return truth_at(self.yes, self.no, int(self.catalogue.row_of[position]))
+    def _clinic_nos(self) -> NDArray[np.intp]:
+        """Every eligible clinic, located or not, by id."""
+        return np.sort(self._catalogue.clinic_of_row[np.flatnonzero(self._flags(self._bits))])
 
-    def in_region(self, position: int) -> bool:
-        """Tell whether a clinic lies where clinics may pass.
+    def _truth(self, clinic_no: int) -> Truth:
+        """The maximum over a clinic's services, then the minimum with its status."""
+        return truth_at(self._yes, self._no, int(self._catalogue.row_of_clinic[clinic_no]))
 
-        Parameters
-        ----------
-        position : int
-            Its position.
+    def _in_region(self, clinic_no: int) -> bool:
+        """Whether a clinic lies where clinics may be eligible."""
+        row = int(self._catalogue.row_of_clinic[clinic_no])
+        return self._region is None or bool(self._region[row >> 3] >> (row & 7) & 1)
 
-        Returns
-        -------
-        bool
-            True for all where there is no region.
-        """
-        row = int(self.catalogue.row_of[position])
-        return self.region is None or bool(self.region[row >> 3] >> (row & 7) & 1)
-
-    def under(self, unknown: str) -> Filter:
-        """Ask for the same under another unknown policy.
-
-        Parameters
-        ----------
-        unknown : str
-            One of `POLICIES`.
-
-        Returns
-        -------
-        Filter
-            Another filter.
-        """
+    def _under(self, unknown: UnknownPolicy) -> Filter:
+        """The same criteria and region under another unknown policy."""
         flags = None
-        if self.region is not None:
-            flags = self._flags(self.region).astype(bool)[self.catalogue.row_of]
-        return Filter(self.catalogue, self.criteria, unknown, flags)
+        if self._region is not None:
+            flags = self._flags(self._region).astype(bool)[self._catalogue.row_of_clinic]
+        return Filter(self._catalogue, self.criteria, unknown, flags)
 
-    def service(self, position: int) -> Service:
-        """Choose the service that answers for a clinic: the first with the highest truth.
-
-        Parameters
-        ----------
-        position : int
-            The clinic's position.
-
-        Returns
-        -------
-        Service
-            One of its services.
-        """
-        clinic: Clinic = self.catalogue.clinics[position]
+    def _service(self, clinic_no: int) -> Service:
+        """The service that answers for a clinic: the first with the highest truth."""
+        clinic: Clinic = self._catalogue.clinics[clinic_no]
         if len(clinic.services) == 1:
             return clinic.services[0]
-        slots = self.catalogue.slices.slots_of(int(self.catalogue.row_of[position]))
-        truths = [truth_at(self._services_yes, self._services_no, slot) for slot in slots]
+        rows = self._catalogue.slices.service_rows(int(self._catalogue.row_of_clinic[clinic_no]))
+        truths = [truth_at(self._services_yes, self._services_no, row) for row in rows]
         return clinic.services[truths.index(max(truths))]
 
     @cached_property
     def _services_yes(self) -> Bits:
-        return self.catalogue.slices.evaluate(self.criteria, Truth.YES)
+        return self._catalogue.slices.evaluate(self.criteria, Truth.YES)
 
     @cached_property
     def _services_no(self) -> Bits:
-        return self.catalogue.slices.evaluate(self.criteria, Truth.NO)
+        return self._catalogue.slices.evaluate(self.criteria, Truth.NO)
 
-    def _clinics(self, services: Bits, side: Truth) -> Bits:
-        slices = self.catalogue.slices
-        return slices.with_status(slices.fold(services, side), side)
+    def _by_clinic(self, services: Bits, side: Truth) -> Bits:
+        slices = self._catalogue.slices
+        return slices.with_status(slices.by_clinic(services, side), side)
 
-    def _bits(self, unknown: str) -> Bits:
+    def _bits_under(self, unknown: UnknownPolicy) -> Bits:
         if unknown == "exclude":
-            bits = self.yes
+            bits = self._yes
         else:
-            bits = ~self.no if unknown == "include" else ~(self.yes | self.no)
-        return bits if self.region is None else bits & self.region
+            bits = ~self._no if unknown == "include" else ~(self._yes | self._no)
+        return bits if self._region is None else bits & self._region
 
     def _located(self, bits: Bits) -> Bits:
-        return bits[: (self.catalogue.n_located + 7) // 8]
+        return bits[: (self._catalogue.n_located + 7) // 8]
 
     def _flags(self, bits: Bits) -> NDArray[np.uint8]:
-        return np.unpackbits(bits, count=len(self.catalogue.rows), bitorder="little")
+        n_rows = len(self._catalogue.clinic_of_row)
+        return np.unpackbits(bits, count=n_rows, bitorder="little")
 
     def _count(self, bits: Bits) -> int:
-        return int(self._flags(bits)[: self.catalogue.n_located].sum())
+        return int(self._flags(bits)[: self._catalogue.n_located].sum())
 
 
 MAX_BYTES = 64 * 2**20
@@ -304,7 +268,9 @@ class FilterCache:
         self._filters: OrderedDict[Hashable, Filter] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, where: Criteria | None, unknown: str, facets: Mapping[str, Any]) -> Filter:
+    def get(
+        self, where: Criteria | None, unknown: UnknownPolicy, facets: Mapping[str, Any]
+    ) -> Filter:
         """Find or compile a filter."""
         check_policy(unknown)
         asked = _key(where, unknown, facets)
@@ -317,7 +283,7 @@ class FilterCache:
         found = self._filters.get(canonical)
         made = found or Filter(self._catalogue, criteria, unknown)
         with self._lock:
-            # A new key comes last of itself; hashing criteria once more is dear.
+            # A new key comes last of itself; hashing criteria once more is slow.
             self._filters[canonical] = made
             if found is not None:
                 self._filters.move_to_end(canonical)

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,12 @@ from ketafind.errors import (
     OutsideCoverageError,
     PlaceNotFoundError,
 )
-from ketafind.geo import Coordinates
+from ketafind.geo import Coordinates, degrees
 from ketafind.records import Location
 
 if TYPE_CHECKING:
+    from shapely import Point
+
     from ketafind.query.catalogue import Catalogue
 
 __all__ = [
@@ -32,17 +34,27 @@ __all__ = [
     "FAR_KM",
     "NEAR_KM",
     "Origin",
+    "Start",
     "check_plausible",
     "check_polygon",
-    "positions_inside",
+    "clinics_inside",
     "read_origin",
     "refuse_number",
     "would_fit",
 ]
 
 
-Origin = Any
-"""Text (geocoded offline), Coordinates, Location or a shapely Point."""
+Origin: TypeAlias = Union[str, Coordinates, Location, "Point"]
+"""Where a search starts: text (geocoded offline), Coordinates, a Location or a shapely Point."""
+
+
+class Start(NamedTuple):
+    """Where a search starts: degrees, and the radius of the place at the 90 % level."""
+
+    lat: float
+    lon: float
+    radius_km: float = 0.0
+
 
 FAR_KM, NEAR_KM = 2000.0, 500.0
 CHANGES: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
@@ -73,23 +85,23 @@ HIDDEN = {
 """A searcher's place is health information: these say what is wrong without showing it."""
 
 
-def read_origin(origin: Origin) -> Location:
+def read_origin(origin: Origin) -> Start:
     """Read where a search starts."""
-    if isinstance(origin, Coordinates):
-        return Location(lat=origin.lat, lon=origin.lon)
-    if isinstance(origin, Location):
-        return origin
     if isinstance(origin, str):
-        return _geocoded(origin)
+        origin = _geocoded(origin)
+    if isinstance(origin, Coordinates):
+        return Start(origin.lat, origin.lon)
+    if isinstance(origin, Location):
+        return Start(origin.lat, origin.lon, origin.radius_km)
     if getattr(origin, "geom_type", None) == "Point":
         if origin.is_empty:
             raise CoordinatesError("the origin is an empty point")
         # shapely points are (lon, lat).
-        return Location(lat=origin.y, lon=origin.x)
+        return Start(degrees(origin.y, "lat", 90.0), degrees(origin.x, "lon", 180.0))
     raise _no_origin(origin)
 
 
-def refuse_number(origin: Origin) -> None:
+def refuse_number(origin: object) -> None:
     """Refuse a latitude given alone, before the longitude after it is read as a count and shown."""
     if isinstance(origin, Real):
         raise _no_origin(origin)
@@ -120,7 +132,7 @@ def _geocoded(text: str) -> Location:
     raise kind(f"the origin could not be placed: {reason}", candidates)
 
 
-def check_plausible(origin: Location, catalogue: Catalogue) -> None:
+def check_plausible(origin: Start, catalogue: Catalogue) -> None:
     """Refuse an origin whose swapped or sign-corrected pair fits far better, and (0, 0)."""
     if catalogue.n_located == 0 or _great_circle_km(origin, catalogue) < 0.99 * FAR_KM:
         return
@@ -145,7 +157,7 @@ def _nearest_km(lat: float, lon: float, catalogue: Catalogue) -> float:
     return catalogue.index.nearest(lat, lon, 1)[0][0]
 
 
-def _great_circle_km(origin: Location, catalogue: Catalogue) -> float:
+def _great_circle_km(origin: Start, catalogue: Catalogue) -> float:
     """Haversine to one clinic, within 0.6 % of the geodesic: enough to skip the index."""
     lat, lon = math.radians(origin.lat), math.radians(origin.lon)
     one_lat, one_lon = catalogue.anchor
@@ -154,7 +166,7 @@ def _great_circle_km(origin: Location, catalogue: Catalogue) -> float:
     return 2 * 6371.0 * math.asin(min(1.0, math.sqrt(half)))
 
 
-def positions_inside(polygon: Any, catalogue: Catalogue) -> NDArray[np.bool_]:
+def clinics_inside(polygon: Any, catalogue: Catalogue) -> NDArray[np.bool_]:
     """Mark the clinics inside a polygon or on its boundary."""
     import shapely
 
@@ -162,9 +174,9 @@ def positions_inside(polygon: Any, catalogue: Catalogue) -> NDArray[np.bool_]:
     shapely.prepare(polygon)
     flags = np.zeros(len(catalogue.clinics), bool)
     # shapely takes x = lon, y = lat.
-    places = catalogue.places
-    flags[places.located] = shapely.intersects_xy(polygon, places.lon, places.lat)
-    if len(places.located) and not flags.any():
+    points = catalogue.points
+    flags[points.clinic_no] = shapely.intersects_xy(polygon, points.lon, points.lat)
+    if len(points.clinic_no) and not flags.any():
         _warn_of_swap(polygon, catalogue)
     return flags
 
@@ -172,8 +184,8 @@ def positions_inside(polygon: Any, catalogue: Catalogue) -> NDArray[np.bool_]:
 def _warn_of_swap(polygon: Any, catalogue: Catalogue) -> None:
     import shapely
 
-    places = catalogue.places
-    swapped = int(shapely.intersects_xy(polygon, places.lat, places.lon).sum())
+    points = catalogue.points
+    swapped = int(shapely.intersects_xy(polygon, points.lat, points.lon).sum())
     if not swapped:
         return
     # One of its points is enough: it holds no clinic, and is seldom 2,000 km wide.
@@ -189,7 +201,7 @@ def _warn_of_swap(polygon: Any, catalogue: Catalogue) -> None:
 
 
 def check_polygon(polygon: Any) -> None:
-    """Refuse what is no region in degrees."""
+    """Refuse what is not a region in degrees."""
     import shapely
     from shapely.validation import explain_validity
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -10,44 +11,37 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.geo import distance_interval_km, distance_lows_km
+from ketafind.geo import distance_interval_km, distance_lows_km, geodesic_km, micrometres
 
 if TYPE_CHECKING:
     from ketafind.query.filter import Filter
-    from ketafind.records import Location
-
-__all__ = ["Page", "Ranking"]
-
-
-Page = tuple[list[float] | None, list[int]]
-"""Distances in kilometres (None without an origin) and the positions of the clinics."""
+    from ketafind.query.origin import Start
 
 FARTHEST_KM = 20_038.0
+"""No two places on earth are farther apart."""
 
 
 class Ranking:
-    """The clinics that pass a filter, nearest first, or by id where there is no origin."""
-
-    __slots__ = ("__dict__", "filter", "limit_km", "origin")
+    """The clinics that a filter lets pass, nearest first, or by id where there is no origin."""
 
     def __init__(
-        self, passing: Filter, origin: Location | None = None, limit_km: float = math.inf
+        self, eligible: Filter, origin: Start | None = None, limit_km: float = math.inf
     ) -> None:
-        self.filter = passing
+        self.filter = eligible
+        self.catalogue = eligible._catalogue
         self.origin = origin
         self.limit_km = limit_km
 
-    def page(self, start: int, stop: int | None) -> Page:
-        """Take a part of the order."""
+    def part(self, start: int, stop: int | None) -> tuple[list[float] | None, list[int]]:
+        """Find a part of the order: distances in km (None without an origin), and clinics."""
         if self.origin is None:
             return None, self._by_id[start:stop].tolist()
         if stop is None:
-            distances, places = (one.tolist() for one in self._within(self.filter.prepared))
-            return distances[start:], self.filter.catalogue.listed(places[start:])
-        distances, positions = self.filter.nearest(
-            self.origin.lat, self.origin.lon, stop, self.limit_km
-        )
-        return distances[start:], positions[start:]
+            distances, points = (one.tolist() for one in self._within(self.filter._prepared))
+            return distances[start:], self.catalogue.clinic_no_list(points[start:])
+        lat, lon, _ = self.origin
+        distances, clinic_nos = self.filter.nearest(lat, lon, stop, self.limit_km)
+        return distances[start:], clinic_nos[start:]
 
     @cached_property
     def n_eligible(self) -> int:
@@ -56,94 +50,183 @@ class Ranking:
             return len(self._by_id)
         if math.isinf(self.limit_km):
             return self.filter.n_eligible
-        return len(self._within(self.filter.prepared)[1])
+        return len(self._within(self.filter._prepared)[1])
 
     @cached_property
     def n_possible(self) -> int:
         """How many located clinics inside the limits may satisfy the criteria or not."""
         if self.origin is None or math.isinf(self.limit_km):
             return self.filter.n_possible
-        return len(self._within(self.filter.possible)[1])
+        return len(self._within(self.filter._possible)[1])
 
-    def interval_km(self, distance_km: float, position: int) -> tuple[float, float]:
+    def interval_km(self, distance_km: float, clinic_no: int) -> tuple[float, float]:
         """Bound the true distance to a clinic; see `distance_interval_km`."""
-        if self.origin is None:
-            raise ValueError("an interval needs an origin")
-        radius_km = float(self.filter.catalogue.radius_km[position])
-        return distance_interval_km(distance_km, self.origin.radius_km, radius_km)
+        radius_km = float(self.catalogue.radius_km[clinic_no])
+        return distance_interval_km(distance_km, self._start.radius_km, radius_km)
 
-    def distance_km(self, position: int) -> float | None:
+    def distance_km(self, clinic_no: int) -> float | None:
         """Measure how far a clinic is; None without an origin or a position of the clinic."""
-        from ketafind.geo import geodesic_km
-
-        place = self.filter.catalogue.clinics[position].location
+        place = self.catalogue.clinics[clinic_no].location
         if self.origin is None or place is None:
             return None
         return float(geodesic_km(self.origin.lat, self.origin.lon, place.lat, place.lon))
 
-    def rank_of(self, distance_km: float, position: int) -> int:
-        """Count the rank that a clinic has, or would have if it passed; whatever the limit."""
-        if self.origin is None:
-            raise ValueError("a rank needs an origin")
-        catalogue = self.filter.catalogue
-        far, places = catalogue.index.within(
-            self.origin.lat, self.origin.lon, min(distance_km, FARTHEST_KM), self.filter.prepared
+    def rank_of(self, distance_km: float, clinic_no: int) -> int:
+        """Count the rank that a clinic has, or would have if eligible; whatever the limit."""
+        lat, lon, _ = self._start
+        far, points = self.catalogue.index.within(
+            lat, lon, min(distance_km, FARTHEST_KM), self.filter._prepared
         )
-        # The order: by distance rounded to one micrometre, then by position.
-        own = np.rint(distance_km * 1e9)
-        theirs = np.rint(far * 1e9)
-        before = (theirs < own) | ((theirs == own) & (catalogue.places.located[places] < position))
+        # The order: by distance rounded to one micrometre, then by id.
+        own, theirs = micrometres(distance_km), micrometres(far)
+        numbers = self.catalogue.points.clinic_no[points]
+        before = (theirs < own) | ((theirs == own) & (numbers < clinic_no))
         return int(before.sum()) + 1
 
-    def order_certain(self, start: int, stop: int | None) -> bool:
-        """Tell whether the order of a page is certain at the 90 % level."""
-        if self.origin is None or self.filter.n_unlocated:
-            return False
-        distances, positions = self.page(start, stop)
-        if distances is None:
-            return False
-        pairs = zip(distances, positions, strict=True)
-        spans = sorted(self.interval_km(*pair) for pair in pairs)
-        if any(low <= high for (_, high), (low, _) in pairwise(spans)):
-            return False
-        reach_km = math.inf
-        if stop is not None and len(positions) >= stop - start:
-            reach_km = max((high for _, high in spans), default=0.0)
-            # Not the next alone: one farther off may be known less well.
-            if len(self._entrants(reach_km, self.filter.prepared, stop)[1]):
-                return False
-        if self.filter.unknown != "exclude" or not self.n_possible:
-            return True
-        return not len(self._entrants(reach_km, self.filter.possible, 0)[1])
-
-    def rival(self, reach_km: float, stop: int) -> Page:
-        """Find the first clinic after a page that may be nearer than this, if there is one."""
-        distances, places = self._entrants(reach_km, self.filter.prepared, stop)
-        return distances[:1].tolist(), self.filter.catalogue.listed(places[:1].tolist())
-
-    def _entrants(
+    def contenders(
         self, reach_km: float, prepared: object, skip: int
     ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """The clinics, but for the nearest few, that may be nearer than this."""
-        if self.origin is None:
-            raise ValueError("distances need an origin")
-        radius_km = self.filter.catalogue.places.radius_km
+        """The points, but for the nearest few, that may be nearer than this."""
+        radius_km, own_km = self.catalogue.points.radius_km, self._start.radius_km
         # No interval begins farther below its distance than both radii together.
-        doubt_km = math.hypot(self.origin.radius_km, float(radius_km.max(initial=0.0)))
-        distances, places = self._within(prepared, reach_km + doubt_km)
-        distances, places = distances[skip:], places[skip:]
-        lows = distance_lows_km(distances, self.origin.radius_km, radius_km[places])
-        return distances[lows <= reach_km], places[lows <= reach_km]
+        slack_km = math.hypot(own_km, float(radius_km.max(initial=0.0)))
+        distances, points = self._within(prepared, reach_km + slack_km)
+        distances, points = distances[skip:], points[skip:]
+        near = distance_lows_km(distances, own_km, radius_km[points]) <= reach_km
+        return distances[near], points[near]
 
     def _within(
         self, prepared: object, reach_km: float = math.inf
     ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        lat, lon, _ = self._start
+        limit_km = min(self.limit_km, FARTHEST_KM, reach_km)
+        return self.catalogue.index.within(lat, lon, limit_km, prepared)
+
+    @property
+    def _start(self) -> Start:
         if self.origin is None:
             raise ValueError("distances need an origin")
-        limit = min(self.limit_km, FARTHEST_KM, reach_km)
-        index = self.filter.catalogue.index
-        return index.within(self.origin.lat, self.origin.lon, limit, prepared)
+        return self.origin
 
     @cached_property
     def _by_id(self) -> NDArray[np.intp]:
-        return self.filter.positions()
+        return self.filter._clinic_nos()
+
+
+MAX_NEARER = 3
+
+Span = tuple[float, float]
+
+
+class Page:
+    """A part of the order, found: which clinics, how far, and what may change places."""
+
+    __slots__ = ("__dict__", "clinic_nos", "distances_km", "ranking", "start", "stop")
+
+    def __init__(
+        self,
+        ranking: Ranking,
+        start: int,
+        stop: int | None,
+        found: tuple[Sequence[float | None] | None, list[int]] | None = None,
+    ) -> None:
+        self.ranking = ranking
+        self.start = start
+        self.stop = stop
+        distances, self.clinic_nos = ranking.part(start, stop) if found is None else found
+        self.distances_km = [None] * len(self.clinic_nos) if distances is None else distances
+
+    def __len__(self) -> int:
+        return len(self.clinic_nos)
+
+    def part(self, start: int, stop: int) -> Page:
+        """Take a part of the page; one that reaches its end ends where the page does."""
+        end = self.stop if stop == len(self) else self.start + stop
+        found = self.distances_km[start:stop], self.clinic_nos[start:stop]
+        return Page(self.ranking, self.start + start, end, found)
+
+    def span_km(self, at: int) -> Span | None:
+        """The 90 % interval of the distance of an entry; None where there is no distance."""
+        far = self.distances_km[at]
+        return None if far is None else self.ranking.interval_km(far, self.clinic_nos[at])
+
+    @cached_property
+    def _spans(self) -> list[Span]:
+        spans = map(self.span_km, range(len(self)))
+        return [span for span in spans if span is not None]
+
+    @cached_property
+    def order_certain(self) -> bool:
+        """Whether the order is certain at the 90 % level; False where there is no origin."""
+        ranking = self.ranking
+        if ranking.origin is None or ranking.filter.n_unlocated:
+            return False
+        spans = sorted(self._spans)
+        # Where they touch, the distances may be equal.
+        if any(low <= high for (_, high), (low, _) in pairwise(spans)):
+            return False
+        if self.start and spans:
+            before = Page(ranking, 0, self.start)._spans
+            if max(high for _, high in before) >= spans[0][0]:
+                return False
+        reach_km = math.inf
+        if self._is_full:
+            reach_km = max((high for _, high in spans), default=0.0)
+            # Not the next alone: one farther off may be known less well.
+            end = self.start + len(self)
+            if len(ranking.contenders(reach_km, ranking.filter._prepared, end)[1]):
+                return False
+        if ranking.filter.unknown != "exclude" or not ranking.n_possible:
+            return True
+        return not len(ranking.contenders(reach_km, ranking.filter._possible, 0)[1])
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether clinics may come after it."""
+        return self.stop is not None and len(self) >= self.stop - self.start
+
+    def may_swap_with(self, at: int) -> list[int]:
+        """Find the neighbours whose distance intervals overlap that of an entry."""
+        own = self.span_km(at)
+        if own is None:
+            return []
+        low, high = own
+        return [
+            clinic_no
+            for clinic_no, span in self._neighbours
+            if clinic_no != self.clinic_nos[at] and span[0] <= high and low <= span[1]
+        ]
+
+    @cached_property
+    def _neighbours(self) -> list[tuple[int, Span]]:
+        """The page, and the first clinic after it that may be nearer than one of it."""
+        if self.ranking.origin is None:
+            return []
+        found = list(zip(self.clinic_nos, self._spans, strict=True))
+        if self._is_full and found:
+            ranking = self.ranking
+            reach_km = max(high for _, high in self._spans)
+            stop = self.start + len(self)
+            far, points = ranking.contenders(reach_km, ranking.filter._prepared, stop)
+            if len(points):
+                (clinic_no,) = ranking.catalogue.clinic_no_list(points[:1].tolist())
+                found.append((clinic_no, ranking.interval_km(float(far[0]), clinic_no)))
+        return found
+
+    @cached_property
+    def nearer_possible(self) -> Page:
+        """UNKNOWN clinics nearer than the last entry, or inside the limit where there is none."""
+        ranking = self.ranking
+        if ranking.origin is None or ranking.filter.unknown != "exclude":
+            return Page(ranking, 0, 0, ([], []))
+        far = self.distances_km[-1] if len(self) else None
+        limit_km = ranking.limit_km if far is None else min(far, ranking.limit_km)
+        possible = Ranking(ranking.filter._under("only"), ranking.origin, limit_km)
+        found = Page(possible, 0, MAX_NEARER)
+        if far is None:
+            return found
+        # As far, but later by its id, is not nearer.
+        end = round(far * 1e9), self.clinic_nos[-1]
+        keys = zip(found.distances_km, found.clinic_nos, strict=True)
+        nearer = [(km or 0.0, no) for km, no in keys]
+        return found.part(0, sum((round(km * 1e9), no) < end for km, no in nearer))

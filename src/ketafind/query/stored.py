@@ -3,80 +3,80 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import date
 from functools import cached_property
 from os import PathLike, fspath
 from os.path import exists
-from typing import Any, TypeVar, overload
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.bits import TermSlices, columns_of
+from ketafind.bits import StatedFacts, columns_of
 from ketafind.errors import DirectoryFileError, InvalidInputError, MissingFileError
 from ketafind.geo import compiled_core
-from ketafind.index import KernelIndex, default_index
+from ketafind.index import IndexName, KernelIndex, make_index
 from ketafind.index.files import open_arrays, write_arrays
 from ketafind.index.protocol import SpatialIndex
-from ketafind.query.catalogue import Catalogue, Places
-from ketafind.records import Clinic
-from ketafind.snapshot import Snapshot, decode_clinic, encode_clinic
+from ketafind.query.catalogue import Catalogue, Points
+from ketafind.records import STATUSES
+from ketafind.snapshot import EncodedClinics, Snapshot, encode_directory, readable
 from ketafind.vocabulary import Vocabulary
 
 __all__ = ["open_catalogue", "save_catalogue"]
 
 
 KIND = "ketafind directory"
-VERSION = 1
+VERSION = 2
 INDEX = "index."
 
-
-T = TypeVar("T")
 TYPES: dict[str, tuple[Any, int]] = {
     "records": (np.uint8, 1),
     "starts": (np.int64, 1),
     "vocabulary": (np.uint8, 1),
-    "located": (np.int64, 1),
+    "clinic_no": (np.int64, 1),
     "lat": (np.float64, 1),
     "lon": (np.float64, 1),
     "radius_km": (np.float64, 1),
     "yes": (np.uint8, 2),
     "no": (np.uint8, 2),
-    "owner": (np.int64, 1),
-    "active": (np.uint8, 1),
-    "closed": (np.uint8, 1),
+    "group": (np.int32, 1),
+    "more_clinic_no": (np.int64, 1),
+    "more_group": (np.int32, 1),
+    "status": (np.uint8, 1),
 }
-"""Type and number of dimensions of each array beside those of the index."""
+"""Type and number of dimensions of each array but those of the index."""
+
+FACTS = tuple(part.name for part in fields(StatedFacts))
+POINTS = tuple(part.name for part in fields(Points))
 
 
 def save_catalogue(path: str | PathLike[str], catalogue: Catalogue) -> None:
     """Write a catalogue to one file, whole or not at all."""
-    records = [encode_clinic(clinic) for clinic in catalogue.clinics]
+    records, snapshot = encode_directory(catalogue.clinics, catalogue.vocabulary)
     starts = np.zeros(len(records) + 1, np.int64)
-    np.cumsum([len(record) for record in records], out=starts[1:])
-    places, slices = catalogue.places, catalogue.slices
+    np.cumsum(list(map(len, records)), out=starts[1:])
     # In the order of the vocabulary: it is the order in which terms are shown.
     words = json.dumps(catalogue.vocabulary.to_dict()).encode()
     arrays: dict[str, NDArray[Any]] = {
         "records": np.frombuffer(b"".join(records), np.uint8),
         "starts": starts,
         "vocabulary": np.frombuffer(words, np.uint8),
-        "located": places.located.astype(np.int64),
-        "lat": places.lat,
-        "lon": places.lon,
-        "radius_km": places.radius_km,
-        "yes": slices.yes,
-        "no": slices.no,
-        "owner": slices.owner.astype(np.int64),
-        "active": slices.active,
-        "closed": slices.closed,
     }
-    stored = getattr(catalogue.index, "arrays", {})
-    arrays |= {INDEX + name: array for name, array in stored.items()}
-    snapshot = catalogue.snapshot
-    day = None if snapshot.date is None else snapshot.date.isoformat()
-    metadata = {"kind": KIND, "version": VERSION, "snapshot": snapshot.id, "date": day}
+    arrays |= {name: getattr(catalogue.points, name) for name in POINTS}
+    arrays |= {name: getattr(catalogue.facts, name) for name in FACTS}
+    arrays = {name: array.astype(TYPES[name][0], copy=False) for name, array in arrays.items()}
+    if isinstance(catalogue.index, KernelIndex):
+        arrays |= {INDEX + name: array for name, array in catalogue.index.arrays.items()}
+    metadata = {
+        "kind": KIND,
+        "version": VERSION,
+        "snapshot": snapshot.id,
+        "date": None if snapshot.date is None else snapshot.date.isoformat(),
+        "index": catalogue.index_name,
+    }
     write_arrays(path, metadata, arrays)
 
 
@@ -94,28 +94,6 @@ def open_catalogue(path: str | PathLike[str], *, verify: bool = True) -> Catalog
     return _Stored(metadata, arrays, verify=verify)
 
 
-class _Records(Sequence[Clinic]):
-    """Clinics that are decoded when they are asked for."""
-
-    def __init__(self, data: NDArray[np.uint8], starts: NDArray[np.int64]) -> None:
-        self._data = data
-        self._starts = starts
-
-    def __len__(self) -> int:
-        return len(self._starts) - 1
-
-    @overload
-    def __getitem__(self, item: int) -> Clinic: ...
-    @overload
-    def __getitem__(self, item: slice) -> tuple[Clinic, ...]: ...
-    def __getitem__(self, item: int | slice) -> Clinic | tuple[Clinic, ...]:
-        if isinstance(item, slice):
-            return tuple(self[place] for place in range(*item.indices(len(self))))
-        place = range(len(self))[item]
-        begin, end = self._starts[place : place + 2]
-        return _readable(lambda: decode_clinic(self._data[begin:end].tobytes()))
-
-
 class _Stored(Catalogue):
     """A catalogue whose parts lie in a file."""
 
@@ -124,58 +102,38 @@ class _Stored(Catalogue):
     ) -> None:
         self._arrays = arrays
         self._verify = verify
-        self.clinics = _Records(arrays["records"], arrays["starts"])
-        located = arrays["located"].astype(np.intp, copy=False)
-        self.places = Places(located, *(arrays[name] for name in ("lat", "lon", "radius_km")))
+        self.clinics = EncodedClinics(arrays["records"], arrays["starts"])
+        self.points = Points(
+            arrays["clinic_no"].astype(np.intp, copy=False),
+            *(arrays[name] for name in ("lat", "lon", "radius_km")),
+        )
+        self.facts = StatedFacts(*(arrays[name] for name in FACTS))
+        self.index_name: IndexName | None = metadata["index"]
         day = metadata["date"]
         self.snapshot = Snapshot(metadata["snapshot"], day and date.fromisoformat(day))
 
     @cached_property
-    def _stored_index(self) -> KernelIndex | None:
+    def index(self) -> SpatialIndex:  # type: ignore[override]
         stored = {
             name.removeprefix(INDEX): array
             for name, array in self._arrays.items()
             if name.startswith(INDEX)
         }
         if not stored or compiled_core() is None:
-            return None
+            # Another kind of index, or saved or opened where there is no compiled core.
+            return make_index(self.index_name)(self.points.lat, self.points.lon)
         index = KernelIndex.from_arrays(stored, verify=self._verify)
         if len(index) != self.n_located:
-            raise DirectoryFileError("the file's index is not that of its places")
+            raise DirectoryFileError("the file's index is not that of its points")
         return index
-
-    @cached_property
-    def index(self) -> SpatialIndex:  # type: ignore[override]
-        # Saved or opened where there is no compiled core: the places are indexed anew.
-        return self._stored_index or default_index(self.places.lat, self.places.lon)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:  # type: ignore[override]
         data = self._arrays["vocabulary"].tobytes()
-        return _readable(lambda: Vocabulary.from_dict(json.loads(data)))
-
-    @cached_property
-    def slices(self) -> TermSlices:  # type: ignore[override]
-        if self._stored_index is None:
-            # The stored slices are in the order of another index.
-            return TermSlices.build(self.clinics, self.rows, self.vocabulary)
-        arrays = self._arrays
-        columns = columns_of(self.vocabulary)
-        if len(columns) != len(arrays["yes"]):
+        vocabulary = readable(lambda: Vocabulary.from_dict(json.loads(data)))
+        if (len(columns_of(vocabulary)) + 7) // 8 != self.facts.yes.shape[1]:
             raise DirectoryFileError("the file's terms are not those of its vocabulary")
-        owner = arrays["owner"].astype(np.intp, copy=False)
-        bits = (arrays[name] for name in ("active", "closed"))
-        return TermSlices(arrays["yes"], arrays["no"], columns, owner, len(self.clinics), *bits)
-
-
-def _readable(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except (ValueError, TypeError, KeyError, LookupError, RecursionError) as error:
-        raise DirectoryFileError(
-            f"a record of the directory's file is damaged ({type(error).__name__}); "
-            f"open it with verify=True, and save it again from its source"
-        ) from error
+        return vocabulary
 
 
 def _check_kind(metadata: Mapping[str, Any]) -> None:
@@ -189,6 +147,8 @@ def _check_kind(metadata: Mapping[str, Any]) -> None:
     day = metadata.get("date")
     if not isinstance(metadata.get("snapshot"), str) or not isinstance(day, str | None):
         raise DirectoryFileError("the file does not name its snapshot")
+    if metadata.get("index") not in (None, *get_args(IndexName)):
+        raise DirectoryFileError("the file names an index that is not known")
 
 
 def _check_shapes(arrays: Mapping[str, Any]) -> None:
@@ -198,19 +158,20 @@ def _check_shapes(arrays: Mapping[str, Any]) -> None:
         if array is None or array.dtype != kind or array.ndim != dimensions:
             raise DirectoryFileError(f"the file's array {name!r} is missing or of another type")
     starts, n_bytes = arrays["starts"], len(arrays["records"])
-    n = len(starts) - 1
-    n_located = len(arrays["located"])
-    width = (n + 7) // 8
+    n, n_groups = len(starts) - 1, len(arrays["yes"])
+    n_located = len(arrays["clinic_no"])
     sizes = {
         "starts": n >= 0 and starts[0] == 0 and starts[-1] == n_bytes,
         "lat, lon or radius_km": all(
             len(arrays[name]) == n_located for name in ("lat", "lon", "radius_km")
         ),
-        "located": n_located <= n and _inside(arrays["located"], n),
-        "owner": _inside(arrays["owner"], n),
-        "active or closed": len(arrays["active"]) == len(arrays["closed"]) == width,
-        "yes or no": arrays["yes"].shape == arrays["no"].shape
-        and arrays["yes"].shape[1] == width + (len(arrays["owner"]) + 7) // 8,
+        "clinic_no": n_located <= n and _below(arrays["clinic_no"], n),
+        "yes or no": arrays["yes"].shape == arrays["no"].shape,
+        "group": len(arrays["group"]) == n and _below(arrays["group"], n_groups),
+        "more_clinic_no": _below(arrays["more_clinic_no"], n),
+        "more_group": len(arrays["more_group"]) == len(arrays["more_clinic_no"])
+        and _below(arrays["more_group"], n_groups),
+        "status": len(arrays["status"]) == n,
     }
     for name, is_right in sizes.items():
         if not is_right:
@@ -221,15 +182,17 @@ def _check_values(arrays: Mapping[str, Any]) -> None:
     """What the bytes of a sound file say, beyond what keeps reading them safe."""
     values = {
         "starts": bool((np.diff(arrays["starts"]) >= 0).all()),
-        "located": bool((np.diff(arrays["located"]) > 0).all()),
+        "clinic_no": bool((np.diff(arrays["clinic_no"]) > 0).all()),
         "lat": bool((np.abs(arrays["lat"]) <= 90.0).all()),
         "lon": bool((np.abs(arrays["lon"]) <= 180.0).all()),
         "radius_km": bool((arrays["radius_km"] >= 0.0).all()),
+        "more_clinic_no": bool((np.diff(arrays["more_clinic_no"]) >= 0).all()),
+        "status": bool((arrays["status"] < len(STATUSES)).all()),
     }
     for name, is_right in values.items():
         if not is_right:
             raise DirectoryFileError(f"the file's array {name} holds values that cannot be")
 
 
-def _inside(positions: NDArray[np.int64], n: int) -> bool:
-    return not len(positions) or bool(positions.min() >= 0 and positions.max() < n)
+def _below(numbers: NDArray[Any], n: int) -> bool:
+    return not len(numbers) or bool(numbers.min() >= 0 and numbers.max() < n)

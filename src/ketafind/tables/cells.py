@@ -6,8 +6,8 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import MISSING, dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -16,41 +16,44 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ketafind.errors import CoordinatesError, DataError, Fault
-from ketafind.geo import degrees
-from ketafind.records import PRECISIONS, STATUSES, Clinic, Location
-from ketafind.vocabulary.terms import fold, shown, strange_characters
+import numpy as np
 
-__all__ = [
-    "CellError",
-    "choice",
-    "degrees_cell",
-    "extra",
-    "identifier",
-    "iso_date",
-    "latitude",
-    "location",
-    "longitude",
-    "match_key",
-    "plain",
-    "precision",
-    "province_contradiction",
-    "radius",
-    "refuse_implausible",
-    "status",
-    "text",
-    "website",
-    "yes_no",
-]
+from ketafind.errors import CoordinatesError, DataError, Fault, UnknownTermError
+from ketafind.geo import KM_PER_DEGREE, degrees
+from ketafind.records import Clinic, Field
+from ketafind.vocabulary import Vocabulary
+from ketafind.vocabulary.terms import fold, quoted, strange_characters
+
+Reader = Callable[[Any], Any]
 
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACE_OR_CONTROL = re.compile(r"[\s\x00-\x20\x7f]")
 
 
 class CellError(ValueError):
     """What is wrong with a cell; the reader adds the row and the column."""
+
+
+def read_cells(read: Reader, cells: Sequence[Any]) -> list[Any]:
+    """Read a column, each different text once; a cell that is wrong gives its `CellError`."""
+
+    def value(cell: Any) -> Any:
+        try:
+            return read(cell if type(cell) is str else plain(cell))
+        except (CellError, UnknownTermError) as error:
+            return CellError(str(error))
+
+    if set(map(type, cells)) == {str}:
+        whole = _WHOLE_COLUMNS.get(read)
+        if whole and (values := whole(cells)) is not None:
+            return values
+        known = {text: value(text) for text in set(cells)}
+        return list(map(known.__getitem__, cells))
+    known = {text: value(text) for text in {cell for cell in cells if type(cell) is str}}
+    return [known[cell] if type(cell) is str else value(cell) for cell in cells]
 
 
 def plain(cell: Any) -> Any:
@@ -109,7 +112,7 @@ def extra(cell: Any) -> str:
 def _check_characters(value: str) -> None:
     if "\0" in value:
         raise CellError("holds a NUL character (U+0000); remove it")
-    if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+    if not value.isascii() and _SURROGATE.search(value):
         raise CellError("holds half of a surrogate pair, which is no character; remove it")
 
 
@@ -121,9 +124,8 @@ def match_key(value: str) -> str:
     return unicodedata.normalize("NFC", "".join(seen)).strip()
 
 
-def choice(words: Iterable[str], what: str, blank: str = "") -> Callable[[Any], str]:
+def choice(known: tuple[str, ...], what: str, blank: str = "") -> Callable[[Any], str]:
     """Make a reader for a cell that holds one of a few words, in any case."""
-    known = tuple(words)
 
     def read(cell: Any) -> str:
         if isinstance(cell, bool) and {"yes", "no"} <= set(known):
@@ -134,17 +136,12 @@ def choice(words: Iterable[str], what: str, blank: str = "") -> Callable[[Any], 
             return blank
         if word not in known:
             raise CellError(
-                f"{shown(value)} is not {what}; write {', '.join(known[:-1])} or {known[-1]}"
+                f"{quoted(value)} is not {what}; write {', '.join(known[:-1])} or {known[-1]}"
                 + ("" if blank else ", or leave it blank where it is not known")
             )
         return word
 
     return read
-
-
-status = choice(STATUSES, "a status", blank="active")
-precision = choice(PRECISIONS, "a precision")
-yes_no = choice(("yes", "no"), "an answer")
 
 
 def iso_date(cell: Any) -> date | None:
@@ -158,8 +155,8 @@ def iso_date(cell: Any) -> date | None:
         if _DATE.fullmatch(value):
             return date.fromisoformat(value)
     except ValueError as error:
-        raise CellError(f"{shown(value)} is not a day of the calendar: {error}") from None
-    raise CellError(f"{shown(value)} is not a date; write it as 2026-11-23 (year-month-day)")
+        raise CellError(f"{quoted(value)} is not a day of the calendar: {error}") from None
+    raise CellError(f"{quoted(value)} is not a date; write it as 2026-11-23 (year-month-day)")
 
 
 def radius(cell: Any) -> float | None:
@@ -174,7 +171,7 @@ def radius(cell: Any) -> float | None:
     # Half the equator: no doubt on earth is wider.
     if not 0.0 <= number <= 20_038.0:
         raise CellError(
-            f"{shown(value)} is not a radius; write kilometres from 0 to 20038, such as 2.5"
+            f"{quoted(value)} is not a radius; write kilometres from 0 to 20038, such as 2.5"
         )
     return number
 
@@ -188,26 +185,69 @@ def website(cell: Any) -> str:
         parts = urlsplit(value)
         host = parts.hostname
     except ValueError as error:
-        raise CellError(f"{shown(value)} is not a web address: {error}") from None
+        raise CellError(f"{quoted(value)} is not a web address: {error}") from None
     if parts.scheme in {"http", "https"} and host and not _SPACE_OR_CONTROL.search(value):
         return value
-    remedy = "" if ":" in value.split("/")[0] else f", such as {shown('https://' + value)}"
+    remedy = "" if ":" in value.split("/")[0] else f", such as {quoted('https://' + value)}"
     raise CellError(
-        f"{shown(value)} is not a web address; it must begin with https:// or http://{remedy}"
+        f"{quoted(value)} is not a web address; it must begin with https:// or http://{remedy}"
     )
+
+
+def _items(cell: Any) -> tuple[str, ...]:
+    """Split a cell at its semicolons; a tuple is taken as it is."""
+    if isinstance(cell, tuple):
+        items = [text(item) for item in cell]
+    else:
+        value = text(cell)
+        if not value:
+            return ()
+        if "," in value:
+            raise CellError(
+                f'{quoted(value)} holds a comma; separate the terms by semicolons, as in "iv;im"'
+            )
+        items = [item.strip() for item in value.split(";")]
+    if not all(items):
+        raise CellError("an item of the list is empty; remove the extra semicolon")
+    return tuple(items)
+
+
+def terms_readers(vocabulary: Vocabulary) -> dict[str, Reader]:
+    """Make readers for lists: a facet's terms, ``not_offered`` and ``complete``."""
+
+    def stated_no(item: str) -> tuple[str, str]:
+        name, colon, term = item.partition(":")
+        if not colon:
+            raise CellError(f'{quoted(item)} names no facet; write "facet:term", as in "route:im"')
+        facet = vocabulary.facet(name.strip())
+        return facet.id, facet.resolve(term.strip())
+
+    def of_each(read: Callable[[str], Any]) -> Reader:
+        return lambda cell: tuple(dict.fromkeys(map(read, _items(cell))))
+
+    return {
+        **{facet.id: of_each(facet.resolve) for facet in vocabulary.facets},
+        "not_offered": of_each(stated_no),
+        "complete": of_each(lambda item: vocabulary.facet(item).id),
+    }
 
 
 _POSTAL_CODE = re.compile(r"[A-Z][0-9][A-Z][ -]?[0-9][A-Z][0-9]", re.ASCII | re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Box:
-    name: str
-    lat: tuple[float, float]
-    lon: tuple[float, float]
+    """The degrees between which a province lies."""
 
-    def holds(self, lat: float, lon: float) -> bool:
-        return self.lat[0] <= lat <= self.lat[1] and self.lon[0] <= lon <= self.lon[1]
+    name: str
+    south: float
+    north: float
+    west: float
+    east: float
+
+    def holds(self, lat: Any, lon: Any) -> Any:
+        """Tell which positions are inside; numbers or arrays."""
+        return (self.south <= lat) & (lat <= self.north) & (self.west <= lon) & (lon <= self.east)
 
 
 @cache
@@ -215,25 +255,42 @@ def _boxes() -> dict[str, _Box]:
     text = Path(__file__).with_name("provinces.json").read_text(encoding="utf-8")
     boxes: dict[str, _Box] = {}
     for code, entry in json.loads(text)["provinces"].items():
-        box = _Box(entry["name"], tuple(entry["lat"]), tuple(entry["lon"]))
+        box = _Box(entry["name"], *entry["lat"], *entry["lon"])
         words = [fold(word) for word in (code, *entry["names"])]
         boxes |= dict.fromkeys((*words, *entry["postal"]), box)
     return boxes
 
 
-@lru_cache(maxsize=1024)
-def _box(province: str, letter: str) -> _Box | None:
+@lru_cache(maxsize=4096)
+def _box(province: str, postal_code: str) -> _Box | None:
+    letter = postal_code[:1].upper() if _POSTAL_CODE.fullmatch(postal_code) else ""
     return _boxes().get(fold(province.replace(".", "")) or letter)
 
 
-def province_contradiction(
-    province: str, lat: float, lon: float, postal_code: str = ""
-) -> str | None:
-    """Say how a position contradicts a province, or None where it does not."""
-    letter = postal_code[:1].upper() if _POSTAL_CODE.fullmatch(postal_code) else ""
-    box = _box(province, letter)
-    if box is None or box.holds(lat, lon):
-        return None
+def implausible(
+    lats: Iterable[float],
+    lons: Iterable[float],
+    provinces: Iterable[str],
+    postal_codes: Iterable[str],
+) -> dict[int, str]:
+    """Say which positions are at (0, 0) or contradict the province beside them, and how."""
+    lat, lon = np.fromiter(lats, np.float64), np.fromiter(lons, np.float64)
+    boxes = list(map(_box, provinces, postal_codes))
+    numbers = {box: number for number, box in enumerate(dict.fromkeys(boxes))}
+    box_of = np.fromiter(map(numbers.__getitem__, boxes), np.intp, len(boxes))
+    wrong = (lat == 0.0) & (lon == 0.0)
+    for box, number in numbers.items():
+        if box is not None:
+            wrong |= (box_of == number) & ~box.holds(lat, lon)
+    return {
+        at: _contradiction(boxes[at], lat[at].item(), lon[at].item())
+        for at in np.flatnonzero(wrong).tolist()
+    }
+
+
+def _contradiction(box: _Box | None, lat: float, lon: float) -> str:
+    if box is None or lat == lon == 0.0:
+        return "(0, 0) is in the Atlantic, often a blank that became zero; leave both blank"
     repairs = {
         "lat and lon look swapped": (lon, lat),
         "the minus sign of lon is missing": (lat, -lon),
@@ -247,8 +304,8 @@ def province_contradiction(
                 f"lat {new_lat!r}, lon {new_lon!r}?"
             )
     return (
-        f"{lat:g}, {lon:g} is not in {box.name} (lat {box.lat[0]:g} to {box.lat[1]:g}, lon "
-        f"{box.lon[0]:g} to {box.lon[1]:g}); correct the position or the province, or pass "
+        f"{lat:g}, {lon:g} is not in {box.name} (lat {box.south:g} to {box.north:g}, lon "
+        f"{box.west:g} to {box.east:g}); correct the position or the province, or pass "
         "check=False"
     )
 
@@ -256,13 +313,13 @@ def province_contradiction(
 _DECIMAL = re.compile(
     r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?"
 )
+_DECIMALS = re.compile(rf"(?:(?:{_DECIMAL.pattern})?\n)*+")
 _COMMA = re.compile(r"([+-]?[0-9]{1,3}),([0-9]{1,20})")
 _SEXAGESIMAL = re.compile(
     r"([+-]?)([0-9]{1,3})[°d:\s]\s*([0-9]{1,2}(?:\.[0-9]{1,10})?)['′’m:\s]?\s*"
     r"(?:([0-9]{1,2}(?:\.[0-9]{1,10})?)\s*(?:\"|″|”|''|s)?)?\s*([NSEWO]?)",
     re.IGNORECASE,
 )
-_KM_PER_DEGREE = 111.32
 # For a precision without a radius: wide, and said aloud in the location's corrections.
 _ASSUMED_RADIUS_KM = {
     "rooftop": 0.05,
@@ -276,7 +333,7 @@ _ASSUMED_RADIUS_KM = {
 }
 
 
-def degrees_cell(cell: Any, name: str, limit: float) -> float | None:
+def _coordinate(cell: Any, name: str, limit: float) -> float | None:
     """Read one coordinate from text or a number."""
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         value, number = repr(cell), cell
@@ -285,22 +342,67 @@ def degrees_cell(cell: Any, name: str, limit: float) -> float | None:
         if not value:
             return None
         if not _DECIMAL.fullmatch(value):
-            raise CellError(f"{shown(value)} is not a number of decimal degrees{_cause(value)}")
+            raise CellError(f"{quoted(value)} is not a number of decimal degrees{_cause(value)}")
         number = float(value)
     try:
         return degrees(number, name, limit)
     except CoordinatesError as error:
-        raise CellError(f"{shown(value)}: {error}") from None
+        raise CellError(f"{quoted(value)}: {error}") from None
 
 
 def latitude(cell: Any) -> float | None:
-    """Read a latitude, as `degrees_cell` does."""
-    return degrees_cell(cell, "lat", 90.0)
+    """Read a latitude."""
+    return _coordinate(cell, "lat", 90.0)
 
 
 def longitude(cell: Any) -> float | None:
-    """Read a longitude, as `degrees_cell` does."""
-    return degrees_cell(cell, "lon", 180.0)
+    """Read a longitude."""
+    return _coordinate(cell, "lon", 180.0)
+
+
+def _coordinates(cells: Sequence[str], limit: float) -> list[float | None] | None:
+    """Read a column of plain decimal degrees at once; None unless all are, or are blank."""
+    lines = "\n".join((*cells, ""))
+    if not _DECIMALS.fullmatch(lines) or lines.count("\n") != len(cells):
+        return None
+    values = [float(cell) + 0.0 if cell else None for cell in cells]  # no minus zero
+    return values if all(v is None or -limit <= v <= limit for v in values) else None
+
+
+def _sound(cells: Sequence[str]) -> bool:
+    joined = "".join(cells)
+    return "\0" not in joined and (joined.isascii() or not _SURROGATE.search(joined))
+
+
+_WHOLE_COLUMNS: dict[Reader, Callable[[Sequence[str]], list[Any] | None]] = {
+    identifier: lambda cells: list(cells) if _sound(cells) else None,
+    text: lambda cells: list(map(str.strip, cells)) if _sound(cells) else None,
+    latitude: lambda cells: _coordinates(cells, 90.0),
+    longitude: lambda cells: _coordinates(cells, 180.0),
+}
+"""Readers of texts that can be checked together; None where one by one must find the faults."""
+
+
+READERS: dict[str, Reader] = {
+    "identifier": identifier,
+    "text": text,
+    "website": website,
+    "latitude": latitude,
+    "longitude": longitude,
+    "radius": radius,
+    "date": iso_date,
+    "yes_no": choice(("yes", "no"), "an answer"),
+}
+
+
+def reader_of(field: Field) -> Reader:
+    """Make a reader for the cells of a field."""
+    if field.kind != "choice":
+        return READERS[field.kind]
+    what = "an answer" if "yes" in field.choices else f"a {field.name.replace('_', ' ')}"
+    # Of a location it counts whether anything is stated.
+    blank = "" if field.level == "location" or field.default is MISSING else field.default
+    return choice(field.choices, what, blank)
 
 
 def _cause(value: str) -> str:
@@ -326,55 +428,42 @@ def _decimal(parts: re.Match[str]) -> str:
     return f"{-size if negative else size:.6f}"
 
 
-def location(
-    values: Mapping[str, Any], *, check: bool
-) -> tuple[Location | None, list[tuple[str | None, str]]]:
-    """Join the parsed cells of a row into its location."""
-    lat, lon = values.get("lat"), values.get("lon")
-    stated, radius_km = values.get("precision") or "", values.get("radius_km")
-    if lat is None and lon is None:
-        idle = [name for name in ("precision", "radius_km") if values.get(name) not in {None, ""}]
-        return None, [(name, "is given without lat and lon; leave it blank") for name in idle]
-    if lat is None or lon is None:
+def location_faults(
+    lat: float | None, lon: float | None, precision: str, radius_km: float | None
+) -> list[tuple[str, str]]:
+    """Say what is wrong where lat, lon or both are blank: column and message."""
+    if lat is not None or lon is not None:
         here, missing = ("lon", "lat") if lat is None else ("lat", "lon")
-        return None, [(missing, f"is blank though {here} is given; give both, or leave both blank")]
-    words = (values.get("province") or "", values.get("postal_code") or "")
-    if check and (wrong := _implausible(lat, lon, *words)):
-        return None, [("lat", wrong)]
-    radius_km, remark = _doubt(lat, lon, stated, radius_km)
-    found = Location(
-        lat=lat,
-        lon=lon,
-        precision=stated or "unknown",
-        radius_km=radius_km,
-        match="given",
-        corrections=remark,
-    )
-    return found, []
-
-
-def _implausible(lat: float, lon: float, province: str, postal_code: str) -> str | None:
-    if lat == 0.0 and lon == 0.0:
-        return "(0, 0) is in the Atlantic, often a blank that became zero; leave both blank"
-    return province_contradiction(province, lat, lon, postal_code)
+        return [(missing, f"is blank though {here} is given; give both, or leave both blank")]
+    idle = {"precision": precision, "radius_km": radius_km}
+    return [
+        (name, "is given without lat and lon; leave it blank")
+        for name, value in idle.items()
+        if value not in {None, ""}
+    ]
 
 
 def refuse_implausible(clinics: Iterable[Clinic]) -> None:
     """Refuse clinics at (0, 0), and those whose position contradicts their own province."""
+    located = [(clinic, place) for clinic in clinics if (place := clinic.location) is not None]
+    wrong = implausible(
+        (place.lat for _, place in located),
+        (place.lon for _, place in located),
+        (clinic.province for clinic, _ in located),
+        (clinic.postal_code for clinic, _ in located),
+    )
     faults = []
-    for clinic in clinics:
-        place = clinic.location
-        wrong = place and _implausible(place.lat, place.lon, clinic.province, clinic.postal_code)
-        if wrong:
-            message = f"clinic {shown(clinic.clinic_id)}: {wrong}"
-            faults.append(Fault(message, None, "lat, lon", clinic.clinic_id))
+    for at, what in wrong.items():
+        clinic_id = located[at][0].clinic_id
+        faults.append(Fault(f"clinic {quoted(clinic_id)}: {what}", None, "lat, lon", clinic_id))
     if faults:
         raise DataError("clinics", faults)
 
 
-def _doubt(
+def radius_and_remark(
     lat: float, lon: float, stated: str, radius_km: float | None
 ) -> tuple[float, tuple[str, ...]]:
+    """Take the radius of a position as stated, or as wide as what is stated allows."""
     if radius_km is not None:
         return radius_km, ()
     if stated in _ASSUMED_RADIUS_KM:
@@ -386,5 +475,5 @@ def _doubt(
 
 
 def _half_degree_km(lat: float) -> float:
-    half = 0.5 * _KM_PER_DEGREE
+    half = 0.5 * KM_PER_DEGREE
     return round(math.hypot(half, half * math.cos(math.radians(lat))), 1)

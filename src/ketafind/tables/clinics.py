@@ -1,263 +1,429 @@
-"""Clinics from a table, one row a service."""
+"""Clinics from a table, one row a service, and evidence, one row a fact."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-from ketafind.records import FLAGS, Clinic, Evidence, Location, Service
-from ketafind.tables.cells import CellError, location, match_key, plain
-from ketafind.tables.columns import CLINIC_COLUMNS, Column, clinic_columns, contradictions
-from ketafind.tables.csv import Report, Row, header_names, read_table
-from ketafind.tables.evidence import attach_evidence, evidence_from_table
+from ketafind.errors import UnknownTermError
+from ketafind.facts import canonical
+from ketafind.records import (
+    CLINIC_FACTS,
+    CLINIC_FIELDS,
+    EVIDENCE_FIELDS,
+    FLAGS,
+    SERVICE_FIELDS,
+    STATUSES,
+    Clinic,
+    Evidence,
+    FrozenMapping,
+    Location,
+    Service,
+    build_records,
+)
+from ketafind.tables import cells
+from ketafind.tables.cells import CellError
+from ketafind.tables.csv import Report, Row, Table, column_key, read_table
 from ketafind.truth import Truth
 from ketafind.vocabulary import Vocabulary, default_vocabulary
-from ketafind.vocabulary.terms import shown
-
-__all__ = ["clinics_from_rows", "clinics_from_table", "read_clinics", "read_evidence"]
-
-
-_PLACE = ("lat", "lon", "precision", "radius_km")
-_CLINIC_FIELDS = tuple(name for name in CLINIC_COLUMNS if name not in _PLACE)
-_LANGUAGE = "language"
-
-
-@dataclass(slots=True)
-class _Draft:
-    """One row, read: what its cells say, whether or not it has faults."""
-
-    row: Row
-    values: dict[str, Any] = field(default_factory=dict)
-    facts: dict[str, dict[str, Truth]] = field(default_factory=dict)
-    extra: dict[str, str] = field(default_factory=dict)
-    location: Location | None = None
-
-
-def clinics_from_rows(
-    rows: Iterable[Sequence[Any]],
-    columns: Iterable[str],
-    source: str,
-    *,
-    vocabulary: Vocabulary | None = None,
-    evidence: Iterable[Evidence] | None = None,
-    check: bool = True,
-    first_row: int = 2,
-) -> tuple[Clinic, ...]:
-    """Make clinics of rows of cells."""
-    report = Report(source)
-    names = header_names(columns, report)
-    report.refuse()
-    numbered = []
-    n_rows = 0
-    for number, cells in enumerate(rows, first_row):
-        n_rows += 1
-        row = Row(number, number, cells)
-        if len(cells) == len(names):
-            numbered.append(row)
-        else:
-            report.add(f"has {len(cells)} cells where there are {len(names)} columns", row)
-    clinics = clinics_from_table(
-        numbered, names, report, n_rows, vocabulary=vocabulary, check=check
-    )
-    return attach_evidence(clinics, evidence or ())
-
-
-def clinics_from_table(
-    rows: Iterable[Row],
-    names: Sequence[str],
-    report: Report,
-    n_rows: int,
-    *,
-    vocabulary: Vocabulary | None = None,
-    check: bool = True,
-    header: Row | None = None,
-) -> tuple[Clinic, ...]:
-    """Make clinics of the rows of a table whose shape is known to be right."""
-    known = default_vocabulary() if vocabulary is None else vocabulary
-    n_before = len(report.faults)
-    columns = clinic_columns(names, known, report, header)
-    if len(report.faults) > n_before:
-        report.refuse(n_rows)  # without its columns no row can be read
-    drafts = [_read_row(row, columns, known, report, check=check) for row in rows]
-    groups = _grouped(drafts, report)
-    given = {column.name: column.given for column in columns}
-    for group in groups.values():
-        _compare_rows(group, given, report)
-    report.refuse(n_rows)
-    return tuple(_clinic(group) for group in groups.values())
-
-
-def _read_row(
-    row: Row, columns: Sequence[Column], vocabulary: Vocabulary, report: Report, *, check: bool
-) -> _Draft:
-    draft = _Draft(row)
-    n_before = len(report.faults)
-    for column in columns:
-        cell = row.cells[column.position]
-        try:
-            value = column.read(cell if type(cell) is str else plain(cell))
-        except CellError as error:
-            report.add(str(error), row, column.given, cell)
-            continue
-        if not column.known:
-            draft.extra[column.name] = value
-        elif column.facet:
-            draft.facts[column.facet] = dict.fromkeys(value, Truth.YES)
-        else:
-            draft.values[column.name] = value
-    for name in ("clinic_id", "name"):
-        if name in draft.values and not draft.values[name].strip():
-            report.add("is blank; every row needs one", row, name, draft.values[name])
-    _add_stated_no(draft, vocabulary, report)
-    if len(report.faults) == n_before or not _place_is_faulty(report.faults[n_before:]):
-        draft.location, faults = location(draft.values, check=check)
-        for place, message in faults:
-            report.add(message, row, place, _place_text(draft, place))
-    return draft
-
-
-def _place_is_faulty(faults: Iterable[Any]) -> bool:
-    return any(
-        fault.column is not None and fault.column.strip().lower() in _PLACE for fault in faults
-    )
-
-
-def _place_text(draft: _Draft, place: str | None) -> Any:
-    return draft.values.get(place) if place else None
-
-
-def _add_stated_no(draft: _Draft, vocabulary: Vocabulary, report: Report) -> None:
-    for facet, term in draft.values.pop("not_offered", ()):
-        stated = draft.facts.setdefault(facet, {})
-        if stated.setdefault(term, Truth.NO) == Truth.YES:
-            plural = vocabulary.facet(facet).plural
-            message = f'{shown(term)} is listed in "{plural}" too; remove it from one'
-            report.add(message, draft.row, "not_offered", f"{facet}:{term}")
-    for facet, term, ancestor in contradictions(draft.facts, vocabulary):
-        report.add(
-            f'"{facet}:{ancestor}" contradicts {shown(term)}, which is below it; correct one',
-            draft.row,
-            "not_offered",
-            f"{facet}:{ancestor}",
-        )
-
-
-def _grouped(drafts: Iterable[_Draft], report: Report) -> dict[str, list[_Draft]]:
-    groups: dict[str, list[_Draft]] = {}
-    alike: dict[str, str] = {}
-    for draft in drafts:
-        clinic_id = draft.values.get("clinic_id", "")
-        if not clinic_id.strip():
-            continue
-        if clinic_id not in groups:
-            twin = alike.setdefault(match_key(clinic_id), clinic_id)
-            if twin != clinic_id:
-                report.add(
-                    f"{clinic_id!a} looks the same as {twin!a} in row "
-                    f"{groups[twin][0].row.number}; make them equal, or clearly different",
-                    draft.row,
-                    "clinic_id",
-                    clinic_id,
-                )
-        groups.setdefault(clinic_id, []).append(draft)
-    return groups
-
-
-def _compare_rows(group: Sequence[_Draft], given: dict[str, str], report: Report) -> None:
-    first = group[0]
-    services: dict[str, Row] = {}
-    n_blank = sum(not draft.values.get("service_id", "").strip() for draft in group)
-    for draft in group if len(group) > 1 else ():
-        service_id = draft.values.get("service_id", "")
-        other = services.setdefault(match_key(service_id), draft.row)
-        if other is not draft.row:
-            report.add(_same_service(draft, service_id, other), draft.row, "service_id", service_id)
-        elif not service_id.strip() and n_blank == 1:
-            report.add(
-                f"is blank, though {len(group)} rows share the clinic_id "
-                f"{shown(draft.values['clinic_id'])}; give each its own",
-                draft.row,
-                "service_id",
-            )
-        for name in _differing(first, draft):
-            report.add(
-                f"{_cell_text(draft, name)} differs from {_cell_text(first, name)} in row "
-                f"{first.row.number}, though both are clinic {shown(draft.values['clinic_id'])}; "
-                "make them equal, or give one another clinic_id",
-                draft.row,
-                given.get(name, name),
-            )
-
-
-def _same_service(draft: _Draft, service_id: str, other: Row) -> str:
-    what = f"service_id {shown(service_id)}" if service_id.strip() else "no service_id"
-    return (
-        f"the clinic_id {shown(draft.values['clinic_id'])} with {what} is in row {other.number} "
-        "too; remove one row, or give each its own service_id"
-    )
-
-
-def _differing(first: _Draft, draft: _Draft) -> Iterator[str]:
-    for name in CLINIC_COLUMNS:
-        if (
-            name in first.values
-            and name in draft.values
-            and first.values[name] != draft.values[name]
-        ):
-            yield name
-    if _languages(first) != _languages(draft):
-        yield "languages"
-
-
-def _cell_text(draft: _Draft, name: str) -> str:
-    if name == "languages":
-        return shown(";".join(_languages(draft)))
-    value = draft.values[name]
-    return "blank" if value is None or value == "" else shown(str(value))
-
-
-def _languages(draft: _Draft) -> tuple[str, ...]:
-    stated = draft.facts.get(_LANGUAGE, {})
-    return tuple(term for term, truth in stated.items() if truth == Truth.YES)
-
-
-def _clinic(group: Sequence[_Draft]) -> Clinic:
-    first = group[0]
-    fields = {name: first.values[name] for name in _CLINIC_FIELDS if name in first.values}
-    return Clinic(
-        **fields,
-        services=tuple(_service(draft) for draft in group),
-        location=first.location,
-        languages=_languages(first),
-        extra=_extra(group),
-    )
-
-
-def _service(draft: _Draft) -> Service:
-    values = draft.values
-    return Service(
-        service_id=values.get("service_id") or "1",
-        facts={facet: stated for facet, stated in draft.facts.items() if stated},
-        complete=values.get("complete", frozenset()),
-        combined=values.get("combined") == "yes",
-        flags={name: values[name] for name in FLAGS if values.get(name)},
-    )
-
-
-def _extra(group: Sequence[_Draft]) -> dict[str, str]:
-    """Keep unknown columns; one that differs between services is kept as ``column [service]``."""
-    kept: dict[str, str] = {}
-    for name, value in group[0].extra.items():
-        if all(draft.extra[name] == value for draft in group):
-            kept[name] = value
-        else:
-            kept |= {f"{name} [{d.values.get('service_id')}]": d.extra[name] for d in group}
-    return kept
-
+from ketafind.vocabulary.terms import quoted
 
 Path = str | os.PathLike[str]
+
+# Names that other files use; they are not read, only pointed out.
+_OTHER_NAMES = {
+    "latitude": "lat",
+    "y": "lat",
+    "longitude": "lon",
+    "lng": "lon",
+    "long": "lon",
+    "x": "lon",
+    "address": "street_address",
+    "street": "street_address",
+    "town": "city",
+    "postcode": "postal_code",
+    "postal": "postal_code",
+    "zip": "postal_code",
+    "telephone": "phone",
+    "url": "website",
+}
+_SERVICE_COLUMNS = ("not_offered", "complete", *(field.name for field in SERVICE_FIELDS))
+_PLACE_COLUMNS = ("lat", "lon", "precision", "radius_km")
+
+
+class _Stated(NamedTuple):
+    """What the cells of one service state; rows with equal cells share it."""
+
+    service: Service
+    alone: tuple[Service]
+    languages: tuple[str, ...]
+    faults: list[tuple[str, str]]
+    """Message and value, of the column ``not_offered``."""
+
+
+def clinics_from_table(table: Table, vocabulary: Vocabulary, *, check: bool) -> tuple[Clinic, ...]:
+    """Make clinics of a table, in canonical form, or refuse it with every fault."""
+    return _Rows(table, vocabulary).clinics(check=check)
+
+
+class _Rows:
+    """The rows of a table, read column by column; what is wrong goes to its report."""
+
+    def __init__(self, table: Table, vocabulary: Vocabulary) -> None:
+        self.table = table
+        self.vocabulary = vocabulary
+        self.blank = (None,) * len(table.numbers)
+        readers = cells.terms_readers(vocabulary)
+        plurals = {facet.id: facet.plural for facet in vocabulary.facets}
+        readers = {plurals.get(name, name): read for name, read in readers.items()}
+        readers |= {part.name: cells.reader_of(part) for part in CLINIC_FIELDS + SERVICE_FIELDS}
+        self.at = self._columns({**plurals, **{name: name for name in readers}})
+        self.values = {name: table.read(at, readers[name]) for name, at in self.at.items()}
+        known = set(self.at.values())
+        self.extra = {
+            name: table.read(at, cells.extra)
+            for at, name in enumerate(table.names)
+            if at not in known
+        }
+        for name in ("clinic_id", "name"):
+            for at, value in enumerate(self.values[name]):
+                if type(value) is str and not value.strip():
+                    self.note("is blank; every row needs one", at, name, value)
+
+    def _columns(self, meanings: Mapping[str, str]) -> dict[str, int]:
+        table, report = self.table, self.table.report
+        n_before = len(report.faults)
+        found = table.find_columns(meanings)
+        for needed in ("clinic_id", "name"):
+            if needed not in found:
+                listed = ", ".join(map(quoted, table.names[:12])) or "none"
+                message = f'there is no column "{needed}"; is there a header row? Found: {listed}'
+                report.add(message, table.header)
+        for at, given in enumerate(table.names):
+            meant = None if at in found.values() else _alike(given, meanings)
+            if meant and meant not in found:
+                warnings.warn(
+                    f"{report.source}: the column {quoted(given)} is not known and is only kept; "
+                    f'did you mean "{meant}"?',
+                    UserWarning,
+                    stacklevel=6,
+                )
+        if len(report.faults) > n_before:
+            report.refuse(table.n_rows)  # without its columns no row can be read
+        return found
+
+    def note(self, message: str, at: int, name: str | None, value: Any = None) -> None:
+        """Report a fault of a row, under the name that the file gives the column."""
+        given = self.table.names[self.at[name]] if name in self.at else name
+        self.table.report.add(message, self.table.row(at), given, value)
+
+    def column(self, name: str) -> Sequence[Any]:
+        """Read what is stated in a column; None everywhere where there is none."""
+        return self.values.get(name) or self.blank
+
+    def clinics(self, *, check: bool) -> tuple[Clinic, ...]:
+        """Put the rows together, unless there is any fault."""
+        stated = self._services()
+        places = self._locations(check=check)
+        first, more = self._grouped()
+        for rows in more.values():
+            self._compare(rows, stated)
+        self.table.report.refuse(self.table.n_rows)
+        columns: dict[str, Sequence[Any]] = {
+            part.name: self._picked(self.values[part.name], first)
+            for part in CLINIC_FIELDS
+            if part.level == "clinic" and part.name in self.values
+        }
+        columns |= {
+            "services": [
+                tuple(stated[row].service for row in more[key]) if key in more else stated[at].alone
+                for key, at in first.items()
+            ],
+            "location": self._picked(places, first),
+            "languages": [stated[at].languages for at in first.values()],
+        }
+        if self.extra:
+            groups = (more.get(key, (at,)) for key, at in first.items())
+            columns["extra"] = [FrozenMapping(self._kept(rows)) for rows in groups]
+        return tuple(build_records(Clinic, len(first), columns))
+
+    def _picked(self, values: Sequence[Any], first: Mapping[str, int]) -> Sequence[Any]:
+        return values if len(first) == len(values) else [values[at] for at in first.values()]
+
+    def _services(self) -> list[_Stated]:
+        facets = {
+            f.id: self.values[f.plural] for f in self.vocabulary.facets if f.plural in self.at
+        }
+        known: dict[tuple[Any, ...], _Stated] = {}
+        made = []
+        columns = (*facets.values(), *map(self.column, _SERVICE_COLUMNS))
+        for at, key in enumerate(zip(*columns, strict=True)):
+            if key not in known:
+                right = [None if type(value) is CellError else value for value in key]
+                terms = dict(zip(facets, right, strict=False))
+                rest = dict(zip(_SERVICE_COLUMNS, right[len(facets) :], strict=True))
+                known[key] = self._stated(terms, rest)
+            made.append(known[key])
+            for message, value in known[key].faults:
+                self.note(message, at, "not_offered", value)
+        return made
+
+    def _stated(self, terms: Mapping[str, Any], rest: Mapping[str, Any]) -> _Stated:
+        facts = {facet: dict.fromkeys(listed or (), Truth.YES) for facet, listed in terms.items()}
+        faults = []
+        for facet, term in rest["not_offered"] or ():
+            if facts.setdefault(facet, {}).setdefault(term, Truth.NO) == Truth.YES:
+                plural = self.vocabulary.facet(facet).plural
+                message = f'{quoted(term)} is listed in "{plural}" too; remove it from one'
+                faults.append((message, f"{facet}:{term}"))
+        for facet in dict.fromkeys(facet for facet, _ in rest["not_offered"] or ()):
+            stated = facts[facet]
+            for term in [term for term, truth in stated.items() if truth == Truth.YES]:
+                for above in self.vocabulary.facet(facet).ancestors(term):
+                    if stated.get(above) == Truth.NO:
+                        value = f"{facet}:{above}"
+                        message = f'"{value}" contradicts {quoted(term)}, which is below it'
+                        faults.append((f"{message}; correct one", value))
+        service = Service(
+            service_id=rest["service_id"] or "1",
+            facts={facet: stated for facet, stated in facts.items() if stated},
+            complete=frozenset(rest["complete"] or ()),
+            combined=rest["combined"] == "yes",
+            flags={name: rest[name] for name in FLAGS if rest[name]},
+        )
+        return _Stated(service, (service,), service.terms("language"), faults)
+
+    def _locations(self, *, check: bool) -> list[Location | None]:
+        """Join the cells of each row's place; a place with a fault is none."""
+        is_faulty = bool(self.table.report.faults)
+        located: list[int] = []
+        doubts: list[tuple[float, tuple[str, ...]]] = []
+        for at, place in enumerate(zip(*map(self.column, _PLACE_COLUMNS), strict=True)):
+            if is_faulty and CellError in map(type, place):
+                continue
+            if place[0] is not None and place[1] is not None:
+                located.append(at)
+                doubts.append(cells.radius_and_remark(*place))
+                continue
+            for name, message in cells.location_faults(*place):
+                self.note(message, at, name, self.column(name)[at])
+        columns: dict[str, Sequence[Any]] = {
+            name: [self.values[name][at] for at in located] for name in ("lat", "lon") if located
+        }
+        if check and located:
+            stated = map(self.column, ("province", "postal_code"))
+            words = [[_text(column[at]) for at in located] for column in stated]
+            for row, what in cells.implausible(columns["lat"], columns["lon"], *words).items():
+                at = located[row]
+                self.note(what, at, "lat", columns["lat"][row])
+        precisions = self.column("precision")
+        columns |= {
+            "precision": [precisions[at] or "unknown" for at in located],
+            "radius_km": [radius_km for radius_km, _ in doubts],
+            "corrections": [remark for _, remark in doubts],
+        }
+        found: list[Location | None] = [None] * len(self.table.numbers)
+        for at, location in zip(
+            located, build_records(Location, len(located), columns), strict=True
+        ):
+            found[at] = location
+        return found
+
+    def _grouped(self) -> tuple[dict[str, int], dict[str, list[int]]]:
+        """Find the first row of each clinic, and all rows of those with several."""
+        first: dict[str, int] = {}
+        more: dict[str, list[int]] = {}
+        for at, clinic_id in enumerate(self.values["clinic_id"]):
+            if type(clinic_id) is not str or not clinic_id.strip():
+                continue
+            if first.setdefault(clinic_id, at) != at:
+                more.setdefault(clinic_id, [first[clinic_id]]).append(at)
+        alike: dict[str, str] = {}
+        for clinic_id, at in first.items():
+            twin = alike.setdefault(cells.match_key(clinic_id), clinic_id)
+            if twin != clinic_id:
+                message = (
+                    f"{clinic_id!a} looks the same as {twin!a} in row "
+                    f"{self.table.numbers[first[twin]]}; make them equal, or clearly different"
+                )
+                self.note(message, at, "clinic_id", clinic_id)
+        return first, more
+
+    def _compare(self, rows: Sequence[int], stated: Sequence[_Stated]) -> None:
+        """Refuse rows of one clinic that share a service, or differ in what is the clinic's."""
+        first, stated_ids = rows[0], self.column("service_id")
+        ids = {at: _text(stated_ids[at]) for at in rows}
+        named = f"the clinic_id {quoted(self.values['clinic_id'][first])}"
+        blank = [at for at in rows if not ids[at].strip()]
+        services: dict[str, int] = {}
+        for at in rows:
+            service_id = ids[at]
+            other = services.setdefault(cells.match_key(service_id), at)
+            if other != at:
+                what = f"service_id {quoted(service_id)}" if service_id.strip() else "no service_id"
+                message = (
+                    f"{named} with {what} is in row {self.table.numbers[other]} too; remove one "
+                    "row, or give each its own service_id"
+                )
+                self.note(message, at, "service_id", service_id)
+            elif blank == [at]:
+                message = f"is blank, though {len(rows)} rows share {named}; give each its own"
+                self.note(message, at, "service_id")
+            for name, here, there in self._differing(at, first, stated):
+                self.note(
+                    f"{here} differs from {there} in row {self.table.numbers[first]}, though both "
+                    f"are clinic {quoted(self.values['clinic_id'][first])}; make them equal, or "
+                    "give one another clinic_id",
+                    at,
+                    name,
+                )
+
+    def _differing(
+        self, at: int, first: int, stated: Sequence[_Stated]
+    ) -> Iterator[tuple[str, str, str]]:
+        for name in (part.name for part in CLINIC_FIELDS if part.name in self.values):
+            here, there = self.values[name][at], self.values[name][first]
+            if here != there and CellError not in (type(here), type(there)):
+                yield name, _shown(here), _shown(there)
+        here, there = (";".join(stated[row].languages) for row in (at, first))
+        if here != there:
+            yield "languages", quoted(here), quoted(there)
+
+    def _kept(self, rows: Sequence[int]) -> dict[str, str]:
+        """Keep unknown columns; one that differs between services as ``column [service]``."""
+        kept: dict[str, str] = {}
+        for name, values in self.extra.items():
+            if len({values[at] for at in rows}) == 1:
+                kept[name] = values[rows[0]]
+            else:
+                ids = self.column("service_id")
+                kept |= {f"{name} [{ids[at]}]": values[at] for at in rows}
+        return kept
+
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else ""
+
+
+def _shown(value: Any) -> str:
+    return "blank" if value is None or value == "" else quoted(str(value))
+
+
+def _alike(given: str, meanings: Mapping[str, str]) -> str | None:
+    from difflib import get_close_matches
+
+    name = column_key(given)
+    if name in _OTHER_NAMES:
+        return _OTHER_NAMES[name]
+    near = get_close_matches(name, meanings, n=1, cutoff=0.85) if len(name) > 3 else []
+    return meanings[near[0]] if near else None
+
+
+_NEEDED = ("clinic_id", "facet", "truth", "source_url")
+
+
+def evidence_from_table(table: Table, vocabulary: Vocabulary) -> tuple[Evidence, ...]:
+    """Make evidence of the rows of a table, in their order, or refuse it with every fault."""
+    report = table.report
+    names = {part.name: part.name for part in EVIDENCE_FIELDS}
+    n_before = len(report.faults)
+    at = table.find_columns(names)
+    for needed in _NEEDED:
+        if needed not in at:
+            report.add(f'there is no column "{needed}"', table.header)
+    for column, given in enumerate(table.names):
+        if column not in at.values():
+            message = (
+                f"the column {quoted(given)} is not known in evidence; known: {', '.join(names)}"
+            )
+            report.add(message, table.header)
+    if len(report.faults) > n_before:
+        report.refuse(table.n_rows)
+    columns = [table.read(at[f.name], cells.reader_of(f)) for f in EVIDENCE_FIELDS if f.name in at]
+    present = [name for name in names if name in at]
+    made: list[Evidence] = []
+    for row, values in enumerate(zip(*columns, strict=True)):
+        if CellError not in map(type, values):
+            fields = dict(zip(present, values, strict=True))
+            made += _evidence(fields, table, row, vocabulary)
+    report.refuse(table.n_rows)
+    return tuple(made)
+
+
+def _evidence(
+    values: dict[str, Any], table: Table, row: int, vocabulary: Vocabulary
+) -> Iterator[Evidence]:
+    """Make one piece of evidence, or report what is wrong."""
+    blank = [name for name in _NEEDED if not values[name].strip()]
+    for name in blank:
+        table.report.add("is blank; every row needs one", table.row(row), name)
+    if blank:
+        return
+    term = values.get("term", "")
+    try:
+        facet, term = _fact(values["facet"], term, values["truth"], vocabulary)
+    except CellError as error:
+        table.report.add(str(error), table.row(row), "facet", values["facet"])
+    except UnknownTermError as error:
+        table.report.add(str(error), table.row(row), "term", term)
+    else:
+        service_id = values.get("service_id") or None
+        fact = {"facet": facet, "term": term, "truth": Truth(values["truth"])}
+        yield Evidence(**{**values, **fact, "service_id": service_id})
+
+
+_STATUS = cells.choice(STATUSES, "a status")
+
+
+def _fact(name: str, term: str, truth: str, vocabulary: Vocabulary) -> tuple[str, str]:
+    if name in FLAGS:
+        if term not in ({"", "partial"} if name == "ohip_covered" else {""}):
+            raise CellError(f"{quoted(name)} is a yes-no fact; leave the term blank")
+        return name, term
+    if name in CLINIC_FACTS:
+        if not term or truth != "yes":
+            raise CellError(f"{quoted(name)} is a field; give its value as the term, and truth yes")
+        return name, _STATUS(term) if name == "status" else term
+    try:
+        facet = vocabulary.facet(name)
+    except UnknownTermError as error:
+        known = ", ".join((*FLAGS, *CLINIC_FACTS))
+        raise CellError(f"{error}; or a yes-no fact or field: {known}") from None
+    return facet.id, facet.resolve(term)
+
+
+def attach_evidence(
+    clinics: Iterable[Clinic],
+    evidence: Iterable[Evidence],
+    table: Table | None = None,
+) -> tuple[Clinic, ...]:
+    """Give each clinic the evidence that speaks of it."""
+    clinics, evidence = tuple(clinics), tuple(evidence)
+    if not evidence:
+        return clinics
+    report = Report("evidence") if table is None else table.report
+    services = {c.clinic_id: {s.service_id for s in c.services} for c in clinics}
+    attached: dict[str, list[Evidence]] = {}
+    for at, piece in enumerate(evidence):
+        row = Row(at, at) if table is None else table.row(at)
+        if piece.clinic_id not in services:
+            message = f"{quoted(piece.clinic_id)} is not a clinic of this data"
+            report.add(message, row, "clinic_id", piece.clinic_id)
+        elif piece.service_id is not None and piece.service_id not in services[piece.clinic_id]:
+            known = ", ".join(quoted(name) for name in sorted(services[piece.clinic_id])[:10])
+            message = f"{quoted(piece.service_id)} is not a service of this clinic; known: {known}"
+            report.add(message, row, "service_id", piece.service_id)
+        attached.setdefault(piece.clinic_id, []).append(piece)
+    report.refuse(len(evidence))
+    return tuple(
+        replace(clinic, evidence=clinic.evidence + tuple(attached[clinic.clinic_id]))
+        if clinic.clinic_id in attached
+        else clinic
+        for clinic in clinics
+    )
 
 
 def read_clinics(
@@ -310,22 +476,13 @@ def read_clinics(
     Limits are in `ketafind.tables.csv`. The time is linear in the size of the file.
     """
     vocabulary = default_vocabulary() if vocabulary is None else vocabulary
-    table = read_table(path)
-    clinics = clinics_from_table(
-        table.rows,
-        table.columns,
-        table.report,
-        table.n_rows,
-        vocabulary=vocabulary,
-        check=check,
-        header=table.header,
-    )
+    clinics = clinics_from_table(read_table(path), vocabulary, check=check)
     if evidence is None:
         return clinics
     if isinstance(evidence, (str, os.PathLike)):
-        pieces, rows, report = _read_evidence(evidence, vocabulary)
-        return attach_evidence(clinics, pieces, report=report, rows=rows)
-    return attach_evidence(clinics, evidence)
+        table = read_table(evidence)
+        return attach_evidence(clinics, evidence_from_table(table, vocabulary), table)
+    return canonical(attach_evidence(clinics, evidence), vocabulary)
 
 
 def read_evidence(path: Path, *, vocabulary: Vocabulary | None = None) -> tuple[Evidence, ...]:
@@ -351,19 +508,4 @@ def read_evidence(path: Path, *, vocabulary: Vocabulary | None = None) -> tuple[
         If there is no such file, or it may not be read.
     """
     vocabulary = default_vocabulary() if vocabulary is None else vocabulary
-    return _read_evidence(path, vocabulary)[0]
-
-
-def _read_evidence(
-    path: Path, vocabulary: Vocabulary
-) -> tuple[tuple[Evidence, ...], tuple[Row, ...], Report]:
-    table = read_table(path)
-    pieces, rows = evidence_from_table(
-        table.rows,
-        table.columns,
-        table.report,
-        table.n_rows,
-        vocabulary=vocabulary,
-        header=table.header,
-    )
-    return pieces, rows, table.report
+    return evidence_from_table(read_table(path), vocabulary)

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
 import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ketafind.errors import DataError, Fault, MissingFileError
-from ketafind.vocabulary.terms import shown
-
-__all__ = [
-    "MAX_CELL_CHARACTERS",
-    "MAX_COLUMNS",
-    "MAX_FILE_BYTES",
-    "Report",
-    "Row",
-    "Table",
-    "file_name",
-    "header_names",
-    "read_table",
-    "read_text",
-    "scan",
-]
-
+from ketafind.tables.cells import CellError, Reader, read_cells
+from ketafind.vocabulary.terms import quoted
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """The largest CSV file that is read; archives and compressed files are refused at any size."""
@@ -40,49 +27,45 @@ MAX_COLUMNS = 1_000
 
 
 # Possessive quantifiers never step back: the time stays linear on any text.
-_RECORD = re.compile(r'(?:[^"\r\n]++|"[^"]*+")*+')
 _CELL = re.compile(r'(?:"([^"]*+(?:""[^"]*+)*+)"|([^",]*+))(,|\Z)')
 _STRAY = 'a stray quote in cell {}: put the whole cell in quotes and double the quote ("")'
-_LINE_END = re.compile(r"\r\n|\r|\n")
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row of a table and where it stands."""
 
     number: int
     line: int
-    cells: Sequence[Any]
+    cells: Sequence[Any] = ()
     fault: str | None = None
 
 
 def scan(text: str) -> Iterator[Row]:
     """Cut CSV text into rows by RFC 4180; lines may end in CRLF, LF or CR, mixed."""
-    position, line, number = 0, 1, 0
-    while position < len(text):
-        number += 1
-        end, cells, fault = _record(text, position)
-        if fault:
-            yield Row(number, line, (), fault)
-        elif len(cells) > 1 or cells[0].strip():
-            yield Row(number, line, cells)
-        if '"' in (record := text[position:end]):
-            line += len(_LINE_END.findall(record))
-        line += 1
-        separator = _LINE_END.match(text, end)
-        position = separator.end() if separator else len(text)
+    lines = list(io.StringIO(text, newline=""))
+    at = number = 0
+    while at < len(lines):
+        number, start, at = number + 1, at, at + 1
+        cells: Sequence[str] = lines[start].rstrip("\r\n").split(",")
+        fault = None
+        if '"' in lines[start]:
+            cells, fault, end = _quoted_row(lines, start)
+            at = at if fault else end
+        if fault or len(cells) > 1 or cells[0].strip():
+            yield Row(number, start + 1, cells, fault)
 
 
-def _record(text: str, start: int) -> tuple[int, Sequence[str], str | None]:
-    match = _RECORD.match(text, start)
-    end = match.end() if match else start
-    record = text[start:end]
-    if end < len(text) and text[end] == '"':
-        return _line_end(text, start), (), _open_quote(record)
-    if '"' not in record:
-        return end, record.split(","), None
-    cells, fault = _quoted_cells(record)
-    return (_line_end(text, start) if fault else end), cells, fault
+def _quoted_row(lines: Sequence[str], start: int) -> tuple[Sequence[str], str | None, int]:
+    """Read a row that holds quotes: its cells, what is wrong, and the line after it."""
+    n_quotes = 0
+    for end in range(start, len(lines)):
+        n_quotes += lines[end].count('"')
+        if n_quotes % 2 == 0:
+            record = "".join((*lines[start:end], lines[end].rstrip("\r\n")))
+            return *_quoted_cells(record), end + 1
+    before = "".join(lines[start:]).rpartition('"')[0]
+    return (), _open_quote(before), len(lines)
 
 
 def _open_quote(before: str) -> str:
@@ -96,11 +79,6 @@ def _open_quote(before: str) -> str:
         f"the quote that opens cell {len(cells) if before else 1} is never closed: close it, "
         'or double it ("") if it is text'
     )
-
-
-def _line_end(text: str, start: int) -> int:
-    match = _LINE_END.search(text, start)
-    return match.start() if match else len(text)
 
 
 def _quoted_cells(record: str) -> tuple[Sequence[str], str | None]:
@@ -132,8 +110,8 @@ class Report:
         number = None if row is None else row.number
         if row is not None and row.line != row.number:
             message = f"{message} (line {row.line} of the file)"
-        shown = None if value is None else str(value)[:_VALUE_SHOWN]
-        self.faults.append(Fault(message, number, column, shown))
+        cut = None if value is None else str(value)[:_VALUE_SHOWN]
+        self.faults.append(Fault(message, number, column, cut))
 
     def refuse(self, n_rows: int | None = None) -> None:
         """Raise if anything was noted."""
@@ -202,18 +180,14 @@ def read_text(path: str | os.PathLike[str]) -> str:
         # One byte more than is allowed tells a file that grew meanwhile.
         raw = file.read(MAX_FILE_BYTES + 1)
     source = file_name(name)
-    fault = _foreign(raw) or _too_large(raw)
+    fault = _foreign(raw)
+    if not fault and len(raw) > MAX_FILE_BYTES:
+        fault = f"over {MAX_FILE_BYTES:,} bytes, the most that is read; split the file"
     if fault:
         raise DataError(source, [Fault(fault)])
     text = _decoded(raw.removeprefix(_BOM), source)
     _warn_of_mojibake(text, source)
     return text
-
-
-def _too_large(raw: bytes) -> str | None:
-    if len(raw) > MAX_FILE_BYTES:
-        return f"over {MAX_FILE_BYTES:,} bytes, the most that is read; split the file"
-    return None
 
 
 def _foreign(raw: bytes) -> str | None:
@@ -238,7 +212,7 @@ def _decoded(raw: bytes, source: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         at = error.start
-    line = len(re.findall(rb"\r\n|\r|\n", raw[:at])) + 1
+    line = len(_LINE_END.findall(raw[:at])) + 1
     byte = f"byte 0x{raw[at]:02X} on line {line} is not UTF-8"
     try:
         letter = raw[at : at + 1].decode("cp1252")
@@ -252,7 +226,7 @@ def _decoded(raw: bytes, source: str) -> str:
 def _warn_of_mojibake(text: str, source: str) -> None:
     found = _MOJIBAKE.search(text) if not text.isascii() else None
     if found:
-        line = len(re.findall(r"\r\n|\r|\n", text[: found.start()])) + 1
+        line = len(_LINE_END.findall(text[: found.start()].encode())) + 1
         warnings.warn(
             f'{source}: "{found.group()}" on line {line} looks like text that was once read in the '
             "wrong encoding; it is kept as it is. Look at the source",
@@ -261,37 +235,87 @@ def _warn_of_mojibake(text: str, source: str) -> None:
         )
 
 
+_JOINTS = re.compile(r"[\s_-]+")
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells under named columns."""
+    """Cells in named columns, and where each row stands."""
 
-    header: Row
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    n_rows: int
+    names: tuple[str, ...]
+    columns: Sequence[Sequence[Any]]
+    numbers: Sequence[int]
+    lines: Sequence[int]
     report: Report
+    n_rows: int
+    """Counts the rows that could not be cut into cells, too."""
+    header: Row | None = None
+
+    def row(self, at: int) -> Row:
+        """Say where a row stands."""
+        return Row(self.numbers[at], self.lines[at])
+
+    def find_columns(self, meanings: Mapping[str, str]) -> dict[str, int]:
+        """Find the column that each known name means; two for one name are a fault."""
+        found: dict[str, int] = {}
+        for at, given in enumerate(self.names):
+            name = meanings.get(column_key(given))
+            if name is None:
+                continue
+            if name in found:
+                both = f"{quoted(self.names[found[name]])} and {quoted(given)}"
+                self.report.add(f"the columns {both} mean the same; keep one", self.header)
+            found[name] = at
+        return found
+
+    def read(self, at: int, read: Reader) -> list[Any]:
+        """Read the cells of a column; a wrong one is reported, and gives its `CellError`."""
+        values = read_cells(read, self.columns[at])
+        if CellError in set(map(type, values)):
+            for row, value in enumerate(values):
+                if type(value) is CellError:
+                    cell = self.columns[at][row]
+                    self.report.add(str(value), self.row(row), self.names[at], cell)
+        return values
+
+
+def column_key(name: str) -> str:
+    """Reduce a column name to what is compared."""
+    return _JOINTS.sub("_", name.strip().lower())
 
 
 def read_table(path: str | os.PathLike[str]) -> Table:
     """Read a CSV file with a header into a table."""
     source = file_name(path)
-    lines = scan(read_text(path))
+    rows = scan(read_text(path))
     report = Report(source)
-    header = next(lines, None)
+    header = next(rows, None)
     if header is None:
         raise DataError(source, [Fault("the file is empty; it needs a header row")])
     if header.fault:
         report.add(header.fault, header)
         report.refuse()
     _check_separator(header, report)
-    columns = header_names(header.cells, report, header)
-    rows = list(lines)
-    report.refuse(len(rows))
-    good = tuple(_whole_rows(rows, columns, report))
-    return Table(header, columns, good, len(rows), report)
+    names = header_names(header.cells, report, header)
+    if report.faults:
+        report.refuse(sum(1 for _ in rows))
+    # One flat list: a list a row would keep the garbage collector busy.
+    cells: list[str] = []
+    numbers, lines, n_bad = [], [], 0
+    for row in rows:
+        if len(row.cells) == len(names):
+            cells += row.cells
+            numbers.append(row.number)
+            lines.append(row.line)
+        else:
+            n_bad += 1
+            report.add(row.fault or _count_fault(row.cells, len(names)), row)
+    columns = [cells[at :: len(names)] for at in range(len(names))]
+    table = Table(names, columns, numbers, lines, report, len(lines) + n_bad, header)
+    if max(map(len, cells), default=0) > MAX_CELL_CHARACTERS:
+        _note_long_cells(table)
+    return table
 
 
 def _check_separator(header: Row, report: Report) -> None:
@@ -316,9 +340,9 @@ def header_names(
         if not name:
             report.add(f"column {at} of {len(names)} has no name; name it or remove it", header)
         elif fault := _strange(name):
-            report.add(f"the column name {shown(name)} {fault}", header)
+            report.add(f"the column name {quoted(name)} {fault}", header)
         elif name in seen:
-            message = f"columns {seen[name]} and {at} are both called {shown(name)}; rename one"
+            message = f"columns {seen[name]} and {at} are both called {quoted(name)}; rename one"
             report.add(message, header)
         seen.setdefault(name, at)
     return tuple(names)
@@ -333,18 +357,6 @@ def _strange(name: str) -> str | None:
     return None
 
 
-def _whole_rows(rows: Sequence[Row], columns: Sequence[str], report: Report) -> Iterator[Row]:
-    for row in rows:
-        if row.fault:
-            report.add(row.fault, row)
-        elif len(row.cells) != len(columns):
-            report.add(_count_fault(row.cells, len(columns)), row)
-        elif not any(len(cell) > MAX_CELL_CHARACTERS for cell in row.cells):
-            yield row
-        else:
-            _note_long_cells(row, columns, report)
-
-
 def _count_fault(cells: Sequence[str], expected: int) -> str:
     n = len(cells)
     fault = f"has {n} cell{'s' if n != 1 else ''} where the header has {expected}; "
@@ -355,8 +367,11 @@ def _count_fault(cells: Sequence[str], expected: int) -> str:
     return fault + "a text that holds a comma needs quotes around it"
 
 
-def _note_long_cells(row: Row, columns: Sequence[str], report: Report) -> None:
-    for column, cell in zip(columns, row.cells, strict=True):
-        if len(cell) > MAX_CELL_CHARACTERS:
-            message = f"holds {len(cell):,} characters; at most {MAX_CELL_CHARACTERS:,} are read"
-            report.add(message, row, column, cell)
+def _note_long_cells(table: Table) -> None:
+    for name, cells in zip(table.names, table.columns, strict=True):
+        for at, cell in enumerate(cells):
+            if len(cell) > MAX_CELL_CHARACTERS:
+                message = (
+                    f"holds {len(cell):,} characters; at most {MAX_CELL_CHARACTERS:,} are read"
+                )
+                table.report.add(message, table.row(at), name, cell)

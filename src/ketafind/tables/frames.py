@@ -8,16 +8,17 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import DataError, Fault
+from ketafind.facts import canonical
 from ketafind.files import require
 from ketafind.records import Clinic, Evidence, FrozenMapping
-from ketafind.tables.clinics import clinics_from_rows
-from ketafind.vocabulary import Vocabulary
+from ketafind.tables.clinics import attach_evidence, clinics_from_table
+from ketafind.tables.csv import Report, Table, header_names
+from ketafind.vocabulary import Vocabulary, default_vocabulary
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-__all__ = ["clinics_from_frame", "frame_from_columns", "geodataframe_from_columns"]
 
 _SOURCE = "frame (rows counted from 0, as iloc does)"
 
@@ -63,18 +64,16 @@ def clinics_from_frame(
         eager = nw.from_native(frame, eager_only=True)
     except TypeError:
         kind = type(frame).__name__
-        message = f"{kind} is no data frame; give a pandas, polars or pyarrow frame"
+        message = f"{kind} is not a data frame; give a pandas, polars or pyarrow frame"
         raise DataError("frame", [Fault(message)]) from None
+    report = Report(_SOURCE)
+    names = header_names(eager.columns, report)
+    report.refuse()
     columns = [eager[name].to_list() for name in eager.columns]
-    return clinics_from_rows(
-        zip(*columns, strict=True),
-        eager.columns,
-        _SOURCE,
-        vocabulary=vocabulary,
-        evidence=evidence,
-        check=check,
-        first_row=0,
-    )
+    table = Table(names, columns, range(len(eager)), range(len(eager)), report, len(eager))
+    words = default_vocabulary() if vocabulary is None else vocabulary
+    clinics = clinics_from_table(table, words, check=check)
+    return clinics if evidence is None else canonical(attach_evidence(clinics, evidence), words)
 
 
 def _check(frame: Any) -> None:
@@ -86,10 +85,12 @@ def _check(frame: Any) -> None:
     listed = [] if names is None else list(names)
     odd = [name for name in listed if not isinstance(name, str)]
     if odd:
-        message = f"the column name {odd[0]!r} is no text; rename the columns to texts"
+        message = f"the column name {odd[0]!r} is not text; name the columns in text"
         raise DataError(_SOURCE, [Fault(message)])
-    doubled = sorted({name for name in listed if listed.count(name) > 1})
-    faults = [Fault(f"{listed.count(n)} columns are called {n!r}; rename or drop") for n in doubled]
+    repeated = sorted({name for name in listed if listed.count(name) > 1})
+    faults = [
+        Fault(f"{listed.count(n)} columns are called {n!r}; rename or drop") for n in repeated
+    ]
     if faults:
         raise DataError(_SOURCE, faults)
 
@@ -126,19 +127,23 @@ def _series(values: Any, empty: str) -> Any:
 
     if isinstance(values, np.ndarray) and values.dtype != object:
         return pd.Series(values)
-    if all(value is None for value in values):
-        return pd.Series([None] * len(values), dtype=np.dtype(object)).astype(
-            pd.api.types.pandas_dtype(empty)
-        )
-    kind = _kind(values)
+    # A blank text or list states nothing: it is missing, as None is.
+    known: Any = [None if _is_blank(value) else value for value in values]
+    kind: Any = _kind(known) if any(value is not None for value in known) else empty
     if kind == "list":
-        joined = [None if value is None else ";".join(map(str, value)) for value in values]
-        return pd.Series(joined, dtype="string")
+        known = [None if value is None else ";".join(map(str, value)) for value in known]
     if kind == "datetime64[s]":
-        return pd.Series(pd.to_datetime(list(values))).astype("datetime64[s]")
-    if kind == "string":
-        return pd.Series([None if v is None else str(v) for v in values], dtype="string")
-    return pd.Series(list(values), dtype=kind)
+        return pd.Series(pd.to_datetime(known)).astype(kind)
+    if kind in ("list", "string"):
+        texts = [None if value is None else str(value) for value in known]
+        return pd.Series(texts, dtype="string")
+    if all(value is None for value in known):
+        return pd.Series(known, dtype=object).astype(pd.api.types.pandas_dtype(kind))
+    return pd.Series(known, dtype=kind)
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, (str, tuple, list, frozenset)) and not value)
 
 
 _KINDS: tuple[tuple[type | tuple[type, ...], str, str], ...] = (

@@ -9,12 +9,9 @@ from typing import Any
 
 from ketafind.errors import InvalidInputError
 from ketafind.files import write_whole
-from ketafind.records import FLAGS, Clinic, Evidence, Service
-from ketafind.tables.evidence import EVIDENCE_COLUMNS
+from ketafind.records import CLINIC_FIELDS, EVIDENCE_FIELDS, FLAGS, Clinic, Evidence, Service
 from ketafind.truth import Truth
 from ketafind.vocabulary import Vocabulary, default_vocabulary
-
-__all__ = ["csv_rows", "write_clinics", "write_evidence"]
 
 Path = str | os.PathLike[str]
 
@@ -22,12 +19,11 @@ _QUOTED = re.compile(r'[",\r\n]|\A\s|\s\Z')
 # What a spreadsheet takes for a formula, at the start of a cell or after what may split one.
 _FORMULA = re.compile(r"(\A|[;\t\r\n])(\s*)(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20\u2212])")
 _PLAIN_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-_HEAD = (
-    *("clinic_id", "service_id", "name", "operator", "street_address", "city", "province"),
-    *("postal_code", "phone", "website", "lat", "lon", "precision", "radius_km", "status"),
-)
+_LAST = ("notes", "checked_on")
+_HEAD = ["clinic_id", "service_id"]
+_HEAD += [part.name for part in CLINIC_FIELDS if part.name not in (*_LAST, "clinic_id")]
+_TAIL = ["not_offered", "complete", "combined", *FLAGS, *_LAST]
 _FACETS = ("route", "product", "staff", "condition", "setting", "language")
-_TAIL = ("not_offered", "complete", "combined", *FLAGS, "notes", "checked_on")
 
 
 def write_clinics(
@@ -101,7 +97,7 @@ def write_evidence(
     OSError
         If it cannot be written; what was there before is unchanged.
     """
-    columns = tuple(EVIDENCE_COLUMNS)
+    columns = [part.name for part in EVIDENCE_FIELDS]
     rows = ([_text(getattr(piece, name)) for name in columns] for piece in evidence)
     write_whole(path, csv_rows(columns, rows, spreadsheet=spreadsheet), overwrite=overwrite)
 
@@ -140,40 +136,27 @@ def _check_ids(clinics: Sequence[Clinic]) -> None:
 
 def _clinic_rows(
     clinics: Sequence[Clinic], vocabulary: Vocabulary
-) -> tuple[tuple[str, ...], Iterator[list[str]]]:
+) -> tuple[list[str], Iterator[list[str]]]:
     stated = {facet for c in clinics for s in c.services for facet in s.facts}
-    facets = [facet for facet in _FACETS if facet in stated or facet in _known(vocabulary)]
+    known = {facet.id for facet in vocabulary.facets}
+    facets = [facet for facet in _FACETS if facet in stated | known]
     facets += sorted(stated.difference(facets))
     plurals = {vocabulary.facet(facet).plural: facet for facet in facets}
-    extras = tuple(dict.fromkeys(name for c in clinics for name in _extra_names(c)))
-    columns = (*_HEAD, *plurals, *_TAIL, *extras)
+    extras = list(dict.fromkeys(name for c in clinics for name in _extra_names(c)))
+    columns = [*_HEAD, *plurals, *_TAIL, *extras]
 
     def rows() -> Iterator[list[str]]:
         for clinic in clinics:
             for service in clinic.services:
-                cells = _clinic_cells(clinic) | _service_cells(service, vocabulary)
-                cells |= {p: ";".join(_terms(clinic, service, f)) for p, f in plurals.items()}
+                cells = {part.name: _text(part.of(clinic)) for part in CLINIC_FIELDS}
+                cells |= _service_cells(service, vocabulary)
+                cells |= {plural: ";".join(service.terms(f)) for plural, f in plurals.items()}
+                if "language" in facets:
+                    cells[vocabulary.facet("language").plural] = ";".join(clinic.languages)
                 cells |= {name: _extra_cell(clinic, service, name) for name in extras}
                 yield [cells[name] for name in columns]
 
     return columns, rows()
-
-
-def _known(vocabulary: Vocabulary) -> frozenset[str]:
-    return frozenset(facet.id for facet in vocabulary.facets)
-
-
-def _terms(clinic: Clinic, service: Service, facet: str) -> tuple[str, ...]:
-    return clinic.languages if facet == "language" else service.terms(facet)
-
-
-def _clinic_cells(clinic: Clinic) -> dict[str, str]:
-    fields = (*_HEAD, "notes", "checked_on")
-    cells = {name: _text(getattr(clinic, name, None)) for name in fields}
-    if clinic.location is not None:
-        place = ("lat", "lon", "precision", "radius_km")
-        cells |= {name: _text(getattr(clinic.location, name)) for name in place}
-    return cells
 
 
 def _service_cells(service: Service, vocabulary: Vocabulary) -> dict[str, str]:

@@ -57,7 +57,7 @@ def suggest(text: str, limit: int = 5) -> tuple[str, ...]:
     text : str
         Any text.
     limit : int
-        At most so many.
+        The most to give.
 
     Returns
     -------

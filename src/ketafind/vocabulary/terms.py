@@ -9,18 +9,6 @@ from types import MappingProxyType
 
 from ketafind.errors import InvalidInputError, UnknownTermError
 
-__all__ = [
-    "Code",
-    "CodeSystem",
-    "Facet",
-    "Term",
-    "fold",
-    "nearest_terms",
-    "shown",
-    "strange_characters",
-]
-
-
 # Only real accents are dropped: a combining overlay or an added dot makes another letter.
 _ACCENTS = frozenset("\u0300\u0301\u0302\u0303\u0304\u0306\u0308\u030a\u030b\u030c\u0327\u0328")
 _IGNORED = frozenset("-_'\u2010\u2011\u2013\u2019")
@@ -52,7 +40,7 @@ def _printable(key: str) -> bool:
     return not key or key.isprintable()
 
 
-def shown(text: str) -> str:
+def quoted(text: str) -> str:
     """Quote a value for an error text: short, and with invisible characters made visible."""
     cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
     visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
@@ -203,7 +191,7 @@ def _label(pairs: Labels, lang: str) -> str:
     wanted = str(lang).partition("-")[0].lower()
     if wanted not in labels:
         raise InvalidInputError(
-            f"no labels in language {shown(str(lang))}; known: {', '.join(labels)}"
+            f"no labels in language {quoted(str(lang))}; known: {', '.join(labels)}"
         )
     return labels[wanted]
 
@@ -311,7 +299,7 @@ class Facet:
         UnknownTermError
             If no term has this name. Near words are suggested, never taken.
         InvalidInputError
-            If it is no text.
+            If it is not text.
         """
         return self[text].id
 
@@ -374,7 +362,7 @@ class Facet:
         text : str
             Any text.
         limit : int
-            At most so many.
+            The most to give.
 
         Returns
         -------
@@ -388,7 +376,7 @@ class Facet:
         near = self.suggest(text)
         # "staff" has no singular.
         noun = f"{self.id} type" if self.id == self.plural else self.id
-        parts = [f"{shown(text)} is not a known {noun}"]
+        parts = [f"{quoted(text)} is not a known {noun}"]
         pieces = [fold(piece) for piece in text[:1000].replace(";", ",").split(",")]
         if len(pieces) > 1 and all(piece in self._known for piece in pieces):
             parts.append("these are several: give each on its own")

@@ -1,0 +1,597 @@
+"""The cache of answers: nothing lost, nothing asked twice, and answers go on whatever its file does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ketafind import errors
+from ketafind.geocoding import GeocodeCache
+from ketafind.geocoding.batch import outcomes
+from ketafind.geocoding.cache import DAY_S
+from ketafind.records import Location
+from servers import Clock
+
+HERE = Location(lat=44.2, lon=-76.5, source="fake", corrections=("x",))
+
+
+def ask_never() -> Location:
+    raise AssertionError("it is known already")
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(["get", "put", "none"])), max_size=12
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_the_cache_behaves_like_a_dict(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
+) -> None:
+    known: dict[str, object] = {}
+    with GeocodeCache(tmp_path_factory.mktemp("cache") / "c.sqlite") as cache:
+        for text, step in steps:
+            if step == "put":
+                known[text] = Location(lat=1.5, lon=2.5, source=text, corrections=("x",))
+                cache.put("p", "1", text, known[text])
+            elif step == "none":
+                known[text] = text
+                cache.put_not_found("p", "1", text, text)
+            found = cache.get("p", "1", text)
+            expected = known.get(text)
+            if expected is None:
+                assert found is None
+            elif isinstance(expected, Location):
+                assert found is not None
+                assert found.location == expected
+            else:
+                assert found is not None
+                assert found.reason == expected
+
+
+def test_one_address_in_other_spelling_is_one_key_and_another_street_is_not(tmp_path: Path) -> None:
+    with GeocodeCache(tmp_path / "c.sqlite") as cache:
+        cache.put("p", "1", "12 Main St, Orléans", Location(lat=1.0, lon=2.0))
+        assert cache.get("p", "1", "12  MAIN st,  ORLE\u0301ANS") is not None
+        assert cache.get("p", "1", "12 Main St E, Orléans") is None
+        assert cache.get("p", "2", "12 Main St, Orléans") is None
+        assert cache.get("q", "1", "12 Main St, Orléans") is None
+
+
+def test_answers_age_and_a_clock_set_back_keeps_none_alive(tmp_path: Path) -> None:
+    now = [1_000 * DAY_S]
+    with GeocodeCache(tmp_path / "c.sqlite", clock=lambda: now[0]) as cache:
+        cache.put("p", "1", "a", Location(lat=1.0, lon=2.0))
+        cache.put_not_found("p", "1", "b", "none")
+        now[0] += 15 * DAY_S
+        assert cache.get("p", "1", "a") is not None
+        assert cache.get("p", "1", "b") is None
+        now[0] += 170 * DAY_S
+        assert cache.get("p", "1", "a") is None
+        now[0] -= 900 * DAY_S
+        assert cache.get("p", "1", "a") is None
+
+
+def test_the_files_hold_no_text_of_an_address_and_are_their_owner_s_alone(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    with GeocodeCache(path) as cache:
+        cache.put("p", "1", "12 Secret Crescent", Location(lat=1.0, lon=2.0))
+        files = [(file, file.stat().st_mode & 0o077) for file in tmp_path.iterdir()]
+        assert len(files) > 1
+        assert not any(others_may for _, others_may in files)
+    for file in tmp_path.iterdir():
+        assert b"ecret" not in file.read_bytes()
+
+
+def _set(path: Path, sql: str, values: tuple[Any, ...] = ()) -> None:
+    link = sqlite3.connect(path)
+    link.execute(sql, values)
+    link.commit()
+    link.close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE answers SET payload = replace(payload, '44', '45')",
+        "UPDATE answers SET stored_at = stored_at + 1",
+        "UPDATE answers SET status = 'not_found'",
+        "UPDATE answers SET checksum = x'00'",
+        "UPDATE answers SET payload = x'8004'",
+    ],
+)
+def test_an_edited_answer_is_noticed_and_not_used(tmp_path: Path, sql: str) -> None:
+    path = tmp_path / "c.sqlite"
+    with GeocodeCache(path) as cache:
+        cache.put("p", "1", "a", Location(lat=44.0, lon=2.0))
+    _set(path, sql)
+    with GeocodeCache(path) as cache, pytest.warns(UserWarning, match="damaged"):
+        assert cache.get("p", "1", "a") is None
+
+
+FOREIGN = {
+    "text": b"My notes of Tuesday, a line or two, of some value to me",
+    "a long text": b"not a database, but long enough to be one" * 50,
+    "a short text": b"no",
+    "half a header": b"SQLite format 3\0",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_what_is_no_cache_is_refused_and_left_as_it_is(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "notes"
+    path.write_bytes(FOREIGN[name])
+    with pytest.raises(errors.DirectoryFileError, match="give another path"):
+        GeocodeCache(path)
+    assert path.read_bytes() == FOREIGN[name]
+
+
+def test_another_s_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite"
+    _set(path, "CREATE TABLE answers (mine TEXT)")
+    _set(path, "CREATE TABLE others (mine TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(errors.DirectoryFileError, match="something else"):
+        GeocodeCache(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["other.sqlite"]
+
+
+def test_a_newer_cache_a_folder_and_a_path_in_no_folder_are_refused_by_name(
+    tmp_path: Path,
+) -> None:
+    newer = tmp_path / "newer.sqlite"
+    with GeocodeCache(newer) as cache:
+        cache.put("p", "1", "a", HERE)
+    _set(newer, "CREATE TABLE later (a)")
+    _set(newer, "PRAGMA user_version = 9")
+    with pytest.raises(errors.DirectoryFileError, match="newer ketafind"):
+        GeocodeCache(newer)
+    with pytest.raises(errors.DirectoryFileError, match="is not a file"):
+        GeocodeCache(tmp_path)
+    with pytest.raises(errors.MissingFileError, match="no folder"):
+        GeocodeCache(tmp_path / "none" / "c.sqlite")
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Callable[..., sqlite3.Connection]]:
+    """Lock a database as another process does that has begun to write, or has it for itself."""
+    links: list[sqlite3.Connection] = []
+
+    def lock(path: Path, how: str = "BEGIN IMMEDIATE") -> sqlite3.Connection:
+        link = sqlite3.connect(path, isolation_level=None)
+        links.append(link)
+        if how == "exclusive":
+            link.execute("PRAGMA locking_mode = EXCLUSIVE")
+            link.execute("BEGIN EXCLUSIVE")
+        else:
+            link.execute(how)
+        return link
+
+    yield lock
+    for link in links:
+        link.close()
+
+
+def test_a_locked_cache_costs_one_wait_and_its_answers_are_written_later(
+    tmp_path: Path, locked: Callable[..., sqlite3.Connection]
+) -> None:
+    path, clock = tmp_path / "c.sqlite", Clock()
+    asked: list[str] = []
+
+    def ask(text: str) -> Location:
+        asked.append(text)
+        return HERE
+
+    with GeocodeCache(path, clock=clock, sleep=clock.sleep) as cache:
+        other = locked(path)
+        with pytest.warns(UserWarning, match=r"cannot be used \(database is locked\).*not kept"):
+            assert cache.remember("p", "1", "a", lambda: ask("a"), 10.0) == HERE
+        assert sum(clock.sleeps) == pytest.approx(1.0, abs=0.02)
+        for text in "bcabc":
+            clock.now += 5.0
+            assert cache.remember("p", "1", text, lambda text=text: ask(text), 10.0) == HERE
+        assert sum(clock.sleeps) == pytest.approx(1.0, abs=0.02)
+        assert asked == ["a", "b", "c"]
+        other.execute("ROLLBACK")
+        clock.now += 5.0
+        cache.put("p", "1", "d", HERE)
+        other.close()
+    with GeocodeCache(path, clock=clock) as cache:
+        for text in "abcd":
+            assert cache.remember("p", "1", text, ask_never, 10.0) == HERE
+
+
+def test_closing_writes_what_could_not_be_written_before(
+    tmp_path: Path, locked: Callable[..., sqlite3.Connection]
+) -> None:
+    path, clock = tmp_path / "c.sqlite", Clock()
+    with GeocodeCache(path, clock=clock, sleep=clock.sleep) as cache:
+        other = locked(path)
+        with pytest.warns(UserWarning, match="locked"):
+            cache.put("p", "1", "a", HERE)
+        other.close()
+    with GeocodeCache(path, clock=clock) as cache:
+        assert cache.remember("p", "1", "a", ask_never, 10.0) == HERE
+
+
+def test_a_cache_that_is_locked_while_it_is_opened_does_not_stop_a_batch(
+    tmp_path: Path, locked: Callable[..., sqlite3.Connection]
+) -> None:
+    path, clock = tmp_path / "c.sqlite", Clock()
+    with GeocodeCache(path, clock=clock) as cache:
+        cache.put("p", "1", "known", HERE)
+    other = locked(path, "exclusive")
+    with pytest.warns(UserWarning, match="locked"):
+        cache = GeocodeCache(path, clock=clock, sleep=clock.sleep)
+    assert cache.get("p", "1", "known") is None
+    assert cache.remember("p", "1", "new", lambda: HERE, 10.0) == HERE
+    other.close()
+    clock.now += 5.0
+    assert cache.remember("p", "1", "known", ask_never, 10.0) == HERE
+    cache.put_not_found("p", "1", "newer", "none")
+    cache.close()
+    with GeocodeCache(path, clock=clock) as cache:
+        assert cache.remember("p", "1", "new", ask_never, 10.0) == HERE
+
+
+def _read_only(path: Path) -> None:
+    """Mark a database as one that this version of SQLite may read and not write."""
+    content = bytearray(path.read_bytes())
+    content[18] = 3
+    path.write_bytes(content)
+
+
+def test_a_read_only_cache_is_read_and_the_batch_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    with GeocodeCache(path) as cache:
+        cache.put("fake", "1", "known", HERE)
+    _read_only(path)
+    fake = Fake()
+    with pytest.warns(UserWarning, match="readonly") as noticed:
+        found = outcomes(["new", "known", "newer", "new"], fake, resume=path)
+    assert len(noticed) == 1
+    assert [one.status for one in found] == ["ok"] * 4
+    assert found[1].location == HERE
+    assert fake.asked == ["new", "newer"]
+
+
+class Fake:
+    name, version = "fake", "1"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def geocode(self, text: str) -> Location:
+        self.asked.append(text)
+        return Location(lat=45.0, lon=-76.0, source="fake", label=text)
+
+
+READ_ONLY = """
+import os, sys, warnings
+from pathlib import Path
+from ketafind.geocoding import GeocodeCache
+from ketafind.records import Location
+
+path = Path(sys.argv[1])
+if os.getuid() == 0:  # whom no permission stops
+    os.setuid(65534)
+with warnings.catch_warnings(record=True) as noticed:
+    warnings.simplefilter("always")
+    with GeocodeCache(path) as cache:
+        known = cache.get("p", "1", "known")
+        new = cache.remember("p", "1", "new", lambda: Location(lat=1.0, lon=2.0), 10.0)
+        again = cache.get("p", "1", "new")
+print(known.location.lat, new.lat, again.location.lat, len(noticed), *sorted(os.listdir(path.parent)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "setuid"), reason="needs the permissions of POSIX")
+@pytest.mark.parametrize("mode", [(0o444, 0o755), (0o444, 0o555), (0o444, 0o777)])
+def test_a_cache_without_permission_to_write_is_read(mode: tuple[int, int]) -> None:
+    # Not in tmp_path: another user may not enter its parents.
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        path = Path(folder) / "c.sqlite"
+        with GeocodeCache(path) as cache:
+            cache.put("p", "1", "known", HERE)
+        path.chmod(mode[0])
+        Path(folder).chmod(mode[1])
+        done = subprocess.run(
+            [sys.executable, "-c", READ_ONLY, str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        Path(folder).chmod(0o755)
+        assert done.stderr == ""
+        assert done.stdout.startswith("44.2 1.0 1.0 1 c.sqlite")
+
+
+FULL = """
+import resource, signal, sys, warnings
+from ketafind.geocoding import GeocodeCache
+from ketafind.geocoding.batch import outcomes
+from ketafind.records import Location
+
+class Fake:
+    name, version = "fake", "1"
+    asked = 0
+    def geocode(self, text):
+        Fake.asked += 1
+        return Location(lat=44.0, lon=-76.0, label=text * 20)
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+with warnings.catch_warnings(record=True) as noticed:
+    warnings.simplefilter("always")
+    found = outcomes([f"address {i}" for i in range(300)], Fake(), resume=sys.argv[1])
+print(sum(one.status == "ok" for one in found), Fake.asked, len(noticed))
+"""
+
+
+@pytest.mark.parametrize("size", [0, 10_000, 100_000, 300_000])
+def test_a_full_disk_costs_one_warning_and_no_answer(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "c.sqlite"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(path), str(size)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout.split() == ["300", "300", "1"]
+    # With room again, what was written before is there.
+    fake = Fake()
+    outcomes([f"address {i}" for i in range(300)], fake, resume=path)
+    assert (len(fake.asked) == 300) == (size < 100_000)
+
+
+def test_no_damage_of_a_file_lets_a_foreign_error_or_a_wrong_answer_out(tmp_path: Path) -> None:
+    path, clock = tmp_path / "c.sqlite", Clock()
+    places = {f"text {i}": Location(lat=44.0 + i / 10, lon=-76.0) for i in range(5)}
+    with GeocodeCache(path, clock=clock) as cache:
+        for text, place in places.items():
+            cache.put("p", "1", text, place)
+    whole = path.read_bytes()
+    chance = random.Random(7)
+    for _ in range(300):
+        content = bytearray(whole)
+        for _ in range(chance.choice([1, 1, 3, 50])):
+            content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+        if chance.random() < 0.2:
+            del content[chance.randrange(len(content)) :]
+        for file in tmp_path.iterdir():
+            file.unlink()
+        path.write_bytes(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with (
+                contextlib.suppress(errors.DirectoryFileError),
+                GeocodeCache(path, clock=clock, sleep=clock.sleep) as cache,
+            ):
+                for text, place in places.items():
+                    known = cache.get("p", "1", text)
+                    assert known is None or known.location == place
+                    assert cache.remember("p", "1", text, lambda place=place: place, 1.0) == place
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "[]",
+        "7",
+        "{}",
+        '{"reason": 1}',
+        '{"lat": 1e400}',
+        "[" * 100_000,
+        '{"lat": ' + "9" * 400 + "}",
+    ],
+)
+def test_an_answer_that_was_forged_with_the_file_s_own_key_is_not_used(
+    tmp_path: Path, payload: str
+) -> None:
+    path = tmp_path / "c.sqlite"
+    with GeocodeCache(path) as cache:
+        cache.put("p", "1", "a", HERE)
+        key = cache._key('["p", "1", ["a"], [0]]')
+        for status in ("ok", "odd"):
+            now = time.time()
+            values = (status, payload, now, cache._checksum(key, status, payload, now))
+            _set(path, "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", (key, *values))
+            cache._warned = False
+            with pytest.warns(UserWarning, match="damaged"):
+                assert cache.get("p", "1", "a") is None
+
+
+@pytest.mark.parametrize("salt", [7, "text", b"short", None])
+def test_a_key_that_is_damaged_leaves_the_file_alone(tmp_path: Path, salt: object) -> None:
+    path = tmp_path / "c.sqlite"
+    with GeocodeCache(path) as cache:
+        cache.put("p", "1", "a", HERE)
+    if salt is None:
+        _set(path, "DELETE FROM meta")
+    else:
+        _set(path, "UPDATE meta SET value = ?", (salt,))
+    with pytest.warns(UserWarning, match="key is damaged"):
+        cache = GeocodeCache(path)
+    assert cache.get("p", "1", "a") is None
+    assert cache.remember("p", "1", "b", lambda: HERE, 10.0) == HERE
+    assert cache.remember("p", "1", "b", ask_never, 10.0) == HERE
+    cache.close()
+
+
+CLOSE = """
+import sys, threading
+from ketafind.geocoding import GeocodeCache
+from ketafind.records import Location
+
+cache = GeocodeCache(sys.argv[1])
+place = Location(lat=44.2, lon=-76.5)
+over = threading.Event()
+
+def work(n):
+    while not over.is_set():
+        cache.get("p", "1", "K7L 3N6")
+        cache.put("p", "1", f"text {n}", place)
+        cache.remember("p", "1", "K7L 3N7", lambda: place, 1.0)
+
+threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+for thread in threads:
+    thread.start()
+for _ in range(300):
+    cache.close()
+over.set()
+for thread in threads:
+    thread.join()
+cache.close()
+print(cache.get("p", "1", "text 7").location.lat)
+cache.close()
+"""
+
+
+def test_closing_beside_busy_threads_does_no_harm(tmp_path: Path) -> None:
+    for i in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", CLOSE, str(tmp_path / f"cache {i}")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr, done.stdout) == (0, "", "44.2\n")
+
+
+def test_threads_and_forks_share_a_cache(tmp_path: Path) -> None:
+    with GeocodeCache(tmp_path / "c.sqlite") as cache:
+
+        def work(i: int) -> bool:
+            cache.put("p", "1", f"text {i}", HERE)
+            return cache.get("p", "1", f"text {i}") is not None
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(work, range(40)))
+        if threading.active_count() == 1:
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if work(99) else 1)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            assert cache.get("p", "1", "text 99") is not None
+
+
+def test_threads_that_want_one_address_ask_for_it_once(tmp_path: Path) -> None:
+    waiting = threading.Event()
+    asked: list[int] = []
+
+    def sleep(seconds: float) -> None:
+        waiting.set()
+        time.sleep(seconds)
+
+    def ask() -> Location:
+        asked.append(1)
+        assert waiting.wait(60), "nobody waits for the answer"
+        return HERE
+
+    with GeocodeCache(tmp_path / "c", sleep=sleep) as cache, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: cache.remember("p", "1", "K", ask, 60.0), range(16)))
+    assert len(asked) == 1
+    assert answers == [HERE] * 16
+
+
+TWO_PROCESSES = """
+import sys, time
+from pathlib import Path
+from ketafind.geocoding import GeocodeCache
+from ketafind.records import Location
+
+folder = Path(sys.argv[1])
+
+def sleep(seconds):
+    (folder / "waiting").touch()
+    time.sleep(seconds)
+
+def ask():
+    with open(folder / "asked", "a") as log:
+        log.write("asked\\n")
+    while not (folder / "waiting").exists():
+        time.sleep(0.005)
+    return Location(lat=44.2, lon=-76.5)
+
+with GeocodeCache(folder / "cache", sleep=sleep) as cache:
+    print(cache.remember("p", "1", "Kingston", ask, 60.0).lat)
+"""
+
+
+def test_processes_that_want_one_address_ask_for_it_once(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", TWO_PROCESSES, str(tmp_path)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+    assert [process.communicate()[0] for process in running] == [b"44.2\n"] * 2
+    assert (tmp_path / "asked").read_text() == "asked\n"
+
+
+def _claim(cache: GeocodeCache, path: Path, owner: str) -> None:
+    key = cache._key('["p", "1", ["k"], [0]]')
+    _set(path, "INSERT INTO asking VALUES (?, ?)", (key, owner))
+
+
+@pytest.mark.parametrize("owner", ["{}.1", "nobody", "-7", "9" * 30, ""])
+def test_an_address_held_by_a_process_that_died_is_asked_for_at_once(
+    tmp_path: Path, owner: str
+) -> None:
+    path = tmp_path / "c.sqlite"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+
+    def sleep(seconds: float) -> None:
+        raise AssertionError("nobody will answer")
+
+    with GeocodeCache(path, sleep=sleep) as cache:
+        _claim(cache, path, owner.format(gone.pid))
+        assert cache.remember("p", "1", "k", lambda: HERE, 30.0) == HERE
+
+
+def test_who_waits_too_long_for_another_s_answer_asks_as_well(tmp_path: Path) -> None:
+    path, clock = tmp_path / "c.sqlite", Clock()
+    with GeocodeCache(path, clock=clock, sleep=clock.sleep) as cache:
+        _claim(cache, path, f"{os.getpid()}.1")
+        assert cache.remember("p", "1", "k", lambda: HERE, 2.0) == HERE
+        assert sum(clock.sleeps) == pytest.approx(2.0, abs=0.05)
+
+
+def test_an_address_is_released_also_when_asking_fails(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+
+    def fail() -> Location:
+        raise errors.GeocoderFailedError("down")
+
+    with GeocodeCache(path) as cache:
+        for ask in (lambda: HERE, fail):
+            with contextlib.suppress(errors.GeocoderFailedError):
+                cache.remember("p", "1", "k", ask, 30.0)
+    link = sqlite3.connect(path)
+    assert link.execute("SELECT count(*) FROM asking").fetchone() == (0,)
+    link.close()
+
+
+def test_who_holds_an_address_may_ask_for_it_within(tmp_path: Path) -> None:
+    clock = Clock()
+    with GeocodeCache(tmp_path / "cache", clock=clock, sleep=clock.sleep) as cache:
+        inner = cache.remember(
+            "p", "1", "K", lambda: cache.remember("p", "1", "K", lambda: HERE, 10.0), 10.0
+        )
+    assert inner == HERE
+    assert clock.sleeps == []

@@ -1,0 +1,97 @@
+"""A field of a clinic is one line of one file: everything else follows from it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import ketafind
+from ketafind.records import CLINIC_FIELDS, EVIDENCE_FIELDS, FLAGS, SERVICE_FIELDS
+
+ROOT = Path(__file__).resolve().parent.parent
+LINE = '    phone: str = field(default="", metadata=_column(evidenced=True))\n'
+TRIP = """
+import json, sys
+import pandas as pd
+import ketafind as kf
+from ketafind.tables.writing import write_clinics
+
+folder = sys.argv[1]
+with open(f"{folder}/in.csv", "w") as file:
+    file.write("clinic_id,name,fax,lat,lon\\na,A, 613 555 0199 ,44.2,-76.5\\nb,B,,44.3,-76.5\\n")
+with open(f"{folder}/evidence.csv", "w") as file:
+    file.write("clinic_id,facet,term,truth,source_url\\na,fax,613 555 0199,yes,https://a.ca\\n")
+read = kf.Directory.from_csv(f"{folder}/in.csv", evidence=f"{folder}/evidence.csv")
+read.save(f"{folder}/saved.ketafind")
+opened = kf.Directory.open(f"{folder}/saved.ketafind")
+write_clinics(opened.clinics, f"{folder}/out.csv")
+again = kf.Directory.from_csv(f"{folder}/out.csv")
+matches = opened.nearest(kf.Coordinates(lat=44.2, lon=-76.5), k=2)
+rows = pd.DataFrame({"lat": [44.2], "lon": [-76.5]})
+joined = kf.nearest_join(rows, opened, k=2, columns=["fax"])
+print(json.dumps({
+    "read": [clinic.fax for clinic in read.clinics],
+    "opened": [clinic.fax for clinic in opened.clinics],
+    "written": [clinic.fax for clinic in again.clinics],
+    "kept as unknown": [name for clinic in read.clinics for name in clinic.extra],
+    "evidence": [fact.term for fact in opened.evidence("a", "fax")],
+    "frame": matches.to_frame()["fax"].fillna("missing").tolist(),
+    "geojson": [one["properties"]["fax"] for one in matches.to_geojson()["features"]],
+    "joined": joined["fax"].astype("string").fillna("missing").tolist(),
+    "in the snapshot": read.snapshot != kf.Directory.from_clinics(
+        [kf.Clinic(clinic_id=c.clinic_id, name=c.name, location=c.location, evidence=c.evidence)
+         for c in read.clinics]).snapshot,
+}))
+"""
+
+
+def test_a_field_that_is_added_in_one_line_makes_every_trip(tmp_path):
+    """It is read, saved, opened, written, evidenced, framed, exported and joined."""
+    package = tmp_path / "ketafind"
+    shutil.copytree(
+        Path(ketafind.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    records = package / "records.py"
+    before = records.read_text("utf-8")
+    assert before.count(LINE) == 1
+    records.write_text(before.replace(LINE, LINE + LINE.replace("phone", "fax")), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", TRIP, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    number = "613 555 0199"
+    found = json.loads(done.stdout)
+    assert found == {
+        "read": [number, ""],
+        "opened": [number, ""],
+        "written": [number, ""],
+        "kept as unknown": [],
+        "evidence": [number],
+        "frame": [number, "missing"],
+        "geojson": [number, ""],
+        "joined": [number, "missing"],
+        "in the snapshot": True,
+    }
+
+
+def test_the_data_package_describes_the_columns_of_the_list():
+    """Each with the type that its field reads; facets and lists stand beside them."""
+    package = json.loads((ROOT / "data" / "datapackage.json").read_text(encoding="utf-8"))
+    clinics, evidence = (one["schema"]["fields"] for one in package["resources"])
+    types = {"latitude": "number", "longitude": "number", "radius": "number", "date": "date"}
+    for fields, described in (
+        ((*CLINIC_FIELDS, *SERVICE_FIELDS), clinics),
+        (EVIDENCE_FIELDS, evidence),
+    ):
+        found = {one["name"]: one["type"] for one in described}
+        for field in fields:
+            assert found.pop(field.name) == types.get(field.kind, "string"), field.name
+        lists = {facet.plural for facet in ketafind.vocabulary.default_vocabulary().facets}
+        assert set(found) <= lists | {"not_offered", "complete"}
+    assert {field.name for field in SERVICE_FIELDS if field.level == "flag"} == set(FLAGS)
