@@ -980,7 +980,7 @@ def _decided_and_placed(
 ) -> list[Clinic]:
     """Let evidence decide what clinics in canonical form state, and geocode their addresses."""
     # Where sources disagree, the higher class and the later date decide.
-    decided = (resolved(clinic, vocabulary) for clinic in clinics)
+    decided = (resolved(one, vocabulary) if one.evidence else one for one in clinics)
     return [_placed(one, geocoder) if one.location is None else one for one in decided]
 
 
