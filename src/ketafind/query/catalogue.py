@@ -1,18 +1,17 @@
-"""What an answer is computed from: clinics by id, their points, facts and index.
+"""What an answer is computed from: clinics by id, their points, facts and index."""
 
-Four numberings, the same in the whole package:
-
-clinic_no
-    A clinic, in the order of the ids: ``directory.clinics[clinic_no]``.
-point_no
-    A point of the spatial index: the located clinics, in the order of the ids.
-bit_row
-    A bit of a filter: the points in the order in which the index lays out its bits
-    (`SpatialIndex.order`), then the clinics without a position.
-service_row
-    A bit of the slices of terms: the first service of each clinic at its bit_row, then, from the
-    next whole byte, the further services (`TermSlices`).
-"""
+# Four numberings, the same in the whole package:
+#
+# clinic_no
+#     A clinic, in the order of the ids: ``directory.clinics[clinic_no]``.
+# point_no
+#     A point of the spatial index: the located clinics, in the order of the ids.
+# bit_row
+#     A bit of a filter: the points in the order in which the index lays out its bits
+#     (`SpatialIndex.order`), then the clinics without a position.
+# service_row
+#     A bit of the slices of terms: the first service of each clinic at its bit_row, then, from the
+#     next whole byte, the further services (`TermSlices`).
 
 from __future__ import annotations
 
