@@ -37,7 +37,7 @@ AREAS = {
     "query/ranking.py": "ranking contract explain relax search",
     "query/catalogue.py": "catalogue contract directory search",
     "explain/*.py": "explain relax questions changes profile insight qualification",
-    "access/*.py": "access coverage score catchments siting demand",
+    "access/*.py": "access coverage score catchments siting demand within_distance",
 }
 OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
@@ -155,7 +155,7 @@ class Copy:
         """The end of what the tests say where they fail, or take too long; empty if they pass."""
         program = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
         settings = {"PYTHONPATH": str(self.folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-        settings |= {"HYPOTHESIS_PROFILE": "mutate", "MPLBACKEND": "Agg"}
+        settings |= {"HYPOTHESIS_PROFILE": "brief", "MPLBACKEND": "Agg"}
         try:
             done = subprocess.run(
                 program, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True,
