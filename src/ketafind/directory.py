@@ -19,7 +19,7 @@ from ketafind.errors import DirectoryFileError, GeocodingError, InvalidInputErro
 from ketafind.facts import as_day, canonical, resolved
 from ketafind.geocoding.protocol import check_geocoder, checked_location
 from ketafind.index import IndexName, make_index
-from ketafind.index.checks import check_count, check_limit
+from ketafind.index.protocol import check_count, check_limit
 from ketafind.matches import Matches
 from ketafind.query.catalogue import Catalogue
 from ketafind.query.filter import Filter, FilterCache, UnknownPolicy

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from ketafind.bits import StatedFacts, TermSlices, columns_of, renumbered
 from ketafind.errors import DataError, Fault, UnknownClinicError
-from ketafind.index import IndexName, changed_index, make_index
+from ketafind.index import IndexName, make_index
 from ketafind.snapshot import EncodedClinics, Snapshot
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Catalogue:
             np.insert(np.delete(old.lon, gone), before, more.lon),
             np.insert(np.delete(old.radius_km, gone), before, more.radius_km),
         )
-        return points, changed_index(self.index, gone, before, points.lat, points.lon)
+        return points, self.index.changed(gone, before, points.lat, points.lon)
 
     @property
     def n_located(self) -> int:
