@@ -19,9 +19,12 @@ from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
-hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
-hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)
-hypothesis.settings.register_profile("full", max_examples=5_000, deadline=None)
+# No clock decides: neither a deadline nor how long it takes to draw an example.
+PLAIN = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("dev", PLAIN, max_examples=50)
+hypothesis.settings.register_profile("brief", PLAIN, max_examples=50, derandomize=True)
+hypothesis.settings.register_profile("ci", PLAIN, max_examples=200, derandomize=True)
+hypothesis.settings.register_profile("full", PLAIN, max_examples=5_000)
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 )

@@ -104,10 +104,9 @@ class Ketafind:
         if passes is not None and not passes.all():
             bits = np.packbits(passes[self.index.order], bitorder="little")
         self.prepared = self.index.prepare(bits)
-        self.bound = self.index.bound(self.prepared)
 
     def one(self, lat: float, lon: float) -> Any:
-        return self.bound.nearest(lat, lon, K)
+        return self.prepared.nearest(lat, lon, K)
 
     def many(self, lat: Array, lon: Array, threads: int | None = None) -> Any:
         return self.index.nearest_many(lat, lon, K, self.prepared, threads=threads)

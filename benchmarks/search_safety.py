@@ -45,7 +45,7 @@ def flat(questions: int, openings: int, folder: Path) -> bool:
         index.nearest_many(lat, lon, K, prepared)
         for origin in singles:
             index.nearest(*origin, K, prepared)
-        index.within_many(lat[:100], lon[:100], 10.0, prepared)
+        index.within(lat[0], lon[0], 10.0, prepared)
         index.nearest(43.0, -79.0, K, index.prepare(np.full(12_500, turn, np.uint8)))
         readings.append(resident_mib())
     growth = readings[-1] - readings[4]

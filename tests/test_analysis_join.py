@@ -630,6 +630,15 @@ def test_clinics_that_pass_but_stand_nowhere_are_a_reason_of_their_own():
     assert joined["reason"].tolist() == ["no clinic passes"]
 
 
+def test_structs_whose_fields_are_never_null_are_repeated():
+    fields, absent = [pa.field("at", pa.int64(), nullable=False)], pa.array([False, True])
+    whos = pa.StructArray.from_arrays([pa.array([1, None])], fields=fields, mask=absent)
+    table = pa.table({"who": whos, "lat": [44.2, 43.7], "lon": [-76.5, -79.4]})
+    joined = kf.nearest_join(table, DIRECTORY, k=2)
+    assert joined["who"].to_pylist() == [{"at": 1}, {"at": 1}, None, None]
+    assert joined.schema.field("who").type == whos.type
+
+
 def test_views_of_texts_are_repeated():
     table = pa.table(pl.DataFrame({"who": ["a", None], "lat": [44.2, 43.7], "lon": [-76.5, -79.4]}))
     assert table.schema.field("who").type == pa.string_view()

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.geo import compiled_core, geodesic_km
-from ketafind.index import KernelIndex, ScanIndex, default_index
-from ketafind.index.rtree import RTreeIndex
+from ketafind.index import KernelIndex, RTreeIndex, ScanIndex, default_index, make_index
 
 needs_kernel = pytest.mark.skipif(compiled_core() is None, reason="installed without a C compiler")
 INDEXES = [
@@ -54,10 +53,6 @@ def compare(index_type, lat, lon, passes, origins, k, limit):
             around = scan.within(*origin, radius, truth_filter)
             same(index.within(*origin, radius, ours), around)
             assert len(around[0]) >= len(truth[0])
-        same(
-            index.within_many(*origins, 300.0, ours, threads=2),
-            scan.within_many(*origins, 300.0, truth_filter),
-        )
 
 
 SPECIAL = [
@@ -251,10 +246,8 @@ def test_threads_do_not_change_a_byte(index_type):
     lat, lon = rng.uniform(41, 51, 700), rng.uniform(-91, -74, 700)
     prepared = index.prepare(bits_for(index, rng.random(3000) < 0.3))
     serial = index.nearest_many(lat, lon, 4, prepared, threads=1)
-    around_each = index.within_many(lat, lon, 20.0, prepared, threads=1)
     for threads in (2, 64, None):
         same(index.nearest_many(lat, lon, 4, prepared, threads=threads), serial)
-        same(index.within_many(lat, lon, 20.0, prepared, threads=threads), around_each)
 
 
 @needs_kernel
@@ -297,9 +290,8 @@ def test_bad_questions_are_refused_as_by_the_scan(index_type):
         *(lambda i, x=x: i.within(0.0, x, 1.0) for x in (math.nan, -math.inf, 181.0, False, "1")),
         lambda i: i.nearest_many([43.0, math.nan], [0.0, 0.0], 1),
         lambda i: i.nearest_many([43.0], [0.0, 0.0], 1),
-        lambda i: i.within_many([43.0], [0.0, 0.0], 1.0),
         lambda i: i.nearest_many([43.0], [0.0], 1, threads=0),
-        lambda i: i.within_many([43.0], [0.0], 1.0, threads=1.5),
+        lambda i: i.nearest_many([43.0], [0.0], 1, threads=1.5),
         lambda i: i.prepare(np.zeros(2, np.uint8)),
         lambda i: i.prepare(np.zeros(1, np.int64)),
         lambda i: i.prepare("all"),
@@ -334,12 +326,16 @@ def test_an_index_is_pickled_whole(index_type):
     np.testing.assert_array_equal(copy.order, index.order)
 
 
-@pytest.mark.parametrize("index_type", INDEXES)
+@pytest.mark.parametrize("index_type", [*INDEXES, pytest.param(ScanIndex, id="scan")])
 def test_results_and_order_cannot_reach_the_index(index_type):
     """Writing to them fails or changes nothing."""
     index = index_type([43.0, 44.0], [-79.0, -79.0])
     with pytest.raises(ValueError, match="read-only"):
         index.order[0] = 1
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        index.order.flags.writeable = True
+    with pytest.raises(AttributeError):
+        index.order = np.array([1, 0])
     distance, position = index.nearest_many([43.0], [-79.0], 2)
     distance[:], position[:] = 0, 0
     assert index.nearest(43.0, -79.0, 2)[1] == [0, 1]
@@ -355,7 +351,21 @@ def test_the_default_index_is_the_fastest_there_is(monkeypatch):
     monkeypatch.setattr("ketafind.index.compiled_core", lambda: None)
     monkeypatch.setattr("ketafind.index.kernel.compiled_core", lambda: None)
     monkeypatch.setattr("ketafind.geo.compiled_core", lambda: None)
-    assert isinstance(default_index([43.0], [-79.0]), ScanIndex)
-    with pytest.raises(InvalidInputError, match="without its compiled core"):
-        KernelIndex([43.0], [-79.0])
+    with pytest.warns(RuntimeWarning, match="without its compiled core: ScanIndex"):
+        assert isinstance(make_index()([43.0], [-79.0]), ScanIndex)
+    for build in (lambda: KernelIndex([43.0], [-79.0]), lambda: make_index("kernel")):
+        with pytest.raises(InvalidInputError, match="without its compiled core"):
+            build()
     assert np.abs(geodesic_km(43.0, -79.0, lat, lon) - compiled).max() < 3e-11
+
+
+def test_an_index_is_chosen_by_its_name():
+    """Others are refused, with what there is."""
+    assert make_index("scan") is ScanIndex
+    assert make_index("rtree") is RTreeIndex
+    assert make_index() is default_index
+    if compiled_core() is not None:
+        assert make_index("kernel") is KernelIndex
+    for wrong in ("kd", "", ScanIndex, 1, True, ["scan"]):
+        with pytest.raises(InvalidInputError, match='known: "kernel", "rtree", "scan"'):
+            make_index(wrong)

@@ -179,7 +179,7 @@ def test_filters_are_checked():
         INDEX.nearest(43.0, -79.0, 1, other.prepare(np.array([7], np.uint8)))
     with pytest.raises(InvalidInputError, match="same index"):
         INDEX.nearest(43.0, -79.0, 1, "all")
-    assert INDEX.prepare(None) is None
+    assert INDEX.prepare(None).nearest(43.0, -79.0, 5) == INDEX.nearest(43.0, -79.0, 5)
 
 
 def test_later_changes_to_what_was_given_do_not_matter():

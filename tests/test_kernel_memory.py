@@ -79,7 +79,7 @@ def test_bytes_at_odd_addresses_are_refused():
     if odd.ctypes.data % 8 == 0:
         odd = np.zeros(40, np.uint8)[2:34].view(np.float64)
     with pytest.raises(TypeError, match="aligned"):
-        tree.within_many(odd, odd, 1.0)
+        tree.nearest_many(odd, odd, np.zeros((4, 1)), np.zeros((4, 1), np.intp), 1, INFINITY)
 
 
 def test_questions_with_wrong_arrays_are_refused():
@@ -106,9 +106,19 @@ def test_questions_with_wrong_arrays_are_refused():
     ):
         with pytest.raises((TypeError, ValueError, OverflowError, BufferError)):
             tree.nearest_many(*arguments)
-    for arguments in ((lat, lat[:3], 1.0), (lat, lat, -1.0), (lat, lat, float("nan")), (lat,)):
+    for arguments in (
+        (44.0, -80.0, -1.0),
+        (44.0, -80.0, float("nan")),
+        (float("nan"), -80.0, 1.0),
+        (90.5, -80.0, 1.0),
+        (44.0, 181.0, 1.0),
+        (44, -80.0, 1.0),
+        (44.0, None, 1.0),
+        (44.0, -80.0),
+        (lat, lat, 1.0),
+    ):
         with pytest.raises((TypeError, ValueError)):
-            tree.within_many(*arguments)
+            tree.within(*arguments)
     for bits in (np.zeros(12, np.uint8), np.zeros(13, np.int8), b"", None):
         with pytest.raises((TypeError, ValueError)):
             tree.filtered(bits)
@@ -136,26 +146,6 @@ def test_positions_go_into_integers_that_can_hold_them():
     tree.nearest_many(lat, -lat, km, np.zeros((70, 2), np.int8), 2, INFINITY)
 
 
-@pytest.mark.parametrize("times", [1, 2, 3, 4, 5, 6, 9])
-def test_words_are_repeated(times):
-    """As by numpy, whatever the number."""
-    words = np.random.default_rng(1).integers(0, 2**63, 37, dtype=np.uint64)
-    out = np.zeros(37 * times, np.uint64)
-    core.repeat(words, out)
-    assert np.array_equal(out, np.repeat(words, times))
-    core.repeat(words[:0], out[:0])
-    for wrong in (
-        (words, out[:0]),
-        (words, out[:-1]) if times > 1 else (words, out[:36]),
-        (words[:0], out),
-        (words, out[::2]),
-    ):
-        with pytest.raises((ValueError, BufferError)):
-            core.repeat(*wrong)
-    with pytest.raises(TypeError):
-        core.repeat(words, out.astype(np.float64))
-
-
 def test_origins_that_are_no_plain_numbers_are_left_to_the_caller():
     """The core answers None rather than guess."""
     tree, _ = built()
@@ -173,6 +163,9 @@ def test_origins_that_are_no_plain_numbers_are_left_to_the_caller():
         assert tree.nearest(*arguments) is None
     everything = tree.nearest(43.0, -79.0, 2**80, INFINITY)
     assert len(everything[1]) == 100
+    nothing = tree.filtered(np.zeros(13, np.uint8))
+    assert nothing.nearest(43.0, -79.0, 2**80, INFINITY) == ([], [])
+    assert nothing.within(43.0, -79.0, INFINITY) == (b"", b"")
 
 
 def test_arrays_stay_as_long_as_a_tree_looks_at_them():
@@ -217,7 +210,7 @@ def test_memory_and_descriptors_stay_flat():
         core.build(lat, lon, *arrays, 1)
         tree = core.Tree(*arrays, 2000).filtered(bits)
         tree.nearest_many(lat[:20], lon[:20], km[:20], position[:20], 80, INFINITY)
-        tree.within_many(lat[:9], lon[:9], 100.0)
+        tree.within(44.0, -80.0, 1000.0)
         for _ in range(20):
             tree.nearest(44.0, -80.0, 5, INFINITY)
             tree.nearest(44.0, -80.0, 500, INFINITY)

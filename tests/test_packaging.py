@@ -100,6 +100,17 @@ def test_readme_has_the_two_commands_and_ci_takes_them_from_there() -> None:
     assert "readme_command" in (ROOT / ".ci/run").read_text("utf-8")
 
 
+def test_every_step_of_the_checks_has_its_commands_and_a_pull_request_runs_them() -> None:
+    script = (ROOT / ".ci/run").read_text("utf-8")
+    listed = re.findall(r'(?m)^(?:first_lane|second_lane|last)="([^"]+)"', script)
+    steps = [name for names in listed for name in names.split()]
+    assert sorted(steps) == sorted(re.findall(r"(?m)^step_([\w.-]+)\(\)", script))
+    assert "- run: .ci/run\n" in (ROOT / ".github/workflows/checks.yml").read_text("utf-8")
+    for line in lines("CONTRIBUTING.md"):
+        if line.startswith("$ .ci/run ") and "--" not in line:
+            assert set(line.removeprefix("$ .ci/run ").split()) <= set(steps), line
+
+
 def test_no_committed_file_names_a_package_index_or_a_folder_of_one_machine() -> None:
     registry = re.compile(r"(?:https?|file)://[\w.]*(?:pypi|pythonhosted|npmjs)|--extra-index-url")
     for path in files("*.py", "*.toml", "*.txt", "*.md", "*.yml", "*.cfg", ".ci"):

@@ -58,6 +58,8 @@ def passing(clinics, parts, unknown, origin, limit_km) -> dict[str, float]:
 
 def broadened(part):
     """An any-of clause with the terms above its own; None where there are none."""
+    while part[0] == "not" and part[1][0] == "not":  # no clause: it is the one inside
+        part = part[1][1]
     kind, *rest = part
     if kind != "offers":
         return None

@@ -4,8 +4,8 @@
 #ifndef KETAFIND_BATCH_H
 #define KETAFIND_BATCH_H
 
-#include "few.h"
-#include "table.h"
+#include "brute_force_small.h"
+#include "results.h"
 #include "tree.h"
 
 /* With more answers than this, a warm start costs more than it saves. */
@@ -112,7 +112,7 @@ typedef struct {
 
 /* Leaves that hold all within reach, or NULL. What one origin finds around it serves the next ones,
    as long as the displacement leaves room. */
-static const Around *around_for(const Tree *tree, const Origin *origin, const Best *best,
+static const Around *around_for(const Tree *tree, const Origin *origin, const TopK *best,
                                 bool warm, Neighbourhood *hood)
 {
     const double reach = sqrt(best->reach2);
@@ -130,7 +130,7 @@ static const Around *around_for(const Tree *tree, const Origin *origin, const Be
 
 /* The k nearest of each origin on its own, as they come. */
 static void find_one_by_one(const Tree *tree, const double *lat, const double *lon, int64_t n,
-                            double limit_km, Found *found, int64_t most, const Table *table)
+                            double limit_km, Found *found, int64_t most, const Results *results)
 {
     Point at[64];
     for (int64_t begin = 0; begin < n; begin += 64) {
@@ -138,18 +138,18 @@ static void find_one_by_one(const Tree *tree, const double *lat, const double *l
         for (int64_t i = begin; i < end; i++)
             at[i - begin] = point_at(lat[i], lon[i]);
         for (int64_t i = begin; i < end; i++)
-            put_row(table, i, found, find_nearest(tree, at[i - begin], limit_km, most, found));
+            put_row(results, i, found, find_nearest(tree, at[i - begin], limit_km, most, found));
     }
 }
 
 /* The k nearest of each of n origins (fewer than 2^32), into rows of k; false without memory. */
 static bool find_nearest_many(const Tree *tree, const double *lat, const double *lon, int64_t n,
-                              double limit_km, const Table *table)
+                              double limit_km, const Results *results)
 {
-    const int64_t k = table->k, most = k < tree->shape.rows ? k : tree->shape.rows;
-    const bool many = n >= WORTH_ORDER, few = tree->shape.leaves <= FEW_LEAVES;
+    const int64_t k = results->k, most = k < tree->shape.rows ? k : tree->shape.rows;
+    const bool many = n >= WORTH_ORDER, few = tree->shape.leaves <= SMALL_LEAVES;
     if (k == 1 && many && few && count_of(tree) > 0) {
-        find_among_few(tree, lat, lon, n, limit_km, table);
+        brute_force_nearest(tree, lat, lon, n, limit_km, results);
         return true;
     }
     const bool ordered = many && !few;
@@ -158,7 +158,7 @@ static bool find_nearest_many(const Tree *tree, const double *lat, const double 
     uint64_t *items = ordered ? malloc((size_t)n * 2 * sizeof *items) : NULL;
     const bool ready = found && (!ordered || (origins && items));
     if (ready && !ordered)
-        find_one_by_one(tree, lat, lon, n, limit_km, found, most, table);
+        find_one_by_one(tree, lat, lon, n, limit_km, found, most, results);
     if (ready && ordered) {
         for (int64_t i = 0; i < n; i++)
             origins[i] = point_at(lat[i], lon[i]);
@@ -169,16 +169,16 @@ static bool find_nearest_many(const Tree *tree, const double *lat, const double 
             const int64_t row = (int64_t)(items[i] & 0xffffffffu);
             const int64_t later = (int64_t)(items[i + 8 < n ? i + 8 : n - 1] & 0xffffffffu);
             PREFETCH(&origins[later]);
-            PREFETCH(table->km + later * k);
-            PREFETCH((const char *)table->position + later * k * table->width);
+            PREFETCH(results->km + later * k);
+            PREFETCH((const char *)results->position + later * k * results->width);
             const bool warm = last == most && most <= WARM;
-            Best best = best_of(found, most,
+            TopK best = top_k_of(found, most,
                                 warm ? warm_limit(tree, found, last, origins[row], limit_km)
                                      : limit_km);
             best.limit_key = micrometres(limit_km);
             const Origin origin = origin_at(tree, origins[row]);
             search(tree, &origin, &best, around_for(tree, &origin, &best, warm, &hood));
-            put_row(table, row, found, best.size);
+            put_row(results, row, found, best.size);
             last = best.size;
         }
     }

@@ -46,7 +46,7 @@ static Parts partition(Item *items, int64_t n, int axis, const float pivots[2], 
     return parts;
 }
 
-static void sort_few(Item *items, int64_t n, int axis)
+static void insertion_sort(Item *items, int64_t n, int axis)
 {
     for (int64_t i = 1; i < n; i++) {
         const Item item = items[i];
@@ -97,7 +97,7 @@ static void split_at(Item *items, int64_t n, int64_t rank, int axis, Item *scrat
         n = to - from;
         rank -= from;
     }
-    sort_few(items, n, axis);
+    insertion_sort(items, n, axis);
 }
 
 /* The axis along which a sample of items spreads most, or -1 if all of it is in one place. */

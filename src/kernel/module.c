@@ -12,7 +12,7 @@
 #include "build.h"
 
 /* More than this many answers go to the heap instead of the stack. */
-#define FEW 64
+#define STACK_ANSWERS 64
 #define MAX_THREADS 64
 
 /* ---- arguments ------------------------------------------------------------------------------ */
@@ -52,7 +52,6 @@ static const Kind DOUBLES = {"d", sizeof(double), 0}, DOUBLES_OUT = {"d", sizeof
 static const Kind FLOATS = {"f", sizeof(float), 0}, FLOATS_OUT = {"f", sizeof(float), 1};
 static const Kind IDS = {"il", sizeof(int32_t), 0}, IDS_OUT = {"il", sizeof(int32_t), 1};
 static const Kind POSITIONS_OUT = {"bhilqn", 0, 1};
-static const Kind WORDS = {"LQ", sizeof(uint64_t), 0}, WORDS_OUT = {"LQ", sizeof(uint64_t), 1};
 static const Kind BYTES = {"B", 1, 0};
 
 static void release(Array *arrays, int n)
@@ -327,12 +326,13 @@ static PyObject *tree_nearest(PyObject *self, PyObject *const *arguments, Py_ssi
     if (overflow < 0 || (!overflow && wanted < 1))
         Py_RETURN_NONE;
     const Point at = point_at(lat, lon);
-    if (!overflow && wanted <= FEW) { /* microseconds: cheaper than to let go of the GIL */
-        Found found[FEW];
+    /* Microseconds: cheaper than to let go of the GIL. */
+    if (!overflow && wanted <= STACK_ANSWERS) {
+        Found found[STACK_ANSWERS];
         return lists_of(found, find_nearest(tree, at, limit, wanted, found));
     }
     const int64_t count = count_of(tree), k = overflow || wanted > count ? count : wanted;
-    Found *found = malloc((size_t)k * sizeof *found);
+    Found *found = malloc((size_t)(k + 1) * sizeof *found);
     if (!found)
         return PyErr_NoMemory();
     int64_t size;
@@ -364,10 +364,10 @@ static PyObject *tree_nearest_many(PyObject *self, PyObject *const *arguments, P
                      arrays[2].length == rows * k && arrays[3].length == rows * k;
     bool ready = true;
     if (fit) {
-        const Table table = {arrays[2].view.buf, arrays[3].view.buf, width, k};
+        const Results results = {arrays[2].view.buf, arrays[3].view.buf, width, k};
         Py_BEGIN_ALLOW_THREADS
         ready = find_nearest_many(tree, arrays[0].view.buf, arrays[1].view.buf, rows, limit,
-                                  &table);
+                                  &results);
         Py_END_ALLOW_THREADS
     }
     release(arrays, 4);
@@ -378,46 +378,26 @@ static PyObject *tree_nearest_many(PyObject *self, PyObject *const *arguments, P
     Py_RETURN_NONE;
 }
 
-/* All within a radius of each origin, one origin's behind the other's: how many each has (int64),
-   distances and positions, as bytes. */
-static PyObject *tree_within_many(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
+/* All within a radius of one origin, as bytes. */
+static PyObject *tree_within(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
 {
-    static const Kind *const kinds[2] = {&DOUBLES, &DOUBLES};
-    const Tree *tree = tree_of(self);
+    double lat, lon, radius;
     if (!has_arguments(n, 3))
         return NULL;
-    const double radius = PyFloat_AsDouble(arguments[2]);
-    Array arrays[2];
-    if (PyErr_Occurred() || !take_all(arguments, arrays, kinds, 2))
+    if (!plain_float(arguments[0], -90.0, 90.0, &lat) ||
+        !plain_float(arguments[1], -180.0, 180.0, &lon) ||
+        !plain_float(arguments[2], 0.0, INFINITY, &radius)) {
+        PyErr_SetString(PyExc_ValueError, "expected floats in their ranges");
         return NULL;
-    const Py_ssize_t rows = arrays[0].length;
-    PyObject *counts = NULL, *answer = NULL, *result = NULL;
-    if (arrays[1].length != rows || !(radius >= 0.0)) {
-        release(arrays, 2);
-        return size_error();
     }
-    Best all = {0};
-    bool ready = true;
-    counts = PyBytes_FromStringAndSize(NULL, rows * (Py_ssize_t)sizeof(int64_t));
-    if (counts) {
-        int64_t *count = (int64_t *)PyBytes_AsString(counts);
-        const double *lat = arrays[0].view.buf, *lon = arrays[1].view.buf;
-        Py_BEGIN_ALLOW_THREADS
-        for (Py_ssize_t i = 0; ready && i < rows; i++) {
-            const int64_t size = all.size;
-            ready = find_within(tree, point_at(lat[i], lon[i]), radius, &all);
-            count[i] = all.size - size;
-        }
-        Py_END_ALLOW_THREADS
-        answer = ready ? answer_of(all.found, all.size) : PyErr_NoMemory();
-    }
+    TopK all;
+    bool ready;
+    Py_BEGIN_ALLOW_THREADS
+    ready = find_within(tree_of(self), point_at(lat, lon), radius, &all);
+    Py_END_ALLOW_THREADS
+    PyObject *answer = ready ? answer_of(all.found, all.size) : PyErr_NoMemory();
     free(all.found);
-    release(arrays, 2);
-    if (counts && answer)
-        result = PyTuple_Pack(3, counts, PyTuple_GetItem(answer, 0), PyTuple_GetItem(answer, 1));
-    Py_XDECREF(counts);
-    Py_XDECREF(answer);
-    return result;
+    return answer;
 }
 
 static PyObject *tree_get_count(PyObject *self, void *Py_UNUSED(closure))
@@ -440,8 +420,8 @@ static PyMethodDef tree_methods[] = {
      "no plain float or int in its range"},
     {"nearest_many", (PyCFunction)(void (*)(void))tree_nearest_many, METH_FASTCALL,
      "nearest_many(lat, lon, distances, positions, k, limit_km): fills (n, k) arrays"},
-    {"within_many", (PyCFunction)(void (*)(void))tree_within_many, METH_FASTCALL,
-     "within_many(lat, lon, radius_km): bytes of counts, distances and positions"},
+    {"within", (PyCFunction)(void (*)(void))tree_within, METH_FASTCALL,
+     "within(lat, lon, radius_km): bytes of distances and positions"},
     {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef tree_getset[] = {
@@ -487,7 +467,9 @@ static PyObject *module_build(PyObject *Py_UNUSED(module), PyObject *const *argu
     if (PyErr_Occurred() || !take_all(arguments, arrays, kinds, 6))
         return NULL;
     const Py_ssize_t rows = arrays[0].length;
-    bool fit = threads > 0 && threads <= MAX_THREADS && arrays[1].length == rows && rows <= MAX_ROWS, ready = true;
+    bool fit = threads > 0 && threads <= MAX_THREADS && arrays[1].length == rows &&
+               rows <= MAX_ROWS;
+    bool ready = true;
     if (fit) {
         const Shape shape = shape_of(rows);
         fit = sizes_fit(&shape, arrays + 2);
@@ -536,43 +518,6 @@ static PyObject *module_distance(PyObject *Py_UNUSED(module), PyObject *const *a
     Py_RETURN_NONE;
 }
 
-/* Write each of n words several times; where the compiler knows how often, without an inner loop. */
-static ALWAYS_INLINE void repeat(const uint64_t *restrict words, Py_ssize_t n, Py_ssize_t times,
-                                 uint64_t *restrict out)
-{
-    for (Py_ssize_t i = 0; i < n; i++)
-        for (Py_ssize_t copy = 0; copy < times; copy++)
-            *out++ = words[i];
-}
-
-static PyObject *module_repeat(PyObject *Py_UNUSED(module), PyObject *const *arguments,
-                               Py_ssize_t n)
-{
-    static const Kind *const kinds[2] = {&WORDS, &WORDS_OUT};
-    Array arrays[2];
-    if (!has_arguments(n, 2) || !take_all(arguments, arrays, kinds, 2))
-        return NULL;
-    const Py_ssize_t rows = arrays[0].length, all = arrays[1].length;
-    const bool fit = rows > 0 ? all >= rows && all % rows == 0 : all == 0;
-    if (fit && rows > 0) {
-        const uint64_t *words = arrays[0].view.buf;
-        uint64_t *out = arrays[1].view.buf;
-        Py_BEGIN_ALLOW_THREADS
-        switch (all / rows) {
-        case 2: repeat(words, rows, 2, out); break;
-        case 3: repeat(words, rows, 3, out); break;
-        case 4: repeat(words, rows, 4, out); break;
-        case 5: repeat(words, rows, 5, out); break;
-        default: repeat(words, rows, all / rows, out);
-        }
-        Py_END_ALLOW_THREADS
-    }
-    release(arrays, 2);
-    if (!fit)
-        return size_error();
-    Py_RETURN_NONE;
-}
-
 static PyMethodDef module_methods[] = {
     {"sizes", module_sizes, METH_O,
      "sizes(n): lengths of points, ids, boxes and frame for n points"},
@@ -580,8 +525,6 @@ static PyMethodDef module_methods[] = {
      "build(lat, lon, points, ids, boxes, frame, threads): lay out points as a tree"},
     {"distance", (PyCFunction)(void (*)(void))module_distance, METH_FASTCALL,
      "distance(lat1, lon1, lat2, lon2, km): geodesics; an array of one stands for all"},
-    {"repeat", (PyCFunction)(void (*)(void))module_repeat, METH_FASTCALL,
-     "repeat(words, out): each word as often as fits into out"},
     {NULL, NULL, 0, NULL}};
 
 static int module_exec(PyObject *module)

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "best.h"
+#include "top_k.h"
 #include "geodesic.h"
-#include "lanes.h"
+#include "simd.h"
 
 #define FANOUT 8
 #define MAX_LEVEL 11              /* 8^11 rows are more than MAX_ROWS */
@@ -87,14 +87,14 @@ static inline Point point_of(const Tree *tree, int64_t row)
 }
 
 static inline void measure(const Tree *tree, const Origin *origin, double chord2, int64_t row,
-                           Best *best)
+                           TopK *best)
 {
     const Point point = point_of(tree, row);
     offer(best, length_km(chord2, origin->at, origin->m, point), tree->ids[row], row);
 }
 
 /* Put a point among the best k, which lie in order. */
-static inline void insert_found(Best *best, Found value)
+static inline void insert_found(TopK *best, Found value)
 {
     Found *found = best->found;
     int64_t hole = best->size;
@@ -108,7 +108,7 @@ static inline void insert_found(Best *best, Found value)
 }
 
 /* Measure what waits; from here on, measure at once. */
-static void settle(const Tree *tree, const Origin *origin, Best *best)
+static void settle(const Tree *tree, const Origin *origin, TopK *best)
 {
     const Deferred *later = best->later;
     best->later = NULL;
@@ -144,10 +144,12 @@ static int64_t measure_series(const Origin *origin, const double *restrict chord
 
 /* Measure what waits at the end of a search: first the k with the smallest chords, nearly in order
    already, then what else lies in the ring. */
-static void finish(const Tree *tree, const Origin *origin, Best *best)
+static void finish(const Tree *tree, const Origin *origin, TopK *best)
 {
     const Deferred *later = best->later;
     const Waiting *points = later->points;
+    if (later->n == 0) /* k may be 0, where there are no points */
+        return;
     const double last = later->least[best->capacity - 1];
     int64_t rows[ROOM], n = 0;
     double chord2[ROOM], z[ROOM], km[ROOM];
@@ -184,18 +186,18 @@ static ALWAYS_INLINE void put_aside(Deferred *later, double *least, int k,
 }
 
 /* Set points of a leaf aside. The k smallest chords bound the k-th distance, and so the reach. */
-static inline void defer(Best *best, const double chord2[FANOUT], unsigned which, int64_t leaf)
+static inline void defer(TopK *best, const double chord2[FANOUT], unsigned which, int64_t leaf)
 {
     Deferred *later = best->later;
     const int k = (int)best->capacity;
-    double least[FEW_LEAST]; /* a fixed number stays in registers */
+    double least[REGISTER_K]; /* a fixed number stays in registers */
     if (k == 1) {
         least[0] = later->least[0];
         put_aside(later, least, 1, chord2, which, leaf);
         later->least[0] = least[0];
-    } else if (k <= FEW_LEAST) {
+    } else if (k <= REGISTER_K) {
         memcpy(least, later->least, sizeof least);
-        put_aside(later, least, FEW_LEAST, chord2, which, leaf);
+        put_aside(later, least, REGISTER_K, chord2, which, leaf);
         memcpy(later->least, least, sizeof least);
     } else {
         put_aside(later, later->least, k, chord2, which, leaf);
@@ -204,7 +206,7 @@ static inline void defer(Best *best, const double chord2[FANOUT], unsigned which
         shorten_to_chord(best, later->least[k - 1] * (1.0 + 1e-13));
 }
 
-static inline void scan_leaf(const Tree *tree, int64_t leaf, const Origin *origin, Best *best)
+static inline void scan_leaf(const Tree *tree, int64_t leaf, const Origin *origin, TopK *best)
 {
     double chord2[FANOUT];
     unsigned which =
@@ -357,12 +359,12 @@ static inline void scan(const Tree *tree, int64_t leaf, float distance2, const O
 
 /* Offer every point that could enter; the best k then lie nearest first. `around` holds all leaves
    within reach, or is NULL. */
-static void search(const Tree *tree, const Origin *origin, Best *best, const Around *around)
+static void search(const Tree *tree, const Origin *origin, TopK *best, const Around *around)
 {
     Deferred later;
     if (!best->growing && best->capacity <= MOST_DEFERRED) {
         later.n = 0;
-        for (int64_t i = 0; i < best->capacity || i < FEW_LEAST; i++)
+        for (int64_t i = 0; i < best->capacity || i < REGISTER_K; i++)
             later.least[i] = INFINITY;
         best->later = &later;
     }
@@ -382,9 +384,9 @@ static void search(const Tree *tree, const Origin *origin, Best *best, const Aro
     best->later = NULL;
 }
 
-static Best best_of(Found *found, int64_t capacity, double limit_km)
+static TopK top_k_of(Found *found, int64_t capacity, double limit_km)
 {
-    Best best = {found, 0,    capacity, false, false, NULL, micrometres(limit_km),
+    TopK best = {found, 0,    capacity, false, false, NULL, micrometres(limit_km),
                  1e37, 1e37f};
     shorten_reach(&best, limit_km);
     return best;
@@ -394,26 +396,22 @@ static Best best_of(Found *found, int64_t capacity, double limit_km)
 static int64_t find_nearest(const Tree *tree, Point at, double limit_km, int64_t k, Found *found)
 {
     const Origin origin = origin_at(tree, at);
-    Best best = best_of(found, k, limit_km);
+    TopK best = top_k_of(found, k, limit_km);
     search(tree, &origin, &best, NULL);
     return best.size;
 }
 
-/* All within a radius, nearest first, added behind what `all` holds; false without memory. */
-static bool find_within(const Tree *tree, Point at, double radius_km, Best *all)
+/* All within a radius, nearest first, on the heap; false without memory. */
+static bool find_within(const Tree *tree, Point at, double radius_km, TopK *all)
 {
     const Origin origin = origin_at(tree, at);
-    Best best = best_of(all->found, all->capacity, radius_km);
-    best.size = all->size;
-    best.growing = true;
-    search(tree, &origin, &best, NULL);
-    Found *fresh = best.found + all->size;
-    const int64_t n = best.size - all->size;
-    for (int64_t i = n / 2; i-- > 0;)
-        sift_down(fresh, n, i, fresh[i]);
-    unheap(fresh, n);
-    *all = best;
-    return !best.failed;
+    *all = top_k_of(NULL, 0, radius_km);
+    all->growing = true;
+    search(tree, &origin, all, NULL);
+    for (int64_t i = all->size / 2; i-- > 0;)
+        sift_down(all->found, all->size, i, all->found[i]);
+    unheap(all->found, all->size);
+    return !all->failed;
 }
 
 /* ---- bitmaps ------------------------------------------------------------------------------- */

@@ -131,11 +131,9 @@ def renumbered(
 
 
 class TermSlices:
-    """One bit a service for YES and one for NO, for each term that is asked for.
+    """One bit a service for YES and one for NO, for each term that is asked for."""
 
-    A service's bit is its ``service_row``: first those of the clinics' first services, in the order
-    of ``bit_row``, then, from the next whole byte, the further services.
-    """
+    # A service's bit is its service_row: see the numberings of query/catalogue.py.
 
     __slots__ = ("_facts", "_groups", "_slices", "active", "closed", "columns", "n_rows", "owner",
                  "width")  # fmt: skip

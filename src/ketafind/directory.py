@@ -19,7 +19,7 @@ from ketafind.errors import DirectoryFileError, GeocodingError, InvalidInputErro
 from ketafind.facts import as_day, canonical, resolved
 from ketafind.geocoding.protocol import check_geocoder, checked_location
 from ketafind.index import IndexName, make_index
-from ketafind.index.checks import check_count, check_limit
+from ketafind.index.protocol import check_count, check_limit
 from ketafind.matches import Matches
 from ketafind.query.catalogue import Catalogue
 from ketafind.query.filter import Filter, FilterCache, UnknownPolicy
@@ -980,7 +980,7 @@ def _decided_and_placed(
 ) -> list[Clinic]:
     """Let evidence decide what clinics in canonical form state, and geocode their addresses."""
     # Where sources disagree, the higher class and the later date decide.
-    decided = (resolved(clinic, vocabulary) for clinic in clinics)
+    decided = (resolved(one, vocabulary) if one.evidence else one for one in clinics)
     return [_placed(one, geocoder) if one.location is None else one for one in decided]
 
 

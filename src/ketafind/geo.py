@@ -17,9 +17,12 @@ from ketafind.errors import CoordinatesError, InvalidInputError
 
 __all__ = [
     "EAST",
+    "ECCENTRICITY_2",
+    "EQUATOR_KM",
     "KM_PER_DEGREE",
     "MICROMETRES_PER_KM",
     "NORTH",
+    "POLE_KM",
     "SOUTH",
     "WEST",
     "Coordinates",
@@ -28,6 +31,7 @@ __all__ = [
     "distance_interval_km",
     "distance_intervals_km",
     "distance_lows_km",
+    "earth_centred",
     "fault_of_pair",
     "geodesic_km",
     "in_ontario",
@@ -168,6 +172,21 @@ def _cell_centre(lat: float, lon: float, size: float) -> Coordinates:
 
 
 MICROMETRES_PER_KM = 1e9
+EQUATOR_KM, FLATTENING = 6378.137, 1.0 / 298.257223563
+"""WGS 84: the semi-major axis, and by how much of it the poles are nearer."""
+POLE_KM = EQUATOR_KM * (1.0 - FLATTENING)
+ECCENTRICITY_2 = FLATTENING * (2.0 - FLATTENING)
+
+
+def earth_centred(
+    lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Place degrees on the ellipsoid, in earth-centred kilometres of shape (3, n)."""
+    north, east = np.radians(lat), np.radians(lon)
+    normal = EQUATOR_KM / np.sqrt(1.0 - ECCENTRICITY_2 * np.sin(north) ** 2)
+    across = normal * np.cos(north)
+    up = normal * (1.0 - ECCENTRICITY_2) * np.sin(north)
+    return np.array([across * np.cos(east), across * np.sin(east), up])
 
 
 @cache

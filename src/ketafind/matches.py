@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, overload
 
 from ketafind.errors import InvalidInputError
-from ketafind.index.checks import check_count
+from ketafind.index.protocol import check_count
 from ketafind.query.filter import Frozen
 from ketafind.query.ranking import Page
 from ketafind.records import CLINIC_FIELDS

@@ -41,8 +41,7 @@ _BLANKS = {"evidence": "[]", "extra": "{}", "facts": "{}", "flags": "{}"}
 
 
 def _fields_of(kind: type[Any]) -> tuple[Callable[[Any], tuple[Any, ...]], list[Any]]:
-    """How to read a record's fields in the order of their names; and of each its name, its JSON
-    key, its default and what is hashed for the default."""
+    """How to read a record's fields by name; each one's name, JSON key, default and blank."""
     known = sorted(fields(kind), key=attrgetter("name"))
     keys = {part.name: f"{encode_basestring(part.name)}:" for part in known}
     listed = [

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ketafind.access.demand import LEVELS, Demand, both_filters, nearest_km, read_demand
-from ketafind.access.within_distance import ECCENTRICITY_2
 from ketafind.errors import InvalidInputError
 from ketafind.files import require
+from ketafind.geo import ECCENTRICITY_2
 from ketafind.index.protocol import Floats
 from ketafind.join.origins import Source
 from ketafind.query.origin import check_polygon

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ketafind.errors import InvalidInputError
-from ketafind.index.checks import check_limit
-from ketafind.index.protocol import Floats
+from ketafind.index.protocol import Floats, check_limit
 from ketafind.join.frames import Frame, open_frame
 from ketafind.join.origins import Origins, Source, check_directory, read_origins
 from ketafind.join.search import search

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from ketafind.access.demand import LEVELS, Demand, both_filters, read_demand, read_supply
 from ketafind.access.within_distance import WithinDistance
 from ketafind.errors import InvalidInputError
-from ketafind.index.checks import check_limit
-from ketafind.index.protocol import Floats
+from ketafind.index.protocol import Floats, check_limit
 from ketafind.join.frames import Column
 from ketafind.join.origins import Source, check_prefix
 from ketafind.join.search import refuse_implausible

@@ -21,8 +21,7 @@ from ketafind.access.within_distance import WithinDistance
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.files import require
 from ketafind.geo import micrometres
-from ketafind.index.checks import check_count
-from ketafind.index.protocol import Floats
+from ketafind.index.protocol import Floats, check_count
 from ketafind.join.frames import Codes, Column, Texts, open_frame
 from ketafind.join.origins import Origins, Source, check_range, read_origins
 from ketafind.join.search import refuse_implausible

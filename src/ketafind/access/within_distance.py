@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.geo import geodesic_km, micrometres
+from ketafind.geo import (
+    ECCENTRICITY_2,
+    EQUATOR_KM,
+    earth_centred,
+    geodesic_km,
+    micrometres,
+)
 from ketafind.index.protocol import Floats
 from ketafind.join.frames import code_type
 
 __all__ = ["WithinDistance"]
 
-
-EQUATOR_KM, ECCENTRICITY_2 = 6378.137, 0.00669437999014
-"""WGS 84: semi-major axis and squared eccentricity."""
 
 LEAST_RADIUS_KM = EQUATOR_KM * (1.0 - ECCENTRICITY_2)
 """No line on the ellipsoid bends more sharply than a circle of this radius."""
@@ -34,7 +37,7 @@ class WithinDistance:
     def __init__(self, lat: Floats, lon: Floats) -> None:
         self.order = np.argsort(lat, kind="stable")
         self._lat, self._lon = lat[self.order], lon[self.order]
-        self._points = _points(self._lat, self._lon)
+        self._points = earth_centred(self._lat, self._lon)
 
     def rings(
         self, lat: float, lon: float, edges_km: Floats
@@ -62,7 +65,7 @@ class WithinDistance:
         reach = (limit_km + MARGIN_KM) / 110.5
         first = int(np.searchsorted(self._lat, lat - reach, side="left"))
         last = int(np.searchsorted(self._lat, lat + reach, side="right"))
-        here = _points(np.array([lat]), np.array([lon]))
+        here = earth_centred(np.array([lat]), np.array([lon]))
         chord = self._points[0, first:last] - here[0, 0]
         chord *= chord
         for axis in (1, 2):
@@ -91,17 +94,3 @@ class WithinDistance:
             distance_km = geodesic_km(lat, lon, self._lat[rows], self._lon[rows])
             beyond[open_] = micrometres(distance_km) > micrometres(edge_km)
         return beyond
-
-
-def _points(lat: Floats, lon: Floats) -> Floats:
-    """Positions on the ellipsoid in earth-centred kilometres, shape (3, n)."""
-    north, east = np.radians(lat), np.radians(lon)
-    normal = EQUATOR_KM / np.sqrt(1.0 - ECCENTRICITY_2 * np.sin(north) ** 2)
-    across = normal * np.cos(north)
-    return np.array(
-        [
-            across * np.cos(east),
-            across * np.sin(east),
-            normal * (1.0 - ECCENTRICITY_2) * np.sin(north),
-        ]
-    )

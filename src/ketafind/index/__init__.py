@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Literal
 
@@ -9,8 +10,8 @@ import numpy.typing as npt
 
 from ketafind.errors import InvalidInputError
 from ketafind.geo import compiled_core
-from ketafind.index.kernel import KernelIndex
-from ketafind.index.protocol import Floats, Positions, SpatialIndex
+from ketafind.index.kernel import KernelIndex, require_core
+from ketafind.index.protocol import Floats, PreparedFilter, SpatialIndex
 from ketafind.index.rtree import RTreeIndex
 from ketafind.index.scan import ScanIndex
 
@@ -18,10 +19,10 @@ __all__ = [
     "Floats",
     "IndexName",
     "KernelIndex",
+    "PreparedFilter",
     "RTreeIndex",
     "ScanIndex",
     "SpatialIndex",
-    "changed_index",
     "default_index",
     "make_index",
 ]
@@ -41,30 +42,53 @@ def default_index(lat: npt.ArrayLike, lon: npt.ArrayLike) -> SpatialIndex:
     Returns
     -------
     SpatialIndex
-        A `KernelIndex`; a `ScanIndex` where ketafind was installed without a compiler.
+        A `KernelIndex`; a `ScanIndex`, with a warning, where ketafind was installed without a
+        compiler.
 
     Raises
     ------
     CoordinatesError
         If a point is no position on earth; names its place in the arrays.
     """
-    return ScanIndex(lat, lon) if compiled_core() is None else KernelIndex(lat, lon)
+    if compiled_core() is not None:
+        return KernelIndex(lat, lon)
+    warnings.warn(
+        "ketafind was installed without its compiled core: ScanIndex gives the same answers, more "
+        "slowly; install it again with a C compiler at hand",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return ScanIndex(lat, lon)
 
 
 def make_index(name: IndexName | None = None) -> MakeIndex:
-    """Choose an index by its name; None is the fastest that this installation has."""
-    if name is None:
-        return default_index
-    known: dict[str, MakeIndex] = {"kernel": KernelIndex, "rtree": RTreeIndex, "scan": ScanIndex}
-    if not isinstance(name, str) or name not in known:
-        raise InvalidInputError(f"index={name!r}: choose {', '.join(map(repr, known))} or None")
+    """Choose an index by its name, from latitudes and longitudes to what answers.
+
+    Parameters
+    ----------
+    name : {"kernel", "rtree", "scan"}, optional
+        None for `default_index`.
+
+    Returns
+    -------
+    callable
+        `KernelIndex`, `RTreeIndex`, `ScanIndex` or `default_index`.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such index, or if it is ``"kernel"`` and ketafind was installed without its
+        compiled core.
+    """
+    known: dict[str | None, MakeIndex] = {
+        None: default_index,
+        "kernel": KernelIndex,
+        "rtree": RTreeIndex,
+        "scan": ScanIndex,
+    }
+    if not isinstance(name, str | None) or name not in known:
+        names = ", ".join(f'"{one}"' for one in known if one)
+        raise InvalidInputError(f"index={name!r} is not known; known: {names}")
+    if name == "kernel":
+        require_core()
     return known[name]
-
-
-def changed_index(
-    index: SpatialIndex, gone: Positions, before: Positions, lat: Floats, lon: Floats
-) -> SpatialIndex:
-    """Index points after some are gone and others were inserted before these that stay."""
-    del gone, before
-    make: MakeIndex = type(index)
-    return make(lat, lon)

@@ -7,25 +7,28 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ketafind.errors import DirectoryFileError, InvalidInputError
 from ketafind.geo import compiled_core
-from ketafind.index.checks import (
+from ketafind.index.protocol import (
+    Answer,
+    Floats,
+    Listed,
+    Positions,
+    SpatialIndex,
+    Table,
     check_bits,
     check_count,
     check_limit,
     check_origin,
     check_points,
-    table_for,
 )
-from ketafind.index.protocol import Answer, Listed, Positions, Table
 
-Part = TypeVar("Part")
-__all__ = ["ARRAYS", "KernelIndex", "PreparedFilter", "threads_for"]
+__all__ = ["ARRAYS", "KernelIndex", "threads_for"]
 
 ARRAYS = {"points": np.float64, "ids": np.int32, "boxes": np.float32, "frame": np.float64}
 """Name and type of each array that an index is stored in."""
@@ -43,35 +46,25 @@ ROWS_A_QUESTION = 2
 ALONE = 4
 
 
-class PreparedFilter:
-    """A filter bound to an index; made by `KernelIndex.prepare`."""
+class _KernelFilter:
+    """A bitmap over an index's tree, and once that pays, a tree of the eligible points alone."""
 
-    __slots__ = ("_base", "_left", "_passing", "_tree")
+    __slots__ = ("_eligible", "_left", "_tree", "made_for")
 
     def __init__(self, base: Any, tree: Any) -> None:
-        self._base = base
+        self.made_for = base
         self._tree = tree
-        # Counting the points that pass takes longer than a question: not before it may pay.
-        self._passing: int | None = None
+        # Counting eligible points takes longer than a question: not before it may pay.
+        self._eligible: int | None = None
         self._left = math.inf if tree is base else base.rows / (64 * ROWS_A_QUESTION)
 
-    @property
-    def count(self) -> int:
-        """How many points pass."""
-        count: int = self._tree.count
-        return count
-
     def nearest(self, lat: float, lon: float, k: int, max_distance_km: float = math.inf) -> Listed:
-        """Find the k nearest points that pass; see the protocol."""
+        """Find the k nearest points that pass; see `SpatialIndex.nearest`."""
         self._left -= ALONE
         if self._left <= 0:
             self._consider()
         answer: Listed | None = self._tree.nearest(lat, lon, k, max_distance_km)
         return self._read(lat, lon, k, max_distance_km) if answer is None else answer
-
-    def is_over(self, base: Any) -> bool:
-        """Tell whether it was made for an index, by the tree of all its points."""
-        return base is self._base
 
     def tree_for(self, questions: int) -> Any:
         """Choose the tree to ask, for a number of questions to come."""
@@ -89,19 +82,20 @@ class PreparedFilter:
         return answer
 
     def _consider(self) -> None:
-        if self._passing is None:
-            self._passing = self.count
-            pays = 2 * self._passing <= self._base.rows
-            self._left += self._passing / ROWS_A_QUESTION if pays else math.inf
+        if self._eligible is None:
+            self._eligible = self._tree.count
+            pays = 2 * self._eligible <= self.made_for.rows
+            self._left += self._eligible / ROWS_A_QUESTION if pays else math.inf
         if self._left <= 0:
             self._left = math.inf
-            self._tree = _compacted(self._tree, self._base.rows)
+            self._tree = _compacted(self._tree, self.made_for.rows)
 
 
-class KernelIndex:
+class KernelIndex(SpatialIndex):
     """Nearest neighbours by the compiled core: the default index.
 
-    See `ketafind.index.protocol.SpatialIndex` for the methods.
+    Immutable, safe to share between threads; batches let go of the GIL and use several threads.
+    `SpatialIndex` describes the methods that all indexes have.
 
     Parameters
     ----------
@@ -117,9 +111,10 @@ class KernelIndex:
     """
 
     def __init__(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> None:
+        core = require_core()
         lat, lon = check_points(lat, lon)
         arrays = _empty_arrays(len(lat))
-        _core().build(lat, lon, *arrays.values(), min(_usable_processors(), MOST_BUILDERS))
+        core.build(lat, lon, *arrays.values(), min(_usable_processors(), MOST_BUILDERS))
         self._bind(arrays)
 
     @classmethod
@@ -156,122 +151,73 @@ class KernelIndex:
 
     def _bind(self, arrays: dict[str, Any]) -> None:
         self._arrays = {name: _read_only(array) for name, array in arrays.items()}
-        self._tree = _core().Tree(*self._arrays.values(), len(arrays["ids"]))
-        self._everything = PreparedFilter(self._tree, self._tree)
+        self._tree = require_core().Tree(*self._arrays.values(), len(arrays["ids"]))
+        self._everything = _KernelFilter(self._tree, self._tree)
 
     def __len__(self) -> int:
         return len(self._arrays["ids"])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, (self.arrays,)
+        return KernelIndex.from_arrays, (self.arrays,)
 
     @property
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The arrays that hold the index, read-only, by the names in `ARRAYS`."""
+        """The arrays that hold the index, read-only: ``points``, ``ids``, ``boxes``, ``frame``."""
         return dict(self._arrays)
 
-    @cached_property
+    @property
     def order(self) -> Positions:
-        """Position of each tree row, read-only."""
+        """Position of each tree row, read-only: the order in which a filter's bits are laid out."""
+        return self._order.view()  # which cannot be made writeable
+
+    @cached_property
+    def _order(self) -> Positions:
         order: Positions = self._arrays["ids"].astype(np.intp)
         order.flags.writeable = False
         return order
 
-    def prepare(self, bits: Any) -> PreparedFilter | None:
-        """Make a filter ready for use; see the protocol."""
+    @property
+    def _identity(self) -> object:
+        return self._tree
+
+    def _prepare(self, bits: Any) -> _KernelFilter:
         if bits is None:
-            return None
-        try:
-            return PreparedFilter(self._tree, self._tree.filtered(bits))
-        except (TypeError, ValueError, BufferError):
-            return PreparedFilter(self._tree, self._tree.filtered(check_bits(bits, len(self))))
-
-    def nearest(
-        self,
-        lat: float,
-        lon: float,
-        k: int,
-        prepared: PreparedFilter | None = None,
-        max_distance_km: float = np.inf,
-    ) -> Listed:
-        """Find the k nearest points that pass; see the protocol."""
-        return self.bound(prepared).nearest(lat, lon, k, max_distance_km)
-
-    def bound(self, prepared: PreparedFilter | None) -> PreparedFilter:
-        """Take a prepared filter with its `nearest`; see the protocol."""
-        if prepared is None:
             return self._everything
-        if not isinstance(prepared, PreparedFilter) or not prepared.is_over(self._tree):
-            raise InvalidInputError("prepared must come from prepare() of the same index")
-        return prepared
+        try:
+            return _KernelFilter(self._tree, self._tree.filtered(bits))
+        except (TypeError, ValueError, BufferError):
+            return _KernelFilter(self._tree, self._tree.filtered(check_bits(bits, len(self))))
 
-    def nearest_many(
+    def _fill(
         self,
-        lat: npt.ArrayLike,
-        lon: npt.ArrayLike,
+        eligible: _KernelFilter,
+        lat: Floats,
+        lon: Floats,
         k: int,
-        prepared: PreparedFilter | None = None,
-        max_distance_km: float = np.inf,
-        *,
-        threads: int | None = None,
-        out: Table | None = None,
-    ) -> Answer:
-        """Find the k nearest points that pass, for each of many origins; see the protocol."""
-        k = check_count(k, "k")
-        limit = check_limit(max_distance_km, "max_distance_km")
-        lat, lon = check_points(lat, lon, "origin")
-        tree = self.bound(prepared).tree_for(len(lat))
-        distance_km, position = table_for(len(lat), k, len(self), out)
+        limit_km: float,
+        threads: int | None,
+        table: Table,
+    ) -> None:
+        tree, (distance_km, position) = eligible.tree_for(len(lat)), table
 
         def fill(part: slice) -> None:
-            tree.nearest_many(lat[part], lon[part], distance_km[part], position[part], k, limit)
+            tree.nearest_many(lat[part], lon[part], distance_km[part], position[part], k, limit_km)
 
         if threads is None and len(lat) < 2 * LEAST_BLOCK:  # no slices: a third less time
-            tree.nearest_many(lat, lon, distance_km, position, k, limit)
+            tree.nearest_many(lat, lon, distance_km, position, k, limit_km)
         else:
-            _share_out(fill, len(lat), threads)
-        return distance_km, position
+            _share_out(fill, len(lat), threads_for(len(lat)) if threads is None else threads)
 
-    def within(
-        self, lat: float, lon: float, radius_km: float, prepared: PreparedFilter | None = None
-    ) -> Answer:
-        """Find all points that pass within a radius; see the protocol."""
-        radius_km = check_limit(radius_km, "radius_km")
-        lat, lon = check_origin(lat, lon)
-        tree = self.bound(prepared).tree_for(ALONE)
-        _, distance_km, position = tree.within_many(np.array([lat]), np.array([lon]), radius_km)
+    def _within(self, eligible: _KernelFilter, lat: float, lon: float, radius_km: float) -> Answer:
+        distance_km, position = eligible.tree_for(ALONE).within(lat, lon, radius_km)
         return np.frombuffer(distance_km), np.frombuffer(position, np.intp)
-
-    def within_many(
-        self,
-        lat: npt.ArrayLike,
-        lon: npt.ArrayLike,
-        radius_km: float,
-        prepared: PreparedFilter | None = None,
-        *,
-        threads: int | None = None,
-    ) -> tuple[Positions, npt.NDArray[np.float64], Positions]:
-        """Find all points that pass within a radius of each origin; see the protocol."""
-        radius_km = check_limit(radius_km, "radius_km")
-        lat, lon = check_points(lat, lon, "origin")
-        tree = self.bound(prepared).tree_for(len(lat))
-
-        def ask(part: slice) -> tuple[bytes, bytes, bytes]:
-            found: tuple[bytes, bytes, bytes] = tree.within_many(lat[part], lon[part], radius_km)
-            return found
-
-        parts = _share_out(ask, len(lat), threads)
-        counts, distances, positions = (b"".join(column) for column in zip(*parts, strict=True))
-        starts = np.zeros(len(lat) + 1, dtype=np.intp)
-        np.cumsum(np.frombuffer(counts, np.int64), out=starts[1:])
-        return starts, np.frombuffer(distances), np.frombuffer(positions, np.intp)
 
 
 def _compacted(bitmap: Any, n: int) -> Any:
     """Lay out the rows that pass a bitmap over n points as a tree of their own."""
     arrays = _empty_arrays(bitmap.count)
     bitmap.compact(*arrays.values())
-    return _core().Tree(*arrays.values(), n)
+    return require_core().Tree(*arrays.values(), n)
 
 
 def threads_for(n: int) -> int:
@@ -287,25 +233,21 @@ def _usable_processors() -> int:
     return os.cpu_count() or 1
 
 
-def _share_out(work: Callable[[slice], Part], n: int, threads: int | None) -> list[Part]:
-    """Do work on slices of n origins, on threads of its own; results in order."""
-    if threads is None:
-        threads = threads_for(n)
-    threads = check_count(threads, "threads")
+def _share_out(work: Callable[[slice], None], n: int, threads: int) -> None:
+    """Do work on slices of n origins, on threads of its own."""
     block = max(1, min(BLOCK, -(-n // threads)))
     parts = [slice(start, min(start + block, n)) for start in range(0, max(n, 1), block)]
     if threads == 1 or len(parts) == 1:
-        return [work(part) for part in parts]
+        for part in parts:
+            work(part)
+        return
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        return list(pool.map(work, parts))
-
-
-def _unpickled(arrays: dict[str, Any]) -> KernelIndex:
-    return KernelIndex.from_arrays(arrays)
+        for _ in pool.map(work, parts):
+            pass
 
 
 def _empty_arrays(n: int) -> dict[str, Any]:
-    lengths = _core().sizes(n)
+    lengths = require_core().sizes(n)
     return {
         name: np.empty(length, dtype)
         for (name, dtype), length in zip(ARRAYS.items(), lengths, strict=True)
@@ -320,7 +262,8 @@ def _read_only(array: Any) -> npt.NDArray[Any]:
     return view
 
 
-def _core() -> Any:
+def require_core() -> Any:
+    """Find the compiled core, or say that this installation has none."""
     core = compiled_core()
     if core is None:
         raise InvalidInputError(

@@ -1,22 +1,31 @@
-"""What every spatial index answers."""
+"""What every spatial index answers, and what it refuses at its door."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import operator
+from abc import ABC, abstractmethod
+from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ketafind.errors import CoordinatesError, InvalidInputError
+from ketafind.geo import degrees
+
 __all__ = [
     "Answer",
-    "Bound",
     "Floats",
     "Listed",
     "Positions",
+    "PreparedFilter",
     "SpatialIndex",
     "Table",
-    "UnderFilter",
+    "check_bits",
+    "check_count",
+    "check_limit",
+    "check_origin",
+    "check_points",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -25,31 +34,74 @@ Answer = tuple[Floats, Positions]
 Listed = tuple[list[float], list[int]]
 Table = tuple[Floats, npt.NDArray[np.signedinteger[Any]]]
 
+# Up to this length numpy's calls cost more than to look at each value.
+SHORT_COLUMN = 16
 
-class Bound(Protocol):
-    """An index under a filter, made by `SpatialIndex.bound`."""
+
+class PreparedFilter(Protocol):
+    """A filter made ready by `SpatialIndex.prepare`, for that index alone."""
+
+    @property
+    def made_for(self) -> object:
+        """What identifies the index."""
+        ...
 
     def nearest(self, lat: float, lon: float, k: int, max_distance_km: float = np.inf) -> Listed:
         """Find the k nearest points that pass; see `SpatialIndex.nearest`."""
         ...
 
 
-class SpatialIndex(Protocol):
+class SpatialIndex(ABC):
     """Exact geodesic nearest neighbours among points, under a filter.
 
     An index is built from latitudes and longitudes in degrees; a point's *position* is its place
     in those arrays. It never changes and many threads may share it. Answers are ordered by
-    distance rounded to one micrometre, then by position.
+    distance rounded to one micrometre, then by position. `KernelIndex`, `RTreeIndex` and
+    `ScanIndex` give the same answers.
+
+    Parameters
+    ----------
+    lat, lon : array_like of float, shape (n,)
+        Degrees, finite and in range.
+
+    Raises
+    ------
+    CoordinatesError
+        If a point is no position on earth; names its place in the arrays.
     """
 
-    @property
-    def order(self) -> Positions:
-        """Position of each tree row: the order in which a filter's bits are laid out."""
-        ...
+    @abstractmethod
+    def __init__(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> None: ...
 
+    @abstractmethod
     def __len__(self) -> int: ...
 
-    def prepare(self, bits: Any) -> Any:
+    @property
+    @abstractmethod
+    def order(self) -> Positions:
+        """Position of each tree row, read-only: the order in which a filter's bits are laid out."""
+
+    @property
+    @abstractmethod
+    def _identity(self) -> object:
+        """What the filters that this index prepares are made for."""
+
+    @abstractmethod
+    def _prepare(self, bits: Any) -> PreparedFilter:
+        """Make a filter ready for use, or all points where there are no bits."""
+
+    @abstractmethod
+    def _fill(
+        self, eligible: Any, lat: Floats, lon: Floats, k: int, limit_km: float,
+        threads: int | None, table: Table,
+    ) -> None:  # fmt: skip
+        """Fill a table with the k nearest of each origin; all is checked."""
+
+    @abstractmethod
+    def _within(self, eligible: Any, lat: float, lon: float, radius_km: float) -> Answer:
+        """Find all points within a radius; all is checked."""
+
+    def prepare(self, bits: Any) -> PreparedFilter:
         """Make a filter ready for use.
 
         Parameters
@@ -60,25 +112,16 @@ class SpatialIndex(Protocol):
 
         Returns
         -------
-        object
-            Opaque, immutable, for this index only; many threads may share it.
+        PreparedFilter
+            Immutable, for this index only; many threads may share it. Its ``nearest`` is that of
+            the index under the filter.
+
+        Raises
+        ------
+        InvalidInputError
+            If the bits are of another type or length.
         """
-        ...
-
-    def bound(self, prepared: Any) -> Bound:
-        """Bind a filter to this index, for one question after the other.
-
-        Parameters
-        ----------
-        prepared : object or None
-            What `prepare` returned; None lets every point pass.
-
-        Returns
-        -------
-        Bound
-            Whose ``nearest`` is that of the index under the filter.
-        """
-        ...
+        return self._prepare(bits)
 
     def nearest(
         self,
@@ -96,7 +139,7 @@ class SpatialIndex(Protocol):
             The origin, in degrees.
         k : int
             How many at the most, 1 or more.
-        prepared : object or None
+        prepared : PreparedFilter, optional
             What `prepare` returned; None lets every point pass.
         max_distance_km : float
             Farther points are left out; a point exactly there stays.
@@ -104,11 +147,18 @@ class SpatialIndex(Protocol):
         Returns
         -------
         distance_km : list of float
-            At most k.
+            At most k, nearest first.
         position : list of int
             The points.
+
+        Raises
+        ------
+        CoordinatesError
+            If the origin is no position on earth; the text shows no digit of it.
+        InvalidInputError
+            If another argument is out of its range, or the filter is of another index.
         """
-        ...
+        return self._own(prepared).nearest(lat, lon, k, max_distance_km)
 
     def nearest_many(
         self,
@@ -127,10 +177,15 @@ class SpatialIndex(Protocol):
         ----------
         lat, lon : array_like of float, shape (n,)
             The origins, in degrees.
-        k, prepared, max_distance_km
-            As for `nearest`.
-        threads : int or None
-            How many threads to use; None for what suits the machine. Answers do not depend on it.
+        k : int
+            How many for each at the most, 1 or more.
+        prepared : PreparedFilter, optional
+            What `prepare` returned; None lets every point pass.
+        max_distance_km : float
+            Farther points are left out; a point exactly there stays.
+        threads : int, optional
+            How many threads to use; None for what suits the machine. `ScanIndex` and `RTreeIndex`
+            use one. Answers do not depend on it.
         out : tuple of ndarray, optional
             Where to write the answers: C-contiguous, of shape (n, k), distances as float64 and
             positions as signed integers of a type that can hold them.
@@ -138,11 +193,26 @@ class SpatialIndex(Protocol):
         Returns
         -------
         distance_km : ndarray of float64, shape (n, k)
-            NaN where an origin has fewer than k.
+            Nearest first; NaN where an origin has fewer than k.
         position : ndarray of intp, shape (n, k)
-            -1 where an origin has fewer than k.
+            The points; -1 where an origin has fewer than k.
+
+        Raises
+        ------
+        CoordinatesError
+            If an origin is no position on earth; names its place in the arrays, not its digits.
+        InvalidInputError
+            If another argument is out of its range, or the filter is of another index.
         """
-        ...
+        k = check_count(k, "k")
+        limit_km = check_limit(max_distance_km, "max_distance_km")
+        if threads is not None:
+            threads = check_count(threads, "threads")
+        lat, lon = check_points(lat, lon, "origin")
+        eligible = self._own(prepared)
+        table = _table(out, len(lat), k, len(self))
+        self._fill(eligible, lat, lon, k, limit_km, threads, table)
+        return table
 
     def within(self, lat: float, lon: float, radius_km: float, prepared: Any = None) -> Answer:
         """Find all points that pass within a radius, its boundary included.
@@ -153,8 +223,8 @@ class SpatialIndex(Protocol):
             The origin, in degrees.
         radius_km : float
             Kilometres, 0 or more; infinity takes all.
-        prepared : object or None
-            As for `nearest`.
+        prepared : PreparedFilter, optional
+            What `prepare` returned; None lets every point pass.
 
         Returns
         -------
@@ -162,46 +232,153 @@ class SpatialIndex(Protocol):
             To each of them, nearest first.
         position : ndarray of intp, shape (m,)
             The points.
-        """
-        ...
 
-    def within_many(
-        self,
-        lat: npt.ArrayLike,
-        lon: npt.ArrayLike,
-        radius_km: float,
-        prepared: Any = None,
-        *,
-        threads: int | None = None,
-    ) -> tuple[Positions, Floats, Positions]:
-        """Find all points that pass within a radius, for each of many origins.
+        Raises
+        ------
+        CoordinatesError
+            If the origin is no position on earth; the text shows no digit of it.
+        InvalidInputError
+            If another argument is out of its range, or the filter is of another index.
+        """
+        radius_km = check_limit(radius_km, "radius_km")
+        return self._within(self._own(prepared), *check_origin(lat, lon), radius_km)
+
+    def changed(
+        self, gone: npt.ArrayLike, before: npt.ArrayLike, lat: npt.ArrayLike, lon: npt.ArrayLike
+    ) -> SpatialIndex:
+        """Index points after some were taken away and others put between those that stay.
+
+        This index answers as before. `RTreeIndex` inserts and deletes what differs, the others
+        build anew.
 
         Parameters
         ----------
-        lat, lon : array_like of float, shape (n,)
-            The origins, in degrees.
-        radius_km, prepared, threads
-            As for `within` and `nearest_many`.
+        gone : array_like of int, shape (g,)
+            Positions that are taken away.
+        before : array_like of int, shape (a,)
+            Where points are put in among those that stay, as `numpy.insert` counts.
+        lat, lon : array_like of float, shape (m,)
+            All points of the new index in degrees, in the order of their positions there.
 
         Returns
         -------
-        starts : ndarray of intp, shape (n + 1,)
-            Origin i has the entries ``starts[i]`` to ``starts[i + 1]`` of the other two.
-        distance_km : ndarray of float64, shape (m,)
-            For each origin nearest first.
-        position : ndarray of intp, shape (m,)
-            The points.
+        SpatialIndex
+            Of the same kind.
+
+        Raises
+        ------
+        CoordinatesError
+            If a point is no position on earth; names its place in the arrays.
         """
-        ...
+        return self._changed(np.asarray(gone, np.intp), np.asarray(before, np.intp), lat, lon)
+
+    def _changed(
+        self, gone: Positions, before: Positions, lat: npt.ArrayLike, lon: npt.ArrayLike
+    ) -> SpatialIndex:
+        del gone, before
+        return type(self)(lat, lon)
+
+    def _own(self, prepared: Any) -> PreparedFilter:
+        if prepared is None:
+            return self._prepare(None)
+        if getattr(prepared, "made_for", None) is not self._identity:
+            raise InvalidInputError("prepared must come from prepare() of the same index")
+        own: PreparedFilter = prepared
+        return own
 
 
-@dataclass(frozen=True, slots=True)
-class UnderFilter:
-    """An index that binds no filter of its own, with one."""
+def check_points(lat: Any, lon: Any, what: str = "row") -> tuple[Floats, Floats]:
+    """Read two arrays of degrees, or refuse them by the place of the first fault."""
+    lat, lon = _column(lat, "lat", what, 90.0), _column(lon, "lon", what, 180.0)
+    if lat.shape != lon.shape:
+        raise CoordinatesError(
+            f"lat and lon must have one length, not {lat.shape[0]} and {lon.shape[0]}"
+        )
+    return lat, lon
 
-    index: SpatialIndex
-    prepared: Any
 
-    def nearest(self, lat: float, lon: float, k: int, max_distance_km: float = np.inf) -> Listed:
-        """Find the k nearest points that pass; see `SpatialIndex.nearest`."""
-        return self.index.nearest(lat, lon, k, self.prepared, max_distance_km)
+def _column(values: Any, name: str, what: str, limit: float) -> Floats:
+    array = np.asanyarray(values)
+    if type(array) is not np.ndarray and np.ma.is_masked(array):
+        raise CoordinatesError(
+            f"{name} of {what} {int(np.argmax(np.ma.getmaskarray(array)))} is masked"
+        )
+    if array.ndim != 1:
+        raise CoordinatesError(f"{name} must have one dimension, not {array.ndim}")
+    if array.dtype.kind not in "iuf" and array.size:
+        # Finds what is wrong in a list such as [43.7, None]; one of plain numbers passes.
+        for place, value in enumerate(array.tolist()):
+            _check_one(value, name, what, place, limit)
+    column = np.ascontiguousarray(np.asarray(array), dtype=np.float64)
+    if len(column) <= SHORT_COLUMN:
+        inside = all(-limit <= value <= limit for value in column.tolist())
+    else:
+        inside = bool(column.min() >= -limit and column.max() <= limit)
+    if not inside:
+        place = int(np.argmin(np.abs(column) <= limit))
+        _check_one(float(column[place]), name, what, place, limit)
+    return column
+
+
+def _check_one(value: Any, name: str, what: str, place: int, limit: float) -> None:
+    try:
+        degrees(value, name, limit)
+    except CoordinatesError as error:
+        raise CoordinatesError(f"{what} {place}: {error}") from None
+
+
+def check_origin(lat: Any, lon: Any) -> tuple[float, float]:
+    """Read an origin, or refuse it without showing it."""
+    return degrees(lat, "lat", 90.0), degrees(lon, "lon", 180.0)
+
+
+def check_count(value: Any, name: str) -> int:
+    """Read a whole number of 1 or more."""
+    if type(value) is int and value >= 1:
+        return value
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = 0
+    if isinstance(value, bool | np.bool_) or count < 1:
+        raise InvalidInputError(f"{name} must be a whole number, 1 or more, not {value!r}")
+    return count
+
+
+def check_limit(value: Any, name: str) -> float:
+    """Read a distance of 0 or more kilometres."""
+    if type(value) is float and value >= 0.0:
+        return value
+    if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0.0:
+        raise InvalidInputError(f"{name} must be a number of kilometres, 0 or more, not {value!r}")
+    return float(value)
+
+
+def check_bits(bits: Any, n: int) -> npt.NDArray[np.uint8]:
+    """Copy a filter's bits over n points, those past the last cleared."""
+    array = np.asarray(bits)
+    if array.dtype != np.uint8 or array.shape != ((n + 7) // 8,):
+        raise InvalidInputError(
+            f"bits must be {(n + 7) // 8} bytes of uint8 for {n} points, "
+            f"not shape {array.shape} of {array.dtype}"
+        )
+    copy = array.copy()
+    if n % 8:
+        copy[-1] &= (1 << n % 8) - 1
+    return copy
+
+
+def _table(out: Table | None, n: int, k: int, points: int) -> Table:
+    if out is None:
+        return np.empty((n, k)), np.empty((n, k), dtype=np.intp)
+    distance_km, position = out
+    fit = all(array.shape == (n, k) and array.flags.carray for array in out)
+    fit = fit and all(array.dtype.isnative for array in out)
+    whole = position.dtype.kind == "i" and points <= np.iinfo(position.dtype).max + 1
+    apart = not np.may_share_memory(distance_km, position)
+    if not (fit and whole and apart and distance_km.dtype == np.float64):
+        raise InvalidInputError(
+            f"out= takes float64 and signed integers that can hold {points - 1}, writeable, in "
+            f"native byte order, C-contiguous and of shape ({n}, {k})"
+        )
+    return out

@@ -317,11 +317,12 @@ def _arrow_rows(table: Any, rows: npt.NDArray[np.intp]) -> Any:
 
     # Rows of views cannot be chosen yet; casting to what they view costs little.
     plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
-    chosen = pa.array(rows)
-    taken = [
-        column.cast(plain.get(column.type, column.type)).take(chosen).cast(column.type)
-        for column in table.columns
-    ]
+    chosen, taken = pa.array(rows), []
+    for column in table.columns:
+        if column.type in plain:
+            taken.append(column.cast(plain[column.type]).take(chosen).cast(column.type))
+        else:
+            taken.append(column.take(chosen))
     return pa.table(taken, schema=table.schema)
 
 

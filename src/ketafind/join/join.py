@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ketafind.index.checks import check_count, check_limit
 from ketafind.index.kernel import threads_for
+from ketafind.index.protocol import check_count, check_limit
 from ketafind.join.columns import ALWAYS, ROW_COLUMNS, Answers, check_extra
 from ketafind.join.frames import open_frame
 from ketafind.join.origins import (

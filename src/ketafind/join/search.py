@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ketafind.errors import CoordinatesError
-from ketafind.index.checks import check_count
 from ketafind.index.kernel import threads_for
-from ketafind.index.protocol import Floats
+from ketafind.index.protocol import Floats, check_count
 from ketafind.join.frames import code_type, on_threads, slices
 from ketafind.join.origins import Origins, check_range
 from ketafind.query.origin import BOTH_ZERO, CHANGES, FAR_KM, NEAR_KM, would_fit

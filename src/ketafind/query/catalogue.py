@@ -1,18 +1,17 @@
-"""What an answer is computed from: clinics by id, their points, facts and index.
+"""What an answer is computed from: clinics by id, their points, facts and index."""
 
-Four numberings, the same in the whole package:
-
-clinic_no
-    A clinic, in the order of the ids: ``directory.clinics[clinic_no]``.
-point_no
-    A point of the spatial index: the located clinics, in the order of the ids.
-bit_row
-    A bit of a filter: the points in the order in which the index lays out its bits
-    (`SpatialIndex.order`), then the clinics without a position.
-service_row
-    A bit of the slices of terms: the first service of each clinic at its bit_row, then, from the
-    next whole byte, the further services (`TermSlices`).
-"""
+# Four numberings, the same in the whole package:
+#
+# clinic_no
+#     A clinic, in the order of the ids: ``directory.clinics[clinic_no]``.
+# point_no
+#     A point of the spatial index: the located clinics, in the order of the ids.
+# bit_row
+#     A bit of a filter: the points in the order in which the index lays out its bits
+#     (`SpatialIndex.order`), then the clinics without a position.
+# service_row
+#     A bit of the slices of terms: the first service of each clinic at its bit_row, then, from the
+#     next whole byte, the further services (`TermSlices`).
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ from numpy.typing import NDArray
 
 from ketafind.bits import StatedFacts, TermSlices, columns_of, renumbered
 from ketafind.errors import DataError, Fault, UnknownClinicError
-from ketafind.index import IndexName, changed_index, make_index
+from ketafind.index import IndexName, make_index
 from ketafind.snapshot import EncodedClinics, Snapshot
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ class Catalogue:
             np.insert(np.delete(old.lon, gone), before, more.lon),
             np.insert(np.delete(old.radius_km, gone), before, more.radius_km),
         )
-        return points, changed_index(self.index, gone, before, points.lat, points.lon)
+        return points, self.index.changed(gone, before, points.lat, points.lon)
 
     @property
     def n_located(self) -> int:

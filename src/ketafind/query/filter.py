@@ -18,7 +18,7 @@ from ketafind.errors import InvalidInputError, UnknownTermError
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
-    from ketafind.index.protocol import Bound
+    from ketafind.index.protocol import PreparedFilter
     from ketafind.query.catalogue import Catalogue
     from ketafind.records import Clinic, Service
     from ketafind.vocabulary import Vocabulary
@@ -91,8 +91,7 @@ class Filter(Frozen):
     _catalogue: Catalogue
     _region: Bits | None
     _bits: Bits
-    _prepared: Any
-    _bound: Bound
+    _prepared: PreparedFilter
 
     def __init__(
         self,
@@ -112,8 +111,7 @@ class Filter(Frozen):
             fields["_yes"] = self._by_clinic(self._services_yes, Truth.YES)
         fields["_bits"] = bits = self._bits_under(unknown)
         bits.flags.writeable = False
-        fields["_prepared"] = prepared = catalogue.index.prepare(self._located(bits))
-        fields["_bound"] = catalogue.index.bound(prepared)
+        fields["_prepared"] = catalogue.index.prepare(self._located(bits))
 
     def __repr__(self) -> str:
         # A filter names conditions: what is sought is health information.
@@ -174,7 +172,7 @@ class Filter(Frozen):
         >>> directory.clinics[near[1][0]].city
         'Kingston'
         """
-        answer = self._bound.nearest(lat, lon, k, max_distance_km)
+        answer = self._prepared.nearest(lat, lon, k, max_distance_km)
         if self._catalogue.all_located:
             return answer
         return answer[0], self._catalogue.clinic_no_list(answer[1])

@@ -1,24 +1,25 @@
-/* The nearest of few points, for many origins: a tree would not pay. Each point is held against a
-   block of origins at a time, in loops that the compiler turns into vectors. Answers have the bits
+/* The nearest of at most 64 points, for many origins: a tree would not pay. Each point is held
+   against a block of origins at a time, in loops that the compiler turns into vectors. Answers have the bits
    that the tree's have. */
 
-#ifndef KETAFIND_FEW_H
-#define KETAFIND_FEW_H
+#ifndef KETAFIND_BRUTE_FORCE_SMALL_H
+#define KETAFIND_BRUTE_FORCE_SMALL_H
 
-#include "table.h"
+#include "results.h"
 #include "tree.h"
 
 /* With more leaves a tree is faster where vectors are short. */
-#define FEW_LEAVES 8
-#define MOST_FEW (FEW_LEAVES * FANOUT) /* a power of two, up to ROOM: the number of a place is masked */
+#define SMALL_LEAVES 8
+/* A power of two, up to ROOM: the number of a place is masked. */
+#define SMALL_POINTS (SMALL_LEAVES * FANOUT)
 #define BLOCK 64
 
-/* Places where there are points that pass, and the lowest id at each. */
+/* Where there are points that pass, and the lowest id at each place. */
 typedef struct {
     int64_t n;
-    double x[MOST_FEW], y[MOST_FEW], z[MOST_FEW];
-    int64_t id[MOST_FEW];
-} Places;
+    double x[SMALL_POINTS], y[SMALL_POINTS], z[SMALL_POINTS];
+    int64_t id[SMALL_POINTS];
+} SmallSet;
 
 /* What is found for a block of origins. */
 typedef struct {
@@ -30,8 +31,8 @@ typedef struct {
                             double, so that the loop that writes it becomes vectors */
 } Block;
 
-/* The points that pass, of a tree with FEW_LEAVES or fewer. */
-static void gather_places(const Tree *tree, Places *places)
+/* The points that pass, of a tree with SMALL_LEAVES or fewer. */
+static void gather_small_set(const Tree *tree, SmallSet *places)
 {
     places->n = 0;
     for (int64_t row = 0; row < tree->shape.rows; row++) {
@@ -52,7 +53,7 @@ static void gather_places(const Tree *tree, Places *places)
     }
 }
 
-static ALWAYS_INLINE void search_block(const Places *restrict places, const double *restrict lat,
+static ALWAYS_INLINE void search_block(const SmallSet *restrict places, const double *restrict lat,
                                        const double *restrict lon, Block *restrict block)
 {
     double m[BLOCK];
@@ -75,7 +76,7 @@ static ALWAYS_INLINE void search_block(const Places *restrict places, const doub
         }
     }
     for (int i = 0; i < BLOCK; i++) {
-        const int64_t j = place_in(block->least[i]) & (MOST_FEW - 1);
+        const int64_t j = place_in(block->least[i]) & (SMALL_POINTS - 1);
         const Point at = {block->x[i], block->y[i], block->z[i]};
         const Point place = {places->x[j], places->y[j], places->z[j]};
         const double chord2 = chord_squared(at, place);
@@ -83,14 +84,16 @@ static ALWAYS_INLINE void search_block(const Places *restrict places, const doub
         block->id[i] = places->id[j];
         /* What is rounded away from a keyed chord is added again. */
         const double reach2 = near_reach2(chord2) * (1.0 + 1e-13);
-        const bool sure = block->least[i] < NEAR_CHORD2 * (1.0 - 1e-13) && block->second[i] > reach2;
+        const bool sure =
+            block->least[i] < NEAR_CHORD2 * (1.0 - 1e-13) && block->second[i] > reach2;
         block->doubt[i] = sure ? 0.0 : 1.0;
     }
 }
 
-typedef void SearchBlock(const Places *places, const double *lat, const double *lon, Block *block);
+typedef void SearchBlock(const SmallSet *places, const double *lat, const double *lon,
+                         Block *block);
 
-static void search_block_plain(const Places *places, const double *lat, const double *lon,
+static void search_block_plain(const SmallSet *places, const double *lat, const double *lon,
                                Block *block)
 {
     search_block(places, lat, lon, block);
@@ -100,7 +103,7 @@ static void search_block_plain(const Places *places, const double *lat, const do
    third copy. */
 #if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
 __attribute__((target("avx2"))) static void
-search_block_avx2(const Places *places, const double *lat, const double *lon, Block *block)
+search_block_avx2(const SmallSet *places, const double *lat, const double *lon, Block *block)
 {
     search_block(places, lat, lon, block);
 }
@@ -116,12 +119,12 @@ static SearchBlock *fitting_search(void)
 }
 #endif
 
-/* The nearest of each origin; some points pass, of a tree with FEW_LEAVES or fewer. */
-static void find_among_few(const Tree *tree, const double *lat, const double *lon, int64_t n,
-                           double limit_km, const Table *table)
+/* The nearest of each origin; some points pass, of a tree with SMALL_LEAVES or fewer. */
+static void brute_force_nearest(const Tree *tree, const double *lat, const double *lon, int64_t n,
+                           double limit_km, const Results *results)
 {
-    Places places;
-    gather_places(tree, &places);
+    SmallSet places;
+    gather_small_set(tree, &places);
     SearchBlock *const run = fitting_search();
     const double limit_key = micrometres(limit_km);
     for (int64_t begin = 0; begin < n; begin += BLOCK) {
@@ -139,10 +142,10 @@ static void find_among_few(const Tree *tree, const double *lat, const double *lo
             if (block.doubt[i] != 0.0) {
                 const Point at = {block.x[i], block.y[i], block.z[i]};
                 Found found;
-                put_row(table, begin + i, &found, find_nearest(tree, at, limit_km, 1, &found));
+                put_row(results, begin + i, &found, find_nearest(tree, at, limit_km, 1, &found));
             } else {
                 const bool within = micrometres(block.km[i]) <= limit_key;
-                put_one(table, begin + i, within ? block.km[i] : NAN, within ? block.id[i] : -1);
+                put_one(results, begin + i, within ? block.km[i] : NAN, within ? block.id[i] : -1);
             }
         }
     }

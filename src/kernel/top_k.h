@@ -1,7 +1,7 @@
 /* The best points found so far, and how far a search must reach for a better one. */
 
-#ifndef KETAFIND_BEST_H
-#define KETAFIND_BEST_H
+#ifndef KETAFIND_TOP_K_H
+#define KETAFIND_TOP_K_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,7 +27,7 @@ static inline bool before(const Found *a, const Found *b)
    around the k-th smallest chord, which are hardly more than k. */
 #define MOST_DEFERRED 32
 #define ROOM 256
-#define FEW_LEAST 6 /* the smallest so many are kept in registers */
+#define REGISTER_K 6 /* the smallest so many are kept in registers */
 
 typedef struct {
     double chord2;
@@ -80,7 +80,7 @@ typedef struct {
     double limit_key;
     double reach2;     /* squared chord beyond which nothing can enter */
     float box_reach2;  /* the same for float boxes */
-} Best;
+} TopK;
 
 /* Points within km of geodesic lie within this chord: c <= s always, and far away the arc on the
    auxiliary sphere, s >= b sigma with c <= 2 a sin(sigma / 2), says more. */
@@ -109,7 +109,7 @@ static inline double longest_km(double chord2)
 }
 
 /* A warm start may already reach less far. */
-static inline void reach_at_most(Best *best, double reach2)
+static inline void reach_at_most(TopK *best, double reach2)
 {
     if (reach2 < best->reach2) {
         best->reach2 = reach2;
@@ -118,7 +118,7 @@ static inline void reach_at_most(Best *best, double reach2)
 }
 
 /* Reach no farther than km. */
-static inline void shorten_reach(Best *best, double km)
+static inline void shorten_reach(TopK *best, double km)
 {
     const double chord = chord_within(km);
     reach_at_most(best, chord * chord);
@@ -133,7 +133,7 @@ static ALWAYS_INLINE double near_reach2(double chord2)
 }
 
 /* Reach no farther than the longest geodesic with this squared chord. */
-static inline void shorten_to_chord(Best *best, double chord2)
+static inline void shorten_to_chord(TopK *best, double chord2)
 {
     if (chord2 <= NEAR_CHORD2)
         reach_at_most(best, near_reach2(chord2));
@@ -171,7 +171,7 @@ static void unheap(Found *heap, int64_t size)
     }
 }
 
-static void append(Best *best, Found value)
+static void append(TopK *best, Found value)
 {
     if (best->size == best->capacity) {
         const int64_t capacity = 2 * best->capacity + 64;
@@ -186,7 +186,7 @@ static void append(Best *best, Found value)
     best->found[best->size++] = value;
 }
 
-static inline void offer(Best *best, double km, int32_t position, int64_t row)
+static inline void offer(TopK *best, double km, int32_t position, int64_t row)
 {
     const Found value = {micrometres(km), km, position, (int32_t)row};
     if (!(value.key <= best->limit_key))

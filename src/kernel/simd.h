@@ -1,8 +1,8 @@
 /* Eight boxes or eight points against one origin at a time: the two inner loops. With SSE2, which
    every x86-64 has, and in plain C; both give the same bits. */
 
-#ifndef KETAFIND_LANES_H
-#define KETAFIND_LANES_H
+#ifndef KETAFIND_SIMD_H
+#define KETAFIND_SIMD_H
 
 #include <stdint.h>
 #include <string.h>

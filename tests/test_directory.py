@@ -1,0 +1,134 @@
+"""A directory is a mapping of id to clinic that is changed into another without a rebuild."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ketafind as kf
+from ketafind.errors import InvalidInputError, UnknownClinicError
+from strategies import clinic_lists
+
+HERE = kf.Coordinates(lat=44.23, lon=-76.48)
+INDEXES = ["kernel", "rtree", "scan"]
+
+
+def clinic(clinic_id: str, lat: float | None = None, lon: float = -76.5, **fields) -> kf.Clinic:
+    place = None if lat is None else kf.Location(lat=lat, lon=lon)
+    return kf.Clinic(clinic_id=clinic_id, name=clinic_id, location=place, **fields)
+
+
+def answers(directory: kf.Directory) -> list:
+    """What a directory says, of every kind."""
+    found = []
+    for where in (None, kf.route("iv") | kf.no_service(kf.staff("nurse"))):
+        for unknown in ("exclude", "only"):
+            near = directory.nearest(HERE, 9, where=where, unknown=unknown, check=False)
+            found += [[(m.clinic.clinic_id, m.distance_km, m.service, m.truth) for m in near]]
+            found += [(near.n_eligible, near.n_possible, near.n_unlocated, near.order_certain)]
+            found += [[m.clinic for m in directory.search(where, unknown=unknown)]]
+    return found
+
+
+@pytest.fixture(scope="module")
+def directory() -> kf.Directory:
+    return kf.Directory.from_clinics([clinic("b", 44.2), clinic("a", 44.3), clinic("c")])
+
+
+def test_a_directory_is_a_mapping_of_id_to_clinic(directory):
+    assert list(directory) == list(directory.keys()) == ["a", "b", "c"]
+    assert list(directory.values()) == list(directory.clinics)
+    assert list(directory.items()) == [(one.clinic_id, one) for one in directory.clinics]
+    assert dict(directory)["b"] is directory["b"] is directory.get("b")
+    assert len(directory) == len(directory.values()) == len(directory.items()) == 3
+    assert ("a" in directory, directory["a"] in directory, 1 in directory) == (True, False, False)
+    assert directory["a"] in directory.values()
+    assert (directory.get("z"), directory.get(1), directory.get("z", 5)) == (None, None, 5)
+
+
+def test_an_unknown_id_is_a_key_error_that_reads_as_a_sentence(directory):
+    with pytest.raises(KeyError) as caught:
+        directory["aa"]
+    assert isinstance(caught.value, UnknownClinicError)
+    assert str(caught.value).startswith("no clinic has the id 'aa'")
+
+
+def test_a_directory_is_equal_to_itself_alone(directory):
+    other = kf.Directory.from_clinics(directory.clinics)
+    assert directory == directory
+    assert directory != other
+    assert len({directory, other}) == 2
+    assert directory.snapshot == other.snapshot
+
+
+@given(st.sampled_from(INDEXES), clinic_lists(max_size=6), clinic_lists(max_size=3), st.data())
+def test_a_changed_directory_is_as_one_made_anew(index, clinics, added, data):
+    old = kf.Directory.from_clinics(clinics, check=False, index=index)
+    before = answers(old)
+    removed = data.draw(st.lists(st.sampled_from(list(old)), unique=True)) if len(old) else []
+    new = old.with_clinics(added, removed, check=False)
+    put = {one.clinic_id: one for one in added}
+    kept = [one for one in old.values() if one.clinic_id not in {*removed, *put}]
+    anew = kf.Directory.from_clinics([*kept, *put.values()], check=False, index=index)
+    assert list(new.clinics) == list(anew.clinics)
+    assert new.snapshot == anew.snapshot
+    assert answers(new) == answers(anew)
+    assert answers(old) == before
+
+
+def test_ties_go_by_id_after_a_change(directory):
+    for index in INDEXES:
+        old = kf.Directory.from_clinics([clinic("b", 44.2), clinic("d", 44.2)], index=index)
+        new = old.with_clinics([clinic("c", 44.2), clinic("a", 44.2)])
+        assert [m.clinic.clinic_id for m in new.nearest(HERE, 4)] == ["a", "b", "c", "d"]
+        assert not new.nearest(HERE, 1).order_certain  # an equal distance may come first
+
+
+@pytest.mark.parametrize("index", INDEXES)
+def test_the_old_directory_answers_as_before_in_other_threads(index):
+    old = kf.Directory.from_clinics(
+        [clinic(f"{n:03}", 43.0 + n / 1000) for n in range(700)], index=index
+    )
+    expected = [(m.clinic.clinic_id, m.distance_km) for m in old.nearest(HERE, 20)]
+
+    def ask(_: int) -> list:
+        return [(m.clinic.clinic_id, m.distance_km) for m in old.nearest(HERE, 20)]
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = pool.map(ask, range(100))
+        new = old
+        for n in range(30):
+            new = new.with_clinics([clinic(f"x{n}", 44.23, -76.48)], [f"{699 - n:03}"])
+            assert new.nearest(HERE, 1)[0].clinic.clinic_id == "x0"
+        assert all(one == expected for one in asked)
+    assert ask(0) == expected
+
+
+@pytest.mark.parametrize("index", [*INDEXES, None])
+def test_the_index_that_was_chosen_is_kept(index, tmp_path):
+    made = kf.Directory.from_clinics([clinic("a", 44.2)], index=index)
+    made.with_clinics([clinic("b", 44.3)]).save(tmp_path / "one")
+    again = kf.Directory.open(tmp_path / "one").with_clinics([clinic("c", 44.1)])
+    kind = type(kf.Directory.from_clinics([], index=index)._catalogue.index)
+    assert type(made._catalogue.index) is type(again._catalogue.index) is kind
+    assert [m.clinic.clinic_id for m in again.nearest(HERE)] == ["a", "b", "c"]
+
+
+def test_an_index_that_is_not_there_is_refused(monkeypatch):
+    with pytest.raises(InvalidInputError, match="quadtree"):
+        kf.Directory.from_csv("nothing.csv", index="quadtree")
+    monkeypatch.setattr("ketafind.index.compiled_core", lambda: None)
+    monkeypatch.setattr("ketafind.index.kernel.compiled_core", lambda: None)
+    with pytest.raises(InvalidInputError, match="compiled core"):
+        kf.Directory.from_clinics([], index="kernel")
+
+
+def test_two_clinics_equally_far_leave_the_order_uncertain():
+    pair = [clinic("a", 44.3), clinic("b", 44.3), clinic("z", 45.0)]
+    near = kf.Directory.from_clinics(pair).nearest(HERE, 2)
+    assert near[0].distance_km == near[1].distance_km
+    assert not near.order_certain
+    assert kf.Directory.from_clinics(pair[1:]).nearest(HERE, 1, unknown="include").order_certain

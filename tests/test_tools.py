@@ -1,0 +1,100 @@
+"""The commands that judge the source: what they count, and what they let through."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+TOOLS = Path(__file__).parents[1] / "tools"
+EIGHT = "".join(f"    total = total * 3 + {n}\n" for n in range(8))
+
+
+@pytest.fixture
+def tool(monkeypatch: pytest.MonkeyPatch):
+    """Import a script of tools/ by its name, for this test alone."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(TOOLS)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if str(TOOLS) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def modules(tree: ModuleType, **texts: str) -> list:
+    return [
+        tree.Module(tree.SOURCE / f"{name}.py", f"ketafind.{name}", ast.parse(t), t.splitlines())
+        for name, t in texts.items()
+    ]
+
+
+def test_docstrings_comments_and_blank_lines_are_not_code(tool) -> None:
+    tree = tool("tree")
+    text = '"""Of\n\nmany lines."""\n\n# why\nx = """kept\n"""\n\ndef f():\n    """One."""\n    return x\n'
+    (module,) = modules(tree, a=text)
+    assert tree.code_lines(module) == [6, 7, 9, 11]
+    assert list(tree.functions(module)) == [(2, "a.py:9 f")]
+
+
+def test_imports_count_wherever_they_stand_and_by_the_module_they_reach(tool) -> None:
+    tree = tool("tree")
+    reach = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ketafind import a\n"
+    inner = "def f():\n    from ketafind.a import x\n    import ketafind.b\n"
+    by = tree.importers(modules(tree, a="x = 1\n", b=reach, c=inner))
+    assert by == {"ketafind.a": {"ketafind.b", "ketafind.c"}, "ketafind.b": {"ketafind.c"}}
+
+
+def test_a_repetition_is_one_pair_as_long_as_it_goes(tool) -> None:
+    tree = tool("tree")
+    one = f"def f(total):\n{EIGHT}    return total\n"
+    other = (
+        f'def g(total):\n    """Of its own."""\n{EIGHT}\n    # said otherwise\n    return -total\n'
+    )
+    both = modules(tree, a=one, b=other)
+    assert list(tree.repetitions(both)) == [(8, "a.py:2", "b.py:3")]
+    assert list(tree.repetitions(both[:1])) == []
+    few = "".join(EIGHT.splitlines(keepends=True)[:5])
+    assert list(tree.repetitions(modules(tree, a=few.replace("    ", ""), b=one))) == []
+
+
+def test_an_internal_docstring_is_one_sentence(tool) -> None:
+    documented = tool("docstrings").Documented
+    path = Path("a.py")
+    assert documented(path, "f", 1, "Return x.").is_sentence
+    for text in ("Return x.\n\n    At length.", "return x.", "Return x"):
+        assert not documented(path, "f", 1, text).is_sentence
+
+
+@pytest.mark.parametrize("name", ["criteria.py", "matches.py"])
+def test_every_mutant_is_a_program_that_differs(tool, name: str) -> None:
+    mutate = tool("mutate")
+    own = ast.unparse(ast.parse((mutate.ROOT / mutate.PACKAGE / name).read_text("utf-8")))
+    found = mutate.mutants_of(name)
+    assert len(found) > 50
+    assert all(ast.unparse(ast.parse(mutant.text)) != own for mutant in found)
+
+
+def test_every_area_of_the_mutations_has_modules_and_tests(tool) -> None:
+    mutate = tool("mutate")
+    for pattern, words in mutate.AREAS.items():
+        assert list((mutate.ROOT / mutate.PACKAGE).glob(pattern)), pattern
+        assert mutate.tests_of(words), pattern
+
+
+def test_what_no_file_should_hold_is_found_with_its_line(tool, tmp_path, monkeypatch) -> None:
+    hygiene = tool("hygiene")
+    monkeypatch.setattr(hygiene, "ROOT", tmp_path)
+    bad = {"a.py": "x = 1 \n", "b.py": "x\n" + "<" * 7 + " one\n", "c.py": "x", "d.sh": "if\n\tx\n"}
+    for name, text in bad.items():
+        (tmp_path / name).write_bytes(text.encode())
+    said = [fault for name in bad for fault in hygiene.faults(name)]
+    assert said == [
+        "a.py:1: space at the end of a line",
+        "b.py:2: a conflict marker",
+        "c.py: must end with one line end",
+        "d.sh:2: a tab that indents",
+    ]

@@ -1,0 +1,59 @@
+"""Type checkers find what a user mistypes, and take what is right."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RIGHT = """\
+import ketafind as kf
+
+directory = kf.load_directory()
+origin: kf.Origin = kf.Coordinates(lat=44.23, lon=-76.48)
+near = directory.nearest(origin, 3, routes="iv", unknown="include")
+names: list[str] = [clinic.name for clinic in directory.values()]
+ids: list[str] = list(directory)
+filter_: kf.Filter = directory.filter(kf.route("iv") & ~kf.staff("nurse"))
+"""
+WRONG = [
+    'kf.nerest_join(None, kf.load_directory())',
+    'kf.load_directory().nearest("K7L 3N6", unknown="maybe")',
+    'kf.load_directory().nearest(44.23)',
+    'kf.load_directory().nearest_arrays([44.2], [-76.5], 5, None)',
+    'kf.nearest_join(None, kf.load_directory(), unknown="maybe")',
+    'kf.Directory.from_clinics([], index="quadtree")',
+    'kf.load_directory().filter().bits',
+]  # fmt: skip
+CHECKERS = {
+    "mypy": ["-m", "mypy", "--strict", "--config-file=", f"--cache-dir={ROOT / '.mypy_cache'}"],
+    "basedpyright": ["-m", "basedpyright", "--level", "error"],
+}
+
+
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_a_type_checker_finds_each_mistake_and_nothing_else(checker, tmp_path):
+    if find_spec(checker) is None:
+        pytest.skip(f"{checker} is not installed: pip install ketafind[dev]")
+    program = tmp_path / "program.py"
+    program.write_text(RIGHT + "\n".join(WRONG) + "\n")
+    settings = {"extraPaths": [str(ROOT / "src")], "typeCheckingMode": "standard"}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
+    answer = subprocess.run(
+        [sys.executable, *CHECKERS[checker], str(program)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"MYPYPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"},
+    )
+    lines = answer.stdout.splitlines()
+    errors = {
+        int(line.split(":")[1]) for line in lines if "program.py:" in line and "error" in line
+    }
+    first = RIGHT.count("\n") + 1
+    assert errors == set(range(first, first + len(WRONG))), answer.stdout + answer.stderr
