@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import signal
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import pytest
 
 import ketafind as kf
 from ketafind import errors
-from ketafind.geocoding import ChainGeocoder, GeopyGeocoder, geocode, geocode_frame
+from ketafind.geocoding import ChainGeocoder, GeopyGeocoder, OfflineGeocoder, geocode, geocode_frame
 from ketafind.geocoding.batch import COLUMNS, outcomes
 from ketafind.records import Location
 
@@ -41,7 +43,7 @@ class Fake:
         return Location(lat=44.0 + len(text) / 100, lon=-76.0, source="fake", label=text)
 
 
-def test_a_frame_keeps_rows_index_and_kind_and_gains_eight_columns() -> None:
+def test_a_frame_keeps_rows_index_and_kind_and_gains_the_columns_of_answers() -> None:
     frame = pd.DataFrame({"address": TEXTS, "n": range(6)}, index=[5, 5, "a", None, 2.5, 0])
     before = frame.copy()
     out = geocode_frame(frame, "address", progress=False)
@@ -53,7 +55,7 @@ def test_a_frame_keeps_rows_index_and_kind_and_gains_eight_columns() -> None:
     assert out["lat"].iloc[0] == out["lat"].iloc[3] == located.lat
     assert out["precision"].iloc[0] == "postal_code"
     assert all(
-        bool(reason) != (status == "ok")
+        pd.notna(reason) != (status == "ok")
         for reason, status in zip(out["reason"], out["status"], strict=True)
     )
 
@@ -240,3 +242,28 @@ def test_an_answer_that_is_no_location_is_never_ok(tmp_path):
     for resume in (None, tmp_path / "answers.sqlite"):
         with pytest.raises(errors.InvalidInputError, match=r"Pairs returned tuple, not a ketafind"):
             geocode_frame(frame, "address", geocoder=Pairs(), resume=resume)
+
+
+def test_parts_in_several_columns_are_one_address_and_the_new_columns_bear_a_prefix() -> None:
+    frame = pd.DataFrame(
+        {"street": ["12 King St", None], "city": ["Kingston", "Guelph"], "code": ["K7L 3N6", None]}
+    )
+    out = geocode_frame(frame, ["street", "city", "code"], prefix="home_", progress=False)
+    assert out["home_label"].tolist() == ["K7L 3N6, Kingston, ON", "Guelph, ON"]
+    assert list(out.columns[3:]) == [f"home_{name}" for name in COLUMNS]
+
+
+def test_equal_causes_have_equal_reasons_and_the_whole_message_is_apart() -> None:
+    frame = pd.DataFrame({"a": ["Sydenham", "Stoney Point", "Petrborough", "K7L 3N6"]})
+    out = geocode_frame(frame, "a", progress=False)
+    assert out["reason"].tolist()[:2] == ["several places"] * 2
+    assert "Stoney Point" in out["detail"][1]
+    assert out["reason"].isna().tolist()[2:] == [True, True]
+    assert out["corrections"][2] == "petrborough was read as Peterborough"
+    assert pd.isna(out["corrections"][3])
+
+
+def test_a_geocoder_is_pickled_and_copied_by_reference_to_its_file() -> None:
+    geocoder = OfflineGeocoder()
+    for one in (pickle.loads(pickle.dumps(geocoder)), copy.deepcopy(geocoder)):
+        assert one.gazetteer is geocoder.gazetteer

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ketafind import errors
-from ketafind.geo import sphere_km
+from ketafind.geo import Coordinates, sphere_km
 from ketafind.geocoding import Gazetteer, OfflineGeocoder, default_gazetteer, geocode, geocode_many
 from ketafind.geocoding.locations import covering
 from ketafind.geocoding.postal import code_number, code_text, read_code
@@ -643,3 +643,11 @@ def test_the_streets_of_a_crossing_are_said_not_to_be_used() -> None:
 def test_typed_coordinates_are_read_in_any_usual_form(text: str) -> None:
     located = geocode(text)
     assert (located.lat, located.lon) == (44.2312, -76.486)
+
+
+def test_a_position_is_named_by_the_nearest_place_and_its_area() -> None:
+    found = OfflineGeocoder().reverse(Coordinates(lat=44.2334, lon=-76.5))
+    assert found.label == "Kingston, ON K7L"
+    assert found.corrections[0].endswith("km from the position given")
+    with pytest.raises(errors.OutsideCoverageError):
+        OfflineGeocoder().reverse(Coordinates(lat=52.5, lon=13.4))

@@ -27,8 +27,22 @@ __all__ = ["COLUMNS", "Outcome", "geocode_frame", "outcomes"]
 CLAIM_S = 60.0
 """How long another process may take over an address where the geocoder sets no deadline."""
 
-COLUMNS = ("lat", "lon", "precision", "radius_km", "match", "source", "status", "reason")
+LOCATED = ("lat", "lon", "label", "precision", "radius_km", "match", "corrections", "source")
+COLUMNS = (*LOCATED, "status", "reason", "detail")
 """The columns that `geocode_frame` adds."""
+
+REASONS = {
+    "missing": "no address",
+    "not_found": "no known place or code",
+    "ambiguous": "several places",
+    "conflict": "its parts contradict each other",
+    "outside": "outside the region",
+    "rejected": "the answer is not plausible",
+    "error": "the service failed",
+    "refused": "the service refused",
+    "untried": "not tried after a refusal",
+}
+"""Why a row has no position, in a few words, by its status."""
 
 STATUS_OF: tuple[tuple[type[GeocodingError], str], ...] = (
     (GeocoderRefusedError, "refused"),
@@ -139,19 +153,21 @@ def _counted(texts: Sequence[str], *, progress: bool) -> Iterator[str]:
 
 def geocode_frame(
     frame: Any,
-    column: str,
+    address: str | Sequence[str],
     geocoder: Geocoder | None = None,
     resume: str | Path | None = None,
     progress: bool = True,  # noqa: FBT001
+    prefix: str = "",
 ) -> Any:
-    """Geocode a column of a frame.
+    """Geocode a column of a frame, or several that make up an address.
 
     Parameters
     ----------
     frame : DataFrame or Table
         Of pandas, polars or pyarrow; it is not changed.
-    column : str
-        The column of addresses.
+    address : str or sequence of str
+        The column of addresses, or the columns of their parts in order, such as
+        ``["street", "city", "postal_code"]``; a part that is missing is left out.
     geocoder : Geocoder, optional
         The bundled offline one by default: no network is used unless one is given that does.
     resume : path-like, optional
@@ -159,17 +175,22 @@ def geocode_frame(
         call with the same path asks only for what is missing.
     progress : bool
         Whether to show a bar on a terminal if it takes longer than a second.
+    prefix : str
+        What the names of the new columns begin with.
 
     Returns
     -------
     DataFrame or Table
-        The same kind, rows and index, with `COLUMNS` added; ``status`` says what became of each
-        row and ``reason`` why it has no position.
+        The same kind, rows and index, with these columns added: ``lat`` and ``lon`` in degrees,
+        ``label``, ``precision``, ``radius_km``, ``match``, ``corrections`` (joined by "; "),
+        ``source``, ``status`` (``"ok"`` or what became of the row), ``reason`` (why it has no
+        position, in a few words that are equal for equal causes) and ``detail`` (the whole
+        message). What does not apply is missing.
 
     Raises
     ------
     InvalidInputError
-        If the column is absent, one of the new columns is already there, or the geocoder is none.
+        If a column is absent, one of the new columns is already there, or the geocoder is none.
     """
     import narwhals as nw
 
@@ -183,35 +204,50 @@ def geocode_frame(
         raise InvalidInputError(
             f"{type(frame).__name__} is no data frame; give a pandas, polars or pyarrow frame"
         ) from None
-    if column not in names:
+    columns = list(address) if isinstance(address, list | tuple) else [address]
+    absent = [column for column in columns if column not in names]
+    if absent or not columns:
+        missing = repr(absent[0]) if absent else "of addresses"
         raise InvalidInputError(
-            f"the frame has no column {column!r}; it has: {', '.join(map(str, names))}"
+            f"the frame has no column {missing}; it has: {', '.join(map(str, names))}"
         )
-    taken = [name for name in COLUMNS if name in names]
+    taken = [prefix + name for name in COLUMNS if prefix + name in names]
     if taken:
         raise InvalidInputError(
             f"the frame already has {', '.join(map(repr, taken))}, which would be overwritten; "
-            "rename or drop them first"
+            "give a prefix=, or rename or drop them first"
         )
-    answers = outcomes(
-        table.get_column(column).to_list(), geocoder, resume=resume, progress=progress
-    )
-    return table.with_columns(*_series(nw, table, answers)).to_native()
+    texts = [table.get_column(column).to_list() for column in columns]
+    asked = texts[0] if len(texts) == 1 else [_joined(parts) for parts in zip(*texts, strict=True)]
+    answers = outcomes(asked, geocoder, resume=resume, progress=progress)
+    return table.with_columns(*_series(nw, table, answers, prefix)).to_native()
 
 
-def _series(nw: Any, table: Any, answers: list[Outcome]) -> Iterator[Any]:
+def _joined(parts: Sequence[object]) -> str | None:
+    """Join the parts of an address that are there."""
+    texts = [part.strip() for part in parts if _is_text(part)]
+    return ", ".join(texts) or None
+
+
+def _series(nw: Any, table: Any, answers: list[Outcome], prefix: str) -> Iterator[Any]:
     backend = nw.get_native_namespace(table)
+    values: dict[str, list[Any]] = {
+        name: [getattr(answer.location, name, None) for answer in answers] for name in LOCATED
+    }
+    values["corrections"] = ["; ".join(notes) or None for notes in map(_notes, answers)]
+    values["status"] = [answer.status for answer in answers]
+    values["reason"] = [REASONS.get(answer.status) for answer in answers]
+    values["detail"] = [answer.reason or None for answer in answers]
     for name in COLUMNS:
-        numeric = name in {"lat", "lon", "radius_km"}
-        if name in {"status", "reason"}:
-            values = [getattr(answer, name) for answer in answers]
-        else:
-            values = [getattr(answer.location, name, None) for answer in answers]
-        dtype = nw.Float64 if numeric else nw.String
-        series = nw.new_series(name, values, dtype, backend=backend)
+        dtype = nw.Float64 if name in {"lat", "lon", "radius_km"} else nw.String
+        series = nw.new_series(prefix + name, values[name], dtype, backend=backend)
         index = nw.maybe_get_index(table)
         # pandas aligns by labels; the rows here are in the frame's own order.
         yield series if index is None else _labelled(nw, series, index)
+
+
+def _notes(answer: Outcome) -> tuple[str, ...]:
+    return () if answer.location is None else answer.location.corrections
 
 
 def _labelled(nw: Any, series: Any, index: Any) -> Any:

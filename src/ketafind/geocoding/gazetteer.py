@@ -141,6 +141,12 @@ class Gazetteer:
                 f"the gazetteer {path} cannot be read ({error}); install ketafind again"
             ) from error
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by reference: another process reads the file itself."""
+        if _loaded and _loaded[0] is self:
+            return default_gazetteer, ()
+        return Gazetteer, (self.path,)
+
     @cached_property
     def rest(self) -> CodeTable:
         """The codes of the other provinces, read when first needed."""

@@ -36,6 +36,7 @@ __all__ = [
     "coarsen_to_fsa",
     "covering",
     "elsewhere_in_canada",
+    "nearest_area",
     "place_radius_km",
     "typed_coordinates",
     "why_not_coordinates",
@@ -325,6 +326,16 @@ def coarsen_to_fsa(place: Coordinates) -> Coordinates:
         If no postal code of Ontario is within 50 km; the text shows no position.
     """
     gazetteer = default_gazetteer()
+    area = nearest_area(gazetteer, place)
+    if area is None:
+        raise CoordinatesError(
+            "no postal code of Ontario is within 50 km of this position; coarsen it by km instead"
+        )
+    return at_area(gazetteer, area).coordinates
+
+
+def nearest_area(gazetteer: Gazetteer, place: Coordinates) -> int | None:
+    """Find the area that most of the nearest codes are of; None if all are far."""
     codes = gazetteer.ontario
     # Flat degrees, longitude shrunk: near enough to name the area of the nearest code.
     north = codes.lat / 1e4 - place.lat
@@ -335,10 +346,7 @@ def coarsen_to_fsa(place: Coordinates) -> Coordinates:
     near = np.argpartition(square, NEIGHBOURS)[:NEIGHBOURS]
     near = near[np.argsort(square[near], kind="stable")]
     if square[near[0]] > FARTHEST_DEGREES**2:
-        raise CoordinatesError(
-            "no postal code of Ontario is within 50 km of this position; coarsen it by km instead"
-        )
+        return None
     # Single codes are misplaced at times: most of the nearest decide, the nearest where tied.
     areas = Counter((codes.number[near] // 2000).tolist())
-    found = at_area(gazetteer, areas.most_common(1)[0][0])
-    return found.coordinates
+    return int(areas.most_common(1)[0][0])

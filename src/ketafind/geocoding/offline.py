@@ -17,7 +17,7 @@ from ketafind.errors import (
     OutsideCoverageError,
     PlaceNotFoundError,
 )
-from ketafind.geo import KM_PER_DEGREE, sphere_km
+from ketafind.geo import KM_PER_DEGREE, Coordinates, sphere_km
 from ketafind.geocoding.gazetteer import KNOWN, POST_TOWN, Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.locations import (
     RURAL,
@@ -29,10 +29,18 @@ from ketafind.geocoding.locations import (
     beside,
     between,
     elsewhere_in_canada,
+    nearest_area,
     place_radius_km,
     typed_coordinates,
 )
-from ketafind.geocoding.postal import AREAS, PROVINCE_OF_LETTER, code_text, find_codes, whole_code
+from ketafind.geocoding.postal import (
+    AREA_TEXTS,
+    AREAS,
+    PROVINCE_OF_LETTER,
+    code_text,
+    find_codes,
+    whole_code,
+)
 from ketafind.geocoding.protocol import SearchPlace, privately
 from ketafind.geocoding.reading import (
     Reading,
@@ -142,6 +150,35 @@ class OfflineGeocoder:
         if isinstance(text, SearchPlace):
             return privately(self.geocode, text)
         return self._read(check_text(text))
+
+    def reverse(self, place: Coordinates) -> Location:
+        """Name the place and the postal area nearest to a position.
+
+        Parameters
+        ----------
+        place : Coordinates
+            The position.
+
+        Returns
+        -------
+        Location
+            Where the nearest known place stands, labelled as in ``"Kingston, ON K7L"``;
+            ``corrections`` says how far off it is.
+
+        Raises
+        ------
+        OutsideCoverageError
+            If no postal code of Ontario is within 50 km.
+        """
+        area = nearest_area(self.gazetteer, place)
+        if area is None:
+            raise OutsideCoverageError("no postal code of Ontario is within 50 km of this position")
+        kinds = VILLAGES | {"municipality"}
+        known = (p for p in self.gazetteer.places if p.kind in kinds and self.gazetteer.is_solid(p))
+        near = min(known, key=lambda p: sphere_km(place.lat, place.lon, p.lat, p.lon))
+        far = sphere_km(place.lat, place.lon, near.lat, near.lon)
+        found = at_place(near, (f"{far:.1f} km from the position given",), "corrected")
+        return replace(found, label=f"{found.label} {AREA_TEXTS[area]}")
 
     def _read(self, text: str) -> Location:
         typed = typed_coordinates(text)

@@ -17,6 +17,7 @@ from geopy import exc
 from geopy.adapters import BaseAsyncAdapter, BaseSyncAdapter
 from geopy.geocoders.base import Geocoder as GeopyBase
 from geopy.location import Location as GeopyLocation
+from geopy.point import Point
 
 from ketafind.errors import (
     CoordinatesError,
@@ -571,8 +572,19 @@ class KetafindGeopy(GeopyBase):  # type: ignore[misc]
     """
 
     def __init__(self, geocoder: Any = None, **options: Any) -> None:
+        from geopy.geocoders import options as defaults
+
+        factory = options.get("adapter_factory") or defaults.default_adapter_factory
+        if getattr(factory, "__name__", "") == "AioHTTPAdapter":
+            raise InvalidInputError(
+                "KetafindGeopy answers at once, without a network: leave out the adapter factory "
+                "for asynchronous use"
+            )
         super().__init__(user_agent=options.get("user_agent", "ketafind"))
         self._own = geocoder if geocoder is not None else OfflineGeocoder()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._own,)
 
     def geocode(self, query: str, *, exactly_one: bool = True, **_: Any) -> Any:
         """Find an address.
@@ -582,7 +594,7 @@ class KetafindGeopy(GeopyBase):  # type: ignore[misc]
         query : str
             The address.
         exactly_one : bool
-            One location, or a list of one.
+            One location, or the list of all that the text may mean.
         **_ : object
             Options of other geocoders, such as ``timeout``: not used.
 
@@ -594,11 +606,41 @@ class KetafindGeopy(GeopyBase):  # type: ignore[misc]
         """
         try:
             located = self._own.geocode(query)
+        except GeocodingError as error:
+            found = [_for_geopy(one) for one in error.candidates]
+            return None if exactly_one else found or None
+        if exactly_one:
+            return _for_geopy(located)
+        return [_for_geopy(one) for one in located.candidates or (located,)]
+
+    def reverse(self, query: Any, *, exactly_one: bool = True, **_: Any) -> Any:
+        """Name the place nearest to a position.
+
+        Parameters
+        ----------
+        query : tuple of float, or str
+            Latitude and longitude in degrees.
+        exactly_one : bool
+            One location, or a list of one.
+        **_ : object
+            Options of other geocoders, such as ``timeout``: not used.
+
+        Returns
+        -------
+        geopy.location.Location, list of it, or None
+            None outside Ontario.
+        """
+        point = Point(query)
+        try:
+            found = _for_geopy(
+                OfflineGeocoder().reverse(Coordinates(lat=point.latitude, lon=point.longitude))
+            )
         except GeocodingError:
             return None
-        raw = {
-            name: getattr(located, name)
-            for name in ("precision", "radius_km", "match", "corrections", "source")
-        }
-        found = GeopyLocation(located.label, (located.lat, located.lon), raw)
         return found if exactly_one else [found]
+
+
+def _for_geopy(located: Location) -> Any:
+    names = ("precision", "radius_km", "match", "corrections", "source")
+    raw = {name: getattr(located, name) for name in names}
+    return GeopyLocation(located.label, (located.lat, located.lon), raw)
