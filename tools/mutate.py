@@ -144,12 +144,12 @@ def tests_of(words: str) -> list[str]:
 
 
 class Copy:
-    """The package in a folder of its own, in which one mutant at a time is tried."""
+    """The checkout in a folder of its own, in which one mutant at a time is tried."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("src", "data"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.c", "*.h"))
+        left = shutil.ignore_patterns(".*", "__pycache__", "build", "_build", "*.egg-info")
+        shutil.copytree(ROOT, folder, ignore=left)
 
     def fault(self, tests: list[str], timeout_s: float) -> str:
         """The end of what the tests say where they fail, or take too long; empty if they pass."""
@@ -158,7 +158,7 @@ class Copy:
         settings |= {"HYPOTHESIS_PROFILE": "brief", "MPLBACKEND": "Agg"}
         try:
             done = subprocess.run(
-                program, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True,
+                program, cwd=self.folder, env=os.environ | settings, capture_output=True, text=True,
                 timeout=timeout_s, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:

@@ -23,4 +23,4 @@ export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1 
 export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
 PYTHONMALLOC=malloc PYTHONPATH="$work/src" \
   "$python" -m pytest -q -p no:cacheprovider --basetemp "$work/tmp" "$@" \
-  tests/test_distance.py tests/test_index_parity.py tests/test_index_files.py tests/test_kernel_memory.py
+  tests/test_geo_distance.py tests/test_index_parity.py tests/test_files_arrays.py tests/test_kernel_memory.py

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from ketafind.records import Clinic, Service
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["Bits", "StatedFacts", "TermSlices", "columns_of", "pack", "truth_at"]
-
 
 Bits = NDArray[np.uint8]
 """Packed bits, little end first."""

@@ -14,26 +14,6 @@ from ketafind.errors import CriteriaError, UnknownTermError
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
-__all__ = [
-    "And",
-    "Criteria",
-    "Everything",
-    "IfInVocabulary",
-    "Labelled",
-    "NoService",
-    "Not",
-    "NotInVocabulary",
-    "Offers",
-    "Or",
-    "check_criteria",
-    "everything",
-    "no_service",
-    "offers",
-    "route",
-    "shorthand",
-    "staff",
-    "treats",
-]
 
 MAX_DEPTH = 100
 """Criteria that are nested deeper are refused when they are read."""

@@ -47,8 +47,6 @@ if TYPE_CHECKING:
     from ketafind.query.origin import Start
     from ketafind.snapshot import Snapshot
 
-__all__ = ["Directory", "load_directory"]
-
 
 EvidenceSource = str | PathLike[str] | Iterable[Evidence] | None
 

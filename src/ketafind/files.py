@@ -19,8 +19,6 @@ from ketafind.errors import DataError, ExistingFileError, Fault, MissingExtraErr
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
-__all__ = ["JsonObject", "parse_json", "read_text", "require", "write_whole"]
-
 
 def require(module: str, extra: str) -> Any:
     """Import an optional package, or say which extra brings it."""

@@ -15,31 +15,6 @@ from numpy.typing import NDArray
 
 from ketafind.errors import CoordinatesError, InvalidInputError
 
-__all__ = [
-    "EAST",
-    "ECCENTRICITY_2",
-    "EQUATOR_KM",
-    "KM_PER_DEGREE",
-    "MICROMETRES_PER_KM",
-    "NORTH",
-    "POLE_KM",
-    "SOUTH",
-    "WEST",
-    "Coordinates",
-    "compiled_core",
-    "degrees",
-    "distance_interval_km",
-    "distance_intervals_km",
-    "distance_lows_km",
-    "earth_centred",
-    "fault_of_pair",
-    "geodesic_km",
-    "in_ontario",
-    "micrometres",
-    "sphere_km",
-]
-
-
 KM_PER_DEGREE = 111.32
 """Of latitude, and of longitude at the equator; rounded up."""
 

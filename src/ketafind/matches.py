@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ketafind.truth import Truth
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["AnswerRecord", "Match", "MatchRecord", "Matches", "QueryRecord", "SnapshotRecord"]
-
 
 class MatchRecord(TypedDict):
     """One match as plain data: a row of `Matches.to_dict`.

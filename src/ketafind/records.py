@@ -14,25 +14,6 @@ from ketafind.errors import InvalidInputError
 from ketafind.geo import Coordinates, degrees
 from ketafind.truth import Truth
 
-__all__ = [
-    "CITY_LEVEL",
-    "CLINIC_FACTS",
-    "CLINIC_FIELDS",
-    "EVIDENCE_FIELDS",
-    "FLAGS",
-    "PRECISIONS",
-    "SERVICE_FIELDS",
-    "SOURCE_CLASSES",
-    "STATUSES",
-    "Clinic",
-    "Evidence",
-    "Field",
-    "FrozenMapping",
-    "Location",
-    "Service",
-    "build_records",
-]
-
 PRECISIONS = (
     "rooftop",
     "block_face",

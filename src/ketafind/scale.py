@@ -10,8 +10,6 @@ from typing import Any, Protocol
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.files import require
 
-__all__ = ["Task", "engine_of", "map_dask", "map_spark", "run_part"]
-
 
 class Task(Protocol):
     """A function of a frame that can be pickled."""

@@ -21,14 +21,6 @@ from ketafind.truth import Truth
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
-__all__ = [
-    "EncodedClinics",
-    "Snapshot",
-    "decode_clinic",
-    "encode_clinic",
-    "encode_directory",
-    "readable",
-]
 
 T = TypeVar("T")
 Texts = tuple[str, str]

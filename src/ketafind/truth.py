@@ -5,8 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Truth"]
-
 
 class Truth(StrEnum):
     """What is known of a statement.

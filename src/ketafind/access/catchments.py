@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.query.filter import Filter
 
-__all__ = ["WIDEST_KM", "catchments", "cells"]
-
 
 WIDEST_KM = 5000.0
 """Places and region must lie within this distance of their middle."""

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.query.filter import Filter
 
-__all__ = ["coverage", "gaps"]
-
 
 ADDED = {"threshold_km", "total", "without_position"}
 ADDED |= {f"{part}_{level}" for part in ("covered", "share") for level in LEVELS}

@@ -23,17 +23,6 @@ if TYPE_CHECKING:
     from ketafind.criteria import Criteria
     from ketafind.directory import Directory
 
-__all__ = [
-    "LEVELS",
-    "Demand",
-    "both_filters",
-    "check_thresholds",
-    "nearest_km",
-    "ontario_postal_codes",
-    "read_demand",
-    "read_supply",
-]
-
 
 def ontario_postal_codes() -> pd.DataFrame:
     """List every Ontario postal code of the bundled gazetteer.

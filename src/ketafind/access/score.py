@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.query.filter import Filter
 
-__all__ = ["Decay", "Rings", "Smooth", "access_score", "read_decay"]
-
 
 @dataclass(frozen=True, slots=True)
 class Rings:

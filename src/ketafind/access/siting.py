@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.query.filter import Filter
 
-__all__ = ["best_sites"]
-
 
 ADDED = ("threshold_km", "supply", "newly_covered", "share_before", "share_after")
 """What an answer adds to the candidates' columns."""

@@ -18,9 +18,6 @@ from ketafind.geo import (
 from ketafind.index.protocol import Floats
 from ketafind.join.frames import code_type
 
-__all__ = ["WithinDistance"]
-
-
 LEAST_RADIUS_KM = EQUATOR_KM * (1.0 - ECCENTRICITY_2)
 """No line on the ellipsoid bends more sharply than a circle of this radius."""
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ketafind.query.filter import Filter
     from ketafind.records import Clinic
 
-FLAGS = ("referral_required", "ohip_covered")
+ASKED_FLAGS = ("referral_required", "ohip_covered")
 """The yes-no facts that a person asks for."""
 
 
@@ -189,7 +189,7 @@ def _clinic_questions(one: MatchExplanation) -> ClinicQuestions:
         interval_km=one.interval_km,
         open_clauses=tuple(finding.criteria for finding in unsettled(one.finding)),
         is_open=one.clinic.status == "active",
-        open_flags=tuple(flag for flag in FLAGS if flag not in one.service.flags),
+        open_flags=tuple(flag for flag in ASKED_FLAGS if flag not in one.service.flags),
     )
 
 

@@ -22,8 +22,6 @@ import numpy.typing as npt
 from ketafind.errors import DirectoryFileError
 from ketafind.files import write_whole
 
-__all__ = ["open_arrays", "write_arrays"]
-
 MAGIC = b"ketafind"
 VERSION = 1
 # Written in the machine's own byte order: another order reads another number.

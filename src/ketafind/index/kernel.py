@@ -28,8 +28,6 @@ from ketafind.index.protocol import (
     check_points,
 )
 
-__all__ = ["ARRAYS", "KernelIndex", "threads_for"]
-
 ARRAYS = {"points": np.float64, "ids": np.int32, "boxes": np.float32, "frame": np.float64}
 """Name and type of each array that an index is stored in."""
 

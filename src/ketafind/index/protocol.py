@@ -13,21 +13,6 @@ import numpy.typing as npt
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.geo import degrees
 
-__all__ = [
-    "Answer",
-    "Floats",
-    "Listed",
-    "Positions",
-    "PreparedFilter",
-    "SpatialIndex",
-    "Table",
-    "check_bits",
-    "check_count",
-    "check_limit",
-    "check_origin",
-    "check_points",
-]
-
 Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
 Answer = tuple[Floats, Positions]

@@ -16,8 +16,6 @@ from ketafind.geo import EQUATOR_KM, POLE_KM, earth_centred, geodesic_km
 from ketafind.index.protocol import Floats, Positions
 from ketafind.index.scan import Eligible, ScanIndex
 
-__all__ = ["RTreeIndex"]
-
 # Two micrometres, for the rounding of distances and of chords.
 SLACK_KM = 2e-9
 # Of a node. With libspatialindex's own hundred a deletion takes ten times as long.

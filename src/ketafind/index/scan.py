@@ -23,8 +23,6 @@ from ketafind.index.protocol import (
     check_points,
 )
 
-__all__ = ["Eligible", "ScanIndex"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Eligible:

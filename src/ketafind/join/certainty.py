@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.join.origins import Origins
 
-__all__ = ["order_certain"]
-
 
 CHUNK = 2**15
 PARTS = 32

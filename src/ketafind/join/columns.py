@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from ketafind.query.catalogue import Catalogue
     from ketafind.query.filter import Filter
 
-__all__ = ["ALWAYS", "ROW_COLUMNS", "Answers", "check_extra", "clinic_texts"]
-
 
 _NUMBERS = {
     f"clinic_{field.name}": field

@@ -18,20 +18,6 @@ import numpy.typing as npt
 from ketafind.errors import InvalidInputError
 from ketafind.index.protocol import Floats
 
-__all__ = [
-    "Codes",
-    "Column",
-    "Frame",
-    "Texts",
-    "Times",
-    "code_type",
-    "is_missing",
-    "on_threads",
-    "open_frame",
-    "repeated",
-    "slices",
-]
-
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 

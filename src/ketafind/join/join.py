@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ketafind.criteria import Criteria
     from ketafind.directory import Directory
 
-__all__ = ["Join", "nearest_join"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Join:

@@ -26,17 +26,6 @@ if TYPE_CHECKING:
 
     from ketafind.records import Location
 
-__all__ = [
-    "REASONS",
-    "Origins",
-    "Source",
-    "check_directory",
-    "check_prefix",
-    "check_range",
-    "one_of",
-    "read_origins",
-]
-
 
 BLOCK = 2**17
 """Points that are read in one go: they stay in the cache."""

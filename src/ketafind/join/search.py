@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.query.filter import Filter
 
-__all__ = ["Found", "refuse_implausible", "search"]
-
 
 CHUNK, LEAST_CHUNK = 2**18, 2**15
 """Rows a part, and the fewest if a thread is to have several: neighbours follow each other more

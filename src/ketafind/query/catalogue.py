@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from ketafind.records import Clinic
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["Catalogue", "Points"]
-
 
 clinic_id_of = attrgetter("clinic_id")
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ketafind.records import Clinic, Service
     from ketafind.vocabulary import Vocabulary
 
-__all__ = ["POLICIES", "Filter", "FilterCache", "Frozen", "UnknownPolicy", "check_policy"]
-
 
 class Frozen:
     """A part of an answer: it never changes, a copy is itself, and it is not pickled."""

@@ -28,21 +28,6 @@ if TYPE_CHECKING:
 
     from ketafind.query.catalogue import Catalogue
 
-__all__ = [
-    "BOTH_ZERO",
-    "CHANGES",
-    "FAR_KM",
-    "NEAR_KM",
-    "Origin",
-    "Start",
-    "check_plausible",
-    "check_polygon",
-    "clinics_inside",
-    "read_origin",
-    "refuse_number",
-    "would_fit",
-]
-
 
 Origin: TypeAlias = Union[str, Coordinates, Location, "Point"]
 """Where a search starts: text (geocoded offline), Coordinates, a Location or a shapely Point."""

@@ -25,9 +25,6 @@ from ketafind.records import STATUSES
 from ketafind.snapshot import EncodedClinics, Snapshot, encode_directory, readable
 from ketafind.vocabulary import Vocabulary
 
-__all__ = ["open_catalogue", "save_catalogue"]
-
-
 KIND = "ketafind directory"
 VERSION = 2
 INDEX = "index."

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ketafind.records import Clinic, Service
     from ketafind.vocabulary import Facet, Vocabulary
 
-__all__ = ["bundle", "csv_text", "geojson", "geojson_text"]
-
 
 def geojson(
     columns: Mapping[str, Sequence[Any]],

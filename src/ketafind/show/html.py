@@ -12,8 +12,6 @@ from ketafind.tables.cells import CellError, website
 if TYPE_CHECKING:
     from ketafind.records import Clinic
 
-__all__ = ["Link", "clinics_html", "escape", "html_link", "html_table", "no_math"]
-
 
 _ENTITIES = {
     ord("&"): "&amp;",

@@ -25,9 +25,6 @@ from ketafind.show.projection import (
     places,
 )
 
-__all__ = ["MapPage", "explore_clinics"]
-
-
 _GRID_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 # A link may open a tab; nothing in the frame may reach the notebook around it.
 _SANDBOX = "allow-scripts allow-popups allow-popups-to-escape-sandbox"

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.transforms import Bbox
 
-__all__ = ["plot_clinics"]
-
 
 _POINT, _DOUBT, _ORIGIN = "#0b5394", "#0b539422", "#b45f06"
 _LONGEST_NAME = 40

@@ -11,18 +11,6 @@ from ketafind.errors import InvalidInputError
 from ketafind.geo import Coordinates
 from ketafind.truth import Truth
 
-__all__ = [
-    "MARKS",
-    "NOTHING",
-    "LocalProjection",
-    "MapPoint",
-    "compass",
-    "mark_meanings",
-    "places",
-    "scale_km",
-]
-
-
 NOTHING = "No clinic with a position."
 """What a map says that has nothing to show, unless told something better."""
 MARKS = {"dot": "dot", "ring": "ring", "both": "dot in a ring"}

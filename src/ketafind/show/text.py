@@ -11,17 +11,6 @@ from typing import Any
 from ketafind.errors import InvalidInputError
 from ketafind.records import CITY_LEVEL
 
-__all__ = [
-    "display_width",
-    "distance_text",
-    "interval_matters",
-    "outwards",
-    "printable",
-    "terminal_width",
-    "text_table",
-]
-
-
 # Of finer positions nothing is said: the doubt may be the origin's.
 _REMARKS = {"unknown": "position uncertain", **dict.fromkeys(CITY_LEVEL, "city only")}
 

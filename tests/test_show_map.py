@@ -18,7 +18,7 @@ from ketafind.show.map import explore_clinics
 from ketafind.show.plots import plot_clinics
 from ketafind.show.projection import LocalProjection, compass, places, scale_km
 from ketafind.show.text import printable
-from test_tables_exports import HOSTILE, Reader
+from test_show_exports import HOSTILE, Reader
 
 mpl.use("agg")
 plt = pytest.importorskip("matplotlib.pyplot")
