@@ -651,3 +651,35 @@ def test_a_position_is_named_by_the_nearest_place_and_its_area() -> None:
     assert found.corrections[0].endswith("km from the position given")
     with pytest.raises(errors.OutsideCoverageError):
         OfflineGeocoder().reverse(Coordinates(lat=52.5, lon=13.4))
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "lat", "lon"),
+    [
+        ("V6B 1A1", "V6B 1A1, Vancouver, British Columbia", 49.28, -123.1),
+        ("Vancouver", "Vancouver, British Columbia", 49.25, -123.1),
+        ("12 Granville St, Vancouver, BC", "Vancouver, British Columbia", 49.25, -123.1),
+        ("Québec", "Quebec, Quebec", 46.8, -71.25),
+        ("Calgary Alberta", "Calgary, Alberta", 51.05, -114.07),
+        ("Halifax, NS, Canada", "Halifax, Nova Scotia", 44.65, -63.6),
+        ("Kingston", "Kingston, ON", 44.24, -76.51),
+        ("K7L 3N6", "K7L 3N6, Kingston, ON", 44.23, -76.48),
+    ],
+)
+def test_all_of_canada_is_answered_when_asked(
+    text: str, label: str, lat: float, lon: float
+) -> None:
+    found = OfflineGeocoder(region="CA").geocode(text)
+    assert found.label == label
+    assert sphere_km(found.lat, found.lon, lat, lon) < 15
+
+
+@pytest.mark.parametrize("text", ["Boston", "Paris, France", "Kingston, NY"])
+def test_what_is_outside_canada_is_refused_in_every_region(text: str) -> None:
+    with pytest.raises(errors.OutsideCoverageError):
+        OfflineGeocoder(region="CA").geocode(text)
+
+
+def test_a_region_that_is_not_known_is_refused() -> None:
+    with pytest.raises(errors.InvalidInputError, match="'ON' or 'CA'"):
+        OfflineGeocoder(region="QC")

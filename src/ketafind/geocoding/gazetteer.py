@@ -29,6 +29,12 @@ SOURCES = (
 POST_TOWN = 50
 """A place of so many postal codes is a post town: the likelier of those that share a name."""
 
+LETTER = 400_000
+"""So many codes share a first letter."""
+
+LARGER = 20
+"""A place of another province is known by its name from so many codes on."""
+
 KNOWN = 500
 """A place of so many people is one whose name people may misspell."""
 
@@ -158,6 +164,21 @@ class Gazetteer:
         """The places' names that the other provinces' codes refer to."""
         with np.load(self.path, allow_pickle=False) as arrays:
             return tuple(bytes(arrays["ca_names"]).decode().split("\n"))
+
+    @cached_property
+    def rest_places(self) -> dict[tuple[str, int], tuple[int, NDArray[np.intp]]]:
+        """Larger places of the other provinces: by key and first letter, their codes' rows."""
+        letters = self.rest.number // LETTER
+        order = np.lexsort((letters, self.rest.name))
+        pairs = np.column_stack([self.rest.name[order], letters[order]])
+        starts = np.flatnonzero(np.any(np.diff(pairs, axis=0, prepend=-1), axis=1))
+        found = {}
+        for rows in np.split(order, starts[1:]):
+            if len(rows) >= LARGER:
+                name = int(self.rest.name[rows[0]])
+                key = "".join(c for c in self.rest_names[name].lower() if c.isalnum())
+                found[key, int(letters[rows[0]])] = (name, rows)
+        return found
 
     @cached_property
     def abroad(self) -> dict[str, str]:

@@ -17,7 +17,13 @@ import numpy as np
 from ketafind.errors import CoordinatesError, PlaceNotFoundError
 from ketafind.geo import in_ontario, sphere_km
 from ketafind.geocoding.gazetteer import Gazetteer, Place, default_gazetteer
-from ketafind.geocoding.postal import AREA_TEXTS, UNIT_TEXTS, code_text
+from ketafind.geocoding.postal import (
+    AREA_TEXTS,
+    FIRST,
+    PROVINCE_OF_LETTER,
+    UNIT_TEXTS,
+    code_text,
+)
 from ketafind.records import Location
 
 if TYPE_CHECKING:
@@ -38,6 +44,7 @@ __all__ = [
     "elsewhere_in_canada",
     "nearest_area",
     "place_radius_km",
+    "town_in_canada",
     "typed_coordinates",
     "why_not_coordinates",
 ]
@@ -212,6 +219,30 @@ def elsewhere_in_canada(gazetteer: Gazetteer, number: int, province: str) -> tup
             source="GeoNames",
             label=f"{code_text(number)}, {name}, {province}",
         ),
+    )
+
+
+def town_in_canada(gazetteer: Gazetteer, key: str, province: str) -> Location | None:
+    """Answer with a larger place of another province; of several the one of most codes."""
+    table = gazetteer.rest
+    found = [
+        (len(rows), PROVINCE_OF_LETTER[FIRST[letter]], name, rows)
+        for (known, letter), (name, rows) in gazetteer.rest_places.items()
+        if known == key and province in {"", PROVINCE_OF_LETTER[FIRST[letter]]}
+    ]
+    if not found:
+        return None
+    _, where, name, rows = max(found, key=lambda one: one[:3])
+    lat, lon = (float(np.median(values[rows])) / 1e4 for values in (table.lat, table.lon))
+    far = [sphere_km(lat, lon, table.lats[r] / 1e4, table.lons[r] / 1e4) for r in rows.tolist()]
+    return Location(
+        lat=lat,
+        lon=lon,
+        precision="municipality",
+        radius_km=max(1.0, float(np.percentile(far, 90))),
+        match="exact",
+        source="GeoNames",
+        label=f"{gazetteer.rest_names[name]}, {where}",
     )
 
 

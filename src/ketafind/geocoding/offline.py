@@ -31,6 +31,7 @@ from ketafind.geocoding.locations import (
     elsewhere_in_canada,
     nearest_area,
     place_radius_km,
+    town_in_canada,
     typed_coordinates,
 )
 from ketafind.geocoding.postal import (
@@ -52,7 +53,7 @@ from ketafind.geocoding.reading import (
     read_tail,
     town_at_end,
 )
-from ketafind.geocoding.regions import STATE_CODES
+from ketafind.geocoding.regions import ELSEWHERE, STATE_CODES
 from ketafind.geocoding.words import check_text, looks_like_street, mended, name_key, words_of
 from ketafind.records import Location
 
@@ -99,17 +100,28 @@ class OfflineGeocoder:
     ----------
     gazetteer : Gazetteer, optional
         The codes and places to use; the bundled ones by default.
+    region : str
+        ``"ON"``, or ``"CA"`` to answer the postal codes and larger places of every province too;
+        what is elsewhere is refused by name.
+
+    Raises
+    ------
+    InvalidInputError
+        If the region is another.
     """
 
     name = "offline"
 
-    def __init__(self, gazetteer: Gazetteer | None = None) -> None:
+    def __init__(self, gazetteer: Gazetteer | None = None, *, region: str = "ON") -> None:
+        if region not in {"ON", "CA"}:
+            raise InvalidInputError(f"region is 'ON' or 'CA', not {region!r}")
         self.gazetteer = gazetteer if gazetteer is not None else default_gazetteer()
+        self.region = region
 
     @property
     def version(self) -> str:
-        """The edition of the gazetteer: answers of one edition never change."""
-        return self.gazetteer.edition
+        """The edition of the gazetteer and the region: answers of one version never change."""
+        return self.gazetteer.edition + ("" if self.region == "ON" else f" {self.region}")
 
     def geocode(self, text: str | SearchPlace) -> Location:
         """Find where an address, a postal code or a place is.
@@ -187,6 +199,10 @@ class OfflineGeocoder:
         if any(mark in text for mark in MARKS) and SEVERAL.search(text) is not None:
             self._refuse_several(text)
         reading = read(mended(text), self.gazetteer)
+        if self.region == "CA" and reading.code_row < 0:
+            located = self._in_canada(reading)
+            if located is not None:
+                return located
         if reading.elsewhere and reading.code_row < 0:
             raise OutsideCoverageError(
                 f"{text!r} is in {reading.elsewhere}; addresses in Ontario only"
@@ -195,6 +211,10 @@ class OfflineGeocoder:
             self._refuse(text, (reading.code_row, reading.rival_row))
         if reading.code_row >= 0:
             return self._at_row(text, reading)
+        return self._without_code(text, reading)
+
+    def _without_code(self, text: str, reading: Reading) -> Location:
+        """Answer for a text that holds no listed code."""
         if DISTANCE.search(text) is not None:
             raise PlaceNotFoundError(
                 f"{text!r} is a distance from a place, and not a place; give the place alone"
@@ -215,6 +235,33 @@ class OfflineGeocoder:
                 located = _noted(located, (f"{before} was not used: the town alone was",))
             return located
         raise _not_found(text, reading, self.gazetteer)
+
+    def _in_canada(self, reading: Reading) -> Location | None:
+        """Answer with a code or a larger place of another province, if the text names one."""
+        if reading.code is not None:
+            province = PROVINCE_OF_LETTER.get(code_text(reading.code.number)[0].lower(), "")
+            found = elsewhere_in_canada(self.gazetteer, reading.code.number, province)
+            return found[0] if found else None
+        if reading.ontario or not reading.words:
+            return None
+        province = reading.elsewhere.rpartition(", ")[2]
+        words, stop = reading.words, reading.stop
+        while (
+            last_part(reading.parts, stop)
+            and "".join(words[last_part(reading.parts, stop) : stop]) in ELSEWHERE
+        ):
+            stop = last_part(reading.parts, stop)
+        tail = [ELSEWHERE.get(word) for word in words[:stop]]
+        if len(tail) > 1 and tail[-1] == province:
+            stop -= 1
+        if not stop:
+            return None
+        key = "".join(words[last_part(reading.parts, stop) : stop])
+        town = reading.town
+        if town is not None and not town.written and not province:
+            return None
+        known = province if province in PROVINCE_OF_LETTER.values() else ""
+        return town_in_canada(self.gazetteer, key, known)
 
     def _refuse_several(self, text: str) -> None:
         """Refuse a text of which two pieces name a place or code, and neither contains the other."""

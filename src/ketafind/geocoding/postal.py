@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 __all__ = [
+    "FIRST",
     "ONTARIO_LETTERS",
     "PROVINCE_OF_LETTER",
     "PostalMatch",
