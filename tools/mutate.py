@@ -31,12 +31,12 @@ PACKAGE = "src/ketafind"
 AREAS = {
     "criteria.py": "criteria contract vocabulary search",
     "bits.py": "bits contract search",
-    "matches.py": "matches contract explain relax exports insight search",
-    "directory.py": "directory insight contract search",
-    "query/filter.py": "filter contract insight explain search",
+    "matches.py": "matches contract explain relax exports changes search",
+    "directory.py": "directory changes contract search",
+    "query/filter.py": "filter contract changes explain search",
     "query/ranking.py": "ranking contract explain relax search",
     "query/catalogue.py": "catalogue contract directory search",
-    "explain/*.py": "explain relax questions changes profile insight qualification",
+    "explain/*.py": "explain relax questions changes profile changes qualification",
     "access/*.py": "access coverage score catchments siting demand within_distance",
 }
 OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
