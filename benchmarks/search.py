@@ -43,8 +43,8 @@ from _search import (
 )
 
 import ketafind as kf
+from ketafind.files import open_arrays, write_arrays
 from ketafind.index import KernelIndex
-from ketafind.index.files import open_arrays, write_arrays
 
 Peers = dict[str, Any]
 Ratios = dict[str, dict[str, float]]

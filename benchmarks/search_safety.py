@@ -16,8 +16,8 @@ import numpy as np
 from _search import K, mask, ontario
 
 from ketafind.errors import DirectoryFileError
+from ketafind.files import open_arrays, write_arrays
 from ketafind.index import KernelIndex
-from ketafind.index.files import open_arrays, write_arrays
 
 Array = Any
 

@@ -11,10 +11,10 @@ import zlib
 import numpy as np
 import pytest
 
-from ketafind.errors import DirectoryFileError
+from ketafind.errors import DirectoryFileError, MissingFileError
+from ketafind.files import ALIGNMENT, CHECKSUM, HEADER, READ_BELOW, open_arrays, write_arrays
 from ketafind.geo import compiled_core
 from ketafind.index import KernelIndex
-from ketafind.index.files import ALIGNMENT, CHECKSUM, HEADER, READ_BELOW, open_arrays, write_arrays
 
 needs_kernel = pytest.mark.skipif(compiled_core() is None, reason="installed without a C compiler")
 METADATA = {"name": "Ontário", "numbers": [1, 2.5, None, True]}
@@ -172,7 +172,7 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path):
     """A pipe would block, a folder cannot be read; a missing file is the system's error."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path):
-        with pytest.raises(DirectoryFileError, match="no regular file"):
+        with pytest.raises(DirectoryFileError, match="not a regular file"):
             open_arrays(path)
     with pytest.raises(FileNotFoundError):
         open_arrays(tmp_path / "missing")
@@ -279,3 +279,19 @@ def test_unverified_damage_neither_crashes_nor_hangs():
             index.within(90.0, 0.0, 21000.0),
         ):
             assert (np.asarray(answer[1]) < 600).all()
+
+
+def test_a_file_of_another_kind_or_version_is_refused_by_name(tmp_path):
+    path = tmp_path / "some.file"
+    write_arrays(path, {"kind": "list of trees", "version": 3}, {})
+    assert open_arrays(path, kind="list of trees", version=3)[1] == {}
+    with pytest.raises(DirectoryFileError, match=r"some\.file: .* not a map but a list of trees"):
+        open_arrays(path, kind="map", version=3)
+    with pytest.raises(DirectoryFileError, match=r"some\.file: .* of version 3; .* version 4"):
+        open_arrays(path, kind="list of trees", version=4)
+    for metadata in (None, [], {}, {"kind": 1}):
+        write_arrays(path, metadata, {})
+        with pytest.raises(DirectoryFileError, match=r"some\.file: this is not a map$"):
+            open_arrays(path, kind="map")
+    with pytest.raises(MissingFileError, match="there is no such file"):
+        open_arrays(tmp_path / "none")

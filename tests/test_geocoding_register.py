@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+import ketafind as kf
 from ketafind import errors
 from ketafind.cli import main
+from ketafind.files import write_arrays
 from ketafind.geo import sphere_km
 from ketafind.geocoding import RegisterGeocoder, SearchPlace, build_register, geocode
 
@@ -207,13 +209,25 @@ def test_a_damaged_register_is_refused_and_never_answers(tmp_path: Path) -> None
     out = tmp_path / "register.bin"
     build_register(out, nar=nar(tmp_path / "nar.zip", "2026"), progress=False)
     whole = out.read_bytes()
-    for at in range(0, len(whole) - 64, 37):
-        out.write_bytes(whole[:at])
-        with pytest.raises(errors.DirectoryFileError, match="build it again"):
+    damaged = [whole[:at] for at in range(0, len(whole), 37)] + [b"PK\x03\x04" + whole[4:]]
+    for at in range(0, len(whole), 37):
+        damaged.append(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+    for content in damaged:
+        out.write_bytes(content)
+        with pytest.raises(errors.DirectoryFileError, match=r"register\.bin: .*again"):
             RegisterGeocoder.open(out)
-    out.write_bytes(b"PK\x03\x04" + whole[4:])
-    with pytest.raises(errors.DirectoryFileError):
-        RegisterGeocoder.open(out)
+
+
+def test_another_file_of_ketafind_is_no_register(tmp_path: Path) -> None:
+    path = tmp_path / "clinics.ketafind"
+    kf.load_directory().save(path)
+    with pytest.raises(
+        errors.DirectoryFileError, match=r"clinics.ketafind: .* not a ketafind street"
+    ):
+        RegisterGeocoder.open(path)
+    write_arrays(path, {"kind": "ketafind street register", "version": 1}, {})
+    with pytest.raises(errors.DirectoryFileError, match=r"clinics.ketafind: .* of version 1;"):
+        RegisterGeocoder.open(path)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from shapely import LineString, Point
 
 import ketafind as kf
 import oracle
-from ketafind.join import certainty
+from ketafind.join import certainty, frames
 from ketafind.join.frames import on_threads
 from strategies import clinic_lists, criteria, expressions, origins, policies
 
@@ -569,6 +569,14 @@ def test_long_arrow_tables_keep_every_kind_of_column(how, whole):
     places = [0, 0, 1, 1, 2, 2] if whole else [0, 0, 1, 2, 2] if how == "left" else [0, 0, 2, 2]
     assert long.select(table.column_names).equals(table.take(places))
     assert long.schema.metadata == {b"source": b"test"}
+
+
+def test_polars_texts_are_the_same_without_pyarrow(monkeypatch):
+    people = pl.from_pandas(PEOPLE.reset_index(drop=True))
+    asked = {"k": 3, "columns": ["name", "city", "website"], "unknown": "include"}
+    wanted = kf.nearest_join(people, DIRECTORY, **asked)
+    monkeypatch.setattr(frames, "find_spec", lambda name: None)
+    assert kf.nearest_join(people, DIRECTORY, **asked).equals(wanted)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

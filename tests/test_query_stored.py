@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 import ketafind as kf
 from ketafind.errors import DirectoryFileError, KetafindError, UnknownClinicError
-from ketafind.index.files import open_arrays, write_arrays
+from ketafind.files import open_arrays, write_arrays
 from strategies import clinic_lists, criteria, expressions, origins, policies
 
 HERE = kf.Coordinates(lat=43.7, lon=-79.4)

@@ -95,23 +95,19 @@ class CodeTable:
 
 
 class Place(NamedTuple):
-    """A named area of Ontario; `population` is an estimate where no census counts it.
-
-    Nine of ten of its addresses are within `radius_km`; `reach_km` is the radius of a circle of
-    its land area, 0 if not known; `owner` is the municipality that it lies in, -1 if none.
-    """
+    """A named area of Ontario."""
 
     number: int
     name: str
     lat: float
     lon: float
-    population: int
-    radius_km: float
+    population: int  # an estimate where no census counts it
+    radius_km: float  # nine of ten of its addresses are within it
     source: str
     kind: str
-    reach_km: float
+    reach_km: float  # the radius of a circle of its land area; 0 if not known
     county: str
-    owner: int
+    owner: int  # the municipality that it lies in; -1 if none
 
 
 class Gazetteer:
@@ -202,7 +198,18 @@ class Gazetteer:
         )
 
     def is_solid(self, place: Place) -> bool:
-        """Whether a name is one that people know: no crossroads, railway point or cottages."""
+        """Whether a name is one that people know: no crossroads, railway point or cottages.
+
+        Parameters
+        ----------
+        place : Place
+            One of `places`.
+
+        Returns
+        -------
+        bool
+            True for a municipality, and for what has people enough or a postal code of its own.
+        """
         return (
             place.population >= KNOWN
             or place.kind == "municipality"

@@ -62,15 +62,12 @@ BRITISH_INWARD = re.compile(r"[0-9][a-z]{2}")
 
 
 class Town(NamedTuple):
-    """A town found in the words; `written` says how, if that is not its name.
+    """A town found in the words."""
 
-    Several towns, neither of which holds the other, start at -1.
-    """
-
-    start: int
+    start: int  # -1 for several towns, neither of which holds the other
     stop: int
     places: tuple[Place, ...]
-    written: str = ""
+    written: str = ""  # how, if that is not its name
 
 
 class Reading(NamedTuple):

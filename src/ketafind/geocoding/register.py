@@ -17,17 +17,18 @@ from ketafind.errors import (
     GeocodingError,
     OutsideCoverageError,
 )
+from ketafind.files import open_arrays
 from ketafind.geo import sphere_km
 from ketafind.geocoding.address import Address, parse_address
 from ketafind.geocoding.locations import covering
 from ketafind.geocoding.offline import TOGETHER_KM, OfflineGeocoder
 from ketafind.geocoding.protocol import SearchPlace, privately
-from ketafind.geocoding.register_file import open_register_file
 from ketafind.geocoding.words import name_key, street_key, words_of
 from ketafind.records import Location
 
 __all__ = ["RegisterGeocoder"]
 
+KIND, VERSION = "ketafind street register", 2
 RADII_KM = {"rooftop": 0.06, "block_face": 0.33}
 """Nine of ten points of a building lie within 60 m of it, of a block face within 330 m."""
 
@@ -68,8 +69,7 @@ class RegisterGeocoder:
         self.meta = meta
         self.offline = offline if offline is not None else OfflineGeocoder()
         self._civic, self._lat, self._lon = (arrays[n].data for n in ("civic", "lat", "lon"))
-        self._kind, self._code = arrays["kind"].data, arrays["code"].data
-        self._start = arrays["street_start"].data
+        self._kind, self._start = arrays["kind"].data, arrays["street_start"].data
         self._types, self._ways, communities, french = json.loads(bytes(arrays["words"]))
         self._type, self._way = arrays["street_type"].data, arrays["street_way"].data
         self._names: list[str] = bytes(arrays["names"]).decode().split("\n")
@@ -97,12 +97,11 @@ class RegisterGeocoder:
         Raises
         ------
         DirectoryFileError
-            If the file is no register, damaged, or newer.
+            If the file is no register, damaged, or of another version.
         MissingFileError
             If there is no such file.
         """
-        meta, arrays = open_register_file(Path(path), verify=verify)
-        return cls(meta, arrays)
+        return cls(*open_arrays(path, kind=KIND, version=VERSION, verify=verify))
 
     @property
     def version(self) -> str:

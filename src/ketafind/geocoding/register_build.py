@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.errors import DataError, Fault, InvalidInputError
-from ketafind.geocoding.postal import code_number
-from ketafind.geocoding.register_file import readable, write_register_file
-from ketafind.geocoding.words import fold, name_key, street_key, words_of
+from ketafind.errors import DataError, Fault, InvalidInputError, KetafindError, MissingFileError
+from ketafind.files import write_arrays
+from ketafind.geocoding.register import KIND, VERSION
+from ketafind.geocoding.words import name_key, street_key, words_of
 
 __all__ = ["build_register"]
 
@@ -25,14 +28,14 @@ NAR_LICENCE = (
     "Adapted from Statistics Canada, National Address Register; Statistics Canada Open Licence"
 )
 STREET = ("OFFICIAL_STREET_NAME", "OFFICIAL_STREET_TYPE", "OFFICIAL_STREET_DIR")
-OFFICIAL = ("LOC_GUID", "CIVIC_NO", *STREET, "CSD_ENG_NAME", "MAIL_MUN_NAME", "MAIL_POSTAL_CODE")
+OFFICIAL = ("LOC_GUID", "CIVIC_NO", *STREET, "CSD_ENG_NAME", "MAIL_MUN_NAME")
 OPTIONAL = ("CSD_FRE_NAME", "BG_X")
 POSITIONS = (
     ("BG_LATITUDE", "BG_LONGITUDE"),
     ("REPPOINT_LATITUDE", "REPPOINT_LONGITUDE"),
     ("BF_REPPOINT_LATITUDE", "BF_REPPOINT_LONGITUDE"),
 )
-OPEN = ("lon", "lat", "number", "street", "city", "region", "postcode")
+OPEN = ("lon", "lat", "number", "street", "city", "region")
 
 
 class _Names:
@@ -119,15 +122,31 @@ def build_register(
     points = _Points()
     bar = _bar(progress=progress)
     source = Path(nar if nar is not None else str(openaddresses))
-    with readable(source):
+    with _readable(source):
         meta = (_read_open if nar is None else _read_nar)(source, points, bar)
     arrays = _arrays(points)
     if not len(arrays["civic"]):
         raise DataError(str(source), [Fault("no address point of Ontario was found")])
     meta |= {"points": len(arrays["civic"]), "streets": len(arrays["street_type"])}
     meta |= {"communities": len(points.communities.numbers)}
-    write_register_file(Path(out), meta, arrays)
+    write_arrays(out, {"kind": KIND, "version": VERSION, **meta}, arrays)
     return meta
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say in ketafind's own words that a source cannot be read."""
+    if not path.is_file():
+        raise MissingFileError(f"{path}: there is no such file")
+    try:
+        yield
+    except KetafindError:
+        raise
+    except zipfile.BadZipFile:
+        fault = "this is no zip archive; give it as it was downloaded"
+        raise DataError(str(path), [Fault(fault)]) from None
+    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(str(path), [Fault(f"it cannot be read: {error}")]) from None
 
 
 def _bar(*, progress: bool) -> Callable[[int], object]:
@@ -249,21 +268,10 @@ def _add_addresses(points: _Points, chunk: Any, pd: Any, known: tuple[NDArray[An
         lat=np.rint(lat[at] * 1e6).astype(np.int32),
         lon=np.rint(lon[at] * 1e6).astype(np.int32),
         kind=sort,
-        code=_codes(chunk["MAIL_POSTAL_CODE"]),
     )
 
 
-def _codes(column: Any) -> NDArray[np.uint32]:
-    """Numbers of postal codes plus one; 0 where there is none."""
-    numbers, texts = column.factorize()
-    table = [code_number(fold(str(text)).replace(" ", "")) + 1 for text in texts]
-    out: NDArray[np.uint32] = np.array(table, dtype=np.uint32)[numbers]
-    return out
-
-
 def _read_open(path: Path, points: _Points, bar: Callable[[int], object]) -> dict[str, Any]:
-    import gzip
-
     import pandas as pd
 
     open_text = gzip.open if path.suffix == ".gz" else open
@@ -321,7 +329,6 @@ def _add_open(points: _Points, chunk: Any, pd: Any) -> None:
         lat=np.rint(lat * 1e6).astype(np.int32),
         lon=np.rint(lon * 1e6).astype(np.int32),
         kind=np.zeros(len(chunk), dtype=np.uint8),
-        code=_codes(chunk["postcode"]),
     )
 
 
@@ -366,15 +373,14 @@ def _arrays(points: _Points) -> dict[str, NDArray[Any]]:
         [name_key(words_of(f)[0]), name_key(words_of(e)[0])] for f, e in points.french.items()
     ]
     return {
-        "civic": civic[first].astype("<u4"),
-        "lat": points.column("lat")[order].astype("<i4"),
-        "lon": points.column("lon")[order].astype("<i4"),
-        "kind": kind[order].astype("u1"),
-        "code": points.column("code")[order].astype("<u4"),
-        "street_start": np.searchsorted(street, np.arange(len(streets) + 1)).astype("<u4"),
-        "street_community": np.array([key[0] for key in streets], dtype="<u4"),
-        "street_type": np.array([types.index(key[2]) for key in streets], dtype="u1"),
-        "street_way": np.array([ways.index(key[3]) for key in streets], dtype="u1"),
+        "civic": civic[first].astype(np.uint32),
+        "lat": points.column("lat")[order].astype(np.int32),
+        "lon": points.column("lon")[order].astype(np.int32),
+        "kind": kind[order].astype(np.uint8),
+        "street_start": np.searchsorted(street, np.arange(len(streets) + 1)).astype(np.uint32),
+        "street_community": np.array([key[0] for key in streets], dtype=np.uint32),
+        "street_type": np.array([types.index(key[2]) for key in streets], dtype=np.uint8),
+        "street_way": np.array([ways.index(key[3]) for key in streets], dtype=np.uint8),
         "names": _text([key[1] for key in streets]),
         "words": _text([json.dumps([types, ways, [key for key, _ in communities], french])]),
     }

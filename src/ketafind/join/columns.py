@@ -113,14 +113,13 @@ class Answers:
         """Lay the answers out with one row a clinic; once only: the distances found may move."""
         clinic, distance_km = self.found.clinic, self.found.distance_km
         n, width = clinic.shape
-        rank = np.arange(1, width + 1, dtype=np.int32)
         if self.found.complete:
-            cells = _Cells(clinic.ravel(), distance_km.ravel(), np.tile(rank, n), width)
+            cells = _Cells(clinic.ravel(), distance_km.ravel(), self.found.rank.ravel(), width)
         else:
             keep = clinic >= 0
             if left:
                 keep[:, 0] = True
-            ranks = np.broadcast_to(rank, keep.shape)[keep]
+            ranks = self.found.rank[keep]
             times = np.count_nonzero(keep, axis=1)
             all_once = width == 1 and len(ranks) == n
             cells = _Cells(clinic[keep], _kept(distance_km, keep), ranks, 1 if all_once else times)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -64,6 +65,14 @@ class Texts:
 
         # One null after the texts, for what is missing.
         return pl.Series([*self.values, None], dtype=pl.String)
+
+    @cached_property
+    def of_views(self) -> tuple[npt.NDArray[np.void], list[Any]]:
+        """Arrow's views and the texts they are of; the last view, of "", is what -1 finds."""
+        import pyarrow as pa
+
+        _, views, *data = pa.array([*self.values, ""], pa.string_view()).buffers()
+        return np.frombuffer(views, "V16", len(self.values) + 1), data
 
     @cached_property
     def of_pyarrow(self) -> Any:
@@ -175,7 +184,9 @@ class Frame:
         if kind.is_pandas():
             base = self.native if once else _repeat_pandas(self.native, times, threads)
             return _extend_pandas(self.native, base, columns)
-        base = self if once else self.chosen(np.arange(len(self)).repeat(times))
+        # Polars numbers its rows so, and need not look for negative ones.
+        number = np.uint32 if kind.is_polars() and len(self) < 2**32 else np.int64
+        base = self if once else self.chosen(np.arange(len(self), dtype=number).repeat(times))
         if kind.is_polars():
             added = (_polars_column(*item) for item in columns.items())
             return base.native.with_columns(*added)
@@ -184,7 +195,7 @@ class Frame:
             table = table.append_column(name, _arrow_column(column))
         return table if isinstance(self.native, type(table)) else _record_batch(table)
 
-    def chosen(self, rows: npt.NDArray[np.intp]) -> Frame:
+    def chosen(self, rows: npt.NDArray[Any]) -> Frame:
         """Make a frame of these rows, in this order."""
         kind = self._table.implementation
         if kind.is_pandas():
@@ -260,7 +271,12 @@ def _pandas_column(column: Column) -> Any:
     import pandas as pd
 
     if isinstance(column, Codes):
-        numbers = column.numbers if column.numbers.flags.writeable else column.numbers.copy()
+        numbers = column.numbers
+        if column.same_text:
+            # New zeros are not written to before they are used.
+            numbers = np.zeros(len(numbers), np.int8)
+            if column.numbers[0]:
+                numbers[:] = column.numbers[0]
         return pd.Categorical.from_codes(numbers, dtype=column.texts.of_pandas, validate=False)
     if isinstance(column, np.ma.MaskedArray):
         return pd.arrays.IntegerArray(column.data, np.ma.getmaskarray(column))
@@ -275,6 +291,8 @@ def _polars_column(name: str, column: Column) -> Any:
         if column.same_text:
             # Polars itself stores a value that all rows share once.
             return pl.lit([*texts.values, None][numbers[0]], dtype=pl.String).alias(name)
+        if find_spec("pyarrow") is not None:
+            return pl.Series(name, _text_views(column))
         places = np.where(numbers < 0, len(texts.values), numbers).astype(np.uint32)
         return texts.of_polars.gather(pl.Series(places)).alias(name)
     if isinstance(column, np.ma.MaskedArray):
@@ -282,6 +300,17 @@ def _polars_column(name: str, column: Column) -> Any:
         none = pl.Series([None], dtype=pl.Int32)
         return pl.Series(column.data).zip_with(known, none).alias(name)
     return pl.Series(name, column, nan_to_null=True)
+
+
+def _text_views(column: Codes) -> Any:
+    """Texts as polars itself stores them: made in half the time that its `gather` takes."""
+    import pyarrow as pa
+
+    views, data = column.texts.of_views
+    missing = column.numbers < 0
+    known = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
+    buffers = [known, pa.py_buffer(np.take(views, column.numbers, mode="wrap")), *data]
+    return pa.Array.from_buffers(pa.string_view(), len(missing), buffers)
 
 
 def _as_table(frame: Any) -> Any:

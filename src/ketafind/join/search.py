@@ -40,6 +40,7 @@ class Found:
 
     distance_km: Floats
     clinic: npt.NDArray[Any]
+    rank: npt.NDArray[np.int32]
 
     @property
     def complete(self) -> bool:
@@ -66,13 +67,19 @@ def search(
     threads = threads_for(n) if threads is None else check_count(threads, "threads")
     rows = max(LEAST_CHUNK, min(CHUNK, n // threads))
     parts = slices(n, max(1, min(rows, ANSWERS * rows // k)))
-    found = Found(np.empty((n, k)), np.empty((n, k), code_type(len(directory))))
+    found = Found(
+        np.empty((n, k)),
+        np.empty((n, k), code_type(len(directory))),
+        np.empty((n, k), np.int32),
+    )
+    ranks = np.arange(1, k + 1, dtype=np.int32)
     limit_km = math.inf if max_distance_km is None else max_distance_km
     inner = threads if len(parts) == 1 else 1
 
     def work(rows: slice) -> int:
         lat, lon = origins.lat[rows], origins.lon[rows]
         distance_km, clinic = found.distance_km[rows], found.clinic[rows]
+        found.rank[rows] = ranks
         good = check_range(lat, lon, first_row + rows.start)
         if good is not None:
             lat, lon = lat[good], lon[good]

@@ -7,18 +7,17 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
 from functools import cached_property
-from os import PathLike, fspath
-from os.path import exists
+from os import PathLike
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.bits import StatedFacts, columns_of
-from ketafind.errors import DirectoryFileError, InvalidInputError, MissingFileError
+from ketafind.errors import DirectoryFileError, InvalidInputError
+from ketafind.files import open_arrays, write_arrays
 from ketafind.geo import compiled_core
 from ketafind.index import IndexName, KernelIndex, make_index
-from ketafind.index.files import open_arrays, write_arrays
 from ketafind.index.protocol import SpatialIndex
 from ketafind.query.catalogue import Catalogue, Points
 from ketafind.records import STATUSES
@@ -81,10 +80,8 @@ def open_catalogue(path: str | PathLike[str], *, verify: bool = True) -> Catalog
     """Open a catalogue that `save_catalogue` wrote; its records are read when they are asked for."""
     if not isinstance(path, str | PathLike):
         raise InvalidInputError(f"the path must be text or a Path, not {type(path).__name__}")
-    if not exists(path):
-        raise MissingFileError(f"{fspath(path)}: there is no such file")
-    metadata, arrays = open_arrays(path, verify=verify)
-    _check_kind(metadata)
+    metadata, arrays = open_arrays(path, kind=KIND, version=VERSION, verify=verify)
+    _check_metadata(metadata)
     _check_shapes(arrays)
     if verify:
         _check_values(arrays)
@@ -133,14 +130,7 @@ class _Stored(Catalogue):
         return vocabulary
 
 
-def _check_kind(metadata: Mapping[str, Any]) -> None:
-    if metadata.get("kind") != KIND:
-        raise DirectoryFileError(f"this file holds no directory but {metadata.get('kind')!r}")
-    if metadata.get("version") != VERSION:
-        raise DirectoryFileError(
-            f"this file is of version {metadata.get('version')!r} of the directory's form; this "
-            f"ketafind reads version {VERSION}: update ketafind, or save the directory again"
-        )
+def _check_metadata(metadata: Mapping[str, Any]) -> None:
     day = metadata.get("date")
     if not isinstance(metadata.get("snapshot"), str) or not isinstance(day, str | None):
         raise DirectoryFileError("the file does not name its snapshot")
