@@ -170,7 +170,8 @@ def elsewhere() -> None:
     wrong = [
         (text, a)
         for text, a in placed
-        if a.corrections or fold(a.label.partition(" (")[0].partition(",")[0]) not in fold(text)
+        if "was read as" in str(a.corrections)
+        or fold(a.label.partition(" (")[0].partition(",")[0]) not in fold(text)
     ]
     print(f"texts of elsewhere ({len(texts)}): {len(placed)} placed in Ontario")
     for text, answer in wrong:

@@ -104,7 +104,7 @@ CITY = 50_000
 DOUBLE_KM = 60.0
 RADIUS_KM = {"community": 3.5, "neighbourhood": 2.5, "reserve": 8.0, "landmark": 1.0}
 DOUBTFUL_KM = 20.0
-LEAST_REACH = 0.5
+LEAST_REACH = 0.54
 """The addresses of a municipality reach at least so far, of its area's radius."""
 
 PART_NAMED = 0.4

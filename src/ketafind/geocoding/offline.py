@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from math import cos, radians
 
 import numpy as np
@@ -555,6 +556,11 @@ def _not_found(text: str, reading: Reading, gazetteer: Gazetteer) -> GeocodingEr
     )
 
 
+@cache
+def _bundled() -> OfflineGeocoder:
+    return OfflineGeocoder()
+
+
 def geocode(text: str) -> Location:
     """Find where an address, a postal code or a place in Ontario is, without a network.
 
@@ -573,7 +579,7 @@ def geocode(text: str) -> Location:
     GeocodingError
         As `OfflineGeocoder.geocode` does.
     """
-    return OfflineGeocoder().geocode(text)
+    return _bundled().geocode(text)
 
 
 def geocode_many(texts: Iterable[str]) -> list[Location | GeocodingError]:
@@ -596,7 +602,7 @@ def geocode_many(texts: Iterable[str]) -> list[Location | GeocodingError]:
     """
     if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise InvalidInputError("geocode_many takes a list of addresses; geocode() takes one text")
-    geocoder = OfflineGeocoder()
+    geocoder = _bundled()
     answers: list[Location | GeocodingError] = []
     for text in texts:
         try:
