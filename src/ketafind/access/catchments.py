@@ -216,9 +216,9 @@ def catchments(
     for level in LEVELS:
         counted = np.zeros(len(directory))
         if demand is not None:
-            _, position = nearest_km(directory, eligible[level], demand, check=check)
-            served = position >= 0
-            counted += np.bincount(position[served], demand.weight[served], len(directory))
+            _, clinic_no = nearest_km(directory, eligible[level], demand, check=check)
+            served = clinic_no >= 0
+            counted += np.bincount(clinic_no[served], demand.weight[served], len(directory))
         rows += _rows(directory, eligible[level], level, region, counted)
     names = ["supply", "clinic_id", "clinic_ids", "weight", "area_km2", "geometry"]
     return geopandas.GeoDataFrame(rows, columns=names, geometry="geometry", crs="EPSG:4326")
@@ -236,23 +236,23 @@ def _rows(
     from pyproj import Geod
 
     standing: dict[tuple[float, float], list[int]] = {}
-    for position in eligible._clinic_nos().tolist():
-        place = directory.clinics[position].location
+    for clinic_no in eligible._clinic_nos().tolist():
+        place = directory.clinics[clinic_no].location
         if place is not None:
-            standing.setdefault((place.lat, place.lon), []).append(position)
+            standing.setdefault((place.lat, place.lon), []).append(clinic_no)
     if not standing:
         return []
     lat, lon = np.array(list(standing)).T
     geod = Geod(ellps="WGS84")
     rows = []
-    for shape, positions in zip(cells(lat, lon, region), standing.values(), strict=True):
-        ids = [directory.clinics[position].clinic_id for position in positions]
+    for shape, clinic_nos in zip(cells(lat, lon, region), standing.values(), strict=True):
+        ids = [directory.clinics[clinic_no].clinic_id for clinic_no in clinic_nos]
         rows.append(
             {
                 "supply": level,
                 "clinic_id": ids[0],
                 "clinic_ids": ";".join(ids),
-                "weight": float(counted[positions].sum()),
+                "weight": float(counted[clinic_nos].sum()),
                 # A hole counts against its shell only if it runs the other way round.
                 "area_km2": abs(geod.geometry_area_perimeter(shapely.normalize(shape))[0]) / 1e6,
                 "geometry": shape,

@@ -214,17 +214,17 @@ def _scores(
     confirmed = set(eligible["confirmed"]._clinic_nos().tolist())
     some = {level: np.zeros(len(located)) for level in LEVELS}
     seen = {level: np.zeros(len(located), dtype=np.bool_) for level in LEVELS}
-    for position in eligible["possible"]._clinic_nos().tolist():
-        place = directory.clinics[position].location
+    for clinic_no in eligible["possible"]._clinic_nos().tolist():
+        place = directory.clinics[clinic_no].location
         if place is None:
             continue
         near, share = _reached(near_origins, place.lat, place.lon, weigh)
-        factor = amounts[position]
+        factor = amounts[clinic_no]
         if compete:
             sought = float((weight[near] * share).sum())
             factor = factor / sought if sought > 0.0 else 0.0
         # What is possible includes what is confirmed: that is added at the end.
-        level = "confirmed" if position in confirmed else "possible"
+        level = "confirmed" if clinic_no in confirmed else "possible"
         some[level][near] += share * factor
         seen[level][near] = True
     some["possible"] += some["confirmed"]

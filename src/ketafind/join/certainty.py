@@ -38,17 +38,19 @@ def order_certain(
     located = np.flatnonzero(origins.located)
     for start in range(0, len(located), CHUNK):
         rows = located[start : start + CHUNK]
-        seekers = _seekers(directory, eligible, origins, rows, k, limit_km)
+        listed = _listed(directory, eligible, origins, rows, k, limit_km)
         sure = np.zeros(len(rows), dtype=np.bool_)
         maybe = np.zeros(len(rows), dtype=np.bool_)
         for part in unknown:
-            seekers.meet(part, 1, sure, maybe)
-        for part in parts if seekers.next_km is not None else ():
-            seekers.meet(part, k + 1, sure, maybe)
-        certain[rows] = ~(seekers.overlaps | sure)
-        for at in np.flatnonzero(maybe & ~(seekers.overlaps | sure)):
+            listed.mark_entered(part, 1, sure, maybe)
+        for part in parts if listed.next_km is not None else ():
+            listed.mark_entered(part, k + 1, sure, maybe)
+        certain[rows] = ~(listed.overlaps | sure)
+        for at in np.flatnonzero(maybe & ~(listed.overlaps | sure)):
             place = Start(
-                float(seekers.lat[at]), float(seekers.lon[at]), float(seekers.radius_km[at])
+                float(listed.lat[at]),
+                float(listed.lon[at]),
+                float(listed.radius_km[at]),
             )
             certain[rows[at]] = Page(Ranking(eligible, place, limit_km), 0, k).order_certain
     return certain
@@ -65,19 +67,19 @@ class _Part:
 
 def _by_radius(eligible: Filter) -> Iterator[_Part]:
     radii = eligible._catalogue.radius_km
-    positions = eligible._clinic_nos()
-    known = np.unique(radii[positions])
+    clinic_nos = eligible._clinic_nos()
+    known = np.unique(radii[clinic_nos])
     known = known[~np.isnan(known)]
     for few in np.array_split(known, min(len(known), PARTS) or 1):
         if len(few):
             some = np.zeros(len(radii), dtype=np.bool_)
-            some[positions] = (few[0] <= radii[positions]) & (radii[positions] <= few[-1])
+            some[clinic_nos] = (few[0] <= radii[clinic_nos]) & (radii[clinic_nos] <= few[-1])
             part = Filter(eligible._catalogue, eligible.criteria, eligible.unknown, some)
             yield _Part(float(few[0]), float(few[-1]), part)
 
 
 @dataclass(frozen=True, slots=True)
-class _Seekers:
+class _Listed:
     """Rows, the clinics that are listed for each, and how far the last of these may be."""
 
     directory: Directory
@@ -90,7 +92,7 @@ class _Seekers:
     overlaps: npt.NDArray[np.bool_]
     reach_km: Floats
 
-    def meet(
+    def mark_entered(
         self, part: _Part, n: int, sure: npt.NDArray[np.bool_], maybe: npt.NDArray[np.bool_]
     ) -> None:
         """Mark the rows that an unlisted clinic of a part enters, surely or maybe."""
@@ -112,30 +114,30 @@ class _Seekers:
         if n > 1:
             ours = (found[:, :, None] == self.listed[rows][:, None, :]).any(axis=2)
             distance_km = np.where(ours, np.nan, distance_km)
-        # NaN, for nobody, is below no reach.
+        # NaN, for no clinic, is below no reach.
         nearest_km = np.fmin.reduce(distance_km, axis=1)
         for radius_km, marks in ((part.least_km, sure), (part.most_km, maybe)):
             low = distance_lows_km(nearest_km, self.radius_km[rows], radius_km)
             marks[rows] |= low <= self.reach_km[rows]
 
 
-def _seekers(
+def _listed(
     directory: Directory,
     eligible: Filter,
     origins: Origins,
     rows: npt.NDArray[np.intp],
     k: int,
     limit_km: float,
-) -> _Seekers:
+) -> _Listed:
     lat, lon = origins.lat[rows], origins.lon[rows]
     origin_km = np.zeros(len(rows)) if origins.radius_km is None else origins.radius_km[rows]
     width = max(1, min(k + 1, eligible.n_eligible))
-    distance_km, position = directory.nearest_arrays(
+    distance_km, clinic_no = directory.nearest_arrays(
         lat, lon, k=width, where=eligible, max_distance_km=limit_km
     )
-    radius_km = np.append(eligible._catalogue.radius_km, np.nan)[position]
+    radius_km = np.append(eligible._catalogue.radius_km, np.nan)[clinic_no]
     low, high = distance_intervals_km(distance_km, origin_km[:, None], radius_km)
-    missing = position < 0
+    missing = clinic_no < 0
     low[missing], high[missing] = np.inf, -np.inf
     order = np.lexsort((high, low), axis=1)
     low_in_order = np.take_along_axis(low, order, axis=1)
@@ -144,6 +146,6 @@ def _seekers(
     full = (~missing).sum(axis=1) >= k
     reach = np.where(full, high_in_order[:, :k].max(axis=1, initial=0.0), np.inf)
     next_km = distance_km[:, k] if width > k else None
-    return _Seekers(
-        directory, lat, lon, origin_km, limit_km, position[:, :k], next_km, overlaps, reach
+    return _Listed(
+        directory, lat, lon, origin_km, limit_km, clinic_no[:, :k], next_km, overlaps, reach
     )

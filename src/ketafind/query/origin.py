@@ -119,7 +119,7 @@ def _geocoded(text: str) -> Location:
 
 def check_plausible(origin: Start, catalogue: Catalogue) -> None:
     """Refuse an origin whose swapped or sign-corrected pair fits far better, and (0, 0)."""
-    if catalogue.n_located == 0 or _great_circle_km(origin, catalogue) < 0.99 * FAR_KM:
+    if not len(catalogue.points.lat) or _great_circle_km(origin, catalogue) < 0.99 * FAR_KM:
         return
     if _nearest_km(origin.lat, origin.lon, catalogue) <= FAR_KM:
         return
