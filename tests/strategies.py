@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 import ketafind as kf
@@ -10,6 +13,15 @@ from oracle import TERMS, line
 LATITUDES = [-90.0, -43.7, 0.0, 43.7, 44.2, 90.0]
 LONGITUDES = [-180.0, -79.4, -76.5, 0.0, 100.6, 180.0]
 FAST = {"allow_nan": False, "allow_infinity": False}
+
+
+def examples(share: float, suppress_health_check: Iterable[HealthCheck] = ()) -> settings:
+    """Settings for a property that deserves more or fewer examples than the profile gives."""
+    usual = settings.default
+    return settings(
+        max_examples=max(15, round(share * usual.max_examples)),
+        suppress_health_check={*usual.suppress_health_check, *suppress_health_check},
+    )
 
 
 def degrees(limit: float, special: list[float]):

@@ -6,20 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import ketafind as kf
 import oracle
 from ketafind.errors import CriteriaError, InvalidInputError, UnknownTermError
-from strategies import clinic_lists, criteria, expressions, origins, policies
+from strategies import clinic_lists, criteria, examples, expressions, origins, policies
 
 
 def directory_of(clinics) -> kf.Directory:
     return kf.Directory.from_clinics(clinics, check=False)
 
 
-@settings(max_examples=2000)
+@examples(5)
 @given(clinic_lists(), expressions, policies, origins, st.integers(1, 8))
 def test_nearest_within_and_search_equal_a_plain_scan(clinics, expression, unknown, origin, k):
     directory = directory_of(clinics)

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import ketafind as kf
@@ -15,10 +15,10 @@ import oracle
 from ketafind.errors import InvalidInputError, UnknownClinicError
 from ketafind.explain.sentences import texts
 from ketafind.qualification import bundled_rules
-from strategies import clinic_lists, criteria, expressions, origins, policies
+from strategies import clinic_lists, criteria, examples, expressions, origins, policies
 
 # Each example makes directories and asks them in several ways.
-FEWER = settings(max_examples=max(15, settings.default.max_examples // 4))
+FEWER = examples(1 / 4)
 
 DIRECTORY = kf.load_directory()
 GOLDEN = Path(__file__).parent / "golden"

@@ -6,14 +6,14 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import ketafind as kf
 from ketafind.errors import InvalidInputError
-from strategies import clinic_lists
+from strategies import clinic_lists, examples
 
 # Each example makes directories and asks them in several ways.
-FEWER = settings(max_examples=max(15, settings.default.max_examples // 4))
+FEWER = examples(1 / 4)
 
 DIRECTORY = kf.load_directory()
 

@@ -7,17 +7,17 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import ketafind as kf
 import oracle
 from ketafind.errors import InvalidInputError
 from ketafind.explain.relax import COSTS, minimal_sets
-from strategies import clinic_lists, criteria, expressions, origins, policies
+from strategies import clinic_lists, criteria, examples, expressions, origins, policies
 
 # Each example makes directories and asks them in several ways.
-FEWER = settings(max_examples=max(15, settings.default.max_examples // 4))
+FEWER = examples(1 / 4)
 
 ALL = 10_000
 

@@ -6,7 +6,7 @@ import contextlib
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ketafind.errors import GeocodingError, PlaceNotFoundError
@@ -14,6 +14,7 @@ from ketafind.geocoding import Address, geocode, parse_address
 from ketafind.geocoding.locations import typed_coordinates
 from ketafind.geocoding.postal import find_codes
 from ketafind.geocoding.words import fold, street_key, words_of
+from strategies import examples
 
 
 def fields(text: str) -> tuple[str, str, str, str, str]:
@@ -94,7 +95,7 @@ def test_two_spellings_of_a_street_have_one_key(one: str, other: str) -> None:
 
 
 @given(st.text(alphabet=string.printable + "éÉœ½ﬁ’#–，\u2028\u0301", max_size=120))
-@settings(max_examples=300)
+@examples(1.5)
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     try:
         address = parse_address(text)
@@ -106,7 +107,7 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
 @given(
     st.sampled_from(["A1A1A1", "O0", "(-#", "12-", "rue ", "é", ", ", "unit "]), st.integers(1, 900)
 )
-@settings(max_examples=60, deadline=None)
+@examples(0.3)
 def test_repeated_pieces_are_answered_or_refused(piece: str, times: int) -> None:
     text = (piece * times)[:1000]
     with contextlib.suppress(GeocodingError):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ketafind import errors
@@ -27,6 +27,7 @@ from ketafind.geocoding.batch import outcomes
 from ketafind.geocoding.cache import DAY_S
 from ketafind.records import Location
 from servers import Clock
+from strategies import examples
 
 HERE = Location(lat=44.2, lon=-76.5, source="fake", corrections=("x",))
 
@@ -40,7 +41,7 @@ def ask_never() -> Location:
         st.tuples(st.sampled_from("abc"), st.sampled_from(["get", "put", "none"])), max_size=12
     )
 )
-@settings(max_examples=40, deadline=None)
+@examples(0.2)
 def test_the_cache_behaves_like_a_dict(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
 ) -> None:

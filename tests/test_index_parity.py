@@ -7,12 +7,13 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.geo import compiled_core, geodesic_km
 from ketafind.index import KernelIndex, RTreeIndex, ScanIndex, default_index, make_index
+from strategies import examples
 
 needs_kernel = pytest.mark.skipif(compiled_core() is None, reason="installed without a C compiler")
 INDEXES = [
@@ -79,7 +80,7 @@ def worlds(draw):
 
 
 @pytest.mark.parametrize("index_type", INDEXES)
-@settings(deadline=None, max_examples=100)
+@examples(0.5)
 @given(
     world=worlds(),
     k=st.integers(1, 100),
@@ -188,7 +189,7 @@ def nearest_of_few(points, passes, origins, limit):
 
 
 @needs_kernel
-@settings(deadline=None, max_examples=100)
+@examples(0.5)
 @given(
     world=worlds(),
     n=st.sampled_from([64, 65, 130]),
@@ -251,7 +252,7 @@ def test_threads_do_not_change_a_byte(index_type):
 
 
 @needs_kernel
-@settings(deadline=None, max_examples=60)
+@examples(0.3)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.sampled_from([9, 65, 200, 700, 5000]),

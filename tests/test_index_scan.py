@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ketafind.errors import CoordinatesError, InvalidInputError
@@ -52,7 +52,6 @@ def built(points):
     return ScanIndex([lat for lat, _ in points], [lon for _, lon in points])
 
 
-@settings(deadline=None)
 @given(worlds(), st.integers(1, 50), st.sampled_from([math.inf, 0.0, 500.0, 9000.0]))
 def test_nearest_is_the_head_of_the_sorted_list(world, k, limit):
     """Ids, order and ties."""
@@ -63,7 +62,6 @@ def test_nearest_is_the_head_of_the_sorted_list(world, k, limit):
     assert pairs(index.nearest(*origin, k)) == plainly(points, origin, [True] * len(points), k)
 
 
-@settings(deadline=None)
 @given(worlds(), st.integers(0, 60))
 def test_within_includes_its_boundary(world, rank):
     """The radius is often exactly the distance of a point."""
@@ -75,7 +73,6 @@ def test_within_includes_its_boundary(world, rank):
     assert pairs(answer) == plainly(*world, 1000, radius)
 
 
-@settings(deadline=None)
 @given(worlds(), st.integers(1, 5))
 def test_many_origins_equal_one_at_a_time(world, k):
     """NaN and -1 where there are fewer."""

@@ -7,15 +7,15 @@ from itertools import combinations
 
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.errors import InvalidInputError
-from strategies import clinic_lists, criteria, expressions, origins, policies
+from strategies import clinic_lists, criteria, examples, expressions, origins, policies
 
 # Each example makes directories and asks them in several ways.
-FEWER = settings(max_examples=max(15, settings.default.max_examples // 4))
+FEWER = examples(1 / 4)
 
 HERE = kf.Coordinates(lat=44.2, lon=-76.5)
 ends = st.none() | st.integers(-8, 8)

@@ -6,17 +6,17 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.errors import DataError, InvalidInputError
 from ketafind.qualification import Result, bundled_rules
 from oracle import holds
-from strategies import clinic_lists, criteria, expressions
+from strategies import clinic_lists, criteria, examples, expressions
 
 # Each example makes directories and asks them in several ways.
-FEWER = settings(max_examples=max(15, settings.default.max_examples // 4))
+FEWER = examples(1 / 4)
 
 TEAM = ("offers", "staff", ("psychiatrist", "anesthesiologist", "nurse_practitioner"), 1)
 NAMES = {"yes": "QUALIFIED", "no": "NOT_QUALIFIED", "unknown": "UNDETERMINED"}

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import ketafind as kf
 from ketafind.errors import DirectoryFileError, KetafindError, UnknownClinicError
 from ketafind.files import open_arrays, write_arrays
-from strategies import clinic_lists, criteria, expressions, origins, policies
+from strategies import clinic_lists, criteria, examples, expressions, origins, policies
 
 HERE = kf.Coordinates(lat=43.7, lon=-79.4)
 
@@ -30,7 +30,7 @@ def saved(tmp_path: Path) -> Path:
     return path
 
 
-@settings(max_examples=100)
+@examples(0.5)
 @given(clinic_lists(), expressions, policies, origins)
 def test_a_saved_directory_gives_the_same_answers(
     tmp_path_factory, clinics, expression, unknown, origin

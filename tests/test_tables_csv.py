@@ -3,10 +3,11 @@
 import csv
 import io
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ketafind.tables.csv import scan
+from strategies import examples
 
 texts = st.text(alphabet='ab,"\r\n\u2028\u00e9 ', max_size=60)
 cells = st.text(alphabet='ab,;"\r\n\u2028\x0c\u00e9 ', max_size=8)
@@ -16,7 +17,7 @@ def by_stdlib(text):
     return list(csv.reader(io.StringIO(text, newline=""), strict=True))
 
 
-@settings(max_examples=1500)
+@examples(7.5)
 @given(texts)
 def test_an_accepted_text_has_the_rows_of_the_standard_library(text):
     """Blank lines are left out on both sides; what we refuse, we refuse with a reason."""
@@ -28,7 +29,7 @@ def test_an_accepted_text_has_the_rows_of_the_standard_library(text):
     assert [list(row.cells) for row in rows] == expected
 
 
-@settings(max_examples=500)
+@examples(2.5)
 @given(
     st.lists(st.lists(cells, min_size=2, max_size=4), max_size=6),
     st.sampled_from(["\n", "\r\n", "\r"]),

@@ -7,12 +7,13 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from ketafind.errors import DataError
 from ketafind.tables.clinics import read_clinics
 from ketafind.tables.frames import clinics_from_frame, frame_from_columns
+from strategies import examples
 
 COLUMNS = {
     "clinic_id": ["a", "b", "c"],
@@ -137,7 +138,7 @@ def test_an_empty_frame_is_no_clinics():
     assert "no column" in str(refusal(pd.DataFrame()))
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(0.5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.floats(-90, 90), st.floats(-180, 180)), max_size=5))
 def test_coordinates_pass_through_unchanged(pairs):
     """To the last bit, from numpy columns."""

@@ -5,7 +5,7 @@ import warnings
 from datetime import date
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from ketafind.errors import InvalidInputError
@@ -17,6 +17,7 @@ from ketafind.tables.csv import column_key
 from ketafind.tables.writing import csv_rows, write_clinics, write_evidence
 from ketafind.truth import Truth
 from ketafind.vocabulary import default_vocabulary
+from strategies import examples
 
 VOCABULARY = default_vocabulary()
 letters = st.characters(codec="utf-8", exclude_characters="\0")
@@ -120,7 +121,7 @@ def clinics_(draw):
 KNOWN = {"x", "y", *(name for f in VOCABULARY.facets for name in (f.id, f.plural))}
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+@examples(0.3, suppress_health_check=list(HealthCheck))
 @given(clinics_())
 def test_clinics_come_back_as_they_were_written(tmp_path, clinics):
     """Every field that has a column, to the last bit and the last character."""

@@ -280,7 +280,7 @@ HOW = "; pass Coordinates(lat=..., lon=...), or write decimal degrees such as '4
 def typed_coordinates(text: str) -> Location | None:
     """Read a pair of decimal degrees, latitude first unless its form says otherwise."""
     text = text.strip()
-    if text[0] not in STARTS or (DECIMAL.search(text) is None and not ONLY.issuperset(text)):
+    if text[:1] not in STARTS or (DECIMAL.search(text) is None and not ONLY.issuperset(text)):
         return None
     for form in FORMS:
         found = form.fullmatch(text)
