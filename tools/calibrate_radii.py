@@ -1,6 +1,6 @@
 """Fit ``src/ketafind/geocoding/radii.json``: 90 % radii for codes and places.
 
-Three kinds of evidence, none of which is the data that accuracy is measured with:
+Two kinds of evidence, none of which is the data that accuracy is measured with:
 
 - ``--addresses FILE``: addresses with known positions (columns address_text, lat, lon), for the
   classes of urban codes that are good to a few hundred metres, and for places without a code. The
@@ -8,7 +8,10 @@ Three kinds of evidence, none of which is the data that accuracy is measured wit
 - ``--blocks FILE``: positions of census blocks in which a code has addresses (columns
   postal_code, lat, lon, weight), for the classes that are off by kilometres: a block is too large
   to judge the others by. Fitted on the National Address Register, June 2026.
-- the sources of the gazetteer against each other, for towns of rural codes.
+
+Radii of rural codes stay as they are in the table: they were fitted on how far the gazetteer's
+sources lie from each other. A place's radius is made with the gazetteer, from where the codes
+named after it stand.
 
     python tools/calibrate_radii.py --addresses homes.csv --blocks blocks.csv
 """
@@ -21,7 +24,6 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -29,16 +31,11 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
-from gazetteer_codes import read_codes
-from gazetteer_places import town_votes
-from gazetteer_towns import POSTAL, settle
-
-from ketafind.errors import GeocodingError
 from ketafind.geo import sphere_km
-from ketafind.geocoding.address import read
-from ketafind.geocoding.gazetteer import SOURCES, default_gazetteer
+from ketafind.geocoding.gazetteer import default_gazetteer
 from ketafind.geocoding.offline import OfflineGeocoder
 from ketafind.geocoding.postal import code_number
+from ketafind.geocoding.reading import read
 
 TARGET = ROOT / "src" / "ketafind" / "geocoding" / "radii.json"
 COARSE_KM = 2.0
@@ -110,72 +107,19 @@ def urban(address_file: str, block_file: str) -> dict[tuple[int, ...], float]:
     return radii
 
 
-def rural() -> dict[int, float]:
-    """Radii of rural codes by method, from how far the sources lie from each other."""
-    ontario, _ = read_codes()
-    agree, raw, against = [], [], []
-    for _, votes, preferred in town_votes(ontario, ROOT / "tools" / "sources"):
-        named = [v for v in votes if v.source != POSTAL]
-        if not named:
-            continue
-        best, doubtful = settle(votes, preferred)
-        # One sort of source each: two post offices of a town are no two opinions.
-        kinds = list({v.source: v for v in named}.values())
-        for a, b in combinations(kinds, 2):
-            (against if doubtful else agree).append(sphere_km(a.lat, a.lon, b.lat, b.lon))
-        raw += [
-            sphere_km(best.lat, best.lon, v.lat, v.lon)
-            for v in votes
-            if v.source == POSTAL and not doubtful
-        ]
-    print(f"rural: {len(agree)} pairs of sources, {len(against)} in doubt, {len(raw)} older codes")
-    # The difference of two positions holds the errors of both.
-    town = ninetieth(agree) / np.sqrt(2)
-    own = float(np.sqrt(ninetieth(raw) ** 2 - town**2))
-    # In doubt, the chosen position is as good as elsewhere in most cases, or far off.
-    doubt = 2 * own
-    return {OWN: own, REPAIRED: own, TOWN: town, DOUBTFUL: doubt}
-
-
-def place_factors(address_file: str) -> dict[str, list[float]]:
-    """For each source the least radius of a place and a factor for the reach of its codes."""
-    geocoder = OfflineGeocoder()
-    ratios = []
-    for text, lat, lon in addresses(address_file):
-        street_and_town = text.rpartition(", ON")[0]
-        try:
-            town = read(street_and_town, geocoder.gazetteer).town
-        except GeocodingError:
-            continue
-        if town is not None and len(town.places) == 1 and not town.written:
-            place = town.places[0]
-            if sphere_km(place.lat, place.lon, lat, lon) < 60:
-                ratios.append(sphere_km(place.lat, place.lon, lat, lon) / place.radius_km)
-    factor = round(ninetieth(ratios), 2)
-    print(f"places: factor {factor} ({len(ratios)} addresses)")
-    return {source: [1.0, factor] for source in SOURCES}
-
-
 def main() -> None:
     """Fit and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--addresses", required=True)
     parser.add_argument("--blocks", required=True)
     arguments = parser.parse_args()
-    town, country = urban(arguments.addresses, arguments.blocks), rural()
-    print({key: round(value, 1) for key, value in country.items()})
-    codes = []
+    town = urban(arguments.addresses, arguments.blocks)
+    table = json.loads(TARGET.read_text(encoding="utf-8"))
     for quality in range(128):
         method = quality // 32
-        urban_key = group(quality) if method < TOWN else (OWN, 0, 3)
-        radius = country[method] if quality & 16 else town.get(urban_key, country[OWN])
-        codes.append(round(radius, 2))
-    table = {
-        "note": "90 % radii in kilometres; made by tools/calibrate_radii.py",
-        "codes": codes,
-        "around_factor": 1.0,
-        "places": place_factors(arguments.addresses),
-    }
+        if not quality & 16:
+            key = group(quality) if method < TOWN else (OWN, 0, 3)
+            table["codes"][quality] = round(town.get(key, table["codes"][quality | 16]), 2)
     TARGET.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 
