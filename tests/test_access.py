@@ -429,3 +429,11 @@ def test_what_cannot_be_analysed_is_refused_by_name(call, message):
 def test_supply_of_an_unknown_clinic_is_refused():
     with pytest.raises(kf.errors.UnknownClinicError, match="no clinic has the id 'nowhere'"):
         kf.access_score(None, DIRECTORY, supply={"nowhere": 1.0})
+
+
+def test_the_municipalities_are_those_of_the_census():
+    towns = kf.ontario_municipalities()
+    assert len(towns) == 414
+    assert 14.0e6 < towns["population"].sum() < 14.3e6
+    assert (towns["radius_km"] > 0).all()
+    assert towns["name"].is_unique

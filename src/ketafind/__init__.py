@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ketafind import errors, guide, vocabulary
     from ketafind.access.catchments import catchments
     from ketafind.access.coverage import coverage, gaps
-    from ketafind.access.demand import ontario_postal_codes
+    from ketafind.access.demand import ontario_municipalities, ontario_postal_codes
     from ketafind.access.score import access_score
     from ketafind.access.siting import best_sites
     from ketafind.criteria import Criteria, everything, no_service, offers, route, staff, treats
@@ -38,7 +38,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "access.catchments": ("catchments",),
     "access.coverage": ("coverage", "gaps"),
-    "access.demand": ("ontario_postal_codes",),
+    "access.demand": ("ontario_municipalities", "ontario_postal_codes"),
     "access.score": ("access_score",),
     "access.siting": ("best_sites",),
     "criteria": ("Criteria", "everything", "no_service", "offers", "route", "staff", "treats"),
@@ -95,6 +95,7 @@ __all__ = [
     "nearest_join",
     "no_service",
     "offers",
+    "ontario_municipalities",
     "ontario_postal_codes",
     "qualified",
     "read_clinics",

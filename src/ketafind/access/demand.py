@@ -67,6 +67,37 @@ def ontario_postal_codes() -> pd.DataFrame:
     )
 
 
+def ontario_municipalities() -> pd.DataFrame:
+    """List the 414 municipalities of Ontario.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``name`` (with the county where several bear it), ``county`` (census division), ``lat``,
+        ``lon`` (the middle of its postal codes where it has any; decimal degrees, WGS 84),
+        ``radius_km`` (nine of ten of its addresses are within), ``area_km2`` (land) and
+        ``population`` (census of 2021); ordered by name.
+
+    Examples
+    --------
+    >>> import ketafind as kf
+    >>> towns = kf.ontario_municipalities()
+    >>> len(towns), towns.loc[towns["name"] == "Toronto", "population"].item()
+    (414, 2794356)
+    """
+    import pandas as pd
+
+    from ketafind.geocoding import default_gazetteer
+
+    rows = [
+        (p.name, p.county, p.lat, p.lon, p.radius_km, round(np.pi * p.reach_km**2), p.population)
+        for p in default_gazetteer().places
+        if p.kind == "municipality"
+    ]
+    names = ["name", "county", "lat", "lon", "radius_km", "area_km2", "population"]
+    return pd.DataFrame(rows, columns=names).sort_values("name", ignore_index=True)
+
+
 LEVELS: dict[str, UnknownPolicy] = {"confirmed": "exclude", "possible": "include"}
 """The two ends of every interval, and the unknown policy that answers each."""
 
