@@ -578,6 +578,11 @@ def test_the_lines_of_one_address_are_one_site(text: str) -> None:
     assert geocode(text) == geocode("M5V 2C3")
 
 
+def test_the_second_street_of_a_crossing_is_no_village() -> None:
+    with pytest.raises(errors.PlaceNotFoundError):
+        geocode("Yonge & Finch")
+
+
 @pytest.mark.parametrize("text", ["20 km from Kingston", "30 minutes north of Barrie"])
 def test_a_distance_from_a_place_is_not_the_place(text: str) -> None:
     with pytest.raises(errors.PlaceNotFoundError, match="a distance from a place"):

@@ -230,8 +230,13 @@ class OfflineGeocoder:
             if several is not None:
                 return self._at_town(text, several)
         if reading.town is not None:
-            located = self._at_finest(text, reading, reading.town)
-            before = " ".join(reading.words[: reading.town.start])
+            town = reading.town
+            before = " ".join(reading.words[: town.start])
+            first = re.escape(reading.words[town.start])
+            if before and re.search(rf"(?:\b(?:and|et|at)|[&/@])\s+{first}\b", text, re.I):
+                # Yonge & Finch: the other street of a crossing is no village.
+                raise _not_found(text, reading, self.gazetteer)
+            located = self._at_finest(text, reading, town)
             if before and CROSSING.search(text) and not any(c.isdigit() for c in before):
                 located = _noted(located, (f"{before} was not used: the town alone was",))
             return located
