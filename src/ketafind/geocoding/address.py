@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
 from ketafind.geocoding.postal import code_text
-from ketafind.geocoding.reading import Reading, last_part, read
+from ketafind.geocoding.reading import Reading, read
 from ketafind.geocoding.regions import CANADA, ONTARIO
+from ketafind.geocoding.towns import last_part
 from ketafind.geocoding.words import (
     BREAKS,
     DIRECTIONS,
@@ -19,9 +20,6 @@ from ketafind.geocoding.words import (
     fold,
     mended,
 )
-
-__all__ = ["Address", "parse_address"]
-
 
 FLOORS = frozenset({"floor", "fl", "flr", "etage", "level"})
 NUMBERED_ROADS = frozenset(

@@ -22,8 +22,6 @@ from ketafind.geocoding.offline import OfflineGeocoder
 from ketafind.geocoding.protocol import Geocoder, check_geocoder, checked_location
 from ketafind.records import Location
 
-__all__ = ["COLUMNS", "Outcome", "geocode_frame", "outcomes"]
-
 CLAIM_S = 60.0
 """How long another process may take over an address where the geocoder sets no deadline."""
 

@@ -21,16 +21,6 @@ from ketafind.errors import DirectoryFileError, MissingFileError, PlaceNotFoundE
 from ketafind.geocoding.words import words_of
 from ketafind.records import Location
 
-__all__ = [
-    "DAY_S",
-    "FILE_FAULTS",
-    "CachedAnswer",
-    "GeocodeCache",
-    "is_locked",
-    "open_private",
-    "patiently",
-]
-
 SCHEMA = 2
 DAY_S = 86_400.0
 LIFETIMES_S = {"ok": 180 * DAY_S, "not_found": 14 * DAY_S}

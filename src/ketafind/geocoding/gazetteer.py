@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError
 
-__all__ = ["KINDS", "POST_TOWN", "SOURCES", "CodeTable", "Gazetteer", "Place", "default_gazetteer"]
-
 SOURCES = (
     "GeoNames",
     "GeoNames postal codes",

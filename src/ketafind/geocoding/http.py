@@ -22,8 +22,6 @@ from geopy.exc import GeocoderParseError, GeocoderServiceError, GeocoderTimedOut
 from ketafind.errors import GeocoderFailedError, GeocoderTimeoutError
 from ketafind.geocoding.limiter import within
 
-__all__ = ["HttpxAdapter"]
-
 TIMEOUT_S = 10.0
 """For a request without a deadline or a timeout."""
 

@@ -15,8 +15,6 @@ from typing import TypeVar
 from ketafind.errors import GeocoderBusyError
 from ketafind.geocoding.cache import FILE_FAULTS, is_locked, open_private, patiently
 
-__all__ = ["RateLimit", "within"]
-
 FAR_S = 3_600.0
 """A turn farther ahead than this is the mark of a clock that was set back: it does not count."""
 

@@ -29,26 +29,6 @@ from ketafind.records import Location
 if TYPE_CHECKING:
     from ketafind.geo import Coordinates
 
-__all__ = [
-    "CODE_RADII",
-    "RURAL",
-    "TOGETHER_FACTOR",
-    "at_area",
-    "at_code",
-    "at_place",
-    "at_places",
-    "at_row",
-    "between",
-    "coarsen_to_fsa",
-    "covering",
-    "elsewhere_in_canada",
-    "nearest_area",
-    "place_radius_km",
-    "town_in_canada",
-    "typed_coordinates",
-    "why_not_coordinates",
-]
-
 
 RURAL = 16
 """The bit of a code's class that marks a rural code."""

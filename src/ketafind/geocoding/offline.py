@@ -44,21 +44,11 @@ from ketafind.geocoding.postal import (
     whole_code,
 )
 from ketafind.geocoding.protocol import SearchPlace, privately
-from ketafind.geocoding.reading import (
-    Reading,
-    Town,
-    contains,
-    finer_town,
-    last_part,
-    read,
-    read_tail,
-    town_at_end,
-)
+from ketafind.geocoding.reading import Reading, read, read_tail
 from ketafind.geocoding.regions import ELSEWHERE, STATE_CODES
+from ketafind.geocoding.towns import Town, contains, finer_town, last_part, town_at_end
 from ketafind.geocoding.words import check_text, looks_like_street, mended, name_key, words_of
 from ketafind.records import Location
-
-__all__ = ["OfflineGeocoder", "geocode", "geocode_many"]
 
 TOGETHER_KM = 25.0
 """Alternatives nearer to each other than this are answered with a radius that covers them."""

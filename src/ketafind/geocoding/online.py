@@ -44,7 +44,6 @@ from ketafind.records import Location
 if TYPE_CHECKING:
     from ketafind.geocoding.cache import GeocodeCache
 
-__all__ = ["ChainGeocoder", "GeopyGeocoder", "KetafindGeopy", "Referee"]
 
 LONGEST_PAUSE_S = 60.0
 FIRST_PAUSE_S = 0.5

@@ -4,18 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = [
-    "FIRST",
-    "ONTARIO_LETTERS",
-    "PROVINCE_OF_LETTER",
-    "PostalMatch",
-    "code_number",
-    "code_text",
-    "find_codes",
-    "read_code",
-    "whole_code",
-]
-
 FIRST = "abceghjklmnprstvxy"
 LETTERS = "abceghjklmnprstvwxyz"
 DIGITS = "0123456789"

@@ -8,8 +8,6 @@ from typing import NoReturn, Protocol
 from ketafind.errors import GeocodingError, InvalidInputError, PlaceNotFoundError
 from ketafind.records import Location
 
-__all__ = ["Geocoder", "SearchPlace", "check_geocoder", "checked_location", "privately"]
-
 
 class Geocoder(Protocol):
     """Anything that turns an address into a location."""

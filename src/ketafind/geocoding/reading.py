@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ketafind.geo import sphere_km
-from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
+from ketafind.geocoding.gazetteer import Gazetteer
 from ketafind.geocoding.postal import AREAS, ONTARIO_LETTERS, PostalMatch, find_codes
 from ketafind.geocoding.regions import (
     CANADA,
@@ -16,58 +15,20 @@ from ketafind.geocoding.regions import (
     PLAIN_STATES,
     STATE_CODES,
 )
+from ketafind.geocoding.towns import Part, Town, last_part, town_at_end, town_despite_slips
 from ketafind.geocoding.words import (
     BOX_WORDS,
-    DIRECTIONS,
-    SHORT_FORMS,
-    STREET_TYPES,
     UNIT_WORDS,
     name_key,
     words_of,
 )
 
-__all__ = ["Reading", "Town", "contains", "finer_town", "last_part", "read", "town_at_end"]
-
 AFTER_WORDS = BOX_WORDS | {"po", "p", "o", "r", "c"}
-LONGEST_TOWN = 7
 LONGEST_NAME = 4
 
-COMPASS = {"n": "north", "s": "south", "e": "east", "w": "west", "o": "west"}
-KINDS_AFTER = frozenset({"township", "twp", "municipality"})
-ABOUT = frozenset(
-    [
-        "area",
-        "region",
-        "downtown",
-        "centre",
-        "vicinity",
-        "nation",
-        "first",
-        "reserve",
-        "proper",
-        "core",
-        "city",
-    ]
-)
-"""Words after a town that only say: somewhere there."""
-
-DOMINANT = 4
-"""Of two names a town with so many times the other's postal codes is the likelier."""
-
-PART_KM = 25.0
-"""A part of a town lies this near to it."""
 
 BRITISH_OUTWARD = re.compile(r"[a-z]{1,2}[0-9][a-z0-9]?")
 BRITISH_INWARD = re.compile(r"[0-9][a-z]{2}")
-
-
-class Town(NamedTuple):
-    """A town found in the words."""
-
-    start: int  # -1 for several towns, neither of which holds the other
-    stop: int
-    places: tuple[Place, ...]
-    written: str = ""  # how, if that is not its name
 
 
 class Reading(NamedTuple):
@@ -130,8 +91,6 @@ def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
         # A town elsewhere is no misspelt one here: Boston is not Bolton.
         elsewhere, town = ("" if ontario else far), None
     elif (row < 0 and not elsewhere) or (row >= 0 and thorough):
-        from ketafind.geocoding.towns import Part, town_despite_slips
-
         town = town_despite_slips(Part(words, parts, stop, own), gazetteer, town)
     return Reading(words, parts, code, row, area, area_at, stop, ontario, elsewhere, town, rival)
 
@@ -267,145 +226,3 @@ def _is_street_and_town(words: list[str], parts: list[int], gazetteer: Gazetteer
     key = name_key(words[start:])
     known = key in gazetteer.aliases and key not in COUNTRY_CODES and key not in STATE_CODES
     return known and any(word[0].isdigit() for word in before)
-
-
-def last_part(parts: list[int], stop: int) -> int:
-    """Find where the part begins that ends before a word."""
-    start = stop
-    while start and parts[start - 1] == parts[stop - 1]:
-        start -= 1
-    return start
-
-
-def town_at_end(
-    words: list[str], parts: list[int], stop: int, gazetteer: Gazetteer, own: int = -1
-) -> Town | None:
-    """Find the longest known name that ends at a word; a comma within it must be its own."""
-    if not stop:
-        return None
-    aliases, part = gazetteer.aliases, parts[stop - 1]
-    key, start = "", stop
-    found: list[tuple[int, tuple[int, ...]]] = []
-    while start and parts[start - 1] == part and stop - start < LONGEST_TOWN:
-        start -= 1
-        word = words[start]
-        key = SHORT_FORMS.get(word, word) + key
-        numbers = aliases.get(key)
-        # King St W, Alton: the W belongs to the street, and makes no Walton.
-        if numbers is not None and not (word in COMPASS and start + 1 < stop):
-            found.append((start, numbers))
-    if words[stop - 1] in gazetteer.comma_endings:
-        for first in range(max(0, stop - 14), start):
-            numbers = aliases.get(name_key(words[first:stop]))
-            if numbers is not None:
-                return _town(first, stop, numbers, gazetteer)
-    found = [one for one in found if not _is_street_name(words, parts, one, stop, own, gazetteer)]
-    if found:
-        at, numbers = found[-1]
-        whole = _with_compass(words, parts, at, stop, aliases)
-        if whole is not None:
-            return _town(at - 1, stop, whole, gazetteer)
-        if len(found) > 1 and at and parts[at - 1] == part:
-            if words[at] in DIRECTIONS and words[at - 1] in STREET_TYPES:
-                found = _without_direction(found, gazetteer)
-            at, numbers = next((one for one in found if own in one[1]), found[-1])
-        return _town(at, stop, numbers, gazetteer)
-    if stop > 1 and words[stop - 1] in KINDS_AFTER | ABOUT and parts[stop - 2] == part:
-        return town_at_end(words, parts, stop - 1, gazetteer, own)
-    if stop > 1 and words[stop - 2] in COMPASS:
-        spelt = [*words[: stop - 2], COMPASS[words[stop - 2]], words[stop - 1]]
-        return town_at_end(spelt, parts, stop, gazetteer, own)
-    return None
-
-
-def _with_compass(
-    words: list[str], parts: list[int], at: int, stop: int, aliases: dict[str, tuple[int, ...]]
-) -> tuple[int, ...] | None:
-    """Find a name with its short first word: W Lorne; not behind a street's type: King St W."""
-    if not at or words[at - 1] not in COMPASS or parts[at - 1] != parts[at]:
-        return None
-    if at > 1 and words[at - 2] in STREET_TYPES and parts[at - 2] == parts[at]:
-        return None
-    return aliases.get(name_key([COMPASS[words[at - 1]], *words[at:stop]]))
-
-
-def _town(start: int, stop: int, numbers: tuple[int, ...], gazetteer: Gazetteer) -> Town:
-    return Town(start, stop, tuple([gazetteer.places[number] for number in numbers]))
-
-
-def _is_street_name(
-    words: list[str],
-    parts: list[int],
-    one: tuple[int, tuple[int, ...]],
-    stop: int,
-    own: int,
-    gazetteer: Gazetteer,
-) -> bool:
-    """Whether a name stands where a street's does: 45 Cedar Grove, 12 Alma."""
-    at, numbers = one
-    if not at or parts[at - 1] != parts[at] or own in numbers:
-        return False
-    if not words[at - 1][0].isdigit():
-        return False
-    if (
-        len(words[at - 1]) == 5
-        and words[at - 1].isdigit()
-        and not (at > 1 and parts[at - 2] == parts[at])
-    ):
-        # A postal code of another country: 12 Rue de Rivoli, 75001 Paris.
-        return at > 1
-    if at > 1 and (words[at - 2] in STREET_TYPES or words[at - 2] in UNIT_WORDS):
-        return False
-    solid = any(gazetteer.is_solid(gazetteer.places[number]) for number in numbers)
-    return not solid or words[stop - 1] in STREET_TYPES
-
-
-def _without_direction(
-    found: list[tuple[int, tuple[int, ...]]], gazetteer: Gazetteer
-) -> list[tuple[int, tuple[int, ...]]]:
-    """Leave out West Perth after King Street: King Street West in Perth is far likelier."""
-    codes = [max(gazetteer.codes_of_place[number] for number in one[1]) for one in found]
-    likelier = codes[-2] >= POST_TOWN and codes[-2] >= DOMINANT * codes[-1]
-    return found[:-1] if likelier else found
-
-
-def contains(whole: Place, part: Place) -> bool:
-    """Whether an area is, or holds, another."""
-    if whole.kind == "county":
-        near = sphere_km(whole.lat, whole.lon, part.lat, part.lon) <= whole.radius_km
-        return part.county == whole.county or near
-    return whole.number in {part.number, part.owner}
-
-
-def finer_town(words: list[str], parts: list[int], town: Town, gazetteer: Gazetteer) -> Town | None:
-    """Find the part of a town that is named before it, as in "Scarborough, Toronto"."""
-    if not town.start or town.written:
-        return None
-    stop = max(town.start, last_part(parts, town.stop))
-    before = town_at_end(words, parts, stop, gazetteer)
-    if before is None or before.start > last_part(parts, stop):
-        return None
-    for wholes, named in ((town, before), (before, town)):
-        smaller = tuple(
-            part
-            for part in named.places
-            if any(contains(whole, part) and part != whole for whole in wholes.places)
-        )
-        if smaller:
-            return named._replace(start=before.start, places=smaller)
-    if len(town.places) > 1:
-        return None
-    whole = town.places[0]
-    near = tuple(
-        part
-        for part in before.places
-        if sphere_km(part.lat, part.lon, whole.lat, whole.lon) <= PART_KM
-        and part.population < whole.population
-        and part.kind != "municipality"
-    )
-    if near:
-        return before._replace(places=near)
-    if parts[stop - 1] == parts[stop]:
-        return None
-    # Two towns, neither in the other: "Kingston, Toronto".
-    return Town(-1, town.stop, (*before.places, whole))

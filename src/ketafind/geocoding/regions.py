@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["CANADA", "COUNTRY_CODES", "ELSEWHERE", "ONTARIO", "PLAIN_STATES", "STATE_CODES"]
-
 
 def _one_slip(word: str) -> frozenset[str]:
     """List the words that one typing error makes of a word."""

@@ -26,8 +26,6 @@ from ketafind.geocoding.protocol import SearchPlace, privately
 from ketafind.geocoding.words import name_key, street_key, words_of
 from ketafind.records import Location
 
-__all__ = ["RegisterGeocoder"]
-
 KIND, VERSION = "ketafind street register", 2
 RADII_KM = {"rooftop": 0.06, "block_face": 0.33}
 """Nine of ten points of a building lie within 60 m of it, of a block face within 330 m."""

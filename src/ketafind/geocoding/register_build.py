@@ -19,8 +19,6 @@ from ketafind.files import write_arrays
 from ketafind.geocoding.register import KIND, VERSION
 from ketafind.geocoding.words import name_key, street_key, words_of
 
-__all__ = ["build_register"]
-
 CHUNK = 200_000
 ONTARIO = "35"
 ROOFTOP, BLOCK_FACE = 0, 1

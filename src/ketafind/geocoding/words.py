@@ -7,24 +7,6 @@ import unicodedata
 
 from ketafind.errors import PlaceNotFoundError
 
-__all__ = [
-    "BOX_WORDS",
-    "DIRECTIONS",
-    "FRENCH_FIRST",
-    "LONGEST",
-    "ORDINALS",
-    "STREET_TYPES",
-    "UNIT_WORDS",
-    "check_text",
-    "fold",
-    "looks_like_street",
-    "mended",
-    "name_key",
-    "street_key",
-    "words_of",
-]
-
-
 LONGEST = 1_000
 """The longest text read as an address, in characters."""
 
