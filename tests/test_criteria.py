@@ -1,0 +1,227 @@
+"""Criteria as values: their canonical form, their JSON, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ketafind as kf
+from ketafind.criteria import (
+    MAX_DEPTH,
+    And,
+    Everything,
+    IfInVocabulary,
+    Labelled,
+    NotInVocabulary,
+    Offers,
+    Or,
+)
+from ketafind.errors import CriteriaError, UnknownTermError
+from oracle import TERMS
+from strategies import criteria, expressions
+
+BUNDLED = kf.load_directory().vocabulary
+IV, IM = kf.route("iv"), kf.route("im")
+wrapped = st.recursive(
+    expressions.map(criteria) | st.just(Everything()) | st.just(kf.route("iv", "im", all_of=True)),
+    lambda part: (
+        st.builds(Labelled, st.text(), part)
+        | part.map(IfInVocabulary)
+        | part.map(NotInVocabulary)
+        | st.builds(lambda a, b: a & ~b, part, part)
+        | st.builds(lambda a, b: kf.no_service(a) | b, part, part)
+    ),
+    max_leaves=4,
+)
+
+
+def respelt(data, expression) -> kf.Criteria:
+    """The same criteria in other words, another order, and with parts said twice."""
+    kind, *rest = expression
+    if kind == "offers":
+        facet, terms, needed = rest
+        known = BUNDLED.facet(facet)
+        words = [data.draw(st.sampled_from(known[one].words)) for one in terms]
+        words = data.draw(st.permutations([*words, terms[0]]))
+        return kf.offers(data.draw(st.sampled_from([facet, known.plural])), words, at_least=needed)
+    if kind == "no_service":
+        return kf.no_service(respelt(data, rest[0]))
+    if kind == "not":
+        inside = ~respelt(data, rest[0])
+        return ~~inside if data.draw(st.booleans()) else inside
+    parts = [respelt(data, part) for part in rest]
+    parts = data.draw(st.permutations([*parts, data.draw(st.sampled_from(parts))]))
+    first, second, third = parts
+    if kind == "and":
+        return first & (second & third) if data.draw(st.booleans()) else first & second & third
+    return first | (second | third) if data.draw(st.booleans()) else first | second | third
+
+
+@given(st.data(), expressions)
+def test_words_order_and_repetition_do_not_change_the_canonical_form(data, expression):
+    plain, other = criteria(expression).resolve(BUNDLED), respelt(data, expression).resolve(BUNDLED)
+    assert plain == other
+    assert hash(plain) == hash(other)
+    assert plain.order() == other.order()
+    assert plain.to_json() == other.to_json()
+    assert plain.resolve(BUNDLED) == plain
+
+
+@given(expressions, expressions)
+def test_canonical_forms_are_ordered_alike_only_where_they_are_equal(one, other):
+    one, other = (criteria(part).resolve(BUNDLED) for part in (one, other))
+    assert (one == other) == (one.order() == other.order()) == (one.to_json() == other.to_json())
+
+
+@given(wrapped)
+def test_every_expression_survives_json(asked):
+    assert kf.Criteria.from_json(asked.to_json()) == asked
+    assert kf.Criteria.from_dict(json.loads(json.dumps(asked.to_dict()))) == asked
+
+
+@given(st.sampled_from(sorted(TERMS)), st.data())
+def test_any_of_all_of_and_at_least_are_one_clause_with_a_number(facet, data):
+    terms = data.draw(st.lists(st.sampled_from(TERMS[facet]), min_size=1, unique=True))
+    needed = data.draw(st.integers(1, len(terms)))
+    asked = {
+        1: kf.offers(facet, *terms),
+        len(terms) + 100: kf.offers(facet, terms, all_of=True),
+        needed + 200: kf.offers(facet, iter(terms), at_least=needed),
+    }
+    for number, one in asked.items():
+        wanted = {0: 1, 1: len(terms), 2: needed}[number // 100]
+        assert one.resolve(BUNDLED) == Offers(facet, tuple(sorted(terms)), wanted)
+        assert list(one.leaves()) == [one]
+
+
+@pytest.mark.parametrize("needed", [0, -1, 3, True, 1.0, "2", "all"])
+def test_a_number_that_cannot_be_met_is_refused(needed):
+    with pytest.raises(CriteriaError, match=r"at_least must be a whole number .*\(2\)"):
+        kf.route("iv", "im", at_least=needed)
+
+
+def test_terms_that_are_one_in_the_vocabulary_count_once():
+    asked = kf.route("iv", "IV", at_least=2)
+    with pytest.raises(CriteriaError, match="at_least=2 of 1 different routes"):
+        asked.resolve(BUNDLED)
+    assert kf.route("iv", "IV", all_of=True).resolve(BUNDLED) == IV
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: kf.offers("route"), "no term is given"),
+        (lambda: kf.offers("route", []), "no term is given"),
+        (lambda: kf.offers(" ", "iv"), "a facet is a text"),
+        (lambda: kf.offers(3, "iv"), "a facet is a text"),
+        (lambda: kf.route("iv", " "), "' ' is not a term"),
+        (lambda: kf.route(["iv", None]), "None is not a term"),
+        (lambda: kf.route("iv", all_of=1), "all_of must be True or False"),
+        (lambda: kf.route("iv", all_of=True, at_least=1), "all_of or at_least, not both"),
+        (lambda: kf.no_service("iv"), "no_service takes criteria, not str"),
+        (lambda: IV & "im", "criteria combine with criteria, not str"),
+        (lambda: IV | None, "criteria combine with criteria, not NoneType"),
+    ],
+)
+def test_what_is_not_criteria_is_refused_by_name(make, message):
+    with pytest.raises(CriteriaError, match=message):
+        make()
+
+
+def test_python_words_for_logic_are_refused():
+    with pytest.raises(TypeError, match=r"combined with & \| ~, not with and"):
+        bool(IV)
+
+
+@pytest.mark.parametrize("wrap", [lambda d: {"not": d}, lambda d: {"and": [d]},
+                                  lambda d: {"named": "a", "criteria": d}])  # fmt: skip
+def test_nesting_is_read_up_to_the_limit_and_refused_beyond(wrap):
+    data = IV.to_dict()
+    for _ in range(MAX_DEPTH):
+        data = wrap(data)
+    assert list(kf.Criteria.from_dict(data).leaves()) == [IV]
+    with pytest.raises(CriteriaError, match=f"nested deeper than {MAX_DEPTH} levels"):
+        kf.Criteria.from_dict(wrap(data))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "objects, not list"),
+        ("null", "objects, not NoneType"),
+        ('"iv"', "objects, not str"),
+        ("{}", r"the keys \[\]"),
+        ('{"xor": []}', r"the keys \['xor'\]"),
+        ('{"and": []}', '"and" takes a list of one or more'),
+        ('{"or": {}}', '"or" takes a list of one or more'),
+        ('{"or": [1]}', "objects, not int"),
+        ('{"not": []}', "objects, not list"),
+        ('{"not": {"everything": true}, "or": []}', r"\['not', 'or'\]"),
+        ('{"everything": false}', r"\['everything'\]"),
+        ('{"everything": true, "x": 1}', r"\['everything', 'x'\]"),
+        ('{"named": 1, "criteria": {"everything": true}}', r"\['criteria', 'named'\]"),
+        ('{"named": "a", "criteria": {"everything": true}, "x": 1}', r"'named', 'x'\]"),
+        ('{"facet": "route", "terms": "iv"}', '"terms" takes a list'),
+        ('{"facet": "route", "terms": ["iv"], "x": 1}', r"\['facet', 'terms', 'x'\]"),
+        ('{"facet": "route", "terms": []}', "no term is given"),
+        ('{"facet": 1, "terms": ["iv"]}', "a facet is a text"),
+        ('{"facet": "route", "terms": [["iv"]]}', "is not a term"),
+        ('{"facet": "route", "terms": ["iv"], "at_least": 2}', "at_least must be"),
+        ('{"facet": "route", "terms": ["iv"], "at_least": true}', "at_least must be"),
+    ],
+)
+def test_hostile_json_is_refused_by_name(text, message):
+    with pytest.raises(CriteriaError, match=message):
+        kf.Criteria.from_json(text)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(
+        st.sampled_from(["and", "or", "not", "named", "criteria", "facet", "terms", "at_least",
+                         "everything", "no_service", "x"]), inside, max_size=3),
+)  # fmt: skip
+
+
+@given(json_values)
+def test_any_json_is_criteria_or_is_refused(data):
+    try:
+        read = kf.Criteria.from_dict(data)
+    except CriteriaError:
+        return
+    assert kf.Criteria.from_dict(read.to_dict()) == read
+
+
+def test_words_that_a_vocabulary_lacks_are_refused_unless_they_may_be_missing():
+    strange = kf.offers("moon", "full")
+    with pytest.raises(UnknownTermError):
+        (strange | IV).resolve(BUNDLED)
+    maybe = IfInVocabulary(strange).resolve(BUNDLED)
+    assert maybe == NotInVocabulary(strange)
+    assert list(maybe.leaves()) == []
+    assert maybe.resolve(BUNDLED) is maybe
+    assert IfInVocabulary(kf.route("IV")).resolve(BUNDLED) == IV
+
+
+def test_criteria_read_as_a_sentence_and_bracket_what_is_joined_inside():
+    assert str(IV & (IM | ~IV)) == "route iv and (route im or not route iv)"
+    assert str(~(IV & IM)) == "not (route iv and route im)"
+    assert str(kf.no_service(IV | IM)) == "no service with (route iv or route im)"
+    some = kf.route("iv", "im", "oral", at_least=2)
+    assert str(some) == "route 2 of (iv, im, oral)"
+    assert str(kf.route("iv", "im")) == "route any of (iv, im)"
+    assert str(kf.route("iv", "im", all_of=True)) == "route all of (iv, im)"
+    assert str(Everything()) == "everything"
+    assert str(Labelled("team", IV)) == "team"
+
+
+def test_a_join_of_equal_parts_is_the_part_and_unlike_joins_stay_apart():
+    assert (IV & IV).resolve(BUNDLED) == (IV | IV).resolve(BUNDLED) == IV
+    assert (IV & IM).resolve(BUNDLED) == And((IM, IV))
+    assert ((IV | IM) & IV).resolve(BUNDLED).parts == (IV, Or((IM, IV)))
+    assert list((IV & (IM | ~IV)).leaves()) == [IV, IM, IV]
