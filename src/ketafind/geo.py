@@ -187,12 +187,12 @@ def geodesic_km(
     Returns
     -------
     ndarray of float64
-        Kilometres, in the broadcast shape; 0.0 between equal points.
+        Kilometres, in the broadcast shape; 0.0 between equal points, and the same both ways.
 
     Notes
     -----
     Every distance that an index returns comes from this function, so that all of them agree on
-    order and ties. With the compiled core it is a series in the chord up to 1,000 km and the
+    order and ties. With the compiled core it is a series in the chord up to 4,000 km and the
     inverse geodesic problem beyond (``src/kernel/geodesic.h``), else pyproj; each is within 15 nm
     of the truth. Reference: C. F. F. Karney, Algorithms for geodesics, J. Geodesy 87 (2013).
     """
