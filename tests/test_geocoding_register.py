@@ -220,7 +220,7 @@ def test_a_damaged_register_is_refused_and_never_answers(tmp_path: Path) -> None
 
 def test_another_file_of_ketafind_is_no_register(tmp_path: Path) -> None:
     path = tmp_path / "clinics.ketafind"
-    kf.load_directory().save(path)
+    kf.Directory.from_clinics(kf.load_directory().clinics[:2]).save(path)
     with pytest.raises(
         errors.DirectoryFileError, match=r"clinics.ketafind: .* not a ketafind street"
     ):
