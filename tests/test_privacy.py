@@ -131,7 +131,6 @@ def test_an_error_in_a_batch_names_the_row_and_not_the_place():
         (f"{LON}, {LAT}", "swapped"),
         (f"{LAT}, {-LON}", "minus sign"),
         ("43.7, -79.2", "cut short"),
-        (f"{LAT}N {-LON}W", "compass letters"),
     ],
 )
 def test_typed_coordinates_are_refused_with_the_likely_cause_and_without_a_digit(origin, reason):
