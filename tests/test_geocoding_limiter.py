@@ -270,7 +270,7 @@ def test_a_locked_file_ends_no_batch(tmp_path: Path) -> None:
     answers = geocode_frame(frame, "a", geocoder=geocoder, progress=False)
     other.close()
     assert list(answers["status"]) == ["error"] * 2
-    assert answers["reason"].str.contains("locked by another process").all()
+    assert answers["detail"].str.contains("locked by another process").all()
     assert sum(clock.sleeps) == pytest.approx(1.0, abs=0.1)
 
 
