@@ -97,6 +97,14 @@ def test_any_of_all_of_and_at_least_are_one_clause_with_a_number(facet, data):
         assert list(one.leaves()) == [one]
 
 
+def test_each_facet_has_a_verb_that_asks_for_any_of_its_terms_by_default():
+    for verb, facet in ((kf.route, "route"), (kf.staff, "staff"), (kf.treats, "condition")):
+        assert verb("a", "b") == Offers(facet, ("a", "b"), 1)
+        assert verb("a", "b", all_of=True) == Offers(facet, ("a", "b"), None)
+        assert verb("a", "b", at_least=2) == Offers(facet, ("a", "b"), 2)
+        assert verb("a").parts == Everything().parts == ()
+
+
 @pytest.mark.parametrize("needed", [0, -1, 3, True, 1.0, "2", "all"])
 def test_a_number_that_cannot_be_met_is_refused(needed):
     with pytest.raises(CriteriaError, match=r"at_least must be a whole number .*\(2\)"):
@@ -218,6 +226,7 @@ def test_criteria_read_as_a_sentence_and_bracket_what_is_joined_inside():
     assert str(kf.route("iv", "im", all_of=True)) == "route all of (iv, im)"
     assert str(Everything()) == "everything"
     assert str(Labelled("team", IV)) == "team"
+    assert str(NotInVocabulary(IV)) == str(IfInVocabulary(IV)) == "route iv"
 
 
 def test_a_join_of_equal_parts_is_the_part_and_unlike_joins_stay_apart():
