@@ -230,6 +230,13 @@ def test_text_that_is_not_in_its_encoding_cannot_be_read(serve: Serve, charset: 
         get_text(server)
 
 
+@pytest.mark.parametrize("charset", ["punycode", "utf-7", "unicode_escape", "idna"])
+def test_text_in_an_encoding_that_can_be_costly_is_not_read(serve: Serve, charset: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset={charset}\r\n\r\n"
+    with pytest.raises(geopy.exc.GeocoderParseError, match="the reply is"):
+        get_text(serve(sends(head.encode() + b"1")))
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [

@@ -111,12 +111,7 @@ class GeocodeCache:
         self._unwritten: dict[str, tuple[str, str, float]] = {}
         self._patience_s = PATIENCE_S
         self._warned = False
-        try:
-            self._use(lambda _: None)
-        except (DirectoryFileError, MissingFileError):
-            raise
-        except FILE_FAULTS as error:
-            self._go_on(error)
+        self._run(lambda _: None, None)
 
     def __repr__(self) -> str:
         return f"<GeocodeCache {self.path.name}>"
@@ -158,7 +153,24 @@ class GeocodeCache:
         CachedAnswer or None
             None if it is not there, too old, from the future, damaged or out of reach.
         """
-        return self._get(_normal(provider, version, text))
+        normal = _normal(provider, version, text)
+        unwritten = self._unwritten.get(normal)
+        if unwritten is not None:
+            return self._fresh(*unwritten)
+        row = self._run(
+            lambda database: database.execute(
+                "SELECT status, payload, stored_at, checksum FROM answers WHERE key = ?",
+                (self._key(normal),),
+            ).fetchone(),
+            None,
+        )
+        if row is None:
+            return None
+        with suppress(TypeError, ValueError, LookupError, ArithmeticError, RecursionError):
+            if hmac.compare_digest(self._checksum(self._key(normal), *row[:3]), row[3]):
+                return self._fresh(*row[:3])
+        self._notice("holds a damaged answer, which is not used")
+        return None
 
     def put(self, provider: str, version: str, text: str, location: Location) -> None:
         """Keep an answer.
@@ -220,12 +232,11 @@ class GeocodeCache:
         PlaceNotFoundError
             If the provider knows no such address; that is kept too. No other error is.
         """
-        normal = _normal(provider, version, text)
-        known = self._get(normal)
+        known = self.get(provider, version, text)
         if known is not None:
             return known.unwrap()
-        with self._claimed(normal, lasts_s):
-            known = self._get(normal)
+        with self._claimed(_normal(provider, version, text), lasts_s):
+            known = self.get(provider, version, text)
             if known is not None:
                 return known.unwrap()
             try:
@@ -235,25 +246,6 @@ class GeocodeCache:
                 raise
             self.put(provider, version, text, located)
             return located
-
-    def _get(self, normal: str) -> CachedAnswer | None:
-        unwritten = self._unwritten.get(normal)
-        if unwritten is not None:
-            return self._fresh(*unwritten)
-        row = self._run(
-            lambda database: database.execute(
-                "SELECT status, payload, stored_at, checksum FROM answers WHERE key = ?",
-                (self._key(normal),),
-            ).fetchone(),
-            None,
-        )
-        if row is None:
-            return None
-        with suppress(TypeError, ValueError, LookupError, ArithmeticError, RecursionError):
-            if hmac.compare_digest(self._checksum(self._key(normal), *row[:3]), row[3]):
-                return self._fresh(*row[:3])
-        self._notice("holds a damaged answer, which is not used")
-        return None
 
     def _fresh(self, status: str, payload: str, stored_at: float) -> CachedAnswer | None:
         # An answer from the future is the mark of a clock that was set back.
@@ -307,12 +299,11 @@ class GeocodeCache:
             database.execute("DELETE FROM asking WHERE key = ?", (self._key(normal),))
 
         # Ours already, or a file that cannot be used, is the same: there is nothing to release.
-        holder = self._run(take, owner)
-        for _ in range(math.ceil(min(lasts_s, DAY_S) / POLL_S)):
+        for _ in range(1 + math.ceil(min(lasts_s, DAY_S) / POLL_S)):
+            holder = self._run(take, owner)
             if holder in {"", owner}:
                 break
             self._sleep(POLL_S)
-            holder = self._run(take, owner)
         try:
             yield
         finally:
@@ -322,7 +313,8 @@ class GeocodeCache:
     def _link(self) -> _Link:
         return self._links.setdefault(os.getpid(), _Link())
 
-    def _use(self, use: Callable[[sqlite3.Connection], Value]) -> Value:
+    def _run(self, use: Callable[[sqlite3.Connection], Value], otherwise: Value) -> Value:
+        """Use the file; if that cannot be, say so once and go on with something else."""
         link = self._link()
 
         def attempt() -> Value:
@@ -330,20 +322,17 @@ class GeocodeCache:
                 link.database = self._opened()
             return use(link.database)
 
-        with link.lock:
-            return patiently(attempt, self._patience_s, self._sleep)
-
-    def _run(self, use: Callable[[sqlite3.Connection], Value], otherwise: Value) -> Value:
-        """Use the file; if that cannot be, go on with something else."""
         try:
-            return self._use(use)
+            with link.lock:
+                return patiently(attempt, self._patience_s, self._sleep)
+        except (DirectoryFileError, MissingFileError):
+            raise  # a wrong path
         except FILE_FAULTS as error:
-            self._go_on(error)
+            self._patience_s = 0.0
+            self._notice(
+                f"cannot be used ({error}): answers are given, and not kept until it can be"
+            )
             return otherwise
-
-    def _go_on(self, error: Exception) -> None:
-        self._patience_s = 0.0
-        self._notice(f"cannot be used ({error}): answers are given, and not kept until it can be")
 
     def _opened(self) -> sqlite3.Connection:
         database = open_private(self.path)

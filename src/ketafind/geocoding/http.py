@@ -88,7 +88,11 @@ class HttpxAdapter(BaseSyncAdapter):  # type: ignore[misc]
         except (httpx.HTTPError, httpcore.ProtocolError, OSError) as error:
             failure = ServiceFailedError(f"the connection failed ({type(error).__name__})")
         else:
-            return _accepted(reply, _text(reply, body))
+            text = _text(reply, body)
+            if not reply.is_error:
+                return text
+            code, own = reply.status_code, dict(reply.headers)
+            raise AdapterHTTPError(f"HTTP status {code}", status_code=code, headers=own, text=text)
         raise failure from None  # out here: the error behind it holds the URL
 
     def get_json(self, url: str, *, timeout: float | None, headers: Mapping[str, str]) -> Any:
@@ -113,20 +117,7 @@ class HttpxAdapter(BaseSyncAdapter):  # type: ignore[misc]
             httpx.Client(transport=_Transport(backend, self._tls), trust_env=False) as client,
             client.stream("GET", url, headers=httpx.Headers(own, encoding="utf-8")) as reply,
         ):
-            return reply, b"" if reply.is_redirect else _body(reply)
-
-
-def _accepted(reply: httpx.Response, text: str) -> str:
-    if reply.is_redirect:
-        raise ServiceFailedError("the service redirects elsewhere; redirects are not followed")
-    if reply.is_error:
-        raise AdapterHTTPError(
-            f"HTTP status {reply.status_code}",
-            status_code=reply.status_code,
-            headers=dict(reply.headers),
-            text=text,
-        )
-    return text
+            return reply, _body(reply)
 
 
 def _checked(text: str, *, private: bool) -> httpx.URL:
@@ -145,6 +136,8 @@ def _checked(text: str, *, private: bool) -> httpx.URL:
 
 
 def _body(reply: httpx.Response) -> bytes:
+    if reply.is_redirect:
+        raise ServiceFailedError("the service redirects elsewhere; redirects are not followed")
     # Several codings, one in the other, would grow a million times a piece.
     if reply.headers.get("content-encoding", "identity").lower() not in {"identity", "gzip"}:
         raise ServiceFailedError("the reply is compressed in a way that was not asked for")
