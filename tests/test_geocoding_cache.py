@@ -285,6 +285,7 @@ class Fake:
 
 
 READ_ONLY = """
+import urllib.parse  # pathlib reads it later, when this user may not
 import os, sys, warnings
 from pathlib import Path
 from ketafind.geocoding import GeocodeCache
