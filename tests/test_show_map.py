@@ -17,7 +17,7 @@ from ketafind.geo import Coordinates, geodesic_km
 from ketafind.show.map import explore_clinics
 from ketafind.show.plots import plot_clinics
 from ketafind.show.projection import LocalProjection, compass, places, scale_km
-from ketafind.show.text import printable
+from ketafind.show.text import escaped
 from test_show_exports import HOSTILE, Reader
 
 mpl.use("agg")
@@ -275,7 +275,7 @@ def test_hostile_text_does_not_leave_its_place(text):
     extra = {"dt", "dd"}
     assert set(reader.tags) - extra <= set(plain.tags)
     assert reader.tags.count("script") == 1
-    assert printable(text) in reader.text
+    assert escaped(text) in reader.text
     frame = Reader(made._repr_html_())
     assert frame.tags == ["iframe"]
     assert dict(frame.attributes)["srcdoc"] == made.page

@@ -40,13 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _say(error: KetafindError) -> int:
-    from ketafind.show.text import printable
+    from ketafind.show.text import escaped
 
     lines = str(error).replace("pass check=False", "pass --no-check").splitlines()
     lines = [COORDINATES.sub("--lat and --lon", line) for line in lines]
     if isinstance(error, GeocodingError) and error.candidates:
         lines[0] += f" ({'; '.join(_named(place) for place in error.candidates)})"
-    print("\n".join(f"ketafind: {printable(line)}" for line in lines), file=sys.stderr)
+    print("\n".join(f"ketafind: {escaped(line)}" for line in lines), file=sys.stderr)
     return INPUT
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ketafind.errors import DataError, InvalidInputError
 from ketafind.records import CLINIC_FACTS
 from ketafind.show.exports import csv_text
-from ketafind.show.text import printable, terminal_width, text_table
+from ketafind.show.text import escaped, terminal_width, text_table
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
@@ -69,8 +69,8 @@ def show(arguments: Namespace) -> int:
         said = {"clinic_id": clinic.clinic_id, "name": clinic.name, "status": clinic.status}
         print(_json(said | {"facts": _facts_of(clinic, made)}))
         return 0
-    print(printable(f"{clinic.name} ({clinic.clinic_id}), {clinic.status}"))
-    print(printable(f"{clinic.address or 'no address'} [{_where(clinic)}]"), end="\n\n")
+    print(escaped(f"{clinic.name} ({clinic.clinic_id}), {clinic.status}"))
+    print(escaped(f"{clinic.address or 'no address'} [{_where(clinic)}]"), end="\n\n")
     facts = _facts_of(clinic, made)
     # The last column says what is not believed: rarely anything.
     headers = HEADERS if any(fact["believed"] == "no" for fact in facts) else HEADERS[:-1]
@@ -97,15 +97,15 @@ def validate(arguments: Namespace) -> int:
         directory = Directory.from_csv(arguments.file, evidence=arguments.evidence)
     except DataError as error:
         for fault in error.faults:
-            print(printable(f"{error.source}: {fault}"))
-        print(printable(str(error).splitlines()[0]), file=sys.stderr)
+            print(escaped(f"{error.source}: {fault}"))
+        print(escaped(str(error).splitlines()[0]), file=sys.stderr)
         return 1
     n, unlocated = len(directory), sum(clinic.location is None for clinic in directory.clinics)
     clinics = "1 clinic" if n == 1 else f"{n} clinics"
-    print(printable(f"{arguments.file}: no fault in {clinics}, {unlocated} without a position"))
+    print(escaped(f"{arguments.file}: no fault in {clinics}, {unlocated} without a position"))
     for clinic in directory.clinics:
         if clinic.location is None and "geocoding" in clinic.extra:
-            print(printable(f"{clinic.clinic_id}: no position: {clinic.extra['geocoding']}"))
+            print(escaped(f"{clinic.clinic_id}: no position: {clinic.extra['geocoding']}"))
     return 0
 
 
@@ -241,7 +241,7 @@ def geocode(arguments: Namespace) -> int:
         *place.corrections,
         f"source: {place.source}",
     ):
-        print(printable(line))
+        print(escaped(line))
     return 0
 
 
@@ -256,7 +256,7 @@ def build_register(arguments: Namespace) -> int:
 
     meta = build_register(arguments.out, nar=arguments.nar, openaddresses=arguments.openaddresses)
     print(
-        printable(
+        escaped(
             f"{arguments.out}: {meta['points']:,} addresses on {meta['streets']:,} streets, of "
             f"{meta['rows']:,} rows of {meta['source']}. {meta['licence']}"
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, overload
 from ketafind.criteria import And, Criteria, Everything, Labelled, NoService, Not, Offers, Or
 from ketafind.errors import InvalidInputError, UnknownTermError
 from ketafind.records import CITY_LEVEL
-from ketafind.show.text import interval_matters, outwards, printable
+from ketafind.show.text import escaped, interval_matters, outwards
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic
@@ -86,14 +86,14 @@ class Line(NamedTuple):
 def as_text(lines: Iterable[Line]) -> str:
     """Write an outline as indented text; control characters are spelled out."""
     return "\n".join(
-        "  " * line.depth + printable(line.text + (f" <{line.url}>" if line.url else ""))
+        "  " * line.depth + escaped(line.text + (f" <{line.url}>" if line.url else ""))
         for line in lines
     )
 
 
 def as_html(lines: Sequence[Line]) -> str:
     """Write an outline as nested lists; every text is escaped."""
-    from ketafind.show.html import Link, escape, html_link, no_math
+    from ketafind.show.html import html_link, html_text, no_math
 
     parts: list[str] = []
     depth = 0
@@ -105,8 +105,8 @@ def as_html(lines: Sequence[Line]) -> str:
             parts.append(_END if depth else "")
             parts.append(f"</ul>{_END}" * (depth - line.depth) if line.depth else "")
             parts.append(f"</ul>{_END}" * (depth - 1) + "</ul>" if depth and not line.depth else "")
-        more = f" {html_link(Link(line.url, line.url))}" if line.url else ""
-        text = f"{escape(line.text)}{more}"
+        more = f" {html_link(line.url)}" if line.url else ""
+        text = f"{html_text(line.text)}{more}"
         parts.append(f"<li>{text}" if line.depth else f"<p>{text}</p>")
         depth = line.depth
     parts.append(f"{_END}</ul>" * depth)

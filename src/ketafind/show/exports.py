@@ -93,10 +93,9 @@ def _plain(value: Any, where: str) -> Any:
         return value.isoformat()
     if isinstance(value, Mapping):
         return {str(name): _plain(item, where) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, where) for item in value]
-    if isinstance(value, (set, frozenset)):
-        return [_plain(item, where) for item in sorted(value)]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        ordered = sorted(value) if isinstance(value, (set, frozenset)) else value
+        return [_plain(item, where) for item in ordered]
     if hasattr(value, "item"):  # numpy's bool and the like
         return _plain(value.item(), where)
     raise InvalidInputError(f"{where}: a {type(value).__name__} has no form in GeoJSON")
@@ -124,10 +123,9 @@ def csv_text(columns: Mapping[str, Sequence[Any]], *, spreadsheet: bool = False)
 def _csv_cell(cell: Any) -> str:
     if cell is None:
         return ""
-    if isinstance(cell, (list, tuple)):
-        return ";".join(map(_csv_cell, cell))
-    if isinstance(cell, (set, frozenset)):
-        return ";".join(sorted(map(_csv_cell, cell)))
+    if isinstance(cell, (list, tuple, set, frozenset)):
+        texts = list(map(_csv_cell, cell))
+        return ";".join(sorted(texts) if isinstance(cell, (set, frozenset)) else texts)
     if isinstance(cell, Real) and not isinstance(cell, (bool, Integral)):
         number = float(cell)
         return "" if math.isnan(number) else repr(number)
@@ -159,15 +157,22 @@ def bundle(
         key = f"{clinic.clinic_id}\n{service.service_id}"
         match = _entry("HealthcareService", key, offered, "match")
         if distance_km is not None:
-            match["search"]["extension"] = [_distance(distance_km)]
+            unit = {"unit": "km", "code": "km", "system": "http://unitsofmeasure.org"}
+            far = {"url": DISTANCE, "valueDistance": {"value": distance_km, **unit}}
+            match["search"]["extension"] = [far]
         entries |= {entry["fullUrl"]: entry for entry in (match, *related)}
     return {
         "resourceType": "Bundle",
         "type": "searchset",
         "identifier": {"system": f"{SYSTEM}:snapshot", "value": snapshot},
         "total": total,
-        **({"entry": list(entries.values())} if entries else {}),
+        **_stated(entry=list(entries.values())),
     }
+
+
+def _stated(**members: Any) -> JSON:
+    # FHIR has no empty texts and lists: what is not stated is left out.
+    return {name: value for name, value in members.items() if value}
 
 
 def _entry(kind: str, key: str, resource: JSON, mode: str) -> JSON:
@@ -179,34 +184,28 @@ def _entry(kind: str, key: str, resource: JSON, mode: str) -> JSON:
     }
 
 
-def _distance(distance_km: float) -> JSON:
-    value = {"value": distance_km, "unit": "km", "code": "km"}
-    return {
-        "url": DISTANCE,
-        "valueDistance": {**value, "system": "http://unitsofmeasure.org"},
-    }
+def _identifier(kind: str, value: str) -> list[JSON]:
+    return [{"system": f"{SYSTEM}:{kind}", "value": value}]
 
 
 def _location(clinic: Clinic) -> JSON:
-    address = {
-        "line": [clinic.street_address] if clinic.street_address else [],
-        "city": clinic.city,
-        "state": clinic.province,
-        "postalCode": clinic.postal_code,
-    }
     place = clinic.location
-    resource: JSON = {
-        "identifier": [{"system": f"{SYSTEM}:clinic", "value": clinic.clinic_id}],
-        "status": STATUS[clinic.status],
-        "name": clinic.name,
-        "address": {name: value for name, value in address.items() if value},
-        "position": None if place is None else {"longitude": place.lon, "latitude": place.lat},
-    }
+    doubt = None
     if place is not None and not math.isclose(place.radius_km, 0.0):
-        resource["description"] = (
-            f"Position known to within {place.radius_km:g} km at 90 % ({place.precision})."
-        )
-    return {name: value for name, value in resource.items() if value}
+        doubt = f"Position known to within {place.radius_km:g} km at 90 % ({place.precision})."
+    return _stated(
+        identifier=_identifier("clinic", clinic.clinic_id),
+        status=STATUS[clinic.status],
+        name=clinic.name,
+        address=_stated(
+            line=[clinic.street_address] if clinic.street_address else [],
+            city=clinic.city,
+            state=clinic.province,
+            postalCode=clinic.postal_code,
+        ),
+        position=None if place is None else {"longitude": place.lon, "latitude": place.lat},
+        description=doubt,
+    )
 
 
 def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary) -> JSON:
@@ -215,24 +214,15 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary) -> JSON:
         for facet in vocabulary.facets
     }
     staff, languages = coded.pop("staff", []), coded.pop("language", [])
-    telecom = [
-        {"system": system, "value": value}
-        for system, value in (("phone", clinic.phone), ("url", clinic.website))
-        if value
-    ]
-    identifier = {
-        "system": f"{SYSTEM}:service",
-        "value": f"{clinic.clinic_id}/{service.service_id}",
-    }
-    resource: JSON = {
-        "identifier": [identifier],
-        "name": clinic.name,
-        "specialty": staff,
-        "communication": languages,
-        "characteristic": [concept for concepts in coded.values() for concept in concepts],
-        "telecom": telecom,
-    }
-    resource = {name: value for name, value in resource.items() if value}
+    contacts = _stated(phone=clinic.phone, url=clinic.website)
+    resource = _stated(
+        identifier=_identifier("service", f"{clinic.clinic_id}/{service.service_id}"),
+        name=clinic.name,
+        specialty=staff,
+        communication=languages,
+        characteristic=[concept for concepts in coded.values() for concept in concepts],
+        telecom=[{"system": system, "value": value} for system, value in contacts.items()],
+    )
     if clinic.status != "uncertain":
         resource["active"] = clinic.status == "active"
     return resource

@@ -9,21 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from ketafind.errors import InvalidInputError
 from ketafind.files import require, write_whole
-from ketafind.geo import Coordinates
-from ketafind.show.html import Link, escape, html_link
-from ketafind.show.projection import (
-    MARKS,
-    NOTHING,
-    LocalProjection,
-    MapPoint,
-    compass,
-    mark_meanings,
-    places,
-)
+from ketafind.show.html import html_link, html_text
+from ketafind.show.projection import MARKS, NOTHING, Layout, MapPoint, Spot, compass
 
 _GRID_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 # A link may open a tab; nothing in the frame may reach the notebook around it.
@@ -126,58 +118,44 @@ def explore_clinics(
     """
     if isinstance(height, bool) or not isinstance(height, int) or not 120 <= height <= 4000:
         raise InvalidInputError(f"height must be 120 to 4000 pixels, not {height!r}")
-    found = places(columns)
-    start = None if origin is None else Coordinates(lat=origin.lat, lon=origin.lon)
-    if not found:
-        lines = "".join(f"<p>{escape(line)}</p>" for line in empty.splitlines())
+    layout = Layout.of(columns, origin)
+    if not layout.points:
+        lines = "".join(f"<p>{html_text(line)}</p>" for line in empty.splitlines())
         return MapPage(_page(f'<div id="list">{lines}</div>'), height)
     if tiles is not None:
-        return _street_map(found, start, height, tiles, attribution)
-    n_rows = len(next(iter(columns.values())))
-    body = _map(found, start) + _list(found, n_rows - len(found))
+        return _street_map(layout, height, tiles, attribution)
+    body = f'<div id="map">{_svg(layout)}{_TOOLS}</div>{_list(layout)}'
     return MapPage(_page(body, _asset("explore.js")), height)
 
 
 def _page(body: str, script: str = "") -> str:
     style = _asset("explore.css")
-    allowed = _hash(script) if script else "'none'"
-    # Also a text that slipped past the escaping could load nothing and run nothing.
-    policy = (
-        f"default-src 'none'; script-src {allowed}; style-src {_hash(style)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    run = f"<script>{script}</script>" if script else ""
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        '<meta http-equiv="x-dns-prefetch-control" content="off">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="referrer" content="no-referrer"><title>Clinics</title>'
-        f"<style>{style}</style></head><body><main>{body}</main>{run}</body></html>"
+    # The page's policy: also a text that slipped past the escaping could load and run nothing.
+    return Template(_asset("explore.html")).substitute(
+        script_source=_hash(script) if script else "'none'",
+        style_source=_hash(style),
+        style=style,
+        body=body,
+        script=f"<script>{script}</script>" if script else "",
     )
 
 
-def _map(found: Sequence[MapPoint], origin: Coordinates | None) -> str:
-    return (
-        f'<div id="map">{_svg(found, origin)}'
-        '<div id="tools"><button id="in" aria-label="Zoom in">+</button>'
-        '<button id="out" aria-label="Zoom out">&#8722;</button>'
-        '<button id="all" >all</button></div>'
-        '<div id="scale"><div id="bar"></div><span id="bar-text"></span></div></div>'
-    )
+_TOOLS = (
+    '<div id="tools"><button id="in" aria-label="Zoom in">+</button>'
+    '<button id="out" aria-label="Zoom out">&#8722;</button><button id="all">all</button></div>'
+    '<div id="scale"><div id="bar"></div><span id="bar-text"></span></div>'
+)
 
 
-def _list(found: Sequence[MapPoint], n_unlocated: int) -> str:
-    note = f"<p>{n_unlocated} without a position, not on the map.</p>" if n_unlocated else ""
-    return f'<div id="list">{_legend(found)}{note}{"".join(map(_entry, found))}</div>'
-
-
-def _legend(found: Sequence[MapPoint]) -> str:
+def _list(layout: Layout) -> str:
     keys = "".join(
-        f'<span><svg class="key" viewBox="-10 -10 20 20">{_SHAPES[mark]}</svg> {told}</span> '
-        for mark, told in mark_meanings(found).items()
+        f'<span><svg class="key" viewBox="-10 -10 20 20">{_SHAPES[mark]}</svg> {said}</span> '
+        for mark, said in layout.mark_meanings().items()
     )
-    return f'<p id="legend">{keys}</p>' if keys else ""
+    legend = f'<p id="legend">{keys}</p>' if keys else ""
+    n = layout.n_unlocated
+    note = f"<p>{n} without a position, not on the map.</p>" if n else ""
+    return f'<div id="list">{legend}{note}{"".join(map(_entry, layout.points))}</div>'
 
 
 @cache
@@ -190,28 +168,18 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _svg(found: Sequence[MapPoint], origin: Coordinates | None) -> str:
-    spots = [(place.lat, place.lon) for place in found]
-    if origin is not None:
-        spots.append((origin.lat, origin.lon))
-    projection = LocalProjection.about(spots)
-    flat = [projection.east_north_km(lat, lon) for lat, lon in spots] or [(0.0, 0.0)]
-    margin = max([1.0, *(place.radius_km for place in found)])
+def _svg(layout: Layout) -> str:
+    flat = [layout.projection.east_north_km(*spot) for spot in layout.spots]
+    margin = max([1.0, *(point.radius_km for point in layout.points)])
     wide = 2.3 * max(max(abs(east), abs(north)) for east, north in flat) + 2.0 * margin
     scale = wide / _PIXELS
-    content = [
-        *_grid(projection, wide, scale),
-        *_doubts(found, projection),
-        *_points(found, projection, scale),
-    ]
-    if origin is not None:
-        content.append(
-            _mark(projection.east_north_km(origin.lat, origin.lon), scale, _STAR, "origin")
-        )
+    content = [*_grid(layout, wide, scale), *_doubts(layout), *_points(layout, scale)]
+    if layout.origin is not None:
+        content.append(_mark(flat[-1], scale, _STAR, "origin"))
     half = wide / 2
     return (
         f'<svg viewBox="{-half:.4f} {-half:.4f} {wide:.4f} {wide:.4f}" tabindex="0" role="img" '
-        f'aria-label="Map of {len(found)} clinics">{"".join(content)}</svg>'
+        f'aria-label="Map of {len(layout.points)} clinics">{"".join(content)}</svg>'
     )
 
 
@@ -223,45 +191,44 @@ _SHAPES = {
 }
 
 
-def _mark(
-    spot: tuple[float, float], scale: float, shape: str, title: str, label: str = "", more: str = ""
-) -> str:
+def _mark(flat: Spot, scale: float, shape: str, title: str, label: str = "", more: str = "") -> str:
     """Write what keeps its size on the screen at any zoom; `shape` and `more` are markup."""
-    east, north = spot
-    text = f'<text x="11" y="4">{escape(label)}</text>' if label else ""
+    east, north = flat
+    text = f'<text x="11" y="4">{html_text(label)}</text>' if label else ""
     return (
         f'<g class="mark" data-x="{east:.4f}" data-y="{-north:.4f}"{more} '
         f'transform="translate({east:.4f} {-north:.4f}) scale({scale:.6g})">'
-        f"<title>{escape(title)}</title>{shape}{text}</g>"
+        f"<title>{html_text(title)}</title>{shape}{text}</g>"
     )
 
 
-def _points(found: Sequence[MapPoint], projection: LocalProjection, scale: float) -> Iterator[str]:
+def _points(layout: Layout, scale: float) -> Iterator[str]:
     """Write one mark for each position; clinics at the same one share it."""
-    shared: dict[tuple[float, float], list[int]] = {}
-    for at, place in enumerate(found):
-        shared.setdefault((place.lat, place.lon), []).append(at)
-    for (lat, lon), entries in shared.items():
-        title = "; ".join(f"{found[at].label} {_named(found[at])}" for at in entries)
-        label = ", ".join(found[at].label for at in entries)
+    shared: dict[Spot, list[int]] = {}
+    for at, point in enumerate(layout.points):
+        shared.setdefault(point.spot, []).append(at)
+    for spot, entries in shared.items():
+        points = [layout.points[at] for at in entries]
+        title = "; ".join(f"{point.label} {_named(point)}" for point in points)
+        label = ", ".join(point.label for point in points)
         more = f' data-entries="{" ".join(map(str, entries))}"'
-        kinds = {found[at].is_unknown for at in entries}
+        kinds = {point.is_unknown for point in points}
         shape = _SHAPES["both" if len(kinds) > 1 else "ring" if True in kinds else "dot"]
-        yield _mark(projection.east_north_km(lat, lon), scale, shape, title, label, more)
+        flat = layout.projection.east_north_km(*spot)
+        yield _mark(flat, scale, shape, title, label, more)
 
 
-def _doubts(found: Sequence[MapPoint], projection: LocalProjection) -> Iterator[str]:
-    for place in found:
-        if place.radius_km > 0.0:
-            east, north = projection.east_north_km(place.lat, place.lon)
-            yield (
-                f'<circle class="doubt" cx="{east:.4f}" cy="{-north:.4f}" '
-                f'r="{place.radius_km:.4f}"/>'
-            )
+def _doubts(layout: Layout) -> Iterator[str]:
+    for point in layout.points:
+        if point.radius_km > 0.0:
+            east, north = layout.projection.east_north_km(*point.spot)
+            size = f'cx="{east:.4f}" cy="{-north:.4f}" r="{point.radius_km:.4f}"'
+            yield f'<circle class="doubt" {size}/>'
 
 
-def _grid(projection: LocalProjection, wide: float, scale: float) -> Iterator[str]:
+def _grid(layout: Layout, wide: float, scale: float) -> Iterator[str]:
     """Draw parallels and meridians well beyond the first view, about six across it."""
+    projection, far = layout.projection, 2 * wide
     for is_parallel in (True, False):
         per_km = projection.degrees_north(1.0) if is_parallel else projection.degrees_east(1.0)
         middle = projection.lat if is_parallel else projection.lon
@@ -273,74 +240,55 @@ def _grid(projection: LocalProjection, wide: float, scale: float) -> Iterator[st
                 continue
             offset = (degrees - middle) / per_km
             name = compass(degrees, "NS" if is_parallel else "EW")
-            yield _line(offset, wide, scale, is_parallel=is_parallel, name=name)
+            if is_parallel:
+                path, spot = f"M{-far:.4f} {-offset:.4f}H{far:.4f}", (-wide / 2, offset)
+            else:
+                path, spot = f"M{offset:.4f} {-far:.4f}V{far:.4f}", (offset, wide / 2)
+            text = f'<text class="degrees" x="4" y="14">{html_text(name)}</text>'
+            yield f'<path class="grid" d="{path}"/>{_mark(spot, scale, text, name)}'
 
 
-def _line(offset: float, wide: float, scale: float, *, is_parallel: bool, name: str) -> str:
-    far = 2 * wide
-    if is_parallel:
-        path, spot = f"M{-far:.4f} {-offset:.4f}H{far:.4f}", (-wide / 2, offset)
-    else:
-        path, spot = f"M{offset:.4f} {-far:.4f}V{far:.4f}", (offset, wide / 2)
-    text = f'<text class="degrees" x="4" y="14">{escape(name)}</text>'
-    return f'<path class="grid" d="{path}"/>{_mark(spot, scale, text, name)}'
-
-
-def _entry(place: MapPoint) -> str:
+def _entry(point: MapPoint) -> str:
     facts = "".join(
-        f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{_fact(name, text)}</dd>"
-        for name, text in place.details
+        f"<dt>{html_text(name.replace('_', ' '))}</dt>"
+        f"<dd>{html_link(text) if name == 'website' else html_text(text)}</dd>"
+        for name, text in point.details
     )
-    name = _named(place)
-    heading = f"{place.label}. {name}" if name else place.label
-    return f"<details><summary>{escape(heading)}</summary><dl>{facts}</dl></details>"
+    name = _named(point)
+    heading = f"{point.label}. {name}" if name else point.label
+    return f"<details><summary>{html_text(heading)}</summary><dl>{facts}</dl></details>"
 
 
-def _named(place: MapPoint) -> str:
-    return f"{place.name} (may match)".strip() if place.is_unknown else place.name
+def _named(point: MapPoint) -> str:
+    return f"{point.name} (may match)".strip() if point.is_unknown else point.name
 
 
-def _fact(name: str, text: str) -> str:
-    return html_link(Link(text, text)) if name == "website" else escape(text)
-
-
-def _street_map(
-    found: Sequence[MapPoint],
-    origin: Coordinates | None,
-    height: int,
-    tiles: str,
-    attribution: str | None,
-) -> Any:
+def _street_map(layout: Layout, height: int, tiles: str, attribution: str | None) -> Any:
     folium = require("folium", "maps")
-    spots = [(place.lat, place.lon) for place in found]
-    if origin is not None:
-        spots.append((origin.lat, origin.lon))
-    projection = LocalProjection.about(spots)
     made = folium.Map(
-        location=(projection.lat, projection.lon),
+        location=layout.projection[:2],
         tiles=tiles,
         attr=attribution,
         height=height,
         zoom_start=6,
     )
-    for place in found:
-        spot = (place.lat, projection.lon_lat(place.lat, place.lon)[0])
-        # folium writes texts into template literals: `escape` leaves no backtick, dollar sign,
+    # Unrolled: across the antimeridian, neighbours stay neighbours.
+    unrolled = [layout.projection.lon_lat(*spot)[::-1] for spot in layout.spots]
+    for point, spot in zip(layout.points, unrolled, strict=False):
+        # folium writes texts into template literals: `html_text` leaves no backtick, dollar sign,
         # brace or backslash that could end or enter one.
-        popup = folium.Popup(_entry(place).replace("<details>", "<details open>"), max_width=320)
-        look = {"radius": 9 if place.is_unknown else 6, "fill": not place.is_unknown}
-        tip = escape(_named(place))
+        popup = folium.Popup(_entry(point).replace("<details>", "<details open>"), max_width=320)
+        look = {"radius": 9 if point.is_unknown else 6, "fill": not point.is_unknown}
+        tip = html_text(_named(point))
         folium.CircleMarker(spot, tooltip=tip, popup=popup, fill_opacity=1.0, **look).add_to(made)
-        if place.radius_km > 0.0:
-            folium.Circle(spot, radius=place.radius_km * 1000, weight=1, fill=True).add_to(made)
-    if origin is not None:
-        spot = (origin.lat, projection.lon_lat(origin.lat, origin.lon)[0])
-        folium.CircleMarker(spot, radius=8, color="#b45f06", tooltip="origin").add_to(made)
-    if len(spots) > 1:
-        lons = [projection.lon_lat(lat, lon)[0] for lat, lon in spots]
-        lats = [lat for lat, _ in spots]
+        if point.radius_km > 0.0:
+            folium.Circle(spot, radius=point.radius_km * 1000, weight=1, fill=True).add_to(made)
+    if layout.origin is not None:
+        folium.CircleMarker(unrolled[-1], radius=8, color="#b45f06", tooltip="origin").add_to(made)
+    if len(unrolled) > 1:
+        lats, lons = zip(*unrolled, strict=True)
         made.fit_bounds([(min(lats), min(lons)), (max(lats), max(lons))])
-    if told := mark_meanings(found):
-        said = "; ".join(f"{MARKS[mark]}: {meaning}" for mark, meaning in told.items())
+    if meanings := layout.mark_meanings():
+        said = "; ".join(f"{MARKS[mark]}: {meaning}" for mark, meaning in meanings.items())
         made.get_root().html.add_child(folium.Element(f"<p>{said}</p>"))
     return made

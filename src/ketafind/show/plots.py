@@ -6,18 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ketafind.files import require
-from ketafind.geo import Coordinates
 from ketafind.show.projection import (
     MARKS,
     NOTHING,
+    Layout,
     LocalProjection,
-    MapPoint,
+    Spot,
     compass,
-    mark_meanings,
-    places,
     scale_km,
 )
-from ketafind.show.text import printable
+from ketafind.show.text import escaped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,74 +72,67 @@ def plot_clinics(
     InvalidInputError
         If there is no ``lat`` or ``lon``.
     """
-    found = places(columns)
-    spots = [(place.lat, place.lon) for place in found]
-    if origin is not None:
-        spots.append((origin.lat, origin.lon))
-    projection = LocalProjection.about(spots)
+    layout = Layout.of(columns, origin)
     if ax is None:
         _, ax = require("matplotlib.pyplot", "maps").subplots(figsize=(8, 6), layout="constrained")
-    if not found:
+    if not layout.points:
         _say(ax, empty)
         return ax
-    _draw_points(ax, found, projection)
-    if origin is not None:
-        _draw_origin(ax, Coordinates(lat=origin.lat, lon=origin.lon), projection)
-    _frame(ax, projection)
-    n_left_out = len(next(iter(columns.values()), ())) - len(found)
-    notes = {
-        "circle: 90 % radius of a position": any(place.radius_km > 0.0 for place in found),
-        "star: origin": origin is not None,
-        f"{n_left_out} without a position": n_left_out > 0,
-    }
-    marks = [f"{MARKS[mark]}: {told}" for mark, told in mark_meanings(found).items()]
-    said = "; ".join(note for note, holds in notes.items() if holds)
-    # Short lines, for narrow figures.
-    lines = ["; ".join(marks[:2]), *marks[2:], said]
-    ax.set_xlabel("\n".join(filter(None, lines)), loc="left")
-    _draw_scale(ax, projection)
+    _draw_points(ax, layout)
+    _frame(ax, layout.projection)
+    ax.set_xlabel(_notes(layout), loc="left")
+    _draw_scale(ax, layout.projection)
     if labels:
-        _draw_labels(ax, found, projection)
+        _draw_labels(ax, layout)
     return ax
 
 
 def _say(ax: Axes, text: str) -> None:
     ax.set_axis_off()
-    lines = "\n".join(map(printable, text.splitlines()))
+    lines = "\n".join(map(escaped, text.splitlines()))
     said = ax.text(0.5, 0.5, lines, transform=ax.transAxes, ha="center", va="center", wrap=True)
     said.set_parse_math(False)
     said.set_in_layout(False)  # a long line is broken, not made room for
 
 
-def _draw_points(ax: Axes, found: Sequence[MapPoint], projection: LocalProjection) -> None:
+def _notes(layout: Layout) -> str:
+    notes = {
+        "circle: 90 % radius of a position": any(point.radius_km > 0.0 for point in layout.points),
+        "star: origin": layout.origin is not None,
+        f"{layout.n_unlocated} without a position": layout.n_unlocated > 0,
+    }
+    marks = [f"{MARKS[mark]}: {said}" for mark, said in layout.mark_meanings().items()]
+    # Short lines, for narrow figures.
+    last = "; ".join(note for note, holds in notes.items() if holds)
+    return "\n".join(filter(None, ["; ".join(marks[:2]), *marks[2:], last]))
+
+
+def _draw_points(ax: Axes, layout: Layout) -> None:
     from matplotlib.patches import Ellipse
 
-    for place in found:
-        if place.radius_km > 0.0:
-            size = (
-                2 * projection.degrees_east(place.radius_km),
-                2 * projection.degrees_north(place.radius_km),
-            )
-            spot = projection.lon_lat(place.lat, place.lon)
-            ax.add_patch(Ellipse(spot, *size, facecolor=_DOUBT, edgecolor=_POINT, lw=0.5))
+    projection = layout.projection
+    spots = [projection.lon_lat(*spot) for spot in layout.spots]
+    for point, spot in zip(layout.points, spots, strict=False):
+        if point.radius_km > 0.0:
+            width = 2 * projection.degrees_east(point.radius_km)
+            height = 2 * projection.degrees_north(point.radius_km)
+            doubt = Ellipse(spot, width, height, facecolor=_DOUBT, edgecolor=_POINT, lw=0.5)
+            ax.add_patch(doubt)
     looks: dict[bool, dict[str, Any]] = {
         # Drawn first: a dot at the same position stands in the ring.
         True: {"s": 90, "facecolors": "white", "edgecolors": _POINT, "linewidths": 1.5},
         False: {"s": 25, "color": _POINT},
     }
     for is_unknown, look in looks.items():
-        spots = [
-            projection.lon_lat(place.lat, place.lon)
-            for place in found
-            if place.is_unknown == is_unknown
+        alike = [
+            spot
+            for point, spot in zip(layout.points, spots, strict=False)
+            if point.is_unknown == is_unknown
         ]
-        if spots:
-            ax.scatter([lon for lon, _ in spots], [lat for _, lat in spots], zorder=3, **look)
-
-
-def _draw_origin(ax: Axes, origin: Coordinates, projection: LocalProjection) -> None:
-    lon, lat = projection.lon_lat(origin.lat, origin.lon)
-    ax.scatter([lon], [lat], s=90, marker="*", color=_ORIGIN, zorder=4, label="origin")
+        if alike:
+            ax.scatter(*zip(*alike, strict=True), zorder=3, **look)
+    if layout.origin is not None:
+        ax.scatter(*spots[-1], s=90, marker="*", color=_ORIGIN, zorder=4, label="origin")
 
 
 def _frame(ax: Axes, projection: LocalProjection) -> None:
@@ -175,27 +166,28 @@ def _draw_scale(ax: Axes, projection: LocalProjection) -> None:
     ax.add_artist(box)
 
 
-def _draw_labels(ax: Axes, found: Sequence[MapPoint], projection: LocalProjection) -> None:
+def _draw_labels(ax: Axes, layout: Layout) -> None:
     """Put each label at the first spot where it covers nothing; else its rank; else nothing."""
     from matplotlib.transforms import Bbox
 
     # The layout decides where on the screen a point is.
     ax.figure.canvas.figure.draw_without_rendering()
     frame = ax.get_window_extent()
-    spots = [projection.lon_lat(place.lat, place.lon) for place in found]
-    screen = [ax.transData.transform(spot) for spot in spots]
-    reach = [6 if place.is_unknown else 4 for place in found]
-    marks = zip(screen, reach, strict=True)
-    covered = [Bbox.from_extents(x - r, y - r, x + r, y + r) for (x, y), r in marks]
-    for place, spot in zip(found, spots, strict=True):
-        named = f"{place.label} {place.name}".strip()
+    spots = [layout.projection.lon_lat(*point.spot) for point in layout.points]
+    covered = []
+    for point, spot in zip(layout.points, spots, strict=True):
+        x, y = ax.transData.transform(spot)
+        r = 6 if point.is_unknown else 4
+        covered.append(Bbox.from_extents(x - r, y - r, x + r, y + r))
+    for point, spot in zip(layout.points, spots, strict=True):
+        named = f"{point.label} {point.name}".strip()
         short = named if len(named) <= _LONGEST_NAME else f"{named[: _LONGEST_NAME - 3]}..."
-        for text in (short, place.label):
+        for text in (short, point.label):
             if _fits(ax, text, spot, frame, covered):
                 break
 
 
-def _fits(ax: Axes, text: str, spot: tuple[float, float], frame: Bbox, covered: list[Bbox]) -> bool:
+def _fits(ax: Axes, text: str, spot: Spot, frame: Bbox, covered: list[Bbox]) -> bool:
     for offset in _SPOTS:
         label = _annotate(ax, text, spot, offset)
         box = label.get_window_extent()
@@ -212,10 +204,10 @@ def _fits(ax: Axes, text: str, spot: tuple[float, float], frame: Bbox, covered: 
     return False
 
 
-def _annotate(ax: Axes, text: str, spot: tuple[float, float], offset: tuple[float, float]) -> Any:
+def _annotate(ax: Axes, text: str, spot: Spot, offset: Spot) -> Any:
     side = "left" if offset[0] > 0 else "right" if offset[0] < 0 else "center"
     return ax.annotate(
-        printable(text),
+        escaped(text),
         spot,
         xytext=offset,
         textcoords="offset points",

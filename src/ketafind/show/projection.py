@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ketafind.errors import InvalidInputError
 from ketafind.geo import Coordinates
@@ -20,6 +20,9 @@ _KM_PER_DEGREE = 111.195
 _LEAST_COSINE = 0.02
 
 
+Spot = tuple[float, float]
+
+
 @dataclass(frozen=True, slots=True)
 class MapPoint:
     """One position to draw."""
@@ -31,6 +34,11 @@ class MapPoint:
     radius_km: float
     details: tuple[tuple[str, str], ...] = ()
     is_unknown: bool = False
+
+    @property
+    def spot(self) -> Spot:
+        """Latitude and longitude."""
+        return self.lat, self.lon
 
 
 def places(columns: Mapping[str, Sequence[Any]]) -> tuple[MapPoint, ...]:
@@ -70,15 +78,14 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class LocalProjection:
+class LocalProjection(NamedTuple):
     """A flat projection about a centre, east and north in kilometres."""
 
     lat: float
     lon: float
 
     @classmethod
-    def about(cls, positions: Sequence[tuple[float, float]]) -> LocalProjection:
+    def about(cls, positions: Sequence[Spot]) -> LocalProjection:
         """Put the centre in the middle of positions, also across the antimeridian."""
         if not positions:
             return cls(0.0, 0.0)
@@ -113,16 +120,36 @@ class LocalProjection:
         return km / _KM_PER_DEGREE
 
 
-def mark_meanings(found: Sequence[MapPoint]) -> dict[str, str]:
-    """Say what the marks of places mean."""
-    dots = {(place.lat, place.lon) for place in found if not place.is_unknown}
-    rings = {(place.lat, place.lon) for place in found if place.is_unknown}
-    if not rings:
-        return {}
-    told = {"ring": "may match, not known"}
-    if dots:
-        told = {"dot": "matches"} | told
-    return told | ({"both": "both at one position"} if dots & rings else {})
+class Layout(NamedTuple):
+    """What a map shows, and the projection that it is laid out on."""
+
+    points: tuple[MapPoint, ...]
+    origin: Coordinates | None
+    n_unlocated: int
+    spots: list[Spot]
+    projection: LocalProjection
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Sequence[Any]], origin: Any) -> Layout:
+        """Lay out the positions of columns, and an origin where one is given."""
+        points = places(columns)
+        start = None if origin is None else Coordinates(lat=origin.lat, lon=origin.lon)
+        spots = [point.spot for point in points]
+        if start is not None:
+            spots.append((start.lat, start.lon))
+        n_unlocated = len(next(iter(columns.values()))) - len(points)
+        return cls(points, start, n_unlocated, spots, LocalProjection.about(spots))
+
+    def mark_meanings(self) -> dict[str, str]:
+        """Say what the marks mean; nothing where every clinic matches."""
+        dots = {point.spot for point in self.points if not point.is_unknown}
+        rings = {point.spot for point in self.points if point.is_unknown}
+        meanings = {
+            "dot": ("matches", dots),
+            "ring": ("may match, not known", rings),
+            "both": ("both at one position", dots & rings),
+        }
+        return {mark: said for mark, (said, marked) in meanings.items() if rings and marked}
 
 
 def compass(degrees: float, sides: str) -> str:

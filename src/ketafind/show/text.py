@@ -112,7 +112,7 @@ def text_table(
 
 
 def _text(cell: Any) -> str:
-    return "" if cell is None else printable(str(cell))
+    return "" if cell is None else escaped(str(cell))
 
 
 def _is_numeric(cells: Sequence[Any]) -> bool:
@@ -185,7 +185,7 @@ def _wrapped(text: str, columns: int) -> Iterator[str]:
     yield line
 
 
-def printable(text: str) -> str:
+def escaped(text: str) -> str:
     """Spell out every character that has no picture, such as ``\x1b`` and ``\u202e``."""
     if text.isascii() and text.isprintable():
         return text
