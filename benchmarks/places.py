@@ -23,8 +23,7 @@ import numpy as np
 from ketafind.errors import GeocodingError, KetafindError
 from ketafind.geo import sphere_km
 from ketafind.geocoding import default_gazetteer, geocode, geocode_many
-from ketafind.geocoding.postal import code_text
-from ketafind.geocoding.words import fold
+from ketafind.geocoding.words import code_text, fold
 from ketafind.records import Location
 
 ROOT = Path(__file__).resolve().parents[1]

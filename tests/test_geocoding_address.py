@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from ketafind.errors import GeocodingError, PlaceNotFoundError
 from ketafind.geocoding import Address, geocode, parse_address
 from ketafind.geocoding.locations import typed_coordinates
-from ketafind.geocoding.postal import find_codes
-from ketafind.geocoding.words import fold, street_key, words_of
+from ketafind.geocoding.words import find_codes, fold, street_key, words_of
 from strategies import examples
 
 

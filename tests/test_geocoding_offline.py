@@ -14,8 +14,15 @@ from ketafind import errors
 from ketafind.geo import Coordinates, sphere_km
 from ketafind.geocoding import Gazetteer, OfflineGeocoder, default_gazetteer, geocode, geocode_many
 from ketafind.geocoding.locations import covering
-from ketafind.geocoding.postal import code_number, code_text, read_code
-from ketafind.geocoding.regions import CANADA, ELSEWHERE, ONTARIO, STATE_CODES
+from ketafind.geocoding.words import (
+    CANADA,
+    ELSEWHERE,
+    ONTARIO,
+    STATE_CODES,
+    code_number,
+    code_text,
+    read_code,
+)
 from ketafind.records import Location
 
 HEAVY = ("pandas", "shapely", "geopy", "pyproj", "rapidfuzz", "rtree", "narwhals")

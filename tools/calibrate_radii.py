@@ -34,8 +34,8 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 from ketafind.geo import sphere_km
 from ketafind.geocoding.gazetteer import default_gazetteer
 from ketafind.geocoding.offline import OfflineGeocoder
-from ketafind.geocoding.postal import code_number
 from ketafind.geocoding.reading import read
+from ketafind.geocoding.words import code_number
 
 TARGET = ROOT / "src" / "ketafind" / "geocoding" / "radii.json"
 COARSE_KM = 2.0

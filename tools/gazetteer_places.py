@@ -15,8 +15,7 @@ import numpy as np
 from gazetteer_codes import Codes, distance_km
 
 from ketafind.geocoding.gazetteer import SOURCES
-from ketafind.geocoding.postal import code_number, code_text
-from ketafind.geocoding.words import name_key, words_of
+from ketafind.geocoding.words import code_number, code_text, name_key, words_of
 
 GEONAMES, POSTAL, CGNDB, CENSUS, AIRPORT = range(len(SOURCES))
 # What a name of the Canadian Geographical Names Data Base stands for, and about how many people.

@@ -50,7 +50,7 @@ def ontario_postal_codes() -> pd.DataFrame:
 
     from ketafind.geocoding import default_gazetteer
     from ketafind.geocoding.locations import CODE_RADII, RURAL
-    from ketafind.geocoding.postal import AREA_TEXTS, UNIT_TEXTS
+    from ketafind.geocoding.words import AREA_TEXTS, UNIT_TEXTS
 
     table = default_gazetteer().ontario
     place, unit = np.divmod(table.number, 2000)

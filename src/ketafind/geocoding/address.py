@@ -5,47 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
-from ketafind.geocoding.postal import code_text
 from ketafind.geocoding.reading import Reading, read
-from ketafind.geocoding.regions import CANADA, ONTARIO
-from ketafind.geocoding.towns import last_part
 from ketafind.geocoding.words import (
     BREAKS,
+    CANADA,
     DIRECTIONS,
+    ONTARIO,
     ORDINALS,
     STREET_TYPES,
     UNIT_WORDS,
     WORD,
     check_text,
+    code_text,
     fold,
+    last_part,
     mended,
+    words_for,
 )
 
 FLOORS = frozenset({"floor", "fl", "flr", "etage", "level"})
-NUMBERED_ROADS = frozenset(
-    [
-        "highway",
-        "hwy",
-        "route",
-        "rte",
-        "road",
-        "rd",
-        "line",
-        "ligne",
-        "concession",
-        "conc",
-        "con",
-        "sideroad",
-        "siderd",
-        "rr",
-    ]
-)
+NUMBERED_ROADS = words_for("numbered_roads")
 ROAD_OWNERS = frozenset(["county", "cty", "cnty", "country", "regional", "reg"])
 LONGEST_UNIT = 6
 # Types of streets that end the names of villages too.
-TOWN_ENDINGS = frozenset(
-    ["bay", "point", "hill", "cove", "grove", "heights", "landing", "ridge", "gardens", "view"]
-)
+TOWN_ENDINGS = words_for("streets_or_towns")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +101,7 @@ class _Words:
 
     def starts_part(self, i: int) -> bool:
         """Whether no free word stands before a word in its part."""
-        first = i
-        while first and self.parts[first - 1] == self.parts[i]:
-            first -= 1
-        return not any(self.free[first:i])
+        return not any(self.free[last_part(self.parts, i + 1) : i])
 
 
 def _spans(text: str, reading: Reading) -> list[tuple[int, int]]:
@@ -162,10 +142,7 @@ def parse_address(text: str, gazetteer: Gazetteer | None = None) -> Address:
     text = mended(check_text(text))
     reading = read(text, known, thorough=True)
     words = _Words(text, reading)
-    code = reading.code
-    corrections = []
-    if code is not None and code.written:
-        corrections.append(f"{code.written} was read as {code_text(code.number)}")
+    code, corrections = reading.code, list(reading.corrections)
     city = _city(words, reading, corrections)
     _drop_tail(words, reading)
     box, route = _delivery(words)
@@ -193,7 +170,7 @@ def _city(words: _Words, reading: Reading, corrections: list[str]) -> str:
         written = words.take(town.start, town.stop)
         if not town.written or len({place.name for place in town.places}) > 1:
             return written
-        name = town.places[0].name.partition(" (")[0]
+        name = town.places[0].plain_name
         corrections.append(f"{written} was read as {name}")
         return name
     start = last_part(reading.parts, reading.stop) if reading.stop else 0
@@ -211,16 +188,8 @@ def _drop_tail(words: _Words, reading: Reading) -> None:
             words.free[i] = False
 
 
-BOXES = {
-    ("box",),
-    ("po", "box"),
-    ("p", "o", "box"),
-    ("cp",),
-    ("c", "p"),
-    ("case", "postale"),
-    ("bag",),
-}
-ROUTES = {("rr",), ("r", "r"), ("rural", "route"), ("route", "rurale")}
+BOXES = {"box", "pobox", "cp", "casepostale", "bag"}
+ROUTES = {"rr", "ruralroute", "routerurale"}
 
 
 def _delivery(words: _Words) -> tuple[str, str]:
@@ -230,9 +199,9 @@ def _delivery(words: _Words) -> tuple[str, str]:
         if not words.words[i].isdigit():
             continue
         for size in (3, 2, 1):
-            before = tuple(words.words[max(0, i - size) : i])
+            before = "".join(words.words[max(0, i - size) : i])
             field = "box" if before in BOXES else "route" if before in ROUTES else ""
-            if len(before) == size and field and all(words.free[i - size : i]):
+            if size <= i and field and all(words.free[i - size : i]):
                 words.take(i - size, i)
                 found[field] = words.take(i, i + 1)
                 break

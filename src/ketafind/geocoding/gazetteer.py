@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError
+from ketafind.geocoding.words import words_of
 
 SOURCES = (
     "GeoNames",
@@ -57,10 +58,6 @@ def _sealed(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def _view(array: NDArray[Any]) -> memoryview:
-    return array.data
-
-
 class CodeTable:
     """Postal codes in order of their numbers."""
 
@@ -72,9 +69,11 @@ class CodeTable:
         self.name: NDArray[np.int32] = _sealed(_from_deltas(arrays[prefix + "name"]))
         self.quality: NDArray[np.uint8] = _sealed(arrays[prefix + "quality"])
         # Scalars come out of a memoryview ten times as fast as out of an array.
-        self.numbers = _view(self.number)
-        self.lats, self.lons = _view(self.lat), _view(self.lon)
-        self.names, self.qualities = _view(self.name), _view(self.quality)
+        self.numbers: memoryview = number.data
+        self.lats: memoryview = self.lat.data
+        self.lons: memoryview = self.lon.data
+        self.names: memoryview = self.name.data
+        self.qualities: memoryview = self.quality.data
         areas = number // 2000
         starts = np.flatnonzero(np.diff(areas, prepend=np.uint32(0xFFFFFFFF)))
         stops = [*starts[1:].tolist(), len(areas)]
@@ -106,6 +105,16 @@ class Place(NamedTuple):
     reach_km: float  # the radius of a circle of its land area; 0 if not known
     county: str
     owner: int  # the municipality that it lies in; -1 if none
+
+    @property
+    def plain_name(self) -> str:
+        """The name without the county that tells it from namesakes."""
+        return self.name.partition(" (")[0]
+
+    @property
+    def words(self) -> list[str]:
+        """The words of its plain name, folded."""
+        return words_of(self.plain_name)[0]
 
 
 class Gazetteer:
@@ -153,11 +162,14 @@ class Gazetteer:
         with np.load(self.path, allow_pickle=False) as arrays:
             return CodeTable(arrays, "ca_")
 
+    def _lines(self, name: str) -> list[str]:
+        with np.load(self.path, allow_pickle=False) as arrays:
+            return bytes(arrays[name]).decode().split("\n")
+
     @cached_property
     def rest_names(self) -> tuple[str, ...]:
         """The places' names that the other provinces' codes refer to."""
-        with np.load(self.path, allow_pickle=False) as arrays:
-            return tuple(bytes(arrays["ca_names"]).decode().split("\n"))
+        return tuple(self._lines("ca_names"))
 
     @cached_property
     def rest_places(self) -> dict[tuple[str, int], tuple[int, NDArray[np.intp]]]:
@@ -170,16 +182,14 @@ class Gazetteer:
         for rows in np.split(order, starts[1:]):
             if len(rows) >= LARGER:
                 name = int(self.rest.name[rows[0]])
-                key = "".join(c for c in self.rest_names[name].lower() if c.isalnum())
+                key = "".join(words_of(self.rest_names[name])[0])
                 found[key, int(letters[rows[0]])] = (name, rows)
         return found
 
     @cached_property
     def abroad(self) -> dict[str, str]:
         """Large towns elsewhere by their keys: what is no misspelt town of Ontario."""
-        with np.load(self.path, allow_pickle=False) as arrays:
-            lines = bytes(arrays["abroad"]).decode().split("\n")
-        return dict(line.split("\t", 1) for line in lines)
+        return dict(line.split("\t", 1) for line in self._lines("abroad"))
 
     @cached_property
     def codes_of_place(self) -> tuple[int, ...]:
@@ -189,11 +199,7 @@ class Gazetteer:
     @cached_property
     def comma_endings(self) -> frozenset[str]:
         """The last words of names that hold commas: Brudenell, Lyndoch and Raglan."""
-        return frozenset(
-            place.name.partition(" (")[0].split()[-1].lower()
-            for place in self.places
-            if "," in place.name
-        )
+        return frozenset(place.words[-1] for place in self.places if "," in place.name)
 
     def is_solid(self, place: Place) -> bool:
         """Whether a name is one that people know: no crossroads, railway point or cottages.

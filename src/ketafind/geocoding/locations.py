@@ -7,17 +7,16 @@ import math
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import resources
-from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ketafind.errors import CoordinatesError, PlaceNotFoundError
 from ketafind.geo import in_ontario, sphere_km
-from ketafind.geocoding.gazetteer import Gazetteer, Place, default_gazetteer
-from ketafind.geocoding.postal import (
+from ketafind.geocoding.gazetteer import CodeTable, Gazetteer, Place, default_gazetteer
+from ketafind.geocoding.words import (
     AREA_TEXTS,
     FIRST,
     PROVINCE_OF_LETTER,
@@ -28,7 +27,6 @@ from ketafind.records import Location
 
 if TYPE_CHECKING:
     from ketafind.geo import Coordinates
-
 
 RURAL = 16
 """The bit of a code's class that marks a rural code."""
@@ -70,10 +68,13 @@ BESIDE = 4
 # Location's slots, filled without its checks: a code's answer is made in a microsecond, and every
 # value of the gazetteer was checked when it was built (a test compares the two ways).
 _new = object.__new__
-_SET = {name: getattr(Location, name).__set__ for name in Location.__slots__}
-_set_lat, _set_lon, _set_precision = _SET["lat"], _SET["lon"], _SET["precision"]
-_set_radius, _set_match, _set_corrections = _SET["radius_km"], _SET["match"], _SET["corrections"]
-_set_source, _set_label, _set_candidates = _SET["source"], _SET["label"], _SET["candidates"]
+_set_lat, _set_lon, _set_radius, _set_match, _set_corrections, _set_label = (
+    getattr(Location, name).__set__
+    for name in ("lat", "lon", "radius_km", "match", "corrections", "label")
+)
+_set_precision, _set_source, _set_candidates = (
+    getattr(Location, name).__set__ for name in ("precision", "source", "candidates")
+)
 
 
 def at_row(gazetteer: Gazetteer, row: int, corrections: tuple[str, ...] = ()) -> Location:
@@ -94,12 +95,6 @@ def at_row(gazetteer: Gazetteer, row: int, corrections: tuple[str, ...] = ()) ->
     return location
 
 
-def at_code(gazetteer: Gazetteer, number: int) -> Location | None:
-    """Answer with a postal code, if it is one of Ontario's."""
-    row = gazetteer.ontario.find(number)
-    return at_row(gazetteer, row) if row >= 0 else None
-
-
 def at_place(place: Place, corrections: tuple[str, ...] = (), match: str = "fuzzy") -> Location:
     """Answer with a place."""
     return Location(
@@ -114,43 +109,37 @@ def at_place(place: Place, corrections: tuple[str, ...] = (), match: str = "fuzz
     )
 
 
-def at_places(places: tuple[Place, ...], corrections: tuple[str, ...] = ()) -> Location:
-    """Answer with several places near each other: one circle that covers them."""
-    candidates = tuple(at_place(place, corrections) for place in places)
-    lat, lon, radius = covering((c.lat, c.lon, c.radius_km) for c in candidates)
+def together(found: tuple[Location, ...], match: str, names: Iterable[str]) -> Location:
+    """Answer with one circle that covers several answers."""
+    lat, lon, radius = covering((one.lat, one.lon, one.radius_km) for one in found)
     return Location(
         lat=lat,
         lon=lon,
         precision="place",
         radius_km=radius,
-        match="ambiguous",
-        corrections=corrections,
-        source=candidates[0].source,
-        label=" or ".join(sorted({c.label for c in candidates})),
-        candidates=candidates,
+        match=match,
+        corrections=found[0].corrections,
+        source=found[0].source,
+        label=" or ".join(names),
+        candidates=found,
     )
+
+
+def at_places(places: tuple[Place, ...], corrections: tuple[str, ...] = ()) -> Location:
+    """Answer with several places near each other."""
+    found = tuple(at_place(place, corrections) for place in places)
+    return together(found, "ambiguous", sorted({one.label for one in found}))
 
 
 def between(code: Location, town: Location) -> Location:
     """Answer for a code and a town that contradict each other a little."""
-    lat, lon, radius = covering((c.lat, c.lon, c.radius_km) for c in (code, town))
-    return Location(
-        lat=lat,
-        lon=lon,
-        precision="place",
-        radius_km=radius,
-        match="conflict",
-        corrections=code.corrections,
-        source=code.source,
-        label=f"{code.label} or {town.label}",
-        candidates=(code, town),
-    )
+    return together((code, town), "conflict", (code.label, town.label))
 
 
 def at_area(gazetteer: Gazetteer, area: int, corrections: tuple[str, ...] = ()) -> Location:
     """Answer with the middle of a forward sortation area."""
-    low, high = gazetteer.ontario.areas[area]
-    return _around(gazetteer, range(low, high), f"{AREA_TEXTS[area]}, ON", "fsa", corrections)
+    rows = range(*gazetteer.ontario.areas[area])
+    return _around(gazetteer.ontario, rows, f"{AREA_TEXTS[area]}, ON", "fsa", corrections)
 
 
 def beside(gazetteer: Gazetteer, number: int) -> Location:
@@ -160,21 +149,25 @@ def beside(gazetteer: Gazetteer, number: int) -> Location:
     at = bisect_left(table.numbers, number, low, high)
     rows = range(max(low, at - BESIDE), min(high, at + BESIDE))
     note = (f"{label} is not listed; placed among the codes next to it",)
-    return _around(gazetteer, rows, f"{label}, ON", "postal_code", note)
+    return _around(table, rows, f"{label}, ON", "postal_code", note)
 
 
 def _around(
-    gazetteer: Gazetteer, rows: range, label: str, precision: str, corrections: tuple[str, ...]
+    table: CodeTable,
+    rows: Sequence[int],
+    label: str,
+    precision: str,
+    corrections: tuple[str, ...] = (),
+    factor: float = TOGETHER_FACTOR,
 ) -> Location:
-    table = gazetteer.ontario
-    lat = median(table.lats[rows.start : rows.stop]) / 1e4
-    lon = median(table.lons[rows.start : rows.stop]) / 1e4
+    """Answer with the middle of some codes, and a radius from how far they lie from it."""
+    lat, lon = (float(np.median(degrees[rows])) / 1e4 for degrees in (table.lat, table.lon))
     far = sorted(sphere_km(lat, lon, table.lats[r] / 1e4, table.lons[r] / 1e4) for r in rows)
     return Location(
         lat=lat,
         lon=lon,
         precision=precision,
-        radius_km=max(1.0, TOGETHER_FACTOR * far[int(0.9 * (len(far) - 1))]),
+        radius_km=max(1.0, factor * far[int(0.9 * (len(far) - 1))]),
         match="corrected" if corrections else "exact",
         corrections=corrections,
         source="GeoNames",
@@ -213,17 +206,8 @@ def town_in_canada(gazetteer: Gazetteer, key: str, province: str) -> Location | 
     if not found:
         return None
     _, where, name, rows = max(found, key=lambda one: one[:3])
-    lat, lon = (float(np.median(values[rows])) / 1e4 for values in (table.lat, table.lon))
-    far = [sphere_km(lat, lon, table.lats[r] / 1e4, table.lons[r] / 1e4) for r in rows.tolist()]
-    return Location(
-        lat=lat,
-        lon=lon,
-        precision="municipality",
-        radius_km=max(1.0, float(np.percentile(far, 90))),
-        match="exact",
-        source="GeoNames",
-        label=f"{gazetteer.rest_names[name]}, {where}",
-    )
+    label = f"{gazetteer.rest_names[name]}, {where}"
+    return _around(table, rows.tolist(), label, "municipality", factor=1.0)
 
 
 NUMBER = r"[+-]?[0-9]{1,3}(?:\.[0-9]+)?"

@@ -23,7 +23,6 @@ from ketafind.geocoding.gazetteer import KNOWN, POST_TOWN, Gazetteer, Place, def
 from ketafind.geocoding.locations import (
     RURAL,
     at_area,
-    at_code,
     at_place,
     at_places,
     at_row,
@@ -35,19 +34,33 @@ from ketafind.geocoding.locations import (
     town_in_canada,
     typed_coordinates,
 )
-from ketafind.geocoding.postal import (
+from ketafind.geocoding.protocol import SearchPlace, privately
+from ketafind.geocoding.reading import (
+    Reading,
+    Town,
+    contains,
+    finer_town,
+    read,
+    read_tail,
+    town_at_end,
+)
+from ketafind.geocoding.spelling import LIKE, likeness
+from ketafind.geocoding.words import (
     AREA_TEXTS,
     AREAS,
+    ELSEWHERE,
     PROVINCE_OF_LETTER,
+    STATE_CODES,
+    STREET_TYPES,
+    check_text,
     code_text,
     find_codes,
+    last_part,
+    mended,
+    name_key,
     whole_code,
+    words_of,
 )
-from ketafind.geocoding.protocol import SearchPlace, privately
-from ketafind.geocoding.reading import Reading, read, read_tail
-from ketafind.geocoding.regions import ELSEWHERE, STATE_CODES
-from ketafind.geocoding.towns import Town, contains, finer_town, last_part, town_at_end
-from ketafind.geocoding.words import check_text, looks_like_street, mended, name_key, words_of
 from ketafind.records import Location
 
 TOGETHER_KM = 25.0
@@ -147,9 +160,9 @@ class OfflineGeocoder:
         """
         if isinstance(text, str):
             number = whole_code(text)
-            located = at_code(self.gazetteer, number) if number >= 0 else None
-            if located is not None:
-                return located
+            row = self.gazetteer.ontario.find(number) if number >= 0 else -1
+            if row >= 0:
+                return at_row(self.gazetteer, row)
         if isinstance(text, SearchPlace):
             return privately(self.geocode, text)
         return self._read(check_text(text))
@@ -195,11 +208,13 @@ class OfflineGeocoder:
             if located is not None:
                 return located
         if reading.elsewhere and reading.code_row < 0:
-            raise OutsideCoverageError(
-                f"{text!r} is in {reading.elsewhere}; addresses in Ontario only"
-            )
+            raise _outside(repr(text), reading.elsewhere)
         if reading.rival_row >= 0:
-            self._refuse(text, (reading.code_row, reading.rival_row))
+            rivals = (reading.code_row, reading.rival_row)
+            raise AmbiguousPlaceError(
+                f"{text!r} holds several postal codes; geocode one at a time",
+                candidates=tuple(at_row(self.gazetteer, row) for row in rivals),
+            )
         if reading.code_row >= 0:
             return self._at_row(text, reading)
         return self._without_code(text, reading)
@@ -294,12 +309,6 @@ class OfflineGeocoder:
         known = tuple(place for place in town.places if self.gazetteer.is_solid(place))
         return (known, ()) if known else None
 
-    def _refuse(self, text: str, rows: tuple[int, int]) -> None:
-        found = tuple(at_row(self.gazetteer, row) for row in rows)
-        raise AmbiguousPlaceError(
-            f"{text!r} holds several postal codes; geocode one at a time", candidates=found
-        )
-
     def _at_area(self, text: str, reading: Reading) -> Location:
         """Answer for the first half of a postal code, and the town beside it if there is one."""
         area, cut = AREAS[reading.area[:3]], len(reading.area) > 3
@@ -329,12 +338,7 @@ class OfflineGeocoder:
             if located.radius_km <= other.radius_km:
                 return located
             return _noted(other, notes)
-        if apart <= TOGETHER_KM:
-            return between(located, other)
-        raise ConflictingPlaceError(
-            f"{text!r}: {located.label} is {apart:.0f} km from {near.name}; correct one of them",
-            candidates=(located, other),
-        )
+        return _reconciled(text, located, other, near=apart <= TOGETHER_KM)
 
     def _at_finest(self, text: str, reading: Reading, town: Town) -> Location:
         finer = finer_town(reading.words, reading.parts, town, self.gazetteer)
@@ -385,7 +389,7 @@ class OfflineGeocoder:
 
     def _at_row(self, text: str, reading: Reading) -> Location:
         row, town = reading.code_row, reading.town
-        located = at_row(self.gazetteer, row, _corrections(reading))
+        located = at_row(self.gazetteer, row, reading.corrections)
         if reading.elsewhere and not located.label.startswith(FEDERAL):
             raise ConflictingPlaceError(
                 f"{text!r}: {located.label} is not in {reading.elsewhere}; correct one of them",
@@ -410,12 +414,8 @@ class OfflineGeocoder:
         apart = sphere_km(located.lat, located.lon, town.lat, town.lon)
         other = at_place(town)
         wide = town.reach_km if rural else 0.0
-        if apart <= TOGETHER_KM + wide or (rural and self._shares_area(row, town)):
-            return between(located, other)
-        raise ConflictingPlaceError(
-            f"{text!r}: {located.label} is {apart:.0f} km from {town.name}; correct one of them",
-            candidates=(located, other),
-        )
+        close = apart <= TOGETHER_KM + wide or (rural and self._shares_area(row, town))
+        return _reconciled(text, located, other, near=close)
 
     def _reaches(self, town: Place, row: int) -> bool:
         """Whether a code may be in a town: named after its parts, in its area or near its codes."""
@@ -444,22 +444,17 @@ class OfflineGeocoder:
 
     def _is_slip(self, reading: Reading, row: int) -> bool:
         """Whether the town is the code's own, misspelt: Mout Forest is not Forest."""
-        from ketafind.geocoding.towns import LIKE, likeness
-
         start = last_part(reading.parts, reading.stop)
-        own = self.gazetteer.places[self.gazetteer.ontario.names[row]].name
-        written = name_key(reading.words[start : reading.stop])
-        return likeness(written, name_key(words_of(own.partition(" (")[0])[0])) >= LIKE
+        own = self.gazetteer.places[self.gazetteer.ontario.names[row]]
+        return likeness(name_key(reading.words[start : reading.stop]), own) >= LIKE
 
     def _at_unlisted_code(self, text: str, reading: Reading, number: int) -> Location:
         """Answer for a code that is not Ontario's, or not known."""
         label = code_text(number)
         province = PROVINCE_OF_LETTER.get(label[0].lower())
         if province is not None:
-            raise OutsideCoverageError(
-                f"the postal code {label} is in {province}; addresses in Ontario only",
-                candidates=elsewhere_in_canada(self.gazetteer, number, province),
-            )
+            there = elsewhere_in_canada(self.gazetteer, number, province)
+            raise _outside(f"the postal code {label}", province, there)
         area = number // 2000
         if area not in self.gazetteer.ontario.areas:
             if reading.town is not None:
@@ -479,13 +474,9 @@ class OfflineGeocoder:
         names = " or ".join(sorted({place.name for place in places}))
         notes = (f"{town.written} was read as {names}",) if town.written else ()
         *before, last = town.written.split(" ")
-        if last in STATE_CODES and name_key(before) in {
-            name_key(words_of(place.name)[0]) for place in places
-        }:
+        if last in STATE_CODES and name_key(before) in {name_key(p.words) for p in places}:
             # The only slip is a state after the name: Springfield IL is no Springfield of ours.
-            raise OutsideCoverageError(
-                f"{text!r} is in {STATE_CODES[last]}; addresses in Ontario only"
-            )
+            raise _outside(repr(text), STATE_CODES[last])
         if len(places) == 1:
             return _noted(at_place(places[0], notes), _namesake(places[0], named or town.places))
         apart = max(sphere_km(a.lat, a.lon, b.lat, b.lon) for a in places for b in places)
@@ -510,15 +501,25 @@ def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:
     ]
     if not others:
         return ()
-    name = place.name.partition(" (")[0]
-    return (f"{name} in {place.county} was taken, not the smaller one {', '.join(others)}",)
+    return (
+        f"{place.plain_name} in {place.county} was taken, not the smaller one {', '.join(others)}",
+    )
 
 
-def _corrections(reading: Reading) -> tuple[str, ...]:
-    code = reading.code
-    if code is None or not code.written:
-        return ()
-    return (f"{code.written} was read as {code_text(code.number)}",)
+def _outside(what: str, where: str, candidates: tuple[Location, ...] = ()) -> GeocodingError:
+    return OutsideCoverageError(f"{what} is in {where}; addresses in Ontario only", candidates)
+
+
+def _reconciled(text: str, code: Location, town: Location, *, near: bool) -> Location:
+    """Answer with a circle around a code and a town, or refuse them as a contradiction."""
+    if near:
+        return between(code, town)
+    apart = sphere_km(code.lat, code.lon, town.lat, town.lon)
+    name = town.label.removesuffix(", ON")
+    raise ConflictingPlaceError(
+        f"{text!r}: {code.label} is {apart:.0f} km from {name}; correct one of them",
+        candidates=(code, town),
+    )
 
 
 def _noted(located: Location, notes: tuple[str, ...]) -> Location:
@@ -535,12 +536,12 @@ def _not_found(text: str, reading: Reading, gazetteer: Gazetteer) -> GeocodingEr
     if len(reading.words) == 1 and reading.words[0] in AREAS:
         province = PROVINCE_OF_LETTER.get(reading.words[0][0])
         if province is not None:
-            return OutsideCoverageError(f"{text!r} is in {province}; addresses in Ontario only")
+            return _outside(repr(text), province)
     if reading.words[-1:] and name_key(reading.words[:-1]) in gazetteer.abroad:
         state = STATE_CODES.get(reading.words[-1])
         if state is not None:
-            return OutsideCoverageError(f"{text!r} is in {state}; addresses in Ontario only")
-    if looks_like_street(reading.words[: reading.stop]):
+            return _outside(repr(text), state)
+    if reading.stop > 1 and not STREET_TYPES.keys().isdisjoint(reading.words[: reading.stop]):
         return AmbiguousPlaceError(
             f"{text!r} names a street but no town: there may be one in Toronto, Ottawa, Hamilton "
             "and many other towns; add the town or the postal code"

@@ -3,32 +3,69 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from ketafind.geocoding.gazetteer import Gazetteer
-from ketafind.geocoding.postal import AREAS, ONTARIO_LETTERS, PostalMatch, find_codes
-from ketafind.geocoding.regions import (
+from ketafind.geo import sphere_km
+from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
+from ketafind.geocoding.spelling import LIKE, likeness, near_names
+from ketafind.geocoding.words import (
+    AREAS,
     CANADA,
     COUNTRY_CODES,
+    DIRECTIONS,
     ELSEWHERE,
     ONTARIO,
+    ONTARIO_LETTERS,
     PLAIN_STATES,
+    SHORT_FORMS,
     STATE_CODES,
-)
-from ketafind.geocoding.towns import Part, Town, last_part, town_at_end, town_despite_slips
-from ketafind.geocoding.words import (
-    BOX_WORDS,
+    STREET_TYPES,
     UNIT_WORDS,
+    PostalMatch,
+    code_text,
+    find_codes,
+    last_part,
     name_key,
+    words_for,
     words_of,
 )
 
-AFTER_WORDS = BOX_WORDS | {"po", "p", "o", "r", "c"}
-LONGEST_NAME = 4
+LONGEST_TOWN, LONGEST_LIST = 7, 14
+"""So many words a name has; so many one that holds commas."""
 
+LONGEST_PROVINCE = 4
+COMPASS = {"n": "north", "s": "south", "e": "east", "w": "west", "o": "west"}
+DOMINANT = 4
+"""Of two names a town with so many times the other's postal codes is the likelier."""
 
+PART_KM = 25.0
+"""A part of a town lies this near to it."""
+
+ABOUT = words_for("about")
+"""Words after a town that only say: somewhere there."""
+
+TITLES = words_for("titles")
+"""Words before a town's name that are no part of another name."""
+
+INSTITUTIONS = words_for("institutions")
+"""Words that after a town name a building there, of which no position is known."""
+
+HEADS = words_for("heads")
+"""Words that with the next make a name: Port Elsewhere is not Elsewhere."""
+
+AFTER_WORDS = words_for("words_after_the_town")
 BRITISH_OUTWARD = re.compile(r"[a-z]{1,2}[0-9][a-z0-9]?")
 BRITISH_INWARD = re.compile(r"[0-9][a-z]{2}")
+
+
+class Town(NamedTuple):
+    """A town found in the words."""
+
+    start: int  # -1 for several towns, neither of which holds the other
+    stop: int
+    places: tuple[Place, ...]
+    written: str = ""  # how, if that is not its name
 
 
 class Reading(NamedTuple):
@@ -38,13 +75,21 @@ class Reading(NamedTuple):
     parts: list[int]
     code: PostalMatch | None
     code_row: int
+    rival_row: int
     area: str
     area_at: tuple[int, int]
     stop: int
     ontario: bool
     elsewhere: str
     town: Town | None
-    rival_row: int = -1
+
+    @property
+    def corrections(self) -> tuple[str, ...]:
+        """What was read otherwise than written in the postal code."""
+        code = self.code
+        if code is None or not code.written:
+            return ()
+        return (f"{code.written} was read as {code_text(code.number)}",)
 
 
 class Tail(NamedTuple):
@@ -61,10 +106,10 @@ def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
     found = find_codes(words)
     code, row = _best_code(found, gazetteer)
     rival = _rival_code(found, code, gazetteer) if len(found) > 1 and row >= 0 else -1
+    area, area_at = "", (0, 0)
     if code is not None:
         del words[code.start : code.stop], parts[code.start : code.stop]
-    area, area_at = "", (0, 0)
-    if code is None:
+    else:
         area_at = _area_at(words, parts, gazetteer)
         area = "".join(words[area_at[0] : area_at[1]])
         del words[slice(*area_at)], parts[slice(*area_at)]
@@ -76,23 +121,22 @@ def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
     town = town_at_end(words, parts, stop, gazetteer, own)
     if town is not None and _is_glued(text, words, parts, town):
         town = None
-    if row >= 0 and not thorough:
-        return Reading(
-            words, parts, code, row, area, area_at, stop, ontario, elsewhere, town, rival
-        )
-    if (town is None or town.start) and not ontario and not elsewhere and row < 0:
-        elsewhere = ELSEWHERE.get("".join(words[:stop]), "")
-    far = _far_name(words, parts, stop, gazetteer) if row < 0 and not elsewhere else ""
-    if far and (
-        town is None
-        or town.start > last_part(parts, stop)
-        or not (ontario or any(gazetteer.is_solid(place) for place in town.places))
-    ):
-        # A town elsewhere is no misspelt one here: Boston is not Bolton.
-        elsewhere, town = ("" if ontario else far), None
-    elif (row < 0 and not elsewhere) or (row >= 0 and thorough):
-        town = town_despite_slips(Part(words, parts, stop, own), gazetteer, town)
-    return Reading(words, parts, code, row, area, area_at, stop, ontario, elsewhere, town, rival)
+    if row < 0:
+        if (town is None or town.start) and not ontario and not elsewhere:
+            elsewhere = ELSEWHERE.get("".join(words[:stop]), "")
+        far = "" if elsewhere else _far_name(words, parts, stop, gazetteer)
+        if far and (
+            town is None
+            or town.start > last_part(parts, stop)
+            or not (ontario or any(gazetteer.is_solid(place) for place in town.places))
+        ):
+            # A town elsewhere is no misspelt one here: Boston is not Bolton.
+            elsewhere, town = ("" if ontario else far), None
+        elif not elsewhere:
+            town = town_despite_slips(words, parts, stop, gazetteer, own, town)
+    elif thorough:
+        town = town_despite_slips(words, parts, stop, gazetteer, own, town)
+    return Reading(words, parts, code, row, rival, area, area_at, stop, ontario, elsewhere, town)
 
 
 def _best_code(found: list[PostalMatch], gazetteer: Gazetteer) -> tuple[PostalMatch | None, int]:
@@ -145,15 +189,14 @@ def read_tail(words: list[str], parts: list[int]) -> Tail:
         # "Ontario, CA" with a US zip is California; so is it after the name of a place there.
         ontario = ontario or words[stop - 1] in ONTARIO
         stop -= 1
-    if ontario:
-        return Tail(stop, ontario=True, elsewhere="")
-    return Tail(stop, ontario=False, elsewhere=_elsewhere(words, parts, stop))
+    return Tail(stop, ontario, "" if ontario else _elsewhere(words, parts, stop))
 
 
 def _elsewhere(words: list[str], parts: list[int], stop: int) -> str:
+    """Name the province, state or country that the words end in."""
     zip_code = stop > 1 and len(words[stop - 1]) == 5 and words[stop - 1].isdigit()
     end = stop - 1 if zip_code else stop
-    for size in range(min(LONGEST_NAME, end - 1 + zip_code), 0, -1):
+    for size in range(min(LONGEST_PROVINCE, end - 1 + zip_code), 0, -1):
         name = ELSEWHERE.get("".join(words[end - size : end]))
         if name is not None:
             return name
@@ -184,11 +227,8 @@ def _tail_past_units(words: list[str], parts: list[int]) -> Tail:
 
 
 def _is_unit_word(word: str) -> bool:
-    return (
-        word in UNIT_WORDS
-        or word in AFTER_WORDS
-        or (len(word) < 5 and any(c.isdigit() for c in word))
-    )
+    short = len(word) < 5 and any(c.isdigit() for c in word)
+    return short or word in UNIT_WORDS or word in AFTER_WORDS
 
 
 def _area_at(words: list[str], parts: list[int], gazetteer: Gazetteer) -> tuple[int, int]:
@@ -214,9 +254,7 @@ def _begins_unit(word: str) -> bool:
 
 
 def _is_area(word: str, gazetteer: Gazetteer) -> bool:
-    return (
-        len(word) == 3 and word[0] in ONTARIO_LETTERS and AREAS.get(word) in gazetteer.ontario.areas
-    )
+    return word[:1] in ONTARIO_LETTERS and AREAS.get(word) in gazetteer.ontario.areas
 
 
 def _is_street_and_town(words: list[str], parts: list[int], gazetteer: Gazetteer) -> bool:
@@ -226,3 +264,237 @@ def _is_street_and_town(words: list[str], parts: list[int], gazetteer: Gazetteer
     key = name_key(words[start:])
     known = key in gazetteer.aliases and key not in COUNTRY_CODES and key not in STATE_CODES
     return known and any(word[0].isdigit() for word in before)
+
+
+def town_at_end(
+    words: list[str], parts: list[int], stop: int, gazetteer: Gazetteer, own: int = -1
+) -> Town | None:
+    """Find the longest known name that ends at a word; a comma within it must be its own."""
+    if not stop:
+        return None
+    aliases, part = gazetteer.aliases, parts[stop - 1]
+    key, start = "", stop
+    found: list[tuple[int, tuple[int, ...]]] = []
+    while start and parts[start - 1] == part and stop - start < LONGEST_TOWN:
+        start -= 1
+        word = words[start]
+        key = SHORT_FORMS.get(word, word) + key
+        numbers = aliases.get(key)
+        # King St W, Alton: the W belongs to the street, and makes no Walton.
+        if numbers is not None and not (word in COMPASS and start + 1 < stop):
+            found.append((start, numbers))
+    if words[stop - 1] in gazetteer.comma_endings:
+        for first in range(max(0, stop - LONGEST_LIST), start):
+            numbers = aliases.get(name_key(words[first:stop]))
+            if numbers is not None:
+                return _town(first, stop, numbers, gazetteer)
+    found = [one for one in found if not _is_street_name(words, parts, one, stop, own, gazetteer)]
+    if found:
+        at, numbers = found[-1]
+        whole = _with_compass(words, parts, at, stop, gazetteer)
+        if whole is not None:
+            return _town(at - 1, stop, whole, gazetteer)
+        if len(found) > 1 and at and parts[at - 1] == part:
+            if words[at] in DIRECTIONS and words[at - 1] in STREET_TYPES:
+                found = _without_direction(found, gazetteer)
+            at, numbers = next((one for one in found if own in one[1]), found[-1])
+        return _town(at, stop, numbers, gazetteer)
+    if stop > 1 and words[stop - 1] in ABOUT and parts[stop - 2] == part:
+        return town_at_end(words, parts, stop - 1, gazetteer, own)
+    if stop > 1 and words[stop - 2] in COMPASS:
+        spelt = [*words[: stop - 2], COMPASS[words[stop - 2]], words[stop - 1]]
+        return town_at_end(spelt, parts, stop, gazetteer, own)
+    return None
+
+
+def _with_compass(
+    words: list[str], parts: list[int], at: int, stop: int, gazetteer: Gazetteer
+) -> tuple[int, ...] | None:
+    """Find a name with its short first word: W Lorne; not behind a street's type: King St W."""
+    if not at or words[at - 1] not in COMPASS or parts[at - 1] != parts[at]:
+        return None
+    if at > 1 and words[at - 2] in STREET_TYPES and parts[at - 2] == parts[at]:
+        return None
+    return gazetteer.aliases.get(name_key([COMPASS[words[at - 1]], *words[at:stop]]))
+
+
+def _town(
+    start: int, stop: int, numbers: Sequence[int], gazetteer: Gazetteer, written: str = ""
+) -> Town:
+    return Town(start, stop, tuple([gazetteer.places[number] for number in numbers]), written)
+
+
+def _is_street_name(
+    words: list[str],
+    parts: list[int],
+    one: tuple[int, tuple[int, ...]],
+    stop: int,
+    own: int,
+    gazetteer: Gazetteer,
+) -> bool:
+    """Whether a name stands where a street's does: 45 Cedar Grove, 12 Alma."""
+    at, numbers = one
+    if not at or parts[at - 1] != parts[at] or own in numbers or not words[at - 1][0].isdigit():
+        return False
+    begins = at == 1 or parts[at - 2] != parts[at]
+    if begins and len(words[at - 1]) == 5 and words[at - 1].isdigit():
+        # A postal code of another country: 12 Rue de Rivoli, 75001 Paris.
+        return at > 1
+    if at > 1 and (words[at - 2] in STREET_TYPES or words[at - 2] in UNIT_WORDS):
+        return False
+    solid = any(gazetteer.is_solid(gazetteer.places[number]) for number in numbers)
+    return not solid or words[stop - 1] in STREET_TYPES
+
+
+def _without_direction(
+    found: list[tuple[int, tuple[int, ...]]], gazetteer: Gazetteer
+) -> list[tuple[int, tuple[int, ...]]]:
+    """Leave out West Perth after King Street: King Street West in Perth is far likelier."""
+    codes = [max(gazetteer.codes_of_place[number] for number in one[1]) for one in found]
+    likelier = codes[-2] >= POST_TOWN and codes[-2] >= DOMINANT * codes[-1]
+    return found[:-1] if likelier else found
+
+
+def contains(whole: Place, part: Place) -> bool:
+    """Whether an area is, or holds, another."""
+    if whole.kind == "county":
+        near = sphere_km(whole.lat, whole.lon, part.lat, part.lon) <= whole.radius_km
+        return part.county == whole.county or near
+    return whole.number in {part.number, part.owner}
+
+
+def finer_town(words: list[str], parts: list[int], town: Town, gazetteer: Gazetteer) -> Town | None:
+    """Find the part of a town that is named before it, as in "Scarborough, Toronto"."""
+    if not town.start or town.written:
+        return None
+    stop = max(town.start, last_part(parts, town.stop))
+    before = town_at_end(words, parts, stop, gazetteer)
+    if before is None or before.start > last_part(parts, stop):
+        return None
+    for wholes, named in ((town, before), (before, town)):
+        smaller = tuple(
+            part
+            for part in named.places
+            if any(contains(whole, part) and part != whole for whole in wholes.places)
+        )
+        if smaller:
+            return named._replace(start=before.start, places=smaller)
+    if len(town.places) > 1:
+        return None
+    whole = town.places[0]
+    near = tuple(
+        part
+        for part in before.places
+        if sphere_km(part.lat, part.lon, whole.lat, whole.lon) <= PART_KM
+        and part.population < whole.population
+        and part.kind != "municipality"
+    )
+    if near:
+        return before._replace(places=near)
+    if parts[stop - 1] == parts[stop]:
+        return None
+    # Two towns, neither in the other: "Kingston, Toronto".
+    return Town(-1, town.stop, (*before.places, whole))
+
+
+def town_despite_slips(
+    words: list[str],
+    parts: list[int],
+    stop: int,
+    gazetteer: Gazetteer,
+    own: int,
+    exact: Town | None,
+) -> Town | None:
+    """Find a misspelt town at the end, or a known one in an earlier part."""
+    if not stop:
+        return None
+    start = last_part(parts, stop)
+    alone = start == 0 and _is_name(words[:stop])
+    if exact is not None and (
+        exact.start == start
+        or TITLES.issuperset(words[start : exact.start])
+        or (start == 0 and not _is_name(words[: exact.start]))
+    ):
+        return exact
+    if alone:
+        windows: Sequence[int] = [0]
+    else:
+        windows = [start] if start else range(stop - 1, max(stop - 3, 0) - 1, -1)
+    best: tuple[float, Town] | None = None
+    for first in windows:
+        if words[stop - 1] in STREET_TYPES and not _follows_street(words[start:first]):
+            continue
+        found = _like(words[first:stop], gazetteer, own, alone=alone)
+        if found is not None and (best is None or found[0] > best[0]):
+            best = (found[0], Town(first, stop, found[1], " ".join(words[first:stop])))
+    if best is not None:
+        return best[1]
+    if alone and (exact is None or words[exact.start - 1] in HEADS):
+        return _town_of_institution(words, stop, gazetteer)
+    if alone and exact is not None:
+        return _larger_before(words, exact, gazetteer) or exact
+    return exact or _town_in_a_part(words, parts, start, gazetteer)
+
+
+def _follows_street(before: list[str]) -> bool:
+    """Whether what ends in a street's type may be a town: not the street of "12 Nort Bay"."""
+    at = range(1, len(before))
+    return not before or any(
+        before[i] in STREET_TYPES and not before[i - 1][0].isdigit() for i in at
+    )
+
+
+def _is_name(words: list[str]) -> bool:
+    """Whether words may all belong to the name of a town: no number, no street's type."""
+    return not any(word in STREET_TYPES or word[0].isdigit() for word in words)
+
+
+def _like(
+    words: list[str], gazetteer: Gazetteer, own: int, *, alone: bool
+) -> tuple[float, tuple[Place, ...]] | None:
+    """Find the places whose name some words are like, and how like."""
+    key = name_key(words)
+    if own >= 0:
+        like = likeness(key, gazetteer.places[own])
+        if like >= LIKE:
+            return like, (gazetteer.places[own],)
+    slips, places = near_names(words, gazetteer, alone=alone)
+    return (1 - slips / len(key), places) if places else None
+
+
+def _town_in_a_part(
+    words: list[str], parts: list[int], stop: int, gazetteer: Gazetteer
+) -> Town | None:
+    """Find the last earlier part that is a known name and nothing else."""
+    while stop:
+        start = last_part(parts, stop)
+        town = town_at_end(words, parts, stop, gazetteer)
+        if town is not None and town.start == start:
+            return town
+        stop = start
+    return None
+
+
+def _larger_before(words: list[str], town: Town, gazetteer: Gazetteer) -> Town | None:
+    """Find the city that stands before a far village's name: Hamilton Mountain is in Hamilton."""
+    counts = gazetteer.codes_of_place
+    numbers = gazetteer.aliases.get(name_key(words[: town.start]), ())
+    if len(numbers) != 1 or counts[numbers[0]] < POST_TOWN:
+        return None
+    city = gazetteer.places[numbers[0]]
+    for place in town.places:
+        near = sphere_km(city.lat, city.lon, place.lat, place.lon) <= PART_KM
+        if near or counts[place.number] >= POST_TOWN:
+            return None
+    return Town(0, town.stop, (city,), " ".join(words[: town.stop]))
+
+
+def _town_of_institution(words: list[str], stop: int, gazetteer: Gazetteer) -> Town | None:
+    """Find the town that a building is named after, as in "Kingston General Hospital"."""
+    for at in range(min(stop - 1, LONGEST_TOWN), 0, -1):
+        numbers = gazetteer.aliases.get(name_key(words[:at]), ())
+        if numbers and all(w in INSTITUTIONS or w in DIRECTIONS for w in words[at:stop]):
+            if max(gazetteer.codes_of_place[number] for number in numbers) < POST_TOWN:
+                return None
+            return _town(0, stop, numbers, gazetteer, " ".join(words[:stop]))
+    return None

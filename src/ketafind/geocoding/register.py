@@ -321,7 +321,7 @@ def _merged(parts: tuple[Location, ...], match: str) -> Location:
 
 def _place_of_code(offline: OfflineGeocoder, code: str) -> str:
     """The town that a postal code is named after; empty if it is not listed."""
-    from ketafind.geocoding.postal import code_number
+    from ketafind.geocoding.words import code_number
 
     if not code:
         return ""

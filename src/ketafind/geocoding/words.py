@@ -1,9 +1,12 @@
-"""Texts as people type them: letters, numbers, and the words of streets."""
+"""Texts as people type them: words, postal codes, and what streets, provinces and countries are called."""
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from importlib import resources
+from typing import NamedTuple
 
 from ketafind.errors import PlaceNotFoundError
 
@@ -28,22 +31,65 @@ PHONE = re.compile(
     r"(?:,? ?(?:ext|poste|x)[.:]? ?[0-9]{1,5})?$",
     re.I,
 )
+PHONE_WORD = re.compile(r"(?<!\w)(?:tel|tél|telephone|téléphone|phone|ph)$", re.I)
+BEFORE_PHONE = " \t\r\n,;:.(|/-–—"
 # Forms of the census: "Nipissing, Unorganized, North Part", "Six Nations (Part) 40".
 UNORGANIZED = re.compile(r",? \(?(?:un|non )organi[sz]e[da]\)?(?:, [^,]{1,20} part(?:ie)?)?", re.I)
 PARTS_OF_RESERVES = re.compile(r"\(part(?:ie)?\)", re.I)
 # A text that ends in a code as codes are written needs no mending.
 WELL_ENDED = re.compile(r"[ ,][KLMNP][0-9][A-Z] [0-9][A-Z][0-9]\Z")
-PHONE_WORD = re.compile(r"(?<!\w)(?:tel|tél|telephone|téléphone|phone|ph)$", re.I)
-BEFORE_PHONE = " \t\r\n,;:.(|/-–—"
-SHORT_FORMS = {
-    "saint": "st",
-    "sainte": "st",
-    "ste": "st",
-    "mt": "mount",
-    "ft": "fort",
-    "pt": "port",
-    "stn": "station",
+
+_TABLE = json.loads(
+    resources.files("ketafind.geocoding").joinpath("words.json").read_text(encoding="utf-8")
+)
+
+
+def words_for(what: str) -> frozenset[str]:
+    """The words of one list of ``words.json``."""
+    return frozenset(_TABLE[what].split())
+
+
+def _meanings(what: str) -> dict[str, str]:
+    """What each word of a table of ``words.json`` means."""
+    return {word: meant for meant, words in _TABLE[what].items() for word in words.split()}
+
+
+SHORT_FORMS = _meanings("short_forms")
+STREET_TYPES = _meanings("street_types")
+"""A street type's folded spellings, and the code that Statistics Canada's register uses."""
+
+FRENCH_FIRST = words_for("street_types_first_in_french")
+DIRECTIONS = _meanings("directions")
+UNIT_WORDS = words_for("unit_words")
+ORDINALS = ("st", "nd", "rd", "th", "er", "re", "e", "eme", "ieme")
+
+STATE_CODES = _meanings("states")
+PLAIN_STATES = words_for("plain_states")
+"""Codes of states that at the end of an address are no word, street or direction."""
+
+COUNTRY_CODES = _meanings("countries_by_code")
+"""Codes of countries, read as such only as a part of their own: "Paris, FR"."""
+
+ELSEWHERE = _meanings("elsewhere") | {
+    name.lower().replace(" ", ""): name for name in STATE_CODES.values()
 }
+"""Provinces, countries and states by their names and longer forms, without spaces."""
+
+
+def _one_slip(word: str) -> frozenset[str]:
+    """List the words that one typing error makes of a word."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    halves = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+    dropped = {one + two[1:] for one, two in halves if two}
+    swapped = {one + two[1] + two[0] + two[2:] for one, two in halves if len(two) > 1}
+    changed = {one + c + two[1:] for one, two in halves if two for c in letters}
+    added = {one + c + two for one, two in halves for c in letters}
+    return frozenset(dropped | swapped | changed | added)
+
+
+# No place of Ontario, nor a large town or country elsewhere, is one of these.
+ONTARIO = frozenset({"on", "ont"}) | _one_slip("ontario")
+CANADA = frozenset({"can", "ca"}) | (_one_slip("canada") - _one_slip("kanata"))
 
 
 def check_text(text: object) -> str:
@@ -108,166 +154,25 @@ def words_of(text: str) -> tuple[list[str], list[int]]:
     parts: list[int] = []
     part = 0
     for token in WORD.findall(fold(text)):
-        if token.isalnum():
-            words.append(token)
-            parts.append(part)
-        elif token in BREAKS:
+        if token in BREAKS:
             part += 1
-        else:
-            words.append(APOSTROPHES.sub("", token))
-            parts.append(part)
+            continue
+        words.append(token if token.isalnum() else APOSTROPHES.sub("", token))
+        parts.append(part)
     return words, parts
+
+
+def last_part(parts: list[int], stop: int) -> int:
+    """Find where the part begins that ends before a word."""
+    start = stop
+    while start and parts[start - 1] == parts[stop - 1]:
+        start -= 1
+    return start
 
 
 def name_key(words: list[str]) -> str:
     """Join words to the key that a place is found by."""
     return "".join([SHORT_FORMS.get(word, word) for word in words])
-
-
-TYPES = {
-    "ABBEY": "abbey",
-    "ALLEY": "alley allee",
-    "AVE": "avenue ave av avn",
-    "BAY": "bay",
-    "BEND": "bend",
-    "BLVD": "boulevard blvd boul bd bvd",
-    "BYPASS": "bypass",
-    "CIR": "circle cir",
-    "CIRCT": "circuit circt",
-    "CLOSE": "close",
-    "CONC": "concession conc con",
-    "COVE": "cove",
-    "CRES": "crescent cres cr crois croissant",
-    "CRT": "court crt ct cour",
-    "CROSS": "crossing cross",
-    "DRIVE": "drive dr drv promenade prom",
-    "ESTATE": "estates estate",
-    "EXPY": "expressway expy",
-    "FWY": "freeway fwy autoroute aut",
-    "GARDEN": "gardens gdns garden",
-    "GATE": "gate",
-    "GREEN": "green",
-    "GROVE": "grove grv",
-    "HEIGHTS": "heights hts",
-    "HWY": "highway hwy",
-    "HILL": "hill",
-    "LANE": "lane ln",
-    "LANDNG": "landing landng",
-    "LINE": "line ligne",
-    "LINK": "link",
-    "LOOP": "loop",
-    "MALL": "mall",
-    "MEWS": "mews",
-    "PARK": "parc",
-    "PATH": "path sentier",
-    "PKY": "parkway pkwy pky",
-    "PL": "place pl",
-    "PLAZA": "plaza",
-    "PT": "point",
-    "RIDGE": "ridge",
-    "RD": "road rd chemin ch",
-    "ROUTE": "route rte",
-    "ROW": "row",
-    "RUN": "run",
-    "SIDERD": "sideroad siderd",
-    "SQ": "square sq",
-    "ST": "street st str rue",
-    "TERR": "terrace terr ter terrasse",
-    "TLINE": "townline tline",
-    "TRAIL": "trail trl",
-    "VIEW": "view",
-    "WALK": "walk",
-    "WAY": "way voie",
-    "WYND": "wynd",
-}
-STREET_TYPES = {word: code for code, words in TYPES.items() for word in words.split()}
-"""A street type's folded spellings, and the code that Statistics Canada's register uses."""
-
-FRENCH_FIRST = frozenset(
-    [
-        "rue",
-        "chemin",
-        "ch",
-        "avenue",
-        "av",
-        "boulevard",
-        "boul",
-        "promenade",
-        "prom",
-        "croissant",
-        "crois",
-        "cour",
-        "place",
-        "route",
-        "rte",
-        "allee",
-        "autoroute",
-        "ligne",
-        "montee",
-        "terrasse",
-    ]
-)
-"""Street types that stand before the name in French."""
-
-DIRECTIONS = {
-    "n": "N",
-    "north": "N",
-    "nord": "N",
-    "s": "S",
-    "south": "S",
-    "sud": "S",
-    "e": "E",
-    "east": "E",
-    "est": "E",
-    "w": "W",
-    "west": "W",
-    "o": "W",
-    "ouest": "W",
-    "ne": "NE",
-    "northeast": "NE",
-    "nw": "NW",
-    "northwest": "NW",
-    "se": "SE",
-    "southeast": "SE",
-    "sw": "SW",
-    "southwest": "SW",
-}
-
-UNIT_WORDS = frozenset(
-    [
-        "unit",
-        "units",
-        "suite",
-        "suites",
-        "ste",
-        "apt",
-        "apartment",
-        "app",
-        "appt",
-        "appartement",
-        "bureau",
-        "bur",
-        "local",
-        "room",
-        "rm",
-        "office",
-        "ofc",
-        "unite",
-        "floor",
-        "fl",
-        "flr",
-        "etage",
-        "level",
-        "penthouse",
-        "ph",
-        "porte",
-        "piece",
-        "salle",
-        "studio",
-    ]
-)
-BOX_WORDS = frozenset({"box", "cp", "bag", "rr", "sac"})
-ORDINALS = ("st", "nd", "rd", "th", "er", "re", "e", "eme", "ieme")
 
 
 def street_key(words: list[str]) -> tuple[str, str, str]:
@@ -282,13 +187,92 @@ def street_key(words: list[str]) -> tuple[str, str, str]:
         kind = STREET_TYPES[rest.pop()]
     if len(rest) > 1 and not direction and rest[-1] in DIRECTIONS:
         direction = DIRECTIONS[rest.pop()]
-    return (
-        "".join("st" if word in {"saint", "sainte", "ste"} else word for word in rest),
-        (kind),
-        direction,
-    )
+    name = "".join(["st" if word in {"saint", "sainte", "ste"} else word for word in rest])
+    return name, kind, direction
 
 
-def looks_like_street(words: list[str]) -> bool:
-    """Tell whether words name a street."""
-    return len(words) > 1 and any(word in STREET_TYPES for word in words)
+# Postal codes: how they are written, numbered and repaired.
+FIRST = "abceghjklmnprstvxy"
+LETTERS = "abceghjklmnprstvwxyz"
+DIGITS = "0123456789"
+ONTARIO_LETTERS = frozenset("klmnp")
+PROVINCE_OF_LETTER = _meanings("provinces_by_letter")
+TO_DIGIT = {"o": "0", "i": "1", "l": "1", "s": "5", "z": "2", "b": "8"}
+TO_LETTER = {"5": "s", "2": "z", "8": "b"}
+
+# A code's number is 2,000 times its area's number plus its local unit's: both are found whole.
+AREAS = {
+    area: i for i, area in enumerate(a + d + b for a in FIRST for d in DIGITS for b in LETTERS)
+}
+UNITS = {
+    unit: i for i, unit in enumerate(d + a + e for d in DIGITS for a in LETTERS for e in DIGITS)
+}
+AREA_TEXTS = tuple(area.upper() for area in AREAS)
+UNIT_TEXTS = tuple(unit.upper() for unit in UNITS)
+
+
+class PostalMatch(NamedTuple):
+    """A postal code found in a text."""
+
+    number: int
+    start: int
+    stop: int
+    written: str
+
+
+def code_number(code: str) -> int:
+    """Number a code of six folded characters."""
+    area = AREAS.get(code[:3])
+    unit = UNITS.get(code[3:])
+    return -1 if area is None or unit is None else area * 2000 + unit
+
+
+def code_text(number: int) -> str:
+    """Write a code as people do."""
+    area, unit = divmod(number, 2000)
+    return f"{AREA_TEXTS[area]} {UNIT_TEXTS[unit]}"
+
+
+def read_code(code: str) -> tuple[int, bool]:
+    """Number a code in which at most one character may be mistaken for its look-alike."""
+    number = code_number(code)
+    if number >= 0 or len(code) != 6 or not code.isascii():
+        return number, False
+    wrong = [i for i, c in enumerate(code) if c.isdigit() != (i % 2 == 1)]
+    # More than one swap also reads words ("plains" as P1A 1N5).
+    if len(wrong) != 1:
+        return -1, False
+    at = wrong[0]
+    other = (TO_DIGIT if at % 2 else TO_LETTER).get(code[at])
+    if other is None:
+        return -1, False
+    return code_number(code[:at] + other + code[at + 1 :]), True
+
+
+def whole_code(text: str) -> int:
+    """Number a text that is a postal code and nothing else."""
+    if len(text) == 7 and text[3] in " -":
+        return code_number((text[:3] + text[4:]).lower())
+    return code_number(text.lower()) if len(text) == 6 else -1
+
+
+def find_codes(words: list[str]) -> list[PostalMatch]:
+    """Find what reads as a postal code in the words of an address."""
+    exact: list[PostalMatch] = []
+    repaired: list[PostalMatch] = []
+    for i in range(len(words) - 1, -1, -1):
+        word = words[i]
+        size = len(word)
+        if size == 6:
+            start, code = i, word
+        elif size == 3 and i and len(words[i - 1]) == 3:
+            start, code = i - 1, words[i - 1] + word
+        else:
+            continue
+        if code.isalpha():
+            continue
+        number, changed = read_code(code)
+        if number >= 0:
+            found = PostalMatch(number, start, i + 1, code.upper() if changed else "")
+            (repaired if changed else exact).append(found)
+    return exact + repaired

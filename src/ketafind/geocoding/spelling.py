@@ -1,0 +1,150 @@
+"""Misspelt names: which of the known ones are a few slips away."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
+from ketafind.geocoding.words import (
+    DIRECTIONS,
+    SHORT_FORMS,
+    STREET_TYPES,
+    UNIT_WORDS,
+    name_key,
+    words_for,
+)
+
+LIKE = 0.7
+"""So like the name of its postal code's place must a misspelt town be."""
+
+SHORTEST = 5
+DOMINANT = 2
+"""Of towns equally like, one with so many times the others' postal codes is meant."""
+
+NEVER_MISSPELT = words_for("never_misspelt")
+"""Words that are what they are, and no town's name with slips."""
+
+HEADS = words_for("heads_that_tell_apart")
+"""Words that tell towns apart: Fort Hope is not Port Hope."""
+
+
+def _allowed(size: int, *, alone: bool) -> int:
+    """How many slips a name of this length may hold; fewer if nothing shows that it is a town."""
+    if alone:
+        return 1 if size < 10 else 2
+    return 1 if size < 6 else 2 if size < 10 else 3
+
+
+@lru_cache(maxsize=4)
+def _choices(gazetteer: Gazetteer) -> tuple[list[str], Any, Any]:
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    solid, places = gazetteer.is_solid, gazetteer.places
+    keys = [
+        key
+        for key, numbers in gazetteer.aliases.items()
+        if len(key) >= SHORTEST and any(solid(places[number]) for number in numbers)
+    ]
+    return keys, process, OSA
+
+
+def likeness(written: str, place: Place) -> float:
+    """Compare a key with a place's own."""
+    from rapidfuzz.distance import OSA
+
+    return float(OSA.normalized_similarity(written, name_key(place.words)))
+
+
+def near_names(
+    words: list[str], gazetteer: Gazetteer, *, alone: bool = False
+) -> tuple[int, tuple[Place, ...]]:
+    """Find the places whose name is a few slips away from some words."""
+    key = name_key(words)
+    if len(words) > 1 and words[-1] in STREET_TYPES:
+        return _like_a_street(key, gazetteer)
+    if len(key) < SHORTEST or words[-1] in STREET_TYPES or words[-1] in UNIT_WORDS:
+        return 0, ()
+    if words[-1].isdigit() or not NEVER_MISSPELT.isdisjoint(words):
+        return 0, ()
+    if words[-1] in DIRECTIONS and len(words) > 2:
+        return 0, ()
+    keys, process, osa = _choices(gazetteer)
+    found = process.extract(
+        key, keys, scorer=osa.distance, score_cutoff=_allowed(len(key), alone=alone), limit=24
+    )
+    heads = HEADS.intersection(SHORT_FORMS.get(word, word) for word in words)
+    right = [
+        (slips, name)
+        for name, slips, _ in found
+        if (name[0] == key[0] or (slips == 1 and (not alone or _is_large(name, gazetteer))))
+        and _same_heads(heads, name, gazetteer)
+    ]
+    if not right:
+        return 0, ()
+    least = min(slips for slips, _ in right)
+    names = [name for slips, name in right if slips == least]
+    # Typing errors rarely hit the first letter.
+    names = [name for name in names if name[0] == key[0]] or names
+    numbers = sorted({number for name in names for number in gazetteer.aliases[name]})
+    numbers = _likeliest(numbers, gazetteer)
+    if len(words) == 1:
+        # Tecumseth is one slip from Tecumseh, and none from a word of New Tecumseth.
+        numbers = list(dict.fromkeys([*numbers, *_bearers(gazetteer).get(words[0], ())]))
+    return int(least), tuple(gazetteer.places[number] for number in numbers)
+
+
+@lru_cache(maxsize=4)
+def _bearers(gazetteer: Gazetteer) -> dict[str, list[int]]:
+    """Numbers of the places that bear a word beside others in their name, by the word."""
+    found: dict[str, list[int]] = {}
+    for place in gazetteer.places:
+        if place.kind != "landmark" and gazetteer.is_solid(place) and len(place.words) > 1:
+            for word in set(place.words):
+                found.setdefault(word, []).append(place.number)
+    return found
+
+
+@lru_cache(maxsize=4)
+def _towns_like_streets(gazetteer: Gazetteer) -> dict[str, tuple[str, Place]]:
+    """Post towns whose name ends in a street's type, by their keys: Thunder Bay."""
+    towns = {}
+    for place in gazetteer.places:
+        if gazetteer.codes_of_place[place.number] >= POST_TOWN:
+            *before, ending = place.words
+            if before and ending in STREET_TYPES:
+                towns[name_key(place.words)] = (ending, place)
+    return towns
+
+
+def _like_a_street(key: str, gazetteer: Gazetteer) -> tuple[int, tuple[Place, ...]]:
+    """Find the post town that is one slip away: any more, and it may well be a street."""
+    from rapidfuzz.distance import OSA
+
+    for name, (ending, place) in _towns_like_streets(gazetteer).items():
+        alike = name[0] == key[0] and key.endswith(ending)
+        if alike and OSA.distance(key, name, score_cutoff=1) == 1:
+            return 1, (place,)
+    return 0, ()
+
+
+def _is_large(key: str, gazetteer: Gazetteer) -> bool:
+    return max(gazetteer.codes_of_place[number] for number in gazetteer.aliases[key]) >= POST_TOWN
+
+
+def _likeliest(numbers: list[int], gazetteer: Gazetteer) -> list[int]:
+    """Of towns equally like, the one with twice the postal codes of the others, if there is."""
+    counts = gazetteer.codes_of_place
+    ranked = sorted(numbers, key=lambda number: -counts[number])
+    if len(ranked) > 1 and counts[ranked[0]] >= DOMINANT * max(1, counts[ranked[1]]):
+        return ranked[:1]
+    return numbers
+
+
+def _same_heads(heads: frozenset[str], key: str, gazetteer: Gazetteer) -> bool:
+    """Whether a place of the key bears all the words that tell towns apart."""
+    return not heads or any(
+        heads <= {SHORT_FORMS.get(word, word) for word in place.words}
+        for place in gazetteer.named(key)
+    )
