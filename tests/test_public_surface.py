@@ -73,6 +73,15 @@ def test_all_is_sorted_and_without_doubles() -> None:
     assert list(ketafind.__all__) == sorted(set(ketafind.__all__))
 
 
+def test_what_type_checkers_are_told_is_what_there_is() -> None:
+    stub = (SOURCE / "__init__.pyi").read_text("utf-8")
+    told = re.findall(r"^from (\S+) import (\w+) as \2$", stub, re.M)
+    assert {name for _, name in told} | {"__version__"} == set(NAMES)
+    for home, name in told:
+        place = ketafind if home == "ketafind" else importlib.import_module(home)
+        assert getattr(place, name) is getattr(ketafind, name)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_each_public_name_is_importable_and_listed(name: str) -> None:
     assert getattr(ketafind, name) is not None

@@ -8,33 +8,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ketafind import errors, guide, vocabulary
-    from ketafind.access.catchments import catchments
-    from ketafind.access.coverage import coverage, gaps
-    from ketafind.access.demand import ontario_municipalities, ontario_postal_codes
-    from ketafind.access.score import access_score
-    from ketafind.access.siting import best_sites
-    from ketafind.criteria import Criteria, everything, no_service, offers, route, staff, treats
-    from ketafind.directory import Directory, load_directory
-    from ketafind.errors import KetafindError
-    from ketafind.geo import Coordinates
-    from ketafind.geocoding import Geocoder, OfflineGeocoder, geocode, geocode_frame, geocode_many
-    from ketafind.join.join import nearest_join
-    from ketafind.matches import Match, Matches
-    from ketafind.qualification import RuleSet, qualified
-    from ketafind.query.filter import Filter
-    from ketafind.query.origin import Origin
-    from ketafind.records import Clinic, Evidence, Location, Service
-    from ketafind.snapshot import Snapshot
-    from ketafind.tables.clinics import read_clinics, read_evidence
-    from ketafind.truth import Truth
-    from ketafind.vocabulary import Vocabulary
+from typing import Any
 
 __version__ = "0.1.0"
 
+# Type checkers and editors read __init__.pyi, which lists the same names.
 _HOMES = {
     "access.catchments": ("catchments",),
     "access.coverage": ("coverage", "gaps"),
@@ -60,65 +38,19 @@ _HOMES = {
 _MODULES = ("errors", "guide", "vocabulary")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = [
-    "Clinic",
-    "Coordinates",
-    "Criteria",
-    "Directory",
-    "Evidence",
-    "Filter",
-    "Geocoder",
-    "KetafindError",
-    "Location",
-    "Match",
-    "Matches",
-    "OfflineGeocoder",
-    "Origin",
-    "RuleSet",
-    "Service",
-    "Snapshot",
-    "Truth",
-    "Vocabulary",
-    "__version__",
-    "access_score",
-    "best_sites",
-    "catchments",
-    "coverage",
-    "errors",
-    "everything",
-    "gaps",
-    "geocode",
-    "geocode_frame",
-    "geocode_many",
-    "guide",
-    "load_directory",
-    "nearest_join",
-    "no_service",
-    "offers",
-    "ontario_municipalities",
-    "ontario_postal_codes",
-    "qualified",
-    "read_clinics",
-    "read_evidence",
-    "route",
-    "staff",
-    "treats",
-    "vocabulary",
-]
+__all__ = tuple(sorted(["__version__", *_MODULES, *_HOME_OF]))
 
 
-if not TYPE_CHECKING:  # a type checker would take any name then
-
-    def __getattr__(name: str) -> Any:
-        # Imported when first used: `import ketafind` itself reads no other module.
-        if name in _MODULES:
-            return import_module(f"ketafind.{name}")
-        if name not in _HOME_OF:
-            raise AttributeError(f"module 'ketafind' has no attribute {name!r}")
-        value = getattr(import_module(f"ketafind.{_HOME_OF[name]}"), name)
-        globals()[name] = value
-        return value
+def __getattr__(name: str) -> Any:
+    # Imported when first used: `import ketafind` itself reads no other module.
+    if name in _MODULES:
+        return import_module(f"ketafind.{name}")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'ketafind' has no attribute {name!r}")
+    value = getattr(import_module(f"ketafind.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return list(__all__)

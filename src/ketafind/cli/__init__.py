@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         arguments = make_parser().parse_args(spelled_out(sys.argv[1:] if argv is None else argv))
-        code = int(arguments.run(arguments))
+        code = arguments.run(arguments) or 0
         sys.stdout.flush()
     except KetafindError as error:
         return _say(error)
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except OSError as error:
         return _give_up(error)
-    return code
+    return int(code)
 
 
 def _say(error: KetafindError) -> int:

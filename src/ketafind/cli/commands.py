@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import DataError, InvalidInputError
@@ -21,21 +21,37 @@ if TYPE_CHECKING:
     from ketafind.records import Clinic, Evidence, Location
 
 _PLACE_FIELDS = ("label", "lat", "lon", "precision", "radius_km", "match", "corrections", "source")
-FACETS = ("route", "staff", "condition", "product", "setting", "language")
+FACETS = (
+    ("route", "routes", "iv"),
+    ("staff", "psychiatrist"),
+    ("condition", "conditions", "ptsd"),
+    ("product", "products", "esketamine"),
+    ("setting", "settings", "hospital"),
+    ("language", "languages", "fr"),
+)
+"""The facets that have options: id, plural where it is another word, and a term as an example."""
 
 
-def nearest(arguments: Namespace) -> int:
+def nearest(arguments: Namespace) -> None:
     """Print the nearest clinics that match."""
     matches = _asked(arguments)
-    if arguments.format == "json":
-        print(_json(matches.to_dict()))
-    elif arguments.format == "geojson":
-        print(_json(matches.to_geojson()))
+    if arguments.format == "geojson":
+        _print_json(matches.to_geojson())
     elif arguments.format == "csv":
         print(csv_text(matches.columns()), end="")
     else:
-        print(matches)
-    return 0
+        _print(matches, arguments)
+
+
+def _print(answer: Matches | Explanation, arguments: Namespace) -> None:
+    if arguments.format == "json":
+        _print_json(answer.to_dict())
+    else:
+        print(answer)
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def _asked(arguments: Namespace) -> Matches:
@@ -48,7 +64,7 @@ def _asked(arguments: Namespace) -> Matches:
 
         needed = qualified(arguments.qualified)
         where = needed if where is None else where & needed
-    facets = {facet: getattr(arguments, facet) for facet in FACETS}
+    facets = {facet: getattr(arguments, facet) for facet, *_ in FACETS}
     return _directory_of(arguments).nearest(
         _origin(arguments),
         arguments.k,
@@ -60,23 +76,24 @@ def _asked(arguments: Namespace) -> Matches:
     )
 
 
-def show(arguments: Namespace) -> int:
+def show(arguments: Namespace) -> None:
     """Print one clinic's facts, each with its evidence."""
     directory = _directory_of(arguments)
     clinic = directory[arguments.clinic_id]
-    made = directory.decisions(clinic.clinic_id, arguments.as_of)
+    facts = _facts_of(clinic, directory.decisions(clinic.clinic_id, arguments.as_of))
     if arguments.format == "json":
         said = {"clinic_id": clinic.clinic_id, "name": clinic.name, "status": clinic.status}
-        print(_json(said | {"facts": _facts_of(clinic, made)}))
-        return 0
+        _print_json(said | {"facts": facts})
+        return
     print(escaped(f"{clinic.name} ({clinic.clinic_id}), {clinic.status}"))
     print(escaped(f"{clinic.address or 'no address'} [{_where(clinic)}]"), end="\n\n")
-    facts = _facts_of(clinic, made)
     # The last column says what is not believed: rarely anything.
     headers = HEADERS if any(fact["believed"] == "no" for fact in facts) else HEADERS[:-1]
-    rows = [[fact[name] for name in headers] for fact in facts]
+    _print_table([[fact[name] for name in headers] for fact in facts], headers)
+
+
+def _print_table(rows: list[list[str]], headers: Sequence[str]) -> None:
     print(text_table(rows, headers, terminal_width()))
-    return 0
 
 
 def _where(clinic: Clinic) -> str:
@@ -109,7 +126,7 @@ def validate(arguments: Namespace) -> int:
     return 0
 
 
-def info(_arguments: Namespace) -> int:
+def info(_arguments: Namespace) -> None:
     """Print what is installed, and whether searches run on the compiled core."""
     from ketafind import __version__
     from ketafind.directory import load_directory
@@ -129,11 +146,10 @@ def info(_arguments: Namespace) -> int:
         ["data", f"{len(directory)} clinics, {directory.snapshot}"],
         ["places", "GeoNames, CC BY 4.0, and the sources named in NOTICE"],
     ]
-    print(text_table(rows, ("", ""), terminal_width()))
-    return 0
+    _print_table(rows, ("", ""))
 
 
-def vocabulary(arguments: Namespace) -> int:
+def vocabulary(arguments: Namespace) -> None:
     """Print the terms of a facet, or of all."""
     from ketafind.vocabulary import default_vocabulary
 
@@ -144,8 +160,7 @@ def vocabulary(arguments: Namespace) -> int:
         for facet in facets
         for term in facet.terms
     ]
-    print(text_table(rows, ("facet", "term", "label"), terminal_width()))
-    return 0
+    _print_table(rows, ("facet", "term", "label"))
 
 
 def _directory_of(arguments: Namespace) -> Directory:
@@ -181,49 +196,35 @@ def _origin(arguments: Namespace) -> Any:
     return Coordinates(lat=arguments.lat, lon=arguments.lon)
 
 
-def _json(content: Any) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-
-
-def explain(arguments: Namespace) -> int:
+def explain(arguments: Namespace) -> None:
     """Print why each clinic is in an answer, why one is not, or what would bring more."""
-    matches = _asked(arguments)
+    matches, lang = _asked(arguments), arguments.lang
     if arguments.why_not is not None:
-        return _print(matches.why_not(arguments.why_not, lang=arguments.lang), arguments)
-    if arguments.relax:
-        return _print(matches.relax(lang=arguments.lang), arguments)
-    return _print(matches.explain(lang=arguments.lang), arguments)
+        _print(matches.why_not(arguments.why_not, lang=lang), arguments)
+    else:
+        _print((matches.relax if arguments.relax else matches.explain)(lang=lang), arguments)
 
 
-def questions(arguments: Namespace) -> int:
+def questions(arguments: Namespace) -> None:
     """Print what to ask which clinic."""
-    return _print(_asked(arguments).questions(arguments.k, lang=arguments.lang), arguments)
+    _print(_asked(arguments).questions(arguments.k, lang=arguments.lang), arguments)
 
 
-def diff(arguments: Namespace) -> int:
+def diff(arguments: Namespace) -> None:
     """Print what changed from one directory to another."""
     old = _read_directory(arguments.old, arguments.old_evidence)
     new = _read_directory(arguments.new, arguments.new_evidence)
-    return _print(old.diff(new, lang=arguments.lang), arguments)
+    _print(old.diff(new, lang=arguments.lang), arguments)
 
 
-def profile(arguments: Namespace) -> int:
-    """Print how complete, precise and old the data are."""
+def profile(arguments: Namespace) -> None:
+    """Print how complete, precise and old the data are, or what in them is doubtful."""
     directory = _directory_of(arguments)
-    if arguments.doubts:
-        return _print(directory.validate(lang=arguments.lang), arguments)
-    return _print(directory.profile(lang=arguments.lang), arguments)
+    asked = directory.validate if arguments.doubts else directory.profile
+    _print(asked(lang=arguments.lang), arguments)
 
 
-def _print(explanation: Explanation, arguments: Namespace) -> int:
-    if arguments.format == "json":
-        print(_json(explanation.to_dict()))
-    else:
-        print(explanation)
-    return 0
-
-
-def geocode(arguments: Namespace) -> int:
+def geocode(arguments: Namespace) -> None:
     """Print where a text is."""
     from ketafind.geocoding import OfflineGeocoder, RegisterGeocoder
 
@@ -231,18 +232,16 @@ def geocode(arguments: Namespace) -> int:
     geocoder = OfflineGeocoder() if file is None else RegisterGeocoder.open(file)
     place = geocoder.geocode(arguments.text)
     if arguments.format == "json":
-        print(_json(_place_dict(place)))
-        return 0
-    notes = [] if place.match == "exact" else [f"match: {place.match}"]
+        _print_json(_place_dict(place))
+        return
     for line in (
         f"{place.label}: {place.lat:.5f}, {place.lon:.5f}",
         f"{place.precision}, within {place.radius_km:.1f} km at 90 %",
-        *notes,
+        *([] if place.match == "exact" else [f"match: {place.match}"]),
         *place.corrections,
         f"source: {place.source}",
     ):
         print(escaped(line))
-    return 0
 
 
 def _place_dict(place: Location) -> dict[str, Any]:
@@ -250,24 +249,18 @@ def _place_dict(place: Location) -> dict[str, Any]:
     return plain | {"candidates": [_place_dict(other) for other in place.candidates]}
 
 
-def build_register(arguments: Namespace) -> int:
+def build_register(arguments: Namespace) -> None:
     """Build a street register and print what is in it."""
     from ketafind.geocoding import build_register
 
     meta = build_register(arguments.out, nar=arguments.nar, openaddresses=arguments.openaddresses)
-    print(
-        escaped(
-            f"{arguments.out}: {meta['points']:,} addresses on {meta['streets']:,} streets, of "
-            f"{meta['rows']:,} rows of {meta['source']}. {meta['licence']}"
-        )
-    )
-    return 0
+    made = f"{meta['points']:,} addresses on {meta['streets']:,} streets"
+    origin = f"{meta['rows']:,} rows of {meta['source']}. {meta['licence']}"
+    print(escaped(f"{arguments.out}: {made}, of {origin}"))
 
 
 HEADERS = ("fact", "value", "truth", "service", "source", "checked", "page", "believed")
 FIELDS = (*CLINIC_FACTS, "notes")
-
-Key = tuple[str | None, str, str]
 
 
 def _facts_of(clinic: Clinic, decisions: Iterable[Decision]) -> list[dict[str, str]]:
@@ -275,42 +268,42 @@ def _facts_of(clinic: Clinic, decisions: Iterable[Decision]) -> list[dict[str, s
     doubted: set[Evidence] = set()
     for one in decisions:
         doubted.update(one.set_aside if one.reason == "decided" else (*one.by, *one.set_aside))
-    rows = [_evidence_row(fact, doubted) for fact in clinic.evidence]
-    known = {(fact.service_id, fact.facet, fact.term) for fact in clinic.evidence}
-    stated = [
-        (key, truth)
-        for key, truth in _stated(clinic)
-        if key not in known and (None, *key[1:]) not in known
+    rows = [
+        _row(
+            fact.facet,
+            fact.term,
+            str(fact.truth),
+            service=fact.service_id or "",
+            source=fact.source_class,
+            checked=str(fact.checked_on or ""),
+            page=fact.source_url,
+            believed="no" if fact in doubted else "yes",
+        )
+        for fact in clinic.evidence
     ]
-    rows += [_row(facet, term, truth, service or "") for (service, facet, term), truth in stated]
-    rows += [_row(name, value, "", "") for name, value in clinic.extra.items() if value]
-    return rows
+    known = {(fact.service_id, fact.facet, fact.term) for fact in clinic.evidence}
+    for service, facet, term, truth in _stated(clinic):
+        if not {(service, facet, term), (None, facet, term)} & known:
+            rows.append(_row(facet, term, truth, service=service or ""))
+    return rows + [_row(name, value) for name, value in clinic.extra.items() if value]
 
 
-def _evidence_row(fact: Evidence, doubted: set[Evidence]) -> dict[str, str]:
-    found = _row(fact.facet, fact.term, str(fact.truth), fact.service_id or "")
-    found |= {
-        "source": fact.source_class,
-        "checked": str(fact.checked_on or ""),
-        "page": fact.source_url,
-    }
-    return found | {"believed": "no" if fact in doubted else "yes"}
-
-
-def _row(fact: str, value: str, truth: str, service: str) -> dict[str, str]:
+def _row(fact: str, value: str, truth: str = "", **more: str) -> dict[str, str]:
     # A yes-no fact has no term: its answer is its value.
-    cells = (fact, value or truth, truth if value else "", service)
-    return dict.fromkeys(HEADERS, "") | dict(zip(HEADERS, cells, strict=False))
+    shown = {"fact": fact, "value": value or truth, "truth": truth if value else ""}
+    return dict.fromkeys(HEADERS, "") | shown | more
 
 
-def _stated(clinic: Clinic) -> Iterator[tuple[Key, str]]:
+def _stated(clinic: Clinic) -> Iterator[tuple[str | None, str, str, str]]:
+    """Give what the clinic's own rows state: service, facet or field, term, truth."""
     for name in FIELDS:
         if name != "status" and getattr(clinic, name):
-            yield (None, name, getattr(clinic, name)), "yes"
+            yield None, name, getattr(clinic, name), "yes"
     for service in clinic.services:
         for facet, terms in service.facts.items():
-            yield from (((service.service_id, facet, term), str(t)) for term, t in terms.items())
+            for term, truth in terms.items():
+                yield service.service_id, facet, term, str(truth)
         for flag, answer in service.flags.items():
             # "partial" is a yes of its own.
             term = "partial" if answer == "partial" else ""
-            yield (service.service_id, flag, term), "yes" if term else answer
+            yield service.service_id, flag, term, "yes" if term else answer
