@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ketafind.errors import InvalidInputError, UnknownTermError
-from ketafind.explain.sentences import Explanation, Line, check_language
+from ketafind.explain.sentences import Explanation, Line, check_language, picked
 
 __all__ = ["Item", "Topic", "notice", "topic", "topics"]
 
@@ -48,26 +47,20 @@ class Topic(Explanation):
     id: str
 
     @property
-    def _data(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = _topics()[self.id]
-        return found
-
-    @property
     def title(self) -> str:
         """The heading."""
-        return str(self._data["title"][self.lang])
+        return str(_topics()[self.id]["title"][self.lang])
 
     @property
     def paragraphs(self) -> tuple[str, ...]:
         """The running text; may be empty."""
-        return tuple(one[self.lang] for one in self._data.get("paragraphs", ()))
+        return tuple(one[self.lang] for one in _topics()[self.id].get("paragraphs", ()))
 
     @property
     def items(self) -> tuple[Item, ...]:
         """The points; may be empty."""
-        return tuple(
-            Item(one[self.lang], one.get("term", "")) for one in self._data.get("items", ())
-        )
+        listed = _topics()[self.id].get("items", ())
+        return tuple(Item(one[self.lang], one.get("term", "")) for one in listed)
 
     def lines(self) -> list[Line]:
         return [
@@ -79,10 +72,7 @@ class Topic(Explanation):
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "id": self.id,
-            "title": self.title,
-            "paragraphs": list(self.paragraphs),
-            "items": [{"text": item.text, "term": item.term} for item in self.items],
+            **picked(self, "id", "title", "paragraphs", "items"),
             "notice": notice(self.lang),
         }
 

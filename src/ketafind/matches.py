@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, overload
 
 from ketafind.errors import InvalidInputError
+from ketafind.explain.sentences import plain, precision_of
 from ketafind.index.protocol import check_count
 from ketafind.query.filter import Frozen
 from ketafind.query.ranking import Page
@@ -388,8 +389,7 @@ class Matches(Frozen, Sequence[Match]):
             ``matches``, a record each with the names of the columns of `to_frame`; ready for JSON.
             Where the search started is left out: it is the searcher's own.
         """
-        page, ranking, snapshot = self._page, self._page.ranking, self.snapshot
-        columns = self.columns()
+        page, ranking, columns = self._page, self._page.ranking, self.columns()
         rows: Any = [
             dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
         ]
@@ -401,10 +401,7 @@ class Matches(Frozen, Sequence[Match]):
                 "k": None if page.stop is None else page.stop - page.start,
                 "max_distance_km": None if math.isinf(ranking.limit_km) else ranking.limit_km,
             },
-            "snapshot": {
-                "id": snapshot.id,
-                "date": None if snapshot.date is None else snapshot.date.isoformat(),
-            },
+            "snapshot": plain(self.snapshot),
             "n_eligible": self.n_eligible,
             "n_possible": self.n_possible,
             "n_unlocated": self.n_unlocated,
@@ -524,28 +521,24 @@ class Matches(Frozen, Sequence[Match]):
 
         return html_table(*self._table(), notes=self._footer().splitlines())
 
-    def _table(self) -> tuple[list[list[str]], list[str]]:
+    def _table(self) -> tuple[list[tuple[str, ...]], list[str]]:
         """Each match as a row of texts for people, and the headers."""
         facets = {facet.plural: facet.id for facet in self.vocabulary.facets}
         # Routes and staff, or the first facets of another vocabulary.
         plurals = [name for name in ("routes", "staff") if name in facets] or list(facets)[:2]
-        headers = ["", "clinic", "city", "distance", "match", *plurals, "contact"]
-        rows = [
-            [
-                str(match.rank),
-                match.clinic.name,
-                match.clinic.city,
-                _distance(match),
-                str(match.truth),
-                *(", ".join(match.service.terms(facets[name])) for name in plurals),
-                match.clinic.phone or _host(match.clinic.website),
-            ]
-            for match in self
-        ]
-        if any(match.distance_km is not None for match in self):
-            return rows, headers
-        at = headers.index("distance")
-        return [row[:at] + row[at + 1 :] for row in rows], headers[:at] + headers[at + 1 :]
+        columns = {
+            "": [str(match.rank) for match in self],
+            "clinic": [match.clinic.name for match in self],
+            "city": [match.clinic.city for match in self],
+            "distance": [_distance(match) for match in self],
+            "match": [str(match.truth) for match in self],
+        }
+        if all(match.distance_km is None for match in self):
+            del columns["distance"]
+        for name in plurals:
+            columns[name] = [", ".join(match.service.terms(facets[name])) for match in self]
+        columns["contact"] = [one.clinic.phone or _host(one.clinic.website) for one in self]
+        return [*zip(*columns.values(), strict=True)], [*columns]
 
     def _footer(self) -> str:
         """What the answer leaves open."""
@@ -680,11 +673,8 @@ def _host(website: str) -> str:
 
 
 def _distance(match: Match) -> str:
-    place = match.clinic.location
-    precision = None if place is None else place.precision
-    return distance_text(
-        match.distance_km, match.distance_low_km, match.distance_high_km, precision
-    )
+    interval = match.distance_low_km, match.distance_high_km
+    return distance_text(match.distance_km, *interval, precision_of(match.clinic))
 
 
 _KILOMETRES = ("distance_km", "distance_low_km", "distance_high_km", "radius_km")

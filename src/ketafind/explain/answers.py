@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ketafind.criteria import And, Criteria
 from ketafind.explain.findings import (
     Finding,
-    find,
+    ServiceFacts,
     finding_dict,
     finding_lines,
-    service_truths,
     vocabularies_of,
 )
 from ketafind.explain.relax import Relaxations, smallest_changes
@@ -22,9 +21,12 @@ from ketafind.explain.sentences import (
     counted,
     distance_phrase,
     distance_words,
+    ends,
+    headed,
     kilometres,
     listed,
-    plain,
+    name_and_city,
+    picked,
     precision_of,
     say,
 )
@@ -82,11 +84,10 @@ class MatchExplanation(Explanation):
     swaps: tuple[str, ...] = ()
 
     def lines(self) -> list[Line]:
-        name = _name_and_city(self.clinic)
+        name = name_and_city(self.clinic)
         head = name if self.rank is None else f"{self.rank}. {name}"
-        key = "match.confirmed" if self.truth == Truth.YES else "match.possible"
-        text = say(key, self.lang)
-        return [Line(0, say("headed", self.lang, head=head, text=text)), *self._details()]
+        text = say("match.confirmed" if self.truth == Truth.YES else "match.possible", self.lang)
+        return [Line(0, headed(head, text, self.lang)), *self._details()]
 
     def _details(self) -> list[Line]:
         lang, n_services = self.lang, len(self.clinic.services)
@@ -108,26 +109,18 @@ class MatchExplanation(Explanation):
     def _offered(self) -> str:
         """What the service states that tells it from the clinic's others."""
         shown = [
-            self._wording.term(facet, term)
+            self._wording.label(facet, term)
             for facet in ("product", "route", "setting")
             for term in self.service.terms(facet)
         ]
         return listed(shown, self.lang, "and") if shown else say("service.nothing", self.lang)
 
     def to_dict(self) -> dict[str, Any]:
-        low, high = self.interval_km or (None, None)
         return {
-            "clinic_id": self.clinic.clinic_id,
-            "service_id": self.service.service_id,
-            "outcome": self.outcome,
-            "rank": self.rank,
-            "truth": str(self.truth),
-            "status": self.clinic.status,
-            "distance_km": self.distance_km,
-            "distance_low_km": low,
-            "distance_high_km": high,
-            "combined": self.combined,
-            "swaps": list(self.swaps),
+            **picked(self.clinic, "clinic_id", "status"),
+            **picked(self.service, "service_id"),
+            **picked(self, "outcome", "rank", "truth", "combined", "swaps", "distance_km"),
+            **ends(self.interval_km),
             "clauses": finding_dict(self.finding, self._wording),
             "text": str(self),
         }
@@ -142,14 +135,13 @@ class MissExplanation(MatchExplanation):
     def lines(self) -> list[Line]:
         lang = self.lang
         reason = say(f"outcome.{self.outcome}", lang)
-        head = Line(0, say("headed", lang, head=_name_and_city(self.clinic), text=reason))
-        where = []
-        if self.distance_km is None and self.clinic.location is None:
-            where = [Line(1, say("distance.none", lang))]
-        elif self.distance_km is not None and self.rank is not None:
+        lines = [Line(0, headed(name_and_city(self.clinic), reason, lang))]
+        if self.clinic.location is None:
+            lines.append(Line(1, say("distance.none", lang)))
+        elif self.distance_km is not None:
             key = "rank.is" if self.outcome in ("listed", "beyond") else "rank.would"
-            where = [Line(1, say(key, lang, rank=self.rank))]
-        return [head, *where, *self._details()]
+            lines.append(Line(1, say(key, lang, rank=self.rank)))
+        return lines + self._details()
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -202,10 +194,9 @@ class AnswerExplanation(Explanation):
         lines = [Line(0, text) for text in texts]
         for one in (*self.matches, self.relaxations):
             lines += [] if one is None else one.translated(self.lang).lines()
-        shown = self.snapshot.id
-        if self.snapshot.date is not None:
-            day = self.snapshot.date.isoformat()
-            shown = say("snapshot", self.lang, id=self.snapshot.id, day=day)
+        shown, day = self.snapshot.id, self.snapshot.date
+        if day is not None:
+            shown = say("snapshot", self.lang, id=shown, day=day.isoformat())
         return [*lines, Line(0, say("data", self.lang, snapshot=shown))]
 
     def _question(self) -> str:
@@ -228,7 +219,7 @@ class AnswerExplanation(Explanation):
         lang, texts = self.lang, []
         if self.nearer:
             names = [
-                say("nearer.named", lang, name=_name_and_city(one.clinic), far=_at(one, lang))
+                say("nearer.named", lang, name=name_and_city(one.clinic), far=_at(one, lang))
                 for one in self.nearer
             ]
             key = "nearer" if self.matches else "nearest"
@@ -248,27 +239,18 @@ class AnswerExplanation(Explanation):
     def to_dict(self) -> dict[str, Any]:
         lang, relaxations = self.lang, self.relaxations
         return {
-            "criteria": self.criteria.to_dict(),
+            **picked(self, "criteria", "unknown", "limit_km", "order_certain", "snapshot"),
+            **picked(self, "n_eligible", "n_possible", "n_unlocated"),
             "text": str(self),
-            **{name: getattr(self, name) for name in _AS_IT_IS},
-            "snapshot": plain(self.snapshot),
             "matches": [one.translated(lang).to_dict() for one in self.matches],
             "nearer_possible": [one.clinic.clinic_id for one in self.nearer],
             "relaxations": relaxations and relaxations.translated(lang).to_dict(),
         }
 
 
-_AS_IT_IS = ("unknown", "limit_km", "n_eligible", "n_possible", "n_unlocated", "order_certain")
-
-
-def _name_and_city(clinic: Clinic) -> str:
-    # Most names hold their city already.
-    return clinic.name if clinic.city in clinic.name else f"{clinic.name} ({clinic.city})"
-
-
 def _at(one: MatchExplanation, lang: str) -> str:
     far = one.distance_km or 0.0
-    return distance_phrase(far, one.interval_km, precision_of(one.clinic), lang, at=True)
+    return distance_phrase(far, one.interval_km, precision_of(one.clinic), lang, "at")
 
 
 E = TypeVar("E", bound=MatchExplanation)
@@ -292,10 +274,8 @@ def explain_miss(page: Page, clinic_id: str, lang: str) -> MissExplanation:
         return explain_clinic(MissExplanation, ranking, *found, lang=lang)
     far = ranking.distance_km(clinic_no)
     rank = None if far is None else ranking.rank_of(far, clinic_no)
-    outcome = _outcome(ranking, clinic_no, far)
-    return explain_clinic(
-        MissExplanation, ranking, clinic_no, far, rank, outcome=outcome, lang=lang
-    )
+    more = {"outcome": _outcome(ranking, clinic_no, far), "lang": lang}
+    return explain_clinic(MissExplanation, ranking, clinic_no, far, rank, **more)
 
 
 def explain_answer(page: Page, lang: str) -> AnswerExplanation:
@@ -346,20 +326,17 @@ def explain_clinic(
     clinic_no: int,
     distance_km: float | None,
     rank: int | None,
-    *,
-    outcome: str = "listed",
-    swaps: tuple[str, ...] = (),
-    lang: str = "en",
+    **more: Any,
 ) -> E:
     """Gather what is known of a clinic with regard to a question."""
-    clinic = ranking.catalogue.clinics[clinic_no]
+    catalogue, criteria = ranking.catalogue, ranking.filter.criteria
+    clinic = catalogue.clinics[clinic_no]
     truth = ranking.filter._truth(clinic_no)
     # Of a clinic that does not match, the service that fails the fewest clauses.
     services = clinic.services if truth == Truth.NO else (ranking.filter._service(clinic_no),)
-    looked_up = [(service, _finding(ranking, clinic_no, service)) for service in services]
+    looked_up = [(one, ServiceFacts(catalogue, clinic_no, one).find(criteria)) for one in services]
     service, finding = min(looked_up, key=lambda one: _n_failing(one[1]))
-    facets = {leaf.facet for leaf in ranking.filter.criteria.leaves()}
-    interval = None if distance_km is None else ranking.interval_km(distance_km, clinic_no)
+    facets = {leaf.facet for leaf in criteria.leaves()}
     return kind(
         clinic=clinic,
         service=service,
@@ -367,20 +344,11 @@ def explain_clinic(
         finding=finding,
         rank=rank,
         distance_km=distance_km,
-        interval_km=interval,
-        outcome=outcome,
+        interval_km=None if distance_km is None else ranking.interval_km(distance_km, clinic_no),
         combined=truth != Truth.NO and service.combined and len(facets) > 1,
-        swaps=swaps,
         vocabularies=vocabularies_of(ranking),
-        lang=lang,
+        **more,
     )
-
-
-def _finding(ranking: Ranking, clinic_no: int, service: Service) -> Finding:
-    catalogue = ranking.catalogue
-    clinic, criteria = catalogue.clinics[clinic_no], ranking.filter.criteria
-    truth_of = service_truths(catalogue, clinic_no, service)
-    return find(criteria, clinic, service, catalogue.vocabulary, truth_of)
 
 
 def _n_failing(finding: Finding) -> tuple[int, int]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ketafind.explain.findings import evidence_dict, evidence_lines
-from ketafind.explain.sentences import ExplanationList, Line, counted, plain, say
+from ketafind.explain.sentences import ExplanationList, Line, counted, headed, plain, say
 from ketafind.records import CLINIC_FIELDS, Clinic, Evidence, Service
 
 if TYPE_CHECKING:
@@ -87,10 +88,9 @@ class Difference(ExplanationList[FactChange]):
         lang, wording = self.lang, self._wording
         if change.what in ("clinic", "service"):
             return say(f"diff.{change.what}.{change.kind}", lang, id=change.service_id or "")
-        named = wording.facet(change.facet)
+        named = wording.label(change.facet)
         if change.term:
-            term = wording.term(change.facet, change.term)
-            named = say("headed", lang, head=named, text=term)
+            named = headed(named, wording.label(change.facet, change.term), lang)
         values = {"before": self._value(change.before), "after": self._value(change.after)}
         return say(f"diff.value.{change.kind}", lang, what=named, **values)
 
@@ -127,26 +127,21 @@ def difference(before: Catalogue, after: Catalogue, lang: str) -> Difference:
 
 def _changes(before: Clinic | None, after: Clinic | None) -> Iterator[FactChange]:
     """List what differs of one clinic."""
-    known = after or before
-    if known is not None and (before is None or after is None):
-        kind = _kind(before, after)
-        yield FactChange(kind=kind, what="clinic", clinic_id=known.clinic_id, name=known.name)
     if before is None or after is None:
+        for known in (one for one in (before, after) if one is not None):
+            make = partial(FactChange, clinic_id=known.clinic_id, name=known.name)
+            yield make(kind=_kind(before, after), what="clinic")
         return
-    yield from _values(None, _fields(before), _fields(after), before, after)
+    make = partial(FactChange, clinic_id=after.clinic_id, name=after.name)
+    yield from _values(partial(make, what="field"), _fields(before), _fields(after), before, after)
     old = {service.service_id: service for service in before.services}
     new = {service.service_id: service for service in after.services}
     for service_id in dict.fromkeys([*old, *new]):
         one, other = old.get(service_id), new.get(service_id)
+        change = partial(make, service_id=service_id)
         if one is None or other is None:
-            yield FactChange(
-                kind=_kind(one, other),
-                what="service",
-                clinic_id=after.clinic_id,
-                name=after.name,
-                service_id=service_id,
-            )
-        yield from _values(service_id, _facts(one), _facts(other), before, after)
+            yield change(kind=_kind(one, other), what="service")
+        yield from _values(partial(change, what="fact"), _facts(one), _facts(other), before, after)
 
 
 def _kind(before: object, after: object) -> str:
@@ -158,31 +153,23 @@ Values = dict[tuple[str, str], str]
 
 
 def _values(
-    service_id: str | None, old: Values, new: Values, before: Clinic, after: Clinic
+    make: Callable[..., FactChange], old: Values, new: Values, before: Clinic, after: Clinic
 ) -> Iterator[FactChange]:
     for facet, term in dict.fromkeys([*old, *new]):
         one, other = old.get((facet, term)), new.get((facet, term))
         if one == other:
             continue
-        evidence = (before if other is None else after).evidence
-        yield FactChange(
-            kind=_kind(one, other),
-            what="field" if service_id is None else "fact",
-            clinic_id=after.clinic_id,
-            name=after.name,
-            service_id=service_id,
-            facet=facet,
-            term=term,
-            before=one or "",
-            after=other or "",
-            evidence=tuple(
-                fact
-                for fact in evidence
-                if fact.facet == facet
-                and (not term or fact.term == term)
-                and fact.service_id in (None, service_id)
-            ),
+        change = make(
+            kind=_kind(one, other), facet=facet, term=term, before=one or "", after=other or ""
         )
+        evidence = tuple(
+            fact
+            for fact in (before if other is None else after).evidence
+            if fact.facet == facet
+            and (not term or fact.term == term)
+            and fact.service_id in (None, change.service_id)
+        )
+        yield replace(change, evidence=evidence)
 
 
 def _fields(clinic: Clinic) -> Values:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ketafind.criteria import And, Criteria, NotInVocabulary, Offers
-from ketafind.explain.sentences import Line, Wording, plain, say
+from ketafind.explain.sentences import Line, Wording, headed, picked, plain, say
 from ketafind.qualification import bundled_words
+from ketafind.records import FrozenMapping
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
     from ketafind.query.catalogue import Catalogue
     from ketafind.query.ranking import Ranking
-    from ketafind.records import Clinic, Evidence, Service
+    from ketafind.records import Evidence, Service
     from ketafind.vocabulary import Vocabulary
 
 Settled = Mapping[str, tuple[str, ...]]
@@ -26,63 +27,82 @@ def vocabularies_of(ranking: Ranking) -> tuple[Vocabulary, ...]:
     return ranking.catalogue.vocabulary, bundled_words()
 
 
-def service_truths(
-    catalogue: Catalogue, clinic_no: int, service: Service
-) -> Callable[[Criteria], Truth]:
-    """Make a function that looks up what is known of canonical criteria at a service."""
-    rows = catalogue.slices.service_rows(int(catalogue.row_of_clinic[clinic_no]))
-    ids = [one.service_id for one in catalogue.clinics[clinic_no].services]
-    row = rows[ids.index(service.service_id)]
-    return lambda criteria: catalogue.slices.truth(criteria, row)
+class ServiceFacts:
+    """What is known at one service of a clinic, and why that is believed."""
 
+    def __init__(self, catalogue: Catalogue, clinic_no: int, service: Service) -> None:
+        clinic = catalogue.clinics[clinic_no]
+        self.service = service
+        self.vocabulary = catalogue.vocabulary
+        self.slices = catalogue.slices
+        rows = self.slices.service_rows(int(catalogue.row_of_clinic[clinic_no]))
+        self.row = rows[[one.service_id for one in clinic.services].index(service.service_id)]
+        own = (None, service.service_id)
+        self.own_evidence = [fact for fact in clinic.evidence if fact.service_id in own]
 
-def evidence_of(
-    clinic: Clinic, service: Service, criteria: Criteria, vocabulary: Vocabulary
-) -> tuple[Evidence, ...]:
-    """Find the evidence for every clause of canonical criteria."""
-    found = (
-        fact
-        for leaf in criteria.leaves()
-        for fact in _support(
-            clinic, service, leaf, vocabulary, *_settled(service, leaf, vocabulary)
+    def truth(self, criteria: Criteria) -> Truth:
+        """Look up canonical criteria."""
+        return self.slices.truth(criteria, self.row)
+
+    def evidence(self, criteria: Criteria) -> tuple[Evidence, ...]:
+        """Find the evidence for every clause of canonical criteria."""
+        found = (
+            fact for leaf in criteria.leaves() for fact in self._support(leaf, *self._settled(leaf))
         )
-    )
-    return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(found))
 
+    def find(self, criteria: Criteria) -> Finding:
+        """Look up canonical criteria and every clause inside."""
+        if not isinstance(criteria, Offers):
+            parts = () if isinstance(criteria, NotInVocabulary) else criteria.parts
+            return Finding(criteria, self.truth(criteria), parts=tuple(map(self.find, parts)))
+        facet = self.vocabulary.facet(criteria.facet)
+        stated = {facet.resolve(term) for term in self.service.terms(facet.id)}
+        above = [one for term in criteria.terms for one in facet.ancestors(term) if one in stated]
+        yes, no = self._settled(criteria)
+        # Evidence that was set aside when the facts were derived from it.
+        aside = [
+            fact
+            for term in criteria.terms
+            if term not in yes and term not in no
+            for fact in self.own_evidence
+            if (fact.facet, fact.term) == (facet.id, term)
+        ]
+        said = {fact.term: {one.truth for one in aside if one.term == fact.term} for fact in aside}
+        return Finding(
+            criteria,
+            self.truth(criteria),
+            yes,
+            no,
+            broader=tuple(dict.fromkeys(above)),
+            doubted={
+                term: "stale" if len(truths) == 1 else "conflict" for term, truths in said.items()
+            },
+            complete=facet.id in self.service.complete,
+            evidence=(*self._support(criteria, yes, no), *aside),
+        )
 
-def _settled(service: Service, leaf: Offers, vocabulary: Vocabulary) -> tuple[Settled, Settled]:
-    """Find the terms of a clause that are YES and those that are NO, each by what is stated."""
-    facet = vocabulary.facet(leaf.facet)
-    found: list[Settled] = []
-    for truth, near in ((Truth.YES, facet.descendants), (Truth.NO, facet.ancestors)):
-        stated = {facet.resolve(term) for term in service.terms(facet.id, truth)}
-        by_term = {
-            term: tuple(o for o in (term, *near(term)) if o in stated) for term in leaf.terms
+    def _settled(self, leaf: Offers) -> tuple[Settled, Settled]:
+        """Find the terms of a clause that are YES and those that are NO, each by what is stated."""
+        facet = self.vocabulary.facet(leaf.facet)
+        found: list[Settled] = []
+        for truth, near in ((Truth.YES, facet.descendants), (Truth.NO, facet.ancestors)):
+            stated = {facet.resolve(term) for term in self.service.terms(facet.id, truth)}
+            by_term = {
+                term: tuple(one for one in (term, *near(term)) if one in stated)
+                for term in leaf.terms
+            }
+            found.append({term: by for term, by in by_term.items() if by})
+        return found[0], found[1]
+
+    def _support(self, leaf: Offers, yes: Settled, no: Settled) -> list[Evidence]:
+        """Find the evidence for what settles terms of a clause."""
+        facet = self.vocabulary.facet(leaf.facet).id
+        sides = ((Truth.YES, yes), (Truth.NO, no))
+        stated = {
+            (facet, one, truth) for truth, by in sides for ones in by.values() for one in ones
         }
-        found.append({term: by for term, by in by_term.items() if by})
-    return found[0], found[1]
-
-
-def _support(
-    clinic: Clinic,
-    service: Service,
-    leaf: Offers,
-    vocabulary: Vocabulary,
-    yes: Settled,
-    no: Settled,
-) -> tuple[Evidence, ...]:
-    """The evidence for what settles terms of a clause."""
-    stated = {(Truth.YES, one) for by in yes.values() for one in by}
-    stated |= {(Truth.NO, one) for by in no.values() for one in by}
-    facet = vocabulary.facet(leaf.facet).id
-    return tuple(
-        fact for fact in _about(clinic, service, facet) if (fact.truth, fact.term) in stated
-    )
-
-
-def _about(clinic: Clinic, service: Service, facet: str) -> Iterator[Evidence]:
-    own = (None, service.service_id)
-    return (fact for fact in clinic.evidence if fact.facet == facet and fact.service_id in own)
+        return [fact for fact in self.own_evidence if (fact.facet, fact.term, fact.truth) in stated]
 
 
 def evidence_lines(facts: Iterable[Evidence], lang: str, depth: int) -> list[Line]:
@@ -104,11 +124,12 @@ def evidence_lines(facts: Iterable[Evidence], lang: str, depth: int) -> list[Lin
 
 
 def _dated(fact: Evidence, lang: str) -> str:
-    parts = []
-    if fact.page_date is not None:
-        parts.append(say("evidence.page_date", lang, day=fact.page_date.isoformat()))
-    if fact.checked_on is not None:
-        parts.append(say("evidence.checked", lang, day=fact.checked_on.isoformat()))
+    days = {"page_date": fact.page_date, "checked": fact.checked_on}
+    parts = [
+        say(f"evidence.{how}", lang, day=day.isoformat())
+        for how, day in days.items()
+        if day is not None
+    ]
     if fact.method == "archived_copy":
         parts.append(say("evidence.archived_copy", lang))
     return "".join(f", {part}" for part in parts)
@@ -145,54 +166,13 @@ class Finding:
 
     criteria: Criteria
     truth: Truth
-    yes: Settled
-    no: Settled
-    broader: tuple[str, ...]
-    doubted: Mapping[str, str]
-    complete: bool
-    evidence: tuple[Evidence, ...]
-    parts: tuple[Finding, ...]
-
-
-def find(
-    criteria: Criteria,
-    clinic: Clinic,
-    service: Service,
-    vocabulary: Vocabulary,
-    truth_of: Callable[[Criteria], Truth],
-) -> Finding:
-    """Look up criteria and every clause inside."""
-    parts = () if isinstance(criteria, NotInVocabulary) else criteria.parts
-    inside = tuple(find(part, clinic, service, vocabulary, truth_of) for part in parts)
-    if not isinstance(criteria, Offers):
-        return Finding(criteria, truth_of(criteria), {}, {}, (), {}, False, (), inside)
-    facet = vocabulary.facet(criteria.facet)
-    stated = {facet.resolve(term) for term in service.terms(facet.id)}
-    above = [one for term in criteria.terms for one in facet.ancestors(term) if one in stated]
-    yes, no = _settled(service, criteria, vocabulary)
-    open_terms = [term for term in criteria.terms if term not in yes and term not in no]
-    # Evidence that was set aside when the facts were derived from it.
-    aside = {
-        term: [fact for fact in _about(clinic, service, facet.id) if fact.term == term]
-        for term in open_terms
-    }
-    doubted = {
-        term: "stale" if len({fact.truth for fact in facts}) == 1 else "conflict"
-        for term, facts in aside.items()
-        if facts
-    }
-    support = _support(clinic, service, criteria, vocabulary, yes, no)
-    return Finding(
-        criteria,
-        truth_of(criteria),
-        yes,
-        no,
-        tuple(dict.fromkeys(above)),
-        doubted,
-        facet.id in service.complete,
-        support + tuple(fact for facts in aside.values() for fact in facts),
-        inside,
-    )
+    yes: Mapping[str, tuple[str, ...]] = FrozenMapping()
+    no: Mapping[str, tuple[str, ...]] = FrozenMapping()
+    broader: tuple[str, ...] = ()
+    doubted: Mapping[str, str] = FrozenMapping()
+    complete: bool = False
+    evidence: tuple[Evidence, ...] = ()
+    parts: tuple[Finding, ...] = ()
 
 
 def unsettled(finding: Finding) -> Iterator[Finding]:
@@ -211,7 +191,7 @@ def finding_lines(finding: Finding, wording: Wording, depth: int) -> list[Line]:
         return [line for part in finding.parts for line in finding_lines(part, wording, depth)]
     lang = wording.lang
     text = wording.criteria(finding.criteria)
-    head = say("headed", lang, head=say(f"truth.{finding.truth}", lang), text=text)
+    head = headed(say(f"truth.{finding.truth}", lang), text, lang)
     lines = [Line(depth, head + _reason(finding, wording))]
     lines += evidence_lines(finding.evidence, lang, depth + 1)
     for part in finding.parts:
@@ -235,18 +215,18 @@ def _reasons(finding: Finding, clause: Offers, wording: Wording) -> Iterator[str
         yield say("why.stated", lang, term=wording.terms(facet, exact, "and"))
     for term, by in finding.yes.items():
         if term not in by:
-            narrower, name = wording.terms(facet, by, "and"), wording.term(facet, term)
+            narrower, name = wording.terms(facet, by, "and"), wording.label(facet, term)
             yield say("why.narrower", lang, narrower=narrower, term=name)
     if finding.truth == Truth.YES:
         return
     for term, by in finding.no.items():
-        name = wording.term(facet, term)
+        name = wording.label(facet, term)
         if term in by:
             yield say("why.stated_no", lang, term=name)
         else:
             yield say("why.broader_no", lang, broader=wording.terms(facet, by), term=name)
     for term, reason in finding.doubted.items():
-        yield say(f"why.{reason}", lang, term=wording.term(facet, term))
+        yield say(f"why.{reason}", lang, term=wording.label(facet, term))
     settled = {*finding.yes, *finding.no, *finding.doubted}
     missing = [term for term in clause.terms if term not in settled]
     if finding.broader and missing:
@@ -259,13 +239,8 @@ def _reasons(finding: Finding, clause: Offers, wording: Wording) -> Iterator[str
 def finding_dict(finding: Finding, wording: Wording) -> dict[str, Any]:
     """Write a finding as plain data."""
     return {
-        "criteria": finding.criteria.to_dict(),
+        **picked(finding, "criteria", "truth", "yes", "no", "broader", "doubted"),
         "text": wording.criteria(finding.criteria),
-        "truth": str(finding.truth),
-        "yes": {term: list(by) for term, by in finding.yes.items()},
-        "no": {term: list(by) for term, by in finding.no.items()},
-        "broader": list(finding.broader),
-        "doubted": dict(finding.doubted),
         "evidence": [evidence_dict(fact) for fact in finding.evidence],
         "parts": [finding_dict(part, wording) for part in finding.parts],
     }

@@ -13,14 +13,17 @@ from ketafind.explain.sentences import (
     ExplanationList,
     Line,
     counted,
+    headed,
     number,
+    picked,
     plain,
     say,
 )
 from ketafind.facts import decisions
-from ketafind.records import PRECISIONS, Clinic, Evidence
+from ketafind.records import PRECISIONS
 
 if TYPE_CHECKING:
+    from ketafind.records import Clinic
     from ketafind.snapshot import Snapshot
     from ketafind.vocabulary import Vocabulary
 
@@ -101,25 +104,22 @@ class Profile(Explanation):
         ``from_page`` says how many count from the page's own date, ``from_reading`` from the day
         it was read, ``undated`` how many bear none.
         """
-        dated: list[tuple[date | None, date | None]] = [
-            (fact.page_date, fact.checked_on)
-            if isinstance(fact, Evidence)
-            else (None, fact.checked_on)
-            for clinic in self.clinics
-            for fact in clinic.evidence or (clinic,)
+        facts = [fact for clinic in self.clinics for fact in clinic.evidence or (clinic,)]
+        pages: list[date | None] = [getattr(fact, "page_date", None) for fact in facts]
+        paged = [day for day in pages if day is not None]
+        read = [
+            fact.checked_on
+            for fact, page in zip(facts, pages, strict=True)
+            if page is None and fact.checked_on is not None
         ]
-        paged = [page for page, _ in dated if page is not None]
-        read = [on for page, on in dated if page is None and on is not None]
-        days: list[date] = sorted([*paged, *read])
-        marks = (days[0], days[len(days) // 2], days[-1]) if days else (None, None, None)
-        first, middle, last = (None if day is None else day.isoformat() for day in marks)
+        days = sorted([*paged, *read])
         return {
-            "first": first,
-            "median": middle,
-            "last": last,
+            "first": plain(days[0]) if days else None,
+            "median": plain(days[len(days) // 2]) if days else None,
+            "last": plain(days[-1]) if days else None,
             "from_page": len(paged),
             "from_reading": len(read),
-            "undated": len(dated) - len(days),
+            "undated": len(facts) - len(days),
         }
 
     def lines(self) -> list[Line]:
@@ -133,26 +133,21 @@ class Profile(Explanation):
         for facet, stated in self.facets.items():
             share = number(100.0 * stated / n if n else 0.0, lang)
             text = say("profile.share", lang, n=stated, of=n, share=share)
-            lines.append(Line(1, say("headed", lang, head=wording.facet(facet), text=text)))
+            lines.append(Line(1, headed(wording.label(facet), text, lang)))
         for title, counts in (("status", self.statuses), ("precision", self.precisions)):
             lines.append(Line(0, say(f"profile.{title}", lang)))
             for name, count in counts.items():
-                head = say(f"{title}.{name}", lang)
-                lines.append(Line(1, say("headed", lang, head=head, text=number(count, lang))))
-        ages = self.ages
-        if ages["first"] is not None:
-            lines.append(Line(0, say("profile.ages", lang, **ages)))
+                text = headed(say(f"{title}.{name}", lang), number(count, lang), lang)
+                lines.append(Line(1, text))
+        if self.ages["first"] is not None:
+            lines.append(Line(0, say("profile.ages", lang, **self.ages)))
         return lines
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "snapshot": self.snapshot.id,
             "n_clinics": len(self.clinics),
-            "n_services": self.n_services,
-            "facets": self.facets,
-            "statuses": self.statuses,
-            "precisions": self.precisions,
-            "ages": self.ages,
+            **picked(self, "n_services", "facets", "statuses", "precisions", "ages"),
         }
 
 

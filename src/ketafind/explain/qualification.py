@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ketafind.criteria import Labelled
-from ketafind.explain.findings import evidence_dict, evidence_lines, evidence_of, service_truths
-from ketafind.explain.sentences import Explanation, Line, say
+from ketafind.explain.findings import ServiceFacts, evidence_dict, evidence_lines
+from ketafind.explain.sentences import Explanation, Line, headed, picked, say
 from ketafind.qualification import Result, RuleSet, assess, bundled_rules
 from ketafind.truth import Truth
 
@@ -80,7 +80,7 @@ class Qualification(Explanation):
     def lines(self) -> list[Line]:
         lang, level = self.lang, self.level
         result = say(f"result.{self.result}", lang)
-        head = say("qualification.head", lang, name=self.clinic.name, result=result)
+        head = headed(self.clinic.name, result, lang)
         named = say(f"level.{level}", lang) if level in _LEVELS else level
         found = [Line(0, f"{head} ({named}, {self.assessment.rules.id})")]
         if self.assessment.status != Truth.YES:
@@ -96,7 +96,7 @@ class Qualification(Explanation):
         head = f"{_in(rule.title, lang)} [{kind}]"
         if one.truth is not None:
             how = "not_about" if one.applies == Truth.NO else str(one.truth)
-            head = say("headed", lang, head=say(f"truth.{how}", lang), text=head)
+            head = headed(say(f"truth.{how}", lang), head, lang)
         lines = [Line(1, head), *evidence_lines(self.evidence(rule.id), lang, 2)]
         if rule.unverified:
             lines.append(Line(2, say("rule.unverified", lang) + _in(rule.unverified, lang)))
@@ -107,24 +107,19 @@ class Qualification(Explanation):
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "clinic_id": self.clinic.clinic_id,
-            "service_id": self.service.service_id,
+            **picked(self.clinic, "clinic_id", "status"),
+            **picked(self.service, "service_id"),
+            **picked(self, "level", "result", "levels"),
             "rule_set": self.assessment.rules.id,
-            "level": self.level,
-            "result": str(self.result),
-            "levels": {level: str(result) for level, result in self.levels.items()},
-            "status": self.clinic.status,
             "rules": [self._rule_dict(one) for one in self.rules],
         }
 
     def _rule_dict(self, one: RuleResult) -> dict[str, Any]:
         rule = one.rule
         return {
-            "id": rule.id,
-            "level": rule.level,
+            **picked(rule, "id", "level"),
+            **picked(one, "truth", "applies"),
             "title": _in(rule.title, self.lang),
-            "truth": None if one.truth is None else str(one.truth),
-            "applies": str(one.applies),
             "evidence": [evidence_dict(fact) for fact in self.evidence(rule.id)],
             "sources": [
                 {"url": source.url, "note": _in(source.note, self.lang)} for source in rule.sources
@@ -155,16 +150,15 @@ def qualification(
     """Apply a rule set to a service."""
     rules.deciding(level)
     clinic, words = catalogue.clinics[clinic_no], catalogue.vocabulary
-    truth_of = service_truths(catalogue, clinic_no, service)
+    known = ServiceFacts(catalogue, clinic_no, service)
+    truth_of = lambda criteria: known.truth(criteria.resolve(words))  # noqa: E731
     return Qualification(
         clinic=clinic,
         service=service,
         level=level,
-        assessment=assess(
-            rules, _STATUS[clinic.status], lambda criteria: truth_of(criteria.resolve(words))
-        ),
+        assessment=assess(rules, _STATUS[clinic.status], truth_of),
         by_rule={
-            rule.id: evidence_of(clinic, service, rule.criteria.resolve(words), words)
+            rule.id: known.evidence(rule.criteria.resolve(words))
             for rule in rules.rules
             if rule.criteria is not None
         },

@@ -19,6 +19,8 @@ from ketafind.explain.sentences import (
     Wording,
     counted,
     distance_phrase,
+    ends,
+    picked,
     precision_of,
     say,
     texts,
@@ -131,15 +133,10 @@ class Questions(ExplanationList[ClinicQuestions]):
 
     def _dict(self, one: ClinicQuestions) -> dict[str, Any]:
         deciding, more = self.texts(one)
-        low, high = one.interval_km or (None, None)
         return {
-            **{
-                name: getattr(one.clinic, name)
-                for name in ("clinic_id", "name", "phone", "website")
-            },
-            "distance_km": one.distance_km,
-            "distance_low_km": low,
-            "distance_high_km": high,
+            **picked(one.clinic, "clinic_id", "name", "phone", "website"),
+            **picked(one, "distance_km"),
+            **ends(one.interval_km),
             "questions": deciding,
             "also": more,
             "criteria": [clause.to_dict() for clause in one.open_clauses],
@@ -160,7 +157,7 @@ def _question(leaf: Offers, wording: Wording) -> str:
     what = wording.terms(leaf.facet, leaf.terms, word)
     if f"ask.{leaf.facet}" in texts():
         return say(f"ask.{leaf.facet}", wording.lang, what=what)
-    return say("ask.facet", wording.lang, facet=wording.facet(leaf.facet), what=what)
+    return say("ask.facet", wording.lang, facet=wording.label(leaf.facet), what=what)
 
 
 def questions(ranking: Ranking, limit: int, lang: str) -> Questions:

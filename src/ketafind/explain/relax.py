@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.bits import Bits, pack
+from ketafind.bits import Bits
 from ketafind.criteria import And, Criteria, Everything, Offers, everything
 from ketafind.explain.findings import vocabularies_of
 from ketafind.explain.sentences import (
@@ -19,16 +19,19 @@ from ketafind.explain.sentences import (
     Line,
     counted,
     distance_phrase,
+    ends,
+    headed,
     kilometres,
+    picked,
     plain,
     precision_of,
     say,
 )
-from ketafind.query.ranking import FARTHEST_KM
+from ketafind.query.filter import Filter
+from ketafind.query.ranking import FARTHEST_KM, Ranking
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
-    from ketafind.query.ranking import Ranking
     from ketafind.vocabulary import Vocabulary
 
 COSTS = {"unknown": 1, "radius": 2, "region": 3, "broaden": 3, "drop": 4}
@@ -168,40 +171,34 @@ class Relaxations(ExplanationList[Relaxation]):
         changes = f" {say('and', lang)} ".join(map(self._phrase, one.changes))
         gives = counted("relax.gives", one.n_clinics, lang)
         if one.nearest_km is not None:
-            far = distance_phrase(one.nearest_km, one.interval_km, one.precision, lang, at=True)
+            far = distance_phrase(one.nearest_km, one.interval_km, one.precision, lang, "at")
             gives += say("relax.nearest", lang, name=one.name, far=far)
-        return say("headed", lang, head=changes, text=gives)
+        return headed(changes, gives, lang)
 
     def _phrase(self, change: CriteriaChange) -> str:
-        lang, name = self.lang, self._wording.criteria
-        if change.criteria is None and change.to_km is not None:
-            return say("relax.radius", lang, far=kilometres(change.to_km, lang))
-        if change.criteria is None:
-            return say(f"relax.{change.kind}", lang)
-        if change.broader is None:
-            return say("relax.drop", lang, what=name(change.criteria))
-        broader = name(change.broader)
-        return say("relax.broaden", lang, what=name(change.criteria), broader=broader)
+        clauses = {"what": change.criteria, "broader": change.broader}
+        values = {
+            name: self._wording.criteria(clause)
+            for name, clause in clauses.items()
+            if clause is not None
+        }
+        if change.to_km is not None:
+            values["far"] = kilometres(change.to_km, self.lang)
+        return say(f"relax.{change.kind}", self.lang, **values)
 
     def to_dict(self) -> dict[str, Any]:
         return {"relaxations": [self._dict(one) for one in self.found], "text": str(self)}
 
     def _dict(self, one: Relaxation) -> dict[str, Any]:
-        found = plain(one)
-        low, high = one.interval_km or (None, None)
-        changes = [
-            {name: value for name, value in change.items() if value is not None}
-            for change in found["changes"]
-        ]
-        for change, made in zip(changes, one.changes, strict=True):
-            change["text"] = self._phrase(made)
-        kept = ("criteria", "unknown", "max_distance_km", "n_clinics", "nearest_km", "clinic_id")
+        changes = [{**plain(change), "text": self._phrase(change)} for change in one.changes]
         return {
-            "changes": changes,
-            **{name: found[name] for name in kept},
-            "nearest_low_km": low,
-            "nearest_high_km": high,
-            "cost": one.cost,
+            "changes": [
+                {name: value for name, value in change.items() if value is not None}
+                for change in changes
+            ],
+            **picked(one, "criteria", "unknown", "max_distance_km", "n_clinics", "cost"),
+            **picked(one, "clinic_id", "nearest_km"),
+            **ends(one.interval_km, "nearest"),
         }
 
 
@@ -219,14 +216,14 @@ def clauses_of(criteria: Criteria) -> tuple[Criteria, ...]:
     return (*parts[: MAX_CLAUSES - 1], And(parts[MAX_CLAUSES - 1 :]))
 
 
-def broader_of(clause: Criteria, vocabulary: Vocabulary) -> Criteria | None:
-    """Ask for the terms above those of a clause."""
+def forms_of(clause: Criteria, vocabulary: Vocabulary) -> tuple[Criteria, ...]:
+    """A clause as it was asked and, where some of its terms have one above, with those."""
     if not isinstance(clause, Offers) or (clause.at_least != 1 and len(clause.terms) > 1):
-        return None
+        return (clause,)
     facet = vocabulary.facet(clause.facet)
     above = [facet[term].parent or term for term in clause.terms]
     broader = Offers(clause.facet, tuple(dict.fromkeys(above)), 1).resolve(vocabulary)
-    return None if broader == clause.resolve(vocabulary) else broader
+    return (clause,) if broader == clause.resolve(vocabulary) else (clause, broader)
 
 
 def smallest_changes(ranking: Ranking, limit: int, lang: str) -> Relaxations:
@@ -236,16 +233,12 @@ def smallest_changes(ranking: Ranking, limit: int, lang: str) -> Relaxations:
         (question.relaxation(changes), changes)
         for changes in minimal_sets(question.violated(), question.costs, limit)
     ]
-    found.sort(key=lambda one: (one[0].cost, _or_far(one[0].nearest_km), one[1]))
+    found.sort(key=lambda one: (one[0].cost, one[0].nearest_km or 0.0, one[1]))
     return Relaxations(
         found=tuple(one for one, _ in found[:limit]),
         vocabularies=vocabularies_of(ranking),
         lang=lang,
     )
-
-
-def _or_far(distance_km: float | None) -> float:
-    return math.inf if distance_km is None else distance_km
 
 
 class _Question:
@@ -256,12 +249,7 @@ class _Question:
         self.filter = ranking.filter
         self.catalogue = ranking.catalogue
         words = self.catalogue.vocabulary
-        # Each clause as it was asked and, where there is such a form, broadened.
-        self.forms = [
-            [clause, *([] if broader is None else [broader])]
-            for clause in clauses_of(self.filter.criteria)
-            for broader in [broader_of(clause, words)]
-        ]
+        self.forms = [forms_of(clause, words) for clause in clauses_of(self.filter.criteria)]
         self.n = n = len(self.forms)
         self.bit = {"unknown": 2 * n, "radius": 2 * n + 1, "region": 2 * n + 2}
         # To leave a clause out is to broaden it and more: its bit comes on top of the other's.
@@ -278,8 +266,7 @@ class _Question:
                 yes, no = (self._services(form, side) for side in (Truth.YES, Truth.NO))
                 not_yes[~yes] |= np.uint64(1 << bit)
                 is_no[no] |= np.uint64(1 << bit)
-        around = self._around()[rows]
-        new = self._new[rows]
+        around, new = self._around()[rows], self._new[rows]
         maybe = new & ~self._clinics(slices.closed)[rows]
         if self.filter.unknown == "include":
             return (is_no | around)[maybe]
@@ -288,6 +275,17 @@ class _Question:
             return loose
         sure = new & self._clinics(slices.active)[rows]
         return np.concatenate([(not_yes | around)[sure], loose])
+
+    @cached_property
+    def _area(self) -> NDArray[np.bool_] | None:
+        """The clinics inside the area, by their number; None without one."""
+        region = self.filter._region
+        return None if region is None else self._clinics(region)[self.catalogue.row_of_clinic]
+
+    @cached_property
+    def _new_clinics(self) -> NDArray[np.bool_]:
+        """The clinics of `_new`, by their number."""
+        return self._new[self.catalogue.row_of_clinic]
 
     @cached_property
     def _new(self) -> NDArray[np.bool_]:
@@ -300,8 +298,7 @@ class _Question:
 
     def _around(self) -> NDArray[np.uint64]:
         """For each row the violated radius and area."""
-        out = np.zeros(len(self.catalogue.clinic_of_row), np.uint64)
-        out[self._beyond] |= np.uint64(1 << self.bit["radius"])
+        out = self._beyond * np.uint64(1 << self.bit["radius"])
         if self.filter._region is not None:
             out[~self._clinics(self.filter._region)] |= np.uint64(1 << self.bit["region"])
         return out
@@ -330,7 +327,7 @@ class _Question:
 
     def relaxation(self, changes: Sequence[int]) -> Relaxation:
         """Ask the question with some constraints left out."""
-        done, limit_km = set(changes), self.ranking.limit_km
+        done, origin, limit_km = set(changes), self.ranking.origin, self.ranking.limit_km
         kept = [
             forms[-1 if at in done else 0]
             for at, forms in enumerate(self.forms)
@@ -338,23 +335,28 @@ class _Question:
         ]
         criteria = everything() if not kept else kept[0] if len(kept) == 1 else And(tuple(kept))
         unknown = "include" if self.bit["unknown"] in done else self.filter.unknown
-        bits = self._bits(criteria, unknown, inside=self.bit["region"] not in done)
-        nearest_km, clinic_no = self._nearest(bits, widened=self.bit["radius"] in done)
-        if nearest_km is not None and self.bit["radius"] in done:
+        area = None if self.bit["region"] in done else self._area
+        new_ones = self._new_clinics if area is None else self._new_clinics & area
+        new = Filter(self.catalogue, criteria, unknown, new_ones)
+        widened = self.bit["radius"] in done
+        nearest, (clinic_no,) = Ranking(new, origin, math.inf if widened else limit_km).part(0, 1)
+        nearest_km = nearest[0] if nearest else None
+        if nearest_km is not None and widened:
             limit_km = _rounded_up(nearest_km)
-        clinic, origin = self.catalogue.clinics[clinic_no], self.ranking.origin
+        eligible = Filter(self.catalogue, criteria, unknown, area)
+        clinic = self.catalogue.clinics[clinic_no]
         to_km = None if math.isinf(limit_km) else limit_km
         return Relaxation(
             changes=tuple(self._changes(done, to_km)),
             criteria=criteria,
             unknown=unknown,
             max_distance_km=to_km,
-            n_clinics=self._count(bits, limit_km),
+            n_clinics=Ranking(eligible, origin, limit_km).n_eligible,
             nearest_km=nearest_km,
             clinic_id=clinic.clinic_id,
             name=clinic.name,
             interval_km=None
-            if nearest_km is None or origin is None
+            if nearest_km is None
             else self.ranking.interval_km(nearest_km, clinic_no),
             precision=precision_of(clinic),
         )
@@ -370,39 +372,6 @@ class _Question:
                 yield CriteriaChange("radius", from_km=self.ranking.limit_km, to_km=to_km)
             elif bit in done:
                 yield CriteriaChange(kind)
-
-    def _bits(self, criteria: Criteria, unknown: str, *, inside: bool) -> Bits:
-        """The clinics that are eligible by what is left."""
-        slices = self.catalogue.slices
-        yes, no = (
-            slices.with_status(slices.by_clinic(slices.evaluate(criteria, side), side), side)
-            for side in (Truth.YES, Truth.NO)
-        )
-        bits = {"exclude": yes, "include": ~no, "only": ~(yes | no)}[unknown]
-        region = self.filter._region
-        return bits if region is None or not inside else bits & region
-
-    def _nearest(self, bits: Bits, *, widened: bool) -> tuple[float | None, int]:
-        """The nearest new clinic and how far it is; the first by id without an origin."""
-        origin, index = self.ranking.origin, self.catalogue.index
-        new = self._clinics(bits) & self._new
-        if origin is None:
-            return None, int(self.catalogue.clinic_of_row[np.flatnonzero(new)].min())
-        prepared = index.prepare(pack(new[: self.catalogue.n_located]))
-        reach_km = FARTHEST_KM if widened else min(self.ranking.limit_km, FARTHEST_KM)
-        distance, point = index.nearest(origin.lat, origin.lon, 1, prepared, reach_km)
-        return distance[0], int(self.catalogue.points.clinic_no[point[0]])
-
-    def _count(self, bits: Bits, limit_km: float) -> int:
-        """How many clinics the question gives then: of those with a position, if it has an origin."""
-        origin, n_located = self.ranking.origin, self.catalogue.n_located
-        if origin is None:
-            return int(self._clinics(bits).sum())
-        if limit_km >= FARTHEST_KM:
-            return int(self._clinics(bits)[:n_located].sum())
-        index = self.catalogue.index
-        prepared = index.prepare(bits[: (n_located + 7) // 8])
-        return len(index.within(origin.lat, origin.lon, limit_km, prepared)[1])
 
 
 def _rounded_up(distance_km: float) -> float:

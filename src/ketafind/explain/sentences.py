@@ -33,6 +33,11 @@ def texts() -> Mapping[str, Mapping[str, str]]:
     return loaded
 
 
+def headed(head: str, text: str, lang: str) -> str:
+    """Put a heading before a text: ``"head: text"``."""
+    return say("headed", lang, head=head, text=text)
+
+
 def check_language(lang: Any) -> str:
     """Read a language; a region (``"fr-CA"``) is ignored."""
     wanted = lang.replace("_", "-").partition("-")[0].lower() if isinstance(lang, str) else lang
@@ -95,25 +100,21 @@ def as_html(lines: Sequence[Line]) -> str:
     """Write an outline as nested lists; every text is escaped."""
     from ketafind.show.html import html_link, html_text, no_math
 
-    parts: list[str] = []
-    depth = 0
+    html, depth = "", 0
     for line in lines:
-        # A deeper list stands inside the item above it.
-        if line.depth > depth:
-            parts.append("<ul>" * (line.depth - depth))
-        else:
-            parts.append(_END if depth else "")
-            parts.append(f"</ul>{_END}" * (depth - line.depth) if line.depth else "")
-            parts.append(f"</ul>{_END}" * (depth - 1) + "</ul>" if depth and not line.depth else "")
         more = f" {html_link(line.url)}" if line.url else ""
         text = f"{html_text(line.text)}{more}"
-        parts.append(f"<li>{text}" if line.depth else f"<p>{text}</p>")
+        html += _between(depth, line.depth)
+        html += f"<li>{text}" if line.depth else f"<p>{text}</p>"
         depth = line.depth
-    parts.append(f"{_END}</ul>" * depth)
-    return no_math("".join(parts))
+    return no_math(html + _between(depth, 0))
 
 
-_END = "</li>"
+def _between(depth: int, following: int) -> str:
+    """Write what stands between two lines: a deeper list is inside the item above it."""
+    if following > depth:
+        return "<ul>" * (following - depth)
+    return "</li></ul>" * (depth - following) + ("</li>" if following else "")
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -225,22 +226,26 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, StrEnum) else value
 
 
+def picked(record: object, *names: str) -> dict[str, Any]:
+    """Take some attributes of a record as plain data."""
+    return {name: plain(getattr(record, name)) for name in names}
+
+
+def ends(interval_km: tuple[float, float] | None, name: str = "distance") -> dict[str, Any]:
+    """Write an interval as plain data."""
+    low, high = interval_km or (None, None)
+    return {f"{name}_low_km": low, f"{name}_high_km": high}
+
+
+@dataclass(frozen=True)
 class Wording:
     """Names facets, terms and whole criteria in one language."""
 
-    def __init__(self, lang: str, vocabularies: tuple[Vocabulary, ...]) -> None:
-        self.lang = lang
-        self.vocabularies = vocabularies
+    lang: str
+    vocabularies: tuple[Vocabulary, ...]
 
-    def facet(self, facet: str) -> str:
-        """Name a facet, or a yes-no fact."""
-        return self._label(facet, None)
-
-    def term(self, facet: str, term: str) -> str:
-        """Name a term."""
-        return self._label(facet, term)
-
-    def _label(self, facet: str, term: str | None) -> str:
+    def label(self, facet: str, term: str | None = None) -> str:
+        """Name a facet, a yes-no fact, or a term of a facet."""
         for words in self.vocabularies:
             try:
                 known = words.facet(facet)
@@ -251,7 +256,7 @@ class Wording:
 
     def terms(self, facet: str, terms: Sequence[str], word: str = "or") -> str:
         """Name several terms."""
-        return listed([self.term(facet, term) for term in terms], self.lang, word)
+        return listed([self.label(facet, term) for term in terms], self.lang, word)
 
     def criteria(self, criteria: Criteria) -> str:
         """Put criteria into words."""
@@ -278,7 +283,7 @@ class Wording:
         named = self.terms(clause.facet, clause.terms, "and" if everything else "or")
         if 1 < needed < len(clause.terms):
             named = say("clause.at_least", self.lang, n=needed, what=named)
-        return say("headed", self.lang, head=self.facet(clause.facet), text=named)
+        return headed(self.label(clause.facet), named, self.lang)
 
     def _bracketed(self, part: Criteria) -> str:
         return f"({self.criteria(part)})" if isinstance(part, And | Or) else self.criteria(part)
@@ -297,6 +302,11 @@ def kilometres(distance_km: float, lang: str) -> str:
     return f"{number(distance_km, lang, 1 if distance_km < 9.95 else 0)}\u00a0km"
 
 
+def name_and_city(clinic: Clinic) -> str:
+    """Name a clinic and its city, unless the name holds it already."""
+    return clinic.name if clinic.city in clinic.name else f"{clinic.name} ({clinic.city})"
+
+
 def precision_of(clinic: Clinic) -> str | None:
     """How precisely a clinic is known; None without a position."""
     return None if clinic.location is None else clinic.location.precision
@@ -308,18 +318,15 @@ def distance_words(
     precision: str | None,
     lang: str,
 ) -> str:
-    """Write how far a clinic is, and why that is not certain."""
+    """Write how far a clinic is in a straight line, and why that is not certain."""
     if distance_km is None or interval_km is None:
         return say("distance.none", lang)
+    text = distance_phrase(distance_km, interval_km, precision, lang, "straight")
     low, high = interval_km
-    why = say("distance.city_only", lang) if precision in CITY_LEVEL else ""
-    if interval_matters(distance_km, low, high, precision):
-        return say("distance.straight_span", lang, far=_span(interval_km, lang)) + why
-    far = say("distance.straight", lang, far=kilometres(distance_km, lang))
-    if high - low < 0.1:
-        return far
+    if high - low < 0.1 or interval_matters(distance_km, low, high, precision):
+        return text
     span = say("distance.between", lang, low=kilometres(low, lang), high=kilometres(high, lang))
-    return f"{far} ({span}{why})"
+    return f"{text} ({span})"
 
 
 def distance_phrase(
@@ -327,19 +334,13 @@ def distance_phrase(
     interval_km: tuple[float, float] | None,
     precision: str | None,
     lang: str,
-    *,
-    at: bool = False,
+    form: str = "short",
 ) -> str:
-    """Write how far a clinic is, in a few words: the interval where it matters."""
-    if interval_km is None or not interval_matters(distance_km, *interval_km, precision):
-        far = kilometres(distance_km, lang)
-        return say("distance.at", lang, far=far) if at else far
-    key = "distance.span_city" if precision in CITY_LEVEL else "distance.span"
-    far = _span(interval_km, lang, key)
-    return say("distance.at_span", lang, far=far) if at else far
-
-
-def _span(interval_km: tuple[float, float], lang: str, key: str = "distance.span") -> str:
-    low, high, places = outwards(*interval_km)
-    text = say(key, lang, low=number(low, lang, places), high=number(high, lang, places))
-    return text.replace(" km", "\u00a0km")
+    """Write how far a clinic is, or the interval where it matters: ``short``, ``at``, ``straight``."""
+    low, high = interval_km or (distance_km, distance_km)
+    if not interval_matters(distance_km, low, high, precision):
+        return say(f"distance.{form}", lang, far=kilometres(distance_km, lang))
+    low, high, places = outwards(low, high)
+    far = say("distance.span", lang, low=number(low, lang, places), high=number(high, lang, places))
+    how = f"{form}_city" if precision in CITY_LEVEL else f"{form}_span"
+    return say(f"distance.{how}", lang, far=far)

@@ -82,7 +82,6 @@ _NARROWEST = 6
 # Controls, format characters (bidi overrides, zero-width), halves of surrogate pairs, private use,
 # and the separators that break a line.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def text_table(
@@ -189,21 +188,11 @@ def escaped(text: str) -> str:
     """Spell out every character that has no picture, such as ``\x1b`` and ``\u202e``."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_shown(letter) for letter in text)
-
-
-def _shown(letter: str) -> str:
-    if unicodedata.category(letter) not in _HIDDEN:
-        return letter
-    code = ord(letter)
-    if letter in _ESCAPES:
-        return _ESCAPES[letter]
-    return (
-        f"\\x{code:02x}"
-        if code < 0x100
-        else f"\\u{code:04x}"
-        if code < 0x10000
-        else f"\\U{code:08x}"
+    return "".join(
+        letter.encode("unicode_escape").decode()
+        if unicodedata.category(letter) in _HIDDEN
+        else letter
+        for letter in text
     )
 
 
