@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 import oracle
-from ketafind.access.within_distance import WithinDistance
+from ketafind.access.demand import WithinDistance
 from ketafind.geo import geodesic_km, micrometres
 from strategies import clinic_lists, criteria, expressions, origins
 

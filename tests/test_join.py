@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import sys
 import threading
 import time
 from decimal import Decimal
@@ -20,7 +21,6 @@ from shapely import LineString, Point
 
 import ketafind as kf
 import oracle
-from ketafind.join import certainty, frames
 from ketafind.join.frames import on_threads
 from strategies import clinic_lists, criteria, expressions, origins, policies
 
@@ -125,10 +125,7 @@ def test_a_wide_join_holds_the_cells_of_the_long_one(clinics, people, k):
 
 
 @pytest.mark.parametrize("which", ["exclude", "include", "only"])
-@pytest.mark.parametrize("parts", [1, 32])
-def test_order_flags_of_a_hundred_radii_are_those_of_single_searches(which, parts, monkeypatch):
-    """More radii than the parts that clinics are put into."""
-    monkeypatch.setattr(certainty, "PARTS", parts)
+def test_order_flags_of_a_hundred_radii_are_those_of_single_searches(which):
     random = np.random.default_rng(7)
     n = 100
     table = pd.DataFrame(
@@ -571,12 +568,11 @@ def test_long_arrow_tables_keep_every_kind_of_column(how, whole):
     assert long.schema.metadata == {b"source": b"test"}
 
 
-def test_polars_texts_are_the_same_without_pyarrow(monkeypatch):
+def test_a_polars_frame_asks_for_pyarrow_by_the_extra_that_brings_it(monkeypatch):
     people = pl.from_pandas(PEOPLE.reset_index(drop=True))
-    asked = {"k": 3, "columns": ["name", "city", "website"], "unknown": "include"}
-    wanted = kf.nearest_join(people, DIRECTORY, **asked)
-    monkeypatch.setattr(frames, "find_spec", lambda name: None)
-    assert kf.nearest_join(people, DIRECTORY, **asked).equals(wanted)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(kf.errors.MissingExtraError, match=r"ketafind\[polars\]"):
+        kf.nearest_join(people, DIRECTORY)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

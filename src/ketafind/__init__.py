@@ -15,10 +15,9 @@ __version__ = "0.1.0"
 # Type checkers and editors read __init__.pyi, which lists the same names.
 _HOMES = {
     "access.catchments": ("catchments",),
-    "access.coverage": ("coverage", "gaps"),
+    "access.coverage": ("best_sites", "coverage", "gaps"),
     "access.demand": ("ontario_municipalities", "ontario_postal_codes"),
     "access.score": ("access_score",),
-    "access.siting": ("best_sites",),
     "criteria": ("Criteria", "everything", "no_service", "offers", "route", "staff", "treats"),
     "directory": ("Directory", "load_directory"),
     "errors": ("KetafindError",),

@@ -2,12 +2,12 @@ from ketafind import errors as errors
 from ketafind import guide as guide
 from ketafind import vocabulary as vocabulary
 from ketafind.access.catchments import catchments as catchments
+from ketafind.access.coverage import best_sites as best_sites
 from ketafind.access.coverage import coverage as coverage
 from ketafind.access.coverage import gaps as gaps
 from ketafind.access.demand import ontario_municipalities as ontario_municipalities
 from ketafind.access.demand import ontario_postal_codes as ontario_postal_codes
 from ketafind.access.score import access_score as access_score
-from ketafind.access.siting import best_sites as best_sites
 from ketafind.criteria import Criteria as Criteria
 from ketafind.criteria import everything as everything
 from ketafind.criteria import no_service as no_service

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import LEVELS, Demand, both_filters, nearest_km, read_demand
+from ketafind.access.demand import LEVELS, Study, ontario_postal_codes, read_study
 from ketafind.errors import InvalidInputError
 from ketafind.files import require
 from ketafind.geo import ECCENTRICITY_2
 from ketafind.index.protocol import Floats
-from ketafind.join.origins import Source
+from ketafind.join.origins import Source, check_directory
 from ketafind.query.origin import check_polygon
 
 if TYPE_CHECKING:
@@ -65,13 +64,9 @@ def _cell(corners: Vectors, plane: Any, basis: Vectors) -> Any:
 
     ring = np.vstack([_arc(a, b) for a, b in pairwise([*corners, corners[0]])])
     cell = shapely.intersection(shapely.make_valid(shapely.Polygon(_project(ring, basis))), plane)
-    areas = [part for part in shapely.get_parts(cell, return_index=False) if part.area > 0.0]
-    flat = areas[0] if len(areas) == 1 else shapely.MultiPolygon(_polygons(areas))
+    areas = [part for part in shapely.get_parts(cell) if part.area > 0.0]
+    flat = areas[0] if len(areas) == 1 else shapely.MultiPolygon(areas)
     return shapely.transform(flat, lambda xy: _degrees(_lift(xy, basis)))
-
-
-def _polygons(parts: Sequence[Any]) -> list[Any]:
-    return [part for part in parts if part.geom_type == "Polygon"]
 
 
 def _guards(basis: Vectors) -> Vectors:
@@ -198,12 +193,14 @@ def catchments(
     addresses. The count does not use them.
     """
     geopandas = require("geopandas", "geo")
-    eligible = both_filters(directory, where, facets)
-    demand = None
-    if origins is not None or _in_ontario(directory):
-        demand = read_demand(origins, Source(lat, lon, geometry, address), weight)
+    check_directory(directory)
+    counted = origins
+    if origins is None and not _in_ontario(directory):
+        counted = ontario_postal_codes().head(0)
+    source = Source(lat, lon, geometry, address)
+    study = read_study(counted, directory, source, weight, where, facets, check=check)
     if region is None:
-        region = _box(eligible["possible"], None if origins is None else demand)
+        region = _box(study, widen=origins is not None)
     else:
         check_polygon(region)
         west, _, east, _ = region.bounds
@@ -214,12 +211,11 @@ def catchments(
             )
     rows: list[dict[str, Any]] = []
     for level in LEVELS:
-        counted = np.zeros(len(directory))
-        if demand is not None:
-            _, clinic_no = nearest_km(directory, eligible[level], demand, check=check)
-            served = clinic_no >= 0
-            counted += np.bincount(clinic_no[served], demand.weight[served], len(directory))
-        rows += _rows(directory, eligible[level], level, region, counted)
+        _, clinic_no = study.nearest(level)
+        served = clinic_no >= 0
+        people: Floats = np.zeros(len(directory))
+        people += np.bincount(clinic_no[served], study.weight[served], len(directory))
+        rows += _rows(study, level, region, people)
     names = ["supply", "clinic_id", "clinic_ids", "weight", "area_km2", "geometry"]
     return geopandas.GeoDataFrame(rows, columns=names, geometry="geometry", crs="EPSG:4326")
 
@@ -229,15 +225,14 @@ def _in_ontario(directory: Directory) -> bool:
     return any(p is not None and 41 < p.lat < 57 and -96 < p.lon < -74 for p in places)
 
 
-def _rows(
-    directory: Directory, eligible: Filter, level: str, region: Any, counted: Any
-) -> list[dict[str, Any]]:
+def _rows(study: Study, level: str, region: Any, people: Floats) -> list[dict[str, Any]]:
     import shapely
     from pyproj import Geod
 
     standing: dict[tuple[float, float], list[int]] = {}
-    for clinic_no in eligible._clinic_nos().tolist():
-        place = directory.clinics[clinic_no].location
+    clinics = study.directory.clinics
+    for clinic_no in study.eligible[level]._clinic_nos().tolist():
+        place = clinics[clinic_no].location
         if place is not None:
             standing.setdefault((place.lat, place.lon), []).append(clinic_no)
     if not standing:
@@ -246,13 +241,13 @@ def _rows(
     geod = Geod(ellps="WGS84")
     rows = []
     for shape, clinic_nos in zip(cells(lat, lon, region), standing.values(), strict=True):
-        ids = [directory.clinics[clinic_no].clinic_id for clinic_no in clinic_nos]
+        ids = [clinics[clinic_no].clinic_id for clinic_no in clinic_nos]
         rows.append(
             {
                 "supply": level,
                 "clinic_id": ids[0],
                 "clinic_ids": ";".join(ids),
-                "weight": float(counted[clinic_nos].sum()),
+                "weight": float(people[clinic_nos].sum()),
                 # A hole counts against its shell only if it runs the other way round.
                 "area_km2": abs(geod.geometry_area_perimeter(shapely.normalize(shape))[0]) / 1e6,
                 "geometry": shape,
@@ -261,15 +256,16 @@ def _rows(
     return rows
 
 
-def _box(eligible: Filter, demand: Demand | None) -> Any:
+def _box(study: Study, *, widen: bool) -> Any:
     import shapely
 
+    eligible = study.eligible["possible"]
     places = eligible._catalogue.points
     passes = np.isin(places.clinic_no, eligible._clinic_nos())
     lat, lon = places.lat[passes], places.lon[passes]
-    if demand is not None:
-        lat = np.append(lat, demand.origins.lat[demand.located])
-        lon = np.append(lon, demand.origins.lon[demand.located])
+    if widen:
+        lat = np.append(lat, study.origins.lat[study.located])
+        lon = np.append(lon, study.origins.lon[study.located])
     if not len(lat):
         return shapely.Polygon()
     return shapely.box(

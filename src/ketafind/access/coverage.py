@@ -1,25 +1,23 @@
-"""How many are within reach of a clinic, and who is not."""
+"""How many are within reach of a clinic, who is not, and where the next clinics would reach most."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import (
-    LEVELS,
-    both_filters,
-    check_thresholds,
-    nearest_km,
-    read_demand,
-)
-from ketafind.errors import InvalidInputError
+from ketafind.access.demand import LEVELS, Study, check_thresholds, read_study
+from ketafind.errors import CoordinatesError, InvalidInputError
+from ketafind.files import require
 from ketafind.geo import micrometres
+from ketafind.index.protocol import Floats, check_count
 from ketafind.join.columns import clinic_texts
-from ketafind.join.frames import Codes, Column, Frame
-from ketafind.join.origins import Source, check_prefix
+from ketafind.join.frames import Codes, Column, Frame, Texts, open_frame
+from ketafind.join.origins import Origins, Source, check_prefix, check_range, read_origins
+from ketafind.join.search import refuse_implausible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,18 +95,18 @@ def coverage(
     import pandas as pd
 
     limits = check_thresholds(thresholds_km)
-    demand = read_demand(origins, Source(lat, lon, geometry, address), weight)
-    names, group, labels = _groups(demand.frame, by)
-    eligible = both_filters(directory, where, facets)
-    counted = np.where(demand.located, demand.weight, 0.0)
+    source = Source(lat, lon, geometry, address)
+    study = read_study(origins, directory, source, weight, where, facets, check=check)
+    names, group, labels = _groups(study.frame, by)
+    counted = np.where(study.located, study.weight, 0.0)
     total = _sums(group, counted, len(labels))
-    without = _sums(group, demand.weight - counted, len(labels))
+    without = _sums(group, study.weight - counted, len(labels))
     table: dict[str, Any] = {name: np.repeat(labels[name].array, len(limits)) for name in names}
     table["threshold_km"] = np.tile(limits, len(labels))
     table["total"] = np.repeat(total, len(limits))
     table["without_position"] = np.repeat(without, len(limits))
     for level in LEVELS:
-        distance_km, _ = nearest_km(directory, eligible[level], demand, check=check)
+        distance_km, _ = study.nearest(level)
         inside = [micrometres(distance_km) <= micrometres(limit) for limit in limits]
         sums = [_sums(group, counted * one, len(labels)) for one in inside]
         table[f"covered_{level}"] = np.array(sums).T.ravel()
@@ -119,7 +117,7 @@ def coverage(
     frame = pd.DataFrame(table)
     frame.attrs = {
         "snapshot": str(directory.snapshot),
-        "n_unlocated": eligible["possible"].n_unlocated,
+        "n_unlocated": study.eligible["possible"].n_unlocated,
     }
     return frame
 
@@ -178,28 +176,22 @@ def gaps(
     """
     check_prefix(prefix)
     limits = check_thresholds(thresholds_km)
-    demand = read_demand(origins, Source(lat, lon, geometry, address), weight)
-    eligible = both_filters(directory, where, facets)
-    distance: dict[str, Any] = {}
-    for level in LEVELS:
-        distance[level], number = nearest_km(directory, eligible[level], demand, check=check)
-        if level == "confirmed":
-            clinic = number
-    far = micrometres(distance["confirmed"])
-    worst = np.lexsort((-demand.weight, -far))
+    source = Source(lat, lon, geometry, address)
+    study = read_study(origins, directory, source, weight, where, facets, check=check)
+    nearest = {level: study.nearest(level) for level in LEVELS}
+    far = micrometres(nearest["confirmed"][0])
+    worst = np.lexsort((-study.weight, -far))
     parts = [worst[far[worst] > micrometres(limit)] for limit in limits]
     rows, limit = np.concatenate(parts), limits.repeat([len(part) for part in parts])
-    ids = clinic_texts(eligible["confirmed"]._catalogue, "clinic_id").texts
+    ids = clinic_texts(study.eligible["confirmed"]._catalogue, "clinic_id").texts
     columns: dict[str, Column] = {
         prefix + "threshold_km": limit,
-        prefix + "clinic_id": Codes(clinic[rows], ids),
+        prefix + "clinic_id": Codes(nearest["confirmed"][1][rows], ids),
     }
-    for level in LEVELS:
-        distance_km = distance[level][rows]
-        columns[f"{prefix}distance_{level}_km"] = distance_km
-        columns[f"{prefix}gap_{level}_km"] = np.maximum(distance_km - limit, 0.0)
-    demand.frame.check_new(columns)
-    return demand.frame.chosen(rows).extended(columns)
+    for level, (distance_km, _) in nearest.items():
+        columns[f"{prefix}distance_{level}_km"] = distance_km[rows]
+        columns[f"{prefix}gap_{level}_km"] = np.maximum(distance_km[rows] - limit, 0.0)
+    return study.frame.chosen(rows).extended(columns)
 
 
 def _sums(
@@ -237,3 +229,175 @@ def _keys(values: list[Any]) -> Any:
     kinds = {type(value) for value in values}
     gaps_among_whole = len(kinds) > 1 and kinds <= {int, type(None), type(pd.NA)}
     return pd.array(values, dtype="Int64") if gaps_among_whole else values
+
+
+SITE_COLUMNS = ("threshold_km", "supply", "newly_covered", "share_before", "share_after")
+"""What an answer adds to the candidates' columns."""
+
+
+def best_sites(
+    origins: Any,
+    directory: Directory,
+    candidates: Any,
+    *,
+    n: int = 1,
+    thresholds_km: float | Sequence[float] = 50.0,
+    weight: str | None = None,
+    where: Criteria | Filter | None = None,
+    lat: str | None = None,
+    lon: str | None = None,
+    geometry: str | None = None,
+    address: str | None = None,
+    check: bool = True,
+    **facets: Any,
+) -> Any:
+    """Choose the n candidate sites that bring most origins within reach of a clinic.
+
+    Parameters
+    ----------
+    origins : pandas, geopandas, polars or pyarrow frame, or None
+        As in `coverage`: who is to be reached.
+    directory : Directory
+        The clinics that are there already.
+    candidates : pandas, geopandas, polars or pyarrow frame
+        One row a site, with the same columns of position as the origins have, or else ``lat`` and
+        ``lon``.
+    n : int
+        How many sites.
+    thresholds_km : float or sequence of float
+        Within reach is this far at the most, in kilometres; sites are chosen for each distance.
+    weight : str, optional
+        A column of the origins that says how much a row counts; None for one each.
+    where : Criteria or Filter, optional
+        What a clinic must satisfy to count as being there.
+    lat, lon, geometry, address, check
+        As in `nearest_join`, of the origins.
+    **facets
+        As in `Directory.filter`.
+
+    Returns
+    -------
+    frame
+        Of the candidates' type, for each ``threshold_km`` n rows twice: the choice when only
+        confirmed clinics are there (``supply`` is ``confirmed``), then when all possible ones are
+        (``possible``).
+        ``newly_covered`` is the weight that this site reaches and neither a clinic nor a site
+        above it does, the most first; ``share_before`` and ``share_after``
+        are the shares of the whole weight within reach without and with all n sites.
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument or a column cannot be used, or there are fewer than n candidates.
+    MissingExtraError
+        If spopt is not installed (extra ``sites``).
+
+    Notes
+    -----
+    Maximal covering location problem: R. Church and C. ReVelle, Papers in Regional Science 32
+    (1974) 101, solved to the optimum by ``spopt`` and the solver CBC. Origins that the same
+    candidates reach are one client of the model, which loses nothing.
+    """
+    require("spopt.locate", "sites")  # said before the work, not after it
+    limits = check_thresholds(thresholds_km)
+    source = Source(lat, lon, geometry, address)
+    study = read_study(origins, directory, source, weight, where, facets, check=check)
+    opened = open_frame(candidates)
+    sites = read_origins(opened, _source_of_sites(source, opened.names))
+    good = check_range(sites.lat, sites.lon)
+    if good is not None:
+        raise InvalidInputError(
+            f"candidate {int(np.argmin(good))} has no position; drop such rows first (rows are "
+            f"counted from 0)"
+        )
+    if check_count(n, "n") > len(opened):
+        raise InvalidInputError(f"n={n}, but there are {len(opened)} candidates")
+    taken = [name for name in SITE_COLUMNS if name in opened.names]
+    if taken:
+        raise InvalidInputError(f"the candidates have a column {taken[0]!r}; rename it first")
+    _check_candidates(directory, sites, check=check)
+    nearest = [study.nearest(level)[0] for level in LEVELS]
+    rows: list[int] = []
+    shares: list[tuple[float, float, float]] = []
+    for limit in limits.tolist():
+        reached = _reached(study, sites, limit)
+        for distance_km in nearest:
+            near = micrometres(distance_km) <= micrometres(limit)
+            chosen, added = _best(study, reached, len(sites), near, n)
+            rows += chosen
+            shares += added
+    levels = np.tile(np.arange(2, dtype=np.int8).repeat(n), len(limits))
+    columns: dict[str, Column] = {"threshold_km": limits.repeat(2 * n)}
+    columns["supply"] = Codes(levels, Texts(LEVELS))
+    columns |= dict(zip(SITE_COLUMNS[2:], np.array(shares).T, strict=True))
+    return opened.chosen(np.array(rows, dtype=np.intp)).extended(columns)
+
+
+def _best(
+    study: Study,
+    reached: npt.NDArray[np.uint8],
+    n_sites: int,
+    near: npt.NDArray[np.bool_],
+    n: int,
+) -> tuple[list[int], list[tuple[float, float, float]]]:
+    """Choose n sites; what each adds, and the shares within reach before and after all."""
+    weights = np.where(near | ~study.located, 0.0, study.weight)
+    best, new = _solve(reached, n_sites, weights, n)
+    total = float(study.weight[study.located].sum()) or 1.0
+    before = float(study.weight[near].sum())
+    return best, [(one, before / total, (before + sum(new)) / total) for one in new]
+
+
+def _check_candidates(directory: Directory, sites: Origins, *, check: bool) -> None:
+    try:
+        refuse_implausible(directory, sites, check=check)
+    except CoordinatesError as error:
+        raise CoordinatesError(f"candidates, {error}") from None
+
+
+def _source_of_sites(source: Source, names: list[Any]) -> Source:
+    wanted = (source.lat, source.lon, source.geometry, source.address)
+    return source if all(one is None or one in names for one in wanted) else Source()
+
+
+def _reached(study: Study, sites: Origins, limit_km: float) -> npt.NDArray[np.uint8]:
+    """Which sites reach each origin: one bit a site, packed."""
+    near_origins, rows = study.near_origins()
+    reached = np.zeros((len(study.weight), (len(sites) + 7) // 8), dtype=np.uint8)
+    edge = np.array([limit_km])
+    for site, (lat, lon) in enumerate(zip(sites.lat.tolist(), sites.lon.tolist(), strict=True)):
+        near, _ = near_origins.rings(lat, lon, edge)
+        reached[rows[near], site // 8] |= np.uint8(1 << site % 8)
+    return reached
+
+
+def _solve(
+    reached: npt.NDArray[np.uint8], n_sites: int, weight: Floats, n: int
+) -> tuple[list[int], list[float]]:
+    """The best n sites, the one that adds most first, and what each adds to those before it."""
+    open_ = (weight > 0.0) & reached.any(axis=1)
+    if not open_.any():
+        return list(range(n)), [0.0] * n
+    patterns, group = np.unique(reached[open_], axis=0, return_inverse=True)
+    clients: Floats = np.bincount(group.ravel(), weight[open_]).astype(np.float64)
+    covers = np.unpackbits(patterns, axis=1, count=n_sites, bitorder="little").astype(np.bool_)
+    # The solver takes what is small for nothing.
+    left = _mclp(covers, clients / clients.max(), n)
+    best, new = [], []
+    while left:
+        gains = [float(clients[covers[:, site]].sum()) for site in left]
+        new.append(max(gains))
+        best.append(left.pop(gains.index(new[-1])))
+        clients = np.where(covers[:, best[-1]], 0.0, clients)
+    return best, new
+
+
+def _mclp(covers: npt.NDArray[np.bool_], clients: Floats, n: int) -> list[int]:
+    locate, pulp = require("spopt.locate", "sites"), require("pulp", "sites")
+    with warnings.catch_warnings():
+        # spopt builds its model in a way that PuLP 4 will not know: PuLP 3 is required.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        model = locate.MCLP.from_cost_matrix(np.where(covers, 0.0, 1.0), clients, 0.5, n)
+        model = model.solve(pulp.PULP_CBC_CMD(msg=False))
+    values = [variable.value() for variable in model.fac_vars]
+    return [site for site, value in enumerate(values) if value is not None and value > 0.5]

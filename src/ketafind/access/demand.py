@@ -1,7 +1,8 @@
-"""People and where they live: the demand side, bundled postal codes by default."""
+"""People and where they live, bundled postal codes by default, and who of them is near a clinic."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -11,8 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ketafind.errors import InvalidInputError
+from ketafind.geo import (
+    ECCENTRICITY_2,
+    EQUATOR_KM,
+    earth_centred,
+    geodesic_km,
+    micrometres,
+)
 from ketafind.index.protocol import Floats, check_limit
-from ketafind.join.frames import Frame, open_frame
+from ketafind.join.frames import Frame, code_type, open_frame
 from ketafind.join.origins import Origins, Source, check_directory, read_origins
 from ketafind.join.search import search
 from ketafind.query.filter import Filter, UnknownPolicy
@@ -103,37 +111,42 @@ LEVELS: dict[str, UnknownPolicy] = {"confirmed": "exclude", "possible": "include
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """Origins that count."""
+class Study:
+    """Who is to be served, and by which clinics."""
 
+    directory: Directory
     frame: Frame
     origins: Origins
     weight: Floats
     located: npt.NDArray[np.bool_]
+    eligible: Mapping[str, Filter]
+    check: bool
+
+    def nearest(self, level: str) -> tuple[Floats, npt.NDArray[Any]]:
+        """Find the nearest clinic of each origin; infinitely far where there is none."""
+        found = search(self.directory, self.eligible[level], self.origins, 1, check=self.check)
+        distance_km = found.distance_km[:, 0]
+        distance_km[np.isnan(distance_km) & self.located] = np.inf
+        return distance_km, found.clinic[:, 0]
+
+    def near_origins(self) -> tuple[WithinDistance, npt.NDArray[np.intp]]:
+        """Lay the origins out for measuring around clinics; with the row of each."""
+        located = np.flatnonzero(self.located)
+        near = WithinDistance(self.origins.lat[located], self.origins.lon[located])
+        return near, located[near.order]
 
 
-def read_demand(frame: Any, source: Source, weight: str | None) -> Demand:
-    """Read origins and their weights."""
-    if frame is None:
-        frame = ontario_postal_codes()
-    opened = open_frame(frame)
-    origins = read_origins(opened, source)
-    if not isinstance(weight, Hashable):
-        raise InvalidInputError("weight= names a column of the origins; add the weights to them")
-    weights = np.ones(len(opened)) if weight is None else opened.numbers(weight)
-    wrong = ~(np.isfinite(weights) & (weights >= 0.0))
-    if wrong.any():
-        raise InvalidInputError(
-            f'row {int(np.argmax(wrong))}, column "{weight}": a weight is a number of 0 or more; '
-            f"fill or drop rows without one (rows are counted from 0)"
-        )
-    return Demand(opened, origins, weights, origins.located)
-
-
-def both_filters(
-    directory: Directory, where: Criteria | Filter | None, facets: Mapping[str, Any]
-) -> dict[str, Filter]:
-    """Compile criteria for confirmed supply and for all that is possible."""
+def read_study(
+    origins: Any,
+    directory: Directory,
+    source: Source,
+    weight: str | None,
+    where: Criteria | Filter | None,
+    facets: Mapping[str, Any],
+    *,
+    check: bool,
+) -> Study:
+    """Read origins and their weights, and compile criteria for both ends of the interval."""
     check_directory(directory)
     if "unknown" in facets:
         raise InvalidInputError(
@@ -141,20 +154,27 @@ def both_filters(
         )
     if isinstance(where, Filter):
         where = where.criteria
-    return {
+    eligible = {
         level: directory.filter(where, unknown=unknown, **facets)
         for level, unknown in LEVELS.items()
     }
+    frame = open_frame(ontario_postal_codes() if origins is None else origins)
+    places = read_origins(frame, source)
+    weights = _weights(frame, weight)
+    return Study(directory, frame, places, weights, places.located, eligible, check)
 
 
-def nearest_km(
-    directory: Directory, eligible: Filter, demand: Demand, *, check: bool
-) -> tuple[Floats, npt.NDArray[Any]]:
-    """Find the nearest clinic of each origin."""
-    found = search(directory, eligible, demand.origins, 1, check=check)
-    distance_km = found.distance_km[:, 0]
-    distance_km[np.isnan(distance_km) & demand.located] = np.inf
-    return distance_km, found.clinic[:, 0]
+def _weights(frame: Frame, name: str | None) -> Floats:
+    if not isinstance(name, Hashable):
+        raise InvalidInputError("weight= names a column of the origins; add the weights to them")
+    weights = np.ones(len(frame)) if name is None else frame.numbers(name)
+    wrong = ~(np.isfinite(weights) & (weights >= 0.0))
+    if wrong.any():
+        raise InvalidInputError(
+            f'row {int(np.argmax(wrong))}, column "{name}": a weight is a number of 0 or more; '
+            f"fill or drop rows without one (rows are counted from 0)"
+        )
+    return weights
 
 
 def check_thresholds(values: Any) -> Floats:
@@ -186,3 +206,78 @@ def read_supply(directory: Directory, supply: Mapping[str, float] | Any) -> Floa
         # Raises, with a suggestion, for an id that is not there.
         amounts[number[directory[clinic_id].clinic_id]] = float(amount)
     return amounts
+
+
+LEAST_RADIUS_KM = EQUATOR_KM * (1.0 - ECCENTRICITY_2)
+"""No line on the ellipsoid bends more sharply than a circle of this radius."""
+
+MARGIN_KM = 1e-6
+"""Far more than rounding loses; what falls in it is measured."""
+
+MEASURED_KM = 5000.0
+"""Beyond this chords say too little: everything is measured."""
+
+
+class WithinDistance:
+    """Origins, laid out so that those near a clinic are found fast."""
+
+    def __init__(self, lat: Floats, lon: Floats) -> None:
+        self.order = np.argsort(lat, kind="stable")
+        self._lat, self._lon = lat[self.order], lon[self.order]
+        self._points = earth_centred(self._lat, self._lon)
+
+    def rings(
+        self, lat: float, lon: float, edges_km: Floats
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[Any]]:
+        """Sort the origins around a place into rings."""
+        near, chord_km = self._near(lat, lon, float(edges_km[-1]))
+        ring: npt.NDArray[Any] = np.zeros(len(near), code_type(len(edges_km) + 1))
+        for edge_km in edges_km.tolist():
+            ring += self._beyond(lat, lon, near, chord_km, edge_km)
+        inside = ring < len(edges_km)
+        return near[inside], ring[inside]
+
+    def distances(
+        self, lat: float, lon: float, limit_km: float
+    ) -> tuple[npt.NDArray[np.intp], Floats]:
+        """Measure the origins around a place."""
+        near, _ = self._near(lat, lon, limit_km)
+        distance_km = geodesic_km(lat, lon, self._lat[near], self._lon[near])
+        inside = micrometres(distance_km) <= micrometres(limit_km)
+        return near[inside], distance_km[inside]
+
+    def _near(self, lat: float, lon: float, limit_km: float) -> tuple[npt.NDArray[np.intp], Floats]:
+        """All origins whose chord is not too long, and a few more."""
+        # No degree of latitude is shorter than 110.5 km.
+        reach = (limit_km + MARGIN_KM) / 110.5
+        first = int(np.searchsorted(self._lat, lat - reach, side="left"))
+        last = int(np.searchsorted(self._lat, lat + reach, side="right"))
+        here = earth_centred(np.array([lat]), np.array([lon]))
+        chord = self._points[0, first:last] - here[0, 0]
+        chord *= chord
+        for axis in (1, 2):
+            part = self._points[axis, first:last] - here[axis, 0]
+            part *= part
+            chord += part
+        limit = (limit_km + MARGIN_KM) ** 2
+        near = np.flatnonzero(chord <= limit)
+        return near + first, np.sqrt(chord[near])
+
+    def _beyond(
+        self,
+        lat: float,
+        lon: float,
+        near: npt.NDArray[np.intp],
+        chord_km: Floats,
+        edge_km: float,
+    ) -> npt.NDArray[np.bool_]:
+        surely = 0.0
+        if edge_km < MEASURED_KM:
+            surely = 2.0 * LEAST_RADIUS_KM * math.sin(edge_km / (2.0 * LEAST_RADIUS_KM))
+        beyond = chord_km > surely - MARGIN_KM
+        open_ = np.flatnonzero(beyond & (chord_km <= edge_km + MARGIN_KM))
+        if len(open_):
+            rows = near[open_]
+            distance_km = geodesic_km(lat, lon, self._lat[rows], self._lon[rows])
+            beyond[open_] = micrometres(distance_km) > micrometres(edge_km)
+        return beyond

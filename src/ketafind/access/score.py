@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import LEVELS, Demand, both_filters, read_demand, read_supply
-from ketafind.access.within_distance import WithinDistance
+from ketafind.access.demand import LEVELS, Study, WithinDistance, read_study, read_supply
 from ketafind.errors import InvalidInputError
 from ketafind.index.protocol import Floats, check_limit
 from ketafind.join.frames import Column
@@ -55,8 +54,10 @@ def read_decay(method: str, decay: Any, catchment_km: float) -> Decay:
         if decay is not None:
             raise InvalidInputError('"2sfca" knows no decay; choose "e2sfca" for one')
         return Rings(np.array([catchment_km]), np.ones(1))
+    if decay is None and method == "gravity":
+        decay = "gaussian"
     if decay is None:
-        decay = "gaussian" if method == "gravity" else _thirds(catchment_km)
+        decay = {catchment_km * (ring + 1) / 3: weight for ring, weight in enumerate(RINGS)}
     if isinstance(decay, Mapping):
         return _rings(decay, catchment_km)
     # In a catchment of 0 every distance is 0.
@@ -73,24 +74,16 @@ def read_decay(method: str, decay: Any, catchment_km: float) -> Decay:
     )
 
 
-def _thirds(catchment_km: float) -> dict[float, float]:
-    return {catchment_km * (ring + 1) / 3: weight for ring, weight in enumerate(RINGS)}
-
-
 def _rings(decay: Mapping[float, float], catchment_km: float) -> Rings:
     if not decay:
         raise InvalidInputError("decay is empty: give the upper end of each ring and its weight")
-    rings = {
-        min(check_limit(end, "the end of a ring"), catchment_km): check_limit(
-            decay[end], "the weight of a ring"
-        )
+    ends = {check_limit(end, "the end of a ring"): end for end in decay}
+    rings: dict[float, float] = {}
+    for end_km in sorted(ends):
         # The inmost of several rings that the catchment cuts is the one that counts.
-        for end in sorted(
-            decay, key=lambda end: check_limit(end, "the end of a ring"), reverse=True
-        )
-    }
-    edges = sorted(rings)
-    return Rings(np.array(edges), np.array([rings[edge] for edge in edges]))
+        weight = check_limit(decay[ends[end_km]], "the weight of a ring")
+        rings.setdefault(min(end_km, catchment_km), weight)
+    return Rings(np.array([*rings]), np.array([*rings.values()]))
 
 
 def _gaussian(part: Floats) -> Floats:
@@ -182,40 +175,29 @@ def access_score(
     check_prefix(prefix)
     limit = check_limit(catchment_km, "catchment_km")
     weigh = read_decay(method, decay, limit)
-    demand = read_demand(origins, Source(lat, lon, geometry, address), weight)
-    eligible = both_filters(directory, where, facets)
+    source = Source(lat, lon, geometry, address)
+    study = read_study(origins, directory, source, weight, where, facets, check=check)
     amounts = read_supply(directory, supply)
-    refuse_implausible(directory, demand.origins, check=check)
-    score, covered = _scores(
-        directory, eligible, demand, amounts, weigh, compete=method != "gravity"
-    )
+    refuse_implausible(directory, study.origins, check=check)
+    score, covered = _scores(study, amounts, weigh, compete=method != "gravity")
     columns: dict[str, Column] = {}
     for level in LEVELS:
         columns[f"{prefix}access_{level}"] = score[level]
         columns[f"{prefix}covered_{level}"] = covered[level]
-    demand.frame.check_new(columns)
-    return demand.frame.extended(columns)
+    return study.frame.extended(columns)
 
 
 def _scores(
-    directory: Directory,
-    eligible: Mapping[str, Filter],
-    demand: Demand,
-    amounts: Floats,
-    weigh: Decay,
-    *,
-    compete: bool,
+    study: Study, amounts: Floats, weigh: Decay, *, compete: bool
 ) -> tuple[dict[str, Floats], dict[str, npt.NDArray[np.bool_]]]:
     """Score and cover by level; the clinics one by one, so that no pair is stored."""
-    located = np.flatnonzero(demand.located)
-    near_origins = WithinDistance(demand.origins.lat[located], demand.origins.lon[located])
-    located = located[near_origins.order]
-    weight = demand.weight[located]
-    confirmed = set(eligible["confirmed"]._clinic_nos().tolist())
-    some = {level: np.zeros(len(located)) for level in LEVELS}
-    seen = {level: np.zeros(len(located), dtype=np.bool_) for level in LEVELS}
-    for clinic_no in eligible["possible"]._clinic_nos().tolist():
-        place = directory.clinics[clinic_no].location
+    near_origins, rows = study.near_origins()
+    weight = study.weight[rows]
+    confirmed = set(study.eligible["confirmed"]._clinic_nos().tolist())
+    some = {level: np.zeros(len(rows)) for level in LEVELS}
+    seen = {level: np.zeros(len(rows), dtype=np.bool_) for level in LEVELS}
+    for clinic_no in study.eligible["possible"]._clinic_nos().tolist():
+        place = study.directory.clinics[clinic_no].location
         if place is None:
             continue
         near, share = _reached(near_origins, place.lat, place.lon, weigh)
@@ -229,10 +211,10 @@ def _scores(
         seen[level][near] = True
     some["possible"] += some["confirmed"]
     seen["possible"] |= seen["confirmed"]
-    score = {level: np.full(len(demand.weight), np.nan) for level in LEVELS}
-    covered = {level: np.zeros(len(demand.weight), dtype=np.bool_) for level in LEVELS}
+    score = {level: np.full(len(study.weight), np.nan) for level in LEVELS}
+    covered = {level: np.zeros(len(study.weight), dtype=np.bool_) for level in LEVELS}
     for level in LEVELS:
-        score[level][located], covered[level][located] = some[level], seen[level]
+        score[level][rows], covered[level][rows] = some[level], seen[level]
     return score, covered
 
 

@@ -15,6 +15,7 @@ from ketafind.geo import distance_intervals_km
 from ketafind.index.protocol import Floats
 from ketafind.join.certainty import order_certain
 from ketafind.join.frames import (
+    BLOCK,
     Codes,
     Column,
     Texts,
@@ -28,7 +29,6 @@ from ketafind.join.origins import NO_POSITION, NONE_ELIGIBLE, NONE_NEAR, REASONS
 from ketafind.records import CLINIC_FIELDS
 
 if TYPE_CHECKING:
-    from ketafind.directory import Directory
     from ketafind.join.search import Found
     from ketafind.query.catalogue import Catalogue
     from ketafind.query.filter import Filter
@@ -50,9 +50,6 @@ ROW_COLUMNS = ("origin_lat", "origin_lon", "origin_radius_km", "order_certain", 
 INTERVAL = ("distance_low_km", "distance_high_km")
 EXTRA = (*(name for name in _TEXTS if name != "clinic_id"), *_NUMBERS, *INTERVAL, "order_certain")
 """What a join adds if it is named."""
-
-BLOCK = 2**17
-"""Numbers that are computed in one go: they stay in the cache."""
 
 _TRUTHS = Texts(("yes", "unknown"))
 _REASONS = Texts(REASONS)
@@ -101,7 +98,6 @@ class _Cells:
 class Answers:
     """The answers to a join, column by column."""
 
-    directory: Directory
     eligible: Filter
     origins: Origins
     found: Found
@@ -111,47 +107,40 @@ class Answers:
 
     def long(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Times]:
         """Lay the answers out with one row a clinic; once only: the distances found may move."""
-        clinic, distance_km = self.found.clinic, self.found.distance_km
-        n, width = clinic.shape
+        clinic, distance_km, rank = self.found.clinic, self.found.distance_km, self.found.rank
+        width = clinic.shape[1]
         if self.found.complete:
-            cells = _Cells(clinic.ravel(), distance_km.ravel(), self.found.rank.ravel(), width)
+            cells = _Cells(clinic.ravel(), distance_km.ravel(), rank.ravel(), width)
         else:
             keep = clinic >= 0
-            if left:
-                keep[:, 0] = True
-            ranks = self.found.rank[keep]
-            times = np.count_nonzero(keep, axis=1)
-            all_once = width == 1 and len(ranks) == n
-            cells = _Cells(clinic[keep], _kept(distance_km, keep), ranks, 1 if all_once else times)
+            keep[:, 0] |= left
+            times = 1 if width == 1 and left else np.count_nonzero(keep, axis=1)
+            cells = _Cells(clinic[keep], _kept(distance_km, keep), rank[keep], times)
         return {name: self._column(name, cells) for name in names}, cells.times
 
     def wide(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Times]:
         """Lay the answers out with one row a row of the frame."""
-        clinic, distance_km = self.found.clinic, self.found.distance_km
-        times: Times = 1
-        if not left:
-            keep = clinic[:, 0] >= 0
-            clinic, distance_km, times = clinic[keep], distance_km[keep], keep.astype(np.intp)
-        n, width = clinic.shape
-        none = np.full((n, self.k - width), -1, clinic.dtype), np.full((n, self.k - width), np.nan)
-        clinic, distance_km = np.hstack([clinic, none[0]]), np.hstack([distance_km, none[1]])
-        rank = np.ones(n, dtype=np.int32)
+        keep = self.found.clinic[:, 0] >= 0
+        keep |= left
+        clinic, distance_km = self.found.clinic[keep], self.found.distance_km[keep]
+        times: Times = 1 if left else keep.astype(np.intp)
+        beyond = ((0, 0), (0, self.k - clinic.shape[1]))
+        clinic = np.pad(clinic, beyond, constant_values=-1)
+        distance_km = np.pad(distance_km, beyond, constant_values=np.nan)
+        rank = np.ones(len(clinic), dtype=np.int32)
         columns: dict[str, Column] = {}
         for place in range(self.k):
             cells = _Cells(clinic[:, place], distance_km[:, place], rank, times)
             for name in names:
                 if name not in (*ROW_COLUMNS, "rank"):
                     columns[f"{name}_{place + 1}"] = self._column(name, cells)
-        for name in names:
-            if name in ROW_COLUMNS:
-                columns[name] = self._of_row(name, times)
-        return columns, times
+        return columns | {n: self._of_row(n, times) for n in names if n in ROW_COLUMNS}, times
 
     def _column(self, name: str, cells: _Cells) -> Column:
-        clinic = cells.clinic
+        clinic, catalogue = cells.clinic, self.eligible._catalogue
         if name == "clinic_id":
             # A clinic's number is its id's number, too.
-            return Codes(clinic, clinic_texts(self.eligible._catalogue, name).texts)
+            return Codes(clinic, clinic_texts(catalogue, name).texts)
         if name == "distance_km":
             return cells.distance_km
         if name == "rank":
@@ -159,52 +148,43 @@ class Answers:
         if name == "truth":
             return self._truth(clinic)
         if name in _TEXTS:
-            known = clinic_texts(self.eligible._catalogue, name)
+            known = clinic_texts(catalogue, name)
             return Codes(known.numbers[clinic], known.texts)
         if name in _NUMBERS:
-            values = [_NUMBERS[name].of(one) for one in self.directory.clinics]
+            values = [_NUMBERS[name].of(one) for one in catalogue.clinics]
             numbers: Floats = np.array([*values, None], dtype=np.float64)[clinic]
             return numbers
         if name in INTERVAL:
-            return self._interval(name, cells)
+            return self._interval(INTERVAL.index(name), cells)
         return self._of_row(name, cells.times)
 
     def _truth(self, clinic: npt.NDArray[Any]) -> Codes:
-        if self.eligible.unknown == "include":
-            confirmed = self.directory.filter(self.eligible.criteria)._clinic_nos()
-            of_clinic = np.ones(len(self.directory) + 1, dtype=np.int8)
-            of_clinic[confirmed] = 0
-            of_clinic[-1] = -1
-            return Codes(of_clinic[clinic], _TRUTHS)
-        number = int(self.eligible.unknown == "only")
-        if self.found.complete:
-            return Codes.same(number, len(clinic), _TRUTHS)
-        return Codes(np.where(clinic < 0, np.int8(-1), np.int8(number)), _TRUTHS)
+        if self.eligible.unknown != "include" and self.found.complete:
+            return Codes.same(int(self.eligible.unknown == "only"), len(clinic), _TRUTHS)
+        of_clinic = np.full(len(self.eligible._catalogue.clinics) + 1, 1, dtype=np.int8)
+        of_clinic[-1] = -1
+        if self.eligible.unknown != "only":
+            of_clinic[self.eligible._under("exclude")._clinic_nos()] = 0
+        return Codes(of_clinic[clinic], _TRUTHS)
 
-    def _interval(self, name: str, cells: _Cells) -> Floats:
+    def _interval(self, end: int, cells: _Cells) -> Floats:
         clinic_km = np.append(self.eligible._catalogue.radius_km, np.nan)
         radius_km = self.origins.radius_km
         origin_km = None if radius_km is None else repeated(radius_km, cells.times)
 
         def bounds(part: slice) -> Floats:
-            low, high = distance_intervals_km(
-                cells.distance_km[part],
-                0.0 if origin_km is None else origin_km[part],
-                clinic_km[cells.clinic[part]],
-            )
-            return low if name == "distance_low_km" else high
+            there_km = clinic_km[cells.clinic[part]]
+            here_km = 0.0 if origin_km is None else origin_km[part]
+            return distance_intervals_km(cells.distance_km[part], here_km, there_km)[end]
 
         parts = slices(len(cells.clinic), BLOCK)
         return np.concatenate([np.empty(0), *on_threads(bounds, parts, self.threads)])
 
     def _of_row(self, name: str, times: Times) -> Column:
-        column: Column
         if name == "reason":
-            column = self._reason()
+            column: Column = self._reason()
         elif name == "order_certain":
-            column = order_certain(
-                self.directory, self.eligible, self.origins, self.k, self.max_distance_km
-            )
+            column = order_certain(self.eligible, self.origins, self.k, self.max_distance_km)
         else:
             column = getattr(self.origins, name.removeprefix("origin_"))
         chosen: Column = repeated(column, times)
@@ -217,11 +197,9 @@ class Answers:
         if not self.eligible.n_eligible:
             nothing = UNPLACED if len(self.eligible._clinic_nos()) else NONE_ELIGIBLE
         reason = np.where(self.found.clinic[:, 0] < 0, np.int8(nothing), np.int8(-1))
+        reason[~self.origins.located] = NO_POSITION
         known = self.origins.reason
-        if known is None:
-            reason[~self.origins.located] = NO_POSITION
-            return Codes(reason, _REASONS)
-        return Codes(np.where(known >= 0, known, reason), _REASONS)
+        return Codes(reason if known is None else np.where(known >= 0, known, reason), _REASONS)
 
 
 def _kept(table: Floats, keep: npt.NDArray[np.bool_]) -> Floats:

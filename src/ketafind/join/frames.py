@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import math
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ketafind.errors import InvalidInputError
+from ketafind.files import require
 from ketafind.index.protocol import Floats
 
 Part = TypeVar("Part")
@@ -41,6 +42,9 @@ def slices(n: int, most: int) -> list[slice]:
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
+BLOCK = 2**17
+"""Rows that are worked on in one go: they stay in the cache."""
+
 Times = int | npt.NDArray[np.intp]
 """How often each row comes: one number for all, or one for each."""
 
@@ -60,25 +64,19 @@ class Texts:
         return pd.CategoricalDtype(pd.Index(self.values, dtype=kind))
 
     @cached_property
-    def of_polars(self) -> Any:
-        import polars as pl
+    def of_arrow(self) -> Any:
+        import pyarrow as pa
 
-        # One null after the texts, for what is missing.
-        return pl.Series([*self.values, None], dtype=pl.String)
+        return pa.array(self.values, pa.string())
 
     @cached_property
-    def of_views(self) -> tuple[npt.NDArray[np.void], list[Any]]:
+    def of_views(self) -> tuple[npt.NDArray[np.complex128], list[Any]]:
         """Arrow's views and the texts they are of; the last view, of "", is what -1 finds."""
         import pyarrow as pa
 
         _, views, *data = pa.array([*self.values, ""], pa.string_view()).buffers()
-        return np.frombuffer(views, "V16", len(self.values) + 1), data
-
-    @cached_property
-    def of_pyarrow(self) -> Any:
-        import pyarrow as pa
-
-        return pa.array(self.values, pa.string())
+        # A view has sixteen bytes, which numpy copies fastest as complex numbers.
+        return np.frombuffer(views, np.complex128, len(self.values) + 1), data
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +101,12 @@ class Codes:
     def same_text(self) -> bool:
         """Whether it was made by `same`."""
         return bool(len(self.numbers)) and not any(self.numbers.strides)
+
+    @property
+    def missing(self) -> npt.NDArray[np.bool_] | None:
+        """Which rows have no text, if any."""
+        gone = len(self.numbers) > 0 and self.numbers.min() < 0
+        return self.numbers < 0 if gone else None
 
 
 Column = npt.NDArray[Any] | Codes
@@ -169,7 +173,7 @@ class Frame:
                 f"the frame has no column {name!r}; its columns: {found}{advice}"
             )
 
-    def check_new(self, names: Iterable[str]) -> None:
+    def _check_new(self, names: Iterable[str]) -> None:
         """Refuse to add columns that are there already."""
         there = [name for name in names if name in self.names]
         if there:
@@ -180,6 +184,7 @@ class Frame:
 
     def extended(self, columns: Mapping[str, Column], times: Times = 1, threads: int = 1) -> Any:
         """Make a frame of the same type, with rows repeated and columns added."""
+        self._check_new(columns)
         kind, once = self._table.implementation, isinstance(times, int) and times == 1
         if kind.is_pandas():
             base = self.native if once else _repeat_pandas(self.native, times, threads)
@@ -188,12 +193,15 @@ class Frame:
         number = np.uint32 if kind.is_polars() and len(self) < 2**32 else np.int64
         base = self if once else self.chosen(np.arange(len(self), dtype=number).repeat(times))
         if kind.is_polars():
-            added = (_polars_column(*item) for item in columns.items())
+            added = (_polars_column(name, columns[name], threads) for name in columns)
             return base.native.with_columns(*added)
         table = _as_table(base.native)
         for name, column in columns.items():
             table = table.append_column(name, _arrow_column(column))
-        return table if isinstance(self.native, type(table)) else _record_batch(table)
+        if isinstance(self.native, type(table)):
+            return table
+        parts = [column.combine_chunks() for column in table.columns]
+        return type(self.native).from_arrays(parts, schema=table.schema)
 
     def chosen(self, rows: npt.NDArray[Any]) -> Frame:
         """Make a frame of these rows, in this order."""
@@ -283,34 +291,57 @@ def _pandas_column(column: Column) -> Any:
     return column
 
 
-def _polars_column(name: str, column: Column) -> Any:
+def _polars_column(name: str, column: Column, threads: int) -> Any:
     import polars as pl
 
+    require("pyarrow", "polars")
+    if not isinstance(column, Codes):
+        return pl.Series(name, _arrow_column(column))
+    if column.same_text:
+        # Polars itself stores a value that all rows share once.
+        return pl.lit([*column.texts.values, None][column.numbers[0]], pl.String).alias(name)
+    return pl.Series(name, _text_views(column, threads))
+
+
+def _arrow_column(column: Column) -> Any:
+    import pyarrow as pa
+
     if isinstance(column, Codes):
-        numbers, texts = column.numbers, column.texts
-        if column.same_text:
-            # Polars itself stores a value that all rows share once.
-            return pl.lit([*texts.values, None][numbers[0]], dtype=pl.String).alias(name)
-        if find_spec("pyarrow") is not None:
-            return pl.Series(name, _text_views(column))
-        places = np.where(numbers < 0, len(texts.values), numbers).astype(np.uint32)
-        return texts.of_polars.gather(pl.Series(places)).alias(name)
+        return _arrow_codes(column)
     if isinstance(column, np.ma.MaskedArray):
-        known = pl.Series(~np.ma.getmaskarray(column))
-        none = pl.Series([None], dtype=pl.Int32)
-        return pl.Series(column.data).zip_with(known, none).alias(name)
-    return pl.Series(name, column, nan_to_null=True)
+        return pa.array(column.data, mask=column.mask if np.any(column.mask) else None)
+    # To look for a gap first is much faster than to let Arrow look.
+    return pa.array(column, from_pandas=bool(len(column)) and bool(np.isnan(column.min())))
 
 
-def _text_views(column: Codes) -> Any:
-    """Texts as polars itself stores them: made in half the time that its `gather` takes."""
+def _arrow_codes(column: Codes) -> Any:
+    import pyarrow as pa
+
+    numbers, texts = column.numbers, column.texts.of_arrow
+    if column.same_text:
+        kind = pa.dictionary(pa.int8(), pa.string())
+        if numbers[0] < 0:
+            return pa.nulls(len(numbers), kind)
+        numbers = np.full(len(numbers), numbers[0])
+    # What was made from the texts needs no check.
+    return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=column.missing), texts, safe=False)
+
+
+def _text_views(column: Codes, threads: int) -> Any:
+    """Texts as polars itself stores them: made much faster than its `gather` makes them."""
     import pyarrow as pa
 
     views, data = column.texts.of_views
-    missing = column.numbers < 0
-    known = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
-    buffers = [known, pa.py_buffer(np.take(views, column.numbers, mode="wrap")), *data]
-    return pa.Array.from_buffers(pa.string_view(), len(missing), buffers)
+    made, missing = np.empty(len(column.numbers), views.dtype), column.missing
+
+    def fill(part: slice) -> None:
+        np.take(views, column.numbers[part], out=made[part], mode="wrap")
+
+    # What takes longest is that the new memory is touched.
+    deque(on_threads(fill, slices(len(made), BLOCK), threads), maxlen=0)
+    known = None if missing is None else pa.py_buffer(np.packbits(~missing, bitorder="little"))
+    buffers = [known, pa.py_buffer(made), *data]
+    return pa.Array.from_buffers(pa.string_view(), len(made), buffers)
 
 
 def _as_table(frame: Any) -> Any:
@@ -320,13 +351,6 @@ def _as_table(frame: Any) -> Any:
     return pa.Table.from_batches([frame]) if pa is not None and batch else frame
 
 
-def _record_batch(table: Any) -> Any:
-    import pyarrow as pa
-
-    arrays = [column.combine_chunks() for column in table.columns]
-    return pa.RecordBatch.from_arrays(arrays, schema=table.schema)
-
-
 def _arrow_rows(table: Any, rows: npt.NDArray[np.intp]) -> Any:
     import pyarrow as pa
 
@@ -334,22 +358,7 @@ def _arrow_rows(table: Any, rows: npt.NDArray[np.intp]) -> Any:
     plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
     chosen, taken = pa.array(rows), []
     for column in table.columns:
-        if column.type in plain:
-            taken.append(column.cast(plain[column.type]).take(chosen).cast(column.type))
-        else:
-            taken.append(column.take(chosen))
+        viewed = plain.get(column.type)
+        part = (column.cast(viewed) if viewed else column).take(chosen)
+        taken.append(part.cast(column.type) if viewed else part)
     return pa.table(taken, schema=table.schema)
-
-
-def _arrow_column(column: Column) -> Any:
-    import pyarrow as pa
-
-    if isinstance(column, Codes):
-        missing = column.numbers < 0
-        codes = pa.array(column.numbers, mask=missing if missing.any() else None)
-        # What was made from the texts needs no check.
-        return pa.DictionaryArray.from_arrays(codes, column.texts.of_pyarrow, safe=False)
-    if isinstance(column, np.ma.MaskedArray):
-        return pa.array(column.data, mask=column.mask if np.any(column.mask) else None)
-    # To look for a gap first is much faster than to let Arrow look.
-    return pa.array(column, from_pandas=bool(len(column)) and bool(np.isnan(column.min())))

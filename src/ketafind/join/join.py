@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ketafind.index.kernel import threads_for
 from ketafind.index.protocol import check_count, check_limit
-from ketafind.join.columns import ALWAYS, ROW_COLUMNS, Answers, check_extra
+from ketafind.join.columns import ALWAYS, Answers, check_extra
 from ketafind.join.frames import open_frame
 from ketafind.join.origins import (
     Source,
@@ -17,9 +17,9 @@ from ketafind.join.origins import (
     one_of,
     read_origins,
 )
+from ketafind.join.scale import engine_of
 from ketafind.join.search import search
 from ketafind.query.filter import Filter, UnknownPolicy
-from ketafind.scale import engine_of
 
 if TYPE_CHECKING:
     from ketafind.criteria import Criteria
@@ -49,7 +49,6 @@ class Join:
         opened = open_frame(frame)
         if eligible is None:
             eligible = self.directory.filter(self.where, unknown=self.unknown)
-        opened.check_new(self._names())
         threads = threads_for(len(opened)) if self.threads is None else self.threads
         origins = read_origins(opened, self.source, threads)
         found = search(
@@ -63,12 +62,10 @@ class Join:
             check=self.check,
             first_row=first_row,
         )
-        answers = Answers(
-            self.directory, eligible, origins, found, self.k, self.max_distance_km, threads
-        )
+        answers = Answers(eligible, origins, found, self.k, self.max_distance_km, threads)
         lay_out = answers.wide if self.shape == "wide" else answers.long
         columns, times = lay_out(self._added(), left=self.how == "left")
-        named = {self.prefix + name: columns[name] for name in columns}
+        named = {self.prefix + name: column for name, column in columns.items()}
         return opened.extended(named, times, threads)
 
     def __repr__(self) -> str:
@@ -87,15 +84,6 @@ class Join:
         if self.how == "left":
             names.append("reason")
         return tuple(names)
-
-    def _names(self) -> list[str]:
-        """The columns it adds."""
-        if self.shape == "long":
-            return [self.prefix + name for name in self._added()]
-        of_clinic = [name for name in self._added() if name not in (*ROW_COLUMNS, "rank")]
-        numbered = [f"{name}_{place + 1}" for place in range(self.k) for name in of_clinic]
-        of_row = [name for name in self._added() if name in ROW_COLUMNS]
-        return [self.prefix + name for name in (*numbered, *of_row)]
 
 
 def nearest_join(

@@ -19,16 +19,12 @@ from ketafind.errors import (
 )
 from ketafind.geo import fault_of_pair
 from ketafind.index.protocol import Floats
-from ketafind.join.frames import Frame, is_missing, on_threads, slices
+from ketafind.join.frames import BLOCK, Frame, is_missing, on_threads, slices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ketafind.records import Location
-
-
-BLOCK = 2**17
-"""Points that are read in one go: they stay in the cache."""
 
 
 def check_directory(directory: Any) -> None:
@@ -67,15 +63,8 @@ REASONS = (
 )
 """Why a row has no clinic."""
 
-NO_POSITION, NOT_FOUND, AMBIGUOUS, CONFLICTING, OUTSIDE, NONE_ELIGIBLE, NONE_NEAR, UNPLACED = range(
-    8
-)
-_REASON_OF: tuple[tuple[type[GeocodingError], int], ...] = (
-    (AmbiguousPlaceError, AMBIGUOUS),
-    (ConflictingPlaceError, CONFLICTING),
-    (OutsideCoverageError, OUTSIDE),
-    (GeocodingError, NOT_FOUND),
-)
+NO_POSITION, NOT_FOUND, NONE_ELIGIBLE, NONE_NEAR, UNPLACED = 0, 1, 5, 6, 7
+_REASON_OF = {AmbiguousPlaceError: 2, ConflictingPlaceError: 3, OutsideCoverageError: 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +263,7 @@ def _located(answers: Sequence[Location | GeocodingError | None]) -> Origins:
         if answer is None:
             reason[row] = NO_POSITION
         elif isinstance(answer, GeocodingError):
-            reason[row] = next(code for kind, code in _REASON_OF if isinstance(answer, kind))
+            reason[row] = _REASON_OF.get(type(answer), NOT_FOUND)
         else:
             table[:, row] = answer.lat, answer.lon, answer.radius_km
     return Origins(table[0], table[1], table[2], reason)

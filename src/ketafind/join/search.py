@@ -63,77 +63,45 @@ def search(
     """Find the k nearest clinics of each row, part by part on several threads."""
     from tqdm import tqdm
 
-    n, k = len(origins), max(1, min(k, eligible.n_eligible))
+    catalogue, n, k = eligible._catalogue, len(origins), max(1, min(k, eligible.n_eligible))
     threads = threads_for(n) if threads is None else check_count(threads, "threads")
     rows = max(LEAST_CHUNK, min(CHUNK, n // threads))
     parts = slices(n, max(1, min(rows, ANSWERS * rows // k)))
-    found = Found(
-        np.empty((n, k)),
-        np.empty((n, k), code_type(len(directory))),
-        np.empty((n, k), np.int32),
-    )
+    numbers = np.empty((n, k), code_type(len(directory)))
+    found = Found(np.empty((n, k)), numbers, np.empty((n, k), np.int32))
     ranks = np.arange(1, k + 1, dtype=np.int32)
     limit_km = math.inf if max_distance_km is None else max_distance_km
     inner = threads if len(parts) == 1 else 1
 
     def work(rows: slice) -> int:
         lat, lon = origins.lat[rows], origins.lon[rows]
-        distance_km, clinic = found.distance_km[rows], found.clinic[rows]
+        out = distance_km, clinic = found.distance_km[rows], found.clinic[rows]
         found.rank[rows] = ranks
         good = check_range(lat, lon, first_row + rows.start)
         if good is not None:
             lat, lon = lat[good], lon[good]
-            distance_km, clinic = distance_km[: len(lat)].copy(), clinic[: len(lat)].copy()
-        _nearest(eligible, lat, lon, limit_km, inner, distance_km, clinic)
-        fault = _implausible(directory, lat, lon, distance_km[:, 0]) if check else None
+            out = distance_km[: len(lat)].copy(), clinic[: len(lat)].copy()
+        catalogue.index.nearest_many(
+            lat, lon, k, eligible._prepared, limit_km, threads=inner, out=out
+        )
+        if not catalogue.all_located:
+            out[1][:] = catalogue.clinic_nos(out[1])
+        fault = _implausible(directory, lat, lon, out[0][:, 0]) if check else None
         if fault is not None:
             row = fault[0] if good is None else int(np.flatnonzero(good)[fault[0]])
             raise CoordinatesError(f"row {first_row + rows.start + row}: it {fault[1]}")
         if good is not None:
-            for table, some, none in (
-                (found.distance_km, distance_km, np.nan),
-                (found.clinic, clinic, -1),
-            ):
-                table[rows] = none
-                table[rows][good] = some
-        return len(origins.lat[rows])
+            distance_km[:], clinic[:] = np.nan, -1
+            distance_km[good], clinic[good] = out
+        return len(distance_km)
 
-    shown = _shown(n, progress=progress)
-    with tqdm(total=n, unit=" rows", unit_scale=True, disable=not shown) as bar:
+    if progress is None:
+        watched = "ipykernel" in sys.modules or bool(sys.stderr and sys.stderr.isatty())
+        progress = watched and n >= LONG
+    with tqdm(total=n, unit=" rows", unit_scale=True, disable=not progress) as bar:
         for done in on_threads(work, parts, threads):
             bar.update(done)
     return found
-
-
-def _nearest(
-    eligible: Filter,
-    lat: Floats,
-    lon: Floats,
-    limit_km: float,
-    threads: int,
-    distance_km: Floats,
-    clinic: npt.NDArray[Any],
-) -> None:
-    """Write the nearest clinics of origins."""
-    catalogue = eligible._catalogue
-    catalogue.index.nearest_many(
-        lat,
-        lon,
-        clinic.shape[1],
-        eligible._prepared,
-        limit_km,
-        threads=threads,
-        out=(distance_km, clinic),
-    )
-    if not catalogue.all_located:
-        clinic[:] = catalogue.clinic_nos(clinic)
-
-
-def _shown(n: int, *, progress: bool | None) -> bool:
-    if progress is None:
-        watched = "ipykernel" in sys.modules or bool(sys.stderr and sys.stderr.isatty())
-        return watched and n >= LONG
-    return progress
 
 
 def refuse_implausible(directory: Directory, origins: Origins, *, check: bool = True) -> None:
@@ -168,5 +136,13 @@ def _implausible(
 def _some_within(
     directory: Directory, lat: Floats, lon: Floats, limit_km: float
 ) -> npt.NDArray[np.bool_]:
-    distance_km, _ = directory.nearest_arrays(lat, lon, k=1, max_distance_km=limit_km)
-    return ~np.isnan(distance_km[:, 0])
+    return nearest_arrays(directory.filter(), lat, lon, 1, limit_km)[1][:, 0] >= 0
+
+
+def nearest_arrays(
+    eligible: Filter, lat: Floats, lon: Floats, k: int, limit_km: float
+) -> tuple[Floats, npt.NDArray[np.intp]]:
+    """Find the k nearest eligible clinics of positions that were checked."""
+    catalogue = eligible._catalogue
+    distance_km, point_no = catalogue.index.nearest_many(lat, lon, k, eligible._prepared, limit_km)
+    return distance_km, catalogue.clinic_nos(point_no)

@@ -5,18 +5,13 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.files import require
 
-
-class Task(Protocol):
-    """A function of a frame that can be pickled."""
-
-    def __call__(self, frame: Any, first_row: int = 0) -> Any:
-        """Compute a frame of the same type; messages count rows from `first_row`."""
-        ...
+Task = Callable[..., Any]
+"""A function of a frame that can be pickled; its messages count rows from its `first_row`."""
 
 
 def run_part(task: Task, frame: Any, partition: int, first_row: int = 0) -> Any:
@@ -33,8 +28,7 @@ def run_part(task: Task, frame: Any, partition: int, first_row: int = 0) -> Any:
 def map_dask(frame: Any, task: Task) -> Any:
     """Run a task on every partition of a Dask frame, when it is asked for."""
     # The task itself says what comes out, from a frame without rows.
-    meta = task(frame._meta)
-    return frame.map_partitions(_part, task, meta=meta)
+    return frame.map_partitions(_part, task, meta=task(frame._meta))
 
 
 def _part(frame: Any, task: Task, partition_info: Any = None) -> Any:
@@ -108,10 +102,7 @@ def _plain(table: Any, pa: Any) -> Any:
     return table
 
 
-Engine = Callable[[Any, Task], Any]
-
-
-def engine_of(frame: Any) -> Engine | None:
+def engine_of(frame: Any) -> Callable[[Any, Task], Any] | None:
     """Find the engine that runs a task on a frame."""
     # A frame can only be of a library that is imported already; classic Spark and Spark Connect
     # have classes of their own.
