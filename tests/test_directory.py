@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import ketafind as kf
-from ketafind.errors import InvalidInputError, UnknownClinicError
+from ketafind.errors import DataError, InvalidInputError, UnknownClinicError
+from ketafind.query.catalogue import Catalogue
 from strategies import clinic_lists
 
 HERE = kf.Coordinates(lat=44.23, lon=-76.48)
@@ -132,3 +134,34 @@ def test_two_clinics_equally_far_leave_the_order_uncertain():
     assert near[0].distance_km == near[1].distance_km
     assert not near.order_certain
     assert kf.Directory.from_clinics(pair[1:]).nearest(HERE, 1, unknown="include").order_certain
+
+
+def test_threads_that_ask_first_share_one_index(monkeypatch):
+    """A filter is made for an index: were there two, one thread's filters would be refused."""
+    made = []
+    make = Catalogue._make_index
+
+    def slowly(catalogue):
+        index = make(catalogue)
+        made.append(index)
+        gate.wait(0.2)
+        return index
+
+    gate = Event()
+    monkeypatch.setattr(Catalogue, "_make_index", slowly)
+    directory = kf.Directory.from_clinics([clinic("a", 44.2), clinic("b", 44.3)])
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: directory.within(HERE, 500.0), range(8)))
+    assert len(made) == 1
+    assert all([m.clinic.clinic_id for m in one] == ["a", "b"] for one in found)
+
+
+def test_rows_that_their_evidence_contradicts_are_refused_when_they_are_read(tmp_path):
+    rows, facts = tmp_path / "clinics.csv", tmp_path / "evidence.csv"
+    rows.write_text("clinic_id,name,routes\na,A,sublingual\n", "utf-8")
+    facts.write_text(
+        "clinic_id,facet,term,truth,source_url\na,route,oral,no,https://example.org\n", "utf-8"
+    )
+    assert len(kf.Directory.from_csv(rows)) == 1
+    with pytest.raises(DataError, match="yes and no of route oral"):
+        kf.Directory.from_csv(rows, evidence=facts)

@@ -1,10 +1,19 @@
 """A clinic survives its JSON form, and equal clinics have one form."""
 
+from dataclasses import fields, replace
+from datetime import date
+
+import pytest
 from hypothesis import given
 
 import ketafind as kf
-from ketafind.snapshot import decode_clinic, encode_clinic
+from ketafind.snapshot import decode_clinic, encode_directory
 from strategies import clinic_lists
+
+
+def encode_clinic(clinic: kf.Clinic) -> bytes:
+    (record,), _ = encode_directory([clinic], kf.load_directory().vocabulary)
+    return record
 
 
 @given(clinic_lists(max_size=3))
@@ -33,3 +42,77 @@ def test_texts_of_numpy_are_texts():
 
     clinic = kf.Clinic(clinic_id=np.str_("a"), name=np.str_("A"))
     assert decode_clinic(encode_clinic(clinic)) == clinic
+
+
+PLACE = kf.Location(lat=1.0, lon=2.0, precision="street", radius_km=0.5)
+FACT = kf.Evidence(clinic_id="a", facet="city", term="A", truth=kf.Truth.YES, source_url="u")
+OTHER = {
+    "radius_km": 3,
+    "lat": -1.5,
+    "lon": -2.5,
+    "precision": "rooftop",
+    "corrections": ("read as A",),
+    "candidates": (PLACE,),
+    "truth": kf.Truth.NO,
+    "checked_on": date(2026, 1, 2),
+    "page_date": date(2026, 1, 3),
+    "facts": {"route": {"iv": kf.Truth.YES, "im": kf.Truth.NO}},
+    "complete": frozenset({"route"}),
+    "combined": True,
+    "flags": {"virtual": "no"},
+    "location": PLACE,
+    "status": "closed",
+    "services": (kf.Service(), kf.Service(service_id="2")),
+    "languages": ("fr",),
+    "evidence": (FACT, replace(FACT, term="B")),
+    "extra": {"b": "1", "a": "2"},
+}
+RECORDS = {
+    "clinic": kf.Clinic(clinic_id="a", name="A"),
+    "service": kf.Service(),
+    "location": PLACE,
+    "evidence": FACT,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, part.name) for kind, record in RECORDS.items() for part in fields(record)],
+)
+def test_every_field_is_written_and_named(kind, name):
+    """A record that differs in one field comes back so, and has another snapshot."""
+    one = RECORDS[kind]
+    other = replace(one, **{name: OTHER.get(name, '"other"\n')})
+
+    def clinic(record):
+        whole = RECORDS["clinic"]
+        if kind == "clinic":
+            return record
+        plural = {"service": "services", "evidence": "evidence"}
+        return replace(whole, **({plural[kind]: (record,)} if kind in plural else {kind: record}))
+
+    words = kf.load_directory().vocabulary
+    (record,), snapshot = encode_directory([clinic(other)], words)
+    assert decode_clinic(record) == clinic(other)
+    assert snapshot != encode_directory([clinic(one)], words)[1]
+
+
+def test_the_order_in_which_facts_and_evidence_are_given_is_kept_and_not_named():
+    words = kf.load_directory().vocabulary
+    terms = {"iv": kf.Truth.YES, "im": kf.Truth.NO}
+    one, other = (
+        kf.Clinic(
+            clinic_id="a",
+            name="A",
+            services=(kf.Service(facts={"route": dict(pairs)}),),
+            evidence=facts,
+        )
+        for pairs, facts in (
+            (terms.items(), OTHER["evidence"]),
+            (reversed(terms.items()), OTHER["evidence"][::-1]),
+        )
+    )
+    (first,), (second,) = (encode_directory([clinic], words)[0] for clinic in (one, other))
+    assert first != second
+    assert repr(decode_clinic(second)) == repr(other)
+    assert encode_directory([one], words)[1] == encode_directory([other], words)[1]

@@ -6,7 +6,7 @@ import math
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import replace
 from datetime import date
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from os import PathLike, fspath, stat
 from os.path import abspath
 from pathlib import Path
@@ -71,7 +71,6 @@ class Directory(Mapping[str, Clinic]):
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._filters = FilterCache(catalogue)
 
     # -- Make -------------------------------------------------------------------------------------
 
@@ -117,21 +116,9 @@ class Directory(Mapping[str, Clinic]):
         InvalidInputError
             If an argument cannot be used, or `index` needs what this installation lacks.
         """
-        words = checked_vocabulary(vocabulary)
-        make_index(index)  # refused before anything is read
-        check_geocoder(geocoder)
-        return cls._of(_canonical(clinics, words, check=check), words, geocoder, index)
-
-    @classmethod
-    def _of(
-        cls,
-        clinics: Iterable[Clinic],
-        vocabulary: Vocabulary,
-        geocoder: Geocoder | None,
-        index: IndexName | None,
-    ) -> Directory:
-        ready = _decided_and_placed(clinics, vocabulary, geocoder)
-        return cls(Catalogue.build(ready, vocabulary, index))
+        words = _checked(vocabulary, geocoder, index)
+        ready = _decided_and_placed(_canonical(clinics, words, check=check), words, geocoder)
+        return cls(Catalogue.build(ready, words, index))
 
     @classmethod
     def from_csv(
@@ -181,11 +168,9 @@ class Directory(Mapping[str, Clinic]):
         """
         from ketafind.tables.clinics import read_clinics
 
-        words = checked_vocabulary(vocabulary)
-        make_index(index)
-        check_geocoder(geocoder)
+        words = _checked(vocabulary, geocoder, index)
         clinics = read_clinics(path, vocabulary=words, evidence=evidence, check=check)
-        return cls._of(clinics, words, geocoder, index)
+        return cls._of_rows(clinics, words, geocoder, index)
 
     @classmethod
     def from_frame(
@@ -234,13 +219,25 @@ class Directory(Mapping[str, Clinic]):
         from ketafind.tables.clinics import read_evidence
         from ketafind.tables.frames import clinics_from_frame
 
-        words = checked_vocabulary(vocabulary)
-        make_index(index)
-        check_geocoder(geocoder)
+        words = _checked(vocabulary, geocoder, index)
         if isinstance(evidence, str | PathLike):
             evidence = read_evidence(evidence, vocabulary=words)
         clinics = clinics_from_frame(frame, vocabulary=words, evidence=evidence, check=check)
-        return cls._of(clinics, words, geocoder, index)
+        return cls._of_rows(clinics, words, geocoder, index)
+
+    @classmethod
+    def _of_rows(
+        cls,
+        clinics: Sequence[Clinic],
+        vocabulary: Vocabulary,
+        geocoder: Geocoder | None,
+        index: IndexName | None,
+    ) -> Directory:
+        # Rows were read together: nothing but evidence can contradict them.
+        are_consistent = not any(clinic.evidence for clinic in clinics)
+        ready = _decided_and_placed(clinics, vocabulary, geocoder)
+        made = Catalogue.build(ready, vocabulary, index, are_consistent=are_consistent)
+        return cls(made)
 
     @classmethod
     def open(cls, path: str | PathLike[str], *, verify: bool = True) -> Directory:
@@ -656,6 +653,10 @@ class Directory(Mapping[str, Clinic]):
         )
         return distance_km, self._catalogue.clinic_nos(point_no)
 
+    @cached_property
+    def _filters(self) -> FilterCache:
+        return FilterCache(self._catalogue)
+
     def _filter(
         self,
         where: Criteria | Filter | None,
@@ -946,6 +947,18 @@ def checked_vocabulary(vocabulary: Vocabulary | None) -> Vocabulary:
     return vocabulary
 
 
+def _checked(
+    vocabulary: Vocabulary | None, geocoder: Geocoder | None, index: IndexName | None
+) -> Vocabulary:
+    """Refuse what a directory cannot be made with, before anything is read."""
+    words = checked_vocabulary(vocabulary)
+    if index is not None:
+        make_index(index)
+    if geocoder is not None:
+        check_geocoder(geocoder)
+    return words
+
+
 REASON = "geocoding"
 """The extra field of a clinic that says why its address could not be placed."""
 
@@ -985,15 +998,16 @@ def _decided_and_placed(
 def _placed(clinic: Clinic, geocoder: Geocoder | None) -> Clinic:
     if not (clinic.city or clinic.postal_code or clinic.street_address):
         return clinic
-    if geocoder is None:
-        from ketafind.geocoding import OfflineGeocoder
-
-        geocoder = OfflineGeocoder()
     try:
-        place = geocoder.geocode(clinic.address)
+        if geocoder is None:
+            from ketafind.geocoding import geocode
+
+            place = geocode(clinic.address)
+        else:
+            place = checked_location(geocoder.geocode(clinic.address), geocoder)
     except GeocodingError as error:
         return replace(clinic, extra={**clinic.extra, REASON: str(error)})
-    return replace(clinic, location=checked_location(place, geocoder))
+    return replace(clinic, location=place)
 
 
 def _limit(max_distance_km: float | None) -> float:

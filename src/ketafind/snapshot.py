@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from json.encoder import encode_basestring
 from operator import attrgetter
@@ -28,27 +28,20 @@ Texts = tuple[str, str]
 which facts were stated; and as it is hashed, where they are objects with sorted keys."""
 
 
-_BLANKS = {"evidence": "[]", "extra": "{}", "facts": "{}", "flags": "{}"}
-"""What is hashed even where it is blank."""
+def _fields_of(kind: type[Any]) -> tuple[Callable[[Any], Any], list[tuple[str, Any]]]:
+    """How to read a record's fields by name; each one's name and default."""
+    known = {part.name: part.default for part in fields(kind)}
+    return attrgetter(*sorted(known)), [(name, known[name]) for name in sorted(known)]
 
 
-def _fields_of(kind: type[Any]) -> tuple[Callable[[Any], tuple[Any, ...]], list[Any]]:
-    """How to read a record's fields by name; each one's name, JSON key, default and blank."""
-    known = sorted(fields(kind), key=attrgetter("name"))
-    keys = {part.name: f"{encode_basestring(part.name)}:" for part in known}
-    listed = [
-        (name, key, part.default, key + _BLANKS[name] if name in _BLANKS else "")
-        for part, (name, key) in zip(known, keys.items(), strict=True)
-    ]
-    return attrgetter(*keys), listed
-
-
-_FIELDS = {kind: _fields_of(kind) for kind in (Clinic, Evidence, Location, Service)}
-
-
-def encode_clinic(clinic: Clinic) -> bytes:
-    """Write a clinic with its services, location and evidence."""
-    return _utf8(_Encoder().texts(clinic)[0])
+_FIELDS = {kind: _fields_of(kind) for kind in (Evidence, Location, Service)}
+_QUICK = (str, float)
+_TEXTS = sorted(part.name for part in fields(Clinic) if part.default in ("", MISSING))
+_TEXT_KEYS = [f',"{name}":' for name in _TEXTS]
+_texts_of = attrgetter(*_TEXTS)
+_GRADED = ("lat", "lon", "precision", "radius_km")
+_REST = {part.name: part.default for part in fields(Location) if part.name not in _GRADED}
+_rest_of, _NO_REST = attrgetter(*_REST), tuple(_REST.values())
 
 
 def encode_directory(
@@ -58,21 +51,21 @@ def encode_directory(
     words = json.dumps(
         vocabulary.to_dict(), sort_keys=True, ensure_ascii=False, separators=(",", ":")
     )
-    digest = hashlib.blake2b(_utf8(words), digest_size=8)
-    texts = _Encoder().texts
+    digest = hashlib.blake2b(words.encode(*_UTF8), digest_size=8)
+    write = _Encoder().clinic
     records: list[bytes] = []
     latest: date | None = None
     for clinic in clinics:
-        record, content = texts(clinic)
-        records.append(_utf8(record))
-        digest.update(_utf8(content))
-        if clinic.checked_on is not None and (latest is None or clinic.checked_on > latest):
-            latest = clinic.checked_on
+        record, content = write(clinic)
+        records.append(record.encode(*_UTF8))
+        digest.update(content.encode(*_UTF8))
+        day = clinic.checked_on
+        if day is not None and (latest is None or day > latest):
+            latest = day
     return records, Snapshot(digest.hexdigest(), latest)
 
 
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+_UTF8 = ("utf-8", "surrogatepass")
 
 
 class _Encoder:
@@ -82,48 +75,82 @@ class _Encoder:
         # By identity, and kept alive: facts that are equal may stand in another order.
         self._shared: dict[int, tuple[object, Texts]] = {}
 
-    def texts(self, record: Any) -> Texts:
-        """Write a record, without the fields that have their default: most, in most clinics."""
+    def clinic(self, clinic: Clinic) -> Texts:
+        """Write a clinic, without the fields that have their default: most, in most clinics."""
+        # Spelt out: a loop over all of its fields takes twice the time.
+        city, clinic_id, name, notes, operator, phone, postal_code, province, street, website = [
+            key + encode_basestring(text) if text else ""
+            for key, text in zip(_TEXT_KEYS, _texts_of(clinic), strict=True)
+        ]
+        day, status, place = clinic.checked_on, clinic.status, clinic.location
+        checked_on = f',"checked_on":{self._once(day)[0]}' if day else ""
+        languages = f',"languages":{self._once(clinic.languages)[0]}' if clinic.languages else ""
+        location = "" if place is None else f',"location":{self._place(place)}'
+        state = "" if status == "active" else f',"status":"{status}"'
+        begin = f"{checked_on}{city}{clinic_id}"[1:]
+        middle = f"{languages}{location}{name}{notes}{operator}{phone}{postal_code}{province}"
+        end = f"{state}{street}{website}"
+        offered, services = self._listed(clinic.services)
+        offered = "" if offered == "[{}]" else f',"services":{offered}'
+        services = f',"services":{services}' if offered else ""
+        facts, evidence, more, extra = "", "[]", "", "{}"
+        if clinic.evidence:
+            facts, evidence = self._listed(clinic.evidence)
+            facts = f',"evidence":{facts}'
+        if clinic.extra:
+            more, extra = _plain(clinic.extra)
+            more = f',"extra":{more}'
+        return (
+            f"{{{begin}{facts}{more}{middle}{offered}{end}}}",
+            f'{{{begin},"evidence":{evidence},"extra":{extra}{middle}{services}{end}}}',
+        )
+
+    def _place(self, place: Location) -> str:
+        """Write a location: of most no more is known than a graded position."""
+        radius_km, precision = place.radius_km, place.precision
+        usual = type(radius_km) is float and radius_km and precision != "unknown"
+        if not usual or _rest_of(place) != _NO_REST:
+            return self._record(place)[0]
+        return (
+            f'{{"lat":{place.lat!r},"lon":{place.lon!r},"precision":"{precision}",'
+            f'"radius_km":{radius_km!r}}}'
+        )
+
+    def _record(self, record: Any) -> Texts:
+        """Write another record; what a service states is hashed even where it is blank."""
         get, known = _FIELDS[type(record)]
-        stored: list[str] = []
-        hashed: list[str] = []
-        for (name, key, default, blank), item in zip(known, get(record), strict=True):
-            if item is default or item == default:
-                if blank:
-                    hashed.append(blank)
-                continue
-            kind = type(item)
-            if kind is str or kind is float:
-                text = key + (encode_basestring(item) if kind is str else float.__repr__(item))
-                stored.append(text)
-                hashed.append(text)
-                continue
-            nested = name in _NESTED
-            one, other = self._nested(item, name) if nested else self._once(_plain, item)
-            stored.append(key + one)
-            hashed.append(key + other)
+        stored, hashed = [], []
+        for (name, default), item in zip(known, get(record), strict=True):
+            if item != default:
+                if name == "candidates":
+                    one, other = self._listed(item)
+                else:
+                    one, other = _plain(item) if type(item) in _QUICK else self._once(item)
+                stored.append(f'"{name}":{one}')
+                hashed.append(f'"{name}":{other}')
+            elif name in ("facts", "flags"):
+                hashed.append(f'"{name}":{{}}')
         return f"{{{','.join(stored)}}}", f"{{{','.join(hashed)}}}"
 
-    def _once(self, write: Callable[[Any], Texts], value: object) -> Texts:
+    def _once(self, value: object) -> Texts:
+        """Write what others may share."""
         known = self._shared.get(id(value))
         if known is None:
+            write = self._record if type(value) is Service else _plain
             known = self._shared[id(value)] = value, write(value)
         return known[1]
 
-    def _nested(self, item: Any, name: str) -> Texts:
-        if name == "location":
-            return self.texts(item)
-        if name == "services" and len(item) == 1:
-            stored, hashed = self._once(self.texts, item[0])
-            return f"[{stored}]", f"[{hashed}]"
-        parts = [self.texts(record) for record in item]
-        # The order of evidence does not matter.
-        last = sorted if name == "evidence" else list
-        hashed = ",".join(last([text for _, text in parts]))
-        return f"[{','.join([text for text, _ in parts])}]", f"[{hashed}]"
-
-
-_NESTED = frozenset({"candidates", "evidence", "location", "services"})
+    def _listed(self, records: tuple[Any, ...]) -> Texts:
+        """Write the services, the evidence or the candidates of a record."""
+        kind = type(records[0])
+        if kind is Service and len(records) == 1:
+            stored, other = self._once(records[0])
+            return f"[{stored}]", f"[{other}]"
+        parts = list(map(self._once if kind is Service else self._record, records))
+        hashed = [text for _, text in parts]
+        if kind is Evidence:
+            hashed.sort()  # its order does not matter
+        return f"[{','.join([text for text, _ in parts])}]", f"[{','.join(hashed)}]"
 
 
 def _plain(value: Any) -> Texts:
@@ -141,6 +168,8 @@ def _plain(value: Any) -> Texts:
     elif isinstance(value, tuple | frozenset):
         parts = value if isinstance(value, tuple) else sorted(value)
         text = f"[{','.join(_plain(part)[0] for part in parts)}]"
+    elif type(value) is float:
+        text = repr(value)
     else:
         text = json.dumps(value, allow_nan=False)
     return text, text
@@ -148,7 +177,7 @@ def _plain(value: Any) -> Texts:
 
 def decode_clinic(data: bytes) -> Clinic:
     """Read a clinic that `encode_clinic` wrote."""
-    plain = json.loads(data.decode("utf-8", "surrogatepass"))
+    plain = json.loads(data.decode(*_UTF8))
     place = plain.get("location")
     return Clinic(
         **{

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from operator import attrgetter
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,23 +68,15 @@ class Points:
 
 
 class Catalogue:
-    """Clinics in the order of their ids, and everything that queries need of them."""
+    """Clinics in the order of their ids, and what queries need of them, made when first needed."""
 
     def __init__(
-        self,
-        clinics: Sequence[Clinic],
-        vocabulary: Vocabulary,
-        points: Points,
-        facts: StatedFacts,
-        index: SpatialIndex,
-        index_name: IndexName | None,
+        self, clinics: Sequence[Clinic], vocabulary: Vocabulary, index_name: IndexName | None
     ) -> None:
         self.clinics = clinics
         self.vocabulary = vocabulary
-        self.points = points
-        self.facts = facts
-        self.index = index
         self.index_name = index_name
+        self._lock = Lock()
 
     @classmethod
     def build(
@@ -91,13 +84,37 @@ class Catalogue:
         clinics: Iterable[Clinic],
         vocabulary: Vocabulary,
         index_name: IndexName | None = None,
+        *,
+        are_consistent: bool = False,
     ) -> Catalogue:
-        """Order and index clinics."""
-        ordered = _ordered(clinics)
-        points = Points.of(ordered)
-        index = make_index(index_name)(points.lat, points.lon)
-        facts = StatedFacts.of(ordered, vocabulary)
-        return cls(ordered, vocabulary, points, facts, index, index_name)
+        """Order clinics, and refuse those whose facts contradict each other."""
+        catalogue = cls(_ordered(clinics), vocabulary, index_name)
+        if not are_consistent:
+            _ = catalogue.facts
+        return catalogue
+
+    @cached_property
+    def points(self) -> Points:
+        """The located clinics."""
+        return Points.of(self.clinics)
+
+    @cached_property
+    def facts(self) -> StatedFacts:
+        """What the services state; it is refused where it contradicts itself."""
+        return StatedFacts.of(self.clinics, self.vocabulary)
+
+    @cached_property
+    def index(self) -> SpatialIndex:
+        """The index of the points: one, though several threads ask, since filters are made for it."""
+        known = self.__dict__
+        with self._lock:
+            if "index" not in known:
+                known["index"] = self._make_index()
+        index: SpatialIndex = known["index"]
+        return index
+
+    def _make_index(self) -> SpatialIndex:
+        return make_index(self.index_name)(self.points.lat, self.points.lon)
 
     def changed(self, added: Iterable[Clinic], removed: Iterable[str]) -> Catalogue:
         """Remove clinics, then add others or new versions, without a look at those that stay."""
@@ -108,25 +125,28 @@ class Catalogue:
         at = np.array([self._place(one.clinic_id) for one in new], np.intp)
         at -= np.searchsorted(drop, at)
         facts = self.facts.changed(drop, at, StatedFacts.of(new, self.vocabulary))
-        points, index = self._changed_points(drop, at, new)
         clinics = _spliced(self.clinics, drop.tolist(), at.tolist(), new)
-        return Catalogue(clinics, self.vocabulary, points, facts, index, self.index_name)
+        made = Catalogue(clinics, self.vocabulary, self.index_name)
+        made.facts = facts
+        self._change_points(made, drop, at, new)
+        return made
 
-    def _changed_points(
-        self, drop: NDArray[np.intp], at: NDArray[np.intp], new: Sequence[Clinic]
-    ) -> tuple[Points, SpatialIndex]:
+    def _change_points(
+        self, made: Catalogue, drop: NDArray[np.intp], at: NDArray[np.intp], new: Sequence[Clinic]
+    ) -> None:
         old, more = self.points, Points.of(new)
         gone = np.flatnonzero(np.isin(old.clinic_no, drop))
         kept_no = renumbered(np.delete(old.clinic_no, gone), drop, at)
         new_no = (at + np.arange(len(at)))[more.clinic_no]
         before = np.searchsorted(kept_no, new_no)
-        points = Points(
+        made.points = points = Points(
             np.insert(kept_no, before, new_no),
             np.insert(np.delete(old.lat, gone), before, more.lat),
             np.insert(np.delete(old.lon, gone), before, more.lon),
             np.insert(np.delete(old.radius_km, gone), before, more.radius_km),
         )
-        return points, self.index.changed(gone, before, points.lat, points.lon)
+        if "index" in self.__dict__:
+            made.index = self.index.changed(gone, before, points.lat, points.lon)
 
     @property
     def n_located(self) -> int:

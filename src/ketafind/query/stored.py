@@ -8,6 +8,7 @@ from dataclasses import fields
 from datetime import date
 from functools import cached_property
 from os import PathLike
+from threading import Lock
 from typing import Any, get_args
 
 import numpy as np
@@ -17,7 +18,7 @@ from ketafind.bits import StatedFacts, columns_of
 from ketafind.errors import DirectoryFileError, InvalidInputError
 from ketafind.files import open_arrays, write_arrays
 from ketafind.geo import compiled_core
-from ketafind.index import IndexName, KernelIndex, make_index
+from ketafind.index import IndexName, KernelIndex
 from ketafind.index.protocol import SpatialIndex
 from ketafind.query.catalogue import Catalogue, Points
 from ketafind.records import STATUSES
@@ -96,18 +97,18 @@ class _Stored(Catalogue):
     ) -> None:
         self._arrays = arrays
         self._verify = verify
+        self._lock = Lock()
         self.clinics = EncodedClinics(arrays["records"], arrays["starts"])
+        self.index_name: IndexName | None = metadata["index"]
         self.points = Points(
             arrays["clinic_no"].astype(np.intp, copy=False),
             *(arrays[name] for name in ("lat", "lon", "radius_km")),
         )
         self.facts = StatedFacts(*(arrays[name] for name in FACTS))
-        self.index_name: IndexName | None = metadata["index"]
         day = metadata["date"]
         self.snapshot = Snapshot(metadata["snapshot"], day and date.fromisoformat(day))
 
-    @cached_property
-    def index(self) -> SpatialIndex:  # type: ignore[override]
+    def _make_index(self) -> SpatialIndex:
         stored = {
             name.removeprefix(INDEX): array
             for name, array in self._arrays.items()
@@ -115,7 +116,7 @@ class _Stored(Catalogue):
         }
         if not stored or compiled_core() is None:
             # Another kind of index, or saved or opened where there is no compiled core.
-            return make_index(self.index_name)(self.points.lat, self.points.lon)
+            return super()._make_index()
         index = KernelIndex.from_arrays(stored, verify=self._verify)
         if len(index) != self.n_located:
             raise DirectoryFileError("the file's index is not that of its points")
