@@ -7,7 +7,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ketafind.errors import CriteriaError, UnknownTermError
 
@@ -30,9 +30,9 @@ class Criteria(ABC):
     __slots__ = ()
 
     @property
-    @abstractmethod
     def parts(self) -> tuple[Criteria, ...]:
         """The expressions directly inside this one."""
+        return ()
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
@@ -172,10 +172,6 @@ def check_criteria(value: Any, what: str = "criteria combine with") -> Criteria:
 class Everything(Criteria):
     """No filter: YES for every service."""
 
-    @property
-    def parts(self) -> tuple[Criteria, ...]:
-        return ()
-
     def to_dict(self) -> dict[str, Any]:
         return {"everything": True}
 
@@ -206,10 +202,6 @@ class Offers(Criteria):
                 )
         if self.at_least is not None:
             object.__setattr__(self, "at_least", _whole(self.at_least, len(self.terms)))
-
-    @property
-    def parts(self) -> tuple[Criteria, ...]:
-        return ()
 
     def leaves(self) -> Iterator[Offers]:
         yield self
@@ -250,7 +242,14 @@ class Offers(Criteria):
 class _Several(Criteria):
     """Several expressions joined by one operator."""
 
+    key: ClassVar[str]
     parts: tuple[Criteria, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {self.key: [part.to_dict() for part in self.parts]}
+
+    def __str__(self) -> str:
+        return f" {self.key} ".join(map(_bracketed, self.parts))
 
     def resolve(self, vocabulary: Vocabulary) -> Criteria:
         flat: dict[Criteria, None] = {}
@@ -266,44 +265,42 @@ class And(_Several):
     """The minimum of the parts."""
 
     __slots__ = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"and": [part.to_dict() for part in self.parts]}
-
-    def __str__(self) -> str:
-        return " and ".join(_bracketed(part) for part in self.parts)
+    key = "and"
 
 
 class Or(_Several):
     """The maximum of the parts."""
 
     __slots__ = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"or": [part.to_dict() for part in self.parts]}
-
-    def __str__(self) -> str:
-        return " or ".join(_bracketed(part) for part in self.parts)
+    key = "or"
 
 
 @dataclass(frozen=True, slots=True)
 class _Single(Criteria):
     """An expression about one other."""
 
+    key: ClassVar[str]
     part: Criteria
 
     @property
     def parts(self) -> tuple[Criteria, ...]:
         return (self.part,)
 
+    def to_dict(self) -> dict[str, Any]:
+        return {self.key: self.part.to_dict()}
+
+    def resolve(self, vocabulary: Vocabulary) -> Criteria:
+        return type(self)(self.part.resolve(vocabulary))
+
+    def __str__(self) -> str:
+        return str(self.part)
+
 
 class Not(_Single):
     """The opposite, of the same service; UNKNOWN stays UNKNOWN."""
 
     __slots__ = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"not": self.part.to_dict()}
+    key = "not"
 
     def resolve(self, vocabulary: Vocabulary) -> Criteria:
         done = self.part.resolve(vocabulary)
@@ -317,12 +314,7 @@ class NoService(_Single):
     """None of the clinic's services satisfies the part."""
 
     __slots__ = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"no_service": self.part.to_dict()}
-
-    def resolve(self, vocabulary: Vocabulary) -> Criteria:
-        return NoService(self.part.resolve(vocabulary))
+    key = "no_service"
 
     def __str__(self) -> str:
         return f"no service with {_bracketed(self.part)}"
@@ -354,9 +346,7 @@ class NotInVocabulary(_Single):
     """Something that a directory has no words for: UNKNOWN for every service."""
 
     __slots__ = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"unstated": self.part.to_dict()}
+    key = "unstated"
 
     def leaves(self) -> Iterator[Offers]:
         # No clause inside can be looked up.
@@ -365,26 +355,18 @@ class NotInVocabulary(_Single):
     def resolve(self, vocabulary: Vocabulary) -> Criteria:  # noqa: ARG002
         return self
 
-    def __str__(self) -> str:
-        return str(self.part)
-
 
 class IfInVocabulary(_Single):
     """The part where the vocabulary has its words; else UNKNOWN, as nothing can be stated of it."""
 
     __slots__ = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"if_known": self.part.to_dict()}
+    key = "if_known"
 
     def resolve(self, vocabulary: Vocabulary) -> Criteria:
         try:
             return self.part.resolve(vocabulary)
         except UnknownTermError:
             return NotInVocabulary(self.part)
-
-    def __str__(self) -> str:
-        return str(self.part)
 
 
 def _whole(needed: Any, n_terms: int) -> int:
@@ -439,13 +421,8 @@ def _read(data: Any, depth: int) -> Criteria:
     )
 
 
-_SINGLE: dict[str, type[_Single]] = {
-    "not": Not,
-    "no_service": NoService,
-    "if_known": IfInVocabulary,
-    "unstated": NotInVocabulary,
-}
-_SEVERAL: dict[str, type[_Several]] = {"and": And, "or": Or}
+_SINGLE = {kind.key: kind for kind in (Not, NoService, IfInVocabulary, NotInVocabulary)}
+_SEVERAL: dict[str, type[_Several]] = {kind.key: kind for kind in (And, Or)}
 
 
 def everything() -> Criteria:

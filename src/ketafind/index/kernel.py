@@ -16,11 +16,10 @@ from ketafind.errors import DirectoryFileError, InvalidInputError
 from ketafind.geo import compiled_core
 from ketafind.index.protocol import (
     Answer,
-    Floats,
+    Batch,
     Listed,
     Positions,
     SpatialIndex,
-    Table,
     check_bits,
     check_count,
     check_limit,
@@ -186,17 +185,9 @@ class KernelIndex(SpatialIndex):
         except (TypeError, ValueError, BufferError):
             return _KernelFilter(self._tree, self._tree.filtered(check_bits(bits, len(self))))
 
-    def _fill(
-        self,
-        eligible: _KernelFilter,
-        lat: Floats,
-        lon: Floats,
-        k: int,
-        limit_km: float,
-        threads: int | None,
-        table: Table,
-    ) -> None:
-        tree, (distance_km, position) = eligible.tree_for(len(lat)), table
+    def _fill(self, eligible: _KernelFilter, batch: Batch) -> None:
+        lat, lon, k, limit_km, threads, (distance_km, position) = batch
+        tree = eligible.tree_for(len(lat))
 
         def fill(part: slice) -> None:
             tree.nearest_many(lat[part], lon[part], distance_km[part], position[part], k, limit_km)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from abc import ABC, abstractmethod
 from numbers import Real
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,18 @@ Positions = npt.NDArray[np.intp]
 Answer = tuple[Floats, Positions]
 Listed = tuple[list[float], list[int]]
 Table = tuple[Floats, npt.NDArray[np.signedinteger[Any]]]
+
+
+class Batch(NamedTuple):
+    """Many questions, checked, and the table for their answers."""
+
+    lat: Floats
+    lon: Floats
+    k: int
+    limit_km: float
+    threads: int | None
+    table: Table
+
 
 # Up to this length numpy's calls cost more than to look at each value.
 SHORT_COLUMN = 16
@@ -76,11 +88,8 @@ class SpatialIndex(ABC):
         """Make a filter ready for use, or all points where there are no bits."""
 
     @abstractmethod
-    def _fill(
-        self, eligible: Any, lat: Floats, lon: Floats, k: int, limit_km: float,
-        threads: int | None, table: Table,
-    ) -> None:  # fmt: skip
-        """Fill a table with the k nearest of each origin; all is checked."""
+    def _fill(self, eligible: Any, batch: Batch) -> None:
+        """Fill a table with the k nearest of each origin."""
 
     @abstractmethod
     def _within(self, eligible: Any, lat: float, lon: float, radius_km: float) -> Answer:
@@ -196,7 +205,7 @@ class SpatialIndex(ABC):
         lat, lon = check_points(lat, lon, "origin")
         eligible = self._own(prepared)
         table = _table(out, len(lat), k, len(self))
-        self._fill(eligible, lat, lon, k, limit_km, threads, table)
+        self._fill(eligible, Batch(lat, lon, k, limit_km, threads, table))
         return table
 
     def within(self, lat: float, lon: float, radius_km: float, prepared: Any = None) -> Answer:

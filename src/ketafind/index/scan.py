@@ -11,11 +11,10 @@ import numpy.typing as npt
 from ketafind.geo import geodesic_km, micrometres
 from ketafind.index.protocol import (
     Answer,
-    Floats,
+    Batch,
     Listed,
     Positions,
     SpatialIndex,
-    Table,
     check_bits,
     check_count,
     check_limit,
@@ -107,18 +106,8 @@ class ScanIndex(SpatialIndex):
         del lat, lon, k, limit_km
         return eligible.positions
 
-    def _fill(
-        self,
-        eligible: Eligible,
-        lat: Floats,
-        lon: Floats,
-        k: int,
-        limit_km: float,
-        threads: int | None,
-        table: Table,
-    ) -> None:
-        del threads
-        distance_km, position = table
+    def _fill(self, eligible: Eligible, batch: Batch) -> None:
+        lat, lon, k, limit_km, _, (distance_km, position) = batch
         distance_km[:], position[:] = np.nan, -1
         for row, origin in enumerate(zip(lat.tolist(), lon.tolist(), strict=True)):
             distances, found = self._ranked(eligible, *origin, k, limit_km)
