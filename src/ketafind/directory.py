@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ketafind.errors import DirectoryFileError, GeocodingError, InvalidInputError
 from ketafind.facts import as_day, canonical, resolved
-from ketafind.geocoding.protocol import check_geocoder, checked_location
+from ketafind.geocoding.protocol import check_geocoder, checked_location, works_offline
 from ketafind.index import IndexName, make_index
 from ketafind.index.protocol import check_count, check_limit
 from ketafind.matches import Matches
@@ -25,8 +25,10 @@ from ketafind.query.catalogue import Catalogue
 from ketafind.query.filter import Filter, FilterCache, UnknownPolicy
 from ketafind.query.origin import (
     Origin,
+    bundled_geocoder,
     check_plausible,
     clinics_inside,
+    geocoded,
     read_origin,
     refuse_number,
 )
@@ -64,13 +66,17 @@ class Directory(Mapping[str, Clinic]):
     ----------
     catalogue : Catalogue
         The data, indexed.
+    geocoder : Geocoder, optional
+        Who reads the text of origins, if it works offline; None for the bundled offline geocoder.
     """
 
     # Where it is saved: what a pickle sends instead of the content.
     _path: str | None = None
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, geocoder: Geocoder | None = None) -> None:
         self._catalogue = catalogue
+        # One that asks a network is not kept: it would be sent where somebody searches from.
+        self._geocoder = geocoder if works_offline(geocoder) else None
 
     # -- Make -------------------------------------------------------------------------------------
 
@@ -92,7 +98,8 @@ class Directory(Mapping[str, Clinic]):
             In any order; ids must differ. Those without a location are geocoded from their
             address, if they have one.
         geocoder : Geocoder, optional
-            Who geocodes; None for the bundled offline geocoder.
+            Who geocodes; None for the bundled offline geocoder. One that works offline also reads
+            the text of origins.
         vocabulary : Vocabulary, optional
             The terms they use; None for the bundled one.
         check : bool
@@ -118,7 +125,7 @@ class Directory(Mapping[str, Clinic]):
         """
         words = _checked(vocabulary, geocoder, index)
         ready = _decided_and_placed(_canonical(clinics, words, check=check), words, geocoder)
-        return cls(Catalogue.build(ready, words, index))
+        return cls(Catalogue.build(ready, words, index), geocoder)
 
     @classmethod
     def from_csv(
@@ -141,7 +148,8 @@ class Directory(Mapping[str, Clinic]):
         evidence : path or iterable of Evidence, optional
             A CSV file of evidence, one row a fact, or what was read from one.
         geocoder : Geocoder, optional
-            Who geocodes rows without lat and lon; None for the bundled offline geocoder.
+            Who geocodes rows without lat and lon; None for the bundled offline geocoder. One that
+            works offline also reads the text of origins.
         vocabulary : Vocabulary, optional
             The terms; None for the bundled one.
         check : bool
@@ -193,7 +201,8 @@ class Directory(Mapping[str, Clinic]):
         evidence : path or iterable of Evidence, optional
             A CSV file of evidence, one row a fact, or what was read from one.
         geocoder : Geocoder, optional
-            Who geocodes rows without lat and lon; None for the bundled offline geocoder.
+            Who geocodes rows without lat and lon; None for the bundled offline geocoder. One that
+            works offline also reads the text of origins.
         vocabulary : Vocabulary, optional
             The terms; None for the bundled one.
         check : bool
@@ -237,10 +246,16 @@ class Directory(Mapping[str, Clinic]):
         are_consistent = not any(clinic.evidence for clinic in clinics)
         ready = _decided_and_placed(clinics, vocabulary, geocoder)
         made = Catalogue.build(ready, vocabulary, index, are_consistent=are_consistent)
-        return cls(made)
+        return cls(made, geocoder)
 
     @classmethod
-    def open(cls, path: str | PathLike[str], *, verify: bool = True) -> Directory:
+    def open(
+        cls,
+        path: str | PathLike[str],
+        *,
+        verify: bool = True,
+        geocoder: Geocoder | None = None,
+    ) -> Directory:
         """Open a directory that was saved; its records are read when they are asked for.
 
         Parameters
@@ -251,6 +266,9 @@ class Directory(Mapping[str, Clinic]):
         verify : bool
             True to check every byte; False to check the structure only, for speed with files
             that are trusted.
+        geocoder : Geocoder, optional
+            Who reads the text of origins, offline; None for the bundled offline geocoder. A file
+            does not hold the geocoder of the directory that was saved.
 
         Returns
         -------
@@ -263,15 +281,25 @@ class Directory(Mapping[str, Clinic]):
             If the file is damaged, foreign or newer.
         MissingFileError
             If there is no such file.
+        InvalidInputError
+            If the geocoder does not work offline.
         """
         from ketafind.query.stored import open_catalogue
 
-        directory = cls(open_catalogue(path, verify=verify))
+        check_geocoder(geocoder)
+        if geocoder is not None and not works_offline(geocoder):
+            raise InvalidInputError(
+                f"{type(geocoder).__name__} does not say that it works offline: a directory keeps "
+                f"no other geocoder; give it to the call, as in nearest(origin, geocoder=...)"
+            )
+        directory = cls(open_catalogue(path, verify=verify), geocoder)
         directory._path = abspath(fspath(path))
         return directory
 
     def save(self, path: str | PathLike[str]) -> None:
         """Save the directory to one file, whole or not at all.
+
+        A geocoder is not in the file: give it to `open`.
 
         Parameters
         ----------
@@ -306,16 +334,16 @@ class Directory(Mapping[str, Clinic]):
         removed : iterable of str
             Ids of clinics to leave out.
         geocoder : Geocoder, optional
-            Who geocodes; None for the bundled offline geocoder.
+            Who geocodes the new clinics; None for the directory's own.
         check : bool
             False to accept a clinic at (0, 0), or one whose position contradicts its province.
 
         Returns
         -------
         Directory
-            With the vocabulary, the kind of index and the records that stay. Its time grows with
-            what changes, and hardly with what stays, if the index is ``"rtree"``; other indexes are
-            built anew.
+            With the vocabulary, the geocoder, the kind of index and the records that stay. Its
+            time grows with what changes, and hardly with what stays, if the index is ``"rtree"``;
+            other indexes are built anew.
 
         Raises
         ------
@@ -328,8 +356,9 @@ class Directory(Mapping[str, Clinic]):
             raise InvalidInputError("removed takes several ids; write [...] around one")
         check_geocoder(geocoder)
         new = _canonical(added, self.vocabulary, check=check)
-        ready = _decided_and_placed(new, self.vocabulary, geocoder)
-        return Directory(self._catalogue.changed(ready, removed))
+        chosen = self._geocoder if geocoder is None else geocoder
+        ready = _decided_and_placed(new, self.vocabulary, chosen)
+        return Directory(self._catalogue.changed(ready, removed), self._geocoder)
 
     def as_of(self, day: date | str) -> Self:
         """Believe only what is fresh enough on a day, and was read by then.
@@ -362,13 +391,15 @@ class Directory(Mapping[str, Clinic]):
         """
         on, words = as_day(day), self._catalogue.vocabulary
         clinics = (resolved(clinic, words, on) for clinic in self._catalogue.clinics)
-        return type(self)(Catalogue.build(clinics, words, self._catalogue.index_name))
+        built = Catalogue.build(clinics, words, self._catalogue.index_name)
+        return type(self)(built, self._geocoder)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._path is not None:
-            return _reopened, (self._path, self.snapshot.id)
+            return _reopened, (self._path, self.snapshot.id, self._geocoder)
         catalogue = self._catalogue
-        return _directory, (catalogue.clinics, catalogue.vocabulary, catalogue.index_name)
+        content = catalogue.clinics, catalogue.vocabulary, catalogue.index_name
+        return _directory, (*content, self._geocoder)
 
     # -- Ask --------------------------------------------------------------------------------------
 
@@ -413,6 +444,7 @@ class Directory(Mapping[str, Clinic]):
         where: Criteria | Filter | None = None,
         unknown: UnknownPolicy = "exclude",
         max_distance_km: float | None = None,
+        geocoder: Geocoder | None = None,
         check: bool = True,
         **facets: Any,
     ) -> Matches:
@@ -421,7 +453,8 @@ class Directory(Mapping[str, Clinic]):
         Parameters
         ----------
         origin : str, Coordinates, Location or shapely Point
-            Where the search starts; text is geocoded offline, a Point is (lon, lat).
+            Where the search starts; text is geocoded offline, a Point is (lon, lat). The answer's
+            `Matches.origin` says how it was read.
         k : int
             How many at the most, 1 or more.
         where : Criteria or Filter, optional
@@ -433,6 +466,9 @@ class Directory(Mapping[str, Clinic]):
         max_distance_km : float, optional
             Leave out what is farther, in kilometres; a clinic exactly there stays. None for no
             limit.
+        geocoder : Geocoder, optional
+            Who reads the text of this origin; None for the directory's own. One that asks a
+            network is sent the text.
         check : bool
             False to accept an origin that looks swapped or sign-changed.
         **facets : str or iterable of str
@@ -469,7 +505,8 @@ class Directory(Mapping[str, Clinic]):
         k = check_count(k, "k")
         limit = _limit(max_distance_km)
         eligible = self._filter(where, unknown, facets)
-        return Matches(Page(Ranking(eligible, self._origin(origin, check=check), limit), 0, k))
+        start = self._start(origin, geocoder, check=check)
+        return Matches(Page(Ranking(eligible, start, limit), 0, k))
 
     def within(
         self,
@@ -478,6 +515,7 @@ class Directory(Mapping[str, Clinic]):
         *,
         where: Criteria | Filter | None = None,
         unknown: UnknownPolicy = "exclude",
+        geocoder: Geocoder | None = None,
         check: bool = True,
         **facets: Any,
     ) -> Matches:
@@ -486,7 +524,8 @@ class Directory(Mapping[str, Clinic]):
         Parameters
         ----------
         origin : str, Coordinates, Location or shapely Point
-            Where the search starts; text is geocoded offline, a Point is (lon, lat).
+            Where the search starts; text is geocoded offline, a Point is (lon, lat). The answer's
+            `Matches.origin` says how it was read.
         radius_km : float
             Kilometres of WGS 84 geodesic, 0 or more.
         where : Criteria or Filter, optional
@@ -495,6 +534,9 @@ class Directory(Mapping[str, Clinic]):
         unknown : str
             ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
             ``"only"`` for those alone.
+        geocoder : Geocoder, optional
+            Who reads the text of this origin; None for the directory's own. One that asks a
+            network is sent the text.
         check : bool
             False to accept an origin that looks swapped or sign-changed.
         **facets : str or iterable of str
@@ -519,7 +561,8 @@ class Directory(Mapping[str, Clinic]):
         refuse_number(origin)
         limit = check_limit(radius_km, "radius_km")
         eligible = self._filter(where, unknown, facets)
-        return Matches(Page(Ranking(eligible, self._origin(origin, check=check), limit), 0, None))
+        start = self._start(origin, geocoder, check=check)
+        return Matches(Page(Ranking(eligible, start, limit), 0, None))
 
     def inside(
         self,
@@ -674,7 +717,15 @@ class Directory(Mapping[str, Clinic]):
             )
         return where
 
-    def _origin(self, origin: Origin, *, check: bool) -> Start:
+    @cached_property
+    def _reader(self) -> Geocoder:
+        own = self._geocoder
+        return bundled_geocoder(self._catalogue) if own is None else own
+
+    def _start(self, origin: Origin, geocoder: Geocoder | None, *, check: bool) -> Start:
+        check_geocoder(geocoder)
+        if isinstance(origin, str):
+            origin = geocoded(origin, self._reader if geocoder is None else geocoder)
         start = read_origin(origin)
         if check:
             check_plausible(start, self._catalogue)
@@ -1033,17 +1084,21 @@ class _Items(ItemsView[str, Clinic]):
 
 
 def _directory(
-    clinics: Sequence[Clinic], vocabulary: Vocabulary, index: IndexName | None
+    clinics: Sequence[Clinic],
+    vocabulary: Vocabulary,
+    index: IndexName | None,
+    geocoder: Geocoder | None,
 ) -> Directory:
-    return Directory(Catalogue.build(clinics, vocabulary, index))
+    return Directory(Catalogue.build(clinics, vocabulary, index), geocoder)
 
 
-def _reopened(path: str, snapshot_id: str) -> Directory:
+def _reopened(path: str, snapshot_id: str, geocoder: Geocoder | None) -> Directory:
     try:
         file = stat(path)
     except OSError:
         return Directory.open(path)  # which says what is wrong
-    return _reopened_once(path, snapshot_id, (file.st_ino, file.st_size, file.st_mtime_ns))
+    opened = _reopened_once(path, snapshot_id, (file.st_ino, file.st_size, file.st_mtime_ns))
+    return opened if geocoder is None else Directory(opened._catalogue, geocoder)
 
 
 @lru_cache(maxsize=8)  # a worker gets the same directory with every task

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ketafind.explain.qualification import Qualification
     from ketafind.explain.questions import Questions
     from ketafind.explain.relax import Relaxations
-    from ketafind.records import Clinic, Evidence, Service
+    from ketafind.records import Clinic, Evidence, Location, Service
     from ketafind.snapshot import Snapshot
     from ketafind.truth import Truth
     from ketafind.vocabulary import Vocabulary
@@ -295,6 +295,16 @@ class Matches(Frozen, Sequence[Match]):
     def n_unlocated(self) -> int:
         """How many clinics that satisfy the criteria, or may, have no position."""
         return self._page.ranking.filter.n_unlocated
+
+    @property
+    def origin(self) -> Location | None:
+        """How the origin was read: label, match, corrections, radius; None where there is none.
+
+        Nothing else of an answer shows it, and no export holds it: it is the searcher's own. What
+        was given as coordinates has the match ``given``.
+        """
+        start = self._page.ranking.origin
+        return None if start is None else start.location
 
     @property
     def snapshot(self) -> Snapshot:

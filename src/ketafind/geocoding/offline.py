@@ -115,6 +115,7 @@ class OfflineGeocoder:
     """
 
     name = "offline"
+    works_offline = True
 
     def __init__(self, gazetteer: Gazetteer | None = None, *, region: str = "ON") -> None:
         if region not in {"ON", "CA"}:

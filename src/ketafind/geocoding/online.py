@@ -37,7 +37,7 @@ from ketafind.geo import EAST, KM_PER_DEGREE, NORTH, SOUTH, WEST, Coordinates, s
 from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
 from ketafind.geocoding.limiter import RateLimit, within
 from ketafind.geocoding.offline import OfflineGeocoder
-from ketafind.geocoding.protocol import Geocoder, SearchPlace, check_geocoder
+from ketafind.geocoding.protocol import Geocoder, SearchPlace, check_geocoder, works_offline
 from ketafind.geocoding.words import check_text
 from ketafind.records import Location
 
@@ -491,6 +491,11 @@ class ChainGeocoder:
     def name(self) -> str:
         """The names of its geocoders."""
         return "+".join(getattr(g, "name", type(g).__name__) for g in self.geocoders)
+
+    @property
+    def works_offline(self) -> bool:
+        """Whether none of its geocoders asks a network."""
+        return all(map(works_offline, self.geocoders))
 
     @property
     def version(self) -> str:

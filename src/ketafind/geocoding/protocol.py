@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import NoReturn, Protocol
 
 from ketafind.errors import GeocodingError, InvalidInputError, PlaceNotFoundError
@@ -10,7 +11,11 @@ from ketafind.records import Location
 
 
 class Geocoder(Protocol):
-    """Anything that turns an address into a location."""
+    """Anything that turns an address into a location.
+
+    One that never asks a network says so by an attribute ``works_offline`` that is True: only such
+    a one is kept by a directory to read where searches start.
+    """
 
     def geocode(self, text: str) -> Location:
         """Find where an address is.
@@ -49,6 +54,11 @@ def check_geocoder(geocoder: object) -> None:
         )
 
 
+def works_offline(geocoder: object) -> bool:
+    """Tell whether a geocoder never asks a network; only what says so is believed."""
+    return getattr(geocoder, "works_offline", False) is True
+
+
 def checked_location(place: object, geocoder: object) -> Location:
     """Refuse an answer that is no location."""
     if isinstance(place, Location):
@@ -57,6 +67,15 @@ def checked_location(place: object, geocoder: object) -> Location:
         f"the geocoder {type(geocoder).__name__} returned {type(place).__name__}, not a "
         f"ketafind.Location; where it finds nothing it raises PlaceNotFoundError"
     )
+
+
+def searched(geocoder: Geocoder, text: str) -> Location:
+    """Ask a geocoder for where somebody searches from; the caller answers for where that goes."""
+    ask: Callable[..., Location] = geocoder.geocode
+    if not works_offline(geocoder) and "allow_egress" in signature(ask).parameters:
+        # It keeps such a place in no cache, and in no error.
+        return ask(SearchPlace(text), allow_egress=True)
+    return ask(text)
 
 
 class SearchPlace:

@@ -60,6 +60,7 @@ class RegisterGeocoder:
     """
 
     name = "register"
+    works_offline = True
 
     def __init__(
         self, meta: dict[str, Any], arrays: dict[str, Any], offline: OfflineGeocoder | None = None

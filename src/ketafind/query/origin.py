@@ -15,17 +15,20 @@ from ketafind.errors import (
     AmbiguousPlaceError,
     ConflictingPlaceError,
     CoordinatesError,
+    GeocoderFailedError,
     GeocodingError,
     InvalidInputError,
     OutsideCoverageError,
     PlaceNotFoundError,
+    RejectedAnswerError,
 )
-from ketafind.geo import Coordinates, degrees
+from ketafind.geo import Coordinates, degrees, in_ontario
 from ketafind.records import Location
 
 if TYPE_CHECKING:
     from shapely import Point
 
+    from ketafind.geocoding import Geocoder
     from ketafind.query.catalogue import Catalogue
 
 
@@ -34,11 +37,17 @@ Origin: TypeAlias = Union[str, Coordinates, Location, "Point"]
 
 
 class Start(NamedTuple):
-    """Where a search starts: degrees, and the radius of the place at the 90 % level."""
+    """Where a search starts: degrees, the radius at the 90 % level, and how a text was read."""
 
     lat: float
     lon: float
     radius_km: float = 0.0
+    read: Location | None = None
+
+    @property
+    def location(self) -> Location:
+        """How it was read; a bare position was given as it is."""
+        return self.read if self.read is not None else Location(lat=self.lat, lon=self.lon)
 
 
 FAR_KM, NEAR_KM = 2000.0, 500.0
@@ -63,21 +72,22 @@ HIDDEN = {
     "or take one of the error's candidates",
     ConflictingPlaceError: "its parts name places far apart; leave one out, or take one of the "
     "error's candidates",
-    OutsideCoverageError: "it names a place that the gazetteer does not cover; give Coordinates",
+    OutsideCoverageError: "it names a place that the geocoder does not cover; give Coordinates, or "
+    'geocoder=ketafind.OfflineGeocoder(region="CA") for all of Canada',
+    GeocoderFailedError: "the geocoder that was asked could not answer",
+    RejectedAnswerError: "the answer of the geocoder that was asked cannot be right",
     PlaceNotFoundError: "no postal code, place or address was recognised in it; give a postal "
     'code, a town such as "Kingston, ON", or Coordinates',
 }
 """A searcher's place is health information: these say what is wrong without showing it."""
 
 
-def read_origin(origin: Origin) -> Start:
+def read_origin(origin: Coordinates | Location | Point) -> Start:
     """Read where a search starts."""
-    if isinstance(origin, str):
-        origin = _geocoded(origin)
     if isinstance(origin, Coordinates):
         return Start(origin.lat, origin.lon)
     if isinstance(origin, Location):
-        return Start(origin.lat, origin.lon, origin.radius_km)
+        return Start(origin.lat, origin.lon, origin.radius_km, origin)
     if getattr(origin, "geom_type", None) == "Point":
         if origin.is_empty:
             raise CoordinatesError("the origin is an empty point")
@@ -99,12 +109,22 @@ def _no_origin(origin: object) -> InvalidInputError:
     )
 
 
-def _geocoded(text: str) -> Location:
-    from ketafind.geocoding import geocode
+def bundled_geocoder(catalogue: Catalogue) -> Geocoder:
+    """Choose the region in which the bundled geocoder reads origins: by where the clinics are."""
+    from ketafind.geocoding import OfflineGeocoder
+
+    points = catalogue.points
+    elsewhere = len(points.lat) and not any(map(in_ontario, points.lat, points.lon))
+    return OfflineGeocoder(region="CA" if elsewhere else "ON")
+
+
+def geocoded(text: str, geocoder: Geocoder) -> Location:
+    """Find where a text is that somebody searches from; no error shows it."""
     from ketafind.geocoding.locations import why_not_coordinates
+    from ketafind.geocoding.protocol import checked_location, searched
 
     try:
-        return geocode(text)
+        return checked_location(searched(geocoder, text), geocoder)
     except GeocodingError as error:
         kind: type[GeocodingError] = type(error)
         candidates = error.candidates
@@ -114,7 +134,9 @@ def _geocoded(text: str) -> Location:
     # Raised outside the handler, so that no chained error carries the text.
     known = next((base for base in kind.__mro__ if base in HIDDEN), None)
     reason = "it is not an address that can be read" if known is None else HIDDEN[known]
-    raise kind(f"the origin could not be placed: {reason}", candidates)
+    hidden = kind(f"the origin could not be placed: {reason}")
+    hidden.candidates = candidates
+    raise hidden
 
 
 def check_plausible(origin: Start, catalogue: Catalogue) -> None:

@@ -39,7 +39,7 @@ class Ranking:
         if stop is None:
             distances, points = (one.tolist() for one in self._within(self.filter._prepared))
             return distances[start:], self.catalogue.clinic_no_list(points[start:])
-        lat, lon, _ = self.origin
+        lat, lon = self.origin[:2]
         distances, clinic_nos = self.filter.nearest(lat, lon, stop, self.limit_km)
         return distances[start:], clinic_nos[start:]
 
@@ -73,7 +73,7 @@ class Ranking:
 
     def rank_of(self, distance_km: float, clinic_no: int) -> int:
         """Count the rank that a clinic has, or would have if eligible; whatever the limit."""
-        lat, lon, _ = self._start
+        lat, lon = self._start[:2]
         far, points = self.catalogue.index.within(
             lat, lon, min(distance_km, FARTHEST_KM), self.filter._prepared
         )
@@ -98,7 +98,7 @@ class Ranking:
     def _within(
         self, prepared: object, reach_km: float = math.inf
     ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        lat, lon, _ = self._start
+        lat, lon = self._start[:2]
         limit_km = min(self.limit_km, FARTHEST_KM, reach_km)
         return self.catalogue.index.within(lat, lon, limit_km, prepared)
 
