@@ -213,12 +213,53 @@ def test_validate_names_the_rows_that_could_not_be_placed(tmp_path: Path, capsys
     assert main(["validate", str(path)]) == 0
     printed = capsys.readouterr().out
     assert "no fault in 2 clinics, 1 without a position" in printed
-    assert "b: no position: " in printed
+    assert "b: its address could not be placed: " in printed
     path.write_text("clinic_id,name,city\nb,B,Nowhereville\n")
     assert main(["validate", str(path)]) == 0
     assert "no fault in 1 clinic, 1 without a position" in capsys.readouterr().out
     assert main(["nearest", "Kingston", "--data", str(path)]) == 0
     assert capsys.readouterr().out.startswith("No clinics with a position match. 1 that match, or")
+
+
+def test_rows_that_could_not_be_placed_are_said_beside_the_answer(tmp_path: Path, capsys):
+    path = tmp_path / "clinics.csv"
+    path.write_text("clinic_id,name,city,lat,lon\na,A,,44,-76\nb,B,Nowhereville,,\n")
+    assert main(["nearest", "--lat", "44", "--lon", "-76", "--data", str(path)]) == 0
+    printed = capsys.readouterr()
+    assert "could not be placed" not in printed.out
+    (line,) = printed.err.splitlines()
+    assert line.startswith("ketafind: 1 of 2 clinics could not be placed")
+    assert line.endswith("ketafind validate lists the reasons")
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv", "geojson"])
+def test_how_the_place_was_read_is_said_beside_the_answer_and_never_in_it(form, capsys):
+    assert main(["nearest", "Kingstn, ON", "--staff", "nurse", "--format", form]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == (
+        "Origin read as Kingston, ON: the place, within 6.5 km. Kingstn was read as Kingston.\n"
+    )
+    assert "read as" not in printed.out
+    assert main(["nearest", "--lat", "44.2", "--lon", "-76.5"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_how_the_place_was_read_is_said_in_french(capsys):
+    assert main(["explain", "K7L 3N6", "--lang", "fr"]) == 0
+    assert capsys.readouterr().err.startswith("Lieu de départ compris comme K7L 3N6, Kingston, ON")
+
+
+def test_all_of_canada_is_read_when_the_region_says_so(tmp_path: Path, capsys):
+    path = tmp_path / "clinics.csv"
+    path.write_text("clinic_id,name,city,province\nv,V,Vancouver,BC\n")
+    assert main(["nearest", "Victoria", "--data", str(path), "--region", "CA"]) == 0
+    printed = capsys.readouterr()
+    assert "1 of 1 clinics that match" in printed.out
+    assert "Victoria, British Columbia" in printed.err
+    assert main(["nearest", "Montreal"]) == 2
+    assert "--region CA" in capsys.readouterr().err
+    assert main(["nearest", "Montreal", "--region", "CA"]) == 0
+    assert main(["geocode", "Victoria", "--region", "CA", "--format", "json"]) == 0
 
 
 def test_validate_lists_every_fault_of_a_file(tmp_path: Path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import replace
 from datetime import date
@@ -33,7 +34,7 @@ from ketafind.query.origin import (
     refuse_number,
 )
 from ketafind.query.ranking import Page, Ranking
-from ketafind.records import CLINIC_FACTS, FLAGS, Clinic, Evidence
+from ketafind.records import CLINIC_FACTS, FLAGS, UNPLACED, Clinic, Evidence
 from ketafind.vocabulary import Vocabulary, default_vocabulary
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Directory(Mapping[str, Clinic]):
         -------
         Directory
             A clinic whose address cannot be placed is unlocated: counted and searchable, never
-            ranked by distance.
+            ranked by distance. One warning says how many, `validate` why.
 
         Raises
         ------
@@ -124,7 +125,9 @@ class Directory(Mapping[str, Clinic]):
             If an argument cannot be used, or `index` needs what this installation lacks.
         """
         words = _checked(vocabulary, geocoder, index)
-        ready = _decided_and_placed(_canonical(clinics, words, check=check), words, geocoder)
+        ready = _decided_and_placed(
+            _canonical(clinics, words, check=check), words, geocoder, stacklevel=3
+        )
         return cls(Catalogue.build(ready, words, index), geocoder)
 
     @classmethod
@@ -163,7 +166,8 @@ class Directory(Mapping[str, Clinic]):
         Returns
         -------
         Directory
-            Every row is in it. A row whose address cannot be placed is an unlocated clinic.
+            Every row is in it. A row whose address cannot be placed is an unlocated clinic; one
+            warning says how many, `validate` why.
 
         Raises
         ------
@@ -216,7 +220,8 @@ class Directory(Mapping[str, Clinic]):
         Returns
         -------
         Directory
-            Every row is in it. A row whose address cannot be placed is an unlocated clinic.
+            Every row is in it. A row whose address cannot be placed is an unlocated clinic; one
+            warning says how many, `validate` why.
 
         Raises
         ------
@@ -244,7 +249,7 @@ class Directory(Mapping[str, Clinic]):
     ) -> Directory:
         # Rows were read together: nothing but evidence can contradict them.
         are_consistent = not any(clinic.evidence for clinic in clinics)
-        ready = _decided_and_placed(clinics, vocabulary, geocoder)
+        ready = _decided_and_placed(clinics, vocabulary, geocoder, stacklevel=4)
         made = Catalogue.build(ready, vocabulary, index, are_consistent=are_consistent)
         return cls(made, geocoder)
 
@@ -357,7 +362,7 @@ class Directory(Mapping[str, Clinic]):
         check_geocoder(geocoder)
         new = _canonical(added, self.vocabulary, check=check)
         chosen = self._geocoder if geocoder is None else geocoder
-        ready = _decided_and_placed(new, self.vocabulary, chosen)
+        ready = _decided_and_placed(new, self.vocabulary, chosen, stacklevel=3)
         return Directory(self._catalogue.changed(ready, removed), self._geocoder)
 
     def as_of(self, day: date | str) -> Self:
@@ -1010,10 +1015,6 @@ def _checked(
     return words
 
 
-REASON = "geocoding"
-"""The extra field of a clinic that says why its address could not be placed."""
-
-
 def _canonical(
     clinics: Iterable[Clinic], vocabulary: Vocabulary, *, check: bool
 ) -> tuple[Clinic, ...]:
@@ -1038,12 +1039,25 @@ def _canonical(
 
 
 def _decided_and_placed(
-    clinics: Iterable[Clinic], vocabulary: Vocabulary, geocoder: Geocoder | None
+    clinics: Iterable[Clinic],
+    vocabulary: Vocabulary,
+    geocoder: Geocoder | None,
+    *,
+    stacklevel: int,
 ) -> list[Clinic]:
     """Let evidence decide what clinics in canonical form state, and geocode their addresses."""
     # Where sources disagree, the higher class and the later date decide.
     decided = (resolved(one, vocabulary) if one.evidence else one for one in clinics)
-    return [_placed(one, geocoder) if one.location is None else one for one in decided]
+    ready = [_placed(one, geocoder) if one.location is None else one for one in decided]
+    n_unplaced = sum(one.location is None and UNPLACED in one.extra for one in ready)
+    if n_unplaced:
+        warnings.warn(
+            f"{n_unplaced} of {len(ready)} clinics could not be placed by their address: they are "
+            f"found by search, never by distance; directory.validate() lists the reasons",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+    return ready
 
 
 def _placed(clinic: Clinic, geocoder: Geocoder | None) -> Clinic:
@@ -1057,7 +1071,7 @@ def _placed(clinic: Clinic, geocoder: Geocoder | None) -> Clinic:
         else:
             place = checked_location(geocoder.geocode(clinic.address), geocoder)
     except GeocodingError as error:
-        return replace(clinic, extra={**clinic.extra, REASON: str(error)})
+        return replace(clinic, extra={**clinic.extra, UNPLACED: str(error)})
     return replace(clinic, location=place)
 
 

@@ -28,6 +28,9 @@ PRECISIONS = (
 """How precisely a position is known, finest first; ``unknown`` is a position nobody graded."""
 
 CITY_LEVEL = frozenset({"place", "fsa", "municipality"})
+UNPLACED = "geocoding"
+"""The column of a clinic, added on reading, that says why its address could not be placed."""
+
 STATUSES = ("active", "uncertain", "closed")
 SOURCE_CLASSES = ("regulator", "clinic", "government", "operator", "other")
 """Who may say a fact, highest first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from io import TextIOWrapper
 
@@ -16,6 +17,11 @@ __all__ = ["main"]
 INPUT, FAILURE, INTERRUPTED = 2, 1, 130
 COORDINATES = re.compile(r"(?:ketafind\.)?Coordinates(?:\(lat=\.\.\., lon=\.\.\.\))?")
 """How Python's messages name what are two options here."""
+COMMANDS = {
+    "pass check=False": "pass --no-check",
+    "directory.validate()": "ketafind validate",
+    'geocoder=ketafind.OfflineGeocoder(region="CA")': "--region CA",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,10 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         arguments = make_parser().parse_args(spelled_out(sys.argv[1:] if argv is None else argv))
-        code = arguments.run(arguments) or 0
+        with warnings.catch_warnings(action="always", category=UserWarning):
+            warnings.showwarning = lambda message, *_: _say(str(message))
+            code = arguments.run(arguments) or 0
         sys.stdout.flush()
     except KetafindError as error:
-        return _say(error)
+        return _refuse(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:
@@ -39,15 +47,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(code)
 
 
-def _say(error: KetafindError) -> int:
+def _refuse(error: KetafindError) -> int:
+    said = str(error)
+    if isinstance(error, GeocodingError) and error.candidates:
+        first, *more = said.splitlines()
+        first += f" ({'; '.join(_named(place) for place in error.candidates)})"
+        said = "\n".join((first, *more))
+    _say(said)
+    return INPUT
+
+
+def _say(message: str) -> None:
+    """Print a message of Python's in the words of the command line."""
     from ketafind.show.text import escaped
 
-    lines = str(error).replace("pass check=False", "pass --no-check").splitlines()
-    lines = [COORDINATES.sub("--lat and --lon", line) for line in lines]
-    if isinstance(error, GeocodingError) and error.candidates:
-        lines[0] += f" ({'; '.join(_named(place) for place in error.candidates)})"
+    for in_python, here in COMMANDS.items():
+        message = message.replace(in_python, here)
+    lines = COORDINATES.sub("--lat and --lon", message).splitlines()
     print("\n".join(f"ketafind: {escaped(line)}" for line in lines), file=sys.stderr)
-    return INPUT
 
 
 def _named(place: Location) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.explain.sentences import Explanation
     from ketafind.facts import Decision
+    from ketafind.geocoding import OfflineGeocoder
     from ketafind.matches import Matches
     from ketafind.records import Clinic, Evidence, Location
 
@@ -35,6 +37,7 @@ FACETS = (
 def nearest(arguments: Namespace) -> None:
     """Print the nearest clinics that match."""
     matches = _asked(arguments)
+    _say_origin(matches, arguments)
     if arguments.format == "geojson":
         _print_json(matches.to_geojson())
     elif arguments.format == "csv":
@@ -71,9 +74,24 @@ def _asked(arguments: Namespace) -> Matches:
         where=where,
         unknown=arguments.unknown,
         max_distance_km=arguments.max_distance_km,
+        geocoder=_geocoder(arguments),
         check=not arguments.no_check,
         **{facet: terms for facet, terms in facets.items() if terms is not None},
     )
+
+
+def _say_origin(matches: Matches, arguments: Namespace) -> None:
+    """Say how PLACE was read: beside the answer, so that a file or a pipe does not hold it."""
+    from ketafind.explain.sentences import number, say
+
+    origin, lang = matches.origin, getattr(arguments, "lang", "en")
+    if arguments.place is None or origin is None:
+        return
+    radius = number(origin.radius_km, lang, 1 if origin.radius_km < 9.95 else 0)
+    precision = say(f"precision.{origin.precision}", lang)
+    read = say("origin.read", lang, label=origin.label, precision=precision, radius=radius)
+    sentences = (read, *(f"{one[:1].upper()}{one[1:]}." for one in origin.corrections))
+    print(escaped(" ".join(sentences)), file=sys.stderr)
 
 
 def show(arguments: Namespace) -> None:
@@ -107,11 +125,10 @@ def _where(clinic: Clinic) -> str:
 
 
 def validate(arguments: Namespace) -> int:
-    """Print every fault of a file of clinics."""
-    from ketafind.directory import Directory
-
+    """Print every fault of a file of clinics; where there is none, what is doubtful in it."""
     try:
-        directory = Directory.from_csv(arguments.file, evidence=arguments.evidence)
+        with warnings.catch_warnings(action="ignore"):  # the findings say it
+            directory = _read_directory(arguments.file, arguments, arguments.evidence)
     except DataError as error:
         for fault in error.faults:
             print(escaped(f"{error.source}: {fault}"))
@@ -120,9 +137,7 @@ def validate(arguments: Namespace) -> int:
     n, unlocated = len(directory), sum(clinic.location is None for clinic in directory.clinics)
     clinics = "1 clinic" if n == 1 else f"{n} clinics"
     print(escaped(f"{arguments.file}: no fault in {clinics}, {unlocated} without a position"))
-    for clinic in directory.clinics:
-        if clinic.location is None and "geocoding" in clinic.extra:
-            print(escaped(f"{clinic.clinic_id}: no position: {clinic.extra['geocoding']}"))
+    print(directory.validate())
     return 0
 
 
@@ -172,17 +187,23 @@ def _directory_of(arguments: Namespace) -> Directory:
             raise InvalidInputError("--evidence goes with --data")
         directory = load_directory()
     else:
-        directory = _read_directory(arguments.data, arguments.evidence)
+        directory = _read_directory(arguments.data, arguments, arguments.evidence)
     return directory if arguments.as_of is None else directory.as_of(arguments.as_of)
 
 
-def _read_directory(path: str, evidence: str | None = None) -> Directory:
+def _read_directory(path: str, arguments: Namespace, evidence: str | None) -> Directory:
     """Open a saved directory, or read one from CSV."""
     from ketafind.directory import Directory
 
     if path.endswith(".ketafind"):
         return Directory.open(path)
-    return Directory.from_csv(path, evidence=evidence)
+    return Directory.from_csv(path, evidence=evidence, geocoder=_geocoder(arguments))
+
+
+def _geocoder(arguments: Namespace) -> OfflineGeocoder | None:
+    from ketafind.geocoding import OfflineGeocoder
+
+    return None if arguments.region is None else OfflineGeocoder(region=arguments.region)
 
 
 def _origin(arguments: Namespace) -> Any:
@@ -200,20 +221,25 @@ def explain(arguments: Namespace) -> None:
     """Print why each clinic is in an answer, why one is not, or what would bring more."""
     matches, lang = _asked(arguments), arguments.lang
     if arguments.why_not is not None:
-        _print(matches.why_not(arguments.why_not, lang=lang), arguments)
+        answer: Explanation = matches.why_not(arguments.why_not, lang=lang)
     else:
-        _print((matches.relax if arguments.relax else matches.explain)(lang=lang), arguments)
+        answer = (matches.relax if arguments.relax else matches.explain)(lang=lang)
+    _say_origin(matches, arguments)
+    _print(answer, arguments)
 
 
 def questions(arguments: Namespace) -> None:
     """Print what to ask which clinic."""
-    _print(_asked(arguments).questions(arguments.k, lang=arguments.lang), arguments)
+    matches = _asked(arguments)
+    answer = matches.questions(arguments.k, lang=arguments.lang)
+    _say_origin(matches, arguments)
+    _print(answer, arguments)
 
 
 def diff(arguments: Namespace) -> None:
     """Print what changed from one directory to another."""
-    old = _read_directory(arguments.old, arguments.old_evidence)
-    new = _read_directory(arguments.new, arguments.new_evidence)
+    old = _read_directory(arguments.old, arguments, arguments.old_evidence)
+    new = _read_directory(arguments.new, arguments, arguments.new_evidence)
     _print(old.diff(new, lang=arguments.lang), arguments)
 
 
@@ -229,7 +255,10 @@ def geocode(arguments: Namespace) -> None:
     from ketafind.geocoding import OfflineGeocoder, RegisterGeocoder
 
     file = arguments.register
-    geocoder = OfflineGeocoder() if file is None else RegisterGeocoder.open(file)
+    offline = _geocoder(arguments) or OfflineGeocoder()
+    if file is not None and arguments.region is not None:
+        raise InvalidInputError("a register reads addresses of Ontario: leave --region out")
+    geocoder = offline if file is None else RegisterGeocoder.open(file)
     place = geocoder.geocode(arguments.text)
     if arguments.format == "json":
         _print_json(_place_dict(place))

@@ -79,10 +79,14 @@ def _choice(name: str, *choices: str) -> Option:
     return _option(name, choices=choices, default=choices[0])
 
 
+REGION = _option(
+    "--region", choices=("ON", "CA"), help="read addresses of Ontario, or of all of Canada"
+)
 DATA = (
     _file("--data", "clinics of your own, CSV or saved"),
     _file("--evidence", "the evidence of --data"),
     _option("--as-of", metavar="DATE", help="believe only what is fresh on that day"),
+    REGION,
 )
 QUESTION = (
     _option("place", nargs="?", metavar="PLACE", help="address, postal code or town"),
@@ -124,6 +128,7 @@ CLINIC = _option("clinic_id", metavar="CLINIC_ID", help="such as caledon-clinic"
 VALIDATE = (
     _file("file", "a CSV file of clinics, one row a service"),
     _file("--evidence", "its CSV file of evidence"),
+    REGION,
 )
 FACET = _option("facet", nargs="?", metavar="FACET", help="such as route; all if left out")
 EXPLAIN = (
@@ -137,6 +142,7 @@ DIFF = (
     _option("new", metavar="NEW", help="the later ones"),
     _file("--old-evidence", "the evidence of OLD"),
     _file("--new-evidence", "the evidence of NEW"),
+    REGION,
     *SAID,
 )
 STATE = (
@@ -147,6 +153,7 @@ STATE = (
 PLACE = (
     _option("text", metavar="TEXT", help="on one line, as people write it"),
     _file("--register", "a street register to ask first"),
+    REGION,
     TABLE,
 )
 

@@ -20,7 +20,7 @@ from ketafind.explain.sentences import (
     say,
 )
 from ketafind.facts import decisions
-from ketafind.records import PRECISIONS
+from ketafind.records import PRECISIONS, UNPLACED
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic
@@ -35,11 +35,12 @@ class Doubt:
     Parameters
     ----------
     kind : str
-        ``unlocated``, ``no_fact``, ``no_evidence``, ``conflict``, ``same_place`` or ``no_contact``.
+        ``unlocated``, ``unplaced`` (an address that the geocoder could not place), ``no_fact``,
+        ``no_evidence``, ``conflict``, ``same_place`` or ``no_contact``.
     clinic_id : str
         The clinic.
     what : str
-        The fact or the other clinic, where there is one.
+        The fact, the other clinic or the reason, where there is one.
     """
 
     kind: str
@@ -197,7 +198,8 @@ def validation(clinics: Sequence[Clinic], vocabulary: Vocabulary, lang: str) -> 
 def _doubts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Doubt]:
     own = clinic.clinic_id
     if clinic.location is None:
-        yield Doubt(kind="unlocated", clinic_id=own)
+        reason = clinic.extra.get(UNPLACED, "")
+        yield Doubt(kind="unplaced" if reason else "unlocated", clinic_id=own, what=reason)
     if not any(service.facts for service in clinic.services):
         yield Doubt(kind="no_fact", clinic_id=own)
     if not clinic.phone and not clinic.website:
