@@ -43,12 +43,13 @@ def run_console(example: Example) -> str | None:
         arguments = shlex.split(command.removeprefix("python -m "))[1:]
         done = subprocess.run(
             [sys.executable, "-m", "ketafind", *arguments],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # in one stream, as a terminal shows them
             encoding="utf-8",
             env=os.environ | {"PYTHONUTF8": "1"},
             check=False,
         )
-        got = done.stdout + done.stderr
+        got = done.stdout
         if wanted.strip() and not OutputChecker().check_output(wanted, got, FLAGS):
             return f"$ {command}\nexpected:\n{wanted}\ngot:\n{got}"
         if done.returncode and not wanted.strip():
