@@ -7,7 +7,8 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from itertools import accumulate
@@ -28,8 +29,8 @@ TIMEOUT_S = 10.0
 MOST_BYTES = 1_000_000
 """A reply longer than this, once it is decompressed, is refused."""
 
-PIECE = 4_096
-"""A compressed reply is read by so many bytes, which can grow a thousandfold."""
+GZIP = 31
+"""What zlib calls the format."""
 
 DEEPEST = 40
 """JSON nested deeper than this is refused."""
@@ -85,7 +86,7 @@ class HttpxAdapter(BaseSyncAdapter):  # type: ignore[misc]
             reply, body = self._get(checked, headers, deadline)
         except TimeoutError:
             failure = ServiceTimeoutError("the service did not answer before the deadline")
-        except (httpx.HTTPError, httpcore.ProtocolError, OSError) as error:
+        except (httpcore.ProtocolError, OSError) as error:
             failure = ServiceFailedError(f"the connection failed ({type(error).__name__})")
         else:
             text = _text(reply, body)
@@ -112,12 +113,16 @@ class HttpxAdapter(BaseSyncAdapter):  # type: ignore[misc]
     ) -> tuple[httpx.Response, bytes]:
         backend = _Backend(deadline, allow_private=self._allow_private)
         own = {**headers, "Accept-Encoding": "gzip", "Connection": "close"}
-        # A client of its own for each request: nothing is remembered from one to the next.
+        target = httpcore.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        )
+        # A pool of its own for each request: nothing is remembered from one to the next.
         with (
-            httpx.Client(transport=_Transport(backend, self._tls), trust_env=False) as client,
-            client.stream("GET", url, headers=httpx.Headers(own, encoding="utf-8")) as reply,
+            httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool,
+            pool.stream("GET", target, headers=httpx.Headers(own, encoding="utf-8").raw) as reply,
         ):
-            return reply, _body(reply)
+            read = httpx.Response(reply.status, headers=reply.headers)
+            return read, _body(read, reply.iter_stream())
 
 
 def _checked(text: str, *, private: bool) -> httpx.URL:
@@ -135,18 +140,31 @@ def _checked(text: str, *, private: bool) -> httpx.URL:
     return url
 
 
-def _body(reply: httpx.Response) -> bytes:
+def _body(reply: httpx.Response, pieces: Iterator[bytes]) -> bytes:
     if reply.is_redirect:
         raise ServiceFailedError("the service redirects elsewhere; redirects are not followed")
     # Several codings, one in the other, would grow a million times a piece.
-    if reply.headers.get("content-encoding", "identity").lower() not in {"identity", "gzip"}:
+    coding = reply.headers.get("content-encoding", "identity").lower()
+    if coding not in {"identity", "gzip"}:
         raise ServiceFailedError("the reply is compressed in a way that was not asked for")
     body = bytearray()
-    for piece in reply.iter_bytes():
+    for piece in pieces:
         body += piece
-        if len(body) > MOST_BYTES:
-            raise ServiceFailedError(f"the reply is longer than {MOST_BYTES:,} bytes")
-    return bytes(body)
+        _check_length(body)
+    if coding == "identity":
+        return bytes(body)
+    unzip = zlib.decompressobj(GZIP)
+    try:
+        unfolded = unzip.decompress(body, MOST_BYTES + 1)
+    except zlib.error:
+        raise UnreadableReplyError("the reply is not compressed as it says") from None
+    _check_length(unfolded)
+    return unfolded
+
+
+def _check_length(body: bytes | bytearray) -> None:
+    if len(body) > MOST_BYTES:
+        raise ServiceFailedError(f"the reply is longer than {MOST_BYTES:,} bytes")
 
 
 def _text(reply: httpx.Response, body: bytes) -> str:
@@ -166,45 +184,13 @@ def _check_depth(text: str) -> None:
         raise UnreadableReplyError("the reply is nested too deeply")
 
 
-class _Transport(httpx.BaseTransport):
-    """The way of httpx to the network, through a backend of ours."""
-
-    def __init__(self, backend: httpcore.NetworkBackend, tls: ssl.SSLContext) -> None:
-        self._pool = httpcore.ConnectionPool(ssl_context=tls, network_backend=backend)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
-        target = httpcore.URL(
-            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-        )
-        asked = httpcore.Request(request.method, target, headers=request.headers.raw)
-        reply = self._pool.handle_request(asked)
-        return httpx.Response(reply.status, headers=reply.headers, content=_pieces(reply))
-
-    def close(self) -> None:
-        self._pool.close()
-
-
-def _pieces(reply: httpcore.Response) -> Iterator[bytes]:
-    for chunk in reply.iter_stream():
-        yield from (chunk[start : start + PIECE] for start in range(0, len(chunk), PIECE))
-
-
 class _Backend(httpcore.NetworkBackend):
     """Connects to addresses that were vetted: to look the name up again could give others."""
 
     def __init__(self, deadline: float, *, allow_private: bool) -> None:
         self._deadline, self._allow_private = deadline, allow_private
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        del local_address, socket_options  # nobody sets them
+    def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore.NetworkStream:
         addresses = _resolved(host, port, self._deadline)
         if not self._allow_private and not all(map(_is_public, addresses)):
             raise ServiceFailedError(
@@ -214,7 +200,7 @@ class _Backend(httpcore.NetworkBackend):
         for tried, address in enumerate(addresses):
             try:
                 # One that does not answer leaves the others their share of the time.
-                share_s = _left(self._deadline, timeout) / (len(addresses) - tried)
+                share_s = _left(self._deadline) / (len(addresses) - tried)
                 link = socket.create_connection((address, port), share_s)
             except OSError as error:
                 failure = error
@@ -224,42 +210,40 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A socket whose every call ends before the deadline."""
+    """A socket whose every call ends before the deadline, whatever time-out it is given."""
 
     def __init__(self, link: socket.socket, deadline: float) -> None:
         self._link, self._deadline = link, deadline
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        self._link.settimeout(_left(self._deadline, timeout))
-        return self._link.recv(max_bytes)
+    def _timed(self) -> socket.socket:
+        self._link.settimeout(_left(self._deadline))
+        return self._link
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._link.settimeout(_left(self._deadline, timeout))
-        self._link.sendall(buffer)
+    def read(self, max_bytes: int, *_: Any, **__: Any) -> bytes:
+        return self._timed().recv(max_bytes)
+
+    def write(self, buffer: bytes, *_: Any, **__: Any) -> None:
+        self._timed().sendall(buffer)
 
     def close(self) -> None:
         self._link.close()
 
     def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, *_: Any, **__: Any
     ) -> httpcore.NetworkStream:
         try:
-            self._link.settimeout(_left(self._deadline, timeout))
-            self._link = ssl_context.wrap_socket(self._link, server_hostname=server_hostname)
+            self._link = ssl_context.wrap_socket(self._timed(), server_hostname=server_hostname)
         except BaseException:
             self._link.close()
             raise
         return self
 
 
-def _left(deadline: float, timeout: float | None = None) -> float:
+def _left(deadline: float) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
-    return left if timeout is None else min(left, timeout)
+    return left
 
 
 def _is_public(text: str) -> bool:
@@ -280,11 +264,13 @@ def _resolved(host: str, port: int, deadline: float) -> list[str]:
         return [str(ip_address(host))]
     with suppress(OSError):  # in the other ways in which C accepts numbers
         return [socket.inet_ntoa(socket.inet_aton(host))]
+
+    def look_up() -> list[Any]:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
     try:
         # A look-up cannot be stopped: at the deadline it is left to itself.
-        found = within(
-            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), deadline, TimeoutError
-        )
+        found = within(look_up, deadline, TimeoutError)
     except (socket.gaierror, UnicodeError):
         raise ServiceFailedError("the service's host was not found") from None
     return [str(entry[4][0]) for entry in found]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -20,9 +20,7 @@ FAR_S = 3_600.0
 
 BRIEFLY_S = 0.2
 TABLE = "CREATE TABLE IF NOT EXISTS turns (name TEXT PRIMARY KEY, next REAL NOT NULL)"
-POSTPONE = """
-INSERT INTO turns VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET next = max(next, excluded.next)
-"""
+FOLLOWING = "SELECT max(next) FROM turns WHERE name = ? AND next <= ?"
 
 Value = TypeVar("Value")
 
@@ -74,12 +72,7 @@ class RateLimit:
             If the turn would come after the deadline, or another process has the file locked
             until then; none is taken.
         """
-        turn = None if self.path is None else self._shared_turn(self.path, name, deadline)
-        if turn is None:
-            with self._lock:
-                turn = self._checked(name, 0.0, deadline)
-                self._next[name] = turn + self.min_delay_s
-        ahead_s = turn - self.clock()
+        ahead_s = self._take(name, 0.0, self.min_delay_s, deadline) - self.clock()
         if ahead_s > 0:
             self._sleep(ahead_s)
 
@@ -93,69 +86,56 @@ class RateLimit:
         delay_s : float
             Seconds, at most an hour.
         """
-        until = self.clock() + min(delay_s, FAR_S)
-        self._note(name, until)
-        if self.path is None:
-            return
-        values = (name, until)
-        try:
-            self._share(self.path, lambda shared: shared.execute(POSTPONE, values), BRIEFLY_S)
-        except FILE_FAULTS as error:
-            self._notice(error)
+        self._take(name, min(delay_s, FAR_S), 0.0, math.inf)
 
-    def _shared_turn(self, path: Path, name: str, deadline: float) -> float | None:
-        """Take a turn from the file; None if it cannot be used."""
+    def _take(self, name: str, from_now_s: float, delay_s: float, deadline: float) -> float:
+        """Take the first turn that is free after some seconds; the next comes a delay later."""
 
-        def take(database: sqlite3.Connection) -> float:
-            row = database.execute(
-                "SELECT next FROM turns WHERE name = ? AND next <= ?", (name, self.clock() + FAR_S)
-            ).fetchone()
-            turn = self._checked(name, row[0] if row else 0.0, deadline)
-            database.execute(
-                "INSERT OR REPLACE INTO turns VALUES (?, ?)", (name, turn + self.min_delay_s)
-            )
+        def take(shared: float) -> float:
+            now = self.clock()
+            known = [turn for turn in (shared, self._next.get(name, 0.0)) if turn <= now + FAR_S]
+            turn = max(now + from_now_s, *known)
+            if turn > deadline:
+                raise GeocoderBusyError(
+                    f"{name} is busy: the next turn comes in {turn - now:.0f} s, after the deadline",
+                    retry_after_s=turn - now,
+                )
+            self._next[name] = turn + delay_s
             return turn
 
-        try:
-            turn = self._share(path, take, deadline - self.clock())
-        except FILE_FAULTS as error:
-            if is_locked(error):
-                raise GeocoderBusyError(
-                    f"{name} is busy: {path.name}, which shares the pace, is locked by another "
-                    "process until after the deadline"
-                ) from None
-            self._notice(error)
-            return None
-        self._note(name, turn + self.min_delay_s)
-        return turn
+        if self.path is not None:
+            patience_s = BRIEFLY_S if deadline == math.inf else deadline - self.clock()
+            try:
+                return self._shared(self.path, name, take, patience_s)
+            except FILE_FAULTS as error:
+                if is_locked(error) and deadline < math.inf:
+                    raise GeocoderBusyError(
+                        f"{name} is busy: {self.path.name}, which shares the pace, is locked by "
+                        "another process until after the deadline"
+                    ) from None
+                self._notice(error)
+        with self._lock:
+            return take(0.0)
 
-    def _share(
-        self, path: Path, use: Callable[[sqlite3.Connection], Value], patience_s: float
-    ) -> Value:
-        def attempt() -> Value:
+    def _shared(
+        self, path: Path, name: str, take: Callable[[float], float], patience_s: float
+    ) -> float:
+        """Take a turn from the file, while no other process does."""
+
+        def attempt() -> float:
             # Without a commit the transaction is rolled back: a turn not used is not taken.
             with closing(open_private(path)) as database, database:
                 database.execute(TABLE)
                 database.execute("BEGIN IMMEDIATE")
-                return use(database)
+                values = (name, self.clock() + FAR_S)
+                row = database.execute(FOLLOWING, values).fetchone()
+                turn = take(row[0] or 0.0)
+                database.execute(
+                    "INSERT OR REPLACE INTO turns VALUES (?, ?)", (name, self._next[name])
+                )
+            return turn
 
         return patiently(attempt, patience_s, self._sleep)
-
-    def _checked(self, name: str, shared: float, deadline: float) -> float:
-        now = self.clock()
-        known = (shared, self._next.get(name, 0.0))
-        turn = max(now, *(following for following in known if following <= now + FAR_S))
-        if turn > deadline:
-            raise GeocoderBusyError(
-                f"{name} is busy: the next turn comes in {turn - now:.0f} s, after the deadline",
-                retry_after_s=turn - now,
-            )
-        return turn
-
-    def _note(self, name: str, until: float) -> None:
-        with self._lock:
-            before = self._next.get(name, 0.0)
-            self._next[name] = until if before > until + FAR_S else max(before, until)
 
     def _notice(self, error: Exception) -> None:
         if not self._warned:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 from ketafind.errors import (
     AmbiguousPlaceError,
@@ -23,7 +23,7 @@ from ketafind.geocoding.address import Address, parse_address
 from ketafind.geocoding.locations import covering
 from ketafind.geocoding.offline import TOGETHER_KM, OfflineGeocoder
 from ketafind.geocoding.protocol import SearchPlace, privately
-from ketafind.geocoding.words import name_key, street_key, words_of
+from ketafind.geocoding.words import code_number, name_key, street_key, words_of
 from ketafind.records import Location
 
 KIND, VERSION = "ketafind street register", 2
@@ -37,13 +37,6 @@ WIDEST_GAP = 100
 FAR_KM, FACTOR = 5.0, 3.0
 SLIPS = 0.8
 """A street's name may be misspelt this much within its town, and no street elsewhere counts."""
-
-
-class _Hit(NamedTuple):
-    """A street that may be meant, and the address on it."""
-
-    location: Location
-    exact: bool
 
 
 class RegisterGeocoder:
@@ -143,17 +136,22 @@ class RegisterGeocoder:
             raise
         except GeocodingError:
             coarse = None
-        hits = self._find(*self._query(address))
-        if not hits:
+        town = self._town(address)
+        found = self._find(address, town)
+        if not found:
             return coarse if coarse is not None else self.offline.geocode(text)
-        found = self._choose(text, hits, coarse)
-        street = f"{address.number} {address.street}".strip()
-        return _labelled(found, f"{street}, {self._query(address)[2]}, ON")
+        label = f"{address.number} {address.street}".strip()
+        return _labelled(self._choose(text, found, coarse), f"{label}, {town}, ON")
 
-    def _query(self, address: Address) -> tuple[tuple[str, str, str], str, str]:
-        """Street, number and town to look up."""
-        town = address.city or _place_of_code(self.offline, address.postal_code)
-        return street_key(words_of(address.street)[0]), address.number, town
+    def _town(self, address: Address) -> str:
+        """The town of an address, else the one that its postal code is named after."""
+        if address.city or not address.postal_code:
+            return address.city
+        gazetteer = self.offline.gazetteer
+        row = gazetteer.ontario.find(code_number(address.postal_code.lower().replace(" ", "")))
+        if row < 0:
+            return ""
+        return gazetteer.places[gazetteer.ontario.names[row]].name.partition(" (")[0]
 
     def lookup(self, address: Address) -> tuple[Location, ...]:
         """Look a parsed address up, without its postal code and without doubt weighed.
@@ -168,26 +166,22 @@ class RegisterGeocoder:
         tuple of Location
             One for each street of the town that may be meant; empty if there is none.
         """
-        return tuple(hit.location for hit in self._find(*self._query(address)))
+        return tuple(self._find(address, self._town(address)))
 
-    def _find(self, street: tuple[str, str, str], number: str, town: str) -> list[_Hit]:
-        name, kind, way = street
-        hits: list[_Hit] = []
+    def _find(self, address: Address, town: str) -> list[Location]:
+        """Look for the street in each community that bears the town's name."""
+        name, kind, way = street_key(words_of(address.street)[0])
+        found: list[Location] = []
         for community in self._towns.get(name_key(words_of(town)[0]), ()):
             low, high = self._streets[community]
-            at = bisect_left(self._names, name, low, high)
-            same = []
-            while at < high and self._names[at] == name:
-                same.append(at)
-                at += 1
-            exact = bool(same)
-            if not same:
-                same = self._misspelt(name, low, high)
-            fitting = [s for s in same if self._fits(s, kind, way)] or (
-                [] if kind and way else [s for s in same if self._fits(s, kind, "")]
-            )
-            hits += [_Hit(self._locate(s, number, exact=exact), exact) for s in fitting]
-        return [h for h in hits if h.exact] or hits
+            first = bisect_left(self._names, name, low, high)
+            named = range(first, bisect_right(self._names, name, first, high))
+            like = named or self._misspelt(name, low, high)
+            fitting = [s for s in like if self._fits(s, kind, way)]
+            if not fitting and not (kind and way):
+                fitting = [s for s in like if self._fits(s, kind, "")]
+            found += [self._locate(s, address.number, exact=bool(named)) for s in fitting]
+        return [one for one in found if one.match == "exact"] or found
 
     def _misspelt(self, name: str, low: int, high: int) -> list[int]:
         """Streets of one town with the likest name, if it is like enough."""
@@ -211,27 +205,36 @@ class RegisterGeocoder:
         )
 
     def _locate(self, street: int, number: str, *, exact: bool) -> Location:
+        lat, lon, precision, radius_km = self._position(street, number)
+        return Location(
+            lat=lat,
+            lon=lon,
+            precision=precision,
+            radius_km=radius_km,
+            match="exact" if exact else "fuzzy",
+            corrections=() if exact else (f"the street was read as {self._names[street]}",),
+            source=str(self.meta.get("source", "register")),
+        )
+
+    def _position(self, street: int, number: str) -> tuple[float, float, str, float]:
+        """Latitude, longitude, precision and radius of a number on a street."""
         low, high = self._start[street], self._start[street + 1]
-        digits = "".join(c for c in number if c.isdigit())
-        civic = int(digits) if digits else 0
+        civic = int("".join(c for c in number if c.isdigit()) or 0)
         at = bisect_left(self._civic, civic, low, high)
-        notes = () if exact else (f"the street was read as {self._names[street]}",)
         if civic and at < high and self._civic[at] == civic:
             precision = "block_face" if self._kind[at] else "rooftop"
-            radius = RADII_KM[precision]
-            return self._answer(self._point(at), precision, radius, notes)
+            return *self._point(at), precision, RADII_KM[precision]
         between = self._between(civic, at, low, high) if civic else None
         if between is not None:
-            return self._answer(between[0], "interpolated", between[1], notes)
+            return between
         points = [self._point(i) for i in range(low, high, max(1, (high - low) // 200))]
         lat, lon = median(p[0] for p in points), median(p[1] for p in points)
         far = sorted(sphere_km(lat, lon, *point) for point in points)
-        radius = max(LEAST_KM, far[int(0.9 * (len(far) - 1))])
-        return self._answer((lat, lon), "street", radius, notes)
+        return lat, lon, "street", max(LEAST_KM, far[int(0.9 * (len(far) - 1))])
 
     def _between(
         self, civic: int, at: int, low: int, high: int
-    ) -> tuple[tuple[float, float], float] | None:
+    ) -> tuple[float, float, str, float] | None:
         """Interpolate on the number's own side; the error is half the way between the two."""
         side = civic % 2
         before = next((i for i in range(at - 1, low - 1, -1) if self._civic[i] % 2 == side), -1)
@@ -243,34 +246,15 @@ class RegisterGeocoder:
             return None
         share = (civic - first) / (last - first)
         a, b = self._point(before), self._point(after)
-        span = sphere_km(*a, *b)
-        point = (a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1]))
-        return point, max(LEAST_KM, span / 2)
+        lat, lon = a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
+        return lat, lon, "interpolated", max(LEAST_KM, sphere_km(*a, *b) / 2)
 
     def _point(self, at: int) -> tuple[float, float]:
         return self._lat[at] / 1e6, self._lon[at] / 1e6
 
-    def _answer(
-        self,
-        point: tuple[float, float],
-        precision: str,
-        radius_km: float,
-        notes: tuple[str, ...],
-    ) -> Location:
-        return Location(
-            lat=point[0],
-            lon=point[1],
-            precision=precision,
-            radius_km=radius_km,
-            match="fuzzy" if notes else "exact",
-            corrections=notes,
-            source=str(self.meta.get("source", "register")),
-            label="",
-        )
-
-    def _choose(self, text: str, hits: list[_Hit], coarse: Location | None) -> Location:
+    def _choose(self, text: str, found: list[Location], coarse: Location | None) -> Location:
         """Of several streets the one by the postal code; doubt as everywhere."""
-        locations = _best([hit.location for hit in hits])
+        locations = _best(found)
         if coarse is not None and coarse.precision == "postal_code":
             near = min(locations, key=lambda c: sphere_km(c.lat, c.lon, coarse.lat, coarse.lon))
             apart = sphere_km(near.lat, near.lon, coarse.lat, coarse.lon)
@@ -318,18 +302,6 @@ def _merged(parts: tuple[Location, ...], match: str) -> Location:
         source=parts[0].source,
         candidates=parts,
     )
-
-
-def _place_of_code(offline: OfflineGeocoder, code: str) -> str:
-    """The town that a postal code is named after; empty if it is not listed."""
-    from ketafind.geocoding.words import code_number
-
-    if not code:
-        return ""
-    row = offline.gazetteer.ontario.find(code_number(code.lower().replace(" ", "")))
-    if row < 0:
-        return ""
-    return offline.gazetteer.places[offline.gazetteer.ontario.names[row]].name.partition(" (")[0]
 
 
 def _towns(communities: list[list[str]], french: dict[str, str]) -> dict[str, tuple[int, ...]]:
