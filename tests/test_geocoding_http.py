@@ -115,11 +115,10 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_what_cannot_be_read_fails_in_both_trees_of_errors(serve: Serve, name: str) -> None:
+def test_what_cannot_be_read_fails_without_url_or_address(serve: Serve, name: str) -> None:
     server = serve(UNREADABLE[name])
     with pytest.raises(errors.GeocoderFailedError) as caught:
         get(server, "/?key=SECRET&q=Stuart")
-    assert isinstance(caught.value, geopy.exc.GeocoderServiceError)
     assert not isinstance(caught.value, TimeoutError)
     chain = [caught.value, caught.value.__cause__, caught.value.__context__]
     assert not any(word in repr(chain) for word in ("SECRET", "Stuart", "127.0.0.1"))
@@ -144,11 +143,10 @@ def test_a_reply_that_never_ends_ends_at_the_deadline(
 ) -> None:
     server = serve(behaviour, tls=tls)
     scheme = "https" if tls else "http"
-    with pytest.raises(errors.GeocoderTimeoutError) as caught:
+    with pytest.raises(errors.GeocoderTimeoutError):
         geocoder(timeout=0.3, ssl_context=trusting()).geocode(
             f"{scheme}://localhost:{server.port}/"
         )
-    assert isinstance(caught.value, geopy.exc.GeocoderTimedOut)
 
 
 def trusting() -> ssl.SSLContext:
@@ -226,14 +224,14 @@ def test_text_is_read_in_the_encoding_that_its_header_names(
 def test_text_that_is_not_in_its_encoding_cannot_be_read(serve: Serve, charset: str) -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset={charset}\r\n\r\n"
     server = serve(sends(head.encode("latin-1") + b'["\xe9"]'))
-    with pytest.raises(geopy.exc.GeocoderParseError, match="the reply is"):
+    with pytest.raises(errors.GeocoderFailedError, match="the reply is"):
         get_text(server)
 
 
 @pytest.mark.parametrize("charset", ["punycode", "utf-7", "unicode_escape", "idna"])
 def test_text_in_an_encoding_that_can_be_costly_is_not_read(serve: Serve, charset: str) -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset={charset}\r\n\r\n"
-    with pytest.raises(geopy.exc.GeocoderParseError, match="the reply is"):
+    with pytest.raises(errors.GeocoderFailedError, match="the reply is"):
         get_text(serve(sends(head.encode() + b"1")))
 
 

@@ -205,6 +205,22 @@ def test_one_source_is_asked_for_and_faults_of_it_are_named(tmp_path: Path) -> N
     assert not (tmp_path / "x").exists()
 
 
+def test_a_table_of_locations_without_ids_or_positions_is_refused_by_name(tmp_path: Path) -> None:
+    whole = nar(tmp_path / "nar.zip", "2026")
+    for column, said in (("LOC_GUID", "LOC_GUID is missing"), ("L", "no column of latitudes")):
+        bad = tmp_path / f"{column}.zip"
+        with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(bad, "w") as other:
+            for name in archive.namelist():
+                content = archive.read(name)
+                if name.startswith("Locations/"):
+                    content = content.replace(
+                        b"LOC_GUID" if column == "LOC_GUID" else b"ITUDE", b"X"
+                    )
+                other.writestr(name, content)
+        with pytest.raises(errors.DataError, match=said):
+            build_register(tmp_path / "x", nar=bad, progress=False)
+
+
 def test_a_damaged_register_is_refused_and_never_answers(tmp_path: Path) -> None:
     out = tmp_path / "register.bin"
     build_register(out, nar=nar(tmp_path / "nar.zip", "2026"), progress=False)
@@ -237,6 +253,10 @@ def test_another_file_of_ketafind_is_no_register(tmp_path: Path) -> None:
         ("a.csv.gz", b"no gzip", "it cannot be read"),
         ("a.csv", b"\xff\xfe\x00", "it cannot be read"),
         ("a.geojson", b'{"type": ', "it cannot be read"),
+        ("a.geojson", b'{"geometry": {"coordinates": [1]}}', "it cannot be read"),
+        ("a.geojson", b'{"geometry": {"coordinates": [[1, 2], [3, 4]]}}', "no GeoJSON feature"),
+        ("a.geojson", b'{"geometry": 7}', "no GeoJSON feature"),
+        ("a.geojson", b"{}\n[]", "no GeoJSON feature"),
     ],
 )
 def test_a_source_that_cannot_be_read_is_refused_by_name(tmp_path, name, content, said):

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = [
     "AmbiguousPlaceError",
@@ -60,9 +60,14 @@ __all__ = [
 class KetafindError(Exception):
     """The root of every error that ketafind raises on purpose."""
 
+    code: ClassVar[str] = "failed"
+    """What went wrong, as a stable word for programs; each class has its own."""
+
 
 class InvalidInputError(KetafindError, ValueError):
     """An argument that cannot be used as it is."""
+
+    code = "invalid_input"
 
 
 class CoordinatesError(InvalidInputError):
@@ -71,9 +76,13 @@ class CoordinatesError(InvalidInputError):
     The text never shows the numbers: they may be where a searcher lives.
     """
 
+    code = "invalid_coordinates"
+
 
 class CriteriaError(InvalidInputError):
     """A filter or a serialised expression that cannot be read."""
+
+    code = "invalid_criteria"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +133,8 @@ class DataError(InvalidInputError):
         How many data rows were read.
     """
 
+    code = "invalid_data"
+
     SHOWN = 20
 
     def __init__(self, source: str, faults: Sequence[Fault], n_rows: int | None = None) -> None:
@@ -155,6 +166,8 @@ class UnknownTermError(KetafindError, ValueError, LookupError):
         Term ids that are near, nearest first; never applied by themselves.
     """
 
+    code = "unknown_term"
+
     def __init__(self, message: str, suggestions: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.suggestions = tuple(suggestions)
@@ -162,6 +175,8 @@ class UnknownTermError(KetafindError, ValueError, LookupError):
 
 class UnknownClinicError(KetafindError, KeyError):
     """A clinic id that the directory does not hold."""
+
+    code = "unknown_clinic"
 
     def __str__(self) -> str:
         return Exception.__str__(self)  # a KeyError puts its text in quotes
@@ -178,6 +193,8 @@ class GeocodingError(KetafindError, ValueError):
         The places it could be, where there are some.
     """
 
+    code = "place_unusable"
+
     def __init__(self, message: str, candidates: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.candidates = tuple(candidates)
@@ -186,21 +203,31 @@ class GeocodingError(KetafindError, ValueError):
 class PlaceNotFoundError(GeocodingError, LookupError):
     """No postal code, place or address was recognised in the text."""
 
+    code = "place_not_found"
+
 
 class AmbiguousPlaceError(GeocodingError):
     """Several places far apart bear this name."""
+
+    code = "place_ambiguous"
 
 
 class ConflictingPlaceError(GeocodingError):
     """The parts of the text name places far apart."""
 
+    code = "place_conflict"
+
 
 class OutsideCoverageError(GeocodingError):
     """The text names another province or country than the gazetteer covers."""
 
+    code = "place_outside"
+
 
 class RejectedAnswerError(GeocodingError):
     """A geocoding service gave an answer that cannot be right, such as one outside Ontario."""
+
+    code = "place_rejected"
 
 
 class GeocoderFailedError(GeocodingError):
@@ -214,6 +241,8 @@ class GeocoderFailedError(GeocodingError):
         How long the service asked to wait, in seconds, where it did.
     """
 
+    code = "service_failed"
+
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
@@ -222,30 +251,46 @@ class GeocoderFailedError(GeocodingError):
 class GeocoderTimeoutError(GeocoderFailedError, TimeoutError):
     """A geocoding service did not answer before the deadline."""
 
+    code = "service_timeout"
+
 
 class GeocoderBusyError(GeocoderFailedError):
     """A geocoding service asked to wait for longer than the deadline allows."""
+
+    code = "service_busy"
 
 
 class GeocoderRefusedError(GeocoderFailedError):
     """A geocoding service refused the key, the quota or the use: asking again is of no use."""
 
+    code = "service_refused"
+
 
 class PrivatePlaceError(InvalidInputError):
     """A searcher's place was given to a geocoder that would send it over a network."""
+
+    code = "private_place"
 
 
 class MissingFileError(KetafindError, FileNotFoundError):
     """A path where there is no file, or no folder to write one in."""
 
+    code = "file_missing"
+
 
 class ExistingFileError(KetafindError, FileExistsError):
     """A path where there is a file already, to be written only if that is asked for."""
+
+    code = "file_exists"
 
 
 class DirectoryFileError(KetafindError, ValueError):
     """A saved directory that is damaged, foreign or written by a newer version."""
 
+    code = "file_unusable"
+
 
 class MissingExtraError(KetafindError, ImportError):
     """An optional package is not installed; the text names the extra that brings it."""
+
+    code = "extra_missing"

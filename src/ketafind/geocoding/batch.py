@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, TypeGuard
 
-from ketafind.errors import (
-    AmbiguousPlaceError,
-    ConflictingPlaceError,
-    GeocoderFailedError,
-    GeocoderRefusedError,
-    GeocodingError,
-    InvalidInputError,
-    OutsideCoverageError,
-    PlaceNotFoundError,
-    RejectedAnswerError,
-)
+from ketafind.errors import GeocodingError, InvalidInputError
+from ketafind.geocoding.cache import FIELDS, GeocodeCache
 from ketafind.geocoding.offline import OfflineGeocoder
-from ketafind.geocoding.protocol import Geocoder, check_geocoder, checked_location
+from ketafind.geocoding.protocol import Geocoder, Outcome, check_geocoder, checked_location
 from ketafind.records import Location
 
+# How long another process may take over an address where the geocoder sets no deadline.
 CLAIM_S = 60.0
-"""How long another process may take over an address where the geocoder sets no deadline."""
 
-LOCATED = ("lat", "lon", "label", "precision", "radius_km", "match", "corrections", "source")
-COLUMNS = (*LOCATED, "status", "reason", "detail")
-"""The columns that `geocode_frame` adds."""
+# The columns that `geocode_frame` adds.
+COLUMNS = (*FIELDS, "status", "reason", "detail")
 
+# Why a row has no position, in a few words, by its status.
 REASONS = {
     "missing": "no address",
     "not_found": "no known place or code",
@@ -40,25 +31,6 @@ REASONS = {
     "refused": "the service refused",
     "untried": "not tried after a refusal",
 }
-"""Why a row has no position, in a few words, by its status."""
-
-STATUS_OF: tuple[tuple[type[GeocodingError], str], ...] = (
-    (GeocoderRefusedError, "refused"),
-    (GeocoderFailedError, "error"),
-    (AmbiguousPlaceError, "ambiguous"),
-    (ConflictingPlaceError, "conflict"),
-    (OutsideCoverageError, "outside"),
-    (RejectedAnswerError, "rejected"),
-    (PlaceNotFoundError, "not_found"),
-)
-
-
-class Outcome(NamedTuple):
-    """What became of one address."""
-
-    location: Location | None
-    status: str
-    reason: str
 
 
 def outcomes(
@@ -69,19 +41,26 @@ def outcomes(
     progress: bool = False,
 ) -> list[Outcome]:
     """Geocode texts, each different one once."""
+    from tqdm import tqdm
+
     asked = list(texts)
     # Before anything is asked: a value that cannot be judged must not cost answers.
     blanks = {place: _no_text(t) for place, t in enumerate(asked) if not _is_text(t)}
-    different = list(dict.fromkeys(t for t in asked if _is_text(t)))
     chosen: Geocoder = geocoder if geocoder is not None else OfflineGeocoder()
+    different = tqdm(
+        dict.fromkeys(t for t in asked if _is_text(t)),
+        desc="geocoding",
+        unit="address",
+        delay=1.0,
+        disable=None if progress else True,
+    )
     found: dict[str, Outcome] = {}
-    if resume is None:
-        _fill(found, different, chosen, None, progress=progress)
-    else:
-        from ketafind.geocoding.cache import GeocodeCache
-
-        with closing(GeocodeCache(resume)) as cache:
-            _fill(found, different, chosen, cache, progress=progress)
+    refusal: str | None = None
+    with nullcontext() if resume is None else GeocodeCache(resume) as cache:
+        for text in different:
+            found[text] = _one(chosen, text, cache, refusal)
+            if found[text].status == "refused":
+                refusal = found[text].reason
     return [found[t] if _is_text(t) else blanks[place] for place, t in enumerate(asked)]
 
 
@@ -104,49 +83,26 @@ def _is_missing(value: object) -> bool:
         return type(value).__name__ == "NAType"
 
 
-def _fill(
-    found: dict[str, Outcome],
-    texts: Sequence[str],
-    geocoder: Geocoder,
-    cache: Any,
-    *,
-    progress: bool,
-) -> None:
+def _one(geocoder: Geocoder, text: str, cache: Any, refusal: str | None) -> Outcome:
+    """Ask for one address, unless it is known or the service has refused before."""
     name = str(getattr(geocoder, "name", type(geocoder).__name__))
-    version = str(getattr(geocoder, "version", "1"))
-    refusal = ""
-    for text in _counted(texts, progress=progress):
-        known = cache.get(name, version, text) if cache is not None else None
-        if known is not None:
-            found[text] = Outcome(known.location, known.status, known.reason)
-        elif refusal:
-            found[text] = Outcome(None, "untried", f"not tried: {refusal}")
-        else:
-            found[text] = outcome = _one(geocoder, text, cache, (name, version))
-            if outcome.status == "refused":
-                refusal = outcome.reason
+    provider = (name, str(getattr(geocoder, "version", "1")), text)
 
+    def ask() -> Location:
+        return checked_location(geocoder.geocode(text), geocoder)
 
-def _one(geocoder: Geocoder, text: str, cache: Any, provider: tuple[str, str]) -> Outcome:
     try:
+        if refusal is not None:
+            known = cache.get(*provider) if cache is not None else None
+            return known or Outcome(None, "untried", f"not tried: {refusal}")
         if cache is None:
-            return Outcome(checked_location(geocoder.geocode(text), geocoder), "ok", "")
+            return Outcome(ask(), "ok", "")
         lasts_s = float(getattr(geocoder, "deadline_s", CLAIM_S))
-        located = cache.remember(
-            *provider, text, lambda: checked_location(geocoder.geocode(text), geocoder), lasts_s
-        )
-        return Outcome(located, "ok", "")
+        return Outcome(cache.remember(*provider, ask, lasts_s), "ok", "")
     except GeocodingError as error:
-        status = next((name for kind, name in STATUS_OF if isinstance(error, kind)), "error")
-        return Outcome(None, status, str(error))
-
-
-def _counted(texts: Sequence[str], *, progress: bool) -> Iterator[str]:
-    if not progress:
-        return iter(texts)
-    from tqdm import tqdm
-
-    return iter(tqdm(texts, desc="geocoding", unit="address", delay=1.0, disable=None))
+        # A code says what failed and how: place_not_found, service_refused.
+        how = error.code.partition("_")[2]
+        return Outcome(None, how if how in REASONS else "error", str(error))
 
 
 def geocode_frame(
@@ -228,27 +184,20 @@ def _joined(parts: Sequence[object]) -> str | None:
 
 
 def _series(nw: Any, table: Any, answers: list[Outcome], prefix: str) -> Iterator[Any]:
-    backend = nw.get_native_namespace(table)
-    values: dict[str, list[Any]] = {
-        name: [getattr(answer.location, name, None) for answer in answers] for name in LOCATED
-    }
-    values["corrections"] = ["; ".join(notes) or None for notes in map(_notes, answers)]
-    values["status"] = [answer.status for answer in answers]
-    values["reason"] = [REASONS.get(answer.status) for answer in answers]
-    values["detail"] = [answer.reason or None for answer in answers]
+    index, backend = nw.maybe_get_index(table), nw.get_native_namespace(table)
+    rows = [_row(answer) for answer in answers]
     for name in COLUMNS:
         dtype = nw.Float64 if name in {"lat", "lon", "radius_km"} else nw.String
-        series = nw.new_series(prefix + name, values[name], dtype, backend=backend)
-        index = nw.maybe_get_index(table)
-        # pandas aligns by labels; the rows here are in the frame's own order.
-        yield series if index is None else _labelled(nw, series, index)
+        values = [row[name] for row in rows]
+        series = nw.new_series(prefix + name, values, dtype, backend=backend)
+        if index is not None:
+            # pandas aligns by labels; the rows here are in the frame's own order.
+            series.to_native().index = index
+        yield series
 
 
-def _notes(answer: Outcome) -> tuple[str, ...]:
-    return () if answer.location is None else answer.location.corrections
-
-
-def _labelled(nw: Any, series: Any, index: Any) -> Any:
-    native = series.to_native()
-    native.index = index
-    return nw.from_native(native, series_only=True)
+def _row(answer: Outcome) -> dict[str, Any]:
+    row = {name: getattr(answer.location, name, None) for name in FIELDS}
+    row["corrections"] = "; ".join(row["corrections"] or ()) or None
+    reason, detail = REASONS.get(answer.status), answer.reason or None
+    return row | {"status": answer.status, "reason": reason, "detail": detail}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import math
@@ -12,53 +11,41 @@ import sqlite3
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import RLock, get_ident
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from ketafind.errors import DirectoryFileError, MissingFileError, PlaceNotFoundError
+from ketafind.geocoding.protocol import Outcome
 from ketafind.geocoding.words import words_of
 from ketafind.records import Location
 
-SCHEMA = 2
+SCHEMA = 3
 DAY_S = 86_400.0
+# How long an answer of each status is good; errors are not kept at all.
 LIFETIMES_S = {"ok": 180 * DAY_S, "not_found": 14 * DAY_S}
-"""How long an answer of each status is good; errors are not kept at all."""
 
+# How long to wait, once, for a file that is locked; other writers hold it for milliseconds.
 PATIENCE_S = 1.0
-"""How long to wait, once, for a file that is locked; other writers hold it for milliseconds."""
 
 POLL_S = 0.01
-FIELDS = ("lat", "lon", "precision", "radius_km", "match", "corrections", "source", "label")
-CACHE_TABLES = {"meta", "answers"}
-OWN_TABLES = {*CACHE_TABLES, "asking", "claims", "turns"}
+FIELDS = ("lat", "lon", "label", "precision", "radius_km", "match", "corrections", "source")
+OWN_TABLES = {"meta", "answers", "asking", "turns"}
+# Of a cache and of a pace: both may share one file.
 TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS answers (
     key BLOB PRIMARY KEY, status TEXT NOT NULL, payload TEXT NOT NULL,
     stored_at REAL NOT NULL, checksum BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS asking (key BLOB PRIMARY KEY, owner TEXT NOT NULL)
+CREATE TABLE IF NOT EXISTS asking (key BLOB PRIMARY KEY, owner TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS turns (name TEXT PRIMARY KEY, next REAL NOT NULL)
 """
 
+# What goes wrong with a file; SQLite's messages of a damaged one may be no text at all.
 FILE_FAULTS = (DirectoryFileError, sqlite3.Error, OSError, UnicodeError)
-"""What goes wrong with a file; SQLite's messages of a damaged one may be no text at all."""
 
 Value = TypeVar("Value")
-
-
-class CachedAnswer(NamedTuple):
-    """What is known of an address: where it is, or why it was not found."""
-
-    status: str
-    location: Location | None
-    reason: str
-
-    def unwrap(self) -> Location:
-        """Return the location or raise what the service's answer raised."""
-        if self.location is None:
-            raise PlaceNotFoundError(self.reason)
-        return self.location
 
 
 class _Link:
@@ -69,7 +56,7 @@ class _Link:
         self.database: sqlite3.Connection | None = None
 
 
-class GeocodeCache:
+class GeocodeCache(AbstractContextManager["GeocodeCache"]):
     """A file of answers.
 
     Parameters
@@ -119,9 +106,6 @@ class GeocodeCache:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a cache is not pickled; open its path in each process")
 
-    def __enter__(self) -> GeocodeCache:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
 
@@ -131,13 +115,13 @@ class GeocodeCache:
         with link.lock:
             self._patience_s = PATIENCE_S
             if self._unwritten:
-                self._written(list(self._unwritten))
+                self._write(list(self._unwritten))
             # A parent's connection is left alone in its child: closing it drops the parent's lock.
             if link.database is not None:
                 link.database.close()
                 link.database = None
 
-    def get(self, provider: str, version: str, text: str) -> CachedAnswer | None:
+    def get(self, provider: str, version: str, text: str) -> Outcome | None:
         """Look an address up.
 
         Parameters
@@ -150,19 +134,16 @@ class GeocodeCache:
 
         Returns
         -------
-        CachedAnswer or None
-            None if it is not there, too old, from the future, damaged or out of reach.
+        Outcome or None
+            Its location or the reason why there is none; None if it is not there, too old, from
+            the future, damaged or out of reach.
         """
         normal = _normal(provider, version, text)
         unwritten = self._unwritten.get(normal)
         if unwritten is not None:
             return self._fresh(*unwritten)
-        row = self._run(
-            lambda database: database.execute(
-                "SELECT status, payload, stored_at, checksum FROM answers WHERE key = ?",
-                (self._key(normal),),
-            ).fetchone(),
-            None,
+        row = self._query(
+            "SELECT status, payload, stored_at, checksum FROM answers WHERE key = ?", normal
         )
         if row is None:
             return None
@@ -184,8 +165,7 @@ class GeocodeCache:
         location : Location
             The answer; its candidates are not kept.
         """
-        payload = {name: getattr(location, name) for name in FIELDS}
-        self._put(_normal(provider, version, text), "ok", payload)
+        self._put(_normal(provider, version, text), Outcome(location, "ok", ""))
 
     def put_not_found(self, provider: str, version: str, text: str, reason: str) -> None:
         """Keep that a service knows no such address.
@@ -199,7 +179,7 @@ class GeocodeCache:
         reason : str
             What to say.
         """
-        self._put(_normal(provider, version, text), "not_found", {"reason": reason})
+        self._put(_normal(provider, version, text), Outcome(None, "not_found", reason))
 
     def remember(
         self,
@@ -233,51 +213,53 @@ class GeocodeCache:
             If the provider knows no such address; that is kept too. No other error is.
         """
         known = self.get(provider, version, text)
-        if known is not None:
-            return known.unwrap()
-        with self._claimed(_normal(provider, version, text), lasts_s):
-            known = self.get(provider, version, text)
-            if known is not None:
-                return known.unwrap()
-            try:
-                located = ask()
-            except PlaceNotFoundError as error:
-                self.put_not_found(provider, version, text, str(error))
-                raise
-            self.put(provider, version, text, located)
-            return located
+        if known is None:
+            normal = _normal(provider, version, text)
+            with self._claimed(normal, lasts_s):
+                known = self.get(provider, version, text) or self._asked(normal, ask)
+        if known.location is None:
+            raise PlaceNotFoundError(known.reason)
+        return known.location
 
-    def _fresh(self, status: str, payload: str, stored_at: float) -> CachedAnswer | None:
+    def _asked(self, normal: str, ask: Callable[[], Location]) -> Outcome:
+        try:
+            found = Outcome(ask(), "ok", "")
+        except PlaceNotFoundError as error:
+            self._put(normal, Outcome(None, "not_found", str(error)))
+            raise
+        self._put(normal, found)
+        return found
+
+    def _fresh(self, status: str, payload: str, stored_at: float) -> Outcome | None:
         # An answer from the future is the mark of a clock that was set back.
         if not -DAY_S <= self._clock() - stored_at <= LIFETIMES_S[status]:
             return None
         values = json.loads(payload)
         if status == "not_found":
-            return CachedAnswer(status, None, values["reason"])
-        return CachedAnswer(status, Location(**values), "")
+            return Outcome(None, status, values["reason"])
+        return Outcome(Location(**values), status, "")
 
-    def _put(self, normal: str, status: str, payload: dict[str, Any]) -> None:
+    def _put(self, normal: str, found: Outcome) -> None:
+        place = found.location
+        kept = {"reason": found.reason} if place is None else {n: getattr(place, n) for n in FIELDS}
         with self._link().lock:
-            self._unwritten[normal] = (status, json.dumps(payload), self._clock())
-            # The newest shows whether the file can be written; then so can all the others.
-            if self._written([normal]):
-                self._patience_s = PATIENCE_S
-                if self._unwritten:
-                    self._written(list(self._unwritten))
+            self._unwritten[normal] = (found.status, json.dumps(kept), self._clock())
+            # After trouble the newest shows whether the file can be written again.
+            self._write(list(self._unwritten) if self._patience_s else [normal])
 
-    def _written(self, normals: list[str]) -> bool:
-        def write(database: sqlite3.Connection) -> bool:
+    def _write(self, normals: list[str]) -> None:
+        def write(database: sqlite3.Connection) -> list[str]:
             answers = [(self._key(normal), *self._unwritten[normal]) for normal in normals]
             rows = [(*answer, self._checksum(*answer)) for answer in answers]
             with database:
                 database.execute("BEGIN IMMEDIATE")
                 database.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
-            return True
+            self._patience_s = PATIENCE_S
+            return normals
 
-        done = self._run(write, otherwise=False)
-        for normal in normals if done else ():
+        nothing: list[str] = []
+        for normal in self._run(write, nothing):
             del self._unwritten[normal]
-        return done
 
     @contextmanager
     def _claimed(self, normal: str, lasts_s: float) -> Iterator[None]:
@@ -286,17 +268,14 @@ class GeocodeCache:
 
         def take(database: sqlite3.Connection) -> str:
             """Take an address, or return who holds it."""
+            key = self._key(normal)
             with database:
                 database.execute("BEGIN IMMEDIATE")
-                key = self._key(normal)
                 row = database.execute("SELECT owner FROM asking WHERE key = ?", (key,)).fetchone()
                 if row is not None and _is_running(str(row[0])):
                     return str(row[0])
                 database.execute("INSERT OR REPLACE INTO asking VALUES (?, ?)", (key, owner))
             return ""
-
-        def release(database: sqlite3.Connection) -> None:
-            database.execute("DELETE FROM asking WHERE key = ?", (self._key(normal),))
 
         # Ours already, or a file that cannot be used, is the same: there is nothing to release.
         for _ in range(1 + math.ceil(min(lasts_s, DAY_S) / POLL_S)):
@@ -308,7 +287,13 @@ class GeocodeCache:
             yield
         finally:
             if not holder:
-                self._run(release, None)
+                self._query("DELETE FROM asking WHERE key = ?", normal)
+
+    def _query(self, sql: str, normal: str) -> Any:
+        """The first row about an address; None if there is none or the file cannot be used."""
+        return self._run(
+            lambda database: database.execute(sql, (self._key(normal),)).fetchone(), None
+        )
 
     def _link(self) -> _Link:
         return self._links.setdefault(os.getpid(), _Link())
@@ -319,7 +304,7 @@ class GeocodeCache:
 
         def attempt() -> Value:
             if link.database is None:
-                link.database = self._opened()
+                link.database, self._salt = open_private(self.path)
             return use(link.database)
 
         try:
@@ -334,43 +319,13 @@ class GeocodeCache:
             )
             return otherwise
 
-    def _opened(self) -> sqlite3.Connection:
-        database = open_private(self.path)
-        try:
-            self._salt = self._prepared(database)
-        except BaseException:
-            database.close()
-            raise
-        return database
-
-    def _prepared(self, database: sqlite3.Connection) -> bytes:
-        """Make the tables where they are absent, and read the file's own secret."""
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA:
-            raise DirectoryFileError(
-                f"{self.path} was written by a newer ketafind (version {version}); update ketafind"
-            )
-        if version < SCHEMA:
-            # In one transaction: another process may be making the same file.
-            with database:
-                database.execute("BEGIN IMMEDIATE")
-                for statement in TABLES.split(";"):
-                    database.execute(statement)
-                salt = secrets.token_bytes(32)
-                database.execute("INSERT OR IGNORE INTO meta VALUES ('salt', ?)", (salt,))
-                database.execute(f"PRAGMA user_version = {SCHEMA}")
-        row = database.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone()
-        if row is None or not isinstance(row[0], bytes) or len(row[0]) != 32:
-            raise sqlite3.DatabaseError("its key is damaged")
-        return row[0]
-
     def _key(self, normal: str) -> bytes:
         """An address's key: it does not show the text, and differs from file to file."""
         return hmac.digest(self._salt, normal.encode(), "sha256")
 
     def _checksum(self, key: bytes, status: str, payload: str, stored_at: float) -> bytes:
         text = json.dumps([key.hex(), status, payload, stored_at])
-        return hashlib.blake2b(text.encode(), key=self._salt, digest_size=16).digest()
+        return hmac.digest(self._salt, text.encode(), "sha256")
 
     def _notice(self, what: str) -> None:
         if not self._warned:
@@ -384,18 +339,17 @@ def _normal(provider: str, version: str, text: str) -> str:
 
 def _is_running(owner: str) -> bool:
     """Whether the process that asks for an address is still there."""
-    if os.name == "posix":
-        try:
-            os.kill(int(owner.partition(".")[0]), 0)
-        except (ProcessLookupError, ValueError, OverflowError):
-            return False
-        except PermissionError:
-            return True
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(int(owner.partition(".")[0]), 0)
+    except (OSError, ValueError, OverflowError) as error:
+        return isinstance(error, PermissionError)  # of another user's process
     return True
 
 
-def open_private(path: Path) -> sqlite3.Connection:
-    """Open a database of ours that only its owner can read; make it if it is absent."""
+def open_private(path: Path) -> tuple[sqlite3.Connection, bytes]:
+    """Open a database of ours that only its owner can read, made if absent; and its secret."""
     if not path.exists():
         if not path.parent.is_dir():
             raise MissingFileError(f"{path}: there is no folder {path.parent} to make it in")
@@ -412,24 +366,13 @@ def open_private(path: Path) -> sqlite3.Connection:
         return _connected(path, "?immutable=1")
 
 
-def _connected(path: Path, how: str) -> sqlite3.Connection:
+def _connected(path: Path, how: str) -> tuple[sqlite3.Connection, bytes]:
+    uri = path.absolute().as_uri() + how
     database = sqlite3.connect(
-        path.absolute().as_uri() + how,
-        uri=True,
-        timeout=0,
-        isolation_level=None,
-        check_same_thread=False,
+        uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False
     )
     try:
-        tables = {row[0] for row in database.execute("SELECT tbl_name FROM sqlite_master")}
-        if not (tables <= OWN_TABLES or tables >= CACHE_TABLES):
-            raise DirectoryFileError(
-                f"{path} is a database of something else, and is left as it is; give another path"
-            )
-        if not how:
-            database.execute("PRAGMA journal_mode = WAL")
-            # Durable against a killed process; a power cut may take the last answers.
-            database.execute("PRAGMA synchronous = NORMAL")
+        return database, _prepared(database, path, writable=not how)
     except BaseException as error:
         database.close()
         if _code(error) == sqlite3.SQLITE_NOTADB:
@@ -438,7 +381,37 @@ def _connected(path: Path, how: str) -> sqlite3.Connection:
                 "is: give another path"
             ) from None
         raise
-    return database
+
+
+def _prepared(database: sqlite3.Connection, path: Path, *, writable: bool) -> bytes:
+    """Refuse a file that is not ours, make its tables where they are absent, read its secret."""
+    tables = {row[0] for row in database.execute("SELECT tbl_name FROM sqlite_master")}
+    if tables and not tables >= OWN_TABLES:
+        raise DirectoryFileError(
+            f"{path} is a database of something else, and is left as it is; give another path"
+        )
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA:
+        raise DirectoryFileError(
+            f"{path} was written by a newer ketafind (version {version}); update ketafind"
+        )
+    if writable:
+        database.execute("PRAGMA journal_mode = WAL")
+        # Durable against a killed process; a power cut may take the last answers.
+        database.execute("PRAGMA synchronous = NORMAL")
+    if version < SCHEMA:
+        # In one transaction: another process may be making the same file.
+        with database:
+            database.execute("BEGIN IMMEDIATE")
+            for statement in TABLES.split(";"):
+                database.execute(statement)
+            salt = secrets.token_bytes(32)
+            database.execute("INSERT OR IGNORE INTO meta VALUES ('salt', ?)", (salt,))
+            database.execute(f"PRAGMA user_version = {SCHEMA}")
+    row = database.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone()
+    if row is None or not isinstance(row[0], bytes) or len(row[0]) != 32:
+        raise sqlite3.DatabaseError("its key is damaged")
+    return row[0]
 
 
 def patiently(use: Callable[[], Value], patience_s: float, sleep: Callable[[float], None]) -> Value:

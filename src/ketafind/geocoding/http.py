@@ -18,39 +18,23 @@ from typing import Any
 import httpcore
 import httpx
 from geopy.adapters import AdapterHTTPError, BaseSyncAdapter
-from geopy.exc import GeocoderParseError, GeocoderServiceError, GeocoderTimedOut
 
 from ketafind.errors import GeocoderFailedError, GeocoderTimeoutError
 from ketafind.geocoding.limiter import within
 
+# For a request without a deadline or a timeout.
 TIMEOUT_S = 10.0
-"""For a request without a deadline or a timeout."""
 
+# A reply longer than this, once it is decompressed, is refused.
 MOST_BYTES = 1_000_000
-"""A reply longer than this, once it is decompressed, is refused."""
 
-GZIP = 31
-"""What zlib calls the format."""
-
+# JSON nested deeper than this is refused.
 DEEPEST = 40
-"""JSON nested deeper than this is refused."""
 
+# Some of Python's other codecs take minutes for a megabyte.
 CODECS = ("utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252", "utf-16")
-"""Some of Python's other codecs take minutes for a megabyte."""
 
 NAT64 = IPv6Network("64:ff9b::/96")
-
-
-class ServiceFailedError(GeocoderFailedError, GeocoderServiceError):  # type: ignore[misc]
-    """A request failed: of ketafind's errors and of geopy's; its text holds no URL."""
-
-
-class ServiceTimeoutError(GeocoderTimeoutError, GeocoderTimedOut):  # type: ignore[misc]
-    """A request was not answered before its deadline."""
-
-
-class UnreadableReplyError(ServiceFailedError, GeocoderParseError):  # type: ignore[misc]
-    """A reply is not what it should be."""
 
 
 class HttpxAdapter(BaseSyncAdapter):  # type: ignore[misc]
@@ -85,9 +69,9 @@ class HttpxAdapter(BaseSyncAdapter):  # type: ignore[misc]
         try:
             reply, body = self._get(checked, headers, deadline)
         except TimeoutError:
-            failure = ServiceTimeoutError("the service did not answer before the deadline")
-        except (httpcore.ProtocolError, OSError) as error:
-            failure = ServiceFailedError(f"the connection failed ({type(error).__name__})")
+            failure = GeocoderTimeoutError("the service did not answer before the deadline")
+        except (httpcore.ProtocolError, OSError, zlib.error) as error:
+            failure = GeocoderFailedError(f"the connection failed ({type(error).__name__})")
         else:
             text = _text(reply, body)
             if not reply.is_error:
@@ -99,13 +83,15 @@ class HttpxAdapter(BaseSyncAdapter):  # type: ignore[misc]
     def get_json(self, url: str, *, timeout: float | None, headers: Mapping[str, str]) -> Any:
         """Get a URL's JSON; null and {} are refused, which geopy takes for "not found"."""
         text = self.get_text(url, timeout=timeout, headers=headers)
-        _check_depth(text)
+        depths = accumulate((c in "[{") - (c in "]}") for c in text)
+        if any(depth > DEEPEST for depth in depths):  # reading it could exhaust the stack
+            raise GeocoderFailedError("the reply is nested too deeply")
         try:
             value = json.loads(text)
         except ValueError:
-            raise UnreadableReplyError("the reply is not JSON") from None
+            raise GeocoderFailedError("the reply is not JSON") from None
         if value is None or value == {}:
-            raise UnreadableReplyError("the reply is empty")
+            raise GeocoderFailedError("the reply is empty")
         return value
 
     def _get(
@@ -113,13 +99,10 @@ class HttpxAdapter(BaseSyncAdapter):  # type: ignore[misc]
     ) -> tuple[httpx.Response, bytes]:
         backend = _Backend(deadline, allow_private=self._allow_private)
         own = {**headers, "Accept-Encoding": "gzip", "Connection": "close"}
-        target = httpcore.URL(
-            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-        )
         # A pool of its own for each request: nothing is remembered from one to the next.
         with (
             httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool,
-            pool.stream("GET", target, headers=httpx.Headers(own, encoding="utf-8").raw) as reply,
+            pool.stream("GET", str(url), headers=httpx.Headers(own, encoding="utf-8").raw) as reply,
         ):
             read = httpx.Response(reply.status, headers=reply.headers)
             return read, _body(read, reply.iter_stream())
@@ -129,42 +112,33 @@ def _checked(text: str, *, private: bool) -> httpx.URL:
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:
-        raise ServiceFailedError("the service's URL holds a character that no URL has") from None
+        raise GeocoderFailedError("the service's URL holds a character that no URL has") from None
     if url.scheme != "https" and not (private and url.scheme == "http"):
-        raise ServiceFailedError(
+        raise GeocoderFailedError(
             f"the service's URL is {url.scheme or 'no'} and not https; "
             "allow_private=True allows http to a service of your own"
         )
     if url.userinfo or not url.host or (url.port or 0) > 65_535:
-        raise ServiceFailedError("the service's URL must hold a host, and no user or password")
+        raise GeocoderFailedError("the service's URL must hold a host, and no user or password")
     return url
 
 
 def _body(reply: httpx.Response, pieces: Iterator[bytes]) -> bytes:
     if reply.is_redirect:
-        raise ServiceFailedError("the service redirects elsewhere; redirects are not followed")
+        raise GeocoderFailedError("the service redirects elsewhere; redirects are not followed")
     # Several codings, one in the other, would grow a million times a piece.
     coding = reply.headers.get("content-encoding", "identity").lower()
     if coding not in {"identity", "gzip"}:
-        raise ServiceFailedError("the reply is compressed in a way that was not asked for")
+        raise GeocoderFailedError("the reply is compressed in a way that was not asked for")
+    # 31 is how zlib names the format of gzip.
+    unzip = zlib.decompressobj(31) if coding == "gzip" else None
     body = bytearray()
     for piece in pieces:
-        body += piece
-        _check_length(body)
-    if coding == "identity":
-        return bytes(body)
-    unzip = zlib.decompressobj(GZIP)
-    try:
-        unfolded = unzip.decompress(body, MOST_BYTES + 1)
-    except zlib.error:
-        raise UnreadableReplyError("the reply is not compressed as it says") from None
-    _check_length(unfolded)
-    return unfolded
-
-
-def _check_length(body: bytes | bytearray) -> None:
-    if len(body) > MOST_BYTES:
-        raise ServiceFailedError(f"the reply is longer than {MOST_BYTES:,} bytes")
+        # No more than the limit is unfolded of a piece that would grow a thousandfold.
+        body += piece if unzip is None else unzip.decompress(piece, MOST_BYTES + 1 - len(body))
+        if len(body) > MOST_BYTES:
+            raise GeocoderFailedError(f"the reply is longer than {MOST_BYTES:,} bytes")
+    return bytes(body)
 
 
 def _text(reply: httpx.Response, body: bytes) -> str:
@@ -174,14 +148,7 @@ def _text(reply: httpx.Response, body: bytes) -> str:
             return body.decode(charset)
     except (LookupError, UnicodeDecodeError):
         pass
-    raise UnreadableReplyError("the reply is not text in an encoding that is read")
-
-
-def _check_depth(text: str) -> None:
-    """Refuse JSON that is nested so deeply that reading it could exhaust the stack."""
-    steps = ((c in "[{") - (c in "]}") for c in text)
-    if any(depth > DEEPEST for depth in accumulate(steps)):
-        raise UnreadableReplyError("the reply is nested too deeply")
+    raise GeocoderFailedError("the reply is not text in an encoding that is read")
 
 
 class _Backend(httpcore.NetworkBackend):
@@ -193,7 +160,7 @@ class _Backend(httpcore.NetworkBackend):
     def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore.NetworkStream:
         addresses = _resolved(host, port, self._deadline)
         if not self._allow_private and not all(map(_is_public, addresses)):
-            raise ServiceFailedError(
+            raise GeocoderFailedError(
                 "the service's host is in a private network; allow_private=True allows that"
             )
         failure = OSError()
@@ -270,7 +237,7 @@ def _resolved(host: str, port: int, deadline: float) -> list[str]:
 
     try:
         # A look-up cannot be stopped: at the deadline it is left to itself.
-        found = within(look_up, deadline, TimeoutError)
+        found = within(look_up, deadline)
     except (socket.gaierror, UnicodeError):
-        raise ServiceFailedError("the service's host was not found") from None
+        raise GeocoderFailedError("the service's host was not found") from None
     return [str(entry[4][0]) for entry in found]

@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
 from typing import TypeVar
@@ -15,11 +17,10 @@ from typing import TypeVar
 from ketafind.errors import GeocoderBusyError
 from ketafind.geocoding.cache import FILE_FAULTS, is_locked, open_private, patiently
 
+# A turn farther ahead than this is the mark of a clock that was set back: it does not count.
 FAR_S = 3_600.0
-"""A turn farther ahead than this is the mark of a clock that was set back: it does not count."""
 
 BRIEFLY_S = 0.2
-TABLE = "CREATE TABLE IF NOT EXISTS turns (name TEXT PRIMARY KEY, next REAL NOT NULL)"
 FOLLOWING = "SELECT max(next) FROM turns WHERE name = ? AND next <= ?"
 
 Value = TypeVar("Value")
@@ -91,9 +92,9 @@ class RateLimit:
     def _take(self, name: str, from_now_s: float, delay_s: float, deadline: float) -> float:
         """Take the first turn that is free after some seconds; the next comes a delay later."""
 
-        def take(shared: float) -> float:
+        def take(noted: float) -> float:
             now = self.clock()
-            known = [turn for turn in (shared, self._next.get(name, 0.0)) if turn <= now + FAR_S]
+            known = [turn for turn in (noted, self._next.get(name, 0.0)) if turn <= now + FAR_S]
             turn = max(now + from_now_s, *known)
             if turn > deadline:
                 raise GeocoderBusyError(
@@ -105,8 +106,9 @@ class RateLimit:
 
         if self.path is not None:
             patience_s = BRIEFLY_S if deadline == math.inf else deadline - self.clock()
+            shared = partial(self._shared, self.path, name, take)
             try:
-                return self._shared(self.path, name, take, patience_s)
+                return patiently(shared, patience_s, self._sleep)
             except FILE_FAULTS as error:
                 if is_locked(error) and deadline < math.inf:
                     raise GeocoderBusyError(
@@ -117,25 +119,16 @@ class RateLimit:
         with self._lock:
             return take(0.0)
 
-    def _shared(
-        self, path: Path, name: str, take: Callable[[float], float], patience_s: float
-    ) -> float:
+    def _shared(self, path: Path, name: str, take: Callable[[float], float]) -> float:
         """Take a turn from the file, while no other process does."""
-
-        def attempt() -> float:
-            # Without a commit the transaction is rolled back: a turn not used is not taken.
-            with closing(open_private(path)) as database, database:
-                database.execute(TABLE)
-                database.execute("BEGIN IMMEDIATE")
-                values = (name, self.clock() + FAR_S)
-                row = database.execute(FOLLOWING, values).fetchone()
-                turn = take(row[0] or 0.0)
-                database.execute(
-                    "INSERT OR REPLACE INTO turns VALUES (?, ?)", (name, self._next[name])
-                )
-            return turn
-
-        return patiently(attempt, patience_s, self._sleep)
+        # Without a commit the transaction is rolled back: a turn not used is not taken.
+        with closing(open_private(path)[0]) as database, database:
+            database.execute("BEGIN IMMEDIATE")
+            row = database.execute(FOLLOWING, (name, self.clock() + FAR_S)).fetchone()
+            turn = take(row[0] or 0.0)
+            values = (name, self._next[name])
+            database.execute("INSERT OR REPLACE INTO turns VALUES (?, ?)", values)
+        return turn
 
     def _notice(self, error: Exception) -> None:
         if not self._warned:
@@ -146,7 +139,7 @@ class RateLimit:
             )
 
 
-def within(call: Callable[[], Value], deadline: float, late: Callable[[], TimeoutError]) -> Value:
+def within(call: Callable[[], Value], deadline: float) -> Value:
     """Call something that knows no deadline of `time.monotonic`; then it is left to itself."""
     result: Future[Value] = Future()
 
@@ -156,9 +149,9 @@ def within(call: Callable[[], Value], deadline: float, late: Callable[[], Timeou
         except BaseException as error:  # noqa: BLE001 (raised below)
             result.set_exception(error)
 
-    thread = Thread(target=run, daemon=True)
+    thread = Thread(target=copy_context().run, args=(run,), daemon=True)
     thread.start()
     thread.join(max(0.0, deadline - time.monotonic()))
     if not result.done():
-        raise late()
+        raise TimeoutError
     return result.result()

@@ -7,11 +7,12 @@ import logging
 import math
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
-from threading import Lock, local
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import partial
+from threading import Lock
+from typing import Any, NoReturn
 
 from geopy import exc
 from geopy.adapters import BaseAsyncAdapter, BaseSyncAdapter
@@ -19,55 +20,40 @@ from geopy.geocoders.base import Geocoder as GeopyBase
 from geopy.location import Location as GeopyLocation
 from geopy.point import Point
 
-from ketafind.errors import (
-    CoordinatesError,
-    GeocoderBusyError,
-    GeocoderFailedError,
-    GeocoderRefusedError,
-    GeocoderTimeoutError,
-    GeocodingError,
-    InvalidInputError,
-    OutsideCoverageError,
-    PlaceNotFoundError,
-    PrivatePlaceError,
-    RejectedAnswerError,
-)
+from ketafind import errors
 from ketafind.files import require
-from ketafind.geo import EAST, KM_PER_DEGREE, NORTH, SOUTH, WEST, Coordinates, sphere_km
-from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
+from ketafind.geo import EAST, KM_PER_DEGREE, NORTH, SOUTH, WEST, Coordinates, in_ontario, sphere_km
+from ketafind.geocoding.cache import GeocodeCache
+from ketafind.geocoding.gazetteer import Gazetteer
 from ketafind.geocoding.limiter import RateLimit, within
 from ketafind.geocoding.offline import OfflineGeocoder
 from ketafind.geocoding.protocol import Geocoder, SearchPlace, check_geocoder, works_offline
 from ketafind.geocoding.words import check_text
 from ketafind.records import Location
 
-if TYPE_CHECKING:
-    from ketafind.geocoding.cache import GeocodeCache
-
-
 LONGEST_PAUSE_S = 60.0
 FIRST_PAUSE_S = 0.5
 LONGEST_WAIT_S = 1e9
 
-FAILURES: tuple[tuple[Any, type[GeocodingError], str], ...] = (
-    (exc.GeocoderAuthenticationFailure, GeocoderRefusedError, "refused the key"),
-    (exc.GeocoderInsufficientPrivileges, GeocoderRefusedError, "refused the key or the use"),
-    (exc.GeocoderRateLimited, GeocoderFailedError, "says too many requests"),
-    (exc.GeocoderQuotaExceeded, GeocoderRefusedError, "says the quota is spent"),
-    (exc.ConfigurationError, GeocoderRefusedError, "is not set up rightly"),
-    (exc.GeocoderNotFound, GeocoderRefusedError, "is not set up rightly"),
-    (exc.GeocoderTimedOut, GeocoderTimeoutError, "did not answer in time"),
-    (TimeoutError, GeocoderTimeoutError, "did not answer in time"),
-    (exc.GeopyError, GeocoderFailedError, "failed ({})"),
-    # A program may turn geopy's warning of impossible coordinates into an error.
-    ((ValueError, ArithmeticError, Warning), RejectedAnswerError, "answered with no position"),
-    ((TypeError, LookupError, AttributeError), GeocoderFailedError, "sent a malformed reply ({})"),
-    ((OSError, RecursionError), GeocoderFailedError, "sent a malformed reply ({})"),
+SETTINGS = (exc.ConfigurationError, exc.GeocoderNotFound)
+# A program may turn geopy's warning of impossible coordinates into an error.
+NO_POSITION = (ValueError, ArithmeticError, Warning)
+MALFORMED = (TypeError, LookupError, AttributeError, OSError, RecursionError)
+# geopy's errors and what its parsers raise, what they mean and how to say it; the first counts.
+FAILURES: tuple[tuple[Any, type[errors.GeocodingError], str], ...] = (
+    (exc.GeocoderAuthenticationFailure, errors.GeocoderRefusedError, "refused the key"),
+    (exc.GeocoderInsufficientPrivileges, errors.GeocoderRefusedError, "refused the key or the use"),
+    (exc.GeocoderRateLimited, errors.GeocoderFailedError, "says too many requests"),
+    (exc.GeocoderQuotaExceeded, errors.GeocoderRefusedError, "says the quota is spent"),
+    (SETTINGS, errors.GeocoderRefusedError, "is not set up rightly"),
+    ((exc.GeocoderTimedOut, TimeoutError), errors.GeocoderTimeoutError, "did not answer in time"),
+    (exc.GeopyError, errors.GeocoderFailedError, "failed ({})"),
+    (NO_POSITION, errors.RejectedAnswerError, "answered with no position"),
+    (MALFORMED, errors.GeocoderFailedError, "sent a malformed reply ({})"),
 )
-"""geopy's errors and what its parsers raise, what they mean and how to say it; the first counts."""
 
+# They log whole URLs, with keys and addresses, and what a service replied.
 LOGGERS = ("geopy", "httpx", "httpcore.connection", "httpcore.http11")
-"""They log whole URLs, with keys and addresses, and what a service replied."""
 
 # An answer farther than this from what the gazetteer says, its radius apart, is rejected.
 LEAST_KM = 5.0
@@ -76,11 +62,15 @@ FACTOR = 3.0
 FAR_SOUTH_KM, FAR_NORTH_KM = 60.0, 300.0
 NORTH_FROM = 49.0
 
-_inside = local()
+# Where to look, by the kind of geocoder; what it answers is checked all the same.
+BOX = ((SOUTH, WEST), (NORTH, EAST))
+OPTIONS = {"Nominatim": {"country_codes": "ca", "viewbox": BOX, "bounded": False}}
+
+_calling = ContextVar("_calling", default=False)
 
 
 def _outside_a_call(_: logging.LogRecord) -> bool:
-    return not getattr(_inside, "calling", False)
+    return not _calling.get()
 
 
 class GeopyGeocoder:
@@ -146,7 +136,9 @@ class GeopyGeocoder:
         allow_private: bool = False,
     ) -> None:
         if not callable(getattr(geocoder, "geocode", None)):
-            raise InvalidInputError(f"a geocoder of geopy is needed, not {type(geocoder).__name__}")
+            raise errors.InvalidInputError(
+                f"a geocoder of geopy is needed, not {type(geocoder).__name__}"
+            )
         self.name = name or type(geocoder).__name__
         self.version = version
         self.deadline_s, self.retries, self.budget = deadline_s, retries, budget
@@ -154,7 +146,7 @@ class GeopyGeocoder:
         self.cache = cache
         self.referee = referee if referee is not None else Referee()
         self.requests_sent = 0
-        self._options = dict(options if options is not None else _options_for(geocoder))
+        self._options = OPTIONS.get(type(geocoder).__name__, {}) if options is None else {**options}
         self._refusal: str | None = None
         self._lock = Lock()
         self._geocoder, self._adapter = _own_copy(geocoder, allow_private=allow_private)
@@ -197,62 +189,53 @@ class GeopyGeocoder:
             If it fails in any other way; the address may be good.
         """
         deadline = time.monotonic() + self.deadline_s
-        private = isinstance(text, SearchPlace)
+        cache = self.cache
         if isinstance(text, SearchPlace):
             if not allow_egress:
-                raise PrivatePlaceError(
+                raise errors.PrivatePlaceError(
                     f"a searcher's place is not sent to {self.name}; geocode it offline, or say "
                     "allow_egress=True in this call"
                 )
-            text = text.reveal()
+            text, cache = text.reveal(), None  # it is kept nowhere
         query = " ".join(check_text(text).split())
-        # A searcher's place is kept nowhere.
-        if private or self.cache is None:
+        if cache is None:
             return self._found(query, deadline)
-        return self.cache.remember(
+        return cache.remember(
             self.name, self.version, query, lambda: self._found(query, deadline), self.deadline_s
         )
 
     def _found(self, query: str, deadline: float) -> Location:
         found = self._ask(query, deadline)
         if found is None:
-            raise PlaceNotFoundError(f"{self.name} knows no such address")
+            raise errors.PlaceNotFoundError(f"{self.name} knows no such address")
         return self.referee.check_answer(query, _location(found, self.name))
 
     def _ask(self, query: str, deadline: float) -> Any:
         """Ask until there is an answer, a final failure or the deadline."""
-        retried = 0
-        while True:
+        for retried in range(self.retries):
             try:
                 return self._ask_once(query, deadline)
-            except GeocoderRefusedError as error:
-                self._refusal = str(error)
+            except (errors.GeocoderRefusedError, errors.GeocoderBusyError):
                 raise
-            except GeocoderBusyError:
-                raise
-            except GeocoderFailedError as error:
-                if retried >= self.retries:
-                    raise
+            except errors.GeocoderFailedError as error:
                 self._back_off(retried, error, deadline)
-            retried += 1
+        return self._ask_once(query, deadline)
 
-    def _back_off(self, retried: int, failure: GeocoderFailedError, deadline: float) -> None:
+    def _back_off(self, retried: int, failure: errors.GeocoderFailedError, deadline: float) -> None:
         """Let the next turn wait as long as the service said, else longer each time."""
         said_s = failure.retry_after_s
         jitter_s = FIRST_PAUSE_S * 2**retried * random.uniform(0.5, 1.0)  # noqa: S311
         pause_s = min(jitter_s, LONGEST_PAUSE_S) if said_s is None else said_s
-        in_time = time.monotonic() + pause_s < deadline
-        if in_time or said_s is not None:
-            self.limit.postpone(self.name, pause_s)
-        if in_time:
-            return
-        if said_s is None:
+        late = time.monotonic() + pause_s >= deadline
+        if late and said_s is None:
             raise failure
-        raise GeocoderBusyError(
-            f"{self.name} asks to wait {said_s:.0f} s, longer than the deadline of "
-            f"{self.deadline_s:g} s",
-            retry_after_s=said_s,
-        )
+        self.limit.postpone(self.name, pause_s)
+        if late:
+            raise errors.GeocoderBusyError(
+                f"{self.name} asks to wait {pause_s:.0f} s, longer than the deadline of "
+                f"{self.deadline_s:g} s",
+                retry_after_s=pause_s,
+            )
 
     def _ask_once(self, query: str, deadline: float) -> Any:
         self._check_budget()
@@ -261,61 +244,44 @@ class GeopyGeocoder:
         with self._lock:
             self._check_budget()
             self.requests_sent += 1
-        if self._adapter is None:
-            return within(lambda: self._call(query), deadline, self._late)
-        with self._adapter.until(deadline):
-            return self._call(query)
+        return self._call(query, deadline)
 
     def _check_budget(self) -> None:
         if self._refusal is not None:
-            raise GeocoderRefusedError(self._refusal)
+            raise errors.GeocoderRefusedError(self._refusal)
         if self.budget is not None and self.requests_sent >= self.budget:
-            raise GeocoderRefusedError(f"the budget of {self.budget} requests is spent")
+            raise errors.GeocoderRefusedError(f"the budget of {self.budget} requests is spent")
 
-    def _late(self) -> GeocoderTimeoutError:
-        return GeocoderTimeoutError(f"{self.name} did not answer before the deadline")
-
-    def _call(self, query: str) -> Any:
+    def _call(self, query: str, deadline: float) -> Any:
         """Call geopy and turn its many failures into ours, without their texts."""
+        ask = partial(self._geocoder.geocode, query, exactly_one=True, **self._options)
+        before = _calling.set(True)
         try:
-            with _silenced():
-                return self._geocoder.geocode(query, exactly_one=True, **self._options)
-        except GeocodingError:
+            if self._adapter is None:
+                return within(ask, deadline)
+            with self._adapter.until(deadline):
+                return ask()
+        except errors.GeocodingError:
             raise
         except Exception as error:
-            failure = _failure(self.name, error)
-            if failure is None:
+            known = next((one for one in FAILURES if isinstance(error, one[0])), None)
+            if known is None:
                 raise
-        raise failure from None  # out here: geopy's errors hold URLs, with keys and addresses
-
-
-@contextmanager
-def _silenced() -> Iterator[None]:
-    before = getattr(_inside, "calling", False)
-    _inside.calling = True
-    try:
-        yield
-    finally:
-        _inside.calling = before
-
-
-def _failure(name: str, error: Exception) -> GeocodingError | None:
-    """Say what went wrong, without the text of geopy's error; None if it is of another kind."""
-    for kinds, kind, said in FAILURES:
-        if isinstance(error, kinds):
-            failure = kind(f"{name} {said.format(type(error).__name__)}")
-            if isinstance(failure, GeocoderFailedError):
+            failure = known[1](f"{self.name} {known[2].format(type(error).__name__)}")
+            if isinstance(failure, errors.GeocoderFailedError):
                 failure.retry_after_s = _retry_after(error)
-            return failure
-    return None
+            if isinstance(failure, errors.GeocoderRefusedError):
+                self._refusal = str(failure)
+        finally:
+            _calling.reset(before)
+        raise failure from None  # out here: geopy's errors hold URLs, with keys and addresses
 
 
 def _retry_after(error: BaseException) -> float | None:
     """Read Retry-After, in seconds or as a date; None for anything else."""
-    said = (getattr(error.__cause__, "headers", None) or {}).get("retry-after")
-    if not isinstance(said, str):
-        return None
-    if said.strip().isascii() and said.strip().isdigit():
+    headers = getattr(error.__cause__, "headers", None) or {}
+    said = str(headers.get("retry-after", "")).strip()
+    if said.isascii() and said.isdigit():
         return min(float(said), LONGEST_WAIT_S)
     try:
         moment = parsedate_to_datetime(said).timestamp()
@@ -324,37 +290,30 @@ def _retry_after(error: BaseException) -> float | None:
     return max(0.0, moment - time.time())
 
 
-def _options_for(geocoder: Any) -> dict[str, Any]:
-    """Tell Nominatim where to look; what it answers is checked all the same."""
-    if type(geocoder).__name__ != "Nominatim":
-        return {}
-    box = ((SOUTH, WEST), (NORTH, EAST))
-    return {"country_codes": "ca", "viewbox": box, "bounded": False}
+def _refuse_asynchronous(geocoder: Any) -> None:
+    adapter = getattr(geocoder, "adapter", None)
+    if isinstance(adapter, BaseAsyncAdapter):
+        raise errors.InvalidInputError(
+            f"{type(geocoder).__name__} has the asynchronous adapter {type(adapter).__name__}, "
+            "which is not supported; make it without adapter_factory="
+        )
 
 
 def _own_copy(geocoder: Any, *, allow_private: bool) -> tuple[Any, Any]:
     """Copy a geocoder and give the copy an adapter with a deadline, if it has one of geopy's."""
-    kind = type(geocoder).__name__
-    adapter = getattr(geocoder, "adapter", None)
-    if isinstance(adapter, BaseAsyncAdapter):
-        raise InvalidInputError(
-            f"{kind} has the asynchronous adapter {type(adapter).__name__}, which is not "
-            "supported; make it without adapter_factory="
-        )
-    if not isinstance(adapter, BaseSyncAdapter):
+    _refuse_asynchronous(geocoder)
+    if not isinstance(getattr(geocoder, "adapter", None), BaseSyncAdapter):
         return geocoder, None
     if getattr(geocoder, "proxies", None):
-        raise InvalidInputError(
-            f"{kind} is to use proxies, which are not supported: its requests would go past "
-            "them; make it without proxies="
+        raise errors.InvalidInputError(
+            f"{type(geocoder).__name__} is to use proxies, which are not supported: its requests "
+            "would go past them; make it without proxies="
         )
     require("httpx", "online")
     from ketafind.geocoding.http import HttpxAdapter
 
-    own = copy.copy(geocoder)
-    own.adapter = HttpxAdapter(
-        ssl_context=getattr(geocoder, "ssl_context", None), allow_private=allow_private
-    )
+    own, context = copy.copy(geocoder), getattr(geocoder, "ssl_context", None)
+    own.adapter = HttpxAdapter(ssl_context=context, allow_private=allow_private)
     return own, own.adapter
 
 
@@ -362,20 +321,19 @@ def _location(found: Any, name: str) -> Location:
     """Read geopy's answer; (0, 0) is what it makes of a reply without coordinates."""
     pair = getattr(found, "latitude", None), getattr(found, "longitude", None)
     if None in pair or pair == (0.0, 0.0):
-        raise GeocoderFailedError(f"{name} sent a reply without coordinates")
-    address = getattr(found, "address", "")
+        raise errors.GeocoderFailedError(f"{name} sent a reply without coordinates")
     try:
         lat, lon = (one if isinstance(one, bool) else float(one) for one in pair)  # type: ignore[arg-type]
         place = Coordinates(lat=lat, lon=lon)
-    except (CoordinatesError, TypeError, ValueError, OverflowError):
-        raise RejectedAnswerError(f"{name} answered with no position") from None
+    except (errors.CoordinatesError, TypeError, ValueError, OverflowError):
+        raise errors.RejectedAnswerError(f"{name} answered with no position") from None
     return Location(
         lat=place.lat,
         lon=place.lon,
         radius_km=_radius_km(getattr(found, "raw", None)),
         match="exact",
         source=name,
-        label=address if isinstance(address, str) else "",
+        label=str(getattr(found, "address", None) or ""),
     )
 
 
@@ -402,8 +360,7 @@ class Referee:
     """
 
     def __init__(self, gazetteer: Gazetteer | None = None) -> None:
-        self._gazetteer = gazetteer if gazetteer is not None else default_gazetteer()
-        self._offline = OfflineGeocoder(self._gazetteer)
+        self._offline = OfflineGeocoder(gazetteer)
 
     def check_answer(self, text: str, answer: Location) -> Location:
         """Accept an answer or reject it with the reason.
@@ -428,18 +385,18 @@ class Referee:
             with both locations as candidates.
         """
         if not self._in_ontario(answer.lat, answer.lon):
-            raise RejectedAnswerError(
+            raise errors.RejectedAnswerError(
                 f"{answer.source} answered with a place outside Ontario{self._hint(answer)}",
                 candidates=(answer,),
             )
         try:
             expected = self._offline.geocode(text)
-        except GeocodingError:
+        except errors.GeocodingError:
             # The gazetteer has no opinion of this text.
             return answer
         apart = sphere_km(answer.lat, answer.lon, expected.lat, expected.lon)
         if apart > max(LEAST_KM, FACTOR * expected.radius_km) + answer.radius_km:
-            raise RejectedAnswerError(
+            raise errors.RejectedAnswerError(
                 f"{answer.source} answered with a place {apart:.0f} km from {expected.label}",
                 candidates=(answer, expected),
             )
@@ -454,9 +411,9 @@ class Referee:
 
     def _in_ontario(self, lat: float, lon: float) -> bool:
         """Near a postal code of Ontario."""
-        if not (SOUTH <= lat <= NORTH and WEST <= lon <= EAST):
+        if not in_ontario(lat, lon):
             return False
-        table = self._gazetteer.ontario
+        table = self._offline.gazetteer.ontario
         reach = FAR_NORTH_KM if lat > NORTH_FROM else FAR_SOUTH_KM
         y = (table.lat / 1e4 - lat) * KM_PER_DEGREE
         x = (table.lon / 1e4 - lon) * KM_PER_DEGREE * math.cos(math.radians(lat))
@@ -481,26 +438,14 @@ class ChainGeocoder:
     def __init__(self, geocoders: Sequence[Geocoder], *, good_enough_km: float = math.inf) -> None:
         self.geocoders = tuple(geocoders)
         if not self.geocoders:
-            raise InvalidInputError("a chain needs one geocoder or more")
+            raise errors.InvalidInputError("a chain needs one geocoder or more")
         for geocoder in self.geocoders:
             check_geocoder(geocoder)
+        self.name = "+".join(getattr(g, "name", type(g).__name__) for g in self.geocoders)
+        self.version = "+".join(str(getattr(g, "version", "1")) for g in self.geocoders)
+        self.works_offline = all(map(works_offline, self.geocoders))
         self.good_enough_km = good_enough_km
         self._refused: set[int] = set()
-
-    @property
-    def name(self) -> str:
-        """The names of its geocoders."""
-        return "+".join(getattr(g, "name", type(g).__name__) for g in self.geocoders)
-
-    @property
-    def works_offline(self) -> bool:
-        """Whether none of its geocoders asks a network."""
-        return all(map(works_offline, self.geocoders))
-
-    @property
-    def version(self) -> str:
-        """The versions of its geocoders."""
-        return "+".join(str(getattr(g, "version", "1")) for g in self.geocoders)
 
     def __repr__(self) -> str:
         return f"<ChainGeocoder {self.name}>"
@@ -526,18 +471,18 @@ class ChainGeocoder:
             The last geocoder's, if none has an answer; at once if the address is elsewhere.
         """
         best: Location | None = None
-        problem: GeocodingError | PrivatePlaceError | None = None
+        problem: errors.GeocodingError | errors.PrivatePlaceError | None = None
         for place, geocoder in enumerate(self.geocoders):
             if place in self._refused:
                 continue
             try:
                 found = _ask(geocoder, text, allow_egress=allow_egress)
-            except OutsideCoverageError:
+            except errors.OutsideCoverageError:
                 raise
-            except GeocoderRefusedError as error:
+            except errors.GeocoderRefusedError as error:
                 self._refused.add(place)
                 problem = error
-            except (GeocodingError, PrivatePlaceError) as error:
+            except (errors.GeocodingError, errors.PrivatePlaceError) as error:
                 problem = error
             else:
                 best = found if best is None else _better(best, found)
@@ -546,7 +491,7 @@ class ChainGeocoder:
         if best is not None:
             return best
         if problem is None:
-            raise GeocoderRefusedError("every geocoder of the chain has refused")
+            raise errors.GeocoderRefusedError("every geocoder of the chain has refused")
         raise problem
 
 
@@ -576,15 +521,11 @@ class KetafindGeopy(GeopyBase):  # type: ignore[misc]
     """
 
     def __init__(self, geocoder: Any = None, **options: Any) -> None:
-        from geopy.geocoders import options as defaults
-
-        factory = options.get("adapter_factory") or defaults.default_adapter_factory
-        if getattr(factory, "__name__", "") == "AioHTTPAdapter":
-            raise InvalidInputError(
-                "KetafindGeopy answers at once, without a network: leave out the adapter factory "
-                "for asynchronous use"
-            )
-        super().__init__(user_agent=options.get("user_agent", "ketafind"))
+        super().__init__(
+            user_agent=options.get("user_agent", "ketafind"),
+            adapter_factory=options.get("adapter_factory"),
+        )
+        _refuse_asynchronous(self)
         self._own = geocoder if geocoder is not None else OfflineGeocoder()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -608,14 +549,7 @@ class KetafindGeopy(GeopyBase):  # type: ignore[misc]
             None if there is no one answer, as in geopy; ``raw`` holds precision, radius_km,
             match, corrections and source.
         """
-        try:
-            located = self._own.geocode(query)
-        except GeocodingError as error:
-            found = [_for_geopy(one) for one in error.candidates]
-            return None if exactly_one else found or None
-        if exactly_one:
-            return _for_geopy(located)
-        return [_for_geopy(one) for one in located.candidates or (located,)]
+        return _for_geopy(lambda: self._own.geocode(query), exactly_one=exactly_one)
 
     def reverse(self, query: Any, *, exactly_one: bool = True, **_: Any) -> Any:
         """Name the place nearest to a position.
@@ -635,16 +569,21 @@ class KetafindGeopy(GeopyBase):  # type: ignore[misc]
             None outside Ontario.
         """
         point = Point(query)
-        try:
-            found = _for_geopy(
-                OfflineGeocoder().reverse(Coordinates(lat=point.latitude, lon=point.longitude))
-            )
-        except GeocodingError:
-            return None
-        return found if exactly_one else [found]
+        place = Coordinates(lat=point.latitude, lon=point.longitude)
+        return _for_geopy(lambda: OfflineGeocoder().reverse(place), exactly_one=exactly_one)
 
 
-def _for_geopy(located: Location) -> Any:
+def _for_geopy(ask: Callable[[], Location], *, exactly_one: bool) -> Any:
+    """Ask, and answer as geopy does: a location, a list of all that are meant, or None."""
+    found: Sequence[Location]
+    try:
+        located = ask()
+        found = [located] if exactly_one else located.candidates or [located]
+    except errors.GeocodingError as error:
+        found = [] if exactly_one else error.candidates
     names = ("precision", "radius_km", "match", "corrections", "source")
-    raw = {name: getattr(located, name) for name in names}
-    return GeopyLocation(located.label, (located.lat, located.lon), raw)
+    answers = [
+        GeopyLocation(one.label, (one.lat, one.lon), {name: getattr(one, name) for name in names})
+        for one in found
+    ]
+    return answers[0] if answers and exactly_one else answers or None

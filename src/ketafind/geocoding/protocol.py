@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import signature
-from typing import NoReturn, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
 from ketafind.errors import GeocodingError, InvalidInputError, PlaceNotFoundError
 from ketafind.records import Location
@@ -36,6 +36,14 @@ class Geocoder(Protocol):
             If there is no one answer.
         """
         ...
+
+
+class Outcome(NamedTuple):
+    """What became of one address."""
+
+    location: Location | None
+    status: str
+    reason: str
 
 
 def check_geocoder(geocoder: object) -> None:

@@ -5,18 +5,12 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ketafind.errors import (
-    AmbiguousPlaceError,
-    ConflictingPlaceError,
-    GeocodingError,
-    OutsideCoverageError,
-)
+from ketafind import errors
 from ketafind.files import open_arrays
 from ketafind.geo import sphere_km
 from ketafind.geocoding.address import Address, parse_address
@@ -27,16 +21,16 @@ from ketafind.geocoding.words import code_number, name_key, street_key, words_of
 from ketafind.records import Location
 
 KIND, VERSION = "ketafind street register", 2
+# Nine of ten points of a building lie within 60 m of it, of a block face within 330 m.
 RADII_KM = {"rooftop": 0.06, "block_face": 0.33}
-"""Nine of ten points of a building lie within 60 m of it, of a block face within 330 m."""
 
 LEAST_KM = 0.05
+# Numbers farther apart than this on a street are not interpolated between.
 WIDEST_GAP = 100
-"""Numbers farther apart than this on a street are not interpolated between."""
 
 FAR_KM, FACTOR = 5.0, 3.0
+# A street's name may be misspelt this much within its town, and no street elsewhere counts.
 SLIPS = 0.8
-"""A street's name may be misspelt this much within its town, and no street elsewhere counts."""
 
 
 class RegisterGeocoder:
@@ -59,6 +53,7 @@ class RegisterGeocoder:
         self, meta: dict[str, Any], arrays: dict[str, Any], offline: OfflineGeocoder | None = None
     ) -> None:
         self.meta = meta
+        self.version = f"{meta.get('source', '')}:{meta.get('points', 0)}"
         self.offline = offline if offline is not None else OfflineGeocoder()
         self._civic, self._lat, self._lon = (arrays[n].data for n in ("civic", "lat", "lon"))
         self._kind, self._start = arrays["kind"].data, arrays["street_start"].data
@@ -95,11 +90,6 @@ class RegisterGeocoder:
         """
         return cls(*open_arrays(path, kind=KIND, version=VERSION, verify=verify))
 
-    @property
-    def version(self) -> str:
-        """The source and size of the register."""
-        return f"{self.meta.get('source', '')}:{self.meta.get('points', 0)}"
-
     def __repr__(self) -> str:
         return f"<RegisterGeocoder {self.meta.get('source')}, {len(self._civic):,} addresses>"
 
@@ -132,16 +122,15 @@ class RegisterGeocoder:
             return self.offline.geocode(text)
         try:
             coarse: Location | None = self.offline.geocode(text)
-        except (ConflictingPlaceError, OutsideCoverageError):
+        except (errors.ConflictingPlaceError, errors.OutsideCoverageError):
             raise
-        except GeocodingError:
+        except errors.GeocodingError:
             coarse = None
         town = self._town(address)
         found = self._find(address, town)
         if not found:
             return coarse if coarse is not None else self.offline.geocode(text)
-        label = f"{address.number} {address.street}".strip()
-        return _labelled(self._choose(text, found, coarse), f"{label}, {town}, ON")
+        return self._choose(text, found, coarse)
 
     def _town(self, address: Address) -> str:
         """The town of an address, else the one that its postal code is named after."""
@@ -180,7 +169,7 @@ class RegisterGeocoder:
             fitting = [s for s in like if self._fits(s, kind, way)]
             if not fitting and not (kind and way):
                 fitting = [s for s in like if self._fits(s, kind, "")]
-            found += [self._locate(s, address.number, exact=bool(named)) for s in fitting]
+            found += [self._locate(s, address, town, exact=bool(named)) for s in fitting]
         return [one for one in found if one.match == "exact"] or found
 
     def _misspelt(self, name: str, low: int, high: int) -> list[int]:
@@ -190,13 +179,8 @@ class RegisterGeocoder:
 
         if len(name) < 4 or any(c.isdigit() for c in name):
             return []
-        found = process.extract(
-            name,
-            self._names[low:high],
-            scorer=OSA.normalized_similarity,
-            score_cutoff=SLIPS,
-            limit=8,
-        )
+        names, alike = self._names[low:high], OSA.normalized_similarity
+        found = process.extract(name, names, scorer=alike, score_cutoff=SLIPS, limit=8)
         return [low + at for _, like, at in found if like == found[0][1]]
 
     def _fits(self, street: int, kind: str, way: str) -> bool:
@@ -204,8 +188,8 @@ class RegisterGeocoder:
             not way or self._ways[self._way[street]] == way
         )
 
-    def _locate(self, street: int, number: str, *, exact: bool) -> Location:
-        lat, lon, precision, radius_km = self._position(street, number)
+    def _locate(self, street: int, address: Address, town: str, *, exact: bool) -> Location:
+        lat, lon, precision, radius_km = self._position(street, address.number)
         return Location(
             lat=lat,
             lon=lon,
@@ -214,6 +198,7 @@ class RegisterGeocoder:
             match="exact" if exact else "fuzzy",
             corrections=() if exact else (f"the street was read as {self._names[street]}",),
             source=str(self.meta.get("source", "register")),
+            label=f"{address.number} {address.street}, {town}, ON".strip(),
         )
 
     def _position(self, street: int, number: str) -> tuple[float, float, str, float]:
@@ -254,41 +239,35 @@ class RegisterGeocoder:
 
     def _choose(self, text: str, found: list[Location], coarse: Location | None) -> Location:
         """Of several streets the one by the postal code; doubt as everywhere."""
-        locations = _best(found)
+        parts, match, enough_km = tuple(_best(found)), "ambiguous", LEAST_KM
         if coarse is not None and coarse.precision == "postal_code":
-            near = min(locations, key=lambda c: sphere_km(c.lat, c.lon, coarse.lat, coarse.lon))
-            apart = sphere_km(near.lat, near.lon, coarse.lat, coarse.lon)
-            if apart <= max(FAR_KM, FACTOR * coarse.radius_km):
-                return near
-            if apart <= TOGETHER_KM:
-                return _merged((near, coarse), "conflict")
-            raise ConflictingPlaceError(
-                f"{text!r}: the street is {apart:.0f} km from the postal code; correct one of them",
-                candidates=(near, coarse),
-            )
-        if len(locations) == 1:
-            return locations[0]
-        apart = max(sphere_km(a.lat, a.lon, b.lat, b.lon) for a in locations for b in locations)
-        if apart <= LEAST_KM:
-            return locations[0]
+            near = min(parts, key=lambda one: _apart_km(one, coarse))
+            parts, match = (near, coarse), "conflict"
+            enough_km = max(FAR_KM, FACTOR * coarse.radius_km)
+        apart = max(_apart_km(a, b) for a in parts for b in parts)
+        if apart <= enough_km:
+            return parts[0]
         if apart <= TOGETHER_KM:
-            return _merged(tuple(locations), "ambiguous")
-        raise AmbiguousPlaceError(
-            f"{text!r} may be {len(locations)} streets up to {apart:.0f} km apart; add the postal "
-            "code",
-            candidates=tuple(locations),
+            return _merged(parts, match)
+        if match == "conflict":
+            raise errors.ConflictingPlaceError(
+                f"{text!r}: the street is {apart:.0f} km from the postal code; correct one of them",
+                candidates=parts,
+            )
+        raise errors.AmbiguousPlaceError(
+            f"{text!r} may be {len(parts)} streets up to {apart:.0f} km apart; add the postal code",
+            candidates=parts,
         )
+
+
+def _apart_km(one: Location, other: Location) -> float:
+    return sphere_km(one.lat, one.lon, other.lat, other.lon)
 
 
 def _best(locations: list[Location]) -> list[Location]:
     """Where some streets have the number, those that do not are out of the question."""
     found = [c for c in locations if c.precision in {"rooftop", "block_face"}]
     return found or [c for c in locations if c.precision == "interpolated"] or locations
-
-
-def _labelled(location: Location, label: str) -> Location:
-    candidates = tuple(_labelled(one, label) for one in location.candidates)
-    return replace(location, label=location.label or label, candidates=candidates)
 
 
 def _merged(parts: tuple[Location, ...], match: str) -> Location:
@@ -300,6 +279,7 @@ def _merged(parts: tuple[Location, ...], match: str) -> Location:
         radius_km=radius,
         match=match,
         source=parts[0].source,
+        label=parts[0].label,
         candidates=parts,
     )
 

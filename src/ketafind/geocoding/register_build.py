@@ -7,7 +7,7 @@ import json
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count, islice
 from pathlib import Path
@@ -33,31 +33,45 @@ NAR_LICENCE = (
 STREET = ("OFFICIAL_STREET_NAME", "OFFICIAL_STREET_TYPE", "OFFICIAL_STREET_DIR")
 OFFICIAL = ("LOC_GUID", "CIVIC_NO", *STREET, "CSD_ENG_NAME", "MAIL_MUN_NAME")
 OPTIONAL = ("CSD_FRE_NAME", "BG_X")
+NAMES = {"CSD_ENG_NAME": "municipality", "MAIL_MUN_NAME": "town", "CSD_FRE_NAME": "french"}
+# Columns of a position, the best first, and what they are the position of.
 POSITIONS = {
     ("BG_LATITUDE", "BG_LONGITUDE"): ROOFTOP,
     ("REPPOINT_LATITUDE", "REPPOINT_LONGITUDE"): ROOFTOP,
     ("BF_REPPOINT_LATITUDE", "BF_REPPOINT_LONGITUDE"): BLOCK_FACE,
 }
-"""Columns of a position, the best first, and what they are the position of."""
 
 OPEN_LICENCE = "as stated by the source of this OpenAddresses file"
 OPEN = ("lon", "lat", "number", "street", "city", "region")
+
+
+# What both sources are brought to, and French names of municipalities where there are some.
+COLUMNS = ("municipality", "town", "street", "civic", "lat", "lon", "kind")
 
 
 class _Points:
     """Address points as columns, gathered chunk by chunk; a street as written is numbered."""
 
     def __init__(self) -> None:
+        self.rows = 0
         self.streets: defaultdict[tuple[str, ...], int] = defaultdict(count().__next__)
         self.french: dict[str, str] = {}
         self._chunks: list[pd.DataFrame] = []
 
-    def add(self, rows: pd.DataFrame, keys: Sequence[str]) -> None:
-        """Add rows of civic, lat, lon and kind; `keys` are municipality, post town and street."""
-        rows = rows[rows["civic"].between(0, 1e7, inclusive="neither") & rows["lat"].notna()]
-        names = rows[list(keys)]
-        codes = names.groupby(list(keys), sort=False).ngroup()
-        written = names.drop_duplicates().itertuples(index=False, name=None)
+    def add(self, rows: pd.DataFrame) -> None:
+        """Add those of a chunk's rows that can be used."""
+        self.rows += len(rows)
+        if "french" in rows.columns:
+            pairs = rows[["french", "municipality"]].drop_duplicates()
+            self.french |= dict(pairs.itertuples(index=False, name=None))
+        rows = rows[
+            rows["civic"].between(0, 1e7, inclusive="neither")
+            & rows["lat"].notna()
+            & (rows["street"].str.strip() != "")
+        ]
+        keys = list(COLUMNS[:3])
+        codes = rows.groupby(keys, sort=False).ngroup()
+        written = rows[keys].drop_duplicates().itertuples(index=False, name=None)
         numbers = np.array([self.streets[street] for street in written], dtype=np.uint32)
         columns = {
             "street": numbers[codes],
@@ -81,11 +95,10 @@ class _Points:
         communities, types, ways = (sorted({key[i] for key in streets}) for i in (0, 2, 3))
         french = [[_name_key(f), _name_key(e)] for f, e in self.french.items()]
         number = {community: i for i, community in enumerate(communities)}
+        starts = np.searchsorted(points["street"], range(len(streets) + 1))
         return {
             **{name: points[name].to_numpy() for name in ("civic", "lat", "lon", "kind")},
-            "street_start": np.searchsorted(points["street"], range(len(streets) + 1)).astype(
-                np.uint32
-            ),
+            "street_start": starts.astype(np.uint32),
             "street_community": np.array([number[key[0]] for key in streets], dtype=np.uint32),
             "street_type": np.array([types.index(key[2]) for key in streets], dtype=np.uint8),
             "street_way": np.array([ways.index(key[3]) for key in streets], dtype=np.uint8),
@@ -94,10 +107,9 @@ class _Points:
         }
 
 
-def _key(municipality: str, town: str, *street: str) -> tuple[tuple[str, str], str, str, str]:
+def _key(municipality: str, town: str, street: str) -> tuple[tuple[str, str], str, str, str]:
     """The community, and the street's name, type and direction."""
-    community = _name_key(municipality), _name_key(town)
-    return community, *street_key(words_of(" ".join(street))[0])
+    return (_name_key(municipality), _name_key(town)), *street_key(words_of(street)[0])
 
 
 def _name_key(name: str) -> str:
@@ -144,23 +156,19 @@ def build_register(
     """
     if (nar is None) == (openaddresses is None):
         raise InvalidInputError("give one source: nar= or openaddresses=")
-    from tqdm import tqdm
-
-    points = _Points()
     source = Path(nar if nar is not None else str(openaddresses))
     read, licence = (_read_open, OPEN_LICENCE) if nar is None else (_read_nar, NAR_LICENCE)
-    bar = tqdm(
-        desc="reading", unit=" rows", unit_scale=True, disable=not progress or None, delay=1.0
-    )
+    points = _Points()
     with _readable(source):
-        rows = read(source, points, bar.update)
+        for rows in read(source, progress=progress):
+            points.add(rows)
         arrays = points.arrays()
     if not len(arrays["civic"]):
-        raise DataError(str(source), [Fault("no address point of Ontario was found")])
+        raise _fault(source, "no address point of Ontario was found")
     meta = {
         "source": source.name,
         "licence": licence,
-        "rows": rows,
+        "rows": points.rows,
         "points": len(arrays["civic"]),
         "streets": len(arrays["street_type"]),
         "communities": int(arrays["street_community"].max()) + 1,
@@ -179,10 +187,20 @@ def _readable(path: Path) -> Iterator[None]:
     except KetafindError:
         raise
     except zipfile.BadZipFile:
-        fault = "this is no zip archive; give it as it was downloaded"
-        raise DataError(str(path), [Fault(fault)]) from None
+        raise _fault(path, "this is no zip archive; give it as it was downloaded") from None
     except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(str(path), [Fault(f"it cannot be read: {error}")]) from None
+        raise _fault(path, f"it cannot be read: {error}") from None
+
+
+def _fault(source: object, message: str) -> DataError:
+    return DataError(str(source), [Fault(message)])
+
+
+def _shown(chunks: Iterable[Any], *, progress: bool) -> Any:
+    from tqdm import tqdm
+
+    off = None if progress else True
+    return tqdm(chunks, desc="reading", unit=f" x {CHUNK:,} rows", disable=off, delay=1.0)
 
 
 def _frames(file: Any, wanted: Iterable[str], optional: Iterable[str], source: str) -> Any:
@@ -209,16 +227,14 @@ def _numbers(column: Any) -> Any:
     return pd.to_numeric(column, errors="coerce").astype(float)
 
 
-def _read_nar(path: Path, points: _Points, bar: Callable[[int], object]) -> int:
-    rows = 0
+def _read_nar(path: Path, *, progress: bool) -> Iterator[pd.DataFrame]:
     with zipfile.ZipFile(path) as archive:
         places = [name for pair in POSITIONS for name in pair]
-        known = _positions(_members(archive, "Location", ["LOC_GUID"], places), bar)
-        for chunk in _members(archive, "Address", OFFICIAL, OPTIONAL):
-            bar(len(chunk))
-            rows += len(chunk)
-            _add_official(points, chunk, known)
-    return rows
+        locations = _members(archive, "Location", ["LOC_GUID"], places)
+        known = _positions(_shown(locations, progress=progress))
+        addresses = _members(archive, "Address", OFFICIAL, OPTIONAL)
+        for chunk in _shown(addresses, progress=progress):
+            yield _official(chunk, known)
 
 
 def _members(
@@ -229,23 +245,21 @@ def _members(
     names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
     names = sorted(n for n in names if n.rpartition("/")[2].lower().startswith(start))
     if not names:
-        fault = "it has no members Address_35... and Location_35... (Ontario)"
-        raise DataError(str(archive.filename), [Fault(fault)])
+        members = "it has no members Address_35... and Location_35... (Ontario)"
+        raise _fault(archive.filename, members)
     for name in names:
         with archive.open(name) as file:
             yield from _frames(file, wanted, optional, f"{Path(str(archive.filename)).name}/{name}")
 
 
-def _positions(chunks: Iterable[Any], bar: Callable[[int], object]) -> pd.DataFrame:
+def _positions(chunks: Iterable[Any]) -> pd.DataFrame:
     """Latitude, longitude and kind of the best position of each location, by its id's hash."""
     parts = []
     for chunk in chunks:
-        bar(len(chunk))
         for (north, east), kind in POSITIONS.items():
             if north in chunk.columns and east in chunk.columns:
                 columns = {"lat": _numbers(chunk[north]), "lon": _numbers(chunk[east])}
-                part = pd.DataFrame({**columns, "kind": np.uint8(kind)})
-                part.index = _hashes(chunk)
+                part = pd.DataFrame(columns).assign(kind=np.uint8(kind)).set_index(_hashes(chunk))
                 parts.append(part[part["lat"].between(-90, 90) & part["lon"].between(-180, 180)])
     if not parts:
         raise ValueError("no column of latitudes is known")
@@ -257,30 +271,27 @@ def _hashes(chunk: Any) -> pd.Index:
     return pd.Index(pd.util.hash_array(chunk["LOC_GUID"].to_numpy(dtype=object)))
 
 
-def _add_official(points: _Points, chunk: Any, known: pd.DataFrame) -> None:
-    rows = known.reindex(_hashes(chunk)).set_index(chunk.index).join(chunk)
-    rows["civic"] = _numbers(rows["CIVIC_NO"])
-    if "BG_X" in rows.columns:
+def _official(chunk: Any, known: pd.DataFrame) -> pd.DataFrame:
+    rows: pd.DataFrame = known.reindex(_hashes(chunk)).set_index(chunk.index)
+    rows["civic"] = _numbers(chunk["CIVIC_NO"])
+    rows["street"] = chunk[STREET[0]].str.cat(chunk[list(STREET[1:])], sep=" ")
+    for name in chunk.columns.intersection(list(NAMES)):
+        rows[NAMES[name]] = chunk[name]
+    if "BG_X" in chunk.columns:
         # The older layout has one point a location: the building's if the address has one.
-        rows.loc[rows["BG_X"] == "", "kind"] = BLOCK_FACE
-    if "CSD_FRE_NAME" in rows.columns:
-        pairs = rows[["CSD_FRE_NAME", "CSD_ENG_NAME"]].drop_duplicates()
-        points.french |= dict(pairs.itertuples(index=False, name=None))
-    named = rows[rows["OFFICIAL_STREET_NAME"] != ""]
-    points.add(named, ("CSD_ENG_NAME", "MAIL_MUN_NAME", *STREET))
+        rows.loc[chunk["BG_X"] == "", "kind"] = BLOCK_FACE
+    # Without a name there is no street, whatever its type.
+    rows["street"] = rows["street"].where(chunk[STREET[0]] != "", "")
+    return rows
 
 
-def _read_open(path: Path, points: _Points, bar: Callable[[int], object]) -> int:
+def _read_open(path: Path, *, progress: bool) -> Iterator[pd.DataFrame]:
     open_text = gzip.open if path.suffix == ".gz" else open
-    rows = 0
     with open_text(path, "rt", encoding="utf-8-sig") as file:
         is_json = file.read(1) == "{"
         file.seek(0)
-        for chunk in _features(file) if is_json else _frames(file, OPEN, (), path.name):
-            bar(len(chunk))
-            rows += len(chunk)
-            _add_open(points, chunk)
-    return rows
+        chunks = _features(file) if is_json else _frames(file, OPEN, (), path.name)
+        yield from map(_open, _shown(chunks, progress=progress))
 
 
 def _features(file: IO[str]) -> Iterator[pd.DataFrame]:
@@ -301,20 +312,17 @@ def _feature(feature: dict[str, Any]) -> tuple[Any, ...]:
     return lon, lat, *(str(properties.get(name) or "") for name in OPEN[2:])
 
 
-def _add_open(points: _Points, chunk: Any) -> None:
+def _open(chunk: Any) -> pd.DataFrame:
+    lat, lon = _numbers(chunk["lat"]), _numbers(chunk["lon"])
+    inside = lat.between(SOUTH, NORTH) & lon.between(WEST, EAST)
+    inside &= chunk["region"].str.strip().str.upper().isin(["", "ON", "ONTARIO"])
     digits = chunk["number"].str.extract(r"^\s*([0-9]{1,7})", expand=False)
-    rows = chunk.assign(
-        lat=_numbers(chunk["lat"]), lon=_numbers(chunk["lon"]), civic=_numbers(digits), kind=ROOFTOP
+    rows: pd.DataFrame = chunk[["street"]].assign(
+        town=chunk["city"], civic=_numbers(digits), lat=lat.where(inside), lon=lon, kind=ROOFTOP
     )
-    rows = rows[
-        rows["lat"].between(SOUTH, NORTH)
-        & rows["lon"].between(WEST, EAST)
-        & rows["region"].str.strip().str.upper().isin(["", "ON", "ONTARIO"])
-        & (rows["street"].str.strip() != "")
-    ].copy()
-    blank = rows["city"].str.strip() == ""
-    rows.loc[blank, "city"] = _nearest_towns(rows.loc[blank, ["lat", "lon"]])
-    points.add(rows.assign(municipality=rows["city"]), ("municipality", "city", "street"))
+    blank = inside & (rows["town"].str.strip() == "")
+    rows.loc[blank, "town"] = _nearest_towns(rows.loc[blank, ["lat", "lon"]])
+    return rows.assign(municipality=rows["town"])
 
 
 def _nearest_towns(positions: pd.DataFrame) -> list[str]:
