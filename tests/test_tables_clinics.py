@@ -17,8 +17,8 @@ from ketafind.directory import Directory
 from ketafind.errors import DataError, KetafindError
 from ketafind.records import Clinic, Evidence, Location
 from ketafind.tables import csv as files
-from ketafind.tables.cells import implausible, refuse_implausible
 from ketafind.tables.clinics import read_clinics, read_evidence
+from ketafind.tables.places import implausible, refuse_implausible
 from ketafind.truth import Truth
 from strategies import examples
 

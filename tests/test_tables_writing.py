@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from ketafind.errors import InvalidInputError
 from ketafind.files import write_whole
 from ketafind.records import PRECISIONS, STATUSES, Clinic, Evidence, Location, Service
-from ketafind.tables.cells import match_key
-from ketafind.tables.clinics import read_clinics, read_evidence
+from ketafind.tables.clinics import match_key, read_clinics, read_evidence
 from ketafind.tables.csv import column_key
 from ketafind.tables.writing import csv_rows, write_clinics, write_evidence
 from ketafind.truth import Truth

@@ -230,12 +230,9 @@ class Directory(Mapping[str, Clinic]):
         InvalidInputError
             If an argument cannot be used, or `index` needs what this installation lacks.
         """
-        from ketafind.tables.clinics import read_evidence
         from ketafind.tables.frames import clinics_from_frame
 
         words = _checked(vocabulary, geocoder, index)
-        if isinstance(evidence, str | PathLike):
-            evidence = read_evidence(evidence, vocabulary=words)
         clinics = clinics_from_frame(frame, vocabulary=words, evidence=evidence, check=check)
         return cls._of_rows(clinics, words, geocoder, index)
 
@@ -1019,7 +1016,7 @@ def _canonical(
     clinics: Iterable[Clinic], vocabulary: Vocabulary, *, check: bool
 ) -> tuple[Clinic, ...]:
     """Check clinics that a caller gives, and write them in the vocabulary's ids."""
-    from ketafind.tables.cells import refuse_implausible
+    from ketafind.tables.places import refuse_implausible
 
     if isinstance(clinics, Clinic | str) or not isinstance(clinics, Iterable):
         raise InvalidInputError(

@@ -14,17 +14,19 @@ from ketafind.errors import InvalidInputError
 from ketafind.geo import Coordinates, degrees
 from ketafind.truth import Truth
 
-PRECISIONS = (
-    "rooftop",
-    "block_face",
-    "interpolated",
-    "street",
-    "postal_code",
-    "place",
-    "fsa",
-    "municipality",
-    "unknown",
-)
+ASSUMED_RADIUS_KM = {
+    "rooftop": 0.05,
+    "block_face": 0.2,
+    "interpolated": 0.5,
+    "street": 2.0,
+    "postal_code": 2.0,
+    "place": 10.0,
+    "fsa": 15.0,
+    "municipality": 20.0,
+}
+"""For a precision without a radius: wide, and said aloud in the location's corrections."""
+
+PRECISIONS = (*ASSUMED_RADIUS_KM, "unknown")
 """How precisely a position is known, finest first; ``unknown`` is a position nobody graded."""
 
 CITY_LEVEL = frozenset({"place", "fsa", "municipality"})
@@ -137,13 +139,25 @@ def _truth(facet: str, term: str, value: Any) -> Truth:
         ) from None
 
 
-def _several(record: Any, name: str) -> Any:
+def _several(record: Any, name: str, kind: type = object) -> Any:
+    """Read a field that holds several values, all of one kind."""
     value = getattr(record, name)
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise InvalidInputError(
             f"{name} must be a list or tuple, not {type(value).__name__}: write [...] around one"
         )
-    return value
+    values = tuple(value)
+    for one in values:
+        if not isinstance(one, kind):
+            raise InvalidInputError(
+                f"{name} must be {kind.__name__} objects, not {type(one).__name__}"
+            )
+    return values
+
+
+def _check_choice(value: str, what: str, known: Iterable[str]) -> None:
+    if value not in known:
+        raise InvalidInputError(f"{value!r} is not a {what}; known: {', '.join(known)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +200,7 @@ class Location:
         object.__setattr__(self, "lat", degrees(self.lat, "lat", 90.0))
         object.__setattr__(self, "lon", degrees(self.lon, "lon", 180.0))
         for name in ("corrections", "candidates"):
-            object.__setattr__(self, name, tuple(_several(self, name)))
+            object.__setattr__(self, name, _several(self, name))
         # Half the equator: no doubt on earth is wider.
         size: Any = self.radius_km
         if (
@@ -195,10 +209,7 @@ class Location:
             or not 0.0 <= float(size) <= 20_038.0
         ):
             raise InvalidInputError("radius_km must be a number of kilometres, 0 to 20,038")
-        if self.precision not in PRECISIONS:
-            raise InvalidInputError(
-                f"{self.precision!r} is not a precision; known: {', '.join(PRECISIONS)}"
-            )
+        _check_choice(self.precision, "precision", PRECISIONS)
 
     @property
     def coordinates(self) -> Coordinates:
@@ -378,10 +389,7 @@ class Clinic:
         for name in ("clinic_id", "name"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
                 raise InvalidInputError(f"a clinic needs a {name}: a text that is not blank")
-        if self.status not in STATUSES:
-            raise InvalidInputError(
-                f"{self.status!r} is not a status; known: {', '.join(STATUSES)}"
-            )
+        _check_choice(self.status, "status", STATUSES)
         for name in _CLINIC_TEXTS:
             if not isinstance(getattr(self, name), str):
                 raise InvalidInputError(
@@ -393,19 +401,9 @@ class Clinic:
                 f"the location must be a Location or None, not {type(self.location).__name__}; "
                 f"write ketafind.Location(lat=..., lon=...)"
             )
-        for name in ("services", "languages", "evidence"):
-            object.__setattr__(self, name, tuple(_several(self, name)))
+        for name, kind in {"services": Service, "languages": object, "evidence": Evidence}.items():
+            object.__setattr__(self, name, _several(self, name, kind))
         object.__setattr__(self, "extra", FrozenMapping(self.extra))
-        strangers = [one for one in self.services if not isinstance(one, Service)]
-        if strangers:
-            raise InvalidInputError(
-                f"services must be Service objects, not {type(strangers[0]).__name__}"
-            )
-        others = [one for one in self.evidence if not isinstance(one, Evidence)]
-        if others:
-            raise InvalidInputError(
-                f"evidence must be Evidence objects, not {type(others[0]).__name__}"
-            )
         ids = [service.service_id for service in self.services]
         if not ids or len(set(ids)) < len(ids):
             raise InvalidInputError(

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ketafind.show.text import escaped
-from ketafind.tables.cells import CellError, website
+from ketafind.tables.clinics import website
+from ketafind.tables.csv import CellError
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic

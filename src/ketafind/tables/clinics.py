@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, replace
+from datetime import date
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from ketafind.errors import UnknownTermError
 from ketafind.facts import canonical
@@ -19,37 +23,182 @@ from ketafind.records import (
     STATUSES,
     Clinic,
     Evidence,
+    Field,
     FrozenMapping,
     Location,
     Service,
     build_records,
 )
-from ketafind.tables import cells
-from ketafind.tables.cells import CellError
-from ketafind.tables.csv import Report, Row, Table, column_key, read_table
+from ketafind.tables import places
+from ketafind.tables.csv import (
+    CellError,
+    ColumnReader,
+    Reader,
+    Report,
+    Row,
+    Table,
+    column_key,
+    extra,
+    identifier,
+    read_table,
+    text,
+    texts,
+)
 from ketafind.truth import Truth
 from ketafind.vocabulary import Vocabulary, default_vocabulary
 from ketafind.vocabulary.terms import quoted
 
 Path = str | os.PathLike[str]
 
-# Names that other files use; they are not read, only pointed out.
-_OTHER_NAMES = {
-    "latitude": "lat",
-    "y": "lat",
-    "longitude": "lon",
-    "lng": "lon",
-    "long": "lon",
-    "x": "lon",
-    "address": "street_address",
-    "street": "street_address",
-    "town": "city",
-    "postcode": "postal_code",
-    "postal": "postal_code",
-    "zip": "postal_code",
-    "telephone": "phone",
-    "url": "website",
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_SPACE_OR_CONTROL = re.compile(r"[\s\x00-\x20\x7f]")
+
+
+def choice(known: tuple[str, ...], what: str, blank: str = "") -> Callable[[Any], str]:
+    """Make a reader for a cell that holds one of a few words, in any case."""
+
+    def read(cell: Any) -> str:
+        if isinstance(cell, bool) and {"yes", "no"} <= set(known):
+            return "yes" if cell else "no"
+        value = text(cell)
+        word = value.lower()
+        if not word:
+            return blank
+        if word not in known:
+            raise CellError(
+                f"{quoted(value)} is not {what}; write {', '.join(known[:-1])} or {known[-1]}"
+                + ("" if blank else ", or leave it blank where it is not known")
+            )
+        return word
+
+    return read
+
+
+def iso_date(cell: Any) -> date | None:
+    """Read a date in the ISO form."""
+    if isinstance(cell, date):
+        return cell
+    value = text(cell)
+    if not value:
+        return None
+    try:
+        if _DATE.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError as error:
+        raise CellError(f"{quoted(value)} is not a day of the calendar: {error}") from None
+    raise CellError(f"{quoted(value)} is not a date; write it as 2026-11-23 (year-month-day)")
+
+
+def radius(cell: Any) -> float | None:
+    """Read a radius in kilometres."""
+    if isinstance(cell, (int, float)) and not isinstance(cell, bool):
+        value, number = str(cell), float(cell)
+    else:
+        value = text(cell)
+        if not value:
+            return None
+        number = float(value) if _NUMBER.fullmatch(value) and len(value) <= 40 else -1.0
+    # Half the equator: no doubt on earth is wider.
+    if not 0.0 <= number <= 20_038.0:
+        raise CellError(
+            f"{quoted(value)} is not a radius; write kilometres from 0 to 20038, such as 2.5"
+        )
+    return number
+
+
+def website(cell: Any) -> str:
+    """Read a web address."""
+    value = text(cell)
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname
+    except ValueError as error:
+        raise CellError(f"{quoted(value)} is not a web address: {error}") from None
+    if parts.scheme in {"http", "https"} and host and not _SPACE_OR_CONTROL.search(value):
+        return value
+    remedy = "" if ":" in value.split("/")[0] else f", such as {quoted('https://' + value)}"
+    raise CellError(
+        f"{quoted(value)} is not a web address; it must begin with https:// or http://{remedy}"
+    )
+
+
+def _items(cell: Any) -> tuple[str, ...]:
+    """Split a cell at its semicolons; a tuple is taken as it is."""
+    if isinstance(cell, tuple):
+        items = [text(item) for item in cell]
+    else:
+        value = text(cell)
+        if not value:
+            return ()
+        if "," in value:
+            raise CellError(
+                f'{quoted(value)} holds a comma; separate the terms by semicolons, as in "iv;im"'
+            )
+        items = [item.strip() for item in value.split(";")]
+    if not all(items):
+        raise CellError("an item of the list is empty; remove the extra semicolon")
+    return tuple(items)
+
+
+def terms_readers(vocabulary: Vocabulary) -> dict[str, Reader]:
+    """Make readers for lists: a facet's terms, ``not_offered`` and ``complete``."""
+
+    def fact(item: str) -> tuple[str, str]:
+        name, colon, term = item.partition(":")
+        if not colon:
+            raise CellError(f'{quoted(item)} names no facet; write "facet:term", as in "route:im"')
+        facet = vocabulary.facet(name.strip())
+        return facet.id, facet.resolve(term.strip())
+
+    def of_each(read: Callable[[str], Any]) -> Reader:
+        return lambda cell: tuple(dict.fromkeys(map(read, _items(cell))))
+
+    return {
+        **{facet.plural: of_each(facet.resolve) for facet in vocabulary.facets},
+        "not_offered": of_each(fact),
+        "complete": of_each(lambda item: vocabulary.facet(item).id),
+    }
+
+
+READERS: dict[str, Reader] = {
+    "identifier": identifier,
+    "text": text,
+    "website": website,
+    "latitude": places.latitude,
+    "longitude": places.longitude,
+    "radius": radius,
+    "date": iso_date,
+    "yes_no": choice(("yes", "no"), "an answer"),
 }
+_TOGETHER: dict[Reader, ColumnReader] = {
+    identifier: texts,
+    text: lambda cells: list(map(str.strip, cells)) if texts(cells) else None,
+    places.latitude: lambda cells: places.coordinates(cells, 90.0),
+    places.longitude: lambda cells: places.coordinates(cells, 180.0),
+}
+
+
+def reader_of(field: Field) -> Reader:
+    """Make a reader for the cells of a field."""
+    if field.kind != "choice":
+        return READERS[field.kind]
+    what = "an answer" if "yes" in field.choices else f"a {field.name.replace('_', ' ')}"
+    # Of a location it counts whether anything is stated.
+    blank = "" if field.level == "location" or field.default is MISSING else field.default
+    return choice(field.choices, what, blank)
+
+
+def match_key(value: str) -> str:
+    """Reduce an id to what must be unique: composed, without invisible or outer characters."""
+    if value.isascii() and value.isprintable():
+        return value.strip()
+    seen = (letter for letter in value if unicodedata.category(letter) not in {"Cf", "Cc"})
+    return unicodedata.normalize("NFC", "".join(seen)).strip()
+
+
 _SERVICE_COLUMNS = ("not_offered", "complete", *(field.name for field in SERVICE_FIELDS))
 _PLACE_COLUMNS = ("lat", "lon", "precision", "radius_km")
 
@@ -64,9 +213,22 @@ class _Stated(NamedTuple):
     """Message and value, of the column ``not_offered``."""
 
 
-def clinics_from_table(table: Table, vocabulary: Vocabulary, *, check: bool) -> tuple[Clinic, ...]:
+def clinics_from_table(
+    table: Table,
+    vocabulary: Vocabulary | None,
+    evidence: Path | Iterable[Evidence] | None,
+    *,
+    check: bool,
+) -> tuple[Clinic, ...]:
     """Make clinics of a table, in canonical form, or refuse it with every fault."""
-    return _Rows(table, vocabulary).clinics(check=check)
+    words = default_vocabulary() if vocabulary is None else vocabulary
+    clinics = _Rows(table, words).clinics(check=check)
+    if evidence is None:
+        return clinics
+    if isinstance(evidence, (str, os.PathLike)):
+        rows = read_table(evidence)
+        return attach_evidence(clinics, evidence_from_table(rows, words), rows)
+    return canonical(attach_evidence(clinics, evidence), words)
 
 
 class _Rows:
@@ -76,46 +238,35 @@ class _Rows:
         self.table = table
         self.vocabulary = vocabulary
         self.blank = (None,) * len(table.numbers)
-        readers = cells.terms_readers(vocabulary)
-        plurals = {facet.id: facet.plural for facet in vocabulary.facets}
-        readers = {plurals.get(name, name): read for name, read in readers.items()}
-        readers |= {part.name: cells.reader_of(part) for part in CLINIC_FIELDS + SERVICE_FIELDS}
-        self.at = self._columns({**plurals, **{name: name for name in readers}})
-        self.values = {name: table.read(at, readers[name]) for name, at in self.at.items()}
-        known = set(self.at.values())
+        readers = terms_readers(vocabulary)
+        readers |= {part.name: reader_of(part) for part in CLINIC_FIELDS + SERVICE_FIELDS}
+        meanings = {facet.id: facet.plural for facet in vocabulary.facets}
+        meanings |= {name: name for name in readers}
+        self.at = table.find_columns(meanings, ("clinic_id", "name"))
         self.extra = {
-            name: table.read(at, cells.extra)
+            name: table.read(at, extra)
             for at, name in enumerate(table.names)
-            if at not in known
+            if at not in set(self.at.values())
+        }
+        for name in self.extra:
+            meant = _alike(name, meanings)
+            if meant and meant not in self.at:
+                warnings.warn(
+                    f"{table.report.source}: the column {quoted(name)} is not known and is only "
+                    f'kept; did you mean "{meant}"?',
+                    UserWarning,
+                    stacklevel=5,
+                )
+        self.values = {
+            name: table.read(at, readers[name], _TOGETHER.get(readers[name]))
+            for name, at in self.at.items()
         }
         for name in ("clinic_id", "name"):
             for at, value in enumerate(self.values[name]):
                 if type(value) is str and not value.strip():
                     self.note("is blank; every row needs one", at, name, value)
 
-    def _columns(self, meanings: Mapping[str, str]) -> dict[str, int]:
-        table, report = self.table, self.table.report
-        n_before = len(report.faults)
-        found = table.find_columns(meanings)
-        for needed in ("clinic_id", "name"):
-            if needed not in found:
-                listed = ", ".join(map(quoted, table.names[:12])) or "none"
-                message = f'there is no column "{needed}"; is there a header row? Found: {listed}'
-                report.add(message, table.header)
-        for at, given in enumerate(table.names):
-            meant = None if at in found.values() else _alike(given, meanings)
-            if meant and meant not in found:
-                warnings.warn(
-                    f"{report.source}: the column {quoted(given)} is not known and is only kept; "
-                    f'did you mean "{meant}"?',
-                    UserWarning,
-                    stacklevel=6,
-                )
-        if len(report.faults) > n_before:
-            report.refuse(table.n_rows)  # without its columns no row can be read
-        return found
-
-    def note(self, message: str, at: int, name: str | None, value: Any = None) -> None:
+    def note(self, message: str, at: int, name: str, value: Any = None) -> None:
         """Report a fault of a row, under the name that the file gives the column."""
         given = self.table.names[self.at[name]] if name in self.at else name
         self.table.report.add(message, self.table.row(at), given, value)
@@ -174,19 +325,16 @@ class _Rows:
     def _stated(self, terms: Mapping[str, Any], rest: Mapping[str, Any]) -> _Stated:
         facts = {facet: dict.fromkeys(listed or (), Truth.YES) for facet, listed in terms.items()}
         faults = []
-        for facet, term in rest["not_offered"] or ():
-            if facts.setdefault(facet, {}).setdefault(term, Truth.NO) == Truth.YES:
-                plural = self.vocabulary.facet(facet).plural
-                message = f'{quoted(term)} is listed in "{plural}" too; remove it from one'
-                faults.append((message, f"{facet}:{term}"))
-        for facet in dict.fromkeys(facet for facet, _ in rest["not_offered"] or ()):
-            stated = facts[facet]
-            for term in [term for term, truth in stated.items() if truth == Truth.YES]:
-                for above in self.vocabulary.facet(facet).ancestors(term):
-                    if stated.get(above) == Truth.NO:
-                        value = f"{facet}:{above}"
-                        message = f'"{value}" contradicts {quoted(term)}, which is below it'
-                        faults.append((f"{message}; correct one", value))
+        for name, term in rest["not_offered"] or ():
+            facet, value = self.vocabulary.facet(name), f"{name}:{term}"
+            stated = facts.setdefault(name, {})
+            if stated.setdefault(term, Truth.NO) == Truth.YES:
+                message = f'{quoted(term)} is listed in "{facet.plural}" too; remove it from one'
+                faults.append((message, value))
+            for below in facet.descendants(term):
+                if stated.get(below) == Truth.YES:
+                    message = f'"{value}" contradicts {quoted(below)}, which is below it'
+                    faults.append((f"{message}; correct one", value))
         service = Service(
             service_id=rest["service_id"] or "1",
             facts={facet: stated for facet, stated in facts.items() if stated},
@@ -206,9 +354,9 @@ class _Rows:
                 continue
             if place[0] is not None and place[1] is not None:
                 located.append(at)
-                doubts.append(cells.radius_and_remark(*place))
+                doubts.append(places.radius_and_remark(*place))
                 continue
-            for name, message in cells.location_faults(*place):
+            for name, message in places.location_faults(*place):
                 self.note(message, at, name, self.column(name)[at])
         columns: dict[str, Sequence[Any]] = {
             name: [self.values[name][at] for at in located] for name in ("lat", "lon") if located
@@ -216,21 +364,17 @@ class _Rows:
         if check and located:
             stated = map(self.column, ("province", "postal_code"))
             words = [[_text(column[at]) for at in located] for column in stated]
-            for row, what in cells.implausible(columns["lat"], columns["lon"], *words).items():
-                at = located[row]
-                self.note(what, at, "lat", columns["lat"][row])
+            for row, what in places.implausible(columns["lat"], columns["lon"], *words).items():
+                self.note(what, located[row], "lat", columns["lat"][row])
         precisions = self.column("precision")
         columns |= {
             "precision": [precisions[at] or "unknown" for at in located],
             "radius_km": [radius_km for radius_km, _ in doubts],
             "corrections": [remark for _, remark in doubts],
         }
-        found: list[Location | None] = [None] * len(self.table.numbers)
-        for at, location in zip(
-            located, build_records(Location, len(located), columns), strict=True
-        ):
-            found[at] = location
-        return found
+        made = build_records(Location, len(located), columns)
+        found = dict(zip(located, made, strict=True))
+        return list(map(found.get, range(len(self.table.numbers))))
 
     def _grouped(self) -> tuple[dict[str, int], dict[str, list[int]]]:
         """Find the first row of each clinic, and all rows of those with several."""
@@ -243,7 +387,7 @@ class _Rows:
                 more.setdefault(clinic_id, [first[clinic_id]]).append(at)
         alike: dict[str, str] = {}
         for clinic_id, at in first.items():
-            twin = alike.setdefault(cells.match_key(clinic_id), clinic_id)
+            twin = alike.setdefault(match_key(clinic_id), clinic_id)
             if twin != clinic_id:
                 message = (
                     f"{clinic_id!a} looks the same as {twin!a} in row "
@@ -261,7 +405,7 @@ class _Rows:
         services: dict[str, int] = {}
         for at in rows:
             service_id = ids[at]
-            other = services.setdefault(cells.match_key(service_id), at)
+            other = services.setdefault(match_key(service_id), at)
             if other != at:
                 what = f"service_id {quoted(service_id)}" if service_id.strip() else "no service_id"
                 message = (
@@ -316,40 +460,26 @@ def _alike(given: str, meanings: Mapping[str, str]) -> str | None:
     from difflib import get_close_matches
 
     name = column_key(given)
-    if name in _OTHER_NAMES:
-        return _OTHER_NAMES[name]
+    if meant := places.known_words()["columns"].get(name):
+        return str(meant)
     near = get_close_matches(name, meanings, n=1, cutoff=0.85) if len(name) > 3 else []
     return meanings[near[0]] if near else None
 
 
 _NEEDED = ("clinic_id", "facet", "truth", "source_url")
+_STATUS = choice(STATUSES, "a status")
 
 
 def evidence_from_table(table: Table, vocabulary: Vocabulary) -> tuple[Evidence, ...]:
     """Make evidence of the rows of a table, in their order, or refuse it with every fault."""
-    report = table.report
-    names = {part.name: part.name for part in EVIDENCE_FIELDS}
-    n_before = len(report.faults)
-    at = table.find_columns(names)
-    for needed in _NEEDED:
-        if needed not in at:
-            report.add(f'there is no column "{needed}"', table.header)
-    for column, given in enumerate(table.names):
-        if column not in at.values():
-            message = (
-                f"the column {quoted(given)} is not known in evidence; known: {', '.join(names)}"
-            )
-            report.add(message, table.header)
-    if len(report.faults) > n_before:
-        report.refuse(table.n_rows)
-    columns = [table.read(at[f.name], cells.reader_of(f)) for f in EVIDENCE_FIELDS if f.name in at]
-    present = [name for name in names if name in at]
+    readers = {part.name: reader_of(part) for part in EVIDENCE_FIELDS}
+    columns = table.find_columns({name: name for name in readers}, _NEEDED, strict=True)
+    read = {name: table.read(at, readers[name]) for name, at in columns.items()}
     made: list[Evidence] = []
-    for row, values in enumerate(zip(*columns, strict=True)):
+    for row, values in enumerate(zip(*read.values(), strict=True)):
         if CellError not in map(type, values):
-            fields = dict(zip(present, values, strict=True))
-            made += _evidence(fields, table, row, vocabulary)
-    report.refuse(table.n_rows)
+            made += _evidence(dict(zip(read, values, strict=True)), table, row, vocabulary)
+    table.report.refuse(table.n_rows)
     return tuple(made)
 
 
@@ -362,20 +492,16 @@ def _evidence(
         table.report.add("is blank; every row needs one", table.row(row), name)
     if blank:
         return
-    term = values.get("term", "")
+    name, term = values["facet"], values.get("term", "")
     try:
-        facet, term = _fact(values["facet"], term, values["truth"], vocabulary)
+        values["facet"], values["term"] = _fact(name, term, values["truth"], vocabulary)
     except CellError as error:
-        table.report.add(str(error), table.row(row), "facet", values["facet"])
+        table.report.add(str(error), table.row(row), "facet", name)
     except UnknownTermError as error:
         table.report.add(str(error), table.row(row), "term", term)
     else:
-        service_id = values.get("service_id") or None
-        fact = {"facet": facet, "term": term, "truth": Truth(values["truth"])}
-        yield Evidence(**{**values, **fact, "service_id": service_id})
-
-
-_STATUS = cells.choice(STATUSES, "a status")
+        values["service_id"] = values.get("service_id") or None
+        yield Evidence(**{**values, "truth": Truth(values["truth"])})
 
 
 def _fact(name: str, term: str, truth: str, vocabulary: Vocabulary) -> tuple[str, str]:
@@ -475,14 +601,7 @@ def read_clinics(
     -----
     Limits are in `ketafind.tables.csv`. The time is linear in the size of the file.
     """
-    vocabulary = default_vocabulary() if vocabulary is None else vocabulary
-    clinics = clinics_from_table(read_table(path), vocabulary, check=check)
-    if evidence is None:
-        return clinics
-    if isinstance(evidence, (str, os.PathLike)):
-        table = read_table(evidence)
-        return attach_evidence(clinics, evidence_from_table(table, vocabulary), table)
-    return canonical(attach_evidence(clinics, evidence), vocabulary)
+    return clinics_from_table(read_table(path), vocabulary, evidence, check=check)
 
 
 def read_evidence(path: Path, *, vocabulary: Vocabulary | None = None) -> tuple[Evidence, ...]:

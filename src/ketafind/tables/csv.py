@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 import stat
 import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
-from ketafind.errors import DataError, Fault, MissingFileError
-from ketafind.tables.cells import CellError, Reader, read_cells
+from ketafind.errors import DataError, Fault, MissingFileError, UnknownTermError
 from ketafind.vocabulary.terms import quoted
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
@@ -124,22 +127,21 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _BOM = b"\xef\xbb\xbf"
 # First bytes -> what the file is, and what to do.
 _FOREIGN = {
-    b"\x1f\x8b": "a gzip file; unpack it first",
-    b"PK\x03\x04": "a zip archive or an Excel workbook; unpack it, or save the sheet as CSV",
-    b"PK\x05\x06": "an empty zip archive",
-    b"BZh": "a bzip2 file; unpack it first",
-    b"\xfd7zXZ": "an xz file; unpack it first",
-    b"\x28\xb5\x2f\xfd": "a zstandard file; unpack it first",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook; save the sheet as CSV (UTF-8)",
-    b"PAR1": "a Parquet file; read it into a data frame and use from_frame",
-    b"SQLite format 3": "a SQLite database; export a table as CSV (UTF-8)",
-    b"%PDF": "a PDF file",
-}
-_UNICODE = {
-    b"\xff\xfe\x00\x00": "UTF-32",
-    b"\x00\x00\xfe\xff": "UTF-32",
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
+    b"\x1f\x8b": "is a gzip file; unpack it first",
+    b"PK\x03\x04": "is a zip archive or an Excel workbook; unpack it, or save the sheet as CSV",
+    b"PK\x05\x06": "is an empty zip archive",
+    b"BZh": "is a bzip2 file; unpack it first",
+    b"\xfd7zXZ": "is an xz file; unpack it first",
+    b"\x28\xb5\x2f\xfd": "is a zstandard file; unpack it first",
+    b"\xd0\xcf\x11\xe0": "is an old Excel workbook; save the sheet as CSV (UTF-8)",
+    b"PAR1": "is a Parquet file; read it into a data frame and use from_frame",
+    b"SQLite format 3": "is a SQLite database; export a table as CSV (UTF-8)",
+    b"%PDF": "is a PDF file",
+    b"\xff\xfe\x00\x00": "looks like UTF-32; save it as CSV in UTF-8",
+    b"\x00\x00\xfe\xff": "looks like UTF-32; save it as CSV in UTF-8",
+    b"\xff\xfe": "looks like UTF-16; save it as CSV in UTF-8",
+    b"\xfe\xff": "looks like UTF-16; save it as CSV in UTF-8",
+    _BOM + _BOM: "has two byte order marks: it was encoded twice; save it as UTF-8 once",
 }
 # Two characters or three that UTF-8 turns into when it is read as Windows-1252 and saved again.
 _MOJIBAKE = re.compile(
@@ -186,7 +188,15 @@ def read_text(path: str | os.PathLike[str]) -> str:
     if fault:
         raise DataError(source, [Fault(fault)])
     text = _decoded(raw.removeprefix(_BOM), source)
-    _warn_of_mojibake(text, source)
+    odd = _MOJIBAKE.search(text) if not text.isascii() else None
+    if odd:
+        line = len(_LINE_END.findall(text[: odd.start()].encode())) + 1
+        warnings.warn(
+            f'{source}: "{odd.group()}" on line {line} looks like text that was once read in the '
+            "wrong encoding; it is kept as it is. Look at the source",
+            UserWarning,
+            stacklevel=4,
+        )
     return text
 
 
@@ -195,12 +205,7 @@ def _foreign(raw: bytes) -> str | None:
         return "the file is empty; it needs a header row with clinic_id and name"
     for first, what in _FOREIGN.items():
         if raw.startswith(first):
-            return f"this is {what}"
-    for first, what in _UNICODE.items():
-        if raw.startswith(first):
-            return f"this looks like {what}; save it as CSV in UTF-8"
-    if raw.startswith(_BOM + _BOM):
-        return "two byte order marks: the file was encoded twice; save it as UTF-8 once"
+            return f"this {what}"
     head = raw[:4096]
     if head.count(0) * 3 > len(head):
         return "this looks like UTF-16 without a byte order mark; save it as CSV in UTF-8"
@@ -213,26 +218,119 @@ def _decoded(raw: bytes, source: str) -> str:
     except UnicodeDecodeError as error:
         at = error.start
     line = len(_LINE_END.findall(raw[:at])) + 1
-    byte = f"byte 0x{raw[at]:02X} on line {line} is not UTF-8"
-    try:
-        letter = raw[at : at + 1].decode("cp1252")
-    except UnicodeDecodeError:
-        message = f"{byte}; save the file as CSV in UTF-8"
-    else:
-        message = f'{byte}; it looks like Windows-1252 ("{letter}"): save the file as CSV in UTF-8'
+    letter = raw[at : at + 1].decode("cp1252", "ignore")
+    cause = f' it looks like Windows-1252 ("{letter}"):' if letter else ""
+    message = (
+        f"byte 0x{raw[at]:02X} on line {line} is not UTF-8;{cause} save the file as CSV in UTF-8"
+    )
     raise DataError(source, [Fault(message)])
 
 
-def _warn_of_mojibake(text: str, source: str) -> None:
-    found = _MOJIBAKE.search(text) if not text.isascii() else None
-    if found:
-        line = len(_LINE_END.findall(text[: found.start()].encode())) + 1
-        warnings.warn(
-            f'{source}: "{found.group()}" on line {line} looks like text that was once read in the '
-            "wrong encoding; it is kept as it is. Look at the source",
-            UserWarning,
-            stacklevel=5,
-        )
+Reader = Callable[[Any], Any]
+ColumnReader = Callable[[Sequence[str]], list[Any] | None]
+"""Reads texts together, which is faster; None where one by one must find the faults."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class CellError(ValueError):
+    """What is wrong with a cell; the reader adds the row and the column."""
+
+
+def read_cells(
+    read: Reader, cells: Sequence[Any], together: ColumnReader | None = None
+) -> list[Any]:
+    """Read a column, each different text once; a cell that is wrong gives its `CellError`."""
+
+    def value(cell: Any) -> Any:
+        try:
+            return read(cell if type(cell) is str else plain(cell))
+        except (CellError, UnknownTermError) as error:
+            return CellError(str(error))
+
+    if set(map(type, cells)) == {str}:
+        if together and (values := together(cells)) is not None:
+            return values
+        known = {text: value(text) for text in set(cells)}
+        return list(map(known.__getitem__, cells))
+    known = {text: value(text) for text in {cell for cell in cells if type(cell) is str}}
+    return [known[cell] if type(cell) is str else value(cell) for cell in cells]
+
+
+def plain(cell: Any) -> Any:
+    """Turn what a frame may hold into text, a number, a bool, a date or a tuple."""
+    if isinstance(cell, str):
+        return str(cell)
+    if cell is None or type(cell).__name__ in {"NAType", "NaTType"}:
+        return ""
+    if isinstance(cell, (list, tuple, set, frozenset)):
+        items = sorted(cell, key=str) if isinstance(cell, (set, frozenset)) else cell
+        return tuple(plain(item) for item in items)
+    if hasattr(cell, "tolist"):
+        return plain(cell.tolist())  # numpy's scalars and arrays, as Python's own
+    return _plain_number_or_date(cell)
+
+
+def _plain_number_or_date(cell: Any) -> Any:
+    if isinstance(cell, bool):
+        return cell
+    if isinstance(cell, Integral):
+        return int(cell)
+    if isinstance(cell, (Real, Decimal)):
+        number = float(cell)
+        return "" if math.isnan(number) else number
+    if isinstance(cell, datetime):
+        if cell.time() != time():
+            raise CellError("holds a time of day; give the date alone")
+        return cell.date()
+    if isinstance(cell, date):
+        return cell
+    raise CellError(f"a cell of type {type(cell).__name__} cannot be read; give text")
+
+
+def text(cell: Any) -> str:
+    """Read plain text; the spaces around it do not count."""
+    return identifier(cell).strip()
+
+
+def texts(cells: Sequence[str]) -> list[str] | None:
+    """Read a column of ids together; None where one holds what no text does."""
+    return None if _odd_characters("".join(cells)) else list(cells)
+
+
+def identifier(cell: Any) -> str:
+    """Read an id: every character is kept, ``007`` stays ``007``."""
+    if isinstance(cell, (bool, float, tuple)):
+        kind = "list" if isinstance(cell, tuple) else type(cell).__name__
+        raise CellError(f"is a {kind}, not text; read the column as text (dtype=str)")
+    return _checked(cell.isoformat() if isinstance(cell, date) else str(cell))
+
+
+def extra(cell: Any) -> str:
+    """Read a cell of a column that ketafind does not know, as text."""
+    return _checked(";".join(map(str, cell)) if isinstance(cell, tuple) else str(cell))
+
+
+def _checked(value: str) -> str:
+    if fault := _odd_characters(value):
+        raise CellError(fault)
+    return value
+
+
+def _odd_characters(value: str) -> str | None:
+    if "\0" in value:
+        return "holds a NUL character (U+0000); remove it"
+    if not value.isascii() and _SURROGATE.search(value):
+        return "holds half of a surrogate pair, which is no character; remove it"
+    return None
+
+
+def match_key(value: str) -> str:
+    """Reduce an id to what must be unique: composed, without invisible or outer characters."""
+    if value.isascii() and value.isprintable():
+        return value.strip()
+    seen = (letter for letter in value if unicodedata.category(letter) not in {"Cf", "Cc"})
+    return unicodedata.normalize("NFC", "".join(seen)).strip()
 
 
 _JOINTS = re.compile(r"[\s_-]+")
@@ -256,8 +354,11 @@ class Table:
         """Say where a row stands."""
         return Row(self.numbers[at], self.lines[at])
 
-    def find_columns(self, meanings: Mapping[str, str]) -> dict[str, int]:
-        """Find the column that each known name means; two for one name are a fault."""
+    def find_columns(
+        self, meanings: Mapping[str, str], needed: Iterable[str], *, strict: bool = False
+    ) -> dict[str, int]:
+        """Find the column that each name means, or refuse the table: no row could be read."""
+        n_before = len(self.report.faults)
         found: dict[str, int] = {}
         for at, given in enumerate(self.names):
             name = meanings.get(column_key(given))
@@ -267,11 +368,24 @@ class Table:
                 both = f"{quoted(self.names[found[name]])} and {quoted(given)}"
                 self.report.add(f"the columns {both} mean the same; keep one", self.header)
             found[name] = at
+        for name in needed:
+            if name not in found:
+                listed = ", ".join(map(quoted, self.names[:12])) or "none"
+                message = f'there is no column "{name}"; is there a header row? Found: {listed}'
+                self.report.add(message, self.header)
+        for given in self.names if strict else ():
+            if column_key(given) not in meanings:
+                known = ", ".join(meanings)
+                self.report.add(
+                    f"the column {quoted(given)} is not known; known: {known}", self.header
+                )
+        if len(self.report.faults) > n_before:
+            self.report.refuse(self.n_rows)
         return found
 
-    def read(self, at: int, read: Reader) -> list[Any]:
+    def read(self, at: int, read: Reader, together: ColumnReader | None = None) -> list[Any]:
         """Read the cells of a column; a wrong one is reported, and gives its `CellError`."""
-        values = read_cells(read, self.columns[at])
+        values = read_cells(read, self.columns[at], together)
         if CellError in set(map(type, values)):
             for row, value in enumerate(values):
                 if type(value) is CellError:
@@ -314,8 +428,14 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     columns = [cells[at :: len(names)] for at in range(len(names))]
     table = Table(names, columns, numbers, lines, report, len(lines) + n_bad, header)
     if max(map(len, cells), default=0) > MAX_CELL_CHARACTERS:
-        _note_long_cells(table)
+        for at in range(len(names)):
+            table.read(at, _check_length)
     return table
+
+
+def _check_length(cell: str) -> None:
+    if len(cell) > MAX_CELL_CHARACTERS:
+        raise CellError(f"holds {len(cell):,} characters; at most {MAX_CELL_CHARACTERS:,} are read")
 
 
 def _check_separator(header: Row, report: Report) -> None:
@@ -365,13 +485,3 @@ def _count_fault(cells: Sequence[str], expected: int) -> str:
     if not any(cell.strip() for cell in cells[expected:]):
         return fault + "remove the commas at the end"
     return fault + "a text that holds a comma needs quotes around it"
-
-
-def _note_long_cells(table: Table) -> None:
-    for name, cells in zip(table.names, table.columns, strict=True):
-        for at, cell in enumerate(cells):
-            if len(cell) > MAX_CELL_CHARACTERS:
-                message = (
-                    f"holds {len(cell):,} characters; at most {MAX_CELL_CHARACTERS:,} are read"
-                )
-                table.report.add(message, table.row(at), name, cell)

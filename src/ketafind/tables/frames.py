@@ -8,12 +8,11 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import DataError, Fault
-from ketafind.facts import canonical
 from ketafind.files import require
 from ketafind.records import Clinic, Evidence, FrozenMapping
-from ketafind.tables.clinics import attach_evidence, clinics_from_table
+from ketafind.tables.clinics import Path, clinics_from_table
 from ketafind.tables.csv import Report, Table, header_names
-from ketafind.vocabulary import Vocabulary, default_vocabulary
+from ketafind.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -27,7 +26,7 @@ def clinics_from_frame(
     frame: Any,
     *,
     vocabulary: Vocabulary | None = None,
-    evidence: Iterable[Evidence] | None = None,
+    evidence: Path | Iterable[Evidence] | None = None,
     check: bool = True,
 ) -> tuple[Clinic, ...]:
     """Make clinics of a data frame, one row a service, with the checks of `read_clinics`.
@@ -42,8 +41,8 @@ def clinics_from_frame(
         Any eager frame that narwhals knows. Its index is not read.
     vocabulary : Vocabulary, optional
         What facets and terms there are; the bundled one if None.
-    evidence : iterable of Evidence, optional
-        What to attach to the clinics.
+    evidence : str or path-like or iterable of Evidence, optional
+        A CSV file of evidence, or what `read_evidence` gave, to attach to the clinics.
     check : bool
         Refuse a position of (0, 0), and one that contradicts the row's own province.
 
@@ -71,9 +70,7 @@ def clinics_from_frame(
     report.refuse()
     columns = [eager[name].to_list() for name in eager.columns]
     table = Table(names, columns, range(len(eager)), range(len(eager)), report, len(eager))
-    words = default_vocabulary() if vocabulary is None else vocabulary
-    clinics = clinics_from_table(table, words, check=check)
-    return clinics if evidence is None else canonical(attach_evidence(clinics, evidence), words)
+    return clinics_from_table(table, vocabulary, evidence, check=check)
 
 
 def _check(frame: Any) -> None:

@@ -81,6 +81,45 @@ def _likeness(key: str, word: str) -> float:
 Labels = tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """What has an id, and a label in each language of its vocabulary."""
+
+    id: str
+    label_pairs: Labels
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The label in each language."""
+        return MappingProxyType(dict(self.label_pairs))
+
+    def label(self, lang: str = "en") -> str:
+        """Give the name in a language.
+
+        Parameters
+        ----------
+        lang : str
+            A language such as ``"fr"``; a region (``"fr-CA"``) is ignored.
+
+        Returns
+        -------
+        str
+            The label.
+
+        Raises
+        ------
+        InvalidInputError
+            If the vocabulary has no such language.
+        """
+        labels = dict(self.label_pairs)
+        wanted = str(lang).partition("-")[0].lower()
+        if wanted not in labels:
+            raise InvalidInputError(
+                f"no labels in language {quoted(str(lang))}; known: {', '.join(labels)}"
+            )
+        return labels[wanted]
+
+
 @dataclass(frozen=True, slots=True)
 class CodeSystem:
     """A terminology that codes are taken from.
@@ -123,7 +162,7 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
+class Term(Labelled):
     """One value of a facet.
 
     Parameters
@@ -144,60 +183,23 @@ class Term:
         Its codes in other terminologies.
     """
 
-    id: str
     facet: str
-    label_pairs: Labels
     synonyms: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
     parent: str | None = None
     codes: tuple[Code, ...] = ()
 
     @property
-    def labels(self) -> Mapping[str, str]:
-        """The label in each language."""
-        return MappingProxyType(dict(self.label_pairs))
-
-    @property
     def words(self) -> tuple[str, ...]:
         """Everything that names this term: its id, labels and synonyms."""
         return (self.id, *(label for _, label in self.label_pairs), *self.synonyms)
-
-    def label(self, lang: str = "en") -> str:
-        """Name the term in a language.
-
-        Parameters
-        ----------
-        lang : str
-            A language such as ``"fr"``; a region (``"fr-CA"``) is ignored.
-
-        Returns
-        -------
-        str
-            The label.
-
-        Raises
-        ------
-        InvalidInputError
-            If the vocabulary has no such language.
-        """
-        return _label(self.label_pairs, lang)
 
     def __str__(self) -> str:
         return self.label_pairs[0][1]
 
 
-def _label(pairs: Labels, lang: str) -> str:
-    labels = dict(pairs)
-    wanted = str(lang).partition("-")[0].lower()
-    if wanted not in labels:
-        raise InvalidInputError(
-            f"no labels in language {quoted(str(lang))}; known: {', '.join(labels)}"
-        )
-    return labels[wanted]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facet:
+class Facet(Labelled):
     """A dimension of a service and its terms.
 
     Parameters
@@ -212,9 +214,7 @@ class Facet:
         In the order of the file.
     """
 
-    id: str
     plural: str
-    label_pairs: Labels
     terms: tuple[Term, ...]
     # Derived, so not part of what is compared: folded word -> term, id -> term, id -> ids of its
     # children.
@@ -234,31 +234,6 @@ class Facet:
 
     def __repr__(self) -> str:
         return f"<Facet {self.id} of {len(self.terms)} terms>"
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """The label in each language."""
-        return MappingProxyType(dict(self.label_pairs))
-
-    def label(self, lang: str = "en") -> str:
-        """Name the facet in a language.
-
-        Parameters
-        ----------
-        lang : str
-            A language such as ``"fr"``.
-
-        Returns
-        -------
-        str
-            The label.
-
-        Raises
-        ------
-        InvalidInputError
-            If the vocabulary has no such language.
-        """
-        return _label(self.label_pairs, lang)
 
     def __len__(self) -> int:
         return len(self.terms)

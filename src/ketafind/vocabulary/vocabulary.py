@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ketafind.errors import DataError, Fault, InvalidInputError, UnknownTermError
 from ketafind.files import JsonObject, parse_json, read_text
@@ -16,24 +16,39 @@ from ketafind.vocabulary.terms import Code, CodeSystem, Facet, Term, fold, neare
 FORMAT = "ketafind-vocabulary/1"
 _ID = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _TEXTS = "a list of texts that are not blank"
-# Key -> (needed, kind).
-_TOP = {
-    "format": (True, str),
-    "languages": (True, list),
-    "systems": (False, dict),
-    "facets": (True, list),
-}
-_FACET = {"id": (True, str), "plural": (True, str), "labels": (True, dict), "terms": (True, list)}
+
+
+class _Key(NamedTuple):
+    """What a key of the file holds."""
+
+    kind: Any
+    needed: bool = False
+    entries: Mapping[str, _Key] | None = None
+    """The keys of each entry of a list or an object of objects."""
+
+
+_CODE = {"system": _Key(str, True), "code": _Key(str, True), "broader": _Key(bool)}
 _TERM = {
-    "id": (True, str),
-    "labels": (True, dict),
-    "parent": (False, str),
-    "synonyms": (False, list),
-    "near": (False, list),
-    "codes": (False, list),
+    "id": _Key(str, True),
+    "labels": _Key(dict, True),
+    "parent": _Key(str),
+    "synonyms": _Key(list),
+    "near": _Key(list),
+    "codes": _Key(list, False, _CODE),
 }
-_CODE = {"system": (True, str), "code": (True, str), "broader": (False, bool)}
-_SYSTEM = {"name": (True, str), "uri": (True, str), "unique": (False, bool)}
+_FACET = {
+    "id": _Key(str, True),
+    "plural": _Key(str, True),
+    "labels": _Key(dict, True),
+    "terms": _Key(list, True, _TERM),
+}
+_SYSTEM = {"name": _Key(str, True), "uri": _Key(str, True), "unique": _Key(bool)}
+_TOP = {
+    "format": _Key(str, True),
+    "languages": _Key(list, True),
+    "systems": _Key(dict, False, _SYSTEM),
+    "facets": _Key(list, True, _FACET),
+}
 _KINDS = {str: "a text", list: "a list", dict: "an object", bool: "true or false"}
 
 
@@ -103,10 +118,7 @@ class Vocabulary:
         return cls(
             facets=tuple(_facet(facet) for facet in data["facets"]),
             languages=tuple(data["languages"]),
-            systems=tuple(
-                CodeSystem(name, system["name"], system["uri"], system.get("unique", False))
-                for name, system in data.get("systems", {}).items()
-            ),
+            systems=tuple(CodeSystem(i, **rest) for i, rest in data.get("systems", {}).items()),
         )
 
     def facet(self, name: str) -> Facet:
@@ -211,7 +223,15 @@ class Vocabulary:
                 system.id: {"name": system.name, "uri": system.uri, "unique": system.unique}
                 for system in self.systems
             },
-            "facets": [_facet_dict(facet) for facet in self.facets],
+            "facets": [
+                {
+                    "id": facet.id,
+                    "plural": facet.plural,
+                    "labels": dict(facet.label_pairs),
+                    "terms": [_term_dict(term) for term in facet.terms],
+                }
+                for facet in self.facets
+            ],
         }
 
 
@@ -232,35 +252,23 @@ def _term(data: Mapping[str, Any], facet: str) -> Term:
         synonyms=tuple(data.get("synonyms", ())),
         near=tuple(data.get("near", ())),
         parent=data.get("parent"),
-        codes=tuple(
-            Code(code["system"], code["code"], code.get("broader", False))
-            for code in data.get("codes", ())
-        ),
+        codes=tuple(Code(**code) for code in data.get("codes", ())),
     )
 
 
-def _facet_dict(facet: Facet) -> dict[str, Any]:
-    return {
-        "id": facet.id,
-        "plural": facet.plural,
-        "labels": dict(facet.label_pairs),
-        "terms": [_term_dict(term) for term in facet.terms],
-    }
-
-
 def _term_dict(term: Term) -> dict[str, Any]:
-    codes = [
-        {"system": code.system, "code": code.code, **({"broader": True} if code.broader else {})}
-        for code in term.codes
-    ]
-    return {
-        "id": term.id,
-        "labels": dict(term.label_pairs),
-        **({"parent": term.parent} if term.parent else {}),
-        **({"synonyms": list(term.synonyms)} if term.synonyms else {}),
-        **({"near": list(term.near)} if term.near else {}),
-        **({"codes": codes} if codes else {}),
-    }
+    return _stated(
+        id=term.id,
+        labels=dict(term.label_pairs),
+        parent=term.parent,
+        synonyms=list(term.synonyms),
+        near=list(term.near),
+        codes=[_stated(**asdict(code)) for code in term.codes],
+    )
+
+
+def _stated(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value}
 
 
 def _read_json(path: str | Path) -> JsonObject:
@@ -272,16 +280,23 @@ def _read_json(path: str | Path) -> JsonObject:
 def _merged(base: dict[str, Any], other: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Lay one vocabulary's plain data over another's."""
     facets = other.get("facets", []) if isinstance(other, Mapping) else None
-    if not _entries(facets) or not isinstance(other.get("systems", {}), Mapping):
+    if (
+        not _have_ids(facets)
+        or not all(_have_ids(facet.get("terms", [])) for facet in facets)
+        or not isinstance(other.get("systems", {}), Mapping)
+    ):
         message = 'must be an object with a list "facets", each an object with an id and terms'
         raise DataError(source, [Fault(message)])
-    if faults := _repeated(facets):
-        raise DataError(source, faults)
+    paths = [facet["id"] for facet in facets]
+    paths += [f"{f['id']}.{term['id']}" for f in facets for term in f.get("terms", [])]
+    twice = [path for path, times in Counter(paths).items() if times > 1]
+    if twice:
+        message = "this id stands twice; give each entry once"
+        raise DataError(source, [Fault(message, column=path, value=path) for path in twice])
     by_id = {facet["id"]: facet for facet in base["facets"]}
     for facet in facets:
         below = by_id.get(facet["id"], {"terms": []})
-        terms = {term["id"]: term for term in below["terms"]}
-        terms |= {term["id"]: term for term in facet.get("terms", [])}
+        terms = {term["id"]: term for term in (*below["terms"], *facet.get("terms", []))}
         by_id[facet["id"]] = {**below, **facet, "terms": list(terms.values())}
     return {
         **base,
@@ -291,24 +306,10 @@ def _merged(base: dict[str, Any], other: Mapping[str, Any], source: str) -> dict
     }
 
 
-def _entries(facets: Any) -> bool:
-    return _have_ids(facets) and all(_have_ids(facet.get("terms", [])) for facet in facets)
-
-
 def _have_ids(entries: Any) -> bool:
     return isinstance(entries, (list, tuple)) and all(
         isinstance(entry, Mapping) and isinstance(entry.get("id"), str) for entry in entries
     )
-
-
-def _repeated(facets: Any) -> list[Fault]:
-    paths = [facet["id"] for facet in facets]
-    paths += [f"{f['id']}.{term['id']}" for f in facets for term in f.get("terms", [])]
-    return [
-        Fault("this id stands twice; give each entry once", column=path, value=path)
-        for path, times in Counter(paths).items()
-        if times > 1
-    ]
 
 
 def _check(data: Any, source: str) -> None:
@@ -319,80 +320,58 @@ def _check(data: Any, source: str) -> None:
 
 
 def _shape(data: Any) -> Iterator[Fault]:
-    yield from _object(data, _TOP, "vocabulary")
-    if not isinstance(data, Mapping):
-        return
-    if data.get("format", FORMAT) != FORMAT:
-        yield Fault(
-            f'{quoted(str(data["format"]))} is not known; write "{FORMAT}"', column="format"
-        )
-    languages = data.get("languages", ["en"])
+    top = data if isinstance(data, Mapping) else {}
+    if top.get("format", FORMAT) != FORMAT:
+        yield Fault(f'{quoted(str(top["format"]))} is not known; write "{FORMAT}"', column="format")
+    languages = top.get("languages", ["en"])
     if not languages or not _are_texts(languages):
         yield Fault(f"must be {_TEXTS}", column="languages")
         languages = []
-    for name, system in _items(data.get("systems", {})):
-        yield from _object(system, _SYSTEM, f"systems.{name}")
-    for i, facet in enumerate(_list(data.get("facets"))):
-        yield from _facet_shape(facet, _named(facet, "", f"facets[{i}]"), languages)
+    yield from _object(data, _TOP, "", languages)
 
 
-def _facet_shape(facet: Any, path: str, languages: Sequence[str]) -> Iterator[Fault]:
-    yield from _object(facet, _FACET, path)
-    if not isinstance(facet, Mapping):
-        return
-    yield from _ids(facet, ("id", "plural"), path)
-    yield from _labels(facet.get("labels"), languages, path)
-    for i, term in enumerate(_list(facet.get("terms"))):
-        yield from _term_shape(term, _named(term, f"{path}.", f"terms[{i}]"), languages)
-
-
-def _term_shape(term: Any, path: str, languages: Sequence[str]) -> Iterator[Fault]:
-    yield from _object(term, _TERM, path)
-    if not isinstance(term, Mapping):
-        return
-    yield from _ids(term, ("id",), path)
-    yield from _labels(term.get("labels"), languages, path)
-    for name in ("synonyms", "near"):
-        if not _are_texts(_list(term.get(name))):
-            yield Fault(f"must be {_TEXTS}", column=f"{path}.{name}")
-    for i, code in enumerate(_list(term.get("codes"))):
-        yield from _object(code, _CODE, f"{path}.codes[{i}]")
-
-
-def _named(entry: Any, above: str, place: str) -> str:
-    name = entry.get("id") if isinstance(entry, Mapping) else None
-    return f"{above}{name}" if isinstance(name, str) and name.strip() else f"{above}{place}"
-
-
-def _object(value: Any, keys: Mapping[str, tuple[bool, type]], path: str) -> Iterator[Fault]:
+def _object(
+    value: Any, keys: Mapping[str, _Key], path: str, languages: Sequence[str]
+) -> Iterator[Fault]:
+    """Hold an object against the keys that it may have, and all that stands in it."""
     if not isinstance(value, Mapping):
-        yield Fault("must be an object", column=path)
+        yield Fault("must be an object", column=path or "vocabulary")
         return
-    for key, (needed, kind) in keys.items():
-        if key not in value:
-            if needed:
-                yield Fault(f'"{key}" is missing', column=path)
-        elif not isinstance(value[key], kind) or (kind is str and not value[key].strip()):
-            yield Fault(f"must be {_KINDS[kind]}, not blank", column=f"{path}.{key}")
-    for key in value:
-        if key not in keys:
-            yield Fault(f"is not known; known: {', '.join(keys)}", column=f"{path}.{key}")
+    for name in value:
+        if name not in keys:
+            column = f"{path or 'vocabulary'}.{name}"
+            yield Fault(f"is not known; known: {', '.join(keys)}", column=column)
+    for name, key in keys.items():
+        if name in value:
+            yield from _value(value[name], name, key, path, languages)
+        elif key.needed:
+            yield Fault(f'"{name}" is missing', column=path or "vocabulary")
 
 
-def _ids(entry: Mapping[str, Any], names: Sequence[str], path: str) -> Iterator[Fault]:
-    for name in names:
-        value = entry.get(name)
-        if isinstance(value, str) and value.strip() and not _ID.fullmatch(value):
-            yield Fault(
-                f"{quoted(value)} is not an id; use a-z, 0-9 and _, a letter first",
-                column=f"{path}.{name}",
-                value=value,
-            )
+def _value(
+    value: Any, name: str, key: _Key, path: str, languages: Sequence[str]
+) -> Iterator[Fault]:
+    column, below = f"{path or 'vocabulary'}.{name}", f"{path}." if path else ""
+    if not isinstance(value, key.kind) or (key.kind is str and not value.strip()):
+        yield Fault(f"must be {_KINDS[key.kind]}, not blank", column=column)
+    elif name in ("id", "plural") and not _ID.fullmatch(value):
+        message = f"{quoted(value)} is not an id; use a-z, 0-9 and _, a letter first"
+        yield Fault(message, column=column, value=value)
+    elif name == "labels":
+        yield from _labels(value, languages, path)
+    elif name in ("synonyms", "near") and not _are_texts(value):
+        yield Fault(f"must be {_TEXTS}", column=column)
+    elif key.entries and key.kind is dict:
+        for own, entry in value.items():
+            yield from _object(entry, key.entries, f"{name}.{own}", languages)
+    elif key.entries:
+        for at, entry in enumerate(value):
+            own = entry.get("id") if isinstance(entry, Mapping) else None
+            own = own if isinstance(own, str) and own.strip() else f"{name}[{at}]"
+            yield from _object(entry, key.entries, below + own, languages)
 
 
-def _labels(labels: Any, languages: Sequence[str], path: str) -> Iterator[Fault]:
-    if not isinstance(labels, Mapping):
-        return
+def _labels(labels: Mapping[str, Any], languages: Sequence[str], path: str) -> Iterator[Fault]:
     for language in languages:
         label = labels.get(language)
         if not isinstance(label, str) or not fold(label):
@@ -408,24 +387,17 @@ def _are_texts(values: Any) -> bool:
     )
 
 
-def _list(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _items(value: Any) -> Sequence[tuple[str, Any]]:
-    return list(value.items()) if isinstance(value, Mapping) else []
-
-
 def _content(data: Mapping[str, Any]) -> Iterator[Fault]:
-    facets = data["facets"]
-    names = [name for facet in facets for name in dict.fromkeys((facet["id"], facet["plural"]))]
+    names = [n for f in data["facets"] for n in dict.fromkeys((f["id"], f["plural"]))]
     yield from _repeats(names, "facets", "two facets share this name")
-    for facet in facets:
+    systems, coded = data.get("systems", {}), dict[tuple[str, str], str]()
+    for facet in data["facets"]:
         path, terms = facet["id"], facet["terms"]
         yield from _repeats([term["id"] for term in terms], path, "two terms share this id")
         yield from _parents(terms, path)
         yield from _words(terms, path)
-    yield from _codes(data)
+        for term in terms:
+            yield from _codes(term, f"{path}.{term['id']}", systems, coded)
 
 
 def _repeats(values: Sequence[str], path: str, message: str) -> Iterator[Fault]:
@@ -437,65 +409,46 @@ def _repeats(values: Sequence[str], path: str, message: str) -> Iterator[Fault]:
 
 
 def _parents(terms: Sequence[Mapping[str, Any]], path: str) -> Iterator[Fault]:
-    parents = {term["id"]: term.get("parent") for term in terms}
+    parents: dict[str, str | None] = {term["id"]: term.get("parent") for term in terms}
     for term, parent in parents.items():
         column = f"{path}.{term}.parent"
         if parent is not None and parent not in parents:
             yield Fault(f"{quoted(parent)} is not a term of {path}", column=column, value=parent)
-        elif term in (line := _line(term, parents)):
-            circle = ", ".join((term, *line[: line.index(term) + 1]))
+        line = [term]
+        while (above := parents.get(line[-1])) and above not in line[1:]:
+            line.append(above)
+        if term in line[1:]:
+            circle = ", ".join(line[: line.index(term, 1) + 1])
             yield Fault(f"a term stands below itself: {circle}", column=column, value=parent)
-
-
-def _line(term: str, parents: Mapping[str, str | None]) -> list[str]:
-    """List what stands above a term, stopping where it repeats."""
-    above: list[str] = []
-    here = parents[term]
-    while here is not None and here in parents and here not in above:
-        above.append(here)
-        here = parents[here]
-    return above
 
 
 def _words(terms: Sequence[Mapping[str, Any]], path: str) -> Iterator[Fault]:
     owner: dict[str, str] = {}
     for term in terms:
-        words = (term["id"], *term["labels"].values(), *term.get("synonyms", ()))
-        for word in words:
+        for word in (term["id"], *term["labels"].values(), *term.get("synonyms", ())):
             first = owner.setdefault(fold(word), term["id"])
             if first != term["id"]:
-                yield Fault(
-                    f"{quoted(word)} names both {first} and {term['id']}",
-                    column=f"{path}.{term['id']}",
-                    value=word,
-                )
+                message = f"{quoted(word)} names both {first} and {term['id']}"
+                yield Fault(message, column=f"{path}.{term['id']}", value=word)
     for term in terms:
         for word in term.get("near", ()):
-            if fold(word) in owner:
-                yield Fault(
-                    f"{quoted(word)} may only suggest, but it is a name of {owner[fold(word)]}",
-                    column=f"{path}.{term['id']}.near",
-                    value=word,
-                )
+            if known := owner.get(fold(word)):
+                message = f"{quoted(word)} may only suggest, but it is a name of {known}"
+                yield Fault(message, column=f"{path}.{term['id']}.near", value=word)
 
 
-def _codes(data: Mapping[str, Any]) -> Iterator[Fault]:
-    systems = data.get("systems", {})
-    owner: dict[tuple[str, str], str] = {}
-    for facet in data["facets"]:
-        for term in facet["terms"]:
-            path = f"{facet['id']}.{term['id']}"
-            for code in term.get("codes", ()):
-                system, value = code["system"], code["code"]
-                if system not in systems:
-                    yield Fault(
-                        f"{quoted(system)} is not a code system here", column=f"{path}.codes"
-                    )
-                    continue
-                first = owner.setdefault((system, value), path)
-                if first != path and systems[system].get("unique"):
-                    yield Fault(
-                        f"{system} {value} is already the code of {first}",
-                        column=f"{path}.codes",
-                        value=value,
-                    )
+def _codes(
+    term: Mapping[str, Any],
+    path: str,
+    systems: Mapping[str, Any],
+    coded: dict[tuple[str, str], str],
+) -> Iterator[Fault]:
+    """Check the codes of a term against those of the terms before it."""
+    for code in term.get("codes", ()):
+        system, value = code["system"], code["code"]
+        first = coded.setdefault((system, value), path)
+        if system not in systems:
+            yield Fault(f"{quoted(system)} is not a code system here", column=f"{path}.codes")
+        elif first != path and systems[system].get("unique"):
+            message = f"{system} {value} is already the code of {first}"
+            yield Fault(message, column=f"{path}.codes", value=value)
