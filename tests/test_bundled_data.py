@@ -40,7 +40,7 @@ EVIDENCE = read("ontario_clinics_evidence.csv")
 def service_facts(row: Row) -> Iterator[tuple[str, str, str]]:
     """Facet, term and truth of what one row states of its service."""
     for facet in VOCABULARY.facets:
-        for term in filter(None, row[facet.plural].split(";")):
+        for term in filter(None, row.get(facet.plural, "").split(";")):
             yield facet.id, term, "yes"
     for fact in filter(None, row["not_offered"].split(";")):
         name, _, term = fact.partition(":")

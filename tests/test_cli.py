@@ -165,7 +165,7 @@ def test_show_prints_what_no_source_states_and_what_is_not_believed(tmp_path: Pa
     assert [line.split()[:2] for line in printed.splitlines()[5:]] == [
         ["name", "A"],
         ["route", "iv"],
-        ["virtual", "no"],
+        ["flag", "virtual"],
         ["door", "red"],
     ]
     assert main(["show", "caledon-clinic", "--as-of", "2030-01-01", "--format", "json"]) == 0

@@ -432,7 +432,9 @@ def test_records_are_read_as_strictly_as_files():
     for facts in ([("route", "zz")], [("colour", "red")]):
         with pytest.raises(kf.errors.DataError, match=r"clinic 'a', evidence: .* is not a known"):
             made(facts)
-    with pytest.raises(kf.errors.DataError, match=r"virtual: .*write yes or no"):
-        made(services=(Service(flags={"virtual": "maybe"}),))
+    with pytest.raises(kf.errors.InvalidInputError, match="flag:virtual: 'maybe' is not a truth"):
+        Service(flags={"virtual": "maybe"})
+    with pytest.raises(kf.errors.DataError, match=r'service .*"valet" is not a known flag'):
+        made(services=(Service(flags={"valet": "yes"}),))
     with pytest.raises(kf.errors.InvalidInputError, match="must be Evidence objects, not str"):
         Clinic(clinic_id="a", name="A", evidence=("https://a.example/",))

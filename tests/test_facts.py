@@ -181,15 +181,20 @@ def test_a_closed_clinic_stays_closed():
     assert resolved(clinic, WORDS, DAY + timedelta(days=4000)).status == "closed"
 
 
-def test_a_partial_answer_differs_from_a_full_one():
+def test_a_partial_answer_differs_from_a_full_one_and_does_not_contradict_it():
     facts = [
         source("yes", facet="ohip_covered", term="", service_id="1"),
         source("yes", facet="ohip_covered", term="partial", service_id="1"),
     ]
-    clinic = kf.Clinic(clinic_id="a", name="A", evidence=(facts[1],))
-    assert resolved(clinic, WORDS).services[0].flags == {"ohip_covered": "partial"}
-    both = kf.Clinic(clinic_id="a", name="A", evidence=tuple(facts))
-    assert resolved(both, WORDS).services[0].flags == {}
+    clinics = [
+        kf.Clinic(clinic_id="a", name="A", evidence=(facts[1],)),
+        kf.Clinic(clinic_id="b", name="B", evidence=[replace(f, clinic_id="b") for f in facts]),
+    ]
+    partly, both = kf.Directory.from_clinics(clinics).clinics
+    assert partly.services[0].flags == {"ohip_covered_partial": kf.Truth.YES}
+    assert both.services[0].flags == dict.fromkeys(
+        ("ohip_covered", "ohip_covered_partial"), kf.Truth.YES
+    )
 
 
 @pytest.mark.parametrize("day", ["", "soon", "2027-13-01", None, 5, "2027/01/01"])

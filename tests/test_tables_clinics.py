@@ -75,9 +75,9 @@ def test_a_full_row_becomes_a_clinic(write):
     assert service.complete == {"route", "staff"}
     assert service.combined
     assert dict(service.flags) == {
-        "referral_required": "yes",
-        "ohip_covered": "partial",
-        "virtual": "no",
+        "referral_required": Truth.YES,
+        "ohip_covered_partial": Truth.YES,
+        "virtual": Truth.NO,
     }
     assert clinic.languages == service.terms("language")
     assert len(clinic.languages) == 2
@@ -406,8 +406,8 @@ def test_evidence_is_attached_to_its_clinic(write):
     first, second = read_clinics(clinics, evidence=write(EVIDENCE + rows, "evidence.csv"))
     assert [(e.facet, e.term, e.truth, e.service_id) for e in first.evidence] == [
         ("route", "iv", Truth.YES, "1"),
-        ("ohip_covered", "partial", Truth.YES, None),
-        ("referral_required", "", Truth.NO, None),
+        ("flag", "ohip_covered_partial", Truth.YES, None),
+        ("flag", "referral_required", Truth.NO, None),
         ("city", "Ottawa", Truth.YES, None),
     ]
     assert first.evidence[1].source_class == "other"
@@ -428,7 +428,9 @@ def test_evidence_is_attached_to_its_clinic(write):
         ("a,,route,iv,yes,,,", "source_url", "blank"),
         ("a,,route,iv,yes,ftp://a.ca,,", "source_url", "https://"),
         ("a,,route,iv,yes,https://a.ca,blog,", "source_class", "regulator"),
-        ("a,,virtual,iv,yes,https://a.ca,,", "facet", "leave the term blank"),
+        ("a,,virtual,iv,yes,https://a.ca,,", "term", "leave the term blank"),
+        ("a,,price_cad,300-200,yes,https://a.ca,,", "term", "swap them"),
+        ("a,,price_cad,,yes,https://a.ca,,", "facet", "value as the term"),
         ("a,,city,,yes,https://a.ca,,", "facet", "value as the term"),
         ("a,,route,iv,yes,https://a.ca,,1/2/26", "checked_on", "not a date"),
     ],

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ketafind.errors import InvalidInputError
 from ketafind.files import write_whole
-from ketafind.records import PRECISIONS, STATUSES, Clinic, Evidence, Location, Service
+from ketafind.records import PRECISIONS, STATUSES, Clinic, Evidence, Location, Quantity, Service
 from ketafind.tables.clinics import match_key, read_clinics, read_evidence
 from ketafind.tables.csv import column_key
 from ketafind.tables.writing import csv_rows, write_clinics, write_evidence
@@ -24,14 +24,10 @@ texts = st.text(letters, max_size=8).map(str.strip) | st.sampled_from(
     ["NA", "1E5", '"', "a\r\nb", "=1"]
 )
 ids = st.text(letters, min_size=1, max_size=6).filter(lambda text: match_key(text) and text.strip())
-flags = st.fixed_dictionaries(
-    {},
-    optional={
-        "referral_required": st.sampled_from(["yes", "no"]),
-        "ohip_covered": st.sampled_from(["yes", "partial", "no"]),
-        "virtual": st.sampled_from(["yes", "no"]),
-    },
-)
+quantities = st.dictionaries(
+    st.sampled_from([each.id for each in VOCABULARY.quantities]),
+    st.lists(st.floats(0, allow_infinity=False), min_size=2, max_size=2).map(sorted),
+).map(lambda made: {q: Quantity(*ends, VOCABULARY.quantities[q].unit) for q, ends in made.items()})
 places = st.builds(
     Location,
     lat=st.floats(-90, 90).filter(bool),
@@ -94,7 +90,7 @@ def clinics_(draw):
                     st.frozensets(st.sampled_from([f.id for f in VOCABULARY.facets]), max_size=2)
                 ),
                 combined=draw(st.booleans()),
-                flags=draw(flags),
+                quantities=draw(quantities),
             )
             for service_id in service_ids
         )
@@ -118,6 +114,7 @@ def clinics_(draw):
 
 
 KNOWN = {"x", "y", *(name for f in VOCABULARY.facets for name in (f.id, f.plural))}
+KNOWN |= {each.id for each in (*VOCABULARY.flags, *VOCABULARY.quantities)}
 
 
 @examples(0.3, suppress_health_check=list(HealthCheck))
@@ -156,7 +153,11 @@ def test_evidence_comes_back_as_it_was_written(tmp_path):
             service_id="1",
         ),
         Evidence(
-            clinic_id="a", facet="virtual", term="", truth=Truth.NO, source_url="https://a.ca"
+            clinic_id="a",
+            facet="flag",
+            term="virtual",
+            truth=Truth.NO,
+            source_url="https://a.ca",
         ),
     )
     path = tmp_path / "evidence.csv"

@@ -58,6 +58,7 @@ PARENTS = {
     "alcohol_use_disorder": "substance_use_disorder",
     "racemic_ketamine": "ketamine",
     "esketamine": "ketamine",
+    "ohip_covered_partial": "ohip_covered",
 }
 
 
@@ -119,6 +120,7 @@ def test_the_facets_and_their_plurals_are_those_of_the_contract() -> None:
         "product": "products",
         "setting": "settings",
         "language": "languages",
+        "flag": "flags",
     }
 
 

@@ -125,6 +125,8 @@ def facts(rows: Sequence[Row]) -> list[tuple[object, ...]]:
     """Count for each facet and yes-no fact what is stated, and where nothing is."""
     lines: list[tuple[object, ...]] = []
     for facet in default_vocabulary().facets:
+        if facet.plural not in rows[0]:
+            continue  # flags are columns of their own
         yes = [len(row[facet.plural].split(";")) if row[facet.plural] else 0 for row in rows]
         no = [
             sum(fact.startswith(f"{facet.id}:") for fact in row["not_offered"].split(";"))

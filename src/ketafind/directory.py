@@ -34,7 +34,7 @@ from ketafind.query.origin import (
     refuse_number,
 )
 from ketafind.query.ranking import Page, Ranking
-from ketafind.records import CLINIC_FACTS, FLAGS, UNPLACED, Clinic, Evidence
+from ketafind.records import CLINIC_FACTS, UNPLACED, Clinic, Evidence
 from ketafind.vocabulary import Vocabulary, default_vocabulary
 
 if TYPE_CHECKING:
@@ -824,7 +824,7 @@ class Directory(Mapping[str, Clinic]):
         clinic_id : str
             The clinic.
         facet : str, optional
-            A facet, a yes-no fact or a field such as ``"city"``; None for all.
+            A facet, a flag, a quantity or a field such as ``"city"``; None for all.
         term : str, optional
             A term of the facet, in any spelling the vocabulary knows; None for all.
 
@@ -839,9 +839,12 @@ class Directory(Mapping[str, Clinic]):
             If there is no such clinic, facet or term.
         """
         facts = self[clinic_id].evidence
-        if facet is not None and facet not in (*FLAGS, *CLINIC_FACTS):
-            known = self.vocabulary.facet(facet)
-            facet, term = known.id, None if term is None else known.resolve(term)
+        words = self.vocabulary
+        if facet is not None and facet not in CLINIC_FACTS and facet not in words.quantities:
+            if term is None and facet not in words.flags:
+                facet = words.facet(facet).id
+            else:
+                facet, term = words.fact(facet, term or "")
         return tuple(
             fact for fact in facts if facet in (None, fact.facet) and term in (None, fact.term)
         )

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, partial
 from operator import is_
 from typing import TYPE_CHECKING
 
 from ketafind.errors import DataError, Fault, InvalidInputError, UnknownTermError
-from ketafind.records import FLAGS, SOURCE_CLASSES, Clinic, Evidence, FrozenMapping, Service
+from ketafind.records import SOURCE_CLASSES, Clinic, Evidence, FrozenMapping, Quantity, Service
 from ketafind.truth import Truth
+from ketafind.vocabulary.terms import FLAG
 
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
@@ -91,9 +92,8 @@ def decide(
         return Truth.UNKNOWN, "stale" if dated else "undated", ()
     best = max(_weight(fact) for fact in fresh)
     by = tuple(fact for fact in fresh if _weight(fact) == best)
-    # A yes-no fact may be answered "partial".
-    answers = {(fact.truth, fact.term == "partial") for fact in by}
-    if len(answers) > 1:
+    # Two values of a quantity disagree as yes and no do.
+    if len({(fact.truth, fact.term if fact.truth == Truth.YES else "") for fact in by}) > 1:
         return Truth.UNKNOWN, "conflict", by
     return by[0].truth, "decided", by
 
@@ -149,33 +149,25 @@ def _decision(
 def _by_fact(
     clinic: Clinic, service: Service, vocabulary: Vocabulary
 ) -> Mapping[tuple[str, str], list[Evidence]]:
-    """The evidence for each fact of a service; a yes-no fact has no term."""
+    """The evidence for each fact of a service; that for a quantity is one, whatever its value."""
     found: dict[tuple[str, str], list[Evidence]] = {}
     for fact in clinic.evidence:
-        key = _key(fact, vocabulary)
-        if key is not None and (
-            fact.service_id == service.service_id
-            or (fact.service_id is None and (len(clinic.services) == 1 or _states(service, key)))
+        if fact.facet in _FIELDS:
+            continue
+        key = fact.facet, "" if fact.facet in vocabulary.quantities else fact.term
+        if fact.service_id == service.service_id or (
+            fact.service_id is None and (len(clinic.services) == 1 or _states(service, *key))
         ):
             found.setdefault(key, []).append(fact)
     return found
 
 
-def _key(fact: Evidence, vocabulary: Vocabulary) -> tuple[str, str] | None:
-    try:
-        facet = vocabulary.facet(fact.facet)
-        return facet.id, facet.resolve(fact.term)
-    except UnknownTermError:
-        return None if fact.facet in _FIELDS else (fact.facet, "")
-
-
-def _states(service: Service, key: tuple[str, str]) -> bool:
-    facet, term = key
-    return facet in service.flags if not term else term in service.facts.get(facet, {})
+def _states(service: Service, facet: str, term: str) -> bool:
+    return term in service.facts.get(facet, ()) if term else facet in service.quantities
 
 
 def resolved(clinic: Clinic, vocabulary: Vocabulary, as_of: date | None = None) -> Clinic:
-    """Derive the facts of a clinic from its evidence."""
+    """Derive the facts of a clinic, in canonical form, from its evidence."""
     if as_of is None and not clinic.evidence:
         return clinic
     made = decisions(clinic, vocabulary, as_of)
@@ -209,47 +201,31 @@ def _recent(clinic: Clinic, as_of: date) -> bool:
 def _service(
     service: Service, made: list[Decision], vocabulary: Vocabulary, *, old: bool
 ) -> Service:
-    decided = {(one.facet, one.term): one for one in made}
-    facts: dict[str, dict[str, Truth]] = {}
-    for facet, term, truth in _stated(service, vocabulary):
-        if (facet, term) not in decided and not old:
-            facts.setdefault(facet, {})[term] = truth
-    flags = {} if old else {k: v for k, v in service.flags.items() if (k, "") not in decided}
-    for one in _without_outranked(made, vocabulary):
-        if one.term:
-            facts.setdefault(one.facet, {})[one.term] = one.truth
-        else:
-            flags[one.facet] = one.by[0].term or str(one.truth)
-    complete = frozenset() if old else service.complete
-    changed = replace(service, facts=_ordered(facts, service), flags=flags, complete=complete)
-    return service if changed == service else changed
+    believed = {(one.facet, one.term): one for one in _without_outranked(made, vocabulary)}
+    dropped = {(one.facet, one.term) for one in made}.difference(believed)
 
+    def stays(facet: str, term: str) -> bool:
+        return (facet, term) not in dropped and (not old or (facet, term) in believed)
 
-def _ordered(
-    facts: Mapping[str, Mapping[str, Truth]], service: Service
-) -> dict[str, Mapping[str, Truth]]:
-    """The facts in the order in which the service stated them; new ones last."""
-    stated = service.facts
-    return {
-        facet: {
-            term: facts[facet][term]
-            for term in dict.fromkeys((*stated.get(facet, ()), *facts[facet]))
-            if term in facts[facet]
-        }
-        for facet in dict.fromkeys((*stated, *facts))
-        if facet in facts
+    facts = {
+        facet: {term: truth for term, truth in terms.items() if stays(facet, term)}
+        for facet, terms in service.facts.items()
     }
-
-
-def _stated(service: Service, vocabulary: Vocabulary) -> Iterator[tuple[str, str, Truth]]:
-    for name, terms in service.facts.items():
-        for text, truth in terms.items():
-            try:
-                facet = vocabulary.facet(name)
-                yield facet.id, facet.resolve(text), truth
-            except UnknownTermError:
-                # The directory refuses it, with all other faults.
-                yield name, text, truth
+    quantities = {name: value for name, value in service.quantities.items() if stays(name, "")}
+    for (facet, term), one in believed.items():
+        if term:
+            facts.setdefault(facet, {})[term] = one.truth
+        else:
+            unit = vocabulary.quantities[facet].unit
+            quantities[facet] = Quantity.read(one.by[0].term, unit)
+    changed = replace(
+        service,
+        facts={facet: terms for facet, terms in facts.items() if terms},
+        flags=facts.get(FLAG, {}),
+        complete=frozenset() if old else service.complete,
+        quantities=quantities,
+    )
+    return service if changed == service else changed
 
 
 def _without_outranked(made: list[Decision], vocabulary: Vocabulary) -> Iterator[Decision]:
@@ -288,7 +264,8 @@ class _Reader:
         self.faults: list[Fault] = []
         self.has_languages = any(facet.id == "language" for facet in vocabulary.facets)
         self.stated = cache(self._stated)
-        self.named = cache(self._named)
+        self.measured = cache(self._measured)
+        self.named = cache(partial(named_fact, vocabulary))
 
     def clinic(self, clinic: Clinic) -> Clinic:
         services = tuple(self._service(clinic, service) for service in clinic.services)
@@ -301,20 +278,15 @@ class _Reader:
         self.faults.append(Fault(message, None, None, clinic.clinic_id))
 
     def _evidence(self, clinic: Clinic, fact: Evidence) -> Evidence:
-        flags = (service.flags for service in clinic.services)
-        if fact.facet in _FIELDS or fact.facet in FLAGS or any(fact.facet in f for f in flags):
+        if fact.facet in _FIELDS:
             return fact
         try:
             facet, term = self.named(fact.facet, fact.term)
-        except UnknownTermError as error:
+        except (InvalidInputError, UnknownTermError) as error:
             self._fault(clinic, "evidence", error)
             return fact
         same = (facet, term) == (fact.facet, fact.term)
         return fact if same else replace(fact, facet=facet, term=term)
-
-    def _named(self, name: str, term: str) -> tuple[str, str]:
-        facet = self.vocabulary.facet(name)
-        return facet.id, facet.resolve(term)
 
     def _service(self, clinic: Clinic, service: Service) -> Service:
         facts = service.facts
@@ -323,13 +295,20 @@ class _Reader:
             spoken = FrozenMapping(dict.fromkeys(clinic.languages, Truth.YES))
             facts = FrozenMapping({**facts, "language": spoken})
         try:
-            _check_flags(service)
             made, complete = self.stated(facts, service.complete)
+            quantities = self.measured(service.quantities)
         except (InvalidInputError, UnknownTermError) as error:
             self._fault(clinic, f"service {service.service_id!r}", error)
             return service
-        same = complete == service.complete and (made is service.facts or made == service.facts)
-        return service if same else replace(service, facts=made, complete=complete)
+        if (made, complete, quantities) == (service.facts, service.complete, service.quantities):
+            return service
+        return replace(
+            service,
+            facts=made,
+            flags=made.get(FLAG, {}),
+            complete=complete,
+            quantities=quantities,
+        )
 
     def _stated(self, facts: Facts, complete: frozenset[str]) -> tuple[Facts, frozenset[str]]:
         made: dict[str, dict[str, Truth]] = {}
@@ -342,11 +321,18 @@ class _Reader:
         known = frozenset(self.vocabulary.facet(name).id for name in complete)
         return (facts if made == facts else made), (complete if known == complete else known)
 
+    def _measured(self, quantities: Mapping[str, Quantity]) -> Mapping[str, Quantity]:
+        known = self.vocabulary.quantities
+        for name, quantity in quantities.items():
+            if quantity.unit != known[name].unit:
+                raise InvalidInputError(f"{name}: {quantity} is not in {known[name].unit}")
+        made = {known.resolve(name): quantity for name, quantity in quantities.items()}
+        return FrozenMapping(made)
 
-def _check_flags(service: Service) -> None:
-    for name, answer in service.flags.items():
-        if name in FLAGS and answer not in FLAGS[name]:
-            raise InvalidInputError(
-                f"{name}: {answer!r} is not an answer; "
-                f"write {', '.join(FLAGS[name][:-1])} or {FLAGS[name][-1]}"
-            )
+
+def named_fact(vocabulary: Vocabulary, name: str, term: str) -> tuple[str, str]:
+    """Resolve what evidence is about; the value of a quantity in its one form."""
+    facet, term = vocabulary.fact(name, term)
+    if facet in vocabulary.quantities:
+        term = Quantity.read(term, vocabulary.quantities[facet].unit).span
+    return facet, term

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from itertools import repeat
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from ketafind.errors import InvalidInputError
 from ketafind.geo import Coordinates, degrees
 from ketafind.truth import Truth
+from ketafind.vocabulary.terms import FLAG, quoted
 
 ASSUMED_RADIUS_KM = {
     "rooftop": 0.05,
@@ -37,15 +40,11 @@ STATUSES = ("active", "uncertain", "closed")
 SOURCE_CLASSES = ("regulator", "clinic", "government", "operator", "other")
 """Who may say a fact, highest first."""
 
-FLAGS = {
-    "referral_required": ("yes", "no"),
-    "ohip_covered": ("yes", "partial", "no"),
-    "virtual": ("yes", "no"),
-}
-"""Yes-no facts of a service with their answers; what is not stated is unknown."""
 V = TypeVar("V")
 R = TypeVar("R")
 
+_NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
+_QUANTITY = re.compile(rf"({_NUMBER})(?:\s*[-\u2013]\s*({_NUMBER}))?(?:\s*([^\W\d_].*))?")
 _FACTS_FORM = (
     "give for each facet a mapping of terms to truths, such as "
     '{"route": {"iv": Truth.YES, "im": Truth.NO}}'
@@ -121,6 +120,9 @@ class FrozenMapping(Mapping[str, V]):
         return repr(self._items)
 
 
+_AS_IN_FACTS: FrozenMapping[Truth] = FrozenMapping()
+
+
 def _stated(facet: str, terms: Any) -> FrozenMapping[Truth]:
     if not isinstance(terms, Mapping):
         raise InvalidInputError(f"facts of {facet!r}: {_FACTS_FORM}")
@@ -158,6 +160,76 @@ def _several(record: Any, name: str, kind: type = object) -> Any:
 def _check_choice(value: str, what: str, known: Iterable[str]) -> None:
     if value not in known:
         raise InvalidInputError(f"{value!r} is not a {what}; known: {', '.join(known)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number with its unit, or the range that it lies in.
+
+    Parameters
+    ----------
+    low, high : float
+        The range, ends included, 0 or more; equal where the number itself is stated.
+    unit : str
+        What is counted, such as ``"CAD"`` or ``"days"``.
+    """
+
+    low: float
+    high: float
+    unit: str
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            size: Any = getattr(self, name)
+            sound = isinstance(size, Real) and not isinstance(size, bool)
+            if not sound or not 0.0 <= float(size) < math.inf:
+                raise InvalidInputError(f"a quantity's {name} must be a number of 0 or more")
+            object.__setattr__(self, name, float(size) + 0.0)  # no minus zero
+        if self.low > self.high:
+            raise InvalidInputError(f"{self.span} has its low end above its high end; swap them")
+        if not isinstance(self.unit, str) or not self.unit.strip():
+            raise InvalidInputError('a quantity needs a unit, such as "CAD"')
+
+    @classmethod
+    def read(cls, text: str, unit: str) -> Self:
+        """Read a number or a range, such as ``300``, ``250-400`` or ``300 CAD``.
+
+        Parameters
+        ----------
+        text : str
+            The number or the two ends; the unit may follow.
+        unit : str
+            The unit that it must be in.
+
+        Returns
+        -------
+        Quantity
+            What is stated.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is not a number of 0 or more, a low end is above its high end, or the unit is
+            another one.
+        """
+        parts = _QUANTITY.fullmatch(text.strip()) if len(text) <= 200 else None
+        if parts is None:
+            raise InvalidInputError(
+                f"{quoted(text)} is not a number of {unit}; write 300, or 250-400 for a range"
+            )
+        low, high, given = parts.groups()
+        if given is not None and given.casefold() != unit.casefold():
+            raise InvalidInputError(f"{quoted(text)} is not in {unit}; give the number of {unit}")
+        return cls(float(low), float(high or low), unit)
+
+    @property
+    def span(self) -> str:
+        """The number or the range, without the unit."""
+        ends = dict.fromkeys(repr(end).removesuffix(".0") for end in (self.low, self.high))
+        return "-".join(ends)
+
+    def __str__(self) -> str:
+        return f"{self.span} {self.unit}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,10 +300,10 @@ class Evidence:
     service_id : str or None
         The service it is about; None for the clinic as a whole.
     facet : str
-        A facet of the vocabulary (``route``), a yes-no fact (``referral_required``) or a field of
-        the clinic (``city``).
+        A facet of the vocabulary (``route``; ``flag`` for yes-no facts), a quantity
+        (``price_cad``) or a field of the clinic (``city``).
     term : str
-        The term or the field's value; empty for a yes-no fact.
+        The term (``iv``; ``referral_required``), or the value of the quantity or field.
     truth : Truth
         What the source says of it.
     source_url : str
@@ -278,22 +350,35 @@ class Service:
         Facets whose list is stated to be complete: there, what is not listed is NO.
     combined : bool
         True if a source did not tie these facts together: they may belong to several offerings.
-    flags : mapping of str to str
-        Stated yes-no facts, such as ``{"referral_required": "no", "ohip_covered": "partial"}``.
+    flags : mapping of str to Truth
+        Stated yes-no facts, such as ``{"referral_required": Truth.NO}``; they are the terms of the
+        facet ``flag`` in `facts`, and may be given there.
+    quantities : mapping of str to Quantity
+        Stated numbers, such as ``{"price_cad": Quantity(250, 400, "CAD")}``.
     """
 
     service_id: str = field(default="1", metadata=_column("identifier"))
     facts: Mapping[str, Mapping[str, Truth]] = FrozenMapping()
     complete: frozenset[str] = frozenset()
     combined: bool = field(default=False, metadata=_column("yes_no"))
-    flags: Mapping[str, str] = FrozenMapping()
+    flags: Mapping[str, Truth] = field(default=_AS_IN_FACTS, compare=False)
+    quantities: Mapping[str, Quantity] = FrozenMapping()
 
     def __post_init__(self) -> None:
         if not isinstance(self.facts, Mapping):
             raise InvalidInputError(f"facts: {_FACTS_FORM}")
-        facts = {facet: _stated(facet, terms) for facet, terms in self.facts.items()}
+        given = self.facts if self.flags is _AS_IN_FACTS else {**self.facts, FLAG: self.flags}
+        facts = {facet: _stated(facet, terms) for facet, terms in given.items()}
+        facts = {facet: terms for facet, terms in facts.items() if facet != FLAG or terms}
         object.__setattr__(self, "facts", FrozenMapping(facts))
-        object.__setattr__(self, "flags", FrozenMapping(self.flags))
+        object.__setattr__(self, "flags", facts.get(FLAG, _AS_IN_FACTS))
+        object.__setattr__(self, "quantities", FrozenMapping(self.quantities))
+        for name, quantity in self.quantities.items():
+            if not isinstance(quantity, Quantity):
+                raise InvalidInputError(
+                    f"{name} must be a Quantity, not {type(quantity).__name__}; "
+                    f'write Quantity(250, 400, "CAD")'
+                )
         object.__setattr__(self, "complete", frozenset(_several(self, "complete")))
 
     def terms(self, facet: str, truth: Truth = Truth.YES) -> tuple[str, ...]:
@@ -435,11 +520,8 @@ CLINIC_FIELDS = (
 )
 """The columns of a clinic and its location, in the order of files; the one list of them."""
 
-SERVICE_FIELDS = (
-    *_fields(Service, "service"),
-    *(Field(flag, "flag", "", "choice", answers) for flag, answers in FLAGS.items()),
-)
-"""The columns of a service besides its facets, ``not_offered`` and ``complete``."""
+SERVICE_FIELDS = _fields(Service, "service")
+"""The columns of a service besides its facets, flags, quantities and ``complete``."""
 
 EVIDENCE_FIELDS = _fields(Evidence, "evidence")
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError
-from ketafind.records import Clinic, Evidence, FrozenMapping, Location, Service
+from ketafind.records import Clinic, Evidence, FrozenMapping, Location, Quantity, Service
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ which facts were stated; and as it is hashed, where they are objects with sorted
 
 def _fields_of(kind: type[Any]) -> tuple[Callable[[Any], Any], list[tuple[str, Any]]]:
     """How to read a record's fields by name; each one's name and default."""
-    known = {part.name: part.default for part in fields(kind)}
+    # Flags are among the facts.
+    known = {part.name: part.default for part in fields(kind) if part.compare}
     return attrgetter(*sorted(known)), [(name, known[name]) for name in sorted(known)]
 
 
@@ -128,8 +129,8 @@ class _Encoder:
                     one, other = _plain(item) if type(item) in _QUICK else self._once(item)
                 stored.append(f'"{name}":{one}')
                 hashed.append(f'"{name}":{other}')
-            elif name in ("facts", "flags"):
-                hashed.append(f'"{name}":{{}}')
+            elif name == "facts":
+                hashed.append('"facts":{}')
         return f"{{{','.join(stored)}}}", f"{{{','.join(hashed)}}}"
 
     def _once(self, value: object) -> Texts:
@@ -161,7 +162,9 @@ def _plain(value: Any) -> Texts:
             f"[{','.join(f'[{key},{one}]' for key, (one, _) in items)}]",
             f"{{{','.join(f'{key}:{other}' for key, (_, other) in sorted(items))}}}",
         )
-    if isinstance(value, str):
+    if isinstance(value, Quantity):
+        text = json.dumps([value.low, value.high, value.unit], ensure_ascii=False)
+    elif isinstance(value, str):
         text = encode_basestring(value)
     elif isinstance(value, date):
         text = f'"{value.isoformat()}"'
@@ -198,9 +201,8 @@ def _service(plain: dict[str, Any]) -> Service:
         for facet, terms in plain.get("facts", ())
     }
     complete = frozenset(plain.get("complete", ()))
-    return Service(
-        **{**plain, "facts": facts, "complete": complete, "flags": dict(plain.get("flags", ()))}
-    )
+    quantities = {name: Quantity(*parts) for name, parts in plain.get("quantities", ())}
+    return Service(**{**plain, "facts": facts, "complete": complete, "quantities": quantities})
 
 
 def _location(plain: dict[str, Any]) -> Location:

@@ -332,7 +332,5 @@ def _stated(clinic: Clinic) -> Iterator[tuple[str | None, str, str, str]]:
         for facet, terms in service.facts.items():
             for term, truth in terms.items():
                 yield service.service_id, facet, term, str(truth)
-        for flag, answer in service.flags.items():
-            # "partial" is a yes of its own.
-            term = "partial" if answer == "partial" else ""
-            yield service.service_id, flag, term, "yes" if term else answer
+        for name, quantity in service.quantities.items():
+            yield service.service_id, name, quantity.span, "yes"

@@ -193,6 +193,6 @@ def _facts(service: Service | None) -> Values:
         for facet, terms in service.facts.items()
         for term, truth in terms.items()
     }
-    found |= {(flag, ""): value for flag, value in service.flags.items()}
+    found |= {(name, ""): str(quantity) for name, quantity in service.quantities.items()}
     found |= {("complete", facet): "yes" for facet in sorted(service.complete)}
     return found | ({("combined", ""): "yes"} if service.combined else {})

@@ -186,7 +186,11 @@ def _clinic_questions(one: MatchExplanation) -> ClinicQuestions:
         interval_km=one.interval_km,
         open_clauses=tuple(finding.criteria for finding in unsettled(one.finding)),
         is_open=one.clinic.status == "active",
-        open_flags=tuple(flag for flag in ASKED_FLAGS if flag not in one.service.flags),
+        open_flags=tuple(
+            flag
+            for flag in ASKED_FLAGS
+            if not any(stated.startswith(flag) for stated in one.service.flags)
+        ),
     )
 
 

@@ -12,13 +12,12 @@ from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ketafind.errors import UnknownTermError
-from ketafind.facts import canonical
+from ketafind.errors import InvalidInputError, UnknownTermError
+from ketafind.facts import canonical, named_fact
 from ketafind.records import (
     CLINIC_FACTS,
     CLINIC_FIELDS,
     EVIDENCE_FIELDS,
-    FLAGS,
     SERVICE_FIELDS,
     STATUSES,
     Clinic,
@@ -26,6 +25,7 @@ from ketafind.records import (
     Field,
     FrozenMapping,
     Location,
+    Quantity,
     Service,
     build_records,
 )
@@ -46,7 +46,7 @@ from ketafind.tables.csv import (
 )
 from ketafind.truth import Truth
 from ketafind.vocabulary import Vocabulary, default_vocabulary
-from ketafind.vocabulary.terms import quoted
+from ketafind.vocabulary.terms import FLAG, Facet, Term, quoted
 
 Path = str | os.PathLike[str]
 
@@ -143,8 +143,34 @@ def _items(cell: Any) -> tuple[str, ...]:
     return tuple(items)
 
 
-def terms_readers(vocabulary: Vocabulary) -> dict[str, Reader]:
-    """Make readers for lists: a facet's terms, ``not_offered`` and ``complete``."""
+def answer(flag: Term, flags: Facet) -> Reader:
+    """Make a reader for the column of a flag: yes, no, or a part of it such as ``partial``."""
+    parts = {
+        below.removeprefix(f"{flag.id}_"): (below, Truth.YES)
+        for below in flags.descendants(flag.id)
+        if below.startswith(f"{flag.id}_")
+    }
+    answers = {"yes": (flag.id, Truth.YES), **parts, "no": (flag.id, Truth.NO)}
+    read = choice(tuple(answers), "an answer")
+    return lambda cell: answers.get(read(cell))
+
+
+def quantity(unit: str) -> Reader:
+    """Make a reader for a number or a range in a unit."""
+
+    def read(cell: Any) -> Quantity | None:
+        number = isinstance(cell, (int, float)) and not isinstance(cell, bool)
+        value = repr(cell) if number else text(cell)
+        try:
+            return Quantity.read(value, unit) if value else None
+        except InvalidInputError as error:
+            raise CellError(str(error)) from None
+
+    return read
+
+
+def facts_readers(vocabulary: Vocabulary) -> dict[str, Reader]:
+    """Make readers for columns of facets, flags and quantities, ``not_offered``, ``complete``."""
 
     def fact(item: str) -> tuple[str, str]:
         name, colon, term = item.partition(":")
@@ -160,6 +186,8 @@ def terms_readers(vocabulary: Vocabulary) -> dict[str, Reader]:
         **{facet.plural: of_each(facet.resolve) for facet in vocabulary.facets},
         "not_offered": of_each(fact),
         "complete": of_each(lambda item: vocabulary.facet(item).id),
+        **{flag.id: answer(flag, vocabulary.flags) for flag in vocabulary.flags},
+        **{each.id: quantity(each.unit) for each in vocabulary.quantities},
     }
 
 
@@ -199,7 +227,6 @@ def match_key(value: str) -> str:
     return unicodedata.normalize("NFC", "".join(seen)).strip()
 
 
-_SERVICE_COLUMNS = ("not_offered", "complete", *(field.name for field in SERVICE_FIELDS))
 _PLACE_COLUMNS = ("lat", "lon", "precision", "radius_km")
 
 
@@ -238,7 +265,7 @@ class _Rows:
         self.table = table
         self.vocabulary = vocabulary
         self.blank = (None,) * len(table.numbers)
-        readers = terms_readers(vocabulary)
+        readers = facts_readers(vocabulary)
         readers |= {part.name: reader_of(part) for part in CLINIC_FIELDS + SERVICE_FIELDS}
         meanings = {facet.id: facet.plural for facet in vocabulary.facets}
         meanings |= {name: name for name in readers}
@@ -305,28 +332,35 @@ class _Rows:
         return values if len(first) == len(values) else [values[at] for at in first.values()]
 
     def _services(self) -> list[_Stated]:
-        facets = {
-            f.id: self.values[f.plural] for f in self.vocabulary.facets if f.plural in self.at
-        }
+        fields = {part.name for part in CLINIC_FIELDS}
+        names = [name for name in self.values if name not in fields]
+        columns = [self.column(name) for name in names] or [self.blank]
         known: dict[tuple[Any, ...], _Stated] = {}
         made = []
-        columns = (*facets.values(), *map(self.column, _SERVICE_COLUMNS))
         for at, key in enumerate(zip(*columns, strict=True)):
             if key not in known:
-                right = [None if type(value) is CellError else value for value in key]
-                terms = dict(zip(facets, right, strict=False))
-                rest = dict(zip(_SERVICE_COLUMNS, right[len(facets) :], strict=True))
-                known[key] = self._stated(terms, rest)
+                right = (None if type(value) is CellError else value for value in key)
+                known[key] = self._stated(dict(zip(names, right, strict=False)))
             made.append(known[key])
             for message, value in known[key].faults:
                 self.note(message, at, "not_offered", value)
         return made
 
-    def _stated(self, terms: Mapping[str, Any], rest: Mapping[str, Any]) -> _Stated:
-        facts = {facet: dict.fromkeys(listed or (), Truth.YES) for facet, listed in terms.items()}
+    def _stated(self, cells: Mapping[str, Any]) -> _Stated:
+        words = self.vocabulary
+        facts = {
+            facet.id: dict.fromkeys(cells.get(facet.plural) or (), Truth.YES)
+            for facet in words.facets
+        }
+        stated_no = list(cells.get("not_offered") or ())
+        for flag, truth in filter(None, (cells.get(flag.id) for flag in words.flags)):
+            if truth == Truth.YES:
+                facts[FLAG][flag] = truth
+            else:
+                stated_no.append((FLAG, flag))
         faults = []
-        for name, term in rest["not_offered"] or ():
-            facet, value = self.vocabulary.facet(name), f"{name}:{term}"
+        for name, term in stated_no:
+            facet, value = words.facet(name), f"{name}:{term}"
             stated = facts.setdefault(name, {})
             if stated.setdefault(term, Truth.NO) == Truth.YES:
                 message = f'{quoted(term)} is listed in "{facet.plural}" too; remove it from one'
@@ -336,11 +370,11 @@ class _Rows:
                     message = f'"{value}" contradicts {quoted(below)}, which is below it'
                     faults.append((f"{message}; correct one", value))
         service = Service(
-            service_id=rest["service_id"] or "1",
+            service_id=cells.get("service_id") or "1",
             facts={facet: stated for facet, stated in facts.items() if stated},
-            complete=frozenset(rest["complete"] or ()),
-            combined=rest["combined"] == "yes",
-            flags={name: rest[name] for name in FLAGS if rest[name]},
+            complete=frozenset(cells.get("complete") or ()),
+            combined=cells.get("combined") == "yes",
+            quantities={q.id: cells[q.id] for q in words.quantities if cells.get(q.id)},
         )
         return _Stated(service, (service,), service.terms("language"), faults)
 
@@ -497,7 +531,7 @@ def _evidence(
         values["facet"], values["term"] = _fact(name, term, values["truth"], vocabulary)
     except CellError as error:
         table.report.add(str(error), table.row(row), "facet", name)
-    except UnknownTermError as error:
+    except (InvalidInputError, UnknownTermError) as error:
         table.report.add(str(error), table.row(row), "term", term)
     else:
         values["service_id"] = values.get("service_id") or None
@@ -505,20 +539,21 @@ def _evidence(
 
 
 def _fact(name: str, term: str, truth: str, vocabulary: Vocabulary) -> tuple[str, str]:
-    if name in FLAGS:
-        if term not in ({"", "partial"} if name == "ohip_covered" else {""}):
-            raise CellError(f"{quoted(name)} is a yes-no fact; leave the term blank")
-        return name, term
+    valued = name in CLINIC_FACTS or name in vocabulary.quantities
+    if valued and (not term or truth != "yes"):
+        raise CellError(f"{quoted(name)} is a field; give its value as the term, and truth yes")
     if name in CLINIC_FACTS:
-        if not term or truth != "yes":
-            raise CellError(f"{quoted(name)} is a field; give its value as the term, and truth yes")
         return name, _STATUS(term) if name == "status" else term
-    try:
-        facet = vocabulary.facet(name)
-    except UnknownTermError as error:
-        known = ", ".join((*FLAGS, *CLINIC_FACTS))
-        raise CellError(f"{error}; or a yes-no fact or field: {known}") from None
-    return facet.id, facet.resolve(term)
+    if name not in vocabulary.flags and not valued:
+        try:
+            vocabulary.facet(name)
+        except UnknownTermError as error:
+            known = [term.id for term in (*vocabulary.flags, *vocabulary.quantities)]
+            known += CLINIC_FACTS
+            raise CellError(
+                f"{error}; or a yes-no fact, quantity or field: {', '.join(known)}"
+            ) from None
+    return named_fact(vocabulary, name, term)
 
 
 def attach_evidence(

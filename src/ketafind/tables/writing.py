@@ -9,9 +9,10 @@ from typing import Any
 
 from ketafind.errors import InvalidInputError
 from ketafind.files import write_whole
-from ketafind.records import CLINIC_FIELDS, EVIDENCE_FIELDS, FLAGS, Clinic, Evidence, Service
+from ketafind.records import CLINIC_FIELDS, EVIDENCE_FIELDS, Clinic, Evidence, Service
 from ketafind.truth import Truth
 from ketafind.vocabulary import Vocabulary, default_vocabulary
+from ketafind.vocabulary.terms import FLAG, Term
 
 Path = str | os.PathLike[str]
 
@@ -22,7 +23,6 @@ _PLAIN_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _LAST = ("notes", "checked_on")
 _HEAD = ["clinic_id", "service_id"]
 _HEAD += [part.name for part in CLINIC_FIELDS if part.name not in (*_LAST, "clinic_id")]
-_TAIL = ["not_offered", "complete", "combined", *FLAGS, *_LAST]
 _FACETS = ("route", "product", "staff", "condition", "setting", "language")
 
 
@@ -140,10 +140,13 @@ def _clinic_rows(
     stated = {facet for c in clinics for s in c.services for facet in s.facts}
     known = {facet.id for facet in vocabulary.facets}
     facets = [facet for facet in _FACETS if facet in stated | known]
-    facets += sorted(stated.difference(facets))
+    facets += sorted(stated.difference(facets, {FLAG}))
+    flags = [flag.id for flag in vocabulary.flags if _has_column(flag, clinics)]
+    numbers = [each.id for each in vocabulary.quantities]
     plurals = {vocabulary.facet(facet).plural: facet for facet in facets}
     extras = list(dict.fromkeys(name for c in clinics for name in _extra_names(c)))
-    columns = [*_HEAD, *plurals, *_TAIL, *extras]
+    middle = ("not_offered", "complete", "combined", *flags, *numbers, *_LAST)
+    columns = [*_HEAD, *plurals, *middle, *extras]
 
     def rows() -> Iterator[list[str]]:
         for clinic in clinics:
@@ -154,21 +157,50 @@ def _clinic_rows(
                 if "language" in facets:
                     cells[vocabulary.facet("language").plural] = ";".join(clinic.languages)
                 cells |= {name: _extra_cell(clinic, service, name) for name in extras}
-                yield [cells[name] for name in columns]
+                yield [cells.get(name, "") for name in columns]
 
     return columns, rows()
 
 
 def _service_cells(service: Service, vocabulary: Vocabulary) -> dict[str, str]:
-    stated_no = [f"{facet}:{t}" for facet in service.facts for t in service.terms(facet, Truth.NO)]
+    stated_no = [
+        f"{facet}:{term}"
+        for facet in service.facts
+        if facet != FLAG
+        for term in service.terms(facet, Truth.NO)
+    ]
     complete = sorted(vocabulary.facet(facet).plural for facet in service.complete)
     return {
         "service_id": service.service_id,
         "not_offered": ";".join(stated_no),
         "complete": ";".join(complete),
         "combined": "yes" if service.combined else "",
-        **{flag: service.flags.get(flag, "") for flag in FLAGS},
+        **dict(_answer(vocabulary.flags[flag], service) for flag in service.flags),
+        **{name: number.span for name, number in service.quantities.items()},
     }
+
+
+def _answer(flag: Term, service: Service) -> tuple[str, str]:
+    """Write a flag, or the answer ``partial`` for ``ohip_covered_partial``, in its column."""
+    if _is_part(flag, service):
+        return str(flag.parent), flag.id.removeprefix(f"{flag.parent}_")
+    return flag.id, str(service.flags[flag.id])
+
+
+def _is_part(flag: Term, service: Service) -> bool:
+    return (
+        flag.id.startswith(f"{flag.parent}_")
+        and flag.parent not in service.flags
+        and service.flags.get(flag.id) == Truth.YES
+    )
+
+
+def _has_column(flag: Term, clinics: Sequence[Clinic]) -> bool:
+    return flag.parent is None or any(
+        flag.id in service.flags and not _is_part(flag, service)
+        for clinic in clinics
+        for service in clinic.services
+    )
 
 
 def _extra_names(clinic: Clinic) -> Iterator[str]:

@@ -13,6 +13,7 @@ from ketafind.errors import InvalidInputError, UnknownTermError
 _ACCENTS = frozenset("\u0300\u0301\u0302\u0303\u0304\u0306\u0308\u030a\u030b\u030c\u0327\u0328")
 _IGNORED = frozenset("-_'\u2010\u2011\u2013\u2019")
 _SHOWN = 60
+_ANSWERED = ("en", "fr")
 
 
 def fold(text: str) -> str:
@@ -78,6 +79,9 @@ def _likeness(key: str, word: str) -> float:
     return max(part, float(fuzz.ratio(key, word)))
 
 
+FLAG = "flag"
+"""The facet whose terms are yes-no facts, each a column of its own."""
+
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -104,7 +108,8 @@ class Labelled:
         Returns
         -------
         str
-            The label.
+            The label; for ``"en"`` and ``"fr"``, in which answers are given, that in the first
+            language of a vocabulary without them.
 
         Raises
         ------
@@ -113,11 +118,14 @@ class Labelled:
         """
         labels = dict(self.label_pairs)
         wanted = str(lang).partition("-")[0].lower()
-        if wanted not in labels:
+        if wanted not in labels and wanted not in _ANSWERED:
             raise InvalidInputError(
                 f"no labels in language {quoted(str(lang))}; known: {', '.join(labels)}"
             )
-        return labels[wanted]
+        return labels.get(wanted, str(self))
+
+    def __str__(self) -> str:
+        return self.label_pairs[0][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +189,8 @@ class Term(Labelled):
         The id of the term above it.
     codes : tuple of Code
         Its codes in other terminologies.
+    unit : str
+        What a quantity is counted in, such as ``"CAD"``; empty for all other terms.
     """
 
     facet: str
@@ -188,14 +198,12 @@ class Term(Labelled):
     near: tuple[str, ...] = ()
     parent: str | None = None
     codes: tuple[Code, ...] = ()
+    unit: str = ""
 
     @property
     def words(self) -> tuple[str, ...]:
         """Everything that names this term: its id, labels and synonyms."""
         return (self.id, *(label for _, label in self.label_pairs), *self.synonyms)
-
-    def __str__(self) -> str:
-        return self.label_pairs[0][1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,23 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ketafind.errors import DataError, Fault, InvalidInputError, UnknownTermError
 from ketafind.files import JsonObject, parse_json, read_text
-from ketafind.vocabulary.terms import Code, CodeSystem, Facet, Term, fold, nearest_terms, quoted
+from ketafind.vocabulary.terms import (
+    FLAG,
+    Code,
+    CodeSystem,
+    Facet,
+    Term,
+    fold,
+    nearest_terms,
+    quoted,
+)
 
 FORMAT = "ketafind-vocabulary/1"
 _ID = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
@@ -42,13 +52,25 @@ _FACET = {
     "labels": _Key(dict, True),
     "terms": _Key(list, True, _TERM),
 }
+_QUANTITY = {
+    "id": _Key(str, True),
+    "labels": _Key(dict, True),
+    "unit": _Key(str, True),
+    "synonyms": _Key(list),
+    "near": _Key(list),
+}
 _SYSTEM = {"name": _Key(str, True), "uri": _Key(str, True), "unique": _Key(bool)}
 _TOP = {
     "format": _Key(str, True),
     "languages": _Key(list, True),
     "systems": _Key(dict, False, _SYSTEM),
     "facets": _Key(list, True, _FACET),
+    "quantities": _Key(list, False, _QUANTITY),
 }
+_NO_FLAGS = Facet(id=FLAG, plural="flags", label_pairs=(("en", "flag"),), terms=())
+_NO_QUANTITIES = Facet(
+    id="quantity", plural="quantities", label_pairs=(("en", "quantity"),), terms=()
+)
 _KINDS = {str: "a text", list: "a list", dict: "an object", bool: "true or false"}
 
 
@@ -66,11 +88,23 @@ class Vocabulary:
         The languages that every facet and term has a label in.
     systems : tuple of CodeSystem
         The terminologies that codes come from.
+    quantities : Facet
+        The numbers with a unit that a service may state: ``quantities["price_cad"].unit``.
     """
 
     facets: tuple[Facet, ...]
     languages: tuple[str, ...] = ("en", "fr")
     systems: tuple[CodeSystem, ...] = ()
+    quantities: Facet = _NO_QUANTITIES
+
+    @property
+    def flags(self) -> Facet:
+        """The yes-no facts that a service may state; they are the terms of the facet ``flag``.
+
+        A flag below another, named ``ohip_covered_partial`` below ``ohip_covered``, is written as
+        ``partial`` in the other's column: what is covered in part is covered.
+        """
+        return next((facet for facet in self.facets if facet.id == FLAG), _NO_FLAGS)
 
     @classmethod
     def read(cls, path: str | Path) -> Vocabulary:
@@ -119,6 +153,10 @@ class Vocabulary:
             facets=tuple(_facet(facet) for facet in data["facets"]),
             languages=tuple(data["languages"]),
             systems=tuple(CodeSystem(i, **rest) for i, rest in data.get("systems", {}).items()),
+            quantities=replace(
+                _NO_QUANTITIES,
+                terms=tuple(_term(each, "quantity") for each in data.get("quantities", ())),
+            ),
         )
 
     def facet(self, name: str) -> Facet:
@@ -160,6 +198,39 @@ class Vocabulary:
         return UnknownTermError(
             f"{quoted(name)} is not a known facet{maybe} Known: {known}", tuple(near)
         )
+
+    def fact(self, name: str, term: str = "") -> tuple[str, str]:
+        """Resolve what a statement is about.
+
+        Parameters
+        ----------
+        name : str
+            A facet, a flag such as ``"virtual"`` or a quantity such as ``"price_cad"``.
+        term : str
+            A term of the facet; the part of a flag, such as ``"partial"``, or nothing; the value
+            of a quantity.
+
+        Returns
+        -------
+        tuple of (str, str)
+            Ids of facet and term, a flag being a term of the facet ``"flag"``; of a quantity its id
+            and the value as given.
+
+        Raises
+        ------
+        UnknownTermError
+            If there is none of that name.
+        """
+        if name in self.quantities:
+            return self.quantities.resolve(name), term
+        if name not in self.flags:
+            facet = self.facet(name)
+            return facet.id, facet.resolve(term)
+        flag = self.flags.resolve(name)
+        part = f"{flag}_{term}" if term else flag
+        if part not in self.flags:
+            raise UnknownTermError(f"{quoted(name)} is a yes-no fact; leave the term blank")
+        return FLAG, self.flags.resolve(part)
 
     def suggest(self, text: str, limit: int = 5) -> tuple[str, ...]:
         """List the terms of all facets whose names come near a text.
@@ -232,6 +303,7 @@ class Vocabulary:
                 }
                 for facet in self.facets
             ],
+            **_stated(quantities=[_term_dict(each) for each in self.quantities]),
         }
 
 
@@ -253,6 +325,7 @@ def _term(data: Mapping[str, Any], facet: str) -> Term:
         near=tuple(data.get("near", ())),
         parent=data.get("parent"),
         codes=tuple(Code(**code) for code in data.get("codes", ())),
+        unit=data.get("unit", ""),
     )
 
 
@@ -264,6 +337,7 @@ def _term_dict(term: Term) -> dict[str, Any]:
         synonyms=list(term.synonyms),
         near=list(term.near),
         codes=[_stated(**asdict(code)) for code in term.codes],
+        unit=term.unit,
     )
 
 
@@ -282,6 +356,7 @@ def _merged(base: dict[str, Any], other: Mapping[str, Any], source: str) -> dict
     facets = other.get("facets", []) if isinstance(other, Mapping) else None
     if (
         not _have_ids(facets)
+        or not _have_ids(other.get("quantities", []))
         or not all(_have_ids(facet.get("terms", [])) for facet in facets)
         or not isinstance(other.get("systems", {}), Mapping)
     ):
@@ -296,14 +371,19 @@ def _merged(base: dict[str, Any], other: Mapping[str, Any], source: str) -> dict
     by_id = {facet["id"]: facet for facet in base["facets"]}
     for facet in facets:
         below = by_id.get(facet["id"], {"terms": []})
-        terms = {term["id"]: term for term in (*below["terms"], *facet.get("terms", []))}
-        by_id[facet["id"]] = {**below, **facet, "terms": list(terms.values())}
+        terms = _laid_over(below["terms"], facet.get("terms", ()))
+        by_id[facet["id"]] = {**below, **facet, "terms": terms}
     return {
         **base,
         **other,
         "systems": {**base["systems"], **other.get("systems", {})},
         "facets": list(by_id.values()),
+        "quantities": _laid_over(base.get("quantities", ()), other.get("quantities", ())),
     }
+
+
+def _laid_over(below: Sequence[Any], above: Sequence[Any]) -> list[Any]:
+    return list({entry["id"]: entry for entry in (*below, *above)}.values())
 
 
 def _have_ids(entries: Any) -> bool:
@@ -388,16 +468,29 @@ def _are_texts(values: Any) -> bool:
 
 
 def _content(data: Mapping[str, Any]) -> Iterator[Fault]:
+    quantities = {"id": "quantities", "terms": data.get("quantities", ())}
     names = [n for f in data["facets"] for n in dict.fromkeys((f["id"], f["plural"]))]
+    names += [term["id"] for f in data["facets"] if f["id"] == FLAG for term in f["terms"]]
+    names += [each["id"] for each in quantities["terms"]]
     yield from _repeats(names, "facets", "two facets share this name")
+    for name in reserved_names().intersection(names):
+        message = f"{quoted(name)} is the name of a column or a keyword; take another"
+        yield Fault(message, column="facets", value=name)
     systems, coded = data.get("systems", {}), dict[tuple[str, str], str]()
-    for facet in data["facets"]:
+    for facet in (*data["facets"], quantities):
         path, terms = facet["id"], facet["terms"]
         yield from _repeats([term["id"] for term in terms], path, "two terms share this id")
         yield from _parents(terms, path)
         yield from _words(terms, path)
         for term in terms:
             yield from _codes(term, f"{path}.{term['id']}", systems, coded)
+
+
+@cache
+def reserved_names() -> frozenset[str]:
+    """The names of columns and keywords, which no facet, flag or quantity may take."""
+    path = Path(__file__).with_name("reserved.json")
+    return frozenset(_read_json(path)["names"])
 
 
 def _repeats(values: Sequence[str], path: str, message: str) -> Iterator[Fault]:
