@@ -28,7 +28,7 @@ _HOMES = {
     "qualification": ("RuleSet", "qualified"),
     "query.filter": ("Filter",),
     "query.origin": ("Origin",),
-    "records": ("Clinic", "Evidence", "Location", "Service"),
+    "records": ("Clinic", "Evidence", "Location", "Quantity", "Service"),
     "snapshot": ("Snapshot",),
     "tables.clinics": ("read_clinics", "read_evidence"),
     "truth": ("Truth",),

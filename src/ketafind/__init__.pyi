@@ -34,6 +34,7 @@ from ketafind.query.origin import Origin as Origin
 from ketafind.records import Clinic as Clinic
 from ketafind.records import Evidence as Evidence
 from ketafind.records import Location as Location
+from ketafind.records import Quantity as Quantity
 from ketafind.records import Service as Service
 from ketafind.snapshot import Snapshot as Snapshot
 from ketafind.tables.clinics import read_clinics as read_clinics

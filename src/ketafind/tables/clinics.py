@@ -389,9 +389,9 @@ class _Rows:
             if place[0] is not None and place[1] is not None:
                 located.append(at)
                 doubts.append(places.radius_and_remark(*place))
-                continue
-            for name, message in places.location_faults(*place):
-                self.note(message, at, name, self.column(name)[at])
+            elif any(cell not in (None, "") for cell in place):
+                for name, message in places.location_faults(*place):
+                    self.note(message, at, name, self.column(name)[at])
         columns: dict[str, Sequence[Any]] = {
             name: [self.values[name][at] for at in located] for name in ("lat", "lon") if located
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -90,21 +90,24 @@ class Vocabulary:
         The terminologies that codes come from.
     quantities : Facet
         The numbers with a unit that a service may state: ``quantities["price_cad"].unit``.
+
+    Attributes
+    ----------
+    flags : Facet
+        The yes-no facts that a service may state: the terms of the facet ``flag``. One below
+        another, as ``ohip_covered_partial`` below ``ohip_covered``, is written as ``partial`` in
+        the other's column: what is covered in part is covered.
     """
 
     facets: tuple[Facet, ...]
     languages: tuple[str, ...] = ("en", "fr")
     systems: tuple[CodeSystem, ...] = ()
     quantities: Facet = _NO_QUANTITIES
+    flags: Facet = field(init=False, compare=False, repr=False)
 
-    @property
-    def flags(self) -> Facet:
-        """The yes-no facts that a service may state; they are the terms of the facet ``flag``.
-
-        A flag below another, named ``ohip_covered_partial`` below ``ohip_covered``, is written as
-        ``partial`` in the other's column: what is covered in part is covered.
-        """
-        return next((facet for facet in self.facets if facet.id == FLAG), _NO_FLAGS)
+    def __post_init__(self) -> None:
+        found = (facet for facet in self.facets if facet.id == FLAG)
+        object.__setattr__(self, "flags", next(found, _NO_FLAGS))
 
     @classmethod
     def read(cls, path: str | Path) -> Vocabulary:
