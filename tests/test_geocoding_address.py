@@ -52,10 +52,37 @@ def fields(text: str) -> tuple[str, str, str, str, str]:
         ("30 King St Toronto Onatrio", ("", "30", "King St", "Toronto", "")),
         ("30 King St, Barrie ON 705-555-1212", ("", "30", "King St", "Barrie", "")),
         ("30 King St, Barrie ON L4N3", ("", "30", "King St", "Barrie", "")),
+        ("123 1/2 Main St, Guelph ON", ("", "123 1/2", "Main St", "Guelph", "")),
+        ("Unit 4, 123½ Main St, Guelph ON", ("4", "123 1/2", "Main St", "Guelph", "")),
+        ("123-1/2 Main St, Guelph ON", ("", "123-1/2", "Main St", "Guelph", "")),
+        ("10 Elm Rd Kitchener-Waterloo", ("", "10", "Elm Rd", "Kitchener-Waterloo", "")),
+        ("5 Queen Niagara-on-the-Lake ON", ("", "5", "Queen", "Niagara-on-the-Lake", "")),
+        ("5 Main St Saint-Charles, ON", ("", "5", "Main St", "Saint-Charles", "")),
+        ("5 Main St, Papineau-Cameron", ("", "5", "Main St", "Papineau-Cameron", "")),
+        ("12 King St & Queen St, Barrie", ("", "12", "King St & Queen St", "Barrie", "")),
     ],
 )
 def test_an_address_is_taken_apart(text: str, expected: tuple[str, ...]) -> None:
     assert fields(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "city", "province"),
+    [
+        ("12 King St, Montreal, QC", "Montreal", "QC"),
+        ("12 King St Vancouver BC V6B 1A1", "Vancouver", "BC"),
+        ("1 Rue Main, Gatineau (Québec) J8X 1A1", "Gatineau", "QC"),
+        ("1 Yonge St, Winnipeg, Manitoba, Canada", "Winnipeg", "MB"),
+        ("Calgary, Alberta", "Calgary", "AB"),
+        ("12 Main St, H3Z 2Y7", "", "QC"),
+        ("7 Main St, Buffalo, NY 14201", "Buffalo", ""),
+        ("12 King St., London, England", "London", ""),
+        ("12 King St, Guelph N1H 9Z9", "Guelph", "ON"),
+    ],
+)
+def test_another_province_is_no_part_of_the_town(text: str, city: str, province: str) -> None:
+    address = parse_address(text)
+    assert (address.city, address.province) == (city, province)
 
 
 def test_boxes_and_rural_routes_have_fields_of_their_own() -> None:

@@ -41,10 +41,13 @@ def test_a_full_address_is_found_at_its_postal_code() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["K7L 3N6", "k7l3n6", "K7L-3N6", " K7L  3N6 ", "Kingston ON K7L3N6"]
+    "text",
+    ["k7l3n6", "K7L-3N6", " K7L  3N6 ", "K7 L3N6", "Kingston ON K7L3N6", "Kingston (K7L 3N6)"],
 )
 def test_a_postal_code_is_read_however_it_is_typed(text: str) -> None:
-    assert geocode(text) == geocode("K7L 3N6") or "Kingston" in geocode(text).label
+    located = geocode("K7L 3N6")
+    assert located.label == "K7L 3N6, Kingston, ON"
+    assert geocode(text) == located
 
 
 @pytest.mark.parametrize(
@@ -99,13 +102,35 @@ def test_a_town_some_way_from_its_code_is_answered_with_a_radius_that_covers_bot
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["Scarborough", "North York", "Etobicoke", "East York", "Kanata", "Nepean", "Gloucester",
-     "Orléans", "Vanier", "Willowdale", "Chatham-Kent", "Kawartha Lakes", "Greater Sudbury",
-     "Hamilton", "Waterloo", "South Glengarry", "North Glengarry", "Lakeshore", "Don Mills"],
-)  # fmt: skip
-def test_boroughs_and_former_municipalities_are_answered(text: str) -> None:
-    assert geocode(text).radius_km > 0
+    ("name", "lat", "lon"),
+    [
+        ("Scarborough", 43.77, -79.26),
+        ("North York", 43.77, -79.41),
+        ("Etobicoke", 43.65, -79.56),
+        ("East York", 43.69, -79.33),
+        ("Kanata", 45.31, -75.91),
+        ("Nepean", 45.33, -75.73),
+        ("Gloucester", 45.43, -75.60),
+        ("Orléans", 45.47, -75.51),
+        ("Vanier", 45.44, -75.66),
+        ("Willowdale", 43.78, -79.41),
+        ("Don Mills", 43.74, -79.34),
+        ("Waterloo", 43.47, -80.52),
+        ("Hamilton", 43.25, -79.87),
+        ("Chatham-Kent", 42.40, -82.19),
+        ("Kawartha Lakes", 44.36, -78.74),
+        ("Greater Sudbury", 46.49, -81.0),
+        ("South Glengarry", 45.20, -74.58),
+        ("North Glengarry", 45.30, -74.70),
+        ("Lakeshore", 42.29, -82.71),
+    ],
+)
+def test_the_radius_of_a_borough_or_a_merged_municipality_reaches_its_centre(
+    name: str, lat: float, lon: float
+) -> None:
+    located = geocode(name)
+    assert located.label in {f"{name}, ON", f"{name} (Ottawa), ON", f"{name} (Toronto), ON"}
+    assert near(located, lat, lon, min(located.radius_km, 30))
 
 
 @pytest.mark.parametrize(
@@ -585,9 +610,103 @@ def test_the_lines_of_one_address_are_one_site(text: str) -> None:
     assert geocode(text) == geocode("M5V 2C3")
 
 
-def test_the_second_street_of_a_crossing_is_no_village() -> None:
-    with pytest.raises(errors.PlaceNotFoundError):
-        geocode("Yonge & Finch")
+@pytest.mark.parametrize("text", ["Yonge & Finch", "Yonge and Finch", "Yonge at Finch"])
+def test_the_second_street_of_a_crossing_is_no_village(text: str) -> None:
+    with pytest.raises(errors.AmbiguousPlaceError, match="streets that cross, but no town"):
+        geocode(text)
+
+
+@pytest.mark.parametrize("text", ["Clinic at Hanover", "our pharmacy and office at Hanover"])
+def test_a_building_at_a_town_crosses_nothing(text: str) -> None:
+    assert geocode(text).label == "Hanover, ON"
+
+
+def test_a_way_from_one_hamlet_to_another_is_no_single_place() -> None:
+    with pytest.raises(errors.AmbiguousPlaceError, match="several sites"):
+        geocode("Vineland Station to Jordan")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("12 Main St, SHANTTY BAY", "Shanty Bay"),
+        ("North Lancasyer", "North Lancaster"),
+        ("East Gwillimbuyr", "East Gwillimbury"),
+        ("12 Main St, South Stormodt ON", "South Stormont"),
+        ("St Joe's Hamilton", "St. Joseph's Healthcare Hamilton"),
+        ("Toronto Pearson", "Toronto Pearson International Airport"),
+        ("The Ottawa Hospital", "Ottawa"),
+        ("Hanover clinic", "Hanover"),
+        ("Hearst W", "Hearst"),
+    ],
+)
+def test_a_name_that_is_not_literal_is_read_and_said(text: str, name: str) -> None:
+    located = geocode(text)
+    assert (located.label, located.match) == (f"{name}, ON", "fuzzy")
+    assert located.corrections[0].endswith(f" was read as {name}")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Lennox & Addington", "Lennox and Addington County"),
+        ("Stormont, Dundas & Glengarry", "Stormont, Dundas and Glengarry County"),
+        ("Royal Military College of Canada", "Royal Military College of Canada"),
+        ("Little Portugal", "Little Portugal"),
+    ],
+)
+def test_an_official_name_is_whole_whatever_it_ends_in(text: str, name: str) -> None:
+    located = geocode(text)
+    assert (located.label, located.match) == (f"{name}, ON", "exact")
+
+
+def test_an_official_name_with_commas_is_not_the_parts_of_a_town() -> None:
+    name = "Dysart, Dudley, Harcourt, Guilford, Harburn, Bruton, Havelock, Eyre and Clyde"
+    assert geocode(f"United Townships of {name}").label == f"{name}, ON"
+
+
+def test_a_code_in_another_part_of_the_city_than_the_one_named_is_said() -> None:
+    located = geocode("Etobicoke ON M5V 2C3")
+    assert (located.lat, located.lon) == (geocode("M5V 2C3").lat, geocode("M5V 2C3").lon)
+    assert located.match == "corrected"
+    assert located.corrections[0].endswith("km from Etobicoke: the code was taken")
+    for text in ("North York M2N 1A1", "Toronto M5V 2C3", "Toronto M1B 1A1"):
+        assert geocode(text).match == "exact"
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("Sydney NSW 2000", "Australia"),
+        ("Perth WA 6000", "Australia"),
+        ("Melbourne VIC", "Australia"),
+        ("Windsor, Berkshire", "the United Kingdom"),
+        ("Paris FR", "France"),
+        ("Charlottetown PE", "Prince Edward Island"),
+    ],
+)
+def test_the_short_form_of_a_state_or_county_elsewhere_names_it(text: str, where: str) -> None:
+    with pytest.raises(errors.OutsideCoverageError, match=where):
+        geocode(text)
+
+
+def test_a_name_that_is_better_known_elsewhere_comes_with_those_here() -> None:
+    with pytest.raises(errors.OutsideCoverageError, match="add 'ON' for Rosedale") as caught:
+        geocode("Rosedale")
+    assert "Rosedale (Toronto), ON" in [one.label for one in caught.value.candidates]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("Brampton Springdale", "Brampton"), ("Petrboroughh Lakefeild", None), ("Xyzzy", None)],
+)
+def test_what_is_not_found_comes_with_what_may_be_meant_if_anything(
+    text: str, name: str | None
+) -> None:
+    with pytest.raises(errors.PlaceNotFoundError) as caught:
+        geocode(text)
+    assert [one.label for one in caught.value.candidates] == ([f"{name}, ON"] if name else [])
+    assert (f"did you mean {name}, ON?" in str(caught.value)) == bool(name)
 
 
 @pytest.mark.parametrize("text", ["20 km from Kingston", "30 minutes north of Barrie"])
@@ -648,6 +767,8 @@ def test_the_streets_of_a_crossing_are_said_not_to_be_used() -> None:
         "N44.2312 W76.4860",
         '{"lat": 44.2312, "lon": -76.4860}',
         '{"lng": -76.4860, "lat": 44.2312}',
+        "lat: 44.2312 lon: -76.4860",
+        "longitude=-76.4860&latitude=44.2312",
         "https://www.google.com/maps/@44.2312,-76.4860,15z",
         "https://www.openstreetmap.org/#map=15/44.2312/-76.4860",
     ],
@@ -674,6 +795,7 @@ def test_a_position_is_named_by_the_nearest_place_and_its_area() -> None:
         ("Québec", "Quebec, Quebec", 46.8, -71.25),
         ("Calgary Alberta", "Calgary, Alberta", 51.05, -114.07),
         ("Halifax, NS, Canada", "Halifax, Nova Scotia", 44.65, -63.6),
+        ("12 Granville St Vancouver BC", "Vancouver, British Columbia", 49.25, -123.1),
         ("Kingston", "Kingston, ON", 44.24, -76.51),
         ("K7L 3N6", "K7L 3N6, Kingston, ON", 44.23, -76.48),
     ],
@@ -686,7 +808,9 @@ def test_all_of_canada_is_answered_when_asked(
     assert sphere_km(found.lat, found.lon, lat, lon) < 15
 
 
-@pytest.mark.parametrize("text", ["Boston", "Paris, France", "Kingston, NY"])
+@pytest.mark.parametrize(
+    "text", ["Boston", "Paris, France", "Kingston, NY", "Kingston, Jamaica", "Sydney, Australia"]
+)
 def test_what_is_outside_canada_is_refused_in_every_region(text: str) -> None:
     with pytest.raises(errors.OutsideCoverageError):
         OfflineGeocoder(region="CA").geocode(text)

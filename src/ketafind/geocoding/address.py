@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
 from ketafind.geocoding.reading import Reading, read
 from ketafind.geocoding.words import (
-    BREAKS,
     CANADA,
     DIRECTIONS,
     ONTARIO,
+    ONTARIO_LETTERS,
     ORDINALS,
+    PROVINCE_CODES,
+    PROVINCE_OF_LETTER,
     STREET_TYPES,
     UNIT_WORDS,
     WORD,
@@ -20,6 +23,7 @@ from ketafind.geocoding.words import (
     fold,
     last_part,
     mended,
+    names_a_street,
     words_for,
 )
 
@@ -27,6 +31,7 @@ FLOORS = frozenset({"floor", "fl", "flr", "etage", "level"})
 NUMBERED_ROADS = words_for("numbered_roads")
 ROAD_OWNERS = frozenset(["county", "cty", "cnty", "country", "regional", "reg"])
 LONGEST_UNIT = 6
+WORD_OR_AND = re.compile(WORD.pattern + "|&")
 # Types of streets that end the names of villages too.
 TOWN_ENDINGS = words_for("streets_or_towns")
 
@@ -46,7 +51,7 @@ class Address:
     city : str
         The town as written, or its right name if it was misspelt.
     province : str
-        ``"ON"`` if the text or its postal code says so.
+        ``"ON"`` if the text or its postal code says so; another province's code if the text does.
     postal_code : str
         As ``"K7L 3N6"``; one confusable character is repaired.
     box : str
@@ -99,13 +104,22 @@ class _Words:
         before = self.text[: self.spans[i][0]].rstrip()
         return before.endswith(("#", "№"))
 
+    def is_fraction(self, i: int) -> bool:
+        """Whether a fraction such as 1/2 stands at a word."""
+        pair = self.words[i : i + 2]
+        return (
+            len(pair) == 2
+            and all(w in {"1", "2", "3", "4"} for w in pair)
+            and self.between(i) == "/"
+        )
+
     def starts_part(self, i: int) -> bool:
         """Whether no free word stands before a word in its part."""
         return not any(self.free[last_part(self.parts, i + 1) : i])
 
 
 def _spans(text: str, reading: Reading) -> list[tuple[int, int]]:
-    spans = [m.span() for m in WORD.finditer(text) if m.group() not in BREAKS]
+    spans = [found.span() for found in WORD_OR_AND.finditer(text)]
     if reading.code is not None:
         del spans[reading.code.start : reading.code.stop]
     del spans[slice(*reading.area_at)]
@@ -155,13 +169,21 @@ def parse_address(text: str, gazetteer: Gazetteer | None = None) -> Address:
         unit=unit,
         street=street,
         city=city,
-        province="ON" if reading.ontario or reading.code_row >= 0 else "",
+        province=_province(reading),
         postal_code="" if code is None else code_text(code.number),
         box=box,
         route=route,
         name=name,
         corrections=tuple(corrections),
     )
+
+
+def _province(reading: Reading) -> str:
+    letter = code_text(reading.code.number)[0].lower() if reading.code is not None else ""
+    if reading.ontario or letter in ONTARIO_LETTERS:
+        return "ON"
+    where = PROVINCE_OF_LETTER.get(letter) or reading.elsewhere.rpartition(", ")[2]
+    return PROVINCE_CODES.get(where, "")
 
 
 def _city(words: _Words, reading: Reading, corrections: list[str]) -> str:
@@ -173,15 +195,18 @@ def _city(words: _Words, reading: Reading, corrections: list[str]) -> str:
         name = town.places[0].plain_name
         corrections.append(f"{written} was read as {name}")
         return name
-    start = last_part(reading.parts, reading.stop) if reading.stop else 0
-    last = reading.words[start : reading.stop]
-    if start and not any(c.isdigit() for word in last for c in word):
-        return words.take(start, reading.stop)
+    stop = reading.before
+    start = last_part(reading.parts, stop) if stop else 0
+    last = reading.words[start:stop]
+    alone = 0 < stop < reading.stop and not names_a_street(last)
+    if (start or alone) and not any(c.isdigit() for word in last for c in word):
+        return words.take(start, stop)
     return ""
 
 
 def _drop_tail(words: _Words, reading: Reading) -> None:
     """Take province and country away; a unit may still stand among them."""
+    words.free[reading.before : reading.stop] = [False] * (reading.stop - reading.before)
     for i in range(reading.stop, len(words.words)):
         word = words.words[i]
         if word in ONTARIO or word in CANADA:
@@ -226,6 +251,7 @@ def _unit(words: _Words) -> tuple[str, int]:
     for i in range(len(words.words) - 1):
         joined = words.between(i) in {"-", "–", "—"} and words.starts_part(i)
         short = _is_value(words.words[i]) or len(words.words[i]) == 1
+        joined = joined and not words.is_fraction(i + 1)
         if words.free[i] and joined and short and _is_number(words.words[i + 1]):
             unit, number_at = words.take(i, i + 1), i + 1
             break
@@ -277,7 +303,8 @@ def _street(words: _Words, number_at: int) -> tuple[str, str, str]:
         part = [i for i in free if first is not None and words.parts[i] == words.parts[first]]
         street = words.take(part[0], part[-1] + 1) if part else ""
         return "", street, _name(words, len(words.words))
-    number = words.take(number_at, number_at + 1)
+    number = words.take(number_at, number_at + (3 if words.is_fraction(number_at + 1) else 1))
+    free = [i for i in free if words.free[i]]
     after = [i for i in free if i > number_at]
     run: list[int] = []
     for i in after:
@@ -303,7 +330,7 @@ def _name(words: _Words, before: int) -> str:
 
 def _town_after_street(street: str) -> tuple[str, str]:
     """Split "Main Street Shanty Bay" behind its street's type: the rest is an unknown town."""
-    spans = [m for m in WORD.finditer(street) if m.group() not in BREAKS]
+    spans = [*WORD.finditer(street)]
     words = [fold(m.group()) for m in spans]
     types = [i for i, word in enumerate(words) if word in STREET_TYPES and i]
     types = [i for i in types if words[i] not in TOWN_ENDINGS] or types

@@ -198,8 +198,9 @@ class Gazetteer:
 
     @cached_property
     def comma_endings(self) -> frozenset[str]:
-        """The last words of names that hold commas: Brudenell, Lyndoch and Raglan."""
-        return frozenset(place.words[-1] for place in self.places if "," in place.name)
+        """The last words of names that hold commas: Stormont, Dundas and Glengarry County."""
+        lists = (place.words for place in self.places if "," in place.name)
+        return frozenset(word for words in lists for word in words[-2:])
 
     def is_solid(self, place: Place) -> bool:
         """Whether a name is one that people know: no crossroads, railway point or cottages.

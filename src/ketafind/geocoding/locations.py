@@ -8,6 +8,7 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -136,6 +137,7 @@ def between(code: Location, town: Location) -> Location:
     return together((code, town), "conflict", (code.label, town.label))
 
 
+@lru_cache(maxsize=1024)
 def at_area(gazetteer: Gazetteer, area: int, corrections: tuple[str, ...] = ()) -> Location:
     """Answer with the middle of a forward sortation area."""
     rows = range(*gazetteer.ontario.areas[area])
@@ -212,7 +214,7 @@ def town_in_canada(gazetteer: Gazetteer, key: str, province: str) -> Location | 
 
 NUMBER = r"[+-]?[0-9]{1,3}(?:\.[0-9]+)?"
 EXACT = r"[+-]?[0-9]{1,3}\.[0-9]+"
-MARKS = r"[^\w+-]{1,5}"
+MARKS = r"(?:[^\w+-]{1,5})"
 BETWEEN = r"\s*[,;/ \t]\s*"
 LAT, LON = rf"(?P<lat>{NUMBER})", rf"(?P<lon>{NUMBER})"
 # How people and programs write a pair: with commas, in brackets, as geo: or WKT, as JSON, in links.
@@ -234,7 +236,7 @@ FORMS = tuple(
 )
 DECIMAL = re.compile(r"[0-9]\.[0-9]")
 STARTS = frozenset("0123456789+-([{<\"'.nsNSgGpPlLhH")
-ONLY = frozenset("0123456789+-.,; \t°′″'\"NSEWnsewoO")
+ONLY = re.compile(r"[0-9+\-.,; \t°′″'\"NSEWnsewoO]+")
 SIGNS = frozenset("°′″'\"")
 LEAST_DECIMALS = 2
 HALF_A_DEGREE_KM = 79.0
@@ -244,7 +246,7 @@ HOW = "; pass Coordinates(lat=..., lon=...), or write decimal degrees such as '4
 def typed_coordinates(text: str) -> Location | None:
     """Read a pair of decimal degrees, latitude first unless its form says otherwise."""
     text = text.strip()
-    if text[:1] not in STARTS or (DECIMAL.search(text) is None and not ONLY.issuperset(text)):
+    if text[:1] not in STARTS or (DECIMAL.search(text) is None and ONLY.fullmatch(text) is None):
         return None
     for form in FORMS:
         found = form.fullmatch(text)
@@ -254,9 +256,9 @@ def typed_coordinates(text: str) -> Location | None:
             lat = "-" + lat if (signs.get("ns") or "").lower() == "s" else lat
             west = (signs.get("ew") or "").lower() in {"w", "o"} and not lon.startswith("-")
             return _checked(lat, "-" + lon if west else lon)
-    if not ONLY.issuperset(text):
+    if ONLY.fullmatch(text) is None:
         return None
-    numbers = re.findall(NUMBER, text)
+    numbers = re.findall("[0-9]+", text)
     if len(numbers) > 2 and (not SIGNS.isdisjoint(text) or text[-1].isalpha()):
         raise PlaceNotFoundError("degrees, minutes and seconds are not read" + HOW)
     if len(numbers) == 4 and text.count(",") > 1:

@@ -44,21 +44,25 @@ from ketafind.geocoding.reading import (
     read_tail,
     town_at_end,
 )
-from ketafind.geocoding.spelling import LIKE, likeness
+from ketafind.geocoding.spelling import LIKE, likeness, suggested
 from ketafind.geocoding.words import (
     AREA_TEXTS,
     AREAS,
+    AUSTRALIAN_STATES,
+    COUNTRY_CODES,
     ELSEWHERE,
+    PROVINCE_CODES,
     PROVINCE_OF_LETTER,
     STATE_CODES,
-    STREET_TYPES,
     check_text,
     code_text,
     find_codes,
     last_part,
     mended,
     name_key,
+    names_a_street,
     whole_code,
+    words_for,
     words_of,
 )
 from ketafind.records import Location
@@ -72,15 +76,19 @@ OR = re.compile(r"/|&|\b(?:or|and|ou|et)\b", re.I)
 SEVERAL = re.compile(r"[;|\n\r]|\s[-–—]+\s|\s(?:to|vers|à)\s", re.I)
 """What stands between several sites, or between the lines or numbers of one."""
 
+BETWEEN_SITES = frozenset({"-", "–", "—", "--", "to", "vers", "à"})
+MARKS = re.compile(r"[;|\n\r]")
+JOURNEY = re.compile(r"\s(?:to|vers|à)\s", re.I)
 LEADING = re.compile(r"^\s*(?:from|between|de|entre)\s", re.I)
-MARKS = (" to ", " - ", ";", "|", "\n", "\r", " vers ", " à ", " – ", " — ", " TO ", " To ", " -- ")
-
 DISTANCE = re.compile(
     r"\b[0-9][0-9.,]*\s*(?:km|kms|kilomet\w+|mi|miles?|mins?|minutes?|hours?|heures?)\b"
     r".*\b(?:from|of|de|d|outside|away)\b",
     re.I,
 )
 CROSSING = re.compile(r"\s(?:and|at|et|&|/|@)\s|\b(?:corner|intersection)\b", re.I)
+
+BUILDINGS = words_for("buildings")
+"""What stands at a town, and is not a street that crosses another."""
 
 MUCH_LARGER, ALL_BUT_ALONE = 8, 50
 """Of two places of one name, one of so many times the people is meant; then without a word."""
@@ -201,7 +209,7 @@ class OfflineGeocoder:
         typed = typed_coordinates(text)
         if typed is not None:
             return typed
-        if any(mark in text for mark in MARKS) and SEVERAL.search(text) is not None:
+        if not BETWEEN_SITES.isdisjoint(text.lower().split()) or MARKS.search(text) is not None:
             self._refuse_several(text)
         reading = read(mended(text), self.gazetteer)
         if self.region == "CA" and reading.code_row < 0:
@@ -209,7 +217,7 @@ class OfflineGeocoder:
             if located is not None:
                 return located
         if reading.elsewhere and reading.code_row < 0:
-            raise _outside(repr(text), reading.elsewhere)
+            raise self._elsewhere(text, reading)
         if reading.rival_row >= 0:
             rivals = (reading.code_row, reading.rival_row)
             raise AmbiguousPlaceError(
@@ -219,6 +227,17 @@ class OfflineGeocoder:
         if reading.code_row >= 0:
             return self._at_row(text, reading)
         return self._without_code(text, reading)
+
+    def _elsewhere(self, text: str, reading: Reading) -> GeocodingError:
+        """Refuse a place elsewhere, and name those here that bear its name."""
+        last = reading.words[last_part(reading.parts, reading.stop) : reading.stop]
+        far = self.gazetteer.abroad.get(name_key(last)) == reading.elsewhere
+        named = self.gazetteer.named(name_key(last)) if far else ()
+        ours = tuple(at_place(p) for p in sorted(named, key=lambda p: -p.population))
+        names = " or ".join([one.label for one in ours][:3])
+        return _outside(
+            repr(text), reading.elsewhere, ours, f"; add 'ON' for {names}" if ours else ""
+        )
 
     def _without_code(self, text: str, reading: Reading) -> Location:
         """Answer for a text that holds no listed code."""
@@ -236,17 +255,25 @@ class OfflineGeocoder:
             if several is not None:
                 return self._at_town(text, several)
         if reading.town is not None:
-            town = reading.town
-            before = " ".join(reading.words[: town.start])
-            first = re.escape(reading.words[town.start])
-            if before and re.search(rf"(?:\b(?:and|et|at)|[&/@])\s+{first}\b", text, re.I):
-                # Yonge & Finch: the other street of a crossing is no village.
-                raise _not_found(text, reading, self.gazetteer)
-            located = self._at_finest(text, reading, town)
-            if before and CROSSING.search(text) and not any(c.isdigit() for c in before):
-                located = _noted(located, (f"{before} was not used: the town alone was",))
-            return located
+            return self._at_named(text, reading, reading.town)
         raise _not_found(text, reading, self.gazetteer)
+
+    def _at_named(self, text: str, reading: Reading, town: Town) -> Location:
+        """Answer for a town without a code, and say what else of the text was not used."""
+        before = reading.words[: max(0, town.start)]
+        beside = before[last_part(reading.parts, town.stop) :]
+        first = re.escape(reading.words[town.start])
+        crossed = beside and re.search(rf"(?:\b(?:and|et|at)|[&/@])\s+{first}\b", text, re.I)
+        if crossed and BUILDINGS.isdisjoint(beside):
+            # Yonge & Finch: the other street of a crossing is no village.
+            raise AmbiguousPlaceError(
+                f"{text!r} names streets that cross, but no town; add the town or the postal code"
+            )
+        located = self._at_finest(text, reading, town)
+        numbered = any(word[0].isdigit() for word in before)
+        if before and not crossed and not numbered and CROSSING.search(text):
+            located = _noted(located, (f"{' '.join(before)} was not used: the town alone was",))
+        return located
 
     def _in_canada(self, reading: Reading) -> Location | None:
         """Answer with a code or a larger place of another province, if the text names one."""
@@ -254,33 +281,30 @@ class OfflineGeocoder:
             province = PROVINCE_OF_LETTER.get(code_text(reading.code.number)[0].lower(), "")
             found = elsewhere_in_canada(self.gazetteer, reading.code.number, province)
             return found[0] if found else None
-        if reading.ontario or not reading.words:
-            return None
         province = reading.elsewhere.rpartition(", ")[2]
-        words, stop = reading.words, reading.stop
-        while (
-            last_part(reading.parts, stop)
-            and "".join(words[last_part(reading.parts, stop) : stop]) in ELSEWHERE
-        ):
-            stop = last_part(reading.parts, stop)
-        tail = [ELSEWHERE.get(word) for word in words[:stop]]
-        if len(tail) > 1 and tail[-1] == province:
+        ours = reading.ontario or (reading.town and not reading.town.written and not province)
+        if ours or (province and province not in PROVINCE_CODES):
+            return None
+        stop = reading.before
+        while stop and ELSEWHERE.get(reading.words[stop - 1]) == province != "" and stop > 1:
             stop -= 1
-        if not stop:
-            return None
-        key = "".join(words[last_part(reading.parts, stop) : stop])
-        town = reading.town
-        if town is not None and not town.written and not province:
-            return None
         known = province if province in PROVINCE_OF_LETTER.values() else ""
-        return town_in_canada(self.gazetteer, key, known)
+        start = last_part(reading.parts, stop) if stop else 0
+        for at in range(start, stop if province else min(stop, start + 1)):
+            key = "".join(reading.words[at:stop])
+            located = town_in_canada(self.gazetteer, key, known)
+            if located is not None:
+                return located
+        return None
 
     def _refuse_several(self, text: str) -> None:
         """Refuse a text of which two pieces name a place or code, and neither contains the other."""
         whole = words_of(text)[0]
         if name_key(whole[: read_tail(whole, [0] * len(whole)).stop]) in self.gazetteer.aliases:
             return
-        sites = [site for piece in SEVERAL.split(text) if (site := self._site(piece)) is not None]
+        pieces = SEVERAL.split(text)
+        journey = JOURNEY.search(text) is not None
+        sites = [s for piece in pieces if (s := self._site(piece, whole=journey)) is not None]
         for at, (places, rows) in enumerate(sites):
             for others, other_rows in sites[:at]:
                 if not any(
@@ -296,8 +320,8 @@ class OfflineGeocoder:
                         f"{text!r} names several sites; geocode one at a time", candidates=found
                     )
 
-    def _site(self, piece: str) -> tuple[tuple[Place, ...], tuple[int, ...]] | None:
-        """Read a piece of a text as a place or a listed code, if it ends in one."""
+    def _site(self, piece: str, *, whole: bool) -> tuple[tuple[Place, ...], tuple[int, ...]] | None:
+        """Read a piece as a place or a listed code; a hamlet counts as the `whole` of a piece only."""
         table, places = self.gazetteer.ontario, self.gazetteer.places
         words, parts = words_of(LEADING.sub("", mended(piece)))
         rows = [row for code in find_codes(words) if (row := table.find(code.number)) >= 0]
@@ -307,7 +331,8 @@ class OfflineGeocoder:
         town = town_at_end(words, parts, stop, self.gazetteer)
         if town is None or town.start > last_part(parts, stop):
             return None
-        known = tuple(place for place in town.places if self.gazetteer.is_solid(place))
+        certain = whole and town.start == 0
+        known = tuple(p for p in town.places if certain or self.gazetteer.is_solid(p))
         return (known, ()) if known else None
 
     def _at_area(self, text: str, reading: Reading) -> Location:
@@ -397,7 +422,7 @@ class OfflineGeocoder:
                 candidates=(located,),
             )
         own = self.gazetteer.ontario.names[row]
-        if town is None or any(place.number == own for place in town.places):
+        if town is None or own in [place.number for place in town.places]:
             return located
         near = min(town.places, key=lambda p: sphere_km(located.lat, located.lon, p.lat, p.lon))
         return self._reconcile(text, reading, located, near)
@@ -409,7 +434,9 @@ class OfflineGeocoder:
         if self._reaches(town, row):
             # A rural code stands for a wide area: a town in it says more, a municipality less.
             finer = rural and town.kind in VILLAGES and place_radius_km(town) < located.radius_km
-            return at_place(town, located.corrections, "corrected") if finer else located
+            if finer:
+                return at_place(town, located.corrections, "corrected")
+            return _noted(located, self._outside_part(town, row, located))
         if self._is_slip(reading, row):
             return located
         apart = sphere_km(located.lat, located.lon, town.lat, town.lon)
@@ -436,6 +463,15 @@ class OfflineGeocoder:
         north = (table.lat[rows] / 1e4 - lat) * KM_PER_DEGREE
         east = (table.lon[rows] / 1e4 - lon) * KM_PER_DEGREE * cos(radians(lat))
         return float(np.hypot(north, east).min()) <= CONSISTENT_KM
+
+    def _outside_part(self, town: Place, row: int, located: Location) -> tuple[str, ...]:
+        """Say that a code lies in another part of the city than the one named."""
+        own = self.gazetteer.ontario.names[row]
+        apart = sphere_km(located.lat, located.lon, town.lat, town.lon)
+        reach = place_radius_km(town) + located.radius_km
+        if own != town.owner or apart <= reach or self._shares_area(row, town):
+            return ()
+        return (f"{located.label} is {apart:.0f} km from {town.name}: the code was taken",)
 
     def _shares_area(self, row: int, town: Place) -> bool:
         """Whether a town has codes in a rural code's area, which spans many towns."""
@@ -471,7 +507,9 @@ class OfflineGeocoder:
         return located if rural else beside(self.gazetteer, number)
 
     def _at_town(self, text: str, town: Town, named: tuple[Place, ...] = ()) -> Location:
-        places = town.places if town.written or town.start < 0 else self._meant(town.places)
+        places, own_name = town.places, not town.written and town.start >= 0
+        if own_name or len({place.plain_name for place in places}) == 1:
+            places = self._meant(places)
         names = " or ".join(sorted({place.name for place in places}))
         notes = (f"{town.written} was read as {names}",) if town.written else ()
         *before, last = town.written.split(" ")
@@ -507,8 +545,11 @@ def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:
     )
 
 
-def _outside(what: str, where: str, candidates: tuple[Location, ...] = ()) -> GeocodingError:
-    return OutsideCoverageError(f"{what} is in {where}; addresses in Ontario only", candidates)
+def _outside(
+    what: str, where: str, candidates: tuple[Location, ...] = (), hint: str = ""
+) -> GeocodingError:
+    message = f"{what} is in {where}; addresses in Ontario only{hint}"
+    return OutsideCoverageError(message, candidates)
 
 
 def _reconciled(text: str, code: Location, town: Location, *, near: bool) -> Location:
@@ -538,18 +579,25 @@ def _not_found(text: str, reading: Reading, gazetteer: Gazetteer) -> GeocodingEr
         province = PROVINCE_OF_LETTER.get(reading.words[0][0])
         if province is not None:
             return _outside(repr(text), province)
-    if reading.words[-1:] and name_key(reading.words[:-1]) in gazetteer.abroad:
-        state = STATE_CODES.get(reading.words[-1])
-        if state is not None:
-            return _outside(repr(text), state)
-    if reading.stop > 1 and not STREET_TYPES.keys().isdisjoint(reading.words[: reading.stop]):
+    *name, last = reading.words or [""]
+    known = name_key(name)
+    if known in gazetteer.abroad or known in gazetteer.aliases:
+        australian = "Australia" if last in AUSTRALIAN_STATES else None
+        where = STATE_CODES.get(last) or COUNTRY_CODES.get(last) or australian
+        if where is not None:
+            return _outside(repr(text), where)
+    if reading.stop > 1 and names_a_street(reading.words[: reading.stop]):
         return AmbiguousPlaceError(
             f"{text!r} names a street but no town: there may be one in Toronto, Ottawa, Hamilton "
             "and many other towns; add the town or the postal code"
         )
+    start = last_part(reading.parts, reading.stop) if reading.stop else 0
+    likely = [at_place(p) for p in suggested(reading.words[start : reading.stop], gazetteer)]
+    hint = f"did you mean {' or '.join(one.label for one in likely)}?" if likely else ""
     return PlaceNotFoundError(
-        f"no postal code or Ontario place was recognised in {text!r}; add one, as in "
-        "'Kingston' or 'K7L 3N6'"
+        f"no postal code or Ontario place was recognised in {text!r}; "
+        + (hint or "add one, as in 'Kingston' or 'K7L 3N6'"),
+        likely,
     )
 
 

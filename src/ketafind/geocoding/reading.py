@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from ketafind.geo import sphere_km
 from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
-from ketafind.geocoding.spelling import LIKE, likeness, near_names
+from ketafind.geocoding.spelling import LIKE, landmark_like, likeness, near_names
 from ketafind.geocoding.words import (
     AREAS,
+    AUSTRALIAN_STATES,
     CANADA,
     COUNTRY_CODES,
     DIRECTIONS,
@@ -27,6 +28,7 @@ from ketafind.geocoding.words import (
     find_codes,
     last_part,
     name_key,
+    names_a_street,
     words_for,
     words_of,
 )
@@ -82,6 +84,7 @@ class Reading(NamedTuple):
     ontario: bool
     elsewhere: str
     town: Town | None
+    before: int  # the end of what stands before the name of a province or country elsewhere
 
     @property
     def corrections(self) -> tuple[str, ...]:
@@ -98,11 +101,12 @@ class Tail(NamedTuple):
     stop: int
     ontario: bool
     elsewhere: str
+    before: int
 
 
 def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
     """Read an address by the names that the gazetteer knows."""
-    words, parts = words_of(text)
+    words, parts = words_of(text.replace("&", " and "))
     found = find_codes(words)
     code, row = _best_code(found, gazetteer)
     rival = _rival_code(found, code, gazetteer) if len(found) > 1 and row >= 0 else -1
@@ -113,10 +117,12 @@ def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
         area_at = _area_at(words, parts, gazetteer)
         area = "".join(words[area_at[0] : area_at[1]])
         del words[slice(*area_at)], parts[slice(*area_at)]
-    stop, ontario, elsewhere = _tail_past_units(words, parts)
-    if elsewhere and _is_street_and_town(words, parts, gazetteer):
-        # 12 King St, Wyoming: Ontario has a town of that name.
+    stop, ontario, elsewhere, before = _tail_past_units(words, parts)
+    if elsewhere and _is_ours(words, parts, stop, before, gazetteer):
         stop, elsewhere = len(words), ""
+    if row < 0 and stop < len(words) and name_key(words) in gazetteer.aliases:
+        # Royal Military College of Canada.
+        stop, ontario, elsewhere = len(words), False, ""
     own = gazetteer.ontario.names[row] if row >= 0 else -1
     town = town_at_end(words, parts, stop, gazetteer, own)
     if town is not None and _is_glued(text, words, parts, town):
@@ -136,7 +142,9 @@ def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
             town = town_despite_slips(words, parts, stop, gazetteer, own, town)
     elif thorough:
         town = town_despite_slips(words, parts, stop, gazetteer, own, town)
-    return Reading(words, parts, code, row, rival, area, area_at, stop, ontario, elsewhere, town)
+    return Reading(
+        words, parts, code, row, rival, area, area_at, stop, ontario, elsewhere, town, before
+    )
 
 
 def _best_code(found: list[PostalMatch], gazetteer: Gazetteer) -> tuple[PostalMatch | None, int]:
@@ -189,27 +197,33 @@ def read_tail(words: list[str], parts: list[int]) -> Tail:
         # "Ontario, CA" with a US zip is California; so is it after the name of a place there.
         ontario = ontario or words[stop - 1] in ONTARIO
         stop -= 1
-    return Tail(stop, ontario, "" if ontario else _elsewhere(words, parts, stop))
+    elsewhere, before = ("", stop) if ontario else _elsewhere(words, parts, stop)
+    return Tail(stop, ontario, elsewhere, before)
 
 
-def _elsewhere(words: list[str], parts: list[int], stop: int) -> str:
-    """Name the province, state or country that the words end in."""
-    zip_code = stop > 1 and len(words[stop - 1]) == 5 and words[stop - 1].isdigit()
+def _elsewhere(words: list[str], parts: list[int], stop: int) -> tuple[str, int]:
+    """Name the province, state or country that the words end in, and where it begins."""
+    last = words[stop - 1] if stop > 1 else ""
+    australian = len(last) == 4 and words[stop - 2] in AUSTRALIAN_STATES
+    zip_code = last.isdigit() and (len(last) == 5 or australian)
     end = stop - 1 if zip_code else stop
+    if zip_code and australian:
+        return "Australia", end - 1
     for size in range(min(LONGEST_PROVINCE, end - 1 + zip_code), 0, -1):
         name = ELSEWHERE.get("".join(words[end - size : end]))
         if name is not None:
-            return name
+            return name, end - size
     if not end or (end == 1 and not zip_code):
-        return ""
+        return "", stop
     last = words[end - 1]
     if end > 1 and BRITISH_INWARD.fullmatch(last) and BRITISH_OUTWARD.fullmatch(words[end - 2]):
-        return "the United Kingdom"
+        return "the United Kingdom", end - 2
     state = STATE_CODES.get(last, "California" if last == "ca" else "")
     apart = end > 1 and parts[end - 1] > parts[end - 2]
     if state and (zip_code or apart or last in PLAIN_STATES):
-        return state
-    return COUNTRY_CODES.get(last, "") if apart else ""
+        return state, end - 1
+    country = COUNTRY_CODES.get(last, "") if apart else ""
+    return country, end - 1 if country else stop
 
 
 def _tail_past_units(words: list[str], parts: list[int]) -> Tail:
@@ -257,13 +271,19 @@ def _is_area(word: str, gazetteer: Gazetteer) -> bool:
     return word[:1] in ONTARIO_LETTERS and AREAS.get(word) in gazetteer.ontario.areas
 
 
-def _is_street_and_town(words: list[str], parts: list[int], gazetteer: Gazetteer) -> bool:
-    """Whether the last part is a town's name, and the part before it a street with a number."""
+def _is_ours(
+    words: list[str], parts: list[int], stop: int, before: int, gazetteer: Gazetteer
+) -> bool:
+    """Whether what seems a place elsewhere is a name in Ontario: 12 King St, Wyoming."""
     start = last_part(parts, len(words))
-    before = words[last_part(parts, start) : start] if start else []
     key = name_key(words[start:])
-    known = key in gazetteer.aliases and key not in COUNTRY_CODES and key not in STATE_CODES
-    return known and any(word[0].isdigit() for word in before)
+    if key not in gazetteer.aliases or key in COUNTRY_CODES or key in STATE_CODES:
+        return False
+    if start < before < stop == len(words):
+        # Little Portugal is a name of more words than Portugal.
+        return True
+    street = words[last_part(parts, start) : start] if start else []
+    return any(word[0].isdigit() for word in street)
 
 
 def town_at_end(
@@ -284,16 +304,18 @@ def town_at_end(
         if numbers is not None and not (word in COMPASS and start + 1 < stop):
             found.append((start, numbers))
     if words[stop - 1] in gazetteer.comma_endings:
-        for first in range(max(0, stop - LONGEST_LIST), start):
-            numbers = aliases.get(name_key(words[first:stop]))
-            if numbers is not None:
-                return _town(first, stop, numbers, gazetteer)
+        whole = _list_at_end(words, start, stop, gazetteer)
+        if whole is not None:
+            return whole
+    if found and found[-1][0] == start and (start == 0 or parts[start - 1] != part):
+        # The whole part is a name: no street stands beside it.
+        return _town(start, stop, found[-1][1], gazetteer)
     found = [one for one in found if not _is_street_name(words, parts, one, stop, own, gazetteer)]
     if found:
         at, numbers = found[-1]
-        whole = _with_compass(words, parts, at, stop, gazetteer)
-        if whole is not None:
-            return _town(at - 1, stop, whole, gazetteer)
+        named = _with_compass(words, parts, at, stop, gazetteer)
+        if named is not None:
+            return _town(at - 1, stop, named, gazetteer)
         if len(found) > 1 and at and parts[at - 1] == part:
             if words[at] in DIRECTIONS and words[at - 1] in STREET_TYPES:
                 found = _without_direction(found, gazetteer)
@@ -304,6 +326,15 @@ def town_at_end(
     if stop > 1 and words[stop - 2] in COMPASS:
         spelt = [*words[: stop - 2], COMPASS[words[stop - 2]], words[stop - 1]]
         return town_at_end(spelt, parts, stop, gazetteer, own)
+    return None
+
+
+def _list_at_end(words: list[str], last: int, stop: int, gazetteer: Gazetteer) -> Town | None:
+    """Find a name with commas, such as Brudenell, Lyndoch and Raglan, that begins before a part."""
+    for first in range(max(0, stop - LONGEST_LIST), last):
+        numbers = gazetteer.aliases.get(name_key(words[first:stop]))
+        if numbers is not None:
+            return _town(first, stop, numbers, gazetteer)
     return None
 
 
@@ -367,7 +398,7 @@ def finer_town(words: list[str], parts: list[int], town: Town, gazetteer: Gazett
     """Find the part of a town that is named before it, as in "Scarborough, Toronto"."""
     if not town.start or town.written:
         return None
-    stop = max(town.start, last_part(parts, town.stop))
+    stop = town.start
     before = town_at_end(words, parts, stop, gazetteer)
     if before is None or before.start > last_part(parts, stop):
         return None
@@ -424,9 +455,13 @@ def town_despite_slips(
     for first in windows:
         if words[stop - 1] in STREET_TYPES and not _follows_street(words[start:first]):
             continue
-        found = _like(words[first:stop], gazetteer, own, alone=alone)
+        found = _like(words[first:stop], gazetteer, own, alone=alone, after=words[:first])
         if found is not None and (best is None or found[0] > best[0]):
             best = (found[0], Town(first, stop, found[1], " ".join(words[first:stop])))
+    if alone:
+        landmark = landmark_like(words[:stop], gazetteer)
+        if landmark is not None:
+            return Town(0, stop, (landmark,), " ".join(words[:stop]))
     if best is not None:
         return best[1]
     if alone and (exact is None or words[exact.start - 1] in HEADS):
@@ -446,11 +481,11 @@ def _follows_street(before: list[str]) -> bool:
 
 def _is_name(words: list[str]) -> bool:
     """Whether words may all belong to the name of a town: no number, no street's type."""
-    return not any(word in STREET_TYPES or word[0].isdigit() for word in words)
+    return not names_a_street(words) and not any(word[0].isdigit() for word in words)
 
 
 def _like(
-    words: list[str], gazetteer: Gazetteer, own: int, *, alone: bool
+    words: list[str], gazetteer: Gazetteer, own: int, *, alone: bool, after: list[str]
 ) -> tuple[float, tuple[Place, ...]] | None:
     """Find the places whose name some words are like, and how like."""
     key = name_key(words)
@@ -458,7 +493,9 @@ def _like(
         like = likeness(key, gazetteer.places[own])
         if like >= LIKE:
             return like, (gazetteer.places[own],)
-    slips, places = near_names(words, gazetteer, alone=alone)
+    slips, places = near_names(
+        words, gazetteer, alone=alone, after_street=bool(after) and after[0][0].isdigit()
+    )
     return (1 - slips / len(key), places) if places else None
 
 
@@ -491,10 +528,12 @@ def _larger_before(words: list[str], town: Town, gazetteer: Gazetteer) -> Town |
 
 def _town_of_institution(words: list[str], stop: int, gazetteer: Gazetteer) -> Town | None:
     """Find the town that a building is named after, as in "Kingston General Hospital"."""
-    for at in range(min(stop - 1, LONGEST_TOWN), 0, -1):
-        numbers = gazetteer.aliases.get(name_key(words[:at]), ())
+    first = 1 if words[0] == "the" else 0
+    for at in range(min(stop - 1, first + LONGEST_TOWN), first, -1):
+        numbers = gazetteer.aliases.get(name_key(words[first:at]), ())
         if numbers and all(w in INSTITUTIONS or w in DIRECTIONS for w in words[at:stop]):
-            if max(gazetteer.codes_of_place[number] for number in numbers) < POST_TOWN:
+            large = max(gazetteer.codes_of_place[number] for number in numbers) >= POST_TOWN
+            if not large and (stop - at > 1 or words[at] not in DIRECTIONS):
                 return None
             return _town(0, stop, numbers, gazetteer, " ".join(words[:stop]))
     return None

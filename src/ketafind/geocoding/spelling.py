@@ -8,6 +8,7 @@ from typing import Any
 from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
 from ketafind.geocoding.words import (
     DIRECTIONS,
+    NICKNAMES,
     SHORT_FORMS,
     STREET_TYPES,
     UNIT_WORDS,
@@ -18,12 +19,17 @@ from ketafind.geocoding.words import (
 LIKE = 0.7
 """So like the name of its postal code's place must a misspelt town be."""
 
+NEAR = 0.75
+"""So like a name must be what is suggested for it."""
+
 SHORTEST = 5
 DOMINANT = 2
 """Of towns equally like, one with so many times the others' postal codes is meant."""
 
 NEVER_MISSPELT = words_for("never_misspelt")
 """Words that are what they are, and no town's name with slips."""
+
+NEVER_LAST = STREET_TYPES.keys() | UNIT_WORDS | DIRECTIONS.keys()
 
 HEADS = words_for("heads_that_tell_apart")
 """Words that tell towns apart: Fort Hope is not Port Hope."""
@@ -58,17 +64,15 @@ def likeness(written: str, place: Place) -> float:
 
 
 def near_names(
-    words: list[str], gazetteer: Gazetteer, *, alone: bool = False
+    words: list[str], gazetteer: Gazetteer, *, alone: bool = False, after_street: bool = False
 ) -> tuple[int, tuple[Place, ...]]:
     """Find the places whose name is a few slips away from some words."""
     key = name_key(words)
     if len(words) > 1 and words[-1] in STREET_TYPES:
-        return _like_a_street(key, gazetteer)
-    if len(key) < SHORTEST or words[-1] in STREET_TYPES or words[-1] in UNIT_WORDS:
+        return _like_a_street(key, gazetteer, after_street=after_street)
+    if len(key) < SHORTEST or words[-1] in NEVER_LAST:
         return 0, ()
     if words[-1].isdigit() or not NEVER_MISSPELT.isdisjoint(words):
-        return 0, ()
-    if words[-1] in DIRECTIONS and len(words) > 2:
         return 0, ()
     keys, process, osa = _choices(gazetteer)
     found = process.extract(
@@ -107,26 +111,66 @@ def _bearers(gazetteer: Gazetteer) -> dict[str, list[int]]:
 
 
 @lru_cache(maxsize=4)
-def _towns_like_streets(gazetteer: Gazetteer) -> dict[str, tuple[str, Place]]:
-    """Post towns whose name ends in a street's type, by their keys: Thunder Bay."""
-    towns = {}
-    for place in gazetteer.places:
-        if gazetteer.codes_of_place[place.number] >= POST_TOWN:
-            *before, ending = place.words
-            if before and ending in STREET_TYPES:
-                towns[name_key(place.words)] = (ending, place)
-    return towns
+def _towns_like_streets(gazetteer: Gazetteer) -> list[tuple[str, str, Place]]:
+    """Places whose name ends in a street's type, with their keys and those types: Thunder Bay."""
+    return [
+        (name_key(place.words), place.words[-1], place)
+        for place in gazetteer.places
+        if len(place.words) > 1 and place.words[-1] in STREET_TYPES and place.kind != "landmark"
+    ]
 
 
-def _like_a_street(key: str, gazetteer: Gazetteer) -> tuple[int, tuple[Place, ...]]:
-    """Find the post town that is one slip away: any more, and it may well be a street."""
+def _like_a_street(
+    key: str, gazetteer: Gazetteer, *, after_street: bool
+) -> tuple[int, tuple[Place, ...]]:
+    """Find what is one slip away: post towns only, unless a street stands before the name."""
     from rapidfuzz.distance import OSA
 
-    for name, (ending, place) in _towns_like_streets(gazetteer).items():
-        alike = name[0] == key[0] and key.endswith(ending)
-        if alike and OSA.distance(key, name, score_cutoff=1) == 1:
-            return 1, (place,)
-    return 0, ()
+    found = [
+        place
+        for name, ending, place in _towns_like_streets(gazetteer)
+        if name[0] == key[0]
+        and key.endswith(ending)
+        and (after_street or gazetteer.codes_of_place[place.number] >= POST_TOWN)
+        and OSA.distance(key, name, score_cutoff=1) == 1
+    ]
+    known = [place for place in found if gazetteer.is_solid(place)]
+    return (1, tuple(known or found)) if found else (0, ())
+
+
+@lru_cache(maxsize=4)
+def _landmarks(gazetteer: Gazetteer) -> dict[str, list[tuple[list[str], Place]]]:
+    """Landmarks and the words of their names, by the first."""
+    found: dict[str, list[tuple[list[str], Place]]] = {}
+    for place in gazetteer.places:
+        if place.kind == "landmark":
+            found.setdefault(place.words[0], []).append((place.words, place))
+    return found
+
+
+def landmark_like(words: list[str], gazetteer: Gazetteer) -> Place | None:
+    """Find the one landmark whose name begins so, perhaps with its town after it."""
+    spelt = [NICKNAMES.get(word, word) for word in words]
+    found = []
+    for name, place in _landmarks(gazetteer).get(spelt[0], ()):
+        own, town = spelt, gazetteer.places[place.owner].words if place.owner >= 0 else []
+        if town and spelt[-len(town) :] == town and name[: len(spelt)] != spelt:
+            own = spelt[: -len(town)]
+        known = len(own) < 2 or name_key(own) in gazetteer.aliases
+        if name[: len(own)] == own and not known:
+            found.append(place)
+    return found[0] if len(found) == 1 else None
+
+
+def suggested(words: list[str], gazetteer: Gazetteer, most: int = 3) -> tuple[Place, ...]:
+    """Find places that words that name none may mean: what one of them names, then the like."""
+    keys, process, osa = _choices(gazetteer)
+    near = process.extract(
+        name_key(words), keys, scorer=osa.normalized_similarity, score_cutoff=NEAR, limit=most
+    )
+    named = [word for word in words if len(word) >= SHORTEST] + [key for key, *_ in near]
+    places = (place for key in named for place in gazetteer.named(key))
+    return tuple(dict.fromkeys(place for place in places if gazetteer.is_solid(place)))[:most]
 
 
 def _is_large(key: str, gazetteer: Gazetteer) -> bool:

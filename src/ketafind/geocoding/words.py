@@ -14,9 +14,10 @@ LONGEST = 1_000
 """The longest text read as an address, in characters."""
 
 # Two classes without a common character: no backtracking, whatever the input.
-WORD = re.compile(r"[^\W_]+(?:['’ʼ`][^\W_]+)*|[,;:\n\r()|]")
-BREAKS = frozenset(",;:\n\r()|")
-APOSTROPHES = re.compile(r"['’ʼ`]")
+WORD = re.compile(r"[^\W_]+(?:['’ʼ`][^\W_]+)*")
+BREAK = re.compile(r"[,;:\n\r()|]")
+APOSTROPHE = re.compile(r"(?<=[^\W_])['’ʼ`](?=[^\W_])")
+FRACTIONS = str.maketrans({"½": " 1/2", "¼": " 1/4", "¾": " 3/4"})
 LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "đ": "d", "ł": "l"})
 # A postal code that is glued to the word before it, or has its space in another place.
 GLUED = re.compile(r"(?<=[A-Za-z])(?=[KLMNP][0-9][A-Z][ -]?[0-9][A-Z][0-9](?![A-Z0-9]))", re.I)
@@ -55,6 +56,7 @@ def _meanings(what: str) -> dict[str, str]:
 
 
 SHORT_FORMS = _meanings("short_forms")
+NICKNAMES = _meanings("nicknames")
 STREET_TYPES = _meanings("street_types")
 """A street type's folded spellings, and the code that Statistics Canada's register uses."""
 
@@ -67,6 +69,8 @@ STATE_CODES = _meanings("states")
 PLAIN_STATES = words_for("plain_states")
 """Codes of states that at the end of an address are no word, street or direction."""
 
+AUSTRALIAN_STATES = words_for("australian_states")
+PROVINCE_CODES: dict[str, str] = _TABLE["province_codes"]
 COUNTRY_CODES = _meanings("countries_by_code")
 """Codes of countries, read as such only as a part of their own: "Paris, FR"."""
 
@@ -129,6 +133,8 @@ def fold(text: str) -> str:
 
 def mended(text: str) -> str:
     """Set apart a glued postal code, close one that is split elsewhere, cut off a phone number."""
+    if not text.isascii():
+        text = text.translate(FRACTIONS)
     if "norgani" in text or "(Part" in text:
         text = PARTS_OF_RESERVES.sub("", UNORGANIZED.sub(" District", text))
     if WELL_ENDED.search(text, len(text) - 8 if len(text) > 8 else 0) is not None:
@@ -150,15 +156,13 @@ def _without_phone(text: str) -> str:
 
 def words_of(text: str) -> tuple[list[str], list[int]]:
     """Split an address into folded words and note where its parts end."""
+    folded = APOSTROPHE.sub("", fold(text))
     words: list[str] = []
     parts: list[int] = []
-    part = 0
-    for token in WORD.findall(fold(text)):
-        if token in BREAKS:
-            part += 1
-            continue
-        words.append(token if token.isalnum() else APOSTROPHES.sub("", token))
-        parts.append(part)
+    for number, part in enumerate(BREAK.split(folded)):
+        found = WORD.findall(part)
+        words += found
+        parts += [number] * len(found)
     return words, parts
 
 
@@ -173,6 +177,11 @@ def last_part(parts: list[int], stop: int) -> int:
 def name_key(words: list[str]) -> str:
     """Join words to the key that a place is found by."""
     return "".join([SHORT_FORMS.get(word, word) for word in words])
+
+
+def names_a_street(words: list[str]) -> bool:
+    """Whether a street's type is among some words; "St" at their beginning is a saint."""
+    return any(word in STREET_TYPES for word in words[words[:1] == ["st"] :])
 
 
 def street_key(words: list[str]) -> tuple[str, str, str]:
@@ -260,13 +269,12 @@ def find_codes(words: list[str]) -> list[PostalMatch]:
     """Find what reads as a postal code in the words of an address."""
     exact: list[PostalMatch] = []
     repaired: list[PostalMatch] = []
+    sizes = [*map(len, words)]
     for i in range(len(words) - 1, -1, -1):
-        word = words[i]
-        size = len(word)
-        if size == 6:
-            start, code = i, word
-        elif size == 3 and i and len(words[i - 1]) == 3:
-            start, code = i - 1, words[i - 1] + word
+        if sizes[i] == 6:
+            start, code = i, words[i]
+        elif i and sizes[i] == 3 == sizes[i - 1]:
+            start, code = i - 1, words[i - 1] + words[i]
         else:
             continue
         if code.isalpha():
