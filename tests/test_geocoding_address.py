@@ -59,6 +59,11 @@ def fields(text: str) -> tuple[str, str, str, str, str]:
         ("5 Queen Niagara-on-the-Lake ON", ("", "5", "Queen", "Niagara-on-the-Lake", "")),
         ("5 Main St Saint-Charles, ON", ("", "5", "Main St", "Saint-Charles", "")),
         ("5 Main St, Papineau-Cameron", ("", "5", "Main St", "Papineau-Cameron", "")),
+        ("12 D'Arcy St, L'Orignal", ("", "12", "D'Arcy St", "L'Orignal", "")),
+        (
+            "5 rue de l’Église, Alfred et Plantagenet",
+            ("", "5", "rue de l’Église", "Alfred et Plantagenet", ""),
+        ),
         ("12 King St & Queen St, Barrie", ("", "12", "King St & Queen St", "Barrie", "")),
     ],
 )

@@ -25,6 +25,7 @@ from ketafind.geocoding.words import (
 )
 from ketafind.records import Location
 
+REST_OF_DYSART = "Dudley, Harcourt, Guilford, Harburn, Bruton, Havelock, Eyre and Clyde"
 HEAVY = ("pandas", "shapely", "geopy", "pyproj", "rapidfuzz", "rtree", "narwhals")
 
 
@@ -653,6 +654,8 @@ def test_a_name_that_is_not_literal_is_read_and_said(text: str, name: str) -> No
         ("Stormont, Dundas & Glengarry", "Stormont, Dundas and Glengarry County"),
         ("Royal Military College of Canada", "Royal Military College of Canada"),
         ("Little Portugal", "Little Portugal"),
+        ("Canton d'Alfred et Plantagenet", "Alfred and Plantagenet"),
+        ("Comté de Prescott et Russell", "Prescott and Russell County"),
     ],
 )
 def test_an_official_name_is_whole_whatever_it_ends_in(text: str, name: str) -> None:
@@ -660,8 +663,36 @@ def test_an_official_name_is_whole_whatever_it_ends_in(text: str, name: str) -> 
     assert (located.label, located.match) == (f"{name}, ON", "exact")
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Cité d'Ottawa", "Ottawa"),
+        ("Aéroport d’Ottawa", "Ottawa"),
+        ("à Ottawa", "Ottawa"),
+        ("centre-ville de Toronto", "Toronto"),
+        ("Toronto and area", "Toronto"),
+        ("L'Orignal", "L'Orignal"),
+        ("Dysart et al", f"Dysart, {REST_OF_DYSART}"),
+    ],
+)
+def test_words_that_only_point_to_a_town_do_not_hide_it(text: str, name: str) -> None:
+    assert (geocode(text).label, geocode(text).match) == (f"{name}, ON", "exact")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Barrie, Orillia and Midland", "Durham Region and Toronto", "London, Sarnia or Windsor"],
+)
+def test_a_list_of_towns_is_not_its_last(text: str) -> None:
+    try:
+        candidates = geocode(text).candidates
+    except errors.AmbiguousPlaceError as error:
+        candidates = error.candidates
+    assert len(candidates) > 1
+
+
 def test_an_official_name_with_commas_is_not_the_parts_of_a_town() -> None:
-    name = "Dysart, Dudley, Harcourt, Guilford, Harburn, Bruton, Havelock, Eyre and Clyde"
+    name = f"Dysart, {REST_OF_DYSART}"
     assert geocode(f"United Townships of {name}").label == f"{name}, ON"
 
 
@@ -784,6 +815,7 @@ def test_a_position_is_named_by_the_nearest_place_and_its_area() -> None:
     assert found.corrections[0].endswith("km from the position given")
     with pytest.raises(errors.OutsideCoverageError):
         OfflineGeocoder().reverse(Coordinates(lat=52.5, lon=13.4))
+    assert OfflineGeocoder().reverse(Coordinates(lat=51.27, lon=-80.64)).label.startswith("Moos")
 
 
 @pytest.mark.parametrize(
@@ -814,6 +846,11 @@ def test_all_of_canada_is_answered_when_asked(
 def test_what_is_outside_canada_is_refused_in_every_region(text: str) -> None:
     with pytest.raises(errors.OutsideCoverageError):
         OfflineGeocoder(region="CA").geocode(text)
+
+
+def test_a_small_place_elsewhere_in_canada_asks_for_its_code() -> None:
+    with pytest.raises(errors.PlaceNotFoundError, match=r"Hull, Quebec, .* give the code"):
+        OfflineGeocoder(region="CA").geocode("Hull")
 
 
 def test_a_region_that_is_not_known_is_refused() -> None:

@@ -31,7 +31,8 @@ FLOORS = frozenset({"floor", "fl", "flr", "etage", "level"})
 NUMBERED_ROADS = words_for("numbered_roads")
 ROAD_OWNERS = frozenset(["county", "cty", "cnty", "country", "regional", "reg"])
 LONGEST_UNIT = 6
-WORD_OR_AND = re.compile(WORD.pattern + "|&")
+# As `read` takes words: "d'Ottawa" is two of them, "&" is one.
+READ_WORD = re.compile(rf"\b[dl](?=['’](?!ontario)[^\W_])|&|{WORD.pattern}", re.I)
 # Types of streets that end the names of villages too.
 TOWN_ENDINGS = words_for("streets_or_towns")
 
@@ -119,7 +120,7 @@ class _Words:
 
 
 def _spans(text: str, reading: Reading) -> list[tuple[int, int]]:
-    spans = [found.span() for found in WORD_OR_AND.finditer(text)]
+    spans = [found.span() for found in READ_WORD.finditer(text)]
     if reading.code is not None:
         del spans[reading.code.start : reading.code.stop]
     del spans[slice(*reading.area_at)]

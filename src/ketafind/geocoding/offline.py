@@ -101,6 +101,9 @@ VILLAGES = frozenset({"community", "neighbourhood", "reserve"})
 FEDERAL = "K1A "
 """Codes of Ottawa that federal offices in Quebec use, too."""
 
+FARTHEST_KM = 50.0
+"""Farther from every known place than this is not in Ontario."""
+
 CONSISTENT_KM = 12.0
 """A code this near to the town, or to another code of the town, does not contradict it."""
 
@@ -187,23 +190,26 @@ class OfflineGeocoder:
         Returns
         -------
         Location
-            Where the nearest known place stands, labelled as in ``"Kingston, ON K7L"``;
-            ``corrections`` says how far off it is.
+            Where the nearest known place stands, labelled as in ``"Kingston, ON K7L"``, without
+            the area where no postal code is near; ``corrections`` says how far off it is.
 
         Raises
         ------
         OutsideCoverageError
-            If no postal code of Ontario is within 50 km.
+            If no known place of Ontario is within 50 km.
         """
-        area = nearest_area(self.gazetteer, place)
-        if area is None:
-            raise OutsideCoverageError("no postal code of Ontario is within 50 km of this position")
         kinds = VILLAGES | {"municipality"}
         known = (p for p in self.gazetteer.places if p.kind in kinds and self.gazetteer.is_solid(p))
         near = min(known, key=lambda p: sphere_km(place.lat, place.lon, p.lat, p.lon))
         far = sphere_km(place.lat, place.lon, near.lat, near.lon)
+        area = nearest_area(self.gazetteer, place)
+        if area is None and far > FARTHEST_KM:
+            raise OutsideCoverageError(
+                f"no known place of Ontario is within {FARTHEST_KM:.0f} km of this position"
+            )
         found = at_place(near, (f"{far:.1f} km from the position given",), "corrected")
-        return replace(found, label=f"{found.label} {AREA_TEXTS[area]}")
+        label = found.label if area is None else f"{found.label} {AREA_TEXTS[area]}"
+        return replace(found, label=label)
 
     def _read(self, text: str) -> Location:
         typed = typed_coordinates(text)
@@ -230,6 +236,11 @@ class OfflineGeocoder:
 
     def _elsewhere(self, text: str, reading: Reading) -> GeocodingError:
         """Refuse a place elsewhere, and name those here that bear its name."""
+        if self.region == "CA" and reading.elsewhere.rpartition(", ")[2] in PROVINCE_CODES:
+            return PlaceNotFoundError(
+                f"{text!r} is in {reading.elsewhere}, where postal codes and larger places are "
+                "known; give the code"
+            )
         last = reading.words[last_part(reading.parts, reading.stop) : reading.stop]
         far = self.gazetteer.abroad.get(name_key(last)) == reading.elsewhere
         named = self.gazetteer.named(name_key(last)) if far else ()
@@ -271,7 +282,8 @@ class OfflineGeocoder:
             )
         located = self._at_finest(text, reading, town)
         numbered = any(word[0].isdigit() for word in before)
-        if before and not crossed and not numbered and CROSSING.search(text):
+        head = re.split(rf"\b{first}\b", text, maxsplit=1, flags=re.I)[0]
+        if before and not crossed and not numbered and CROSSING.search(head):
             located = _noted(located, (f"{' '.join(before)} was not used: the town alone was",))
         return located
 
@@ -405,13 +417,15 @@ class OfflineGeocoder:
     def _alternatives(self, text: str, reading: Reading) -> Town | None:
         """Read "Toronto/Ottawa" or "Ajax or Pickering": nothing but the names of towns."""
         words = reading.words[: reading.stop]
-        keys = [name_key(words_of(part)[0]) for part in OR.split(text)]
+        before, _, last = text.rpartition(",")
+        listed = [*before.split(","), *OR.split(last)] if before and OR.search(last) else None
+        keys = [name_key(words_of(part)[0]) for part in listed or OR.split(text)]
         keys[-1] = keys[-1].removesuffix(name_key(reading.words[reading.stop :]))
         known = [self.gazetteer.named(key) for key in keys]
         if len(keys) < 2 or not all(known) or any(word[0].isdigit() for word in words):
             return None
         places = tuple(dict.fromkeys(place for named in known for place in self._meant(named)))
-        return Town(0, reading.stop, places)
+        return Town(-1, reading.stop, places)
 
     def _at_row(self, text: str, reading: Reading) -> Location:
         row, town = reading.code_row, reading.town

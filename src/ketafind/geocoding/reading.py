@@ -56,6 +56,9 @@ INSTITUTIONS = words_for("institutions")
 HEADS = words_for("heads")
 """Words that with the next make a name: Port Elsewhere is not Elsewhere."""
 
+# Dysart et al is a name.
+AND = re.compile(r"&|(?<=\s)et(?=\s(?!al\b))", re.I)
+ELISION = re.compile(r"(?<=\b[dl])['’](?!ontario)(?=[^\W_])", re.I)
 AFTER_WORDS = words_for("words_after_the_town")
 BRITISH_OUTWARD = re.compile(r"[a-z]{1,2}[0-9][a-z0-9]?")
 BRITISH_INWARD = re.compile(r"[0-9][a-z]{2}")
@@ -106,7 +109,7 @@ class Tail(NamedTuple):
 
 def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
     """Read an address by the names that the gazetteer knows."""
-    words, parts = words_of(text.replace("&", " and "))
+    words, parts = words_of(ELISION.sub(" ", AND.sub(" and ", text)))
     found = find_codes(words)
     code, row = _best_code(found, gazetteer)
     rival = _rival_code(found, code, gazetteer) if len(found) > 1 and row >= 0 else -1
@@ -178,7 +181,7 @@ def _is_glued(text: str, words: list[str], parts: list[int], town: Town) -> bool
     ):
         return False
     before, first = words[town.start - 1], words[town.start]
-    if not before.isalpha() or len(before) < 3:
+    if not before.isalpha() or len(before) < 3 or before in TITLES:
         return False
     return re.search(rf"{before[-2:]}[-–/]{re.escape(first[:2])}", text, re.I) is not None
 
