@@ -26,9 +26,12 @@ KetafindError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypedDict, cast
 
 __all__ = [
     "AmbiguousPlaceError",
@@ -37,8 +40,10 @@ __all__ = [
     "CriteriaError",
     "DataError",
     "DirectoryFileError",
+    "ErrorRecord",
     "ExistingFileError",
     "Fault",
+    "FaultRecord",
     "GeocoderBusyError",
     "GeocoderFailedError",
     "GeocoderRefusedError",
@@ -57,11 +62,166 @@ __all__ = [
 ]
 
 
+LANGUAGES = ("en", "fr")
+
+
+@cache
+def codes() -> Mapping[str, Mapping[str, str]]:
+    """Load what each code means: code to language to sentence."""
+    loaded: dict[str, dict[str, str]] = json.loads(
+        Path(__file__).with_suffix(".json").read_text("utf-8")
+    )
+    return loaded
+
+
+def check_language(lang: Any) -> str:
+    """Read a language; a region (``"fr-CA"``) is ignored."""
+    wanted = lang.replace("_", "-").partition("-")[0].lower() if isinstance(lang, str) else lang
+    if wanted not in LANGUAGES:
+        raise InvalidInputError(f"lang={lang!r}: choose {', '.join(map(repr, LANGUAGES))}").of(
+            lang, LANGUAGES, f"lang={lang!r} : choisissez {' ou '.join(map(repr, LANGUAGES))}"
+        )
+    return str(wanted)
+
+
+class FaultRecord(TypedDict):
+    """A `Fault` as plain data."""
+
+    message: str
+    row: int | None
+    column: str | None
+    value: str | None
+    line: int | None
+    path: str | None
+
+
+class ErrorRecord(TypedDict):
+    """An error as plain data, as `KetafindError.to_dict` gives it; what does not apply is empty."""
+
+    code: str
+    message: str
+    facet: str | None
+    value: str | None
+    known: list[str]
+    suggestions: list[str]
+    candidates: list[dict[str, Any]]
+    faults: list[FaultRecord]
+    retry_after_s: float | None
+
+
 class KetafindError(Exception):
-    """The root of every error that ketafind raises on purpose."""
+    """The root of every error that ketafind raises on purpose.
+
+    Programs tell errors apart by class or by `code`; people read ``str(error)``, which is English,
+    or `text`.
+    """
 
     code: ClassVar[str] = "failed"
     """What went wrong, as a stable word for programs; each class has its own."""
+    facet: str | None = None
+    """The facet that a word was looked for in, where that is what went wrong."""
+    value: str | None = None
+    """What was given and cannot be used, where it is one text; never where a search starts."""
+    known: tuple[str, ...] = ()
+    """What could have been given, where that is a list."""
+    suggestions: tuple[str, ...] = ()
+    """What is near to the value, nearest first; never applied by itself."""
+    candidates: tuple[Any, ...] = ()
+    """The places that a text may mean, as `Location` objects."""
+    faults: tuple[Fault, ...] = ()
+    """The faults of a file or frame."""
+    retry_after_s: float | None = None
+    """How long a service asked to wait, in seconds."""
+    _french = ""
+
+    def of(
+        self, value: object, known: Iterable[str] = (), french: str = "", facet: str | None = None
+    ) -> Self:
+        """Say what was given, what could have been, and the same in French.
+
+        Parameters
+        ----------
+        value : object
+            What was given.
+        known : iterable of str
+            What could have been given.
+        french : str
+            What `text` says in French; empty for the sentence of the code.
+        facet : str or None
+            The facet that it was looked for in.
+
+        Returns
+        -------
+        KetafindError
+            This error.
+        """
+        self.value = value[:200] if isinstance(value, str) else repr(value)[:200]
+        self.known, self.facet, self._french = tuple(known), facet, french
+        return self
+
+    def text(self, lang: str = "en") -> str:
+        """Say what happened in a language.
+
+        Parameters
+        ----------
+        lang : str
+            ``"en"`` or ``"fr"``.
+
+        Returns
+        -------
+        str
+            In English ``str(error)``. In French as much as there is to say for this code; what
+            only English says of files and arguments follows in English, and says so.
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
+        """
+        english = str(self)
+        if check_language(lang) == "en":
+            return english
+        if self._french:
+            return self._french
+        said = [codes()[self.code]["fr"]]
+        # No label of a place is shown that the English text keeps to itself.
+        labels = dict.fromkeys(place.label for place in self.candidates)
+        places = [label for label in labels if label and label.removesuffix(", ON") in english]
+        if places:
+            said.append(f"Lieux possibles : {'; '.join(places)}.")
+        if self.code.startswith(("invalid", "file", "extra", "failed")):
+            said.append(f"Précisions, en anglais : {english}")
+        return " ".join(said)
+
+    def to_dict(self, lang: str = "en") -> ErrorRecord:
+        """Write the error as plain data, ready for JSON.
+
+        Parameters
+        ----------
+        lang : str
+            The language of the message, ``"en"`` or ``"fr"``.
+
+        Returns
+        -------
+        ErrorRecord
+            Code, message and what the error carries. Candidates may tell where a search started.
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
+        """
+        return {
+            "code": self.code,
+            "message": self.text(lang),
+            "facet": self.facet,
+            "value": self.value,
+            "known": list(self.known),
+            "suggestions": list(self.suggestions),
+            "candidates": [place.to_dict(lang) for place in self.candidates],
+            "faults": [cast("FaultRecord", asdict(fault)) for fault in self.faults],
+            "retry_after_s": self.retry_after_s,
+        }
 
 
 class InvalidInputError(KetafindError, ValueError):

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ketafind.errors import InvalidInputError, UnknownTermError
-from ketafind.explain.sentences import Explanation, Line, check_language, picked
+from ketafind.errors import InvalidInputError, UnknownTermError, check_language
+from ketafind.explain.sentences import Explanation, Line, picked
 
 __all__ = ["Item", "Topic", "notice", "topic", "topics"]
 
@@ -114,7 +114,9 @@ def topic(name: str, lang: str = "en") -> Topic:
         raise InvalidInputError(f"a topic is named by text, not by {type(name).__name__}")
     if name not in _topics():
         known = ", ".join(_topics())
-        raise UnknownTermError(f"{name!r} is not a topic of the guide. Known: {known}")
+        message = f"{name!r} is not a topic of the guide. Known: {known}"
+        french = f"{name!r} n'est pas un sujet du guide. Connus : {known}"
+        raise UnknownTermError(message).of(name, _topics(), french)
     return Topic(id=name, lang=lang)
 
 

@@ -10,12 +10,16 @@ from dataclasses import dataclass, field, fields
 from datetime import date
 from itertools import repeat
 from numbers import Real
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ketafind.errors import InvalidInputError
 from ketafind.geo import Coordinates, degrees
 from ketafind.truth import Truth
 from ketafind.vocabulary.terms import FLAG, quoted
+
+if TYPE_CHECKING:
+    from ketafind.shapes import ClinicRecord, EvidenceRecord, LocationRecord, ServiceRecord
+    from ketafind.vocabulary import Vocabulary
 
 ASSUMED_RADIUS_KM = {
     "rooftop": 0.05,
@@ -159,7 +163,8 @@ def _several(record: Any, name: str, kind: type = object) -> Any:
 
 def _check_choice(value: str, what: str, known: Iterable[str]) -> None:
     if value not in known:
-        raise InvalidInputError(f"{value!r} is not a {what}; known: {', '.join(known)}")
+        message = f"{value!r} is not a {what}; known: {', '.join(known)}"
+        raise InvalidInputError(message).of(value, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +293,31 @@ class Location:
         """The position alone."""
         return Coordinates(lat=self.lat, lon=self.lon)
 
+    def to_dict(self, lang: str | None = None) -> LocationRecord:
+        """Write the location as plain data, ready for JSON.
+
+        Parameters
+        ----------
+        lang : str or None
+            ``"en"`` or ``"fr"`` for labels beside the ids, None for ids alone.
+
+        Returns
+        -------
+        LocationRecord
+            Its fields; with a language ``labels`` for precision and match. A text that is not
+            known is None.
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
+        """
+        from ketafind.shapes import plain
+
+        candidates = [place.to_dict(lang) for place in self.candidates]
+        made: Any = plain(self, lang, labelled=("precision", "match"), candidates=candidates)
+        return made  # type: ignore[no-any-return]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -334,6 +364,36 @@ class Evidence:
     method: str = field(default="", metadata=_column())
     scope: str = field(default="site", metadata=_column("choice", choices=("site", "operator")))
     hint: str = field(default="", metadata=_column())
+
+    def to_dict(
+        self, lang: str | None = None, *, vocabulary: Vocabulary | None = None
+    ) -> EvidenceRecord:
+        """Write the evidence as plain data, ready for JSON.
+
+        Parameters
+        ----------
+        lang : str or None
+            ``"en"`` or ``"fr"`` for labels beside the ids, None for ids alone.
+        vocabulary : Vocabulary, optional
+            Where labels of terms come from; the bundled one by default.
+
+        Returns
+        -------
+        EvidenceRecord
+            Its fields, days in ISO form; with a language ``labels`` for facet, term, truth and
+            class of source. A text that is not known is None.
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
+        """
+        from ketafind.shapes import plain, term_labels
+
+        made: Any = plain(self, lang, labelled=("truth", "source_class"))
+        if lang is not None:
+            made["labels"] |= term_labels(self.facet, self.term, lang, vocabulary)
+        return made  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,6 +479,40 @@ class Service:
         """Products that are stated."""
         return self.terms("product")
 
+    def to_dict(
+        self, lang: str | None = None, *, vocabulary: Vocabulary | None = None
+    ) -> ServiceRecord:
+        """Write the service as plain data, ready for JSON.
+
+        Parameters
+        ----------
+        lang : str or None
+            ``"en"`` or ``"fr"`` for labels beside the ids, None for ids alone.
+        vocabulary : Vocabulary, optional
+            Where labels of terms come from; the bundled one by default.
+
+        Returns
+        -------
+        ServiceRecord
+            Facts by facet, each stated term with its truth, and whether the list is complete;
+            yes-no facts by name as well, and quantities. What is not there is unknown.
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
+        """
+        from ketafind.shapes import plain, plain_facts, plain_quantities
+
+        made: Any = plain(
+            self,
+            None,
+            facts=plain_facts(self.facts, self.complete, lang, vocabulary),
+            quantities=plain_quantities(self.quantities, lang, vocabulary),
+        )
+        del made["complete"]  # it stands beside the facts
+        return made  # type: ignore[no-any-return]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clinic:
@@ -500,6 +594,44 @@ class Clinic:
         """The address on one line, of the parts that are known."""
         town = " ".join(part for part in (self.province, self.postal_code) if part)
         return ", ".join(part for part in (self.street_address, self.city, town) if part)
+
+    def to_dict(
+        self, lang: str | None = None, *, vocabulary: Vocabulary | None = None
+    ) -> ClinicRecord:
+        """Write the clinic, with its services and evidence, as plain data, ready for JSON.
+
+        Parameters
+        ----------
+        lang : str or None
+            ``"en"`` or ``"fr"`` for labels beside the ids, None for ids alone.
+        vocabulary : Vocabulary, optional
+            Where labels of terms come from; the bundled one by default.
+
+        Returns
+        -------
+        ClinicRecord
+            Its fields, days in ISO form; with a language ``labels`` for status and languages.
+            A text that is not known is None.
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
+        """
+        from ketafind.shapes import plain, term_labels
+
+        made: Any = plain(
+            self,
+            lang,
+            labelled=("status",),
+            location=None if self.location is None else self.location.to_dict(lang),
+            services=[one.to_dict(lang, vocabulary=vocabulary) for one in self.services],
+            evidence=[one.to_dict(lang, vocabulary=vocabulary) for one in self.evidence],
+        )
+        if lang is not None:
+            labels = [term_labels("language", one, lang, vocabulary) for one in self.languages]
+            made["labels"]["languages"] = [label["term"] for label in labels]
+        return made  # type: ignore[no-any-return]
 
 
 def build_records(record: type[R], n: int, columns: Mapping[str, Iterable[Any]]) -> list[R]:

@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, overload
 
 from ketafind.criteria import And, Criteria, Everything, Labelled, NoService, Not, Offers, Or
-from ketafind.errors import InvalidInputError, UnknownTermError
+from ketafind.errors import UnknownTermError, check_language
 from ketafind.records import CITY_LEVEL
 from ketafind.show.text import escaped, interval_matters, outwards
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic
     from ketafind.vocabulary import Vocabulary
-
-LANGUAGES = ("en", "fr")
 
 
 @cache
@@ -36,14 +34,6 @@ def texts() -> Mapping[str, Mapping[str, str]]:
 def headed(head: str, text: str, lang: str) -> str:
     """Put a heading before a text: ``"head: text"``."""
     return say("headed", lang, head=head, text=text)
-
-
-def check_language(lang: Any) -> str:
-    """Read a language; a region (``"fr-CA"``) is ignored."""
-    wanted = lang.replace("_", "-").partition("-")[0].lower() if isinstance(lang, str) else lang
-    if wanted not in LANGUAGES:
-        raise InvalidInputError(f"lang={lang!r}: choose {', '.join(map(repr, LANGUAGES))}")
-    return str(wanted)
 
 
 def say(key: str, lang: str, **values: Any) -> str:

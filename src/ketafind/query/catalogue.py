@@ -220,7 +220,14 @@ class Catalogue:
                 f"a clinic's id is a text, not {type(clinic_id).__name__}; write clinic.clinic_id"
             )
         if found is None:
-            raise UnknownClinicError(f"no clinic has the id {clinic_id!r}{self._near(clinic_id)}")
+            near = self._near(clinic_id)
+            maybe = " or ".join(map(repr, near))
+            message = f"no clinic has the id {clinic_id!r}" + (
+                f"; did you mean {maybe}?" if near else ""
+            )
+            error = UnknownClinicError(message).of(clinic_id)
+            error.suggestions = near
+            raise error
         return found
 
     def find(self, clinic_id: object) -> int | None:
@@ -234,7 +241,7 @@ class Catalogue:
     def _place(self, clinic_id: str) -> int:
         return bisect_left(self.clinics, clinic_id, key=clinic_id_of)
 
-    def _near(self, clinic_id: str) -> str:
+    def _near(self, clinic_id: str) -> tuple[str, ...]:
         from difflib import get_close_matches
 
         # Ids are compared one by one: in a large directory only those that begin alike.
@@ -243,8 +250,7 @@ class Catalogue:
         around = self.clinics[max(0, place - 500) : place + 500]
         known = [clinic.clinic_id for clinic in around]
         close = [one for one in known if len(text) > 2 and text in one][:3]
-        close = close or get_close_matches(text, known, n=3)
-        return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+        return tuple(close or get_close_matches(text, known, n=3))
 
 
 def _ordered(clinics: Iterable[Clinic]) -> tuple[Clinic, ...]:

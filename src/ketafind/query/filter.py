@@ -57,7 +57,9 @@ POLICIES: tuple[UnknownPolicy, ...] = get_args(UnknownPolicy)
 def check_policy(unknown: object) -> None:
     """Refuse a word that is not an unknown policy."""
     if not isinstance(unknown, str) or unknown not in POLICIES:
-        raise InvalidInputError(f"unknown={unknown!r}: choose {', '.join(map(repr, POLICIES))}")
+        choices = ", ".join(map(repr, POLICIES))
+        message, french = f"unknown={unknown!r}: choose {choices}", f"choisissez {choices}"
+        raise InvalidInputError(message).of(unknown, POLICIES, f"unknown={unknown!r} : {french}")
 
 
 class Filter(Frozen):
@@ -296,8 +298,10 @@ def _check_names(facets: Iterable[str], vocabulary: Vocabulary) -> None:
             vocabulary.facet(name)
         except UnknownTermError as error:
             # Any keyword may be a facet: a mistyped argument ends up here.
-            raise UnknownTermError(
-                f"{name}= is no argument of this query, and {error}", error.suggestions
+            message = f"{name}= is no argument of this query, and {error}"
+            french = f"{name}= n'est pas un argument de cette recherche. {error.text('fr')}"
+            raise UnknownTermError(message, error.suggestions).of(
+                name, error.known, french
             ) from None
 
 

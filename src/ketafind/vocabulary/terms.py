@@ -369,8 +369,13 @@ class Facet(Labelled):
             parts.append(f"did you mean {' or '.join(map(self._named, near))}?")
         known = ", ".join(term.id for term in self.terms) or "none"
         message = "; ".join(parts)
-        return UnknownTermError(f"{message}{'' if near else '.'} Known: {known}", near)
+        french = f"{quoted(text)} n'est pas un terme connu : {self.label('fr')}"
+        maybe = " ou ".join(self._named(term, "fr") for term in near)
+        french += f"; vouliez-vous dire {maybe}? " if near else ". "
+        french += f"Connus : {known}"
+        error = UnknownTermError(f"{message}{'' if near else '.'} Known: {known}", near)
+        return error.of(text, [term.id for term in self.terms], french, self.id)
 
-    def _named(self, term: str) -> str:
-        label = str(self[term])
+    def _named(self, term: str, lang: str = "en") -> str:
+        label = self[term].label(lang)
         return f'"{label}"' if label == term else f'"{label}" ({term})'

@@ -1,0 +1,201 @@
+"""Records as plain data: what each looks like, and how values and words become it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import fields
+from datetime import date
+from functools import cache
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+
+from ketafind.errors import UnknownTermError, check_language
+from ketafind.vocabulary import default_vocabulary
+
+if TYPE_CHECKING:
+    from ketafind.vocabulary import Vocabulary
+
+
+class QuantityRecord(TypedDict):
+    """A `Quantity` as plain data."""
+
+    low: float
+    high: float
+    unit: str
+    label: NotRequired[str]
+
+
+class LocationRecord(TypedDict):
+    """A `Location` as plain data: degrees of WGS 84 and kilometres."""
+
+    lat: float
+    lon: float
+    precision: str
+    radius_km: float
+    match: str
+    corrections: list[str]
+    source: str | None
+    label: str | None
+    candidates: list[LocationRecord]
+    labels: NotRequired[dict[str, str]]
+
+
+class EvidenceRecord(TypedDict):
+    """An `Evidence` as plain data; days in ISO form, what is not known None."""
+
+    clinic_id: str
+    service_id: str | None
+    facet: str
+    term: str | None
+    truth: str
+    source_url: str | None
+    source_class: str
+    checked_on: str | None
+    page_date: str | None
+    method: str | None
+    scope: str
+    hint: str | None
+    labels: NotRequired[dict[str, str]]
+
+
+class TermRecord(TypedDict):
+    """A stated term of a service: ``yes`` or ``no``."""
+
+    id: str
+    truth: str
+    label: NotRequired[str]
+
+
+class FactsRecord(TypedDict):
+    """What is stated of one facet of a service; a term that is not there is unknown."""
+
+    complete: bool
+    terms: list[TermRecord]
+    label: NotRequired[str]
+
+
+class ServiceRecord(TypedDict):
+    """A `Service` as plain data: facts by facet, yes-no facts in the facet ``flag`` too."""
+
+    service_id: str
+    facts: dict[str, FactsRecord]
+    combined: bool
+    flags: dict[str, str]
+    quantities: dict[str, QuantityRecord]
+
+
+class ClinicRecord(TypedDict):
+    """A `Clinic` as plain data; what is not known is None."""
+
+    clinic_id: str
+    name: str
+    operator: str | None
+    street_address: str | None
+    city: str | None
+    province: str | None
+    postal_code: str | None
+    phone: str | None
+    website: str | None
+    location: LocationRecord | None
+    status: str
+    services: list[ServiceRecord]
+    languages: list[str]
+    notes: str | None
+    checked_on: str | None
+    evidence: list[EvidenceRecord]
+    extra: dict[str, str]
+    labels: NotRequired[dict[str, str | list[str]]]
+
+
+@cache
+def words() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+    """Load what the fixed words of fields are called: field to word to language to label."""
+    loaded: dict[str, dict[str, dict[str, str]]] = json.loads(
+        Path(__file__).with_suffix(".json").read_text("utf-8")
+    )
+    return loaded
+
+
+def label_of(name: str, word: str, lang: str) -> str:
+    """Name a word of a field, such as a status; a word of somebody else's is its own label."""
+    return words()[name].get(word, {}).get(lang, word)
+
+
+def plain(
+    record: Any, lang: str | None, labelled: Collection[str] = (), **nested: Any
+) -> dict[str, Any]:
+    """Write a record's fields as JSON has them; what is nested is given, ready."""
+    made = {
+        part.name: nested[part.name] if part.name in nested else _value(getattr(record, part.name))
+        for part in fields(record)
+    }
+    if lang is not None:
+        lang = check_language(lang)
+        made["labels"] = {name: label_of(name, made[name], lang) for name in labelled}
+    return made
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, str):
+        return str(value) or None
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, date):
+        return date(value.year, value.month, value.day).isoformat()
+    if isinstance(value, Real):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {name: str(text) for name, text in value.items()}
+    return sorted(value) if isinstance(value, frozenset) else list(value)
+
+
+def plain_facts(
+    facts: Mapping[str, Mapping[str, Any]],
+    complete: Collection[str],
+    lang: str | None,
+    vocabulary: Vocabulary | None,
+) -> dict[str, FactsRecord]:
+    """Write what is stated of each facet, and of which facets the list is complete."""
+    made: dict[str, FactsRecord] = {}
+    for facet in dict.fromkeys((*facts, *sorted(complete))):
+        terms: list[TermRecord] = [
+            {"id": term, "truth": str(truth)} for term, truth in facts.get(facet, {}).items()
+        ]
+        made[facet] = {"complete": facet in complete, "terms": terms}
+        if lang is not None:
+            made[facet]["label"] = term_labels(facet, "", lang, vocabulary)["facet"]
+            for term in terms:
+                term["label"] = term_labels(facet, term["id"], lang, vocabulary)["term"]
+    return made
+
+
+def plain_quantities(
+    quantities: Mapping[str, Any], lang: str | None, vocabulary: Vocabulary | None
+) -> dict[str, QuantityRecord]:
+    """Write numbers with their units."""
+    made: dict[str, QuantityRecord] = {}
+    for name, one in quantities.items():
+        made[name] = {"low": one.low, "high": one.high, "unit": one.unit}
+        if lang is not None:
+            made[name]["label"] = term_labels(name, "", lang, vocabulary)["facet"]
+    return made
+
+
+def term_labels(
+    facet: str, term: str, lang: str, vocabulary: Vocabulary | None = None
+) -> dict[str, str]:
+    """Name a facet, flag, quantity or field, and a term of it; what has no label by its id."""
+    known, lang = vocabulary or default_vocabulary(), check_language(lang)
+    labels = {"facet": facet, "term": term}
+    try:
+        if facet in known.quantities:
+            labels["facet"] = known.quantities[facet].label(lang)
+        else:
+            found = known.facet(facet)
+            labels["facet"] = found.label(lang)
+            labels["term"] = found[term].label(lang) if term else ""
+    except UnknownTermError:
+        pass  # a field of the clinic, or a word of another vocabulary
+    return labels

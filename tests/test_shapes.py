@@ -1,0 +1,361 @@
+"""Records, answers and errors as plain data: strict JSON, the published schema, both languages."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import pickle
+import sys
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, FormatChecker
+
+import ketafind as kf
+from ketafind import errors, shapes
+from ketafind.records import CLINIC_FIELDS, EVIDENCE_FIELDS, PRECISIONS, SOURCE_CLASSES, STATUSES
+from ketafind.vocabulary import Vocabulary
+from strategies import clinic_lists, examples
+
+ROOT = Path(__file__).parents[1]
+SCHEMA = json.loads((Path(kf.__file__).parent / "schema.json").read_text("utf-8"))
+LANGUAGES = (None, "en", "fr")
+DIRECTORY = kf.load_directory()
+EVERY_ERROR = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, errors.KetafindError)
+]
+
+
+VALIDATORS = {
+    kind: Draft202012Validator(
+        {"$ref": f"#/$defs/{kind}", "$defs": SCHEMA["$defs"]}, format_checker=FormatChecker()
+    )
+    for kind in SCHEMA["$defs"]
+}
+
+
+def check(record: Any, kind: str) -> None:
+    """It is plain data, strict JSON, comes back the same, and is as the schema says."""
+    assert all_plain(record)
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    VALIDATORS[kind].validate(record)
+
+
+def all_plain(value: Any) -> bool:
+    if type(value) is dict:
+        return all(type(name) is str and all_plain(one) for name, one in value.items())
+    if type(value) is list:
+        return all(map(all_plain, value))
+    return value is None or type(value) in {str, int, float, bool}
+
+
+def without_labels(record: Any) -> Any:
+    if isinstance(record, list):
+        return [without_labels(one) for one in record]
+    if not isinstance(record, dict):
+        return record
+    of_places = {"label"} if "lat" in record else set()  # it is their name
+    added = {"label", "labels"} - of_places
+    return {name: without_labels(one) for name, one in record.items() if name not in added}
+
+
+places = st.builds(
+    kf.Location,
+    lat=st.floats(-90, 90),
+    lon=st.floats(-180, 180),
+    precision=st.sampled_from(PRECISIONS),
+    radius_km=st.floats(0, 20_000),
+    corrections=st.lists(st.text(max_size=5), max_size=2),
+    label=st.text(max_size=5),
+)
+days = st.none() | st.dates() | st.datetimes()
+facts = st.builds(
+    kf.Evidence,
+    clinic_id=st.just("a"),
+    service_id=st.none() | st.text(max_size=3),
+    facet=st.sampled_from(["route", "flag", "price_cad", "phone", "new"]),
+    term=st.sampled_from(["iv", "virtual", "300", ""]),
+    truth=st.sampled_from([kf.Truth.YES, kf.Truth.NO]),
+    source_url=st.just("https://a.example"),
+    source_class=st.sampled_from(SOURCE_CLASSES),
+    checked_on=days,
+    page_date=days,
+    hint=st.text(max_size=5),
+)
+
+
+@examples(0.5)
+@given(clinic_lists(max_size=3), st.lists(facts, max_size=3), days, st.sampled_from(LANGUAGES))
+def test_any_clinic_is_strict_json_as_the_schema_says(
+    clinics: list[kf.Clinic], evidence: list[kf.Evidence], day: Any, lang: str | None
+) -> None:
+    for clinic in clinics:
+        whole = replace(clinic, evidence=evidence, checked_on=day)
+        record = whole.to_dict(lang)
+        check(record, "ClinicRecord")
+        assert without_labels(record) == whole.to_dict()
+        assert [one["facet"] for one in record["evidence"]] == [one.facet for one in evidence]
+
+
+@given(places, st.lists(places, max_size=2), st.sampled_from(LANGUAGES))
+def test_any_location_is_strict_json_with_its_candidates(
+    place: kf.Location, others: list[kf.Location], lang: str | None
+) -> None:
+    record = replace(place, candidates=others).to_dict(lang)
+    check(record, "LocationRecord")
+    assert (record["lat"], record["lon"]) == (place.lat, place.lon)
+    assert len(record["candidates"]) == len(others)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_bundled_clinic_is_as_the_schema_says_with_every_fact(lang: str | None) -> None:
+    for clinic in DIRECTORY.clinics:
+        record = clinic.to_dict(lang)
+        check(record, "ClinicRecord")
+        for service, made in zip(clinic.services, record["services"], strict=True):
+            stated = {
+                facet: {term["id"]: term["truth"] for term in facts["terms"]}
+                for facet, facts in made["facts"].items()
+            }
+            expected = {facet: dict(terms) for facet, terms in service.facts.items()}
+            assert {facet: terms for facet, terms in stated.items() if terms} == expected
+            assert {f for f, facts in made["facts"].items() if facts["complete"]} == set(
+                service.complete
+            )
+            assert made["flags"] == dict(service.flags)
+
+
+def test_what_is_not_known_is_null_and_numbers_of_numpy_are_numbers() -> None:
+    clinic = kf.Clinic(
+        clinic_id="a",
+        name="A",
+        checked_on=datetime(2026, 11, 23, 8, tzinfo=UTC),
+        location=kf.Location(lat=np.float64(44.25), lon=np.float32(-76.5), radius_km=np.int64(2)),
+        extra={"fax": "", "floor": "2"},
+    )
+    record = clinic.to_dict()
+    check(record, "ClinicRecord")
+    assert (record["phone"], record["checked_on"]) == (None, "2026-11-23")
+    assert record["location"]["radius_km"] == 2.0
+    assert record["extra"] == {"fax": "", "floor": "2"}
+    assert kf.Clinic(clinic_id="a", name="A").to_dict()["location"] is None
+
+
+def test_labels_stand_beside_ids_in_the_language_asked_for() -> None:
+    service = kf.Service(
+        facts={"route": {"iv": kf.Truth.YES, "im": kf.Truth.NO}, "language": {}},
+        flags={"virtual": kf.Truth.NO},
+        complete={"staff"},
+    )
+    french = service.to_dict("fr-CA")
+    check(french, "ServiceRecord")
+    assert french["facts"]["route"]["label"] == "voie d'administration"
+    assert french["facts"]["route"]["terms"][1] == {
+        "id": "im",
+        "truth": "no",
+        "label": "intramusculaire",
+    }
+    assert french["facts"]["staff"] == {"complete": True, "terms": [], "label": "personnel"}
+    assert french["facts"]["flag"]["terms"][0]["label"] == "soins virtuels"
+    assert french["flags"] == {"virtual": "no"}
+    clinic = kf.Clinic(clinic_id="a", name="A", status="closed", languages=("fr", "tlh"))
+    assert clinic.to_dict("fr")["labels"] == {"status": "fermée", "languages": ["français", "tlh"]}
+    assert "labels" not in clinic.to_dict()
+    for record in (clinic, service, kf.Location(lat=1, lon=2)):
+        with pytest.raises(errors.InvalidInputError, match="choose 'en', 'fr'"):
+            record.to_dict("de")
+
+
+def test_labels_come_from_the_vocabulary_given_and_else_are_ids() -> None:
+    own = Vocabulary.from_dict(
+        {
+            "format": "ketafind-vocabulary/1",
+            "languages": ["fr"],
+            "facets": [
+                {
+                    "id": "technique",
+                    "plural": "techniques",
+                    "labels": {"fr": "méthode"},
+                    "terms": [{"id": "manual", "labels": {"fr": "manuelle"}}],
+                }
+            ],
+        }
+    )
+    service = kf.Service(facts={"technique": {"manual": kf.Truth.YES}})
+    for lang in ("en", "fr"):
+        facts = service.to_dict(lang, vocabulary=own)["facts"]["technique"]
+        assert (facts["label"], facts["terms"][0]["label"]) == ("méthode", "manuelle")
+    facts = service.to_dict("fr")["facts"]["technique"]
+    assert (facts["label"], facts["terms"][0]["label"]) == ("technique", "manual")
+
+
+def test_each_fixed_word_has_a_label_in_both_languages() -> None:
+    words = shapes.words()
+    assert list(words["status"]) == list(STATUSES)
+    assert list(words["precision"]) == list(PRECISIONS)
+    assert list(words["source_class"]) == list(SOURCE_CLASSES)
+    assert set(words["truth"]) == {truth.value for truth in kf.Truth}
+    texts = [text for name in words.values() for word in name.values() for text in word.items()]
+    assert {lang for lang, _ in texts} == {"en", "fr"}
+    assert all(text.strip() for _, text in texts)
+
+
+def test_the_published_schema_is_sound_and_what_the_fields_and_shapes_give(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    tool = import_module("schema")
+    assert tool.text() == tool.PATH.read_text("utf-8"), "run python tools/schema.py"
+    of_clinic = {part.name for part in CLINIC_FIELDS if part.level == "clinic"}
+    assert of_clinic <= set(get_type_hints(shapes.ClinicRecord))
+    assert {part.name for part in EVIDENCE_FIELDS} <= set(get_type_hints(shapes.EvidenceRecord))
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("status",), "shut"),
+        (("location", "lat"), 91),
+        (("location", "precision"), "exact"),
+        (("checked_on",), 7),
+        (("services", 0, "facts", "route", "terms", 0, "truth"), "unknown"),
+        (("evidence", 0, "source_class"), "hearsay"),
+        (("new",), 1),
+    ],
+)
+def test_the_schema_refuses_what_is_no_clinic(place: tuple[Any, ...], value: object) -> None:
+    record: Any = DIRECTORY["caledon-clinic"].to_dict()
+    inner = record
+    for step in place[:-1]:
+        inner = inner[step]
+    inner[place[-1]] = value
+    assert not VALIDATORS["ClinicRecord"].is_valid(record)
+
+
+def test_a_web_framework_returns_records_as_they_are() -> None:
+    pydantic = pytest.importorskip("pydantic")
+    record = DIRECTORY["caledon-clinic"].to_dict("fr")
+    returned: Any = pydantic.TypeAdapter(dict[str, Any]).dump_json(record)
+    assert json.loads(returned) == record
+    if sys.version_info >= (3, 12):  # before, pydantic reads only typing_extensions' TypedDict
+        typed = pydantic.TypeAdapter(shapes.ClinicRecord)
+        assert typed.validate_python(record) == record
+
+
+def raised(ask: Any) -> errors.KetafindError:
+    with pytest.raises(errors.KetafindError) as caught:
+        ask()
+    return caught.value
+
+
+ERRORS = {
+    "unknown_term": lambda: DIRECTORY.search(routes="intraveinous"),
+    "unknown_clinic": lambda: DIRECTORY["caledon"],
+    "invalid_input": lambda: DIRECTORY.search(unknown="maybe"),
+    "invalid_coordinates": lambda: kf.Coordinates(lat=91, lon=0),
+    "invalid_criteria": lambda: kf.Criteria.from_json("{"),
+    "invalid_data": lambda: kf.Vocabulary.from_dict({}),
+    "place_not_found": lambda: kf.geocode("xyzzy"),
+    "place_ambiguous": lambda: kf.geocode("Sydenham"),
+    "place_conflict": lambda: kf.geocode("Ottawa K7L 3N6"),
+    "place_outside": lambda: kf.geocode("London, UK"),
+    "file_missing": lambda: kf.Directory.open("none.ketafind"),
+}
+
+
+@pytest.mark.parametrize("code", ERRORS)
+def test_an_error_is_plain_data_in_both_languages(code: str) -> None:
+    error = raised(ERRORS[code])
+    for lang in ("en", "fr"):
+        record = error.to_dict(lang)
+        check(record, "ErrorRecord")
+        assert record["code"] == error.code == code
+        assert record["message"] == error.text(lang)
+    assert error.text() == error.text("en") == str(error)
+    assert error.text("fr-CA") == error.text("fr") != str(error)
+    with pytest.raises(errors.InvalidInputError, match="choose 'en', 'fr'"):
+        error.text("de")
+    again = pickle.loads(pickle.dumps(error))
+    assert again.to_dict("fr") == error.to_dict("fr")
+
+
+def test_each_class_of_error_has_a_code_of_its_own_that_is_documented() -> None:
+    own = {kind.code: kind for kind in EVERY_ERROR}
+    assert len(own) == len(EVERY_ERROR)
+    assert set(own) == set(errors.codes())
+    page = (ROOT / "docs/reference/errors.md").read_text("utf-8")
+    for code, kind in own.items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{code}` |"))
+        assert f"`{kind.__name__}`" in row
+        assert errors.codes()[code]["en"] in row
+
+
+def test_an_unknown_word_carries_its_facet_value_and_what_is_known() -> None:
+    error = raised(lambda: DIRECTORY.search(routes="intraveinous"))
+    assert (error.facet, error.value) == ("route", "intraveinous")
+    assert error.known == tuple(term.id for term in DIRECTORY.vocabulary.facet("route"))
+    assert error.suggestions == ("iv",)
+    assert error.text("fr") == (
+        "\"intraveinous\" n'est pas un terme connu : voie d'administration; vouliez-vous dire "
+        '"intraveineuse" (iv)? Connus : iv, im, sc, intranasal, oral, sublingual'
+    )
+    error = raised(lambda: DIRECTORY.search(rotues="iv"))
+    assert (error.value, error.suggestions) == ("rotues", ("route",))
+    assert "rotues= n'est pas un argument de cette recherche" in error.text("fr")
+    error = raised(lambda: DIRECTORY["caledon"])
+    assert (error.value, error.suggestions) == ("caledon", ("caledon-clinic",))
+    error = raised(lambda: DIRECTORY.search(unknown="maybe"))
+    assert (error.value, error.known) == ("maybe", ("exclude", "include", "only"))
+    error = raised(lambda: kf.Location(lat=1, lon=2, precision="exact"))
+    assert (error.value, error.known) == ("exact", PRECISIONS)
+
+
+@pytest.mark.parametrize("text", ["Sydenham", "10 Secret Lane", "Ottawa K7L 3N6", "Secret, UK"])
+def test_no_text_of_an_error_shows_where_a_search_starts_in_either_language(text: str) -> None:
+    error = raised(lambda: DIRECTORY.nearest(text))
+    record = {**error.to_dict("fr"), "candidates": []}
+    for word in ("Sydenham", "Secret", "K7L", "Ottawa", "Kingston, ON K7L"):
+        assert word not in str(record).replace("« Kingston, ON »", "")
+
+
+def test_faults_and_waits_are_in_the_record() -> None:
+    error = raised(lambda: kf.Vocabulary.from_dict({}))
+    assert [one["message"] for one in error.to_dict()["faults"]] == [
+        fault.message for fault in error.faults
+    ]
+    busy = errors.GeocoderBusyError("wait", retry_after_s=7.0)
+    assert busy.to_dict()["retry_after_s"] == 7.0
+    places = (kf.Location(lat=1, lon=2, label="Here"), kf.Location(lat=3, lon=4, label="There"))
+    error = errors.AmbiguousPlaceError("Here or elsewhere", places)
+    assert error.text("fr").endswith("Lieux possibles : Here.")
+    assert [place["label"] for place in error.to_dict()["candidates"]] == ["Here", "There"]
+
+
+def test_days_are_days() -> None:
+    fact = kf.Evidence(
+        clinic_id="a",
+        facet="route",
+        term="iv",
+        truth=kf.Truth.YES,
+        source_url="https://a.example",
+        checked_on=date(2026, 1, 2),
+    )
+    record = fact.to_dict("fr")
+    check(record, "EvidenceRecord")
+    assert record["checked_on"] == "2026-01-02"
+    assert record["labels"] == {
+        "truth": "oui",
+        "source_class": "autre page",
+        "facet": "voie d'administration",
+        "term": "intraveineuse",
+    }
