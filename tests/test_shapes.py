@@ -359,3 +359,38 @@ def test_days_are_days() -> None:
         "facet": "voie d'administration",
         "term": "intraveineuse",
     }
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_an_answer_is_strict_json_with_exact_and_worded_distances(lang: str | None) -> None:
+    for matches in (
+        DIRECTORY.nearest("Toronto, ON", k=6, unknown="include"),
+        DIRECTORY.search(unknown="include"),
+        DIRECTORY.nearest("K7L 3N6", k=3, routes="iv").more(2),
+        DIRECTORY.search(routes="iv", conditions="ocd", staff="psychiatrist"),
+    ):
+        record = matches.to_dict(lang)
+        check(record, "AnswerRecord")
+        for row, match in zip(record["matches"], matches, strict=True):
+            assert row == match.to_dict(lang)
+            assert (row["rank"], row["distance_km"]) == (match.rank, match.distance_km)
+            place = match.clinic.location
+            if match.distance_km is None:
+                assert row["distance_text"] in {"no position", "sans position"}
+            elif place is not None and place.precision == "municipality":
+                assert row["distance_text"].endswith(("city only", "ville seulement"))
+            if lang is not None:
+                facets = DIRECTORY.vocabulary.facets
+                assert [len(row["labels"][facet.plural]) for facet in facets] == [
+                    len(row[facet.plural]) for facet in facets
+                ]
+            assert ("labels" in row) == (lang is not None)
+
+
+def test_the_labels_of_a_match_are_in_the_language_asked_for() -> None:
+    (match,) = DIRECTORY.nearest("Kingston, ON", k=1, routes="iv", unknown="include")
+    labels = match.to_dict("fr")["labels"]
+    assert "intraveineuse" in labels["routes"]
+    assert labels["truth"] == "oui"
+    with pytest.raises(errors.InvalidInputError, match="choose 'en', 'fr'"):
+        match.to_dict("de")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, overload
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast, overload
 
-from ketafind.errors import InvalidInputError
+from ketafind.errors import InvalidInputError, check_language
 from ketafind.explain.sentences import plain, precision_of
 from ketafind.index.protocol import check_count
 from ketafind.query.filter import Frozen
 from ketafind.query.ranking import Page
 from ketafind.records import CLINIC_FIELDS
+from ketafind.shapes import label_of
 from ketafind.show.text import distance_text
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 class MatchRecord(TypedDict):
     """One match as plain data: a row of `Matches.to_dict`.
 
-    Distances and radii are in kilometres, positions in degrees of WGS 84. Each facet of the
+    ``distance_km`` is exact, ``distance_text`` is for people; ``labels`` names the words of the
+    keys that it has, in the language asked for. Distances and radii are in kilometres, positions in degrees of WGS 84. Each facet of the
     vocabulary is a key by its plural, and each column of the clinic that ketafind does not know is
     a key by its name.
     """
@@ -45,6 +47,7 @@ class MatchRecord(TypedDict):
     distance_km: float | None
     distance_low_km: float | None
     distance_high_km: float | None
+    distance_text: str
     truth: str
     combined: bool
     street_address: str
@@ -62,6 +65,7 @@ class MatchRecord(TypedDict):
     staff: NotRequired[list[str]]
     conditions: NotRequired[list[str]]
     products: NotRequired[list[str]]
+    labels: NotRequired[dict[str, str | list[str]]]
 
 
 class QueryRecord(TypedDict):
@@ -206,6 +210,26 @@ class Match(Frozen):
         from ketafind.explain.answers import explain_match
 
         return explain_match(self._page, self._at, lang)
+
+    def to_dict(self, lang: str | None = None) -> MatchRecord:
+        """Write the match as plain data, ready for JSON; `clinic` has more to write.
+
+        Parameters
+        ----------
+        lang : str or None
+            ``"en"`` or ``"fr"`` for labels beside the ids, None for ids alone.
+
+        Returns
+        -------
+        MatchRecord
+            A row of `Matches.to_dict`.
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
+        """
+        return Matches(self._page.part(self._at, self._at + 1))._rows(lang)[0]
 
     @property
     def unsettled(self) -> tuple[Criteria, ...]:
@@ -389,20 +413,28 @@ class Matches(Frozen, Sequence[Match]):
             columns[free] = [clinic.extra.get(name, "") for clinic in clinics]
         return columns
 
-    def to_dict(self) -> AnswerRecord:
+    def to_dict(self, lang: str | None = None) -> AnswerRecord:
         """Return the answer with its question and its data, so that it can be repeated.
+
+        Parameters
+        ----------
+        lang : str or None
+            ``"en"`` or ``"fr"`` for labels beside the ids, None for ids alone.
 
         Returns
         -------
         AnswerRecord
             ``query`` (criteria, unknown policy, how many, how far), ``snapshot``, the counts and
-            ``matches``, a record each with the names of the columns of `to_frame`; ready for JSON.
-            Where the search started is left out: it is the searcher's own.
+            ``matches``, a record each with the names of the columns of `to_frame`, a text of the
+            distance and, with a language, ``labels``; ready for JSON. Where the search started is
+            left out: it is the searcher's own.
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
         """
-        page, ranking, columns = self._page, self._page.ranking, self.columns()
-        rows: Any = [
-            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-        ]
+        page, ranking = self._page, self._page.ranking
         return {
             "query": {
                 "where": self.criteria.to_dict(),
@@ -417,8 +449,17 @@ class Matches(Frozen, Sequence[Match]):
             "n_unlocated": self.n_unlocated,
             "order_certain": self.order_certain,
             "nearer_possible": [match.clinic.clinic_id for match in self.nearer_possible],
-            "matches": rows,
+            "matches": self._rows(lang),
         }
+
+    def _rows(self, lang: str | None) -> list[MatchRecord]:
+        lang = None if lang is None else check_language(lang)
+        columns = self.columns()
+        columns["distance_text"] = [_distance(match) for match in self]
+        if lang is not None:
+            columns["labels"] = [_labels(match, lang) for match in self]
+        rows: Any = zip(*columns.values(), strict=True)
+        return [cast("MatchRecord", dict(zip(columns, row, strict=True))) for row in rows]
 
     def to_frame(self) -> pd.DataFrame:
         """Return the matches as a pandas frame, one row each, in order.
@@ -676,6 +717,18 @@ class Matches(Frozen, Sequence[Match]):
         from ketafind.explain.questions import questions
 
         return questions(self._page.ranking, check_count(limit, "limit"), lang)
+
+
+def _labels(match: Match, lang: str) -> dict[str, str | list[str]]:
+    """What the words of a match are called."""
+    catalogue = match._page.ranking.catalogue
+    fixed = {"truth": str(match.truth), "status": match.clinic.status}
+    if match.clinic.location is not None:
+        fixed["precision"] = match.clinic.location.precision
+    return {name: label_of(name, word, lang) for name, word in fixed.items()} | {
+        facet.plural: [facet[term].label(lang) for term in match.service.terms(facet.id)]
+        for facet in catalogue.vocabulary.facets
+    }
 
 
 def _host(website: str) -> str:

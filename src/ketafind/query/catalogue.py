@@ -220,14 +220,7 @@ class Catalogue:
                 f"a clinic's id is a text, not {type(clinic_id).__name__}; write clinic.clinic_id"
             )
         if found is None:
-            near = self._near(clinic_id)
-            maybe = " or ".join(map(repr, near))
-            message = f"no clinic has the id {clinic_id!r}" + (
-                f"; did you mean {maybe}?" if near else ""
-            )
-            error = UnknownClinicError(message).of(clinic_id)
-            error.suggestions = near
-            raise error
+            raise self._unknown(clinic_id)
         return found
 
     def find(self, clinic_id: object) -> int | None:
@@ -240,6 +233,17 @@ class Catalogue:
 
     def _place(self, clinic_id: str) -> int:
         return bisect_left(self.clinics, clinic_id, key=clinic_id_of)
+
+    def _unknown(self, clinic_id: str) -> UnknownClinicError:
+        near = self._near(clinic_id)
+        message = f"no clinic has the id {clinic_id!r}"
+        french = f"aucune clinique ne porte l'identifiant {clinic_id!r}"
+        if near:
+            message += f"; did you mean {' or '.join(map(repr, near))}?"
+            french += f"; vouliez-vous dire {' ou '.join(map(repr, near))}?"
+        error = UnknownClinicError(message).of(clinic_id, (), french)
+        error.suggestions = near
+        return error
 
     def _near(self, clinic_id: str) -> tuple[str, ...]:
         from difflib import get_close_matches
