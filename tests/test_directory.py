@@ -165,3 +165,31 @@ def test_rows_that_their_evidence_contradicts_are_refused_when_they_are_read(tmp
     assert len(kf.Directory.from_csv(rows)) == 1
     with pytest.raises(DataError, match="yes and no of route oral"):
         kf.Directory.from_csv(rows, evidence=facts)
+
+
+@pytest.mark.parametrize(
+    ("code", "position", "kind"),
+    [
+        ("M5V OA1", (43.64, -79.39), "postal_shape"),
+        ("D1A 1A1", (43.64, -79.39), "postal_shape"),
+        ("14201", (43.64, -79.39), "postal_shape"),
+        ("H3A 1A1", (43.64, -79.39), "postal_province"),
+        ("M5H 2N2", (45.42, -75.69), "postal_far"),
+        ("M5H 2N2", (43.65, -79.38), None),
+        ("m5h2n2", (43.65, -79.38), None),
+        ("M5H 2N2", None, None),
+        ("", (43.64, -79.39), None),
+    ],
+)
+def test_a_postal_code_is_held_against_its_form_its_province_and_the_position(code, position, kind):
+    place = position and kf.Location(lat=position[0], lon=position[1])
+    for province, expected in (("ON", kind), ("Ontario", kind), ("NY", None)):
+        clinic = kf.Clinic(
+            clinic_id="a", name="A", province=province, postal_code=code, location=place
+        )
+        directory = kf.Directory.from_clinics([clinic], check=False)
+        found = [one for one in directory.validate() if one.kind.startswith("postal")]
+        assert [one.kind for one in found] == ([expected] if expected else [])
+        for lang in ("en", "fr"):
+            said = str(directory.validate(lang=lang))
+            assert ("postal" in said) == bool(expected)

@@ -190,6 +190,21 @@ def test_the_command_line_builds_a_register_and_asks_it(
     assert "Sydenham (Grey), ON" in said
 
 
+def test_no_file_is_replaced_unless_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes, source = tmp_path / "notes.txt", nar(tmp_path / "nar.zip", "2026")
+    notes.write_text("my notes")
+    with pytest.raises(errors.ExistingFileError, match="pass overwrite=True"):
+        build_register(notes, nar=source, progress=False)
+    command = ["geocoder", "build", "--nar", str(source), "-o", str(notes)]
+    assert main(command) == 2
+    assert "pass --overwrite to replace it" in capsys.readouterr().err
+    assert notes.read_text() == "my notes"
+    assert main([*command, "--overwrite"]) == 0
+    assert RegisterGeocoder.open(notes).geocode("76 Stuart St, Kingston").precision == "rooftop"
+
+
 def test_one_source_is_asked_for_and_faults_of_it_are_named(tmp_path: Path) -> None:
     with pytest.raises(errors.InvalidInputError, match="one source"):
         build_register(tmp_path / "x")

@@ -957,7 +957,8 @@ class Directory(Mapping[str, Clinic]):
         -------
         Validation
             Clinics without a position, a fact or a contact, facts without evidence, sources that
-            contradict each other, clinics of one address; by clinic id.
+            contradict each other, clinics of one address, postal codes that are none, of another
+            province or far from the position that is given; by clinic id.
         """
         from ketafind.explain.profile import validation
 

@@ -55,8 +55,7 @@ def write_whole(
 ) -> None:
     """Write a file: beside its place, synced, then renamed."""
     target = os.path.realpath(path)
-    if not overwrite and os.path.lexists(target):
-        raise _exists(target)
+    refuse_existing(target, overwrite=overwrite)
     if os.path.lexists(target) and not os.path.isfile(target):
         raise OSError(errno.EINVAL, "not a regular file", target)
     folder, name = os.path.split(target)
@@ -76,6 +75,12 @@ def write_whole(
             os.unlink(beside)
         raise
     _sync_folder(folder)
+
+
+def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Refuse to write where there is a file already, unless it is to be replaced."""
+    if not overwrite and os.path.lexists(path):
+        raise _exists(os.fspath(path))
 
 
 def _exists(target: str) -> ExistingFileError:

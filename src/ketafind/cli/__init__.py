@@ -19,6 +19,7 @@ COORDINATES = re.compile(r"(?:ketafind\.)?Coordinates(?:\(lat=\.\.\., lon=\.\.\.
 """How Python's messages name what are two options here."""
 COMMANDS = {
     "pass check=False": "pass --no-check",
+    "pass overwrite=True": "pass --overwrite",
     "directory.validate()": "ketafind validate",
     'geocoder=ketafind.OfflineGeocoder(region="CA")': "--region CA",
 }

@@ -282,7 +282,8 @@ def build_register(arguments: Namespace) -> None:
     """Build a street register and print what is in it."""
     from ketafind.geocoding import build_register
 
-    meta = build_register(arguments.out, nar=arguments.nar, openaddresses=arguments.openaddresses)
+    source = {"nar": arguments.nar, "openaddresses": arguments.openaddresses}
+    meta = build_register(arguments.out, **source, overwrite=arguments.overwrite)
     made = f"{meta['points']:,} addresses on {meta['streets']:,} streets"
     origin = f"{meta['rows']:,} rows of {meta['source']}. {meta['licence']}"
     print(escaped(f"{arguments.out}: {made}, of {origin}"))

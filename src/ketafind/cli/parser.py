@@ -201,4 +201,5 @@ def _add_build(parser: ArgumentParser) -> None:
     source.add_argument("--nar", metavar="ZIP", help="Statistics Canada's register, as it comes")
     source.add_argument("--openaddresses", metavar="FILE", help="CSV or line-delimited GeoJSON")
     build.add_argument("-o", "--out", metavar="FILE", required=True, help="the file to write")
+    build.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
     build.set_defaults(run=commands.build_register)

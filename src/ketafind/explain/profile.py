@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from ketafind.errors import GeocodingError
 from ketafind.explain.sentences import (
     Explanation,
     ExplanationList,
@@ -20,6 +21,7 @@ from ketafind.explain.sentences import (
     say,
 )
 from ketafind.facts import decisions
+from ketafind.geo import sphere_km
 from ketafind.records import PRECISIONS, UNPLACED
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ class Doubt:
     ----------
     kind : str
         ``unlocated``, ``unplaced`` (an address that the geocoder could not place), ``no_fact``,
-        ``no_evidence``, ``conflict``, ``same_place`` or ``no_contact``.
+        ``no_evidence``, ``conflict``, ``same_place``, ``no_contact``, ``postal_shape`` (a postal
+        code that is none), ``postal_province`` (one of another province) or ``postal_far`` (one
+        far from the position that is given).
     clinic_id : str
         The clinic.
     what : str
@@ -46,6 +50,10 @@ class Doubt:
     kind: str
     clinic_id: str
     what: str = ""
+
+
+# A position that is given may lie so far from its postal code, or so many times the code's radius.
+FAR_KM, FACTOR = 5.0, 3.0
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -204,6 +212,7 @@ def _doubts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Doubt]:
         yield Doubt(kind="no_fact", clinic_id=own)
     if not clinic.phone and not clinic.website:
         yield Doubt(kind="no_contact", clinic_id=own)
+    yield from _postal_doubts(clinic)
     made = decisions(clinic, vocabulary)
     for one in made:
         if one.reason == "conflict":
@@ -215,3 +224,27 @@ def _doubts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Doubt]:
             for term in terms:
                 if (service.service_id, facet, term) not in known:
                     yield Doubt(kind="no_evidence", clinic_id=own, what=f"{facet} {term}")
+
+
+def _postal_doubts(clinic: Clinic) -> Iterator[Doubt]:
+    """Hold a Canadian postal code against its own form, the province and the position."""
+    from ketafind.geocoding import OfflineGeocoder
+    from ketafind.geocoding.words import whole_code
+    from ketafind.tables.places import postal_letters
+
+    code, place, letters = clinic.postal_code, clinic.location, postal_letters(clinic.province)
+    if not code or not letters:
+        return
+    if whole_code(code) < 0:
+        yield Doubt(kind="postal_shape", clinic_id=clinic.clinic_id, what=code)
+    elif code[0].upper() not in letters:
+        yield Doubt(kind="postal_province", clinic_id=clinic.clinic_id, what=code)
+    elif place is not None and place.match == "given":
+        try:
+            meant = OfflineGeocoder(region="CA").geocode(code)
+        except GeocodingError:
+            return  # a code that is not listed, which new ones are
+        apart_km = sphere_km(place.lat, place.lon, meant.lat, meant.lon)
+        if apart_km > max(FAR_KM, FACTOR * meant.radius_km) + place.radius_km:
+            what = f"{code}, {apart_km:.0f} km"
+            yield Doubt(kind="postal_far", clinic_id=clinic.clinic_id, what=what)

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketafind.errors import DataError, Fault, InvalidInputError, KetafindError, MissingFileError
-from ketafind.files import write_arrays
+from ketafind.files import refuse_existing, write_arrays
 from ketafind.geo import EAST, NORTH, SOUTH, WEST
 from ketafind.geocoding.gazetteer import default_gazetteer
 from ketafind.geocoding.register import KIND, VERSION
@@ -126,19 +126,22 @@ def build_register(
     nar: str | Path | None = None,
     openaddresses: str | Path | None = None,
     progress: bool = True,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Build a street register for `RegisterGeocoder`.
 
     Parameters
     ----------
     out : path-like
-        The file to write; replaced if there, whole or not at all.
+        The file to write, whole or not at all.
     nar : path-like, optional
         The zip of the National Address Register, in either of its layouts.
     openaddresses : path-like, optional
         A file of OpenAddresses: CSV, or GeoJSON with one feature a line (also .gz).
     progress : bool
         Whether to show a bar on a terminal.
+    overwrite : bool
+        Whether to replace a file that is there.
 
     Returns
     -------
@@ -153,9 +156,12 @@ def build_register(
         If the source cannot be read, lacks a column, or holds no point of Ontario.
     MissingFileError
         If there is no such file.
+    ExistingFileError
+        If the file to write is there already; nothing is read then.
     """
     if (nar is None) == (openaddresses is None):
         raise InvalidInputError("give one source: nar= or openaddresses=")
+    refuse_existing(out, overwrite=overwrite)
     source = Path(nar if nar is not None else str(openaddresses))
     read, licence = (_read_open, OPEN_LICENCE) if nar is None else (_read_nar, NAR_LICENCE)
     points = _Points()
@@ -173,7 +179,7 @@ def build_register(
         "streets": len(arrays["street_type"]),
         "communities": int(arrays["street_community"].max()) + 1,
     }
-    write_arrays(out, {"kind": KIND, "version": VERSION, **meta}, arrays)
+    write_arrays(out, {"kind": KIND, "version": VERSION, **meta}, arrays, overwrite=overwrite)
     return meta
 
 

@@ -130,6 +130,16 @@ def _box(province: str, postal_code: str) -> _Box | None:
     return _boxes().get(fold(province.replace(".", "")) or letter)
 
 
+@cache
+def postal_letters(province: str) -> str:
+    """The first letters of a province's postal codes; empty for what is no province of Canada."""
+    key, provinces = fold(province.replace(".", "")), known_words()["provinces"]
+    for code, entry in provinces.items():
+        if key in map(fold, (code, *entry["names"])):
+            return str(entry["postal"])
+    return ""
+
+
 def implausible(
     lats: Iterable[float],
     lons: Iterable[float],
