@@ -9,34 +9,25 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ketafind.cli import batch
+from ketafind.cli.options import address_geocoder, asked, directory_of, read_directory
 from ketafind.errors import DataError, InvalidInputError
 from ketafind.records import CLINIC_FACTS
 from ketafind.show.exports import csv_text
 from ketafind.show.text import escaped, terminal_width, text_table
 
 if TYPE_CHECKING:
-    from ketafind.directory import Directory
     from ketafind.explain.sentences import Explanation
     from ketafind.facts import Decision
-    from ketafind.geocoding import OfflineGeocoder
     from ketafind.matches import Matches
     from ketafind.records import Clinic, Evidence, Location
 
 _PLACE_FIELDS = ("label", "lat", "lon", "precision", "radius_km", "match", "corrections", "source")
-FACETS = (
-    ("route", "routes", "iv"),
-    ("staff", "psychiatrist"),
-    ("condition", "conditions", "ptsd"),
-    ("product", "products", "esketamine"),
-    ("setting", "settings", "hospital"),
-    ("language", "languages", "fr"),
-)
-"""The facets that have options: id, plural where it is another word, and a term as an example."""
 
 
 def nearest(arguments: Namespace) -> None:
     """Print the nearest clinics that match."""
-    matches = _asked(arguments)
+    matches = asked(arguments)
     _say_origin(matches, arguments)
     if arguments.format == "geojson":
         _print_json(matches.to_geojson())
@@ -57,29 +48,6 @@ def _print_json(content: Any) -> None:
     print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def _asked(arguments: Namespace) -> Matches:
-    """Ask for the nearest clinics as the options say."""
-    from ketafind.criteria import Criteria
-
-    where = None if arguments.where is None else Criteria.from_json(arguments.where)
-    if arguments.qualified is not None:
-        from ketafind.qualification import qualified
-
-        needed = qualified(arguments.qualified)
-        where = needed if where is None else where & needed
-    facets = {facet: getattr(arguments, facet) for facet, *_ in FACETS}
-    return _directory_of(arguments).nearest(
-        _origin(arguments),
-        arguments.k,
-        where=where,
-        unknown=arguments.unknown,
-        max_distance_km=arguments.max_distance_km,
-        geocoder=_geocoder(arguments),
-        check=not arguments.no_check,
-        **{facet: terms for facet, terms in facets.items() if terms is not None},
-    )
-
-
 def _say_origin(matches: Matches, arguments: Namespace) -> None:
     """Say how PLACE was read: beside the answer, so that a file or a pipe does not hold it."""
     from ketafind.explain.sentences import number, say
@@ -96,7 +64,7 @@ def _say_origin(matches: Matches, arguments: Namespace) -> None:
 
 def show(arguments: Namespace) -> None:
     """Print one clinic's facts, each with its evidence."""
-    directory = _directory_of(arguments)
+    directory = directory_of(arguments)
     clinic = directory[arguments.clinic_id]
     facts = _facts_of(clinic, directory.decisions(clinic.clinic_id, arguments.as_of))
     if arguments.format == "json":
@@ -128,7 +96,7 @@ def validate(arguments: Namespace) -> int:
     """Print every fault of a file of clinics; where there is none, what is doubtful in it."""
     try:
         with warnings.catch_warnings(action="ignore"):  # the findings say it
-            directory = _read_directory(arguments.file, arguments, arguments.evidence)
+            directory = read_directory(arguments.file, arguments, arguments.evidence)
     except DataError as error:
         for fault in error.faults:
             print(escaped(f"{error.source}: {fault}"))
@@ -178,48 +146,9 @@ def vocabulary(arguments: Namespace) -> None:
     _print_table(rows, ("facet", "term", "label"))
 
 
-def _directory_of(arguments: Namespace) -> Directory:
-    """Load the directory that the options name."""
-    from ketafind.directory import load_directory
-
-    if arguments.data is None:
-        if arguments.evidence is not None:
-            raise InvalidInputError("--evidence goes with --data")
-        directory = load_directory()
-    else:
-        directory = _read_directory(arguments.data, arguments, arguments.evidence)
-    return directory if arguments.as_of is None else directory.as_of(arguments.as_of)
-
-
-def _read_directory(path: str, arguments: Namespace, evidence: str | None) -> Directory:
-    """Open a saved directory, or read one from CSV."""
-    from ketafind.directory import Directory
-
-    if path.endswith(".ketafind"):
-        return Directory.open(path)
-    return Directory.from_csv(path, evidence=evidence, geocoder=_geocoder(arguments))
-
-
-def _geocoder(arguments: Namespace) -> OfflineGeocoder | None:
-    from ketafind.geocoding import OfflineGeocoder
-
-    return None if arguments.region is None else OfflineGeocoder(region=arguments.region)
-
-
-def _origin(arguments: Namespace) -> Any:
-    from ketafind.geo import Coordinates
-
-    pair = (arguments.lat, arguments.lon)
-    if (arguments.place is None) == (pair == (None, None)) or None in pair != (None, None):
-        raise InvalidInputError("give a PLACE, or --lat and --lon together")
-    if arguments.place is not None:
-        return arguments.place
-    return Coordinates(lat=arguments.lat, lon=arguments.lon)
-
-
 def explain(arguments: Namespace) -> None:
     """Print why each clinic is in an answer, why one is not, or what would bring more."""
-    matches, lang = _asked(arguments), arguments.lang
+    matches, lang = asked(arguments), arguments.lang
     if arguments.why_not is not None:
         answer: Explanation = matches.why_not(arguments.why_not, lang=lang)
     else:
@@ -230,7 +159,7 @@ def explain(arguments: Namespace) -> None:
 
 def questions(arguments: Namespace) -> None:
     """Print what to ask which clinic."""
-    matches = _asked(arguments)
+    matches = asked(arguments)
     answer = matches.questions(arguments.k, lang=arguments.lang)
     _say_origin(matches, arguments)
     _print(answer, arguments)
@@ -238,28 +167,26 @@ def questions(arguments: Namespace) -> None:
 
 def diff(arguments: Namespace) -> None:
     """Print what changed from one directory to another."""
-    old = _read_directory(arguments.old, arguments, arguments.old_evidence)
-    new = _read_directory(arguments.new, arguments, arguments.new_evidence)
+    old = read_directory(arguments.old, arguments, arguments.old_evidence)
+    new = read_directory(arguments.new, arguments, arguments.new_evidence)
     _print(old.diff(new, lang=arguments.lang), arguments)
 
 
 def profile(arguments: Namespace) -> None:
     """Print how complete, precise and old the data are, or what in them is doubtful."""
-    directory = _directory_of(arguments)
+    directory = directory_of(arguments)
     asked = directory.validate if arguments.doubts else directory.profile
     _print(asked(lang=arguments.lang), arguments)
 
 
 def geocode(arguments: Namespace) -> None:
-    """Print where a text is."""
-    from ketafind.geocoding import OfflineGeocoder, RegisterGeocoder
-
-    file = arguments.register
-    offline = _geocoder(arguments) or OfflineGeocoder()
-    if file is not None and arguments.region is not None:
-        raise InvalidInputError("a register reads addresses of Ontario: leave --region out")
-    geocoder = offline if file is None else RegisterGeocoder.open(file)
-    place = geocoder.geocode(arguments.text)
+    """Print where a text is, or write where every address of a file is."""
+    if (arguments.text is None) == (arguments.input is None):
+        raise InvalidInputError("give a TEXT, or a file of addresses with --in")
+    if arguments.input is not None:
+        batch.geocode(arguments)
+        return
+    place = address_geocoder(arguments).geocode(arguments.text)
     if arguments.format == "json":
         _print_json(_place_dict(place))
         return

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from ketafind import __version__
-from ketafind.cli import commands
+from ketafind.cli import batch, commands
+from ketafind.cli.options import FACETS
 
 LEVELS = ("team", "full")
 EXAMPLES = """\
@@ -16,6 +17,8 @@ examples:
   ketafind nearest --lat 43.65 --lon -79.38 --staff psychiatrist --format json
   ketafind show providence-care-ketamine-clinic
   ketafind validate my_clinics.csv
+  ketafind join people.csv --address postal_code --route iv --out near.csv
+  ketafind geocode --in addresses.csv --out placed.csv
 """
 
 UNRECOGNIZED = "unrecognized arguments: "
@@ -88,10 +91,7 @@ DATA = (
     _option("--as-of", metavar="DATE", help="believe only what is fresh on that day"),
     REGION,
 )
-QUESTION = (
-    _option("place", nargs="?", metavar="PLACE", help="address, postal code or town"),
-    _option("--lat", type=_number, help="instead of PLACE: latitude in degrees"),
-    _option("--lon", type=_number, help="instead of PLACE: longitude in degrees"),
+SOUGHT = (
     *(
         _option(
             *(f"--{name}" for name in names),
@@ -99,7 +99,7 @@ QUESTION = (
             metavar="TERM",
             help=f"such as {shown}; several times for any of them",
         )
-        for *names, shown in commands.FACETS
+        for *names, shown in FACETS
     ),
     _option(
         "--qualified",
@@ -119,6 +119,12 @@ QUESTION = (
     _option("--max-distance-km", type=_number, metavar="KM", help="none farther"),
     _option("--no-check", action="store_true", help="accept a place that looks swapped or far off"),
     *DATA,
+)
+QUESTION = (
+    _option("place", nargs="?", metavar="PLACE", help="address, postal code or town"),
+    _option("--lat", type=_number, help="instead of PLACE: latitude in degrees"),
+    _option("--lon", type=_number, help="instead of PLACE: longitude in degrees"),
+    *SOUGHT,
 )
 LANG = _choice("--lang", "en", "fr")
 TABLE = _choice("--format", "table", "json")
@@ -150,11 +156,37 @@ STATE = (
     _option("--doubts", action="store_true", help="what to look into, instead"),
     *SAID,
 )
+OUT = (
+    _option("--prefix", default="", help="put before the names of the columns that are added"),
+    _option("--out", metavar="FILE", default="-", help=".csv or .parquet; - (default) for CSV out"),
+    _option("--overwrite", action="store_true", help="replace FILE if it is there"),
+)
 PLACE = (
-    _option("text", metavar="TEXT", help="on one line, as people write it"),
+    _option("text", nargs="?", metavar="TEXT", help="on one line, as people write it"),
     _file("--register", "a street register to ask first"),
     REGION,
     TABLE,
+    _option(
+        "--in", dest="input", metavar="FILE", help="many addresses: .csv or .parquet; - for CSV in"
+    ),
+    _option(
+        "--address",
+        action="append",
+        metavar="COLUMN",
+        help="of FILE (default address); several times for its parts",
+    ),
+    *OUT,
+)
+JOIN = (
+    _option("file", metavar="FILE", help="a row each: .csv or .parquet; - for CSV in"),
+    _option("--lat", metavar="COLUMN", help="latitude in degrees (default lat)"),
+    _option("--lon", metavar="COLUMN", help="longitude in degrees (default lon)"),
+    _option("--address", metavar="COLUMN", help="instead: an address, postal code or town"),
+    *SOUGHT,
+    _option("--columns", metavar="NAMES", help="what to add of each clinic, such as name,phone"),
+    _choice("--shape", "long", "wide"),
+    _choice("--how", "left", "inner"),
+    *OUT,
 )
 
 Run = Callable[[Namespace], int | None]
@@ -167,7 +199,8 @@ COMMANDS: tuple[tuple[str, Run, str, Sequence[Option]], ...] = (
     ("questions", commands.questions, "what to ask which clinic", (*QUESTION, *SAID)),
     ("diff", commands.diff, "what changed from one directory to another", DIFF),
     ("profile", commands.profile, "how complete, precise and old the data are", STATE),
-    ("geocode", commands.geocode, "place an address, postal code or town", PLACE),
+    ("geocode", commands.geocode, "place an address, postal code or town, or many", PLACE),
+    ("join", batch.join, "the nearest clinics of every row of a file", JOIN),
     ("info", commands.info, "this installation: version, index and data", ()),
 )
 

@@ -1,0 +1,146 @@
+"""Whole files: the nearest clinics of every row, and the place of every address."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from argparse import Namespace
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from ketafind.cli.options import address_geocoder, directory_of, sought
+from ketafind.errors import ExistingFileError, InvalidInputError
+from ketafind.files import require, write_whole
+from ketafind.show.exports import csv_text
+from ketafind.show.text import escaped
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STREAM = "-"
+"""Standard input or standard output, as CSV."""
+USUAL = ("name", "city")
+"""What is told of each clinic if nothing else is asked for, unless the file has such columns."""
+
+
+def join(arguments: Namespace) -> None:
+    """Write the nearest clinics of every row of a file."""
+    from ketafind.join.join import nearest_join
+
+    _check_output(arguments)
+    people = _read(arguments.file)
+    positions = [] if arguments.address else [arguments.lat or "lat", arguments.lon or "lon"]
+    numbers = {name: _numbers(people, name) for name in positions if name in people}
+    usual = [name for name in USUAL if name not in people]
+    joined = nearest_join(
+        people.assign(**numbers),
+        directory_of(arguments),
+        k=arguments.k,
+        lat=arguments.lat,
+        lon=arguments.lon,
+        address=arguments.address,
+        max_distance_km=arguments.max_distance_km,
+        how=arguments.how,
+        shape=arguments.shape,
+        columns=usual if arguments.columns is None else arguments.columns.split(","),
+        prefix=arguments.prefix,
+        check=not arguments.no_check,
+        **sought(arguments),
+    )
+    for name in numbers:  # as they were written
+        joined[name] = people[name].loc[joined.index]
+    _write(joined, arguments)
+    reasons = [joined[name] for name in joined if name == f"{arguments.prefix}reason"]
+    _say_rows(people, *reasons)
+
+
+def geocode(arguments: Namespace) -> None:
+    """Write where every address of a file is."""
+    from ketafind.geocoding import geocode_frame
+
+    _check_output(arguments)
+    rows = _read(arguments.input)
+    columns = arguments.address or ["address"]
+    absent = [name for name in columns if name not in rows]
+    if absent:
+        raise InvalidInputError(
+            f"{arguments.input}: there is no column {absent[0]!r}; say with --address, several "
+            f"times for the parts, which hold the address; there are: {', '.join(rows)}"
+        )
+    placed = geocode_frame(rows, columns, address_geocoder(arguments), prefix=arguments.prefix)
+    _write(placed, arguments)
+    _say_rows(rows, placed[f"{arguments.prefix}reason"])
+
+
+def _say_rows(rows: pd.DataFrame, *reasons: pd.Series[Any]) -> None:
+    """Say how many rows there were, and why some got no answer."""
+    counts = Counter(reason for column in reasons for reason in column.dropna())
+    said = [f"{len(rows):,} rows", *(f"{n:,} of them: {why}" for why, n in counts.most_common())]
+    print(escaped(f"ketafind: {'; '.join(said)}"), file=sys.stderr)
+
+
+def _check_output(arguments: Namespace) -> None:
+    """Refuse a file that cannot be written before anything is read."""
+    path = arguments.out
+    if path == STREAM:
+        return
+    _is_parquet(path)
+    if os.path.lexists(path) and not arguments.overwrite:
+        raise ExistingFileError(f"{path}: the file is there already; pass --overwrite")
+
+
+def _is_parquet(path: str) -> bool:
+    ending = os.path.splitext(path)[1].lower()
+    if ending not in (".csv", ".parquet"):
+        raise InvalidInputError(
+            f"{path}: a file here is .csv or .parquet, or - for a stream of CSV"
+        )
+    return ending == ".parquet"
+
+
+def _read(path: str) -> pd.DataFrame:
+    """Read a file; the cells of CSV stay the texts that they are."""
+    import pandas as pd
+
+    from ketafind.tables.csv import read_stream, read_table
+
+    if path != STREAM and _is_parquet(path):
+        require("pyarrow", "polars")
+        return pd.read_parquet(path)
+    table = read_stream(sys.stdin.buffer) if path == STREAM else read_table(path)
+    table.report.refuse(table.n_rows)
+    return pd.DataFrame(dict(zip(table.names, table.columns, strict=True)), dtype=object)
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> Any:
+    """Read degrees out of texts; what is blank is missing."""
+    import pandas as pd
+
+    cells = frame[name]
+    if cells.dtype != object:
+        return cells
+    numbers = pd.to_numeric(cells.replace("", None), errors="coerce")
+    wrong = numbers.isna() & (cells.fillna("") != "")
+    if wrong.any():
+        # Without its digits: they may be where somebody lives.
+        raise InvalidInputError(
+            f'data row {int(wrong.argmax()) + 1}, column "{name}": not a number of decimal degrees'
+        )
+    return numbers
+
+
+def _write(frame: pd.DataFrame, arguments: Namespace) -> None:
+    path = arguments.out
+    if path != STREAM and _is_parquet(path):
+        require("pyarrow", "polars")
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer, index=False)
+        write_whole(path, [buffer.getbuffer()], overwrite=arguments.overwrite)
+        return
+    plain = frame.astype(object).where(frame.notna(), None)
+    text = csv_text({name: plain[name].tolist() for name in plain})
+    if path == STREAM:
+        print(text, end="")
+    else:
+        write_whole(path, text, overwrite=arguments.overwrite)

@@ -1,0 +1,106 @@
+"""What the options say: a directory, where to search from, and what is sought."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from ketafind.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from ketafind.criteria import Criteria
+    from ketafind.directory import Directory
+    from ketafind.geocoding import OfflineGeocoder, RegisterGeocoder
+    from ketafind.matches import Matches
+
+FACETS = (
+    ("route", "routes", "iv"),
+    ("staff", "psychiatrist"),
+    ("condition", "conditions", "ptsd"),
+    ("product", "products", "esketamine"),
+    ("setting", "settings", "hospital"),
+    ("language", "languages", "fr"),
+)
+"""The facets that have options: id, plural where it is another word, and a term as an example."""
+
+
+def asked(arguments: Namespace) -> Matches:
+    """Ask for the nearest clinics as the options say."""
+    return directory_of(arguments).nearest(
+        _origin(arguments),
+        arguments.k,
+        max_distance_km=arguments.max_distance_km,
+        geocoder=geocoder_of(arguments),
+        check=not arguments.no_check,
+        **sought(arguments),
+    )
+
+
+def sought(arguments: Namespace) -> dict[str, Any]:
+    """What is sought, as keywords of a query."""
+    facets = {facet: getattr(arguments, facet) for facet, *_ in FACETS}
+    named = {facet: terms for facet, terms in facets.items() if terms is not None}
+    return {"where": _criteria(arguments), "unknown": arguments.unknown, **named}
+
+
+def _criteria(arguments: Namespace) -> Criteria | None:
+    from ketafind.criteria import Criteria
+
+    where = None if arguments.where is None else Criteria.from_json(arguments.where)
+    if arguments.qualified is None:
+        return where
+    from ketafind.qualification import qualified
+
+    needed = qualified(arguments.qualified)
+    return needed if where is None else where & needed
+
+
+def directory_of(arguments: Namespace) -> Directory:
+    """Load the directory that the options name."""
+    from ketafind.directory import load_directory
+
+    if arguments.data is None:
+        if arguments.evidence is not None:
+            raise InvalidInputError("--evidence goes with --data")
+        directory = load_directory()
+    else:
+        directory = read_directory(arguments.data, arguments, arguments.evidence)
+    return directory if arguments.as_of is None else directory.as_of(arguments.as_of)
+
+
+def read_directory(path: str, arguments: Namespace, evidence: str | None) -> Directory:
+    """Open a saved directory, or read one from CSV."""
+    from ketafind.directory import Directory
+
+    if path.endswith(".ketafind"):
+        return Directory.open(path)
+    return Directory.from_csv(path, evidence=evidence, geocoder=geocoder_of(arguments))
+
+
+def address_geocoder(arguments: Namespace) -> OfflineGeocoder | RegisterGeocoder:
+    """Open the street register that the options name, or make the geocoder of their region."""
+    from ketafind.geocoding import OfflineGeocoder, RegisterGeocoder
+
+    if arguments.register is None:
+        return geocoder_of(arguments) or OfflineGeocoder()
+    if arguments.region is not None:
+        raise InvalidInputError("a register reads addresses of Ontario: leave --region out")
+    return RegisterGeocoder.open(arguments.register)
+
+
+def geocoder_of(arguments: Namespace) -> OfflineGeocoder | None:
+    """Make the geocoder of the region that the options name."""
+    from ketafind.geocoding import OfflineGeocoder
+
+    return None if arguments.region is None else OfflineGeocoder(region=arguments.region)
+
+
+def _origin(arguments: Namespace) -> Any:
+    from ketafind.geo import Coordinates
+
+    pair = (arguments.lat, arguments.lon)
+    if (arguments.place is None) == (pair == (None, None)) or None in pair != (None, None):
+        raise InvalidInputError("give a PLACE, or --lat and --lon together")
+    if arguments.place is not None:
+        return arguments.place
+    return Coordinates(lat=arguments.lat, lon=arguments.lon)
