@@ -66,7 +66,7 @@ def geocode(arguments: Namespace) -> None:
     if absent:
         raise InvalidInputError(
             f"{arguments.input}: there is no column {absent[0]!r}; say with --address, several "
-            f"times for the parts, which hold the address; there are: {', '.join(rows)}"
+            f"times for the parts, which hold the address; there are: {', '.join(map(str, rows))}"
         )
     placed = geocode_frame(rows, columns, address_geocoder(arguments), prefix=arguments.prefix)
     _write(placed, arguments)
@@ -76,8 +76,9 @@ def geocode(arguments: Namespace) -> None:
 def _say_rows(rows: pd.DataFrame, *reasons: pd.Series[Any]) -> None:
     """Say how many rows there were, and why some got no answer."""
     counts = Counter(reason for column in reasons for reason in column.dropna())
-    said = [f"{len(rows):,} rows", *(f"{n:,} of them: {why}" for why, n in counts.most_common())]
-    print(escaped(f"ketafind: {'; '.join(said)}"), file=sys.stderr)
+    unanswered = "; ".join(f"{why}: {n:,}" for why, n in counts.most_common())
+    n = "1 row" if len(rows) == 1 else f"{len(rows):,} rows"
+    print(escaped(f"{n}. {unanswered}".rstrip()), file=sys.stderr)
 
 
 def _check_output(arguments: Namespace) -> None:
@@ -139,7 +140,7 @@ def _write(frame: pd.DataFrame, arguments: Namespace) -> None:
         write_whole(path, [buffer.getbuffer()], overwrite=arguments.overwrite)
         return
     plain = frame.astype(object).where(frame.notna(), None)
-    text = csv_text({name: plain[name].tolist() for name in plain})
+    text = csv_text({str(name): plain[name].tolist() for name in plain})
     if path == STREAM:
         print(text, end="")
     else:

@@ -115,7 +115,6 @@ SOUGHT = (
         default="exclude",
         help="clinics of which it is not known: leave them out (default), add them, only them",
     ),
-    _option("-k", type=_whole, default=5, help="how many (default 5)"),
     _option("--max-distance-km", type=_number, metavar="KM", help="none farther"),
     _option("--no-check", action="store_true", help="accept a place that looks swapped or far off"),
     *DATA,
@@ -124,6 +123,7 @@ QUESTION = (
     _option("place", nargs="?", metavar="PLACE", help="address, postal code or town"),
     _option("--lat", type=_number, help="instead of PLACE: latitude in degrees"),
     _option("--lon", type=_number, help="instead of PLACE: longitude in degrees"),
+    _option("-k", type=_whole, default=5, help="how many (default 5)"),
     *SOUGHT,
 )
 LANG = _choice("--lang", "en", "fr")
@@ -182,6 +182,7 @@ JOIN = (
     _option("--lat", metavar="COLUMN", help="latitude in degrees (default lat)"),
     _option("--lon", metavar="COLUMN", help="longitude in degrees (default lon)"),
     _option("--address", metavar="COLUMN", help="instead: an address, postal code or town"),
+    _option("-k", type=_whole, default=1, help="how many for each row (default 1)"),
     *SOUGHT,
     _option("--columns", metavar="NAMES", help="what to add of each clinic, such as name,phone"),
     _choice("--shape", "long", "wide"),

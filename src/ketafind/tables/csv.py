@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from ketafind.errors import DataError, Fault, MissingFileError, UnknownTermError
 from ketafind.vocabulary.terms import quoted
@@ -181,7 +181,10 @@ def read_text(path: str | os.PathLike[str]) -> str:
     with open(name, "rb") as file:
         # One byte more than is allowed tells a file that grew meanwhile.
         raw = file.read(MAX_FILE_BYTES + 1)
-    source = file_name(name)
+    return _checked_text(raw, file_name(name))
+
+
+def _checked_text(raw: bytes, source: str) -> str:
     fault = _foreign(raw)
     if not fault and len(raw) > MAX_FILE_BYTES:
         fault = f"over {MAX_FILE_BYTES:,} bytes, the most that is read; split the file"
@@ -195,7 +198,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
             f'{source}: "{odd.group()}" on line {line} looks like text that was once read in the '
             "wrong encoding; it is kept as it is. Look at the source",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return text
 
@@ -401,8 +404,17 @@ def column_key(name: str) -> str:
 
 def read_table(path: str | os.PathLike[str]) -> Table:
     """Read a CSV file with a header into a table."""
-    source = file_name(path)
-    rows = scan(read_text(path))
+    return _table(read_text(path), file_name(path))
+
+
+def read_stream(stream: BinaryIO) -> Table:
+    """Read CSV with a header from a stream that is not a file, such as standard input."""
+    source = "standard input"
+    return _table(_checked_text(stream.read(MAX_FILE_BYTES + 1), source), source)
+
+
+def _table(text: str, source: str) -> Table:
+    rows = scan(text)
     report = Report(source)
     header = next(rows, None)
     if header is None:
