@@ -21,7 +21,6 @@ IN_COMMANDS = {
     "pass check=False": "pass --no-check",
     "pass overwrite=True": "pass --overwrite",
     "directory.validate()": "ketafind validate",
-    "pass overwrite=True": "pass --overwrite",
     "with lat= and lon=, or with address=": "with --lat and --lon, or with --address",
     'pass prefix=, such as prefix="near_"': "pass --prefix, such as --prefix near_",
     "give a prefix=": "give a --prefix",

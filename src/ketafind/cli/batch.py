@@ -10,8 +10,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ketafind.cli.options import address_geocoder, directory_of, sought
-from ketafind.errors import ExistingFileError, InvalidInputError
-from ketafind.files import require, write_whole
+from ketafind.errors import InvalidInputError
+from ketafind.files import refuse_existing, require, write_whole
 from ketafind.show.exports import csv_text
 from ketafind.show.text import escaped
 
@@ -87,8 +87,7 @@ def _check_output(arguments: Namespace) -> None:
     if path == STREAM:
         return
     _is_parquet(path)
-    if os.path.lexists(path) and not arguments.overwrite:
-        raise ExistingFileError(f"{path}: the file is there already; pass --overwrite")
+    refuse_existing(path, overwrite=arguments.overwrite)
 
 
 def _is_parquet(path: str) -> bool:
