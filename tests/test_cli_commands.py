@@ -94,3 +94,17 @@ def test_wrong_input_ends_with_two_and_one_line(capsys, arguments):
         code = stop.code
     assert code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["Kingston", "--route", "intraveinous"], 'vouliez-vous dire "intraveineuse" (iv)?'),
+        (["Sydenham"], "plusieurs lieux éloignés; ajoutez le code postal ou la ville."),
+    ],
+)
+def test_what_is_refused_is_said_in_the_language_asked_for(capsys, asked, said):
+    assert main(["explain", *asked, "--lang", "fr"]) == 2
+    assert said in capsys.readouterr().err
+    assert main(["explain", *asked]) == 2
+    assert said not in capsys.readouterr().err

@@ -33,6 +33,7 @@ rows = pd.DataFrame({"lat": [44.2], "lon": [-76.5]})
 joined = kf.nearest_join(rows, opened, k=2, columns=["fax"])
 print(json.dumps({
     "read": [clinic.fax for clinic in read.clinics],
+    "as plain data": [clinic.to_dict()["fax"] for clinic in read.clinics],
     "opened": [clinic.fax for clinic in opened.clinics],
     "written": [clinic.fax for clinic in again.clinics],
     "kept as unknown": [name for clinic in read.clinics for name in clinic.extra],
@@ -69,6 +70,7 @@ def test_a_field_that_is_added_in_one_line_makes_every_trip(tmp_path):
     found = json.loads(done.stdout)
     assert found == {
         "read": [number, ""],
+        "as plain data": [number, None],
         "opened": [number, ""],
         "written": [number, ""],
         "kept as unknown": [],

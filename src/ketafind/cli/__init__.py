@@ -37,14 +37,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A name that the terminal's encoding lacks is shown escaped, never a traceback.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    lang = "en"
     try:
         arguments = make_parser().parse_args(spelled_out(sys.argv[1:] if argv is None else argv))
+        lang = getattr(arguments, "lang", lang)
         with warnings.catch_warnings(action="always", category=UserWarning):
             warnings.showwarning = lambda message, *_: _say(str(message))
             code = arguments.run(arguments) or 0
         sys.stdout.flush()
     except KetafindError as error:
-        return _refuse(error)
+        return _refuse(error, lang)
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:
@@ -52,11 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(code)
 
 
-def _refuse(error: KetafindError) -> int:
-    said = str(error)
+def _refuse(error: KetafindError, lang: str) -> int:
+    said = error.text(lang)
     if isinstance(error, GeocodingError) and error.candidates:
         first, *more = said.splitlines()
-        first += f" ({'; '.join(_named(place) for place in error.candidates)})"
+        first += f" ({'; '.join(_named(place, lang) for place in error.candidates)})"
         said = "\n".join((first, *more))
     _say(said)
     return INPUT
@@ -72,9 +74,9 @@ def _say(message: str) -> None:
     print("\n".join(f"ketafind: {escaped(line)}" for line in lines), file=sys.stderr)
 
 
-def _named(place: Location) -> str:
+def _named(place: Location, lang: str) -> str:
     # Places that share a name are told apart by where they are.
-    return f"{place.label} at {place.lat:.2f}, {place.lon:.2f}"
+    return f"{place.label} {'à' if lang == 'fr' else 'at'} {place.lat:.2f}, {place.lon:.2f}"
 
 
 def _give_up(error: OSError) -> int:
