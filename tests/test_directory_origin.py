@@ -126,6 +126,17 @@ def test_a_copy_in_another_process_has_the_geocoder_too(tmp_path):
     assert pickle.loads(pickle.dumps(directory))._geocoder.region == "CA"
 
 
+def test_the_bundled_clinics_are_found_from_another_province_too():
+    directory = kf.load_directory(geocoder=CANADA)
+    assert directory.nearest("Montreal", 1).origin.label == "Montreal, Quebec"
+    assert directory.snapshot == kf.load_directory().snapshot
+    later = kf.load_directory("2028-01-01", geocoder=CANADA)
+    assert later.nearest("Montreal", 1, unknown="include").origin.label == "Montreal, Quebec"
+    assert kf.load_directory() is kf.load_directory()
+    with pytest.raises(InvalidInputError, match="works offline"):
+        kf.load_directory(geocoder=Spy())
+
+
 @pytest.mark.parametrize("kind", [Spy, Online])
 def test_a_geocoder_that_may_ask_a_network_sees_no_origin_unless_the_call_says_so(kind):
     online = kind()

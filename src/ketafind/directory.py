@@ -288,12 +288,8 @@ class Directory(Mapping[str, Clinic]):
         """
         from ketafind.query.stored import open_catalogue
 
-        check_geocoder(geocoder)
-        if geocoder is not None and not works_offline(geocoder):
-            raise InvalidInputError(
-                f"{type(geocoder).__name__} does not say that it works offline: a directory keeps "
-                f"no other geocoder; give it to the call, as in nearest(origin, geocoder=...)"
-            )
+        if geocoder is not None:
+            _check_works_offline(geocoder)
         directory = cls(open_catalogue(path, verify=verify), geocoder)
         directory._path = abspath(fspath(path))
         return directory
@@ -1016,6 +1012,15 @@ def _checked(
     return words
 
 
+def _check_works_offline(geocoder: Geocoder) -> None:
+    check_geocoder(geocoder)
+    if not works_offline(geocoder):
+        raise InvalidInputError(
+            f"{type(geocoder).__name__} does not say that it works offline: a directory keeps no "
+            f"other geocoder; give it to the call, as in nearest(origin, geocoder=...)"
+        )
+
+
 def _canonical(
     clinics: Iterable[Clinic], vocabulary: Vocabulary, *, check: bool
 ) -> tuple[Clinic, ...]:
@@ -1140,7 +1145,9 @@ def bundled(name: str) -> Path:
     raise DirectoryFileError(f"this installation lacks its data file {name}; reinstall ketafind")
 
 
-def load_directory(as_of: date | str | None = None) -> Directory:
+def load_directory(
+    as_of: date | str | None = None, *, geocoder: Geocoder | None = None
+) -> Directory:
     """Load the bundled snapshot of Ontario clinics; opens no socket.
 
     Parameters
@@ -1148,16 +1155,19 @@ def load_directory(as_of: date | str | None = None) -> Directory:
     as_of : date or str, optional
         Believe only what is fresh enough on that day and was read by then: a regulator's statement
         for 90 days, any other for 365. None believes evidence of any age.
+    geocoder : Geocoder, optional
+        Who reads the text of origins, offline, such as ``OfflineGeocoder(region="CA")`` for people
+        who search from another province; None for the bundled offline geocoder.
 
     Returns
     -------
     Directory
-        The same object each time where no day is given: a directory never changes.
+        The same object each time where nothing else is given: a directory never changes.
 
     Raises
     ------
     InvalidInputError
-        If `as_of` is not a date.
+        If `as_of` is not a date, or the geocoder does not work offline.
 
     Examples
     --------
@@ -1165,7 +1175,11 @@ def load_directory(as_of: date | str | None = None) -> Directory:
     >>> len(ketafind.load_directory())
     26
     """
-    return _bundled() if as_of is None else _bundled().as_of(as_of)
+    directory = _bundled()
+    if geocoder is not None:
+        _check_works_offline(geocoder)
+        directory = Directory(directory._catalogue, geocoder)
+    return directory if as_of is None else directory.as_of(as_of)
 
 
 @cache

@@ -30,7 +30,6 @@ def asked(arguments: Namespace) -> Matches:
         _origin(arguments),
         arguments.k,
         max_distance_km=arguments.max_distance_km,
-        geocoder=geocoder_of(arguments),
         check=not arguments.no_check,
         **sought(arguments),
     )
@@ -62,7 +61,7 @@ def directory_of(arguments: Namespace) -> Directory:
     if arguments.data is None:
         if arguments.evidence is not None:
             raise InvalidInputError("--evidence goes with --data")
-        directory = load_directory()
+        directory = load_directory(geocoder=geocoder_of(arguments))
     else:
         directory = read_directory(arguments.data, arguments, arguments.evidence)
     return directory if arguments.as_of is None else directory.as_of(arguments.as_of)
@@ -73,7 +72,7 @@ def read_directory(path: str, arguments: Namespace, evidence: str | None) -> Dir
     from ketafind.directory import Directory
 
     if path.endswith(".ketafind"):
-        return Directory.open(path)
+        return Directory.open(path, geocoder=geocoder_of(arguments))
     return Directory.from_csv(path, evidence=evidence, geocoder=geocoder_of(arguments))
 
 

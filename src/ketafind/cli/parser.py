@@ -78,8 +78,9 @@ def _file(name: str, purpose: str) -> Option:
     return _option(name, metavar="FILE", help=purpose)
 
 
-def _choice(name: str, *choices: str) -> Option:
-    return _option(name, choices=choices, default=choices[0])
+def _choice(name: str, purpose: str, *choices: str) -> Option:
+    first = choices[0]
+    return _option(name, choices=choices, default=first, help=f"{purpose} (default {first})")
 
 
 REGION = _option(
@@ -113,9 +114,9 @@ SOUGHT = (
         "--unknown",
         choices=("exclude", "include", "only"),
         default="exclude",
-        help="clinics of which it is not known: leave them out (default), add them, only them",
+        help="clinics that may match, not known: leave them out (default), add them, only them",
     ),
-    _option("--max-distance-km", type=_number, metavar="KM", help="none farther"),
+    _option("--max-distance-km", type=_number, metavar="KM", help="leave out what is farther"),
     _option("--no-check", action="store_true", help="accept a place that looks swapped or far off"),
     *DATA,
 )
@@ -126,10 +127,10 @@ QUESTION = (
     _option("-k", type=_whole, default=5, help="how many (default 5)"),
     *SOUGHT,
 )
-LANG = _choice("--lang", "en", "fr")
-TABLE = _choice("--format", "table", "json")
-SAID = (LANG, _choice("--format", "text", "json"))
-NEAREST = (*QUESTION, _choice("--format", "table", "json", "geojson", "csv"))
+LANG = _choice("--lang", "the language", "en", "fr")
+TABLE = _choice("--format", "how it is printed", "table", "json")
+SAID = (LANG, _choice("--format", "how it is printed", "text", "json"))
+NEAREST = (*QUESTION, _choice("--format", "how it is printed", "table", "json", "geojson", "csv"))
 CLINIC = _option("clinic_id", metavar="CLINIC_ID", help="such as caledon-clinic")
 VALIDATE = (
     _file("file", "a CSV file of clinics, one row a service"),
@@ -185,8 +186,8 @@ JOIN = (
     _option("-k", type=_whole, default=1, help="how many for each row (default 1)"),
     *SOUGHT,
     _option("--columns", metavar="NAMES", help="what to add of each clinic, such as name,phone"),
-    _choice("--shape", "long", "wide"),
-    _choice("--how", "left", "inner"),
+    _choice("--shape", "a row for each clinic, or columns for each", "long", "wide"),
+    _choice("--how", "keep rows without a clinic, or not", "left", "inner"),
     *OUT,
 )
 
@@ -218,7 +219,8 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ketafind {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, run, purpose, options in COMMANDS:
-        command = subparsers.add_parser(name, help=purpose, allow_abbrev=False)
+        said = f"{purpose[0].upper()}{purpose[1:]}."
+        command = subparsers.add_parser(name, help=purpose, description=said, allow_abbrev=False)
         command.set_defaults(run=run)
         for names, settings in options:
             command.add_argument(*names, **settings)
