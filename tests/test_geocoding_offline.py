@@ -825,6 +825,8 @@ def test_a_position_is_named_by_the_nearest_place_and_its_area() -> None:
         ("Vancouver", "Vancouver, British Columbia", 49.25, -123.1),
         ("12 Granville St, Vancouver, BC", "Vancouver, British Columbia", 49.25, -123.1),
         ("Québec", "Quebec, Quebec", 46.8, -71.25),
+        ("12 rue Saint-Jean, Québec, QC", "Quebec, Quebec", 46.8, -71.25),
+        ("Montréal, Québec, QC", "Montreal, Quebec", 45.5, -73.6),
         ("Calgary Alberta", "Calgary, Alberta", 51.05, -114.07),
         ("Halifax, NS, Canada", "Halifax, Nova Scotia", 44.65, -63.6),
         ("12 Granville St Vancouver BC", "Vancouver, British Columbia", 49.25, -123.1),
@@ -846,6 +848,15 @@ def test_all_of_canada_is_answered_when_asked(
 def test_what_is_outside_canada_is_refused_in_every_region(text: str) -> None:
     with pytest.raises(errors.OutsideCoverageError):
         OfflineGeocoder(region="CA").geocode(text)
+
+
+def test_typed_coordinates_are_those_of_the_region() -> None:
+    canada = OfflineGeocoder(region="CA")
+    assert canada.geocode("49.2827, -123.1207").lat == 49.2827
+    with pytest.raises(errors.PlaceNotFoundError, match="minus sign"):
+        canada.geocode("49.2827, 123.1207")
+    with pytest.raises(errors.PlaceNotFoundError, match="not in Ontario"):
+        geocode("49.2827, -123.1207")
 
 
 def test_a_small_place_elsewhere_in_canada_asks_for_its_code() -> None:

@@ -243,7 +243,15 @@ HALF_A_DEGREE_KM = 79.0
 HOW = "; pass Coordinates(lat=..., lon=...), or write decimal degrees such as '44.2312, -76.4860'"
 
 
-def typed_coordinates(text: str) -> Location | None:
+def _in_canada(lat: float, lon: float) -> bool:
+    """Whether a position lies in the box around Canada."""
+    return 41.6 <= lat <= 83.2 and -141.1 <= lon <= -52.5
+
+
+COVERED = {"ON": ("Ontario", in_ontario), "CA": ("Canada", _in_canada)}
+
+
+def typed_coordinates(text: str, region: str = "ON") -> Location | None:
     """Read a pair of decimal degrees, latitude first unless its form says otherwise."""
     text = text.strip()
     if text[:1] not in STARTS or (DECIMAL.search(text) is None and ONLY.fullmatch(text) is None):
@@ -255,7 +263,7 @@ def typed_coordinates(text: str) -> Location | None:
             lat, lon = found["lat"], found["lon"]
             lat = "-" + lat if (signs.get("ns") or "").lower() == "s" else lat
             west = (signs.get("ew") or "").lower() in {"w", "o"} and not lon.startswith("-")
-            return _checked(lat, "-" + lon if west else lon)
+            return _checked(lat, "-" + lon if west else lon, region)
     if ONLY.fullmatch(text) is None:
         return None
     numbers = re.findall("[0-9]+", text)
@@ -275,25 +283,28 @@ def why_not_coordinates(text: str) -> str:
     return ""
 
 
-def _checked(lat_text: str, lon_text: str) -> Location:
+def _checked(lat_text: str, lon_text: str, region: str) -> Location:
     lat, lon = float(lat_text), float(lon_text)
+    name, covers = COVERED[region]
     decimals = min(len(number.partition(".")[2]) for number in (lat_text, lon_text))
     if decimals < LEAST_DECIMALS:
         raise PlaceNotFoundError("these coordinates seem cut short: too few decimals" + HOW)
-    if in_ontario(lat, lon):
+    if covers(lat, lon):
         # What rounding to so many decimals may hide.
         radius = HALF_A_DEGREE_KM * 10.0**-decimals
-        name = "typed coordinates"
-        return Location(lat=lat, lon=lon, radius_km=radius, source=name, label=name)
-    if in_ontario(lon, lat):
-        raise PlaceNotFoundError("latitude and longitude seem swapped" + HOW)
-    if in_ontario(lat, -lon):
-        raise PlaceNotFoundError("the longitude seems to lack its minus sign" + HOW)
-    if in_ontario(-lon, lat) or in_ontario(lon, -lat):
-        raise PlaceNotFoundError(
-            "latitude and longitude seem swapped, and the longitude lacks its minus sign" + HOW
-        )
-    raise PlaceNotFoundError("these coordinates are not in Ontario" + HOW)
+        how = "typed coordinates"
+        return Location(lat=lat, lon=lon, radius_km=radius, source=how, label=how)
+    swapped = "latitude and longitude seem swapped"
+    both = f"{swapped}, and the longitude lacks its minus sign"
+    for cause, pair in (
+        (swapped, (lon, lat)),
+        ("the longitude seems to lack its minus sign", (lat, -lon)),
+        (both, (-lon, lat)),
+        (both, (lon, -lat)),
+    ):
+        if covers(*pair):
+            raise PlaceNotFoundError(cause + HOW)
+    raise PlaceNotFoundError(f"these coordinates are not in {name}" + HOW)
 
 
 TOWN_ONLY = 64

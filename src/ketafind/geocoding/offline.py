@@ -212,7 +212,7 @@ class OfflineGeocoder:
         return replace(found, label=label)
 
     def _read(self, text: str) -> Location:
-        typed = typed_coordinates(text)
+        typed = typed_coordinates(text, self.region)
         if typed is not None:
             return typed
         if not BETWEEN_SITES.isdisjoint(text.lower().split()) or MARKS.search(text) is not None:
@@ -297,16 +297,18 @@ class OfflineGeocoder:
         ours = reading.ontario or (reading.town and not reading.town.written and not province)
         if ours or (province and province not in PROVINCE_CODES):
             return None
-        stop = reading.before
-        while stop and ELSEWHERE.get(reading.words[stop - 1]) == province != "" and stop > 1:
-            stop -= 1
         known = province if province in PROVINCE_OF_LETTER.values() else ""
-        start = last_part(reading.parts, stop) if stop else 0
-        for at in range(start, stop if province else min(stop, start + 1)):
-            key = "".join(reading.words[at:stop])
-            located = town_in_canada(self.gazetteer, key, known)
-            if located is not None:
-                return located
+        ends = [reading.before]
+        if reading.before > 1 and ELSEWHERE.get(reading.words[reading.before - 1]) == province:
+            # Montreal, Quebec, QC; but also the city of Quebec.
+            ends.insert(0, reading.before - 1)
+        for stop in filter(None, ends):
+            start = last_part(reading.parts, stop)
+            for at in range(start, stop if province else start + 1):
+                key = "".join(reading.words[at:stop])
+                located = town_in_canada(self.gazetteer, key, known)
+                if located is not None:
+                    return located
         return None
 
     def _refuse_several(self, text: str) -> None:

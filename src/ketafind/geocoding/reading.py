@@ -109,7 +109,7 @@ class Tail(NamedTuple):
 
 def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
     """Read an address by the names that the gazetteer knows."""
-    words, parts = words_of(ELISION.sub(" ", AND.sub(" and ", text)))
+    words, parts = words_of(_as_words(text))
     found = find_codes(words)
     code, row = _best_code(found, gazetteer)
     rival = _rival_code(found, code, gazetteer) if len(found) > 1 and row >= 0 else -1
@@ -148,6 +148,13 @@ def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
     return Reading(
         words, parts, code, row, rival, area, area_at, stop, ontario, elsewhere, town, before
     )
+
+
+def _as_words(text: str) -> str:
+    """Write "&" and "et" as "and", and d'Ottawa as two words."""
+    if "&" in text or " et " in text.lower():
+        text = AND.sub(" and ", text)
+    return ELISION.sub(" ", text) if "'" in text or "’" in text else text
 
 
 def _best_code(found: list[PostalMatch], gazetteer: Gazetteer) -> tuple[PostalMatch | None, int]:

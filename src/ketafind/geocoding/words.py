@@ -156,7 +156,9 @@ def _without_phone(text: str) -> str:
 
 def words_of(text: str) -> tuple[list[str], list[int]]:
     """Split an address into folded words and note where its parts end."""
-    folded = APOSTROPHE.sub("", fold(text))
+    folded = fold(text)
+    if "'" in folded or "`" in folded or not folded.isascii():
+        folded = APOSTROPHE.sub("", folded)
     words: list[str] = []
     parts: list[int] = []
     for number, part in enumerate(BREAK.split(folded)):
@@ -279,8 +281,11 @@ def find_codes(words: list[str]) -> list[PostalMatch]:
             continue
         if code.isalpha():
             continue
-        number, changed = read_code(code)
+        number = code_number(code)
         if number >= 0:
-            found = PostalMatch(number, start, i + 1, code.upper() if changed else "")
-            (repaired if changed else exact).append(found)
+            exact.append(PostalMatch(number, start, i + 1, ""))
+            continue
+        number, _ = read_code(code)
+        if number >= 0:
+            repaired.append(PostalMatch(number, start, i + 1, code.upper()))
     return exact + repaired
