@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,16 @@ def register(request: pytest.FixtureRequest, tmp_path: Path) -> RegisterGeocoder
     meta = build_register(out, nar=nar(tmp_path / "nar.zip", request.param), progress=False)
     assert meta["points"] == len(ROWS)
     return RegisterGeocoder.open(out)
+
+
+def test_a_register_is_pickled_as_its_file_and_so_is_a_directory_that_keeps_it(register):
+    text = "76 Stuart St, Kingston"
+    assert pickle.loads(pickle.dumps(register)).geocode(text) == register.geocode(text)
+    place = kf.Location(lat=44.2, lon=-76.5)
+    clinic = kf.Clinic(clinic_id="a", name="A", location=place)
+    directory = kf.Directory.from_clinics([clinic], geocoder=register)
+    again = pickle.loads(pickle.dumps(directory))
+    assert again.nearest(text).origin == register.geocode(text)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from itertools import pairwise
@@ -48,6 +49,7 @@ class RegisterGeocoder:
 
     name = "register"
     works_offline = True
+    _path: str | None = None
 
     def __init__(
         self, meta: dict[str, Any], arrays: dict[str, Any], offline: OfflineGeocoder | None = None
@@ -88,7 +90,15 @@ class RegisterGeocoder:
         MissingFileError
             If there is no such file.
         """
-        return cls(*open_arrays(path, kind=KIND, version=VERSION, verify=verify))
+        opened = cls(*open_arrays(path, kind=KIND, version=VERSION, verify=verify))
+        opened._path = os.path.abspath(path)
+        return opened
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by reference: another process maps the file itself."""
+        if self._path is None:
+            raise TypeError("a register is pickled as its file: make it by RegisterGeocoder.open")
+        return RegisterGeocoder.open, (self._path,)
 
     def __repr__(self) -> str:
         return f"<RegisterGeocoder {self.meta.get('source')}, {len(self._civic):,} addresses>"
