@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 from ketafind.errors import GeocodingError, InvalidInputError
 from ketafind.geocoding.cache import FIELDS, GeocodeCache
 from ketafind.geocoding.offline import OfflineGeocoder
-from ketafind.geocoding.protocol import Geocoder, Outcome, check_geocoder, checked_location
+from ketafind.geocoding.protocol import Geocoder, Outcome, check_geocoder, checked_location, shown
 from ketafind.records import Location
 
 # How long another process may take over an address where the geocoder sets no deadline.
@@ -41,23 +41,15 @@ def outcomes(
     progress: bool = False,
 ) -> list[Outcome]:
     """Geocode texts, each different one once."""
-    from tqdm import tqdm
-
     asked = list(texts)
     # Before anything is asked: a value that cannot be judged must not cost answers.
     blanks = {place: _no_text(t) for place, t in enumerate(asked) if not _is_text(t)}
     chosen: Geocoder = geocoder if geocoder is not None else OfflineGeocoder()
-    different = tqdm(
-        dict.fromkeys(t for t in asked if _is_text(t)),
-        desc="geocoding",
-        unit="address",
-        delay=1.0,
-        disable=None if progress else True,
-    )
+    different = dict.fromkeys(text for text in asked if _is_text(text))
     found: dict[str, Outcome] = {}
     refusal: str | None = None
     with nullcontext() if resume is None else GeocodeCache(resume) as cache:
-        for text in different:
+        for text in shown(different, "geocoding", "address", progress=progress):
             found[text] = _one(chosen, text, cache, refusal)
             if found[text].status == "refused":
                 refusal = found[text].reason

@@ -257,8 +257,7 @@ class GeocodeCache(AbstractContextManager["GeocodeCache"]):
             self._patience_s = PATIENCE_S
             return normals
 
-        nothing: list[str] = []
-        for normal in self._run(write, nothing):
+        for normal in self._run(write, list[str]()):
             del self._unwritten[normal]
 
     @contextmanager

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from inspect import signature
-from typing import NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from ketafind.errors import GeocodingError, InvalidInputError, PlaceNotFoundError
 from ketafind.records import Location
@@ -144,3 +144,10 @@ def privately(geocode: Callable[[str], Location], place: SearchPlace) -> Locatio
             f"the place could not be used ({type(error).__name__}); give a postal code or a town "
             "of Ontario"
         ) from None
+
+
+def shown(items: Iterable[Any], what: str, unit: str, *, progress: bool) -> Iterable[Any]:
+    """Show a bar on a terminal while items are worked off, if that takes longer than a second."""
+    from tqdm import tqdm
+
+    return tqdm(items, desc=what, unit=unit, delay=1.0, disable=None if progress else True)

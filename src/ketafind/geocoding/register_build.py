@@ -21,10 +21,12 @@ from ketafind.errors import DataError, Fault, InvalidInputError, KetafindError, 
 from ketafind.files import refuse_existing, write_arrays
 from ketafind.geo import EAST, NORTH, SOUTH, WEST
 from ketafind.geocoding.gazetteer import default_gazetteer
+from ketafind.geocoding.protocol import shown
 from ketafind.geocoding.register import KIND, VERSION
 from ketafind.geocoding.words import name_key, street_key, words_of
 
 CHUNK = 200_000
+BAR = ("reading", f" x {CHUNK:,} rows")
 ONTARIO = "35"
 ROOFTOP, BLOCK_FACE = 0, 1
 NAR_LICENCE = (
@@ -202,13 +204,6 @@ def _fault(source: object, message: str) -> DataError:
     return DataError(str(source), [Fault(message)])
 
 
-def _shown(chunks: Iterable[Any], *, progress: bool) -> Any:
-    from tqdm import tqdm
-
-    off = None if progress else True
-    return tqdm(chunks, desc="reading", unit=f" x {CHUNK:,} rows", disable=off, delay=1.0)
-
-
 def _frames(file: Any, wanted: Iterable[str], optional: Iterable[str], source: str) -> Any:
     """Read a CSV in chunks of text, by the names in its header."""
     names = {name.lower(): name for name in (*wanted, *optional)}
@@ -237,9 +232,9 @@ def _read_nar(path: Path, *, progress: bool) -> Iterator[pd.DataFrame]:
     with zipfile.ZipFile(path) as archive:
         places = [name for pair in POSITIONS for name in pair]
         locations = _members(archive, "Location", ["LOC_GUID"], places)
-        known = _positions(_shown(locations, progress=progress))
+        known = _positions(shown(locations, *BAR, progress=progress))
         addresses = _members(archive, "Address", OFFICIAL, OPTIONAL)
-        for chunk in _shown(addresses, progress=progress):
+        for chunk in shown(addresses, *BAR, progress=progress):
             yield _official(chunk, known)
 
 
@@ -297,7 +292,7 @@ def _read_open(path: Path, *, progress: bool) -> Iterator[pd.DataFrame]:
         is_json = file.read(1) == "{"
         file.seek(0)
         chunks = _features(file) if is_json else _frames(file, OPEN, (), path.name)
-        yield from map(_open, _shown(chunks, progress=progress))
+        yield from map(_open, shown(chunks, *BAR, progress=progress))
 
 
 def _features(file: IO[str]) -> Iterator[pd.DataFrame]:
