@@ -20,12 +20,15 @@ PARENT = {
     "nurse_practitioner": "nurse",
     "major_depression": "depression",
     "treatment_resistant_depression": "major_depression",
+    "ohip_covered_partial": "ohip_covered",
 }
 TERMS = {
     "route": ["iv", "im", "oral", "sublingual"],
     "staff": ["physician", "psychiatrist", "anesthesiologist", "nurse"],
     "condition": ["depression", "major_depression", "treatment_resistant_depression", "ptsd"],
+    "flag": ["virtual", "referral_required", "ohip_covered", "ohip_covered_partial"],
 }
+UNITS = {"price_cad": "CAD", "wait_days": "days"}
 
 
 def line(term: str) -> list[str]:
@@ -54,12 +57,26 @@ def holds(expression, service, clinic) -> str:
         truths = [fact(service, facet, term) for term in terms]
         n_yes, n_no = truths.count("yes"), truths.count("no")
         return "yes" if n_yes >= needed else "no" if len(terms) - n_no < needed else "unknown"
+    if kind in ("at_most", "at_least"):
+        return bounded(service.quantities.get(rest[0]), kind, rest[1])
     if kind == "no_service":
         return SWAP[highest(holds(rest[0], other, clinic) for other in clinic.services)]
     truths = [holds(part, service, clinic) for part in rest]
     if kind == "not":
         return SWAP[truths[0]]
     return (lowest if kind == "and" else highest)(truths)
+
+
+def bounded(stated, side: str, number: float) -> str:
+    """Whether all of a range, or none of it, is on the side of a bound that is asked for."""
+    if stated is None:
+        return "unknown"
+    inside = [end <= number if side == "at_most" else end >= number for end in stated_ends(stated)]
+    return "yes" if all(inside) else "unknown" if any(inside) else "no"
+
+
+def stated_ends(stated) -> tuple[float, float]:
+    return stated.low, stated.high
 
 
 def highest(truths) -> str:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 import ketafind as kf
-from oracle import TERMS, line
+from oracle import TERMS, UNITS, line
 
 LATITUDES = [-90.0, -43.7, 0.0, 43.7, 44.2, 90.0]
 LONGITUDES = [-180.0, -79.4, -76.5, 0.0, 100.6, 180.0]
@@ -32,6 +32,9 @@ origins = st.builds(kf.Coordinates, lat=degrees(90.0, LATITUDES), lon=degrees(18
 locations = st.builds(kf.Location, lat=degrees(90.0, LATITUDES), lon=degrees(180.0, LONGITUDES))
 
 
+numbers = st.sampled_from([0.0, 30.0, 250.0, 250.5]) | st.floats(0.0, 1e6)
+
+
 @st.composite
 def services(draw, service_id: str) -> kf.Service:
     facts, complete = {}, set()
@@ -45,7 +48,16 @@ def services(draw, service_id: str) -> kf.Service:
             facts[facet] = stated
         if draw(st.sampled_from([False, False, True])):
             complete.add(facet)
-    return kf.Service(service_id=service_id, facts=facts, complete=frozenset(complete))
+    return kf.Service(
+        service_id=service_id,
+        facts=facts,
+        complete=frozenset(complete),
+        quantities={
+            name: kf.Quantity(*sorted(draw(st.tuples(numbers, numbers))), unit)
+            for name, unit in UNITS.items()
+            if draw(st.booleans())
+        },
+    )
 
 
 @st.composite
@@ -76,8 +88,11 @@ def _offers(draw):
     return ("offers", facet, terms, draw(st.integers(1, len(terms))))
 
 
+bounds = st.tuples(
+    st.sampled_from(["at_most", "at_least"]), st.sampled_from(sorted(UNITS)), numbers
+)
 expressions = st.recursive(
-    _offers(),
+    _offers() | _offers() | bounds,
     lambda part: (
         st.tuples(st.sampled_from(["not", "no_service"]), part)
         | st.tuples(st.sampled_from(["and", "or"]), part, part)
@@ -93,6 +108,8 @@ def criteria(expression) -> kf.Criteria:
     if kind == "offers":
         facet, terms, needed = rest
         return kf.offers(facet, *terms, at_least=needed)
+    if kind in ("at_most", "at_least"):
+        return getattr(kf, kind)(*rest)
     if kind == "not":
         return ~criteria(rest[0])
     if kind == "no_service":

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ketafind as kf
-from ketafind.bits import StatedFacts, TermSlices, columns_of, pack, truth_at
+from ketafind.bits import StatedFacts, TermSlices, pack, truth_at
 from ketafind.criteria import Everything, Labelled, NotInVocabulary, Offers
 from ketafind.errors import DataError
 from ketafind.truth import Truth
@@ -82,7 +82,7 @@ def services_of(draw, family, consistent=True) -> kf.Service:
 
 def slices_of(facts, vocabulary, rows) -> TermSlices:
     rows = np.array(rows, np.intp)
-    return TermSlices(facts, rows, np.argsort(rows), columns_of(vocabulary))
+    return TermSlices(facts, rows, np.argsort(rows), vocabulary)
 
 
 def clinic_of(*services) -> kf.Clinic:

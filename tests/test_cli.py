@@ -339,3 +339,26 @@ def test_a_saved_directory_is_read_as_data(tmp_path: Path, capsys):
     asked = ["nearest", "Toronto", "--data", str(path), "--unknown", "include"]
     assert main([*asked, "--format", "json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["matches"]) == 3
+
+
+def test_flags_and_bounds_join_the_question(tmp_path, capsys):
+    data = tmp_path / "clinics.csv"
+    data.write_text(
+        "clinic_id,name,lat,lon,virtual,referral_required,price_cad\n"
+        "a,A,44.2,-76.5,yes,no,250\nb,B,44.3,-76.5,yes,yes,250\nc,C,44.4,-76.5,yes,no,250-400\n",
+        "utf-8",
+    )
+    place = ["nearest", "--lat", "44.2", "--lon", "-76.5", "--data", str(data)]
+    asked = ["--flag", "virtual", "--flag", "referral_required=no", "--at-most", "price_cad=300"]
+    assert main([*place, *asked, "--at-least", "price_cad=50.5", "--format", "json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [match["clinic_id"] for match in answer["matches"]] == ["a"]
+    where = kf.flag("virtual") & ~kf.flag("referral_required") & kf.at_most("price_cad", 300)
+    where = (where & kf.at_least("price_cad", 50.5)).resolve(kf.load_directory().vocabulary)
+    assert answer["query"]["where"] == where.to_dict()
+    for wrong in (["--flag", "virtual=maybe"], ["--at-most", "price_cad=-1"]):
+        assert main([*place, *wrong]) == 2
+    for wrong in ("price_cad", "price_cad=", "price_cad=many", "=3_0"):
+        with pytest.raises(SystemExit):
+            main([*place, "--at-most", wrong])
+    assert "Traceback" not in capsys.readouterr().err

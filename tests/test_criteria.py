@@ -47,6 +47,9 @@ def respelt(data, expression) -> kf.Criteria:
         words = [data.draw(st.sampled_from(known[one].words)) for one in terms]
         words = data.draw(st.permutations([*words, terms[0]]))
         return kf.offers(data.draw(st.sampled_from([facet, known.plural])), words, at_least=needed)
+    if kind in ("at_most", "at_least"):
+        words = BUNDLED.quantities[rest[0]].words
+        return getattr(kf, kind)(data.draw(st.sampled_from(words)), rest[1])
     if kind == "no_service":
         return kf.no_service(respelt(data, rest[0]))
     if kind == "not":
@@ -103,6 +106,57 @@ def test_each_facet_has_a_verb_that_asks_for_any_of_its_terms_by_default():
         assert verb("a", "b", all_of=True) == Offers(facet, ("a", "b"), None)
         assert verb("a", "b", at_least=2) == Offers(facet, ("a", "b"), 2)
         assert verb("a").parts == Everything().parts == ()
+
+
+def test_flags_are_terms_of_a_facet_and_bounds_are_one_clause():
+    assert kf.flag("virtual") == kf.offers("flag", "virtual")
+    assert kf.flag("a", "b", all_of=True) == Offers("flag", ("a", "b"), None)
+    assert kf.flag("a", "b", at_least=2) == Offers("flag", ("a", "b"), 2)
+    cheap = kf.at_most("price_cad", 300)
+    assert list(cheap.leaves()) == [cheap]
+    assert cheap.parts == ()
+    assert (str(cheap), str(kf.at_least("wait_days", 1.5))) == (
+        "price_cad at most 300",
+        "wait_days at least 1.5",
+    )
+    assert cheap.to_dict() == {"quantity": "price_cad", "at_most": 300.0}
+    assert cheap != kf.at_least("price_cad", 300)
+    assert kf.at_most("price of a session", 300).resolve(BUNDLED) == cheap
+    with pytest.raises(UnknownTermError, match='"prise" is not a known quantity'):
+        kf.at_most("prise", 300).resolve(BUNDLED)
+    with pytest.raises(UnknownTermError, match='"virtuel" is not a known flag'):
+        kf.flag("virtuel").resolve(BUNDLED)
+
+
+@pytest.mark.parametrize(
+    "number", [-1, float("nan"), float("inf"), True, "300", None, [300], 3 + 0j]
+)
+def test_a_bound_is_a_number_of_nought_or_more(number):
+    for verb in (kf.at_most, kf.at_least):
+        with pytest.raises(CriteriaError, match="price_cad: a bound is a number of 0 or more, not"):
+            verb("price_cad", number)
+
+
+@pytest.mark.parametrize("name", ["", " ", None, 3])
+def test_a_quantity_is_named_by_text(name):
+    with pytest.raises(CriteriaError, match="a quantity is a text"):
+        kf.at_most(name, 3)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"quantity": "price_cad"},
+        {"quantity": "price_cad", "at_most": 3, "at_least": 1},
+        {"quantity": "price_cad", "at_most": 3, "unit": "CAD"},
+        {"quantity": "price_cad", "at_most": "3"},
+        {"quantity": ["price_cad"], "at_most": 3},
+        {"at_most": 3},
+    ],
+)
+def test_what_is_no_bound_is_refused_in_json(data):
+    with pytest.raises(CriteriaError):
+        kf.Criteria.from_dict(data)
 
 
 @pytest.mark.parametrize("needed", [0, -1, 3, True, 1.0, "2", "all"])

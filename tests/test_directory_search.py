@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import ketafind as kf
 import oracle
 from ketafind.errors import CriteriaError, InvalidInputError, UnknownTermError
-from strategies import clinic_lists, criteria, examples, expressions, origins, policies
+from oracle import TERMS, UNITS
+from strategies import clinic_lists, criteria, examples, expressions, numbers, origins, policies
 
 
 def directory_of(clinics) -> kf.Directory:
@@ -103,6 +104,49 @@ def test_inside_a_box_equals_a_plain_scan(clinics, expression, unknown):
         and 40 <= clinic.location.lat <= 60
     ]
     assert [m.clinic.clinic_id for m in found] == expected
+
+
+@given(clinic_lists(), st.sampled_from(TERMS["flag"]), st.booleans(), policies)
+def test_a_flag_as_a_keyword_asks_for_yes_or_for_a_stated_no(clinics, name, wanted, unknown):
+    directory = directory_of(clinics)
+    asked = ("offers", "flag", (name,), 1)
+    expected = oracle.search(clinics, asked if wanted else ("not", asked), unknown)
+    found = directory.search(**{name: wanted}, unknown=unknown)
+    assert [m.clinic.clinic_id for m in found] == expected
+    assert len(directory.search(**{name: None})) == len(directory.search())
+
+
+def test_keywords_take_what_they_are_for():
+    directory = kf.load_directory()
+    for wrong in ("yes", 1, ["yes"], ""):
+        with pytest.raises(CriteriaError, match="virtual= takes True, False"):
+            directory.search(virtual=wrong)
+    with pytest.raises(CriteriaError, match="routes= takes a term or several, not True"):
+        directory.filter(routes=True)
+    with pytest.raises(UnknownTermError, match="virtuall= is no argument"):
+        directory.nearest("Ottawa", virtuall=True)
+    assert directory.filter(virtual=True) is directory.filter(kf.flag("virtual"))
+    assert directory.filter(virtual=False) is directory.filter(~kf.flag("virtual"))
+
+
+@given(clinic_lists(), st.sampled_from(sorted(UNITS)), numbers, numbers, policies)
+def test_a_wider_bound_loses_no_match_and_both_sides_are_opposites(
+    clinics, quantity, one, other, unknown
+):
+    directory = directory_of(clinics)
+
+    def found(where):
+        return [m.clinic.clinic_id for m in directory.search(where, unknown=unknown)]
+
+    low, high = sorted((one, other))
+    if unknown != "only":
+        assert set(found(kf.at_most(quantity, low))) <= set(found(kf.at_most(quantity, high)))
+        assert set(found(kf.at_least(quantity, high))) <= set(found(kf.at_least(quantity, low)))
+    stated = {
+        s.quantities[quantity] for c in clinics for s in c.services if quantity in s.quantities
+    }
+    if low not in {end for size in stated for end in oracle.stated_ends(size)}:
+        assert found(kf.at_most(quantity, low)) == found(~kf.at_least(quantity, low))
 
 
 @given(expressions)

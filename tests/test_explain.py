@@ -440,3 +440,54 @@ def test_a_clinic_that_matches_outside_the_area_asked_for_is_said_to_lie_outside
     assert outcomes == {"in": "listed", "out": "outside", "other": "unknown"}
     assert "area" in str(answer.why_not("out"))
     assert "zone" in str(answer.why_not("out", lang="fr"))
+
+
+def test_a_bound_is_explained_by_what_is_stated_and_asked_where_nothing_is():
+    def clinic(clinic_id, price, **fields):
+        sizes = {} if price is None else {"price_cad": kf.Quantity(*price, "CAD")}
+        service = kf.Service(quantities=sizes)
+        return kf.Clinic(clinic_id=clinic_id, name=clinic_id, services=(service,), **fields)
+
+    fact = kf.Evidence(
+        clinic_id="a",
+        facet="price_cad",
+        term="1250.5",
+        truth=kf.Truth.YES,
+        source_url="https://a.ca",
+    )
+    doubts = [
+        kf.Evidence(
+            clinic_id="d",
+            facet="price_cad",
+            term=term,
+            truth=kf.Truth.YES,
+            source_url="https://d.ca",
+        )
+        for term in ("100", "200")
+    ]
+    directory = kf.Directory.from_clinics(
+        [
+            clinic("a", (1250.5, 1250.5), evidence=(fact,)),
+            clinic("b", (1000.0, 1500.0)),
+            clinic("c", None),
+            clinic("d", None, evidence=doubts),
+        ]
+    )
+    asked = directory.search(kf.at_most("price_cad", 1300), unknown="include")
+    assert [str(match.truth) for match in asked] == ["yes", "unknown", "unknown", "unknown"]
+    told = str(asked.explain())
+    assert "price of a session: at most 1,300 CAD" in told
+    assert "stated: 1,250.5 CAD" in told
+    assert "stated: 1,000-1,500 CAD" in told
+    assert "no source says" in told
+    assert "sources contradict each other: price of a session" in told
+    assert "<https://a.ca>" in told
+    french = str(asked.explain(lang="fr"))
+    assert "prix d'une séance : au plus 1\u00a0300 CAD" in french
+    assert "indiqué : 1\u00a0250,5 CAD" in french
+    (first, *_) = asked.explain().to_dict()["matches"]
+    assert first["clauses"]["stated"] == {"low": 1250.5, "high": 1250.5, "unit": "CAD"}
+    whom = directory.search(kf.at_most("price_cad", 1300)).questions()
+    assert "price of a session: is it at most 1,300 CAD?" in str(whom)
+    missed = directory.search(kf.at_most("price_cad", 500)).why_not("a")
+    assert "stated: 1,250.5 CAD" in str(missed)

@@ -56,11 +56,17 @@ def passing(clinics, parts, unknown, origin, limit_km) -> dict[str, float]:
     return found
 
 
-def broadened(part):
-    """An any-of clause with the terms above its own; None where there are none."""
+def broadened(part, clinics):
+    """An any-of clause with the terms above its own, a bound as wide as any clinic needs."""
     while part[0] == "not" and part[1][0] == "not":  # no clause: it is the one inside
         part = part[1][1]
     kind, *rest = part
+    if kind in ("at_most", "at_least"):
+        services = [service for clinic in clinics for service in clinic.services]
+        stated = [s.quantities[rest[0]] for s in services if rest[0] in s.quantities]
+        ends = [end for one in stated for end in oracle.stated_ends(one)]
+        widest = max([rest[1], *ends]) if kind == "at_most" else min([rest[1], *ends])
+        return None if widest == rest[1] else (kind, rest[0], widest)
     if kind != "offers":
         return None
     facet, terms, needed = rest
@@ -73,7 +79,7 @@ def broadened(part):
 def brute_force(clinics, by_name, unknown, origin, limit_km):
     """Every minimal set of changes that finds a clinic which was not found before."""
     before = set(passing(clinics, by_name.values(), unknown, origin, limit_km))
-    wider = {f"broaden {name}": broadened(part) for name, part in by_name.items()}
+    wider = {f"broaden {name}": broadened(part, clinics) for name, part in by_name.items()}
     names = [*by_name, *(name for name, part in wider.items() if part)]
     names += ["unknown"] if unknown != "include" else []
     names += ["radius"] if limit_km < oracle.math.inf else []
@@ -187,6 +193,37 @@ def test_a_broader_term_is_a_smaller_change_than_none():
     asked = kf.Directory.from_clinics(clinics[1:]).search(routes="sublingual")
     kinds = [[change.kind for change in one.changes] for one in asked.relax()]
     assert kinds == [["drop"], ["broaden", "unknown"]]
+
+
+def test_a_bound_is_loosened_to_the_next_number_that_helps():
+    def clinic(clinic_id, price, route="iv", **fields):
+        service = kf.Service(
+            facts={"route": {route: kf.Truth.YES}},
+            quantities={} if price is None else {"price_cad": kf.Quantity(*price, "CAD")},
+        )
+        return kf.Clinic(clinic_id=clinic_id, name=clinic_id, services=(service,), **fields)
+
+    clinics = [
+        clinic("a", (350.0, 400.0)),
+        clinic("b", (420.0, 420.0)),
+        clinic("c", (310.0, 310.0), "im"),
+        clinic("d", None),
+        clinic("e", (305.0, 305.0), status="closed"),
+    ]
+    directory = kf.Directory.from_clinics(clinics)
+    asked = directory.search(kf.route("iv") & kf.at_most("price_cad", 300))
+    found = {tuple(c.kind for c in one.changes): one for one in asked.relax(ALL)}
+    loosened = found["broaden",]
+    wider = kf.at_most("price_cad", 400) & kf.route("iv")
+    assert loosened.criteria == wider.resolve(directory.vocabulary)
+    assert (loosened.clinic_id, loosened.n_clinics, loosened.cost) == ("a", 1, 3)
+    assert len(directory.search(kf.at_most("price_cad", 399.99) & kf.route("iv"))) == 0
+    text = "ask for “price of a session: at most 400 CAD” instead of “price of a session: at most"
+    assert text in str(asked.relax())
+    assert "au plus 400 CAD" in str(asked.relax(lang="fr"))
+    possible = directory.search(kf.at_least("price_cad", 1000), unknown="include")
+    changes = [[(c.kind, c.broader) for c in one.changes] for one in possible.relax(ALL)]
+    assert changes == [[("broaden", kf.at_least("price_cad", 420))]]
 
 
 def test_the_text_is_complete_in_both_languages_and_costs_are_documented():

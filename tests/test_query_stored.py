@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import random
 from pathlib import Path
@@ -191,6 +192,42 @@ def test_a_file_whose_parts_do_not_fit_is_refused_though_its_checksums_are_right
     change(saved, **changes)
     with pytest.raises(KetafindError):
         use(saved, verify=True)
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [
+        lambda a: a[:4].copy(),
+        lambda a: a + np.array([[2], [0], [0], [0], [0]]),
+        lambda a: a - np.array([[1], [0], [0], [0], [0]]),
+        lambda a: a + np.array([[0], [1], [0], [0], [0]]),
+        lambda a: a - np.array([[0], [1], [0], [0], [0]]),
+        lambda a: a + np.array([[0.5], [0], [0], [0], [0]]),
+        lambda a: a * np.array([[1], [np.nan], [1], [1], [1]]),
+        lambda a: a + np.array([[0], [0], [np.inf], [0], [0]]),
+        lambda a: a[[0, 1, 2, 4, 3]].copy(),
+        lambda a: a.astype(np.float32),
+    ],
+)
+def test_numbers_of_services_that_are_not_there_are_refused(tmp_path, measured):
+    sizes = [kf.Quantity(10, 20, "CAD"), kf.Quantity(30, 30, "CAD")]
+    services = tuple(
+        kf.Service(
+            service_id=str(n),
+            quantities={"price_cad": size, "wait_days": kf.Quantity(1, 2, "days")},
+        )
+        for n, size in enumerate(sizes)
+    )
+    path = tmp_path / "priced.ketafind"
+    kf.Directory.from_clinics([kf.Clinic(clinic_id="a", name="A", services=services)]).save(path)
+    asked = kf.at_least("price_cad", 30)
+    assert ids(kf.Directory.open(path).search(asked)) == ["a"]
+    assert ids(kf.Directory.open(path).search(kf.no_service(asked))) == []
+    change(path, measured=measured)
+    with pytest.raises(DirectoryFileError):
+        kf.Directory.open(path)
+    with contextlib.suppress(KetafindError):  # and never an error of another kind
+        kf.Directory.open(path, verify=False).search(asked & kf.at_most("wait_days", 3))
 
 
 def test_clinics_are_added_replaced_and_removed_in_a_new_directory():

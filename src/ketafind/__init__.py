@@ -18,7 +18,10 @@ _HOMES = {
     "access.coverage": ("best_sites", "coverage", "gaps"),
     "access.demand": ("ontario_municipalities", "ontario_postal_codes"),
     "access.score": ("access_score",),
-    "criteria": ("Criteria", "everything", "no_service", "offers", "route", "staff", "treats"),
+    "criteria": (
+        *("Criteria", "at_least", "at_most", "everything", "flag", "no_service", "offers"),
+        *("route", "staff", "treats"),
+    ),
     "directory": ("Directory", "load_directory"),
     "errors": ("KetafindError",),
     "geo": ("Coordinates",),

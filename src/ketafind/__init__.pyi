@@ -9,7 +9,10 @@ from ketafind.access.demand import ontario_municipalities as ontario_municipalit
 from ketafind.access.demand import ontario_postal_codes as ontario_postal_codes
 from ketafind.access.score import access_score as access_score
 from ketafind.criteria import Criteria as Criteria
+from ketafind.criteria import at_least as at_least
+from ketafind.criteria import at_most as at_most
 from ketafind.criteria import everything as everything
+from ketafind.criteria import flag as flag
 from ketafind.criteria import no_service as no_service
 from ketafind.criteria import offers as offers
 from ketafind.criteria import route as route

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ketafind.criteria import (
     And,
+    Bound,
     Criteria,
     Everything,
     Labelled,
@@ -53,6 +54,11 @@ def columns_of(vocabulary: Vocabulary) -> dict[tuple[str, str], int]:
     return {pair: column for column, pair in enumerate(pairs)}
 
 
+def quantity_numbers(vocabulary: Vocabulary) -> dict[str, int]:
+    """Number the quantities of a vocabulary."""
+    return {quantity.id: number for number, quantity in enumerate(vocabulary.quantities)}
+
+
 @dataclass(frozen=True, slots=True)
 class StatedFacts:
     """What follows from the facts of each service, by clinic; services alike share a group."""
@@ -67,6 +73,9 @@ class StatedFacts:
     more_group: NDArray[np.int32]
     status: NDArray[np.uint8]
     """Of each clinic, as its place in `STATUSES`."""
+    measured: NDArray[np.float64]
+    """A column for each number that is stated, by clinic: clinic_no, place of the service in its
+    clinic, place of the quantity in the vocabulary, low and high."""
 
     @classmethod
     def of(cls, clinics: Sequence[Clinic], vocabulary: Vocabulary) -> StatedFacts:
@@ -74,6 +83,8 @@ class StatedFacts:
         groups = _Groups(vocabulary)
         more: list[tuple[int, int]] = []
         first = np.zeros(len(clinics), np.int32)
+        numbers = quantity_numbers(vocabulary)
+        measured: list[tuple[float, ...]] = []
         faults: list[Fault] = []
         for clinic_no, clinic in enumerate(clinics):
             for at, service in enumerate(clinic.services):
@@ -87,12 +98,15 @@ class StatedFacts:
                     more.append((clinic_no, group))
                 else:
                     first[clinic_no] = group
+                for name, size in service.quantities.items():
+                    measured.append((clinic_no, at, numbers[name], size.low, size.high))
         if faults:
             raise DataError("clinics", faults)
         owners, more_groups = np.array(more, np.int64).reshape(-1, 2).T
         codes = {status: code for code, status in enumerate(STATUSES)}
         status = np.array([codes[clinic.status] for clinic in clinics], np.uint8)
-        return cls(*groups.bits(), first, owners, more_groups.astype(np.int32), status)
+        sizes = np.ascontiguousarray(np.array(measured, np.float64).reshape(-1, 5).T)
+        return cls(*groups.bits(), first, owners, more_groups.astype(np.int32), status, sizes)
 
     def changed(
         self, dropped: NDArray[np.intp], inserted: NDArray[np.intp], added: StatedFacts
@@ -110,6 +124,10 @@ class StatedFacts:
         owners = np.concatenate([numbers, new_numbers])
         order = np.argsort(owners, kind="stable")
         more_group = np.concatenate([self.more_group[stays], group_of[added.more_group]])
+        kept, new = self.measured[:, ~np.isin(self.measured[0], dropped)], added.measured.copy()
+        kept[0] = renumbered(kept[0].astype(np.intp), dropped, inserted)
+        new[0] = (inserted + np.arange(len(inserted)))[new[0].astype(np.intp)]
+        measured = np.concatenate([kept, new], axis=1)
         return StatedFacts(
             yes,
             no,
@@ -117,6 +135,7 @@ class StatedFacts:
             owners[order],
             more_group[order],
             np.insert(np.delete(self.status, dropped), inserted, added.status),
+            measured[:, np.argsort(measured[0], kind="stable")],
         )
 
 
@@ -129,21 +148,23 @@ def renumbered(
 
 
 class TermSlices:
-    """One bit a service for YES and one for NO, for each term that is asked for."""
+    """One bit a service for YES and one for NO, for each term or bound that is asked for."""
 
     # A service's bit is its service_row: see the numberings of query/catalogue.py.
 
-    __slots__ = ("_facts", "_groups", "_slices", "active", "closed", "columns", "n_rows", "owner",
-                 "width")  # fmt: skip
+    __slots__ = ("_facts", "_groups", "_numbers", "_row_of_clinic", "_sizes", "_slices", "active",
+                 "closed", "columns", "n_rows", "owner", "width")  # fmt: skip
 
     def __init__(
         self,
         facts: StatedFacts,
         clinic_of_row: NDArray[np.intp],
         row_of_clinic: NDArray[np.intp],
-        columns: Mapping[tuple[str, str], int],
+        vocabulary: Vocabulary,
     ) -> None:
-        self.columns = columns
+        self.columns = columns_of(vocabulary)
+        self._numbers = quantity_numbers(vocabulary)
+        self._row_of_clinic = row_of_clinic
         self.n_rows = len(clinic_of_row)
         self.width = (self.n_rows + 7) // 8
         self.owner = row_of_clinic[facts.more_clinic_no]
@@ -151,6 +172,7 @@ class TermSlices:
         self._facts = facts
         self._groups = np.concatenate([facts.group[clinic_of_row], padding, facts.more_group])
         self._slices: dict[tuple[int, Truth], Bits] = {}
+        self._sizes: dict[int, NDArray[np.float64]] = {}
         status = facts.status[clinic_of_row]
         self.active = pack(status == STATUSES.index("active"))
         self.closed = pack(status == STATUSES.index("closed"))
@@ -163,6 +185,8 @@ class TermSlices:
             return self._offers(cast("Offers", criteria), side)
         if kind is And or kind is Or:
             return self._joined(criteria.parts, side, Truth.YES if kind is And else Truth.NO)
+        if kind is Bound:
+            return self._bound(cast("Bound", criteria), side)
         if kind is Not:
             return self.evaluate(criteria.parts[0], ~side)
         if kind is NoService:
@@ -230,6 +254,31 @@ class TermSlices:
             return reduce(np.bitwise_and, wanted)
         counts = np.unpackbits(np.stack(wanted), axis=1, bitorder="little").sum(axis=0)
         return pack(counts >= decisive)
+
+    def sizes(self, quantity: str) -> NDArray[np.float64]:
+        """The low and the high end of a quantity at each service; NaN where it is not stated."""
+        number = self._numbers[quantity]
+        found = self._sizes.get(number)
+        if found is None:
+            clinic_no, place, which, *ends = self._facts.measured
+            own = np.flatnonzero(which == number)
+            clinics = clinic_no[own].astype(np.intp)
+            rows = self._row_of_clinic[clinics]
+            further = np.flatnonzero(place[own])
+            first = np.searchsorted(self._facts.more_clinic_no, clinics[further])
+            rows[further] = 8 * self.width + first + place[own[further]].astype(np.intp) - 1
+            found = np.full((2, len(self._groups)), np.nan)
+            for side, end in zip(found, ends, strict=True):
+                side[rows] = end[own]
+            found.flags.writeable = False
+            self._sizes[number] = found
+        return found
+
+    def _bound(self, clause: Bound, side: Truth) -> Bits:
+        low, high = self.sizes(clause.quantity)
+        if clause.side == "at_most":
+            return pack(high <= clause.number if side is Truth.YES else low > clause.number)
+        return pack(low >= clause.number if side is Truth.YES else high < clause.number)
 
     def _joined(self, joined: tuple[Criteria, ...], side: Truth, of_all: Truth) -> Bits:
         parts = [self.evaluate(part, side) for part in joined]

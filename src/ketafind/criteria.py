@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ketafind.errors import CriteriaError, UnknownTermError
 
@@ -22,7 +24,8 @@ MAX_DEPTH = 100
 class Criteria(ABC):
     """What one service of a clinic must satisfy.
 
-    Made by `route`, `staff`, `treats`, `offers`, `no_service` and `qualified`; combined with
+    Made by `route`, `staff`, `treats`, `offers`, `flag`, `at_most`, `at_least`, `no_service` and
+    `qualified`; combined with
     ``&``, ``|`` and ``~``; immutable, hashable and comparable. Terms are looked up in the
     directory's vocabulary when a query is compiled.
     """
@@ -90,12 +93,12 @@ class Criteria(ABC):
     def __bool__(self) -> bool:
         raise TypeError("criteria are combined with & | ~, not with and, or, not")
 
-    def leaves(self) -> Iterator[Offers]:
-        """Yield every `offers` clause inside, in the order written.
+    def leaves(self) -> Iterator[Offers | Bound]:
+        """Yield every clause inside that names terms or a quantity, in the order written.
 
         Yields
         ------
-        Offers
+        Offers or Bound
             One clause.
         """
         for part in self.parts:
@@ -239,6 +242,43 @@ class Offers(Criteria):
 
 
 @dataclass(frozen=True, slots=True)
+class Bound(Criteria):
+    """A quantity that is at most, or at least, a number."""
+
+    quantity: str
+    side: Literal["at_most", "at_least"]
+    number: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.quantity, str) or not self.quantity.strip():
+            raise CriteriaError(f"a quantity is a text, such as 'price_cad', not {self.quantity!r}")
+        size: Any = self.number
+        sound = isinstance(size, Real) and not isinstance(size, bool)
+        if not sound or not 0.0 <= float(size) < math.inf:
+            raise CriteriaError(f"{self.quantity}: a bound is a number of 0 or more, not {size!r}")
+        object.__setattr__(self, "number", float(size) + 0.0)  # no minus zero
+
+    @property
+    def facet(self) -> str:
+        """The quantity, as what the clause is about."""
+        return self.quantity
+
+    def leaves(self) -> Iterator[Bound]:
+        yield self
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"quantity": self.quantity, self.side: self.number}
+
+    def resolve(self, vocabulary: Vocabulary) -> Bound:
+        known = vocabulary.quantities.resolve(self.quantity)
+        return self if known == self.quantity else Bound(known, self.side, self.number)
+
+    def __str__(self) -> str:
+        number = repr(self.number).removesuffix(".0")
+        return f"{self.quantity} {self.side.replace('_', ' ')} {number}"
+
+
+@dataclass(frozen=True, slots=True)
 class _Several(Criteria):
     """Several expressions joined by one operator."""
 
@@ -348,7 +388,7 @@ class NotInVocabulary(_Single):
     __slots__ = ()
     key = "unstated"
 
-    def leaves(self) -> Iterator[Offers]:
+    def leaves(self) -> Iterator[Offers | Bound]:
         # No clause inside can be looked up.
         return iter(())
 
@@ -401,6 +441,10 @@ def _read(data: Any, depth: int) -> Criteria:
                 raise CriteriaError('"terms" takes a list of texts')
             needed = rest.get("at_least", 1)
             return Offers(facet, tuple(terms), None if needed == "all" else needed)
+        case {"quantity": name, "at_most": number, **rest} if not rest:
+            return Bound(name, "at_most", number)
+        case {"quantity": name, "at_least": number, **rest} if not rest:
+            return Bound(name, "at_least", number)
         case {"named": str(name), "criteria": part, **rest} if not rest:
             return Labelled(name, _read(part, depth + 1))
         case {"everything": True, **rest} if not rest:
@@ -415,8 +459,8 @@ def _read(data: Any, depth: int) -> Criteria:
             return _SEVERAL[key](tuple(_read(part, depth + 1) for part in inside))
     raise CriteriaError(
         f"criteria with the keys {sorted(map(str, data))}; write for example "
-        f'{{"facet": "route", "terms": ["iv"]}}. Known: facet, terms (a list) and at_least; and, or '
-        f"(a list); not, no_service, if_known, unstated; named (a text) and criteria; "
+        f'{{"facet": "route", "terms": ["iv"]}}. Known: facet, terms (a list) and at_least; '
+        f"quantity and at_most or at_least (a number); and, or (a list); not, no_service, if_known, unstated; named (a text) and criteria; "
         f"everything (true)"
     )
 
@@ -563,6 +607,90 @@ def treats(
     return offers("condition", *terms, all_of=all_of, at_least=at_least)
 
 
+def flag(
+    *names: str | Iterable[str], all_of: bool = False, at_least: int | None = None
+) -> Criteria:
+    """Ask for yes-no facts, such as ``flag("virtual")``; ``~flag(...)`` asks for a stated NO.
+
+    Parameters
+    ----------
+    *names : str or iterable of str
+        Flags of the vocabulary; any one of them suffices.
+    all_of : bool
+        True to ask for all of them.
+    at_least : int, optional
+        Ask for this many of them; at most as many as there are.
+
+    Returns
+    -------
+    Criteria
+        YES for a service of which it is stated, NO for one that is stated not to, else UNKNOWN.
+
+    Raises
+    ------
+    CriteriaError
+        If there is no flag, one is not a text, or `at_least` is not a number from 1 to that of
+        the flags.
+
+    Examples
+    --------
+    >>> import ketafind as kf
+    >>> directory = kf.load_directory()
+    >>> where = kf.route("iv") & ~kf.flag("referral_required")
+    >>> len(directory.search(where)) == len(directory.search(routes="iv", referral_required=False))
+    True
+    """
+    return offers("flag", *names, all_of=all_of, at_least=at_least)
+
+
+def at_most(quantity: str, number: float) -> Criteria:
+    """Ask for a quantity that is no more than a number, such as ``at_most("price_cad", 300)``.
+
+    Parameters
+    ----------
+    quantity : str
+        A quantity of the vocabulary.
+    number : float
+        In its unit; 0 or more.
+
+    Returns
+    -------
+    Criteria
+        YES where the whole range that is stated is no more, NO where all of it is more, else
+        UNKNOWN.
+
+    Raises
+    ------
+    CriteriaError
+        If the quantity is not a text, or the bound not a number of 0 or more.
+    """
+    return Bound(quantity, "at_most", number)
+
+
+def at_least(quantity: str, number: float) -> Criteria:
+    """Ask for a quantity that is no less than a number, such as ``at_least("price_cad", 50)``.
+
+    Parameters
+    ----------
+    quantity : str
+        A quantity of the vocabulary.
+    number : float
+        In its unit; 0 or more.
+
+    Returns
+    -------
+    Criteria
+        YES where the whole range that is stated is no less, NO where all of it is less, else
+        UNKNOWN.
+
+    Raises
+    ------
+    CriteriaError
+        If the quantity is not a text, or the bound not a number of 0 or more.
+    """
+    return Bound(quantity, "at_least", number)
+
+
 def no_service(criteria: Criteria) -> Criteria:
     """Ask that none of the clinic's services satisfies the criteria.
 
@@ -580,9 +708,13 @@ def no_service(criteria: Criteria) -> Criteria:
 
 
 def shorthand(where: Criteria | None, **facets: Any) -> Criteria:
-    """Join ``where=`` and shorthands such as ``routes="iv"`` by AND."""
+    """Join ``where=`` and shorthands such as ``routes="iv"`` and ``virtual=True`` by AND."""
     parts = [] if where is None else [check_criteria(where, "where takes")]
-    parts += [offers(facet, terms) for facet, terms in facets.items() if terms is not None]
+    for name, asked in facets.items():
+        if isinstance(asked, bool):
+            parts.append(flag(name) if asked else ~flag(name))
+        elif asked is not None:
+            parts.append(offers(name, asked))
     if not parts:
         return Everything()
     return parts[0] if len(parts) == 1 else And(tuple(parts))

@@ -418,9 +418,10 @@ class Directory(Mapping[str, Clinic]):
         unknown : str
             ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
             ``"only"`` for those alone.
-        **facets : str or iterable of str
+        **facets : str, iterable of str or bool
             ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
-            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
+            ``languages=``: a term or several, any of which will do; ``virtual=`` and other flags:
+            True, or False for a stated NO. Joined to `where` by AND.
 
         Returns
         -------
@@ -469,9 +470,10 @@ class Directory(Mapping[str, Clinic]):
             network is sent the text.
         check : bool
             False to accept an origin that looks swapped or sign-changed.
-        **facets : str or iterable of str
+        **facets : str, iterable of str or bool
             ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
-            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
+            ``languages=``: a term or several, any of which will do; ``virtual=`` and other flags:
+            True, or False for a stated NO. Joined to `where` by AND.
 
         Returns
         -------
@@ -537,9 +539,10 @@ class Directory(Mapping[str, Clinic]):
             network is sent the text.
         check : bool
             False to accept an origin that looks swapped or sign-changed.
-        **facets : str or iterable of str
+        **facets : str, iterable of str or bool
             ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
-            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
+            ``languages=``: a term or several, any of which will do; ``virtual=`` and other flags:
+            True, or False for a stated NO. Joined to `where` by AND.
 
         Returns
         -------
@@ -582,9 +585,10 @@ class Directory(Mapping[str, Clinic]):
         unknown : str
             ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
             ``"only"`` for those alone.
-        **facets : str or iterable of str
+        **facets : str, iterable of str or bool
             ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
-            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
+            ``languages=``: a term or several, any of which will do; ``virtual=`` and other flags:
+            True, or False for a stated NO. Joined to `where` by AND.
 
         Returns
         -------
@@ -621,9 +625,10 @@ class Directory(Mapping[str, Clinic]):
         unknown : str
             ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
             ``"only"`` for those alone.
-        **facets : str or iterable of str
+        **facets : str, iterable of str or bool
             ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
-            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
+            ``languages=``: a term or several, any of which will do; ``virtual=`` and other flags:
+            True, or False for a stated NO. Joined to `where` by AND.
 
         Returns
         -------
@@ -668,9 +673,10 @@ class Directory(Mapping[str, Clinic]):
         max_distance_km : float, optional
             Leave out what is farther, in kilometres; a clinic exactly there stays. None for no
             limit.
-        **facets : str or iterable of str
+        **facets : str, iterable of str or bool
             ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
-            ``languages=``: a term or several, any of which will do, joined to `where` by AND.
+            ``languages=``: a term or several, any of which will do; ``virtual=`` and other flags:
+            True, or False for a stated NO. Joined to `where` by AND.
 
         Returns
         -------

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterator
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import InvalidInputError
@@ -43,15 +46,27 @@ def sought(arguments: Namespace) -> dict[str, Any]:
 
 
 def _criteria(arguments: Namespace) -> Criteria | None:
-    from ketafind.criteria import Criteria
+    clauses = list(_clauses(arguments))
+    return reduce(and_, clauses) if clauses else None
 
-    where = None if arguments.where is None else Criteria.from_json(arguments.where)
-    if arguments.qualified is None:
-        return where
-    from ketafind.qualification import qualified
 
-    needed = qualified(arguments.qualified)
-    return needed if where is None else where & needed
+def _clauses(arguments: Namespace) -> Iterator[Criteria]:
+    """Read what is sought beside terms of facets."""
+    from ketafind.criteria import Criteria, at_least, at_most, flag
+
+    if arguments.where is not None:
+        yield Criteria.from_json(arguments.where)
+    if arguments.qualified is not None:
+        from ketafind.qualification import qualified
+
+        yield qualified(arguments.qualified)
+    for text in arguments.flag or ():
+        name, _, answer = text.partition("=")
+        if answer not in ("", "yes", "no"):
+            raise InvalidInputError(f"--flag {text}: write {name}, {name}=yes or {name}=no")
+        yield ~flag(name) if answer == "no" else flag(name)
+    yield from (at_most(*bound) for bound in arguments.at_most or ())
+    yield from (at_least(*bound) for bound in arguments.at_least or ())
 
 
 def directory_of(arguments: Namespace) -> Directory:

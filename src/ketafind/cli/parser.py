@@ -67,6 +67,15 @@ def _typed(kind: Callable[[str], float], name: str) -> Callable[[str], float]:
 _number = _typed(float, "number")
 _whole = _typed(int, "whole number")
 
+
+def _bound(text: str) -> tuple[str, float]:
+    """Read a bound such as ``price_cad=300``."""
+    quantity, _, number = text.partition("=")
+    return quantity, _number(number)
+
+
+_bound.__name__ = "QUANTITY=NUMBER"
+
 Option = tuple[tuple[str, ...], dict[str, Any]]
 
 
@@ -101,6 +110,19 @@ SOUGHT = (
             help=f"such as {shown}; several times for any of them",
         )
         for *names, shown in FACETS
+    ),
+    _option(
+        "--flag",
+        action="append",
+        metavar="FLAG",
+        help="such as virtual, or referral_required=no; several times for all of them",
+    ),
+    *(
+        _option(name, action="append", type=_bound, metavar="QUANTITY=NUMBER", help=purpose)
+        for name, purpose in (
+            ("--at-most", "such as price_cad=300; several times for all of them"),
+            ("--at-least", "the same from below"),
+        )
     ),
     _option(
         "--qualified",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ketafind.criteria import And, Criteria, NotInVocabulary, Offers
+from ketafind.criteria import And, Bound, Criteria, NotInVocabulary, Offers
 from ketafind.explain.sentences import Line, Wording, headed, picked, plain, say
 from ketafind.qualification import bundled_words
 from ketafind.records import FrozenMapping
@@ -15,7 +15,7 @@ from ketafind.truth import Truth
 if TYPE_CHECKING:
     from ketafind.query.catalogue import Catalogue
     from ketafind.query.ranking import Ranking
-    from ketafind.records import Evidence, Service
+    from ketafind.records import Evidence, Quantity, Service
     from ketafind.vocabulary import Vocabulary
 
 Settled = Mapping[str, tuple[str, ...]]
@@ -46,13 +46,18 @@ class ServiceFacts:
 
     def evidence(self, criteria: Criteria) -> tuple[Evidence, ...]:
         """Find the evidence for every clause of canonical criteria."""
-        found = (
-            fact for leaf in criteria.leaves() for fact in self._support(leaf, *self._settled(leaf))
-        )
+        found = (fact for leaf in criteria.leaves() for fact in self._evidence(leaf))
         return tuple(dict.fromkeys(found))
+
+    def _evidence(self, leaf: Offers | Bound) -> list[Evidence]:
+        if isinstance(leaf, Offers):
+            return self._support(leaf, *self._settled(leaf))
+        return [fact for fact in self.own_evidence if fact.facet == leaf.quantity]
 
     def find(self, criteria: Criteria) -> Finding:
         """Look up canonical criteria and every clause inside."""
+        if isinstance(criteria, Bound):
+            return self._measured(criteria)
         if not isinstance(criteria, Offers):
             parts = () if isinstance(criteria, NotInVocabulary) else criteria.parts
             return Finding(criteria, self.truth(criteria), parts=tuple(map(self.find, parts)))
@@ -75,11 +80,17 @@ class ServiceFacts:
             yes,
             no,
             broader=tuple(dict.fromkeys(above)),
-            doubted={
-                term: "stale" if len(truths) == 1 else "conflict" for term, truths in said.items()
-            },
+            doubted={term: _doubt(truths) for term, truths in said.items()},
             complete=facet.id in self.service.complete,
             evidence=(*self._support(criteria, yes, no), *aside),
+        )
+
+    def _measured(self, clause: Bound) -> Finding:
+        stated, evidence = self.service.quantities.get(clause.quantity), self._evidence(clause)
+        said = {fact.term for fact in evidence}
+        aside = {} if stated or not said else {clause.quantity: _doubt(said)}
+        return Finding(
+            clause, self.truth(clause), stated=stated, doubted=aside, evidence=tuple(evidence)
         )
 
     def _settled(self, leaf: Offers) -> tuple[Settled, Settled]:
@@ -103,6 +114,11 @@ class ServiceFacts:
             (facet, one, truth) for truth, by in sides for ones in by.values() for one in ones
         }
         return [fact for fact in self.own_evidence if (fact.facet, fact.term, fact.truth) in stated]
+
+
+def _doubt(said: set[Any]) -> str:
+    """Why evidence does not settle a fact of which it says this."""
+    return "stale" if len(said) == 1 else "conflict"
 
 
 def evidence_lines(facts: Iterable[Evidence], lang: str, depth: int) -> list[Line]:
@@ -156,6 +172,8 @@ class Finding:
         Stated terms that are broader than what is asked: they leave it UNKNOWN.
     doubted : mapping of str to str
         For each term that evidence speaks of and does not settle: ``conflict`` or ``stale``.
+    stated : Quantity or None
+        Of a bound, the quantity that is stated.
     complete : bool
         Whether the service's list of this facet is stated to be complete.
     evidence : tuple of Evidence
@@ -170,6 +188,7 @@ class Finding:
     no: Mapping[str, tuple[str, ...]] = FrozenMapping()
     broader: tuple[str, ...] = ()
     doubted: Mapping[str, str] = FrozenMapping()
+    stated: Quantity | None = None
     complete: bool = False
     evidence: tuple[Evidence, ...] = ()
     parts: tuple[Finding, ...] = ()
@@ -202,9 +221,19 @@ def finding_lines(finding: Finding, wording: Wording, depth: int) -> list[Line]:
 def _reason(finding: Finding, wording: Wording) -> str:
     if isinstance(finding.criteria, NotInVocabulary):
         return say("why.no_words", wording.lang)
+    if isinstance(finding.criteria, Bound):
+        return f"; {_measure(finding, wording)}"
     if not isinstance(finding.criteria, Offers):
         return ""
     return "".join(f"; {reason}" for reason in _reasons(finding, finding.criteria, wording))
+
+
+def _measure(finding: Finding, wording: Wording) -> str:
+    if finding.stated is not None:
+        return say("why.stated", wording.lang, term=wording.size(finding.stated))
+    for quantity, reason in finding.doubted.items():
+        return say(f"why.{reason}", wording.lang, term=wording.label(quantity))
+    return say("why.not_stated", wording.lang)
 
 
 def _reasons(finding: Finding, clause: Offers, wording: Wording) -> Iterator[str]:
@@ -240,6 +269,7 @@ def finding_dict(finding: Finding, wording: Wording) -> dict[str, Any]:
     """Write a finding as plain data."""
     return {
         **picked(finding, "criteria", "truth", "yes", "no", "broader", "doubted"),
+        **({} if finding.stated is None else picked(finding, "stated")),
         "text": wording.criteria(finding.criteria),
         "evidence": [evidence_dict(fact) for fact in finding.evidence],
         "parts": [finding_dict(part, wording) for part in finding.parts],

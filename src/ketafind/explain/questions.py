@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.criteria import Criteria, Offers
+from ketafind.criteria import Bound, Criteria, Offers
 from ketafind.explain.answers import MatchExplanation, explain_clinic
 from ketafind.explain.findings import unsettled, vocabularies_of
 from ketafind.explain.relax import clauses_of
@@ -143,15 +143,18 @@ class Questions(ExplanationList[ClinicQuestions]):
         }
 
 
-def _leaves(criteria: Criteria) -> Iterator[Offers]:
+def _leaves(criteria: Criteria) -> Iterator[Offers | Bound]:
     """Every clause inside, those that the directory has no words for too."""
-    if isinstance(criteria, Offers):
+    if isinstance(criteria, Offers | Bound):
         yield criteria
     for part in criteria.parts:
         yield from _leaves(part)
 
 
-def _question(leaf: Offers, wording: Wording) -> str:
+def _question(leaf: Offers | Bound, wording: Wording) -> str:
+    if isinstance(leaf, Bound):
+        what = wording.bound(leaf)
+        return say("ask.facet", wording.lang, facet=wording.label(leaf.quantity), what=what)
     needed = len(leaf.terms) if leaf.at_least is None else leaf.at_least
     word = "and" if needed == len(leaf.terms) else "or"
     what = wording.terms(leaf.facet, leaf.terms, word)

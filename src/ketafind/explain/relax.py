@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.bits import Bits
-from ketafind.criteria import And, Criteria, Everything, Offers, everything
+from ketafind.bits import Bits, TermSlices
+from ketafind.criteria import And, Bound, Criteria, Everything, Offers, everything
 from ketafind.explain.findings import vocabularies_of
 from ketafind.explain.sentences import (
     ExplanationList,
@@ -87,7 +88,8 @@ class CriteriaChange:
     ----------
     kind : str
         ``unknown`` (accept clinics of which it is not known whether they match), ``radius`` (search farther),
-        ``region`` (search outside the area too), ``broaden`` (ask for the terms above) or
+        ``region`` (search outside the area too), ``broaden`` (ask for the terms above, or loosen a
+        bound) or
         ``drop`` (leave a clause out).
     criteria : Criteria or None
         The clause that is left out, or broadened.
@@ -216,14 +218,25 @@ def clauses_of(criteria: Criteria) -> tuple[Criteria, ...]:
     return (*parts[: MAX_CLAUSES - 1], And(parts[MAX_CLAUSES - 1 :]))
 
 
-def forms_of(clause: Criteria, vocabulary: Vocabulary) -> tuple[Criteria, ...]:
-    """A clause as it was asked and, where some of its terms have one above, with those."""
+def forms_of(clause: Criteria, vocabulary: Vocabulary, slices: TermSlices) -> tuple[Criteria, ...]:
+    """A clause as asked and, if it can be, with the terms above or a bound that all keep."""
+    if isinstance(clause, Bound):
+        looser = looser_numbers(clause, slices)
+        return (clause, Bound(clause.quantity, clause.side, looser[-1])) if looser else (clause,)
     if not isinstance(clause, Offers) or (clause.at_least != 1 and len(clause.terms) > 1):
         return (clause,)
     facet = vocabulary.facet(clause.facet)
     above = [facet[term].parent or term for term in clause.terms]
     broader = Offers(clause.facet, tuple(dict.fromkeys(above)), 1).resolve(vocabulary)
     return (clause,) if broader == clause.resolve(vocabulary) else (clause, broader)
+
+
+def looser_numbers(clause: Bound, slices: TermSlices) -> list[float]:
+    """The numbers that services state beyond a bound, nearest first."""
+    stated = np.unique(slices.sizes(clause.quantity))
+    rising = clause.side == "at_most"
+    beyond = stated[stated > clause.number] if rising else stated[stated < clause.number][::-1]
+    return list(map(float, beyond))
 
 
 def smallest_changes(ranking: Ranking, limit: int, lang: str) -> Relaxations:
@@ -249,7 +262,10 @@ class _Question:
         self.filter = ranking.filter
         self.catalogue = ranking.catalogue
         words = self.catalogue.vocabulary
-        self.forms = [forms_of(clause, words) for clause in clauses_of(self.filter.criteria)]
+        slices = self.catalogue.slices
+        self.forms = [
+            forms_of(clause, words, slices) for clause in clauses_of(self.filter.criteria)
+        ]
         self.n = n = len(self.forms)
         self.bit = {"unknown": 2 * n, "radius": 2 * n + 1, "region": 2 * n + 2}
         # To leave a clause out is to broaden it and more: its bit comes on top of the other's.
@@ -328,18 +344,25 @@ class _Question:
     def relaxation(self, changes: Sequence[int]) -> Relaxation:
         """Ask the question with some constraints left out."""
         done, origin, limit_km = set(changes), self.ranking.origin, self.ranking.limit_km
-        kept = [
-            forms[-1 if at in done else 0]
+        kept = {
+            at: forms[-1 if at in done else 0]
             for at, forms in enumerate(self.forms)
             if self.n + at not in done
-        ]
-        criteria = everything() if not kept else kept[0] if len(kept) == 1 else And(tuple(kept))
+        }
         unknown = "include" if self.bit["unknown"] in done else self.filter.unknown
         area = None if self.bit["region"] in done else self._area
         new_ones = self._new_clinics if area is None else self._new_clinics & area
-        new = Filter(self.catalogue, criteria, unknown, new_ones)
         widened = self.bit["radius"] in done
-        nearest, (clinic_no,) = Ranking(new, origin, math.inf if widened else limit_km).part(0, 1)
+        reach_km = math.inf if widened else limit_km
+
+        def first() -> tuple[list[float] | None, list[int]]:
+            new = Filter(self.catalogue, _joined(kept), unknown, new_ones)
+            return Ranking(new, origin, reach_km).part(0, 1)
+
+        for at in done.intersection(kept):
+            self._tighten(kept, at, lambda: bool(first()[1]))
+        nearest, (clinic_no,) = first()
+        criteria = _joined(kept)
         nearest_km = nearest[0] if nearest else None
         if nearest_km is not None and widened:
             limit_km = _rounded_up(nearest_km)
@@ -347,7 +370,7 @@ class _Question:
         clinic = self.catalogue.clinics[clinic_no]
         to_km = None if math.isinf(limit_km) else limit_km
         return Relaxation(
-            changes=tuple(self._changes(done, to_km)),
+            changes=tuple(self._changes(done, kept, to_km)),
             criteria=criteria,
             unknown=unknown,
             max_distance_km=to_km,
@@ -361,17 +384,37 @@ class _Question:
             precision=precision_of(clinic),
         )
 
-    def _changes(self, done: set[int], to_km: float | None) -> Iterator[CriteriaChange]:
+    def _tighten(self, kept: dict[int, Criteria], at: int, finds: Callable[[], bool]) -> None:
+        """Loosen a bound no more than to the next number that brings a clinic."""
+        clause = self.forms[at][0]
+        if not isinstance(clause, Bound):
+            return
+        looser = looser_numbers(clause, self.catalogue.slices)
+
+        def helps(number: float) -> bool:
+            kept[at] = Bound(clause.quantity, clause.side, number)
+            return finds()
+
+        helps(looser[bisect_left(looser, True, key=helps)])
+
+    def _changes(
+        self, done: set[int], kept: Mapping[int, Criteria], to_km: float | None
+    ) -> Iterator[CriteriaChange]:
         for at, forms in enumerate(self.forms):
             if self.n + at in done:
                 yield CriteriaChange("drop", criteria=forms[0])
             elif at in done:
-                yield CriteriaChange("broaden", criteria=forms[0], broader=forms[1])
+                yield CriteriaChange("broaden", criteria=forms[0], broader=kept[at])
         for kind, bit in self.bit.items():
             if bit in done and kind == "radius":
                 yield CriteriaChange("radius", from_km=self.ranking.limit_km, to_km=to_km)
             elif bit in done:
                 yield CriteriaChange(kind)
+
+
+def _joined(kept: Mapping[int, Criteria]) -> Criteria:
+    parts = tuple(kept.values())
+    return everything() if not parts else parts[0] if len(parts) == 1 else And(parts)
 
 
 def _rounded_up(distance_km: float) -> float:

@@ -12,13 +12,23 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, overload
 
-from ketafind.criteria import And, Criteria, Everything, Labelled, NoService, Not, Offers, Or
+from ketafind.criteria import (
+    And,
+    Bound,
+    Criteria,
+    Everything,
+    Labelled,
+    NoService,
+    Not,
+    Offers,
+    Or,
+)
 from ketafind.errors import UnknownTermError, check_language
 from ketafind.records import CITY_LEVEL
 from ketafind.show.text import escaped, interval_matters, outwards
 
 if TYPE_CHECKING:
-    from ketafind.records import Clinic
+    from ketafind.records import Clinic, Quantity
     from ketafind.vocabulary import Vocabulary
 
 
@@ -48,9 +58,9 @@ def counted(key: str, n: int, lang: str, **values: Any) -> str:
     return say(f"{key}.{'one' if singular else 'other'}", lang, n=number(n, lang), **values)
 
 
-def number(value: float, lang: str, places: int = 0) -> str:
-    """Write a number as the language does."""
-    text = f"{value:,.{places}f}"
+def number(value: float, lang: str, places: int | None = 0) -> str:
+    """Write a number as the language does; None for as many decimals as it has."""
+    text = f"{value:,}".removesuffix(".0") if places is None else f"{value:,.{places}f}"
     return text if lang == "en" else text.translate({ord(","): "\u00a0", ord("."): ","})
 
 
@@ -235,8 +245,10 @@ class Wording:
     vocabularies: tuple[Vocabulary, ...]
 
     def label(self, facet: str, term: str | None = None) -> str:
-        """Name a facet, a yes-no fact, or a term of a facet."""
+        """Name a facet, a quantity, or a term of a facet."""
         for words in self.vocabularies:
+            if facet in words.quantities:
+                return words.quantities[facet].label(self.lang)
             try:
                 known = words.facet(facet)
                 return (known if term is None else known[term]).label(self.lang)
@@ -254,6 +266,8 @@ class Wording:
         match criteria:
             case Offers():
                 return self._offers(criteria)
+            case Bound():
+                return headed(self.label(criteria.quantity), self.bound(criteria), lang)
             case And() | Or():
                 joint = f" {say('and' if isinstance(criteria, And) else 'or', lang)} "
                 return joint.join(self._bracketed(part) for part in criteria.parts)
@@ -274,6 +288,20 @@ class Wording:
         if 1 < needed < len(clause.terms):
             named = say("clause.at_least", self.lang, n=needed, what=named)
         return headed(self.label(clause.facet), named, self.lang)
+
+    def bound(self, clause: Bound) -> str:
+        """Name what a quantity may be."""
+        units = (words.quantities[clause.quantity].unit for words in self.vocabularies
+                 if clause.quantity in words.quantities)  # fmt: skip
+        size = f"{number(clause.number, self.lang, None)} {next(units, '')}".strip()
+        return say(
+            "clause.no_more" if clause.side == "at_most" else "clause.no_less", self.lang, size=size
+        )
+
+    def size(self, stated: Quantity) -> str:
+        """Write a number with its unit, or the range that it lies in."""
+        ends = dict.fromkeys(number(end, self.lang, None) for end in (stated.low, stated.high))
+        return f"{'-'.join(ends)} {stated.unit}"
 
     def _bracketed(self, part: Criteria) -> str:
         return f"({self.criteria(part)})" if isinstance(part, And | Or) else self.criteria(part)

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.bits import StatedFacts, TermSlices, columns_of, renumbered
+from ketafind.bits import StatedFacts, TermSlices, renumbered
 from ketafind.errors import DataError, Fault, UnknownClinicError
 from ketafind.index import IndexName, make_index
 from ketafind.snapshot import EncodedClinics, Snapshot
@@ -197,8 +197,7 @@ class Catalogue:
     @cached_property
     def slices(self) -> TermSlices:
         """What is stated of the services, in the order of the index."""
-        columns = columns_of(self.vocabulary)
-        return TermSlices(self.facts, self.clinic_of_row, self.row_of_clinic, columns)
+        return TermSlices(self.facts, self.clinic_of_row, self.row_of_clinic, self.vocabulary)
 
     @cached_property
     def radius_km(self) -> NDArray[np.float64]:

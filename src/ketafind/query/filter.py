@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, get_args
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ketafind.bits import Bits, pack, truth_at
 from ketafind.criteria import Criteria, shorthand
-from ketafind.errors import InvalidInputError, UnknownTermError
+from ketafind.errors import CriteriaError, InvalidInputError, UnknownTermError
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
@@ -292,17 +292,25 @@ class FilterCache:
         return made
 
 
-def _check_names(facets: Iterable[str], vocabulary: Vocabulary) -> None:
-    for name in facets:
-        try:
-            vocabulary.facet(name)
-        except UnknownTermError as error:
-            # Any keyword may be a facet: a mistyped argument ends up here.
-            message = f"{name}= is no argument of this query, and {error}"
-            french = f"{name}= n'est pas un argument de cette recherche. {error.text('fr')}"
-            raise UnknownTermError(message, error.suggestions).of(
-                name, error.known, french
-            ) from None
+def _check_names(asked: Mapping[str, Any], vocabulary: Vocabulary) -> None:
+    """Refuse a keyword that is neither a facet with terms nor a flag with yes or no."""
+    for name, value in asked.items():
+        is_flag = name in vocabulary.flags
+        if not is_flag:
+            _check_facet(name, vocabulary)
+        if value is not None and isinstance(value, bool) != is_flag:
+            takes = "True, False (stated not to be so) or None" if is_flag else "a term or several"
+            raise CriteriaError(f"{name}= takes {takes}, not {value!r}")
+
+
+def _check_facet(name: str, vocabulary: Vocabulary) -> None:
+    try:
+        vocabulary.facet(name)
+    except UnknownTermError as error:
+        # Any keyword may be a facet: a mistyped argument ends up here.
+        message = f"{name}= is no argument of this query, and {error}"
+        french = f"{name}= n'est pas un argument de cette recherche. {error.text('fr')}"
+        raise UnknownTermError(message, error.suggestions).of(name, error.known, french) from None
 
 
 def _key(where: object, unknown: str, facets: Mapping[str, Any]) -> Hashable | None:
@@ -311,7 +319,7 @@ def _key(where: object, unknown: str, facets: Mapping[str, Any]) -> Hashable | N
         return None
     parts: list[Hashable] = [where, unknown]
     for name, terms in facets.items():
-        if terms is None or isinstance(terms, str):
+        if terms is None or isinstance(terms, str | bool):
             parts.append((name, terms))
         elif isinstance(terms, list | tuple | set | frozenset) and all(
             isinstance(term, str) for term in terms

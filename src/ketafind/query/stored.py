@@ -26,7 +26,7 @@ from ketafind.snapshot import EncodedClinics, Snapshot, encode_directory, readab
 from ketafind.vocabulary import Vocabulary
 
 KIND = "ketafind directory"
-VERSION = 3
+VERSION = 4
 INDEX = "index."
 
 TYPES: dict[str, tuple[Any, int]] = {
@@ -43,6 +43,7 @@ TYPES: dict[str, tuple[Any, int]] = {
     "more_clinic_no": (np.int64, 1),
     "more_group": (np.int32, 1),
     "status": (np.uint8, 1),
+    "measured": (np.float64, 2),
 }
 """Type and number of dimensions of each array but those of the index."""
 
@@ -160,6 +161,7 @@ def _check_shapes(arrays: Mapping[str, Any]) -> None:
         "more_group": len(arrays["more_group"]) == len(arrays["more_clinic_no"])
         and _below(arrays["more_group"], n_groups),
         "status": len(arrays["status"]) == n,
+        "measured": _are_services(arrays["measured"], arrays["more_clinic_no"], n),
     }
     for name, is_right in sizes.items():
         if not is_right:
@@ -176,10 +178,23 @@ def _check_values(arrays: Mapping[str, Any]) -> None:
         "radius_km": bool((arrays["radius_km"] >= 0.0).all()),
         "more_clinic_no": bool((np.diff(arrays["more_clinic_no"]) >= 0).all()),
         "status": bool((arrays["status"] < len(STATUSES)).all()),
+        "measured": bool((arrays["measured"][3] <= arrays["measured"][4]).all()),
     }
     for name, is_right in values.items():
         if not is_right:
             raise DirectoryFileError(f"the file's array {name} holds values that cannot be")
+
+
+def _are_services(measured: NDArray[Any], more_clinic_no: NDArray[Any], n: int) -> bool:
+    """Whether each number is that of a service that is there."""
+    n_more = len(more_clinic_no)
+    if len(measured) != 5 or not bool((measured[:3] == np.floor(measured[:3])).all()):
+        return False
+    clinic_no, place, quantity = measured[:3]
+    if not (_below(clinic_no, n) and _below(place, n_more + 1) and _below(quantity, 2**31)):
+        return False
+    further = np.searchsorted(more_clinic_no, clinic_no) + place - 1
+    return bool((further < n_more)[place > 0].all())
 
 
 def _below(numbers: NDArray[Any], n: int) -> bool:
