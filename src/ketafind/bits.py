@@ -98,8 +98,11 @@ class StatedFacts:
                     more.append((clinic_no, group))
                 else:
                     first[clinic_no] = group
-                for name, size in service.quantities.items():
-                    measured.append((clinic_no, at, numbers[name], size.low, size.high))
+                if service.quantities:
+                    measured += [
+                        (clinic_no, at, numbers[name], size.low, size.high)
+                        for name, size in service.quantities.items()
+                    ]
         if faults:
             raise DataError("clinics", faults)
         owners, more_groups = np.array(more, np.int64).reshape(-1, 2).T

@@ -58,13 +58,14 @@ class Points:
     @classmethod
     def of(cls, clinics: Sequence[Clinic]) -> Points:
         """Take the columns from clinics."""
-        known = [(n, one.location) for n, one in enumerate(clinics) if one.location is not None]
-        return cls(
-            np.array([clinic_no for clinic_no, _ in known], dtype=np.intp),
-            np.array([place.lat for _, place in known], dtype=np.float64),
-            np.array([place.lon for _, place in known], dtype=np.float64),
-            np.array([place.radius_km for _, place in known], dtype=np.float64),
+        # Columns, not a tuple for each: of so many the garbage collector makes the most work.
+        places = [clinic.location for clinic in clinics]
+        known = [place for place in places if place is not None]
+        ends = (
+            np.fromiter(map(attrgetter(name), known), np.float64, len(known))
+            for name in ("lat", "lon", "radius_km")
         )
+        return cls(np.flatnonzero([place is not None for place in places]), *ends)
 
 
 class Catalogue:
