@@ -564,8 +564,12 @@ class Matches(Frozen, Sequence[Match]):
     def __repr__(self) -> str:
         from ketafind.show.text import terminal_width, text_table
 
-        table = f"{text_table(*self._table(), terminal_width())}\n" if self else ""
-        return f"{table}{self._footer()}"
+        if not self:
+            return self._footer()
+        table = text_table(*self._table(), terminal_width())
+        # Where there is no room for columns, each match is a block of lines.
+        gap = "\n\n" if "\n\n" in table else "\n"
+        return f"{table}{gap}{self._footer()}"
 
     def _repr_html_(self) -> str:
         from ketafind.show.html import html_table
