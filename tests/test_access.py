@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 import ketafind as kf
 import oracle
 from ketafind.access.demand import WithinDistance
-from ketafind.geo import geodesic_km, micrometres
+from ketafind.geo import distance_interval_km, geodesic_km, micrometres
 from strategies import clinic_lists, criteria, expressions, origins
 
 DIRECTORY = kf.load_directory()
@@ -70,7 +71,8 @@ def test_coverage_counts_what_a_plain_sum_counts(clinics, rows, expression):
             )
             assert sure <= covered <= most
     assert (table["covered_confirmed"] <= table["covered_possible"]).all()
-    assert table["share_possible"].between(0, 1).all()
+    assert table["share_possible"].dropna().between(0, 1).all()
+    assert table["share_possible"].isna().equals(table["total"] == 0)
 
 
 def test_coverage_keeps_whole_numbers_as_groups_and_refuses_a_group_it_would_overwrite():
@@ -104,10 +106,13 @@ def test_coverage_by_groups_adds_up_and_keeps_missing_groups():
     assert whole.attrs["snapshot"] == str(DIRECTORY.snapshot)
 
 
-def test_a_share_of_nothing_is_zero():
+def test_a_share_of_nothing_is_missing():
     none = pd.DataFrame({"lat": [], "lon": []}, dtype=float)
-    table = kf.coverage(none, DIRECTORY)
-    assert table["share_possible"].tolist() == [0.0] * 5
+    assert kf.coverage(none, DIRECTORY).filter(like="share").isna().all(axis=None)
+    groups = pd.DataFrame({"lat": [44.2, math.nan], "lon": -76.5, "kind": ["here", "nowhere"]})
+    table = kf.coverage(groups, DIRECTORY, by="kind", thresholds_km=50).set_index("kind")
+    assert table.filter(like="share").isna().all(axis=1).tolist() == [False, True]
+    assert table["covered_possible"].tolist() == [1.0, 0.0]
 
 
 @given(clinics=clinic_lists(), rows=people, expression=expressions)
@@ -368,9 +373,12 @@ def test_columns_may_be_called_by_numbers():
     assert table[2].tolist() == ["x"]
 
 
-@pytest.mark.parametrize("unknown", ["exclude", "include", "only"])
-def test_a_compiled_filter_stands_for_its_criteria(unknown):
-    compiled = DIRECTORY.filter(routes="iv", unknown=unknown)
+def test_a_compiled_filter_stands_for_its_criteria_and_its_own_policy_is_refused():
+    compiled = DIRECTORY.filter(routes="iv")
+    for unknown in ("include", "only"):
+        other = DIRECTORY.filter(routes="iv", unknown=unknown)
+        with pytest.raises(kf.errors.InvalidInputError, match=f"unknown='{unknown}', but both"):
+            kf.coverage(None, DIRECTORY, where=other)
     ours, wanted = (
         kf.coverage(None, DIRECTORY, thresholds_km=np.int64(50), **asked)
         for asked in ({"where": compiled}, {"routes": "iv"})
@@ -388,7 +396,7 @@ def test_a_compiled_filter_stands_for_its_criteria(unknown):
         (lambda f: kf.coverage(f, DIRECTORY, weight="none"), 'row 0, column "none": a weight is'),
         (lambda f: kf.gaps(f, DIRECTORY, thresholds_km="far"), "thresholds_km must be"),
         (lambda f: kf.gaps(f.assign(clinic_id=1), DIRECTORY), "already has a column 'clinic_id'"),
-        (lambda f: kf.access_score(f, DIRECTORY, method="3sfca"), "method='3sfca': choose"),
+        (lambda f: kf.access_score(f, DIRECTORY, method="4sfca"), "method='4sfca': choose"),
         (lambda f: kf.access_score(f, DIRECTORY, decay="fast"), "decay='fast': choose"),
         (lambda f: kf.access_score(f, DIRECTORY, decay={}), "decay is empty"),
         (lambda f: kf.access_score(f, DIRECTORY, method="2sfca", decay={1: 1}), "knows no decay"),
@@ -437,3 +445,214 @@ def test_the_municipalities_are_those_of_the_census():
     assert 14.0e6 < towns["population"].sum() < 14.3e6
     assert (towns["radius_km"] > 0).all()
     assert towns["name"].is_unique
+
+
+@given(
+    clinics=clinic_lists(),
+    rows=people,
+    expression=expressions,
+    radii=st.lists(st.sampled_from([0.0, 5.0, 700.0]), min_size=5, max_size=5),
+)
+def test_low_and_high_ends_are_those_of_every_pair(clinics, rows, expression, radii):
+    some = [
+        kf.Clinic(
+            clinic_id=one.clinic_id,
+            name=one.name,
+            services=one.services,
+            status=one.status,
+            location=one.location
+            and kf.Location(
+                lat=one.location.lat, lon=one.location.lon, radius_km=(0.0, 3.0, 900.0)[at % 3]
+            ),
+        )
+        for at, one in enumerate(clinics)
+    ]
+    directory = kf.Directory.from_clinics(some, check=False)
+    frame = frame_of(rows).assign(radius=radii[: len(rows)])
+    asked = {"where": criteria(expression), "radius": "radius", "check": False}
+    found = kf.gaps(frame.assign(row=range(len(rows))), directory, thresholds_km=0, **asked)
+    for row in found.itertuples():
+        place, radius = rows[row.row][0], radii[row.row]
+        ends = {"exclude": [math.inf], "include": [math.inf]}
+        for unknown, km in ends.items():
+            for one in oracle.within(some, expression, unknown, place):
+                ends_km = distance_interval_km(
+                    oracle.distance_km(place, one), radius, one.location.radius_km
+                )
+                km.append(ends_km[unknown == "exclude"])
+        assert row.distance_high_km == pytest.approx(min(ends["exclude"]), abs=1e-6)
+        assert row.distance_low_km == pytest.approx(min(ends["include"]), abs=1e-6)
+        assert row.distance_low_km <= row.distance_possible_km <= row.distance_confirmed_km
+        assert row.distance_confirmed_km <= row.distance_high_km
+    table = kf.coverage(frame, directory, thresholds_km=[1000, 5000], **asked)
+    covered = table[[f"covered_{end}" for end in ("low", "confirmed", "possible", "high")]]
+    assert (np.diff(covered.to_numpy(), axis=1) >= 0).all()
+
+
+@pytest.mark.parametrize("method", ["2sfca", "e2sfca", "3sfca", "gravity"])
+def test_a_score_lies_between_its_ends_wherever_the_distances_lie(method):
+    """Positions are moved at random within their 90 % intervals."""
+    generator = np.random.default_rng(4)
+    n, m = 30, 6
+    lat, lon = generator.uniform(43.5, 44.5, n), generator.uniform(-80, -79, n)
+    where = list(zip(generator.uniform(43.5, 44.5, m), generator.uniform(-80, -79, m), strict=True))
+    radii = generator.choice([0.0, 2.0, 6.0], m)
+
+    def directory_of(places):
+        return kf.Directory.from_clinics(
+            kf.Clinic(clinic_id=f"{at}", name="A", location=place)
+            for at, place in enumerate(places)
+        )
+
+    blurred = directory_of(
+        kf.Location(lat=a, lon=b, radius_km=r) for (a, b), r in zip(where, radii, strict=True)
+    )
+    people = pd.DataFrame({"lat": lat, "lon": lon, "radius": 1.5, "people": np.arange(n) % 4.0})
+    asked = {"method": method, "catchment_km": 40, "weight": "people"}
+    if method != "2sfca":
+        asked["decay"] = "exponential"
+    whole = kf.access_score(people, blurred, radius="radius", **asked)
+    point = kf.access_score(people, blurred, radius=0, **asked)
+    assert np.allclose(whole["access_confirmed"], point["access_confirmed"], rtol=1e-12)
+    assert (whole["access_low"] <= whole["access_confirmed"]).all()
+    assert (whole["access_possible"] <= whole["access_high"]).all()
+    assert (whole["access_low"] < whole["access_high"]).any()
+    for _ in range(20):
+        # Within a tenth of each radius: far inside every 90 % interval.
+        step = generator.uniform(-1, 1, (2, n)) * 1.5 / 10 / 111
+        moved = people.assign(lat=lat + step[0], lon=lon + step[1])
+        jumps = generator.uniform(-1, 1, (2, m)) * radii / 10 / 111
+        there = directory_of(
+            kf.Location(lat=a + up, lon=b + right)
+            for (a, b), up, right in zip(where, *jumps, strict=True)
+        )
+        score = kf.access_score(moved, there, radius=0, **asked)["access_confirmed"]
+        assert (score >= whole["access_low"] - 1e-12).all()
+        assert (score <= whole["access_high"] + 1e-12).all()
+
+
+def pysal_case(seed, n=120, m=12):
+    generator = np.random.default_rng(seed)
+    people = pd.DataFrame(
+        {
+            "lat": generator.uniform(43.0, 45.0, n),
+            "lon": generator.uniform(-81.0, -78.0, n),
+            "people": generator.integers(50, 5000, n).astype(float),
+        }
+    )
+    lat, lon = generator.uniform(43.0, 45.0, m), generator.uniform(-81.0, -78.0, m)
+    beds = generator.integers(1, 30, m).astype(float)
+    directory = kf.Directory.from_clinics(
+        kf.Clinic(clinic_id=f"{at:03}", name="A", location=kf.Location(lat=lat[at], lon=lon[at]))
+        for at in range(m)
+    )
+    pairs = pd.DataFrame([(i, j) for i in range(n) for j in range(m)], columns=["origin", "dest"])
+    pairs["cost"] = geodesic_km(
+        people["lat"].to_numpy()[pairs["origin"]],
+        people["lon"].to_numpy()[pairs["origin"]],
+        lat[pairs["dest"]],
+        lon[pairs["dest"]],
+    )
+    supply = {f"{at:03}": beds[at] for at in range(m)}
+    demand_of = people[["people"]].rename_axis("geoid")
+    return people, directory, supply, demand_of, pd.DataFrame({"beds": beds}), pairs
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")
+def test_three_stage_scores_equal_pysal():
+    fca = pytest.importorskip("access.fca", reason="PySAL access is not installed")
+    people, directory, supply, demand, beds, pairs = pysal_case(8)
+
+    def weigh(km: float) -> float:
+        return math.exp(-km * km / (2 * 20.0**2)) if km <= 60.0 else 0.0
+
+    wanted = fca.three_stage_fca(
+        demand,
+        beds.rename_axis("geoid"),
+        pairs,
+        60.0,
+        demand_index=True,
+        demand_name="people",
+        supply_name="beds",
+        weight_fn=weigh,
+    ).reindex(range(len(people)))
+    asked = {"weight": "people", "supply": supply, "decay": "gaussian", "bandwidth_km": 20}
+    scored = kf.access_score(people, directory, method="3sfca", catchment_km=60, **asked)
+    assert np.allclose(scored["access_confirmed"], wanted.fillna(0), rtol=1e-9, atol=0)
+
+
+def test_rational_agents_cost_what_they_cost_in_pysal():
+    raam = pytest.importorskip("access.raam", reason="PySAL access is not installed")
+    people, directory, supply, demand, beds, pairs = pysal_case(9)
+    wanted = raam.raam(demand, beds, pairs, demand_name="people", supply_name="beds", tau=60)
+    asked = {"weight": "people", "supply": supply, "catchment_km": 1000}
+    scored = kf.access_score(people, directory, method="raam", tau_km=60, **asked)
+    assert np.allclose(scored["access_confirmed"], wanted.sort_index(), rtol=1e-9, atol=0)
+    assert "access_low" not in scored
+    near = kf.access_score(people, directory, method="raam", **{**asked, "catchment_km": 15})
+    assert near["access_possible"].notna().equals(near["covered_possible"].astype(bool))
+
+
+def test_scores_for_many_and_their_ratio_to_the_mean():
+    codes = kf.ontario_postal_codes().iloc[::500].assign(people=3.0)
+    asked = {"weight": "people", "routes": "iv"}
+    one = kf.access_score(codes, DIRECTORY, **asked)
+    many = kf.access_score(codes, DIRECTORY, per=100_000, **asked)
+    assert np.allclose(many["access_high"], 100_000 * one["access_high"], rtol=1e-12)
+    assert np.average(one["ratio_possible"], weights=codes["people"]) == pytest.approx(1.0)
+    assert many["ratio_confirmed"].equals(one["ratio_confirmed"])
+
+
+@pytest.mark.parametrize("make", [lambda f: f, pl.from_pandas, pa.Table.from_pandas])
+def test_a_row_without_a_position_is_missing_and_not_false(make):
+    frame = pd.DataFrame({"lat": [44.23, math.nan], "lon": -76.48})
+    scored = kf.access_score(make(frame), DIRECTORY)
+    for name in ("covered_low", "covered_confirmed", "access_low", "ratio_possible"):
+        values = scored[name]
+        values = values.to_pylist() if hasattr(values, "to_pylist") else list(values)
+        assert values[0] is not None
+        assert values[1] is None or values[1] is pd.NA or math.isnan(values[1])
+
+
+def test_gaps_name_the_clinic_that_would_close_them():
+    directory = kf.Directory.from_clinics(
+        kf.Clinic(
+            clinic_id=name,
+            name=name,
+            services=(kf.Service(service_id="s", facts=facts),),
+            location=kf.Location(lat=lat, lon=-79.0),
+        )
+        for name, lat, facts in (
+            ("far", 46.0, {"route": {"iv": kf.Truth.YES}}),
+            ("near", 44.1, {}),
+        )
+    )
+    frame = pd.DataFrame({"lat": [44.0, 48.0], "lon": -79.0})
+    found = kf.gaps(frame, directory, thresholds_km=50, routes="iv")
+    assert found["clinic_id"].tolist() == ["far", "far"]
+    assert found["possible_clinic_id"].tolist() == ["far", "near"]
+    assert found["gap_possible_km"].eq(0).tolist() == [False, True]
+
+
+def test_the_radii_of_a_geocoded_frame_count_and_the_answer_says_so():
+    texts = pd.DataFrame({"where": ["Kingston, ON", "Toronto", "K7L 3N6", "Nowhere at all zzz"]})
+    placed = kf.geocode_frame(texts, "where", progress=False)
+    asked = {"thresholds_km": [5, 30], "routes": "iv"}
+    taken = kf.coverage(placed, DIRECTORY, **asked)
+    for radius in ("radius_km", placed["radius_km"].to_numpy()):
+        stated = kf.coverage(placed, DIRECTORY, radius=radius, **asked)
+        pd.testing.assert_frame_equal(taken, stated, check_like=False)
+    exact = kf.coverage(placed, DIRECTORY, radius=0, **asked)
+    assert (exact["covered_low"] >= taken["covered_low"]).all()
+    assert (exact["covered_high"] <= taken["covered_high"]).all()
+    assert not exact.equals(taken)
+    assert kf.provenance(taken)["radius"] == 'column "radius_km"'
+    assert kf.provenance(exact)["radius"] == "0 km"
+    prefixed = placed.add_prefix("home_")
+    found = kf.coverage(prefixed, DIRECTORY, lat="home_lat", lon="home_lon", **asked)
+    pd.testing.assert_frame_equal(found, taken)
+    joined = kf.nearest_join(placed, DIRECTORY, prefix="n_", columns=["distance_high_km"])
+    plain = kf.nearest_join(
+        placed, DIRECTORY, prefix="n_", columns=["distance_high_km"], radius="radius_km"
+    )
+    pd.testing.assert_frame_equal(joined, plain)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 import ketafind as kf
-from ketafind.geo import geodesic_km
+from ketafind.geo import distance_intervals_km, geodesic_km
 
 DIRECTORY = kf.load_directory()
 GEOD = Geod(ellps="WGS84")
@@ -235,3 +235,45 @@ def test_weights_may_be_as_small_as_they_like():
     nobody = kf.Directory.from_clinics([])
     chosen = kf.best_sites(people, nobody, sites, n=1, thresholds_km=10, weight="w")
     assert chosen["lat"].tolist() == [43.0, 43.0]
+
+
+def test_catchments_count_who_is_surely_nearest_and_who_may_be():
+    generator = np.random.default_rng(2)
+    m, n = 7, 200
+    places = np.column_stack([generator.uniform(43, 45, m), generator.uniform(-81, -78, m)])
+    radii = generator.choice([0.0, 4.0, 40.0], m)
+    directory = kf.Directory.from_clinics(
+        kf.Clinic(clinic_id=f"{at:02}", name="A", location=kf.Location(lat=a, lon=b, radius_km=r))
+        for at, ((a, b), r) in enumerate(zip(places.tolist(), radii, strict=True))
+    )
+    people = pd.DataFrame(
+        {"lat": generator.uniform(43, 45, n), "lon": generator.uniform(-81, -78, n)}
+    ).assign(people=generator.integers(0, 9, n), radius=generator.choice([0.0, 3.0], n))
+    cells = kf.catchments(people, directory, weight="people", radius="radius")
+    cells = cells[cells["supply"] == "confirmed"].set_index("clinic_id")
+    km = geodesic_km(
+        people["lat"].to_numpy()[:, None],
+        people["lon"].to_numpy()[:, None],
+        places[:, 0],
+        places[:, 1],
+    )
+    low, high = distance_intervals_km(km, people["radius"].to_numpy()[:, None], radii[None, :])
+    may_be = low <= high.min(axis=1, keepdims=True)
+    alone = may_be & (may_be.sum(axis=1, keepdims=True) == 1)
+    weight = people["people"].to_numpy()[:, None]
+    assert cells["weight_high"].tolist() == (weight * may_be).sum(axis=0).tolist()
+    assert cells["weight_low"].tolist() == (weight * alone).sum(axis=0).tolist()
+    assert (cells["weight_low"] <= cells["weight"]).all()
+    assert cells["weight_low"].sum() < cells["weight"].sum() < cells["weight_high"].sum()
+
+
+def test_sites_may_be_given_by_address_where_people_are_given_by_position():
+    pytest.importorskip("spopt", reason="spopt is not installed: the extra sites")
+    codes = kf.ontario_postal_codes().iloc[::200]
+    towns = pd.DataFrame({"town": ["Windsor, ON", "Kingston, ON", "Kenora, ON"]})
+    asked = {"thresholds_km": 60, "routes": "iv"}
+    best = kf.best_sites(codes, DIRECTORY, towns, candidate_address="town", **asked)
+    assert best["town"].tolist() == ["Windsor, ON"] * 2
+    lost = pd.DataFrame({"town": ["Windsor, ON", "Nowhere at all zzz"]})
+    with pytest.raises(kf.errors.InvalidInputError, match=r"candidate 1 .*address not found"):
+        kf.best_sites(codes, DIRECTORY, lost, candidate_address="town", **asked)

@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "access.catchments": ("catchments",),
     "access.coverage": ("best_sites", "coverage", "gaps"),
-    "access.demand": ("ontario_municipalities", "ontario_postal_codes"),
+    "access.ontario": ("ontario_municipalities", "ontario_postal_codes"),
     "access.score": ("access_score",),
     "criteria": (
         *("Criteria", "at_least", "at_most", "everything", "flag", "no_service", "offers"),
@@ -27,6 +27,7 @@ _HOMES = {
     "geo": ("Coordinates",),
     "geocoding": ("Geocoder", "OfflineGeocoder", "geocode", "geocode_frame", "geocode_many"),
     "join.join": ("nearest_join",),
+    "join.provenance": ("methods", "provenance"),
     "matches": ("Match", "Matches"),
     "qualification": ("RuleSet", "qualified"),
     "query.filter": ("Filter",),

@@ -5,8 +5,8 @@ from ketafind.access.catchments import catchments as catchments
 from ketafind.access.coverage import best_sites as best_sites
 from ketafind.access.coverage import coverage as coverage
 from ketafind.access.coverage import gaps as gaps
-from ketafind.access.demand import ontario_municipalities as ontario_municipalities
-from ketafind.access.demand import ontario_postal_codes as ontario_postal_codes
+from ketafind.access.ontario import ontario_municipalities as ontario_municipalities
+from ketafind.access.ontario import ontario_postal_codes as ontario_postal_codes
 from ketafind.access.score import access_score as access_score
 from ketafind.criteria import Criteria as Criteria
 from ketafind.criteria import at_least as at_least
@@ -28,6 +28,8 @@ from ketafind.geocoding import geocode as geocode
 from ketafind.geocoding import geocode_frame as geocode_frame
 from ketafind.geocoding import geocode_many as geocode_many
 from ketafind.join.join import nearest_join as nearest_join
+from ketafind.join.provenance import methods as methods
+from ketafind.join.provenance import provenance as provenance
 from ketafind.matches import Match as Match
 from ketafind.matches import Matches as Matches
 from ketafind.qualification import RuleSet as RuleSet

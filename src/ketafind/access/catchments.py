@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import LEVELS, Study, ontario_postal_codes, read_study
+from ketafind.access.demand import LEVELS, Study, read_study
+from ketafind.access.ontario import ontario_postal_codes
 from ketafind.errors import InvalidInputError
 from ketafind.files import require
-from ketafind.geo import ECCENTRICITY_2
+from ketafind.geo import (
+    ECCENTRICITY_2,
+    SIGMA_PER_RADIUS,
+    SIGMAS_BELOW,
+    distance_lows_km,
+    micrometres,
+)
 from ketafind.index.protocol import Floats
+from ketafind.join.certainty import nearest_end_km
 from ketafind.join.origins import Source, check_directory
 from ketafind.query.origin import check_polygon
 
@@ -30,6 +39,8 @@ WIDEST_KM = 5000.0
 
 STEP_DEGREES = 0.1
 """Borders are cut into pieces of this length: 11 km, which stray from the arc by 3 metres."""
+
+WEIGHTS = ("weight_low", "weight", "weight_high")
 
 Vectors = npt.NDArray[np.float64]
 
@@ -145,7 +156,9 @@ def catchments(
     lon: str | None = None,
     geometry: str | None = None,
     address: str | None = None,
+    radius: Any = None,
     check: bool = True,
+    provenance: bool = False,
     **facets: Any,
 ) -> GeoDataFrame:
     """Draw the land that each clinic is nearest to, and count who lives on it.
@@ -165,7 +178,7 @@ def catchments(
         A column that says how much a row counts; None for one each.
     where : Criteria or Filter, optional
         What a clinic must satisfy.
-    lat, lon, geometry, address, check
+    lat, lon, geometry, address, radius, check, provenance
         As in `nearest_join`, of the origins.
     **facets
         As in `Directory.filter`.
@@ -175,7 +188,9 @@ def catchments(
     geopandas.GeoDataFrame
         EPSG:4326, one row for each place and end of the interval: ``supply`` (``confirmed``, or
         ``possible`` for a map of all that may satisfy the criteria), ``clinic_id``, ``clinic_ids``
-        (all that stand at this place, joined by ``;``), ``weight`` (who is nearest; 0 for nobody),
+        (all that stand at this place, joined by ``;``), ``weight_low`` (who is surely nearest, by
+        the 90 % intervals), ``weight`` (who is nearest, positions taken as they are; 0 for nobody),
+        ``weight_high`` (who may be nearest: counted at every place that may be),
         ``area_km2`` on the ellipsoid and ``geometry``. Ordered by supply, then id. No row where
         no clinic is eligible.
 
@@ -197,8 +212,10 @@ def catchments(
     counted = origins
     if origins is None and not _in_ontario(directory):
         counted = ontario_postal_codes().head(0)
-    source = Source(lat, lon, geometry, address)
-    study = read_study(counted, directory, source, weight, where, facets, check=check)
+    source = Source(lat, lon, geometry, address, radius)
+    study = read_study(
+        counted, directory, source, weight, where, facets, check=check, provenance=provenance
+    )
     if region is None:
         region = _box(study, widen=origins is not None)
     else:
@@ -211,13 +228,10 @@ def catchments(
             )
     rows: list[dict[str, Any]] = []
     for level in LEVELS:
-        _, clinic_no = study.nearest(level)
-        served = clinic_no >= 0
-        people: Floats = np.zeros(len(directory))
-        people += np.bincount(clinic_no[served], study.weight[served], len(directory))
-        rows += _rows(study, level, region, people)
-    names = ["supply", "clinic_id", "clinic_ids", "weight", "area_km2", "geometry"]
-    return geopandas.GeoDataFrame(rows, columns=names, geometry="geometry", crs="EPSG:4326")
+        rows += _rows(study, level, region)
+    names = ["supply", "clinic_id", "clinic_ids", *WEIGHTS, "area_km2", "geometry"]
+    cells_of = geopandas.GeoDataFrame(rows, columns=names, geometry="geometry", crs="EPSG:4326")
+    return study.stamped(cells_of, "catchments", weighted=weight is not None)
 
 
 def _in_ontario(directory: Directory) -> bool:
@@ -225,7 +239,7 @@ def _in_ontario(directory: Directory) -> bool:
     return any(p is not None and 41 < p.lat < 57 and -96 < p.lon < -74 for p in places)
 
 
-def _rows(study: Study, level: str, region: Any, people: Floats) -> list[dict[str, Any]]:
+def _rows(study: Study, level: str, region: Any) -> list[dict[str, Any]]:
     import shapely
     from pyproj import Geod
 
@@ -239,21 +253,50 @@ def _rows(study: Study, level: str, region: Any, people: Floats) -> list[dict[st
         return []
     lat, lon = np.array(list(standing)).T
     geod = Geod(ellps="WGS84")
+    people = _people(study, level, standing)
     rows = []
-    for shape, clinic_nos in zip(cells(lat, lon, region), standing.values(), strict=True):
+    for at, (shape, clinic_nos) in enumerate(
+        zip(cells(lat, lon, region), standing.values(), strict=True)
+    ):
         ids = [clinics[clinic_no].clinic_id for clinic_no in clinic_nos]
-        rows.append(
-            {
-                "supply": level,
-                "clinic_id": ids[0],
-                "clinic_ids": ";".join(ids),
-                "weight": float(people[clinic_nos].sum()),
-                # A hole counts against its shell only if it runs the other way round.
-                "area_km2": abs(geod.geometry_area_perimeter(shapely.normalize(shape))[0]) / 1e6,
-                "geometry": shape,
-            }
-        )
+        # A hole counts against its shell only if it runs the other way round.
+        area_km2 = abs(geod.geometry_area_perimeter(shapely.normalize(shape))[0]) / 1e6
+        named = {"supply": level, "clinic_id": ids[0], "clinic_ids": ";".join(ids)}
+        counts = {name: float(people[name][at]) for name in WEIGHTS}
+        rows.append({**named, **counts, "area_km2": area_km2, "geometry": shape})
     return rows
+
+
+def _people(
+    study: Study, level: str, standing: Mapping[tuple[float, float], list[int]]
+) -> dict[str, Floats]:
+    """Who is surely nearest to each place, who is, and who may be, by 90 % intervals."""
+    eligible = study.eligible[level]
+    n, clinic_no = len(standing), study.nearest(level)[1]
+    place_of = np.empty(len(study.directory), np.intp)
+    for at, clinic_nos in enumerate(standing.values()):
+        place_of[clinic_nos] = at
+    served = clinic_no >= 0
+    counts: dict[str, Floats] = {name: np.zeros(n) for name in WEIGHTS}
+    counts["weight"] += np.bincount(place_of[clinic_no[served]], study.weight[served], n)
+    origins, rows = study.near_origins()
+    # Whoever may be nearer than the nearest surely is may be the nearest.
+    surely_km = nearest_end_km(eligible, study.origins, "high")[rows]
+    radius_km = study.origins.radius_km
+    here_km = np.zeros(len(rows)) if radius_km is None else radius_km[rows]
+    rivals, only = np.zeros(len(rows), np.intp), np.zeros(len(rows), np.intp)
+    for at, ((lat, lon), clinic_nos) in enumerate(standing.items()):
+        there_km = float(eligible._catalogue.radius_km[clinic_nos].max())
+        doubt_km = SIGMAS_BELOW * SIGMA_PER_RADIUS * np.hypot(here_km, there_km)
+        near, distance_km = origins.distances(lat, lon, surely_km + doubt_km)
+        low_km = distance_lows_km(distance_km, here_km[near], there_km)
+        mine = near[micrometres(low_km) <= micrometres(surely_km[near])]
+        rivals[mine] += 1
+        only[mine] = at
+        counts["weight_high"][at] = study.weight[rows[mine]].sum()
+    sure = rivals == 1
+    counts["weight_low"] += np.bincount(only[sure], study.weight[rows[sure]], n)
+    return counts
 
 
 def _box(study: Study, *, widen: bool) -> Any:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import LEVELS, Study, check_thresholds, read_study
+from ketafind.access.demand import ENDS, LEVELS, Study, check_thresholds, read_study
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.files import require
 from ketafind.geo import micrometres
 from ketafind.index.protocol import Floats, check_count
 from ketafind.join.columns import clinic_texts
 from ketafind.join.frames import Codes, Column, Frame, Texts, open_frame
-from ketafind.join.origins import Origins, Source, check_prefix, check_range, read_origins
+from ketafind.join.origins import REASONS, Origins, Source, check_prefix, check_range, read_origins
 from ketafind.join.search import refuse_implausible
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 
 ADDED = {"threshold_km", "total", "without_position"}
-ADDED |= {f"{part}_{level}" for part in ("covered", "share") for level in LEVELS}
+ADDED |= {f"{part}_{end}" for part in ("covered", "share") for end in ENDS}
+
+GAP_ENDS = ("high", "confirmed", "possible", "low")
+"""The ends of a distance: what is surely in reach is at its upper end at the most."""
 
 
 def coverage(
@@ -43,7 +46,9 @@ def coverage(
     lon: str | None = None,
     geometry: str | None = None,
     address: str | None = None,
+    radius: Any = None,
     check: bool = True,
+    provenance: bool = False,
     **facets: Any,
 ) -> pd.DataFrame:
     """Measure how many origins have a clinic within given distances.
@@ -63,7 +68,7 @@ def coverage(
         Columns to group by; a missing value is a group of its own.
     where : Criteria or Filter, optional
         What a clinic must satisfy.
-    lat, lon, geometry, address, check
+    lat, lon, geometry, address, radius, check, provenance
         As in `nearest_join`.
     **facets
         As in `Directory.filter`.
@@ -72,11 +77,13 @@ def coverage(
     -------
     pandas.DataFrame
         One row for each group and threshold: ``total`` (the weight of rows with a position),
-        ``without_position`` (of the rest, which count nowhere else), ``covered_confirmed`` and
-        ``covered_possible``, ``share_confirmed`` and ``share_possible``. The interval runs from
-        confirmed supply only to all that is possible. A share of nothing is 0. ``attrs`` holds
+        ``without_position`` (of the rest, which count nowhere else), and ``covered_`` (weight) and
+        ``share_`` (of the total; missing where that is 0), each with four endings that never
+        fall: ``low`` (a confirmed clinic is surely in reach: the upper end of the 90 % interval of
+        its distance is), ``confirmed`` and ``possible`` (positions taken as they are), ``high``
+        (the lower end for a clinic that may satisfy the criteria is in reach). ``attrs`` holds
         the directory's ``snapshot`` and ``n_unlocated``, the clinics without a position that
-        may satisfy the criteria and count nowhere.
+        may satisfy the criteria and count nowhere, and what `provenance` reads.
 
     Raises
     ------
@@ -95,31 +102,33 @@ def coverage(
     import pandas as pd
 
     limits = check_thresholds(thresholds_km)
-    source = Source(lat, lon, geometry, address)
-    study = read_study(origins, directory, source, weight, where, facets, check=check)
+    source = Source(lat, lon, geometry, address, radius)
+    study = read_study(
+        origins, directory, source, weight, where, facets, check=check, provenance=provenance
+    )
     names, group, labels = _groups(study.frame, by)
     counted = np.where(study.located, study.weight, 0.0)
-    total = _sums(group, counted, len(labels))
+    total = np.repeat(_sums(group, counted, len(labels)), len(limits))
     without = _sums(group, study.weight - counted, len(labels))
     table: dict[str, Any] = {name: np.repeat(labels[name].array, len(limits)) for name in names}
     table["threshold_km"] = np.tile(limits, len(labels))
-    table["total"] = np.repeat(total, len(limits))
+    table["total"] = total
     table["without_position"] = np.repeat(without, len(limits))
-    for level in LEVELS:
-        distance_km, _ = study.nearest(level)
+    shares: dict[str, Any] = {}
+    for end, distance_km in study.reach_km().items():
         inside = [micrometres(distance_km) <= micrometres(limit) for limit in limits]
         sums = [_sums(group, counted * one, len(labels)) for one in inside]
-        table[f"covered_{level}"] = np.array(sums).T.ravel()
-    for level in LEVELS:
-        share = np.zeros(len(table["total"]))
-        np.divide(table[f"covered_{level}"], table["total"], share, where=table["total"] > 0)
-        table[f"share_{level}"] = share
-    frame = pd.DataFrame(table)
+        table[f"covered_{end}"] = covered = np.array(sums).T.ravel()
+        shares[f"share_{end}"] = np.divide(covered, np.where(total > 0.0, total, np.nan))
+    frame = pd.DataFrame(table | shares)
     frame.attrs = {
         "snapshot": str(directory.snapshot),
         "n_unlocated": study.eligible["possible"].n_unlocated,
     }
-    return frame
+    done: pd.DataFrame = study.stamped(
+        frame, "coverage", thresholds_km=limits, weighted=weight is not None
+    )
+    return done
 
 
 def gaps(
@@ -133,8 +142,10 @@ def gaps(
     lon: str | None = None,
     geometry: str | None = None,
     address: str | None = None,
+    radius: Any = None,
     prefix: str = "",
     check: bool = True,
+    provenance: bool = False,
     **facets: Any,
 ) -> Any:
     """List the origins that are beyond a distance from every confirmed clinic, worst first.
@@ -151,7 +162,7 @@ def gaps(
         A column that says how much a row counts: the heavier of two equal gaps comes first.
     where : Criteria or Filter, optional
         What a clinic must satisfy.
-    lat, lon, geometry, address, prefix, check
+    lat, lon, geometry, address, radius, prefix, check, provenance
         As in `nearest_join`.
     **facets
         As in `Directory.filter`.
@@ -160,12 +171,15 @@ def gaps(
     -------
     frame
         Of the type that came in, with the rows beyond each threshold and their index:
-        ``threshold_km``, ``clinic_id`` (the nearest confirmed clinic), ``distance_confirmed_km``,
-        ``gap_confirmed_km`` (the distance beyond the threshold), ``distance_possible_km`` and
-        ``gap_possible_km``: 0 where a clinic that may satisfy the criteria would close the gap.
-        Where there is no clinic at all distance and gap are infinite. One threshold after the
-        other; for each, ordered by gap, then weight, then as they came. Rows without a position
-        are not in it: `coverage` counts them.
+        ``threshold_km``, ``clinic_id`` (the nearest confirmed clinic), ``possible_clinic_id`` (the
+        nearest that may satisfy the criteria: it would close the gap where ``gap_possible_km`` is
+        0), and the distance and the gap beyond the threshold to the nearest:
+        ``distance_confirmed_km``, ``gap_confirmed_km``, ``distance_possible_km``,
+        ``gap_possible_km``, with the upper end of the 90 % interval for a confirmed clinic in
+        ``distance_high_km`` and ``gap_high_km``, and the lower end for a possible one in
+        ``distance_low_km`` and ``gap_low_km``. Where there is no clinic at all distance and gap
+        are infinite. One threshold after the other; for each, ordered by gap, then weight, then
+        as they came. Rows without a position are not in it: `coverage` counts them.
 
     Raises
     ------
@@ -176,22 +190,26 @@ def gaps(
     """
     check_prefix(prefix)
     limits = check_thresholds(thresholds_km)
-    source = Source(lat, lon, geometry, address)
-    study = read_study(origins, directory, source, weight, where, facets, check=check)
-    nearest = {level: study.nearest(level) for level in LEVELS}
-    far = micrometres(nearest["confirmed"][0])
+    source = Source(lat, lon, geometry, address, radius)
+    study = read_study(
+        origins, directory, source, weight, where, facets, check=check, provenance=provenance
+    )
+    nearest_km = study.reach_km()
+    far = micrometres(nearest_km["confirmed"])
     worst = np.lexsort((-study.weight, -far))
     parts = [worst[far[worst] > micrometres(limit)] for limit in limits]
     rows, limit = np.concatenate(parts), limits.repeat([len(part) for part in parts])
     ids = clinic_texts(study.eligible["confirmed"]._catalogue, "clinic_id").texts
-    columns: dict[str, Column] = {
-        prefix + "threshold_km": limit,
-        prefix + "clinic_id": Codes(nearest["confirmed"][1][rows], ids),
-    }
-    for level, (distance_km, _) in nearest.items():
-        columns[f"{prefix}distance_{level}_km"] = distance_km[rows]
-        columns[f"{prefix}gap_{level}_km"] = np.maximum(distance_km[rows] - limit, 0.0)
-    return study.frame.chosen(rows).extended(columns)
+    columns: dict[str, Column] = {"threshold_km": limit}
+    for level, name in (("confirmed", "clinic_id"), ("possible", "possible_clinic_id")):
+        columns[name] = Codes(study.nearest(level)[1][rows], ids)
+    for end, name in zip(ENDS, GAP_ENDS, strict=True):
+        distance_km = nearest_km[end][rows]
+        columns[f"distance_{name}_km"] = distance_km
+        columns[f"gap_{name}_km"] = np.maximum(distance_km - limit, 0.0)
+    named = {prefix + name: column for name, column in columns.items()}
+    listed = study.frame.chosen(rows).extended(named)
+    return study.stamped(listed, "gaps", thresholds_km=limits, weighted=weight is not None)
 
 
 def _sums(
@@ -248,7 +266,9 @@ def best_sites(
     lon: str | None = None,
     geometry: str | None = None,
     address: str | None = None,
+    candidate_address: str | None = None,
     check: bool = True,
+    provenance: bool = False,
     **facets: Any,
 ) -> Any:
     """Choose the n candidate sites that bring most origins within reach of a clinic.
@@ -261,7 +281,7 @@ def best_sites(
         The clinics that are there already.
     candidates : pandas, geopandas, polars or pyarrow frame
         One row a site, with the same columns of position as the origins have, or else ``lat`` and
-        ``lon``.
+        ``lon``, or addresses in `candidate_address`.
     n : int
         How many sites.
     thresholds_km : float or sequence of float
@@ -270,8 +290,10 @@ def best_sites(
         A column of the origins that says how much a row counts; None for one each.
     where : Criteria or Filter, optional
         What a clinic must satisfy to count as being there.
-    lat, lon, geometry, address, check
+    lat, lon, geometry, address, check, provenance
         As in `nearest_join`, of the origins.
+    candidate_address : str, optional
+        A column of the candidates with addresses, geocoded offline.
     **facets
         As in `Directory.filter`.
 
@@ -300,15 +322,20 @@ def best_sites(
     """
     require("spopt.locate", "sites")  # said before the work, not after it
     limits = check_thresholds(thresholds_km)
-    source = Source(lat, lon, geometry, address)
-    study = read_study(origins, directory, source, weight, where, facets, check=check)
-    opened = open_frame(candidates)
-    sites = read_origins(opened, _source_of_sites(source, opened.names))
+    source, opened = Source(lat, lon, geometry, address), open_frame(candidates)
+    study = read_study(
+        origins, directory, source, weight, where, facets, check=check, provenance=provenance
+    )
+    there = Source(address=candidate_address)
+    if candidate_address is None:
+        there = _source_of_sites(source, opened.names)
+    sites = read_origins(opened, there)
     good = check_range(sites.lat, sites.lon)
     if good is not None:
+        row = int(np.argmin(good))
+        why = "" if sites.reason is None else f" ({REASONS[sites.reason[row]]})"
         raise InvalidInputError(
-            f"candidate {int(np.argmin(good))} has no position; drop such rows first (rows are "
-            f"counted from 0)"
+            f"candidate {row} has no position{why}; drop such rows first (rows are counted from 0)"
         )
     if check_count(n, "n") > len(opened):
         raise InvalidInputError(f"n={n}, but there are {len(opened)} candidates")
@@ -330,7 +357,8 @@ def best_sites(
     columns: dict[str, Column] = {"threshold_km": limits.repeat(2 * n)}
     columns["supply"] = Codes(levels, Texts(LEVELS))
     columns |= dict(zip(SITE_COLUMNS[2:], np.array(shares).T, strict=True))
-    return opened.chosen(np.array(rows, dtype=np.intp)).extended(columns)
+    chosen = opened.chosen(np.array(rows, dtype=np.intp)).extended(columns)
+    return study.stamped(chosen, "best_sites", n=n, thresholds_km=limits)
 
 
 def _best(

@@ -1,4 +1,4 @@
-"""People and where they live, bundled postal codes by default, and who of them is near a clinic."""
+"""Who is to be served, by which clinics, and who of them is near one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ketafind.access.ontario import ontario_postal_codes
 from ketafind.errors import InvalidInputError
 from ketafind.geo import (
     ECCENTRICITY_2,
@@ -20,94 +21,23 @@ from ketafind.geo import (
     micrometres,
 )
 from ketafind.index.protocol import Floats, check_limit
+from ketafind.join.certainty import nearest_end_km
 from ketafind.join.frames import Frame, code_type, open_frame
 from ketafind.join.origins import Origins, Source, check_directory, read_origins
+from ketafind.join.provenance import stamped
 from ketafind.join.search import search
 from ketafind.query.filter import Filter, UnknownPolicy
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ketafind.criteria import Criteria
     from ketafind.directory import Directory
 
 
-def ontario_postal_codes() -> pd.DataFrame:
-    """List every Ontario postal code of the bundled gazetteer.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``postal_code``, ``area`` (its first three characters), ``lat``, ``lon`` (decimal degrees,
-        WGS 84), ``radius_km`` (90 % radius) and ``rural``; ordered by code.
-
-    Notes
-    -----
-    A proxy: a code is a street side in a city, one building, or a countryside of 15 km, so codes
-    count addresses and not people, and cities weigh more than they should. Where people matter,
-    bring a table of them with a weight. Source: GeoNames, CC BY 4.0.
-
-    Examples
-    --------
-    >>> import ketafind as kf
-    >>> codes = kf.ontario_postal_codes()
-    >>> codes.loc[codes["postal_code"] == "K7L 3N6", "area"].item()
-    'K7L'
-    """
-    import pandas as pd
-
-    from ketafind.geocoding import default_gazetteer
-    from ketafind.geocoding.locations import CODE_RADII, RURAL
-    from ketafind.geocoding.words import AREA_TEXTS, UNIT_TEXTS
-
-    table = default_gazetteer().ontario
-    place, unit = np.divmod(table.number, 2000)
-    area = np.array(AREA_TEXTS, dtype=object)[place]
-    return pd.DataFrame(
-        {
-            "postal_code": area + np.array([f" {text}" for text in UNIT_TEXTS], dtype=object)[unit],
-            "area": area,
-            "lat": table.lat / 1e4,
-            "lon": table.lon / 1e4,
-            "radius_km": np.array(CODE_RADII)[table.quality],
-            "rural": (table.quality & RURAL).astype(np.bool_),
-        }
-    )
-
-
-def ontario_municipalities() -> pd.DataFrame:
-    """List the 414 municipalities of Ontario.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``name`` (with the county where several bear it), ``county`` (census division), ``lat``,
-        ``lon`` (the middle of its postal codes where it has any; decimal degrees, WGS 84),
-        ``radius_km`` (nine of ten of its addresses are within), ``area_km2`` (land) and
-        ``population`` (census of 2021); ordered by name.
-
-    Examples
-    --------
-    >>> import ketafind as kf
-    >>> towns = kf.ontario_municipalities()
-    >>> len(towns), towns.loc[towns["name"] == "Toronto", "population"].item()
-    (414, 2794356)
-    """
-    import pandas as pd
-
-    from ketafind.geocoding import default_gazetteer
-
-    rows = [
-        (p.name, p.county, p.lat, p.lon, p.radius_km, round(np.pi * p.reach_km**2), p.population)
-        for p in default_gazetteer().places
-        if p.kind == "municipality"
-    ]
-    names = ["name", "county", "lat", "lon", "radius_km", "area_km2", "population"]
-    return pd.DataFrame(rows, columns=names).sort_values("name", ignore_index=True)
-
-
 LEVELS: dict[str, UnknownPolicy] = {"confirmed": "exclude", "possible": "include"}
-"""The two ends of every interval, and the unknown policy that answers each."""
+"""The two ends of what is known, and the unknown policy that answers each."""
+
+ENDS = ("low", *LEVELS, "high")
+"""Confirmed and surely in reach; the levels by positions as they are; possible and perhaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +50,9 @@ class Study:
     weight: Floats
     located: npt.NDArray[np.bool_]
     eligible: Mapping[str, Filter]
+    radius_from: str
     check: bool
+    provenance: bool
 
     def nearest(self, level: str) -> tuple[Floats, npt.NDArray[Any]]:
         """Find the nearest clinic of each origin; infinitely far where there is none."""
@@ -128,6 +60,26 @@ class Study:
         distance_km = found.distance_km[:, 0]
         distance_km[np.isnan(distance_km) & self.located] = np.inf
         return distance_km, found.clinic[:, 0]
+
+    def reach_km(self) -> dict[str, Floats]:
+        """How near a clinic is: surely, confirmed, possible, and perhaps; the least counts last."""
+        confirmed, possible = (self.nearest(level)[0] for level in LEVELS)
+        surely = nearest_end_km(self.eligible["confirmed"], self.origins, "high")
+        perhaps = nearest_end_km(self.eligible["possible"], self.origins, "low")
+        return dict(zip(ENDS, (surely, confirmed, possible, perhaps), strict=True))
+
+    def stamped(self, frame: Any, method: str, /, **settings: Any) -> Any:
+        """Let a frame that was just made remember where it comes from."""
+        return stamped(
+            frame,
+            method,
+            self.directory,
+            self.eligible["possible"],
+            unknown="both",
+            radius=self.radius_from,
+            criteria=self.provenance,
+            **settings,
+        )
 
     def near_origins(self) -> tuple[WithinDistance, npt.NDArray[np.intp]]:
         """Lay the origins out for measuring around clinics; with the row of each."""
@@ -145,6 +97,7 @@ def read_study(
     facets: Mapping[str, Any],
     *,
     check: bool,
+    provenance: bool,
 ) -> Study:
     """Read origins and their weights, and compile criteria for both ends of the interval."""
     check_directory(directory)
@@ -153,7 +106,14 @@ def read_study(
             "unknown= is no argument here: both answers are given, confirmed and possible"
         )
     if isinstance(where, Filter):
-        where = where.criteria
+        # Refuses what was compiled for another directory, or is given with other criteria.
+        compiled = directory.filter(where, **facets)
+        if compiled.unknown != "exclude":
+            raise InvalidInputError(
+                f"where= is a filter with unknown={compiled.unknown!r}, but both answers are given "
+                f"here, confirmed and possible; give its criteria: where=compiled.criteria"
+            )
+        where, facets = compiled.criteria, {}
     eligible = {
         level: directory.filter(where, unknown=unknown, **facets)
         for level, unknown in LEVELS.items()
@@ -161,7 +121,9 @@ def read_study(
     frame = open_frame(ontario_postal_codes() if origins is None else origins)
     places = read_origins(frame, source)
     weights = _weights(frame, weight)
-    return Study(directory, frame, places, weights, places.located, eligible, check)
+    told = source.radius_told(frame.names)
+    located = places.located
+    return Study(directory, frame, places, weights, located, eligible, told, check, provenance)
 
 
 def _weights(frame: Frame, name: str | None) -> Floats:
@@ -214,6 +176,9 @@ LEAST_RADIUS_KM = EQUATOR_KM * (1.0 - ECCENTRICITY_2)
 MARGIN_KM = 1e-6
 """Far more than rounding loses; what falls in it is measured."""
 
+MEAN_KM = 6371.0
+"""Arcs of a sphere of this radius, over the chord, are off by less than 0.4 % and 100 metres."""
+
 MEASURED_KM = 5000.0
 """Beyond this chords say too little: everything is measured."""
 
@@ -237,19 +202,29 @@ class WithinDistance:
         inside = ring < len(edges_km)
         return near[inside], ring[inside]
 
-    def distances(
-        self, lat: float, lon: float, limit_km: float
+    def around(
+        self, lat: float, lon: float, limit_km: float | Floats
     ) -> tuple[npt.NDArray[np.intp], Floats]:
-        """Measure the origins around a place."""
+        """Measure the origins around a place to some metres: enough for what is in doubt."""
+        near, chord_km = self._near(lat, lon, 1.004 * limit_km + 0.1)
+        return near, 2.0 * MEAN_KM * np.arcsin(np.minimum(1.0, chord_km / (2.0 * MEAN_KM)))
+
+    def distances(
+        self, lat: float, lon: float, limit_km: float | Floats
+    ) -> tuple[npt.NDArray[np.intp], Floats]:
+        """Measure the origins around a place, within one limit or within each origin's own."""
         near, _ = self._near(lat, lon, limit_km)
         distance_km = geodesic_km(lat, lon, self._lat[near], self._lon[near])
-        inside = micrometres(distance_km) <= micrometres(limit_km)
+        own_km = limit_km[near] if isinstance(limit_km, np.ndarray) else limit_km
+        inside = micrometres(distance_km) <= micrometres(own_km)
         return near[inside], distance_km[inside]
 
-    def _near(self, lat: float, lon: float, limit_km: float) -> tuple[npt.NDArray[np.intp], Floats]:
+    def _near(
+        self, lat: float, lon: float, limit_km: float | Floats
+    ) -> tuple[npt.NDArray[np.intp], Floats]:
         """All origins whose chord is not too long, and a few more."""
         # No degree of latitude is shorter than 110.5 km.
-        reach = (limit_km + MARGIN_KM) / 110.5
+        reach = (np.max(limit_km, initial=0.0) + MARGIN_KM) / 110.5
         first = int(np.searchsorted(self._lat, lat - reach, side="left"))
         last = int(np.searchsorted(self._lat, lat + reach, side="right"))
         here = earth_centred(np.array([lat]), np.array([lon]))
@@ -259,8 +234,10 @@ class WithinDistance:
             part = self._points[axis, first:last] - here[axis, 0]
             part *= part
             chord += part
-        limit = (limit_km + MARGIN_KM) ** 2
-        near = np.flatnonzero(chord <= limit)
+        limit = np.square(limit_km + MARGIN_KM)
+        near = np.flatnonzero(
+            chord <= (limit[first:last] if isinstance(limit, np.ndarray) else limit)
+        )
         return near + first, np.sqrt(chord[near])
 
     def _beyond(

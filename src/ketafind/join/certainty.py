@@ -1,10 +1,10 @@
-"""Certain orders for many rows at once."""
+"""What is certain at the 90 % level, for many rows at once: orders, and ends of intervals."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -58,15 +58,34 @@ class _Listed:
     reach_km: Floats
 
 
-class _Unlisted:
-    """Clinics by their radii, of which up to so many are listed for each row."""
+class _ByRadius:
+    """Clinics by their radii."""
 
-    def __init__(self, eligible: Filter, n_listed: int, limit_km: float) -> None:
-        self._eligible, self._n_listed, self._limit_km = eligible, n_listed, limit_km
-        self._clinic_nos = eligible._clinic_nos()
+    def __init__(self, eligible: Filter) -> None:
+        self._eligible, self._clinic_nos = eligible, eligible._clinic_nos()
         known = np.unique(eligible._catalogue.radius_km[self._clinic_nos])
         self.radii_km = known[~np.isnan(known)]
         self._parts: dict[tuple[float, float], Filter] = {}
+
+    def part(self, least_km: float, most_km: float) -> Filter:
+        """The clinics whose radii lie between two."""
+        ends = (least_km, most_km)
+        if ends not in self._parts:
+            eligible, radii_km = self._eligible, self._eligible._catalogue.radius_km
+            some = np.zeros(len(radii_km), dtype=np.bool_)
+            some[self._clinic_nos] = True
+            some &= (least_km <= radii_km) & (radii_km <= most_km)
+            made = Filter(eligible._catalogue, eligible.criteria, eligible.unknown, some)
+            self._parts[ends] = made
+        return self._parts[ends]
+
+
+class _Unlisted(_ByRadius):
+    """Clinics by their radii, of which up to so many are listed for each row."""
+
+    def __init__(self, eligible: Filter, n_listed: int, limit_km: float) -> None:
+        super().__init__(eligible)
+        self._n_listed, self._limit_km = n_listed, limit_km
 
     def entered(self, listed: _Listed, rows: Rows, radii_km: Floats) -> Rows:
         """Choose the rows that an unlisted clinic with one of these radii enters."""
@@ -79,7 +98,7 @@ class _Unlisted:
             rows = rows[low <= reach_km[rows]]
         if not len(rows):
             return rows
-        nearest_km = self._nearest_km(listed, rows, self._part(radii_km[0], radii_km[-1]))
+        nearest_km = self._nearest_km(listed, rows, self.part(radii_km[0], radii_km[-1]))
         # NaN, for no clinic, is below no reach.
         surely, maybe = (
             distance_lows_km(nearest_km, origin_km[rows], radius_km) <= reach_km[rows]
@@ -90,19 +109,6 @@ class _Unlisted:
             found.append(self.entered(listed, open_, half))
             open_ = np.setdiff1d(open_, found[-1])
         return np.concatenate(found)
-
-    def _part(self, least_km: float, most_km: float) -> Filter:
-        """The clinics whose radii lie between two."""
-        ends = (least_km, most_km)
-        if ends not in self._parts:
-            eligible, radii_km = self._eligible, self._eligible._catalogue.radius_km
-            some = np.zeros(len(radii_km), dtype=np.bool_)
-            some[self._clinic_nos] = True
-            some &= (least_km <= radii_km) & (radii_km <= most_km)
-            self._parts[ends] = Filter(
-                eligible._catalogue, eligible.criteria, eligible.unknown, some
-            )
-        return self._parts[ends]
 
     def _nearest_km(self, listed: _Listed, rows: Rows, part: Filter) -> Floats:
         """How far the nearest clinic is that is not listed; NaN for none."""
@@ -134,3 +140,36 @@ def _listed(eligible: Filter, origins: Origins, rows: Rows, k: int, limit_km: fl
     reach = np.where(full, high_in_order[:, :k].max(axis=1, initial=0.0), np.inf)
     next_km = distance_km[:, k] if width > k else np.full(len(rows), np.nan)
     return _Listed(lat, lon, origin_km, clinic_no[:, :k], next_km, overlaps, reach)
+
+
+def nearest_end_km(eligible: Filter, origins: Origins, end: Literal["low", "high"]) -> Floats:
+    """The least low or high end of the intervals to any clinic; infinite where there is none."""
+    rows = np.flatnonzero(origins.located)
+    lat, lon = origins.lat[rows], origins.lon[rows]
+    here_km = np.zeros(len(rows)) if origins.radius_km is None else origins.radius_km[rows]
+    clinics, best_km = _ByRadius(eligible), np.full(len(rows), np.inf)
+    there_km = np.append(eligible._catalogue.radius_km, np.nan)
+
+    def end_km(distance_km: Floats, rows: Rows, radius_km: float | Floats) -> Floats:
+        if end == "low":
+            return distance_lows_km(distance_km, here_km[rows], radius_km)
+        return distance_intervals_km(distance_km, here_km[rows], radius_km)[1]
+
+    def look(rows: Rows, radii_km: Floats, least_km: Floats) -> None:
+        """Look among the clinics with these radii, none of which is nearer than the least."""
+        kindest = end_km(least_km, rows, radii_km[-1 if end == "low" else 0])
+        open_ = rows[kindest < best_km[rows]]
+        if not len(open_):
+            return
+        part = clinics.part(radii_km[0], radii_km[-1])
+        distance_km, clinic_no = nearest_arrays(part, lat[open_], lon[open_], 1, math.inf)
+        own = end_km(distance_km[:, 0], open_, there_km[clinic_no[:, 0]])
+        best_km[open_] = np.minimum(best_km[open_], own)
+        for half in np.array_split(radii_km, 2) if len(radii_km) > 1 else ():
+            look(open_, half, distance_km[:, 0])
+
+    if len(clinics.radii_km):
+        look(np.arange(len(rows)), clinics.radii_km, np.zeros(len(rows)))
+    found = np.full(len(origins), np.nan)
+    found[rows] = best_km
+    return found

@@ -184,7 +184,8 @@ class Answers:
         if name == "reason":
             column: Column = self._reason()
         elif name == "order_certain":
-            column = order_certain(self.eligible, self.origins, self.k, self.max_distance_km)
+            certain = order_certain(self.eligible, self.origins, self.k, self.max_distance_km)
+            column = np.ma.MaskedArray(certain, ~self.origins.located)
         else:
             column = getattr(self.origins, name.removeprefix("origin_"))
         chosen: Column = repeated(column, times)

@@ -110,7 +110,7 @@ class Codes:
 
 
 Column = npt.NDArray[Any] | Codes
-"""Numbers (NaN is missing), flags, whole numbers (masked arrays) or texts."""
+"""Numbers (NaN is missing), flags or whole numbers (masked arrays), or texts."""
 
 
 def repeated(column: Any, times: Times) -> Any:
@@ -213,11 +213,30 @@ class Frame:
         return open_frame(_arrow_rows(_as_table(self.native), rows))
 
 
+def in_memory(frame: Any) -> Any:
+    """A lazy frame of polars collected, DuckDB's relation as Arrow, a GeoSeries as a frame."""
+    polars, duckdb = sys.modules.get("polars"), sys.modules.get("duckdb")
+    if polars is not None and isinstance(frame, polars.LazyFrame):
+        return frame.collect()
+    if duckdb is not None and isinstance(frame, duckdb.DuckDBPyRelation):
+        return frame.to_arrow_table()
+    if hasattr(frame, "to_frame") and hasattr(frame, "geom_type") and hasattr(frame, "crs"):
+        return frame.to_frame("geometry") if frame.ndim == 1 else frame
+    return frame
+
+
+def column_names(frame: Any) -> list[Any]:
+    """The names of the columns of any frame."""
+    named = hasattr(frame, "column_names")
+    return list(frame.column_names if named else getattr(frame, "columns", ()))
+
+
 def open_frame(frame: Any) -> Frame:
-    """Read a frame that is in memory, or refuse what is not one."""
+    """Read a frame, or refuse what is not one."""
     import narwhals.stable.v2 as nw
     from narwhals.exceptions import DuplicateError
 
+    frame = in_memory(frame)
     try:
         table = nw.from_native(_as_table(frame), eager_only=True)
     except DuplicateError:
@@ -287,7 +306,8 @@ def _pandas_column(column: Column) -> Any:
                 numbers[:] = column.numbers[0]
         return pd.Categorical.from_codes(numbers, dtype=column.texts.of_pandas, validate=False)
     if isinstance(column, np.ma.MaskedArray):
-        return pd.arrays.IntegerArray(column.data, np.ma.getmaskarray(column))
+        kinds = pd.arrays.BooleanArray, pd.arrays.IntegerArray
+        return kinds[column.dtype != np.bool_](column.data, np.ma.getmaskarray(column))
     return column
 
 

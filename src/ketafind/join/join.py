@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ketafind.index.kernel import threads_for
 from ketafind.index.protocol import check_count, check_limit
 from ketafind.join.columns import ALWAYS, Answers, check_extra
-from ketafind.join.frames import open_frame
+from ketafind.join.frames import column_names, in_memory, open_frame
 from ketafind.join.origins import (
     Source,
     check_directory,
@@ -17,6 +17,7 @@ from ketafind.join.origins import (
     one_of,
     read_origins,
 )
+from ketafind.join.provenance import stamped
 from ketafind.join.scale import engine_of
 from ketafind.join.search import search
 from ketafind.query.filter import Filter, UnknownPolicy
@@ -95,7 +96,7 @@ def nearest_join(
     lon: str | None = None,
     geometry: str | None = None,
     address: str | None = None,
-    radius_km: str | None = None,
+    radius: Any = None,
     where: Criteria | Filter | None = None,
     unknown: UnknownPolicy = "exclude",
     max_distance_km: float | None = None,
@@ -106,6 +107,7 @@ def nearest_join(
     threads: int | None = None,
     progress: bool | None = None,
     check: bool = True,
+    provenance: bool = False,
     **facets: Any,
 ) -> Any:
     """Add to each row of a frame its k nearest clinics among those that pass.
@@ -114,7 +116,8 @@ def nearest_join(
     ----------
     frame : pandas, geopandas, polars, pyarrow, Dask or Spark frame
         One row a person, place or postal code. Its rows, columns, order and index are kept. Dask
-        and Spark stay lazy: each partition is joined where it lives.
+        and Spark stay lazy: each partition is joined where it lives. A lazy frame of polars is
+        collected, a relation of DuckDB becomes a pyarrow table, a GeoSeries a GeoDataFrame.
     directory : Directory
         The clinics.
     k : int
@@ -128,9 +131,12 @@ def nearest_join(
     address : str, optional
         A column of addresses, geocoded offline; adds ``origin_lat``, ``origin_lon`` and
         ``origin_radius_km``, the 90 % radius.
-    radius_km : str, optional
-        A column of 90 % radii in kilometres, such as ``radius_km`` of a frame that `geocode_frame`
-        made: intervals and ``order_certain`` then count it. Positions are exact without it.
+    radius : str, float or array of float, optional
+        The 90 % radii of the positions in kilometres: a column, one number for all rows, or an
+        array of one for each (on Dask and Spark a column or a number): intervals and
+        ``order_certain`` count them. None for the column ``radius_km`` of a frame that
+        `geocode_frame` made, which lies beside ``lat`` and ``precision``; other positions are
+        exact.
     where, unknown
         As in `Directory.filter`.
     max_distance_km : float, optional
@@ -154,6 +160,9 @@ def nearest_join(
     check : bool
         False to accept rows over 2,000 km from every clinic that are (0, 0), or whose swapped or sign-changed
         position is within 500 km of one.
+    provenance : bool
+        True to let the frame remember the criteria, too: see `provenance`. They say what is
+        sought, and pandas and pyarrow write them into Parquet.
     **facets
         As in `Directory.filter`, such as ``routes="iv"``.
 
@@ -184,13 +193,14 @@ def nearest_join(
     """
     check_directory(directory)
     check_prefix(prefix)
+    frame = in_memory(frame)
     criteria = directory.filter(where, unknown=unknown, **facets)
     join = Join(
         directory=directory,
         where=criteria.criteria,
         unknown=criteria.unknown,
         k=check_count(k, "k"),
-        source=Source(lat, lon, geometry, address, radius_km),
+        source=Source(lat, lon, geometry, address, radius),
         max_distance_km=(
             None if max_distance_km is None else check_limit(max_distance_km, "max_distance_km")
         ),
@@ -204,6 +214,19 @@ def nearest_join(
     )
     engine = engine_of(frame)
     if engine is None:
-        return join(frame, eligible=criteria)
-    # The engine has the cores already, and shows its own progress.
-    return engine(frame, replace(join, threads=threads or 1, progress=False))
+        joined = join(frame, eligible=criteria)
+    else:
+        # The engine has the cores already, and shows its own progress.
+        joined = engine(frame, replace(join, threads=threads or 1, progress=False))
+    return stamped(
+        joined,
+        "nearest_join",
+        directory,
+        criteria,
+        unknown=criteria.unknown,
+        radius=join.source.radius_told(column_names(frame)),
+        criteria=provenance,
+        k=join.k,
+        max_distance_km=join.max_distance_km,
+        how=how,
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,10 +62,11 @@ REASONS = (
     "no clinic passes",
     "no clinic within max_distance_km",
     "no clinic that passes has a position",
+    "no address",
 )
 """Why a row has no clinic."""
 
-NO_POSITION, NOT_FOUND, NONE_ELIGIBLE, NONE_NEAR, UNPLACED = 0, 1, 5, 6, 7
+NO_POSITION, NOT_FOUND, NONE_ELIGIBLE, NONE_NEAR, UNPLACED, NO_ADDRESS = 0, 1, 5, 6, 7, 8
 _REASON_OF = {AmbiguousPlaceError: 2, ConflictingPlaceError: 3, OutsideCoverageError: 4}
 
 
@@ -75,7 +78,7 @@ class Source:
     lon: str | None = None
     geometry: str | None = None
     address: str | None = None
-    radius_km: str | None = None
+    radius: Any = None
 
     def __post_init__(self) -> None:
         pair = self.lat is not None or self.lon is not None
@@ -85,8 +88,28 @@ class Source:
             )
         if self.lat is not None and self.lat == self.lon:
             raise InvalidInputError(f"lat= and lon= name the same column, {self.lat!r}")
-        if self.radius_km is not None and self.address is not None:
-            raise InvalidInputError("an address is found with its radius: leave radius_km= out")
+        if self.radius is not None and self.address is not None:
+            raise InvalidInputError("an address is found with its radius: leave radius= out")
+
+    def radius_in(self, names: Iterable[Any]) -> Any:
+        """Where the radii are: as was said, or in the column that a geocoded frame has of them."""
+        prefix = ("lat" if self.lat is None else str(self.lat)).removesuffix("lat")
+        beside = {f"{prefix}lat", f"{prefix}radius_km", f"{prefix}precision"}
+        apart = self.geometry is not None or self.address is not None
+        if self.radius is not None or apart or not beside.issubset(names):
+            return self.radius
+        return f"{prefix}radius_km"
+
+    def radius_told(self, names: Iterable[Any]) -> str:
+        """Where the radii come from, in words."""
+        radius = self.radius_in(names)
+        if self.address is not None:
+            return "geocoded addresses"
+        if radius is None:
+            return "exact"
+        if not isinstance(radius, Hashable):
+            return "one for each row"
+        return f'column "{radius}"' if isinstance(radius, str) else f"{radius!r} km"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +132,10 @@ class Origins:
 
 def read_origins(frame: Frame, source: Source, threads: int = 1) -> Origins:
     """Read where each row is."""
-    origins = _positions(frame, source, threads)
-    if source.radius_km is None:
+    origins, radius = _positions(frame, source, threads), source.radius_in(frame.names)
+    if radius is None:
         return origins
-    return replace(origins, radius_km=_radii(frame, source.radius_km, origins))
+    return replace(origins, radius_km=_radii(frame, radius, origins))
 
 
 def _positions(frame: Frame, source: Source, threads: int) -> Origins:
@@ -130,15 +153,29 @@ def _positions(frame: Frame, source: Source, threads: int) -> Origins:
     return Origins(frame.numbers(names[0]), frame.numbers(names[1]))
 
 
-def _radii(frame: Frame, name: str, origins: Origins) -> Floats:
-    radius_km = frame.numbers(name)
+def _radii(frame: Frame, radius: Any, origins: Origins) -> Floats:
+    if isinstance(radius, Real) or not isinstance(radius, Hashable):
+        radius_km, where = _array(radius, len(frame)), "radius="
+    else:
+        radius_km, where = frame.numbers(radius), f'column "{radius}"'
     wrong = origins.located & ~((radius_km >= 0.0) & (radius_km < np.inf))
     if wrong.any():
         raise InvalidInputError(
-            f'row {int(np.argmax(wrong))}, column "{name}": a position needs a radius in '
-            f"kilometres, 0 or more; 0 says that it is exact (rows are counted from 0)"
+            f"row {int(np.argmax(wrong))}, {where}: a position needs a radius in kilometres, 0 or "
+            f"more; 0 says that it is exact (rows are counted from 0)"
         )
     return radius_km
+
+
+def _array(radius: Any, n: int) -> Floats:
+    """One number for all rows, or one for each."""
+    try:
+        return np.broadcast_to(np.asarray(radius, dtype=np.float64), n).copy()
+    except (TypeError, ValueError):
+        raise InvalidInputError(
+            f"radius= takes a column of radii in kilometres, one number or an array of {n:,} "
+            f"numbers, one for each row"
+        ) from None
 
 
 def check_range(lat: Floats, lon: Floats, first_row: int = 0) -> npt.NDArray[np.bool_] | None:
@@ -261,7 +298,7 @@ def _located(answers: Sequence[Location | GeocodingError | None]) -> Origins:
     reason = np.full(len(answers), -1, dtype=np.int8)
     for row, answer in enumerate(answers):
         if answer is None:
-            reason[row] = NO_POSITION
+            reason[row] = NO_ADDRESS
         elif isinstance(answer, GeocodingError):
             reason[row] = _REASON_OF.get(type(answer), NOT_FOUND)
         else:
