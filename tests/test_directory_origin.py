@@ -198,6 +198,20 @@ def test_an_error_of_a_geocoder_does_not_show_the_origin(error, said):
     assert isinstance(caught.value, GeocodingError)
 
 
+def test_a_join_reads_addresses_as_origins_are_read():
+    pandas = pytest.importorskip("pandas")
+    people = pandas.DataFrame({"town": ["Victoria", "Nowhereville"]})
+    spy = Spy(offline=True)
+    joined = kf.nearest_join(people, kf.Directory.from_clinics(CLINICS), address="town")
+    assert joined["clinic_id"].tolist()[0] == "v"
+    assert pandas.isna(joined["clinic_id"][1])
+    kept = kf.Directory.from_clinics(CLINICS, geocoder=spy)
+    assert kf.nearest_join(people, kept, address="town")["origin_lat"].tolist() == [49.2, 49.2]
+    online = Spy()
+    kf.nearest_join(people, kf.Directory.from_clinics(CLINICS, geocoder=online), address="town")
+    assert (spy.asked, online.asked) == (["Victoria", "Nowhereville"], [])
+
+
 # Clinics that could not be placed.
 
 

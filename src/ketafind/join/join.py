@@ -51,7 +51,8 @@ class Join:
         if eligible is None:
             eligible = self.directory.filter(self.where, unknown=self.unknown)
         threads = threads_for(len(opened)) if self.threads is None else self.threads
-        origins = read_origins(opened, self.source, threads)
+        reader = None if self.source.address is None else self.directory._reader
+        origins = read_origins(opened, self.source, threads, reader)
         found = search(
             self.directory,
             eligible,
@@ -129,7 +130,7 @@ def nearest_join(
         A column of points of a GeoDataFrame, in any CRS that is stated; its active geometry if
         nothing else says where the rows are.
     address : str, optional
-        A column of addresses, geocoded offline; adds ``origin_lat``, ``origin_lon`` and
+        A column of addresses, geocoded offline as the directory's origins are; adds ``origin_lat``, ``origin_lon`` and
         ``origin_radius_km``, the 90 % radius.
     radius : str, float or array of float, optional
         The 90 % radii of the positions in kilometres: a column, one number for all rows, or an

@@ -20,12 +20,14 @@ from ketafind.errors import (
     OutsideCoverageError,
 )
 from ketafind.geo import fault_of_pair
+from ketafind.geocoding.protocol import checked_location
 from ketafind.index.protocol import Floats
 from ketafind.join.frames import BLOCK, Frame, is_missing, on_threads, slices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ketafind.geocoding import Geocoder
     from ketafind.records import Location
 
 
@@ -130,17 +132,19 @@ class Origins:
         return ~(np.isnan(self.lat) | np.isnan(self.lon))
 
 
-def read_origins(frame: Frame, source: Source, threads: int = 1) -> Origins:
-    """Read where each row is."""
-    origins, radius = _positions(frame, source, threads), source.radius_in(frame.names)
+def read_origins(
+    frame: Frame, source: Source, threads: int = 1, geocoder: Geocoder | None = None
+) -> Origins:
+    """Read where each row is; addresses by a geocoder."""
+    origins, radius = _positions(frame, source, threads, geocoder), source.radius_in(frame.names)
     if radius is None:
         return origins
     return replace(origins, radius_km=_radii(frame, radius, origins))
 
 
-def _positions(frame: Frame, source: Source, threads: int) -> Origins:
+def _positions(frame: Frame, source: Source, threads: int, geocoder: Geocoder | None) -> Origins:
     if source.address is not None:
-        return _from_addresses(frame, source.address)
+        return _from_addresses(frame, source.address, geocoder)
     geometry = source.geometry
     if geometry is None and source.lat is None and source.lon is None:
         geometry = getattr(frame.native, "_geometry_column_name", None)
@@ -271,15 +275,23 @@ def _to_degrees(crs: Any) -> Any:
         ) from error
 
 
-def _from_addresses(frame: Frame, name: str) -> Origins:
-    from ketafind.geocoding import geocode_many
+def _from_addresses(frame: Frame, name: str, geocoder: Geocoder | None) -> Origins:
+    from ketafind.geocoding import OfflineGeocoder
 
     frame.check_column(name)
     texts = [_text(value, row, name) for row, value in enumerate(frame.values(name))]
     # Each address is read once, however often it stands there.
     wanted = list(dict.fromkeys(text for text in texts if text))
-    answers: dict[str, Any] = dict(zip(wanted, geocode_many(wanted), strict=True))
+    asked = OfflineGeocoder() if geocoder is None else geocoder
+    answers = {text: _answer(asked, text) for text in wanted}
     return _located([answers.get(text) for text in texts])
+
+
+def _answer(geocoder: Geocoder, text: str) -> Location | GeocodingError:
+    try:
+        return checked_location(geocoder.geocode(text), geocoder)
+    except GeocodingError as error:
+        return error
 
 
 def _text(value: Any, row: int, name: str) -> str:
