@@ -179,7 +179,7 @@ def test_show_prints_what_no_source_states_and_what_is_not_believed(tmp_path: Pa
 
 def test_a_facet_may_be_named_in_the_plural_and_no_match_is_said_in_words(capsys):
     assert main(["nearest", "Kingston", "--routes", "iv", "--max-distance-km", "0.1"]) == 0
-    assert capsys.readouterr().out.startswith("No clinics match.\nData ")
+    assert capsys.readouterr().out.startswith("No clinics match. ")
 
 
 def test_words_that_no_command_takes_are_not_repeated():

@@ -311,8 +311,13 @@ def test_a_sentence_of_the_contract_about_ids_holds(directory):
 
 
 def test_a_polygon_with_lon_and_lat_swapped_is_pointed_out(directory):
-    with pytest.warns(UserWarning, match="with lon and lat swapped it would hold 1"):
-        assert len(directory.inside(box(43, -80, 44, -79))) == 0
+    with pytest.raises(kf.errors.CoordinatesError, match=r"polygon .* with lat and lon swapped"):
+        directory.inside(box(43, -80, 44, -79))
+    with pytest.raises(
+        kf.errors.CoordinatesError, match=r"polygon .* with the sign of lon changed"
+    ):
+        directory.inside(box(79, 43, 80, 44))
+    assert len(directory.inside(box(43, -80, 44, -79), check=False)) == 0
     assert len(directory.inside(box(0, 0, 1, 1))) == 0
     assert len(directory.inside(box(-81, 40, -80.9, 41))) == 0
 

@@ -193,3 +193,34 @@ def test_a_postal_code_is_held_against_its_form_its_province_and_the_position(co
         for lang in ("en", "fr"):
             said = str(directory.validate(lang=lang))
             assert ("postal" in said) == bool(expected)
+
+
+@given(
+    st.text(max_size=30)
+    | st.sampled_from(["caledon", "Caladon clinic", "ST MICHAELS", "\0", "é" * 900])
+)
+def test_any_text_finds_clinics_by_name_or_none(text):
+    directory = kf.load_directory()
+    found = directory.find(text)
+    assert len(found) <= 5
+    assert found == directory.find(text.upper() if text.isascii() else text)
+    assert found[:1] == directory.find(text, limit=1)
+
+
+def test_each_clinic_is_found_by_its_name_as_it_is_written_and_mistyped():
+    directory = kf.load_directory()
+    for clinic in directory.clinics:
+        assert clinic in directory.find(clinic.name, limit=len(directory))
+    named = {
+        text: directory.find(text)[0].clinic_id
+        for text in ("caledon", "Caladon", "st michaels", "Toronto Wester")
+    }
+    assert named == {
+        "caledon": "caledon-clinic",
+        "Caladon": "caledon-clinic",
+        "st michaels": "st-michaels-interventional-psychiatry",
+        "Toronto Wester": "toronto-western-hospital-uhn",
+    }
+    assert directory.find("dentist") == directory.find("") == ()
+    with pytest.raises(InvalidInputError, match="named by text, not by int"):
+        directory.find(7)

@@ -80,6 +80,38 @@ def test_more_goes_on_where_the_page_ends(clinics, expression, unknown, origin, 
     assert [(m.rank, m.clinic) for m in both] == [(m.rank, m.clinic) for m in whole]
 
 
+@given(clinic_lists(), expressions, policies, origins, st.integers(0, 14))
+def test_an_offset_gives_the_page_that_more_would(clinics, expression, unknown, origin, offset):
+    directory = directory_of(clinics)
+    asked = {"where": criteria(expression), "unknown": unknown}
+    box = shapely.box(-80.0, 40.0, 0.0, 60.0)
+    pages = [
+        (
+            directory.nearest(origin, 3, offset=offset, check=False, **asked),
+            directory.nearest(origin, offset + 3, check=False, **asked),
+        ),
+        (
+            directory.within(origin, 9000.0, offset=offset, check=False, **asked),
+            directory.within(origin, 9000.0, check=False, **asked),
+        ),
+        (
+            directory.inside(box, offset=offset, check=False, **asked),
+            directory.inside(box, check=False, **asked),
+        ),
+        (directory.search(offset=offset, **asked), directory.search(**asked)),
+    ]
+    for page, whole in pages:
+        wanted = [(m.rank, m.clinic.clinic_id, m.distance_km) for m in whole][offset:]
+        assert [(m.rank, m.clinic.clinic_id, m.distance_km) for m in page] == wanted
+        assert page.n_eligible == whole.n_eligible
+
+
+@pytest.mark.parametrize("offset", [-1, 1.5, True, "1", None])
+def test_an_offset_that_is_no_count_is_refused(offset):
+    with pytest.raises(InvalidInputError, match="offset must be a whole number, 0 or more"):
+        kf.load_directory().search(offset=offset)
+
+
 @given(clinic_lists(), expressions, expressions, origins)
 def test_another_criterion_never_brings_a_nearer_match(clinics, one, other, origin):
     directory = directory_of(clinics)
@@ -89,11 +121,11 @@ def test_another_criterion_never_brings_a_nearer_match(clinics, one, other, orig
     assert all(m.distance_km <= f.distance_km for m, f in zip(many, few, strict=False))
 
 
-@pytest.mark.filterwarnings("ignore:the polygon lies")
 @given(clinic_lists(), expressions, policies)
 def test_inside_a_box_equals_a_plain_scan(clinics, expression, unknown):
     box = shapely.box(-80.0, 40.0, 0.0, 60.0)
-    found = directory_of(clinics).inside(box, where=criteria(expression), unknown=unknown)
+    asked = {"where": criteria(expression), "unknown": unknown, "check": False}
+    found = directory_of(clinics).inside(box, **asked)
     passing = oracle.search(clinics, expression, unknown)
     expected = [
         clinic.clinic_id

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -145,6 +146,7 @@ def french() -> set[str]:
     for rule in bundled_rules().rules:
         whole += [rule.title["fr"], *(source.note["fr"] for source in rule.sources)]
         whole.append(rule.unverified.get("fr", ""))
+    whole += [asked["fr"] for asked in bundled_rules().questions.values()]
     return words_of(re.sub(r"\{\w+\}", " ", " ".join(whole)), set())
 
 
@@ -204,8 +206,8 @@ ENGLISH = {
 
 
 def test_every_sentence_exists_in_both_languages_with_the_same_places():
-    for key, text in texts().items():
-        assert set(text) == {"en", "fr"}, key
+    for key, text in {**texts(), **bundled_rules().questions}.items():
+        assert set(text) - {"province"} == {"en", "fr"}, key
         places = [sorted(re.findall(r"\{(\w+)\}", text[lang])) for lang in ("en", "fr")]
         assert places[0] == places[1], key
         assert all(value.strip() for value in text.values()), key
@@ -240,7 +242,8 @@ def test_every_term_can_be_asked_for_and_explained_in_both_languages(facet):
             asked = answer.questions(lang=lang)
             # Where only the clinic's status is open, only that is asked.
             named = any(one.open_clauses for one in asked)
-            assert not named or term.label(lang) in str(asked)
+            asks = bundled_rules().questions.get(term.id, {}).get(lang, term.label(lang))
+            assert not named or asks in str(asked)
 
 
 def test_an_explanation_never_shows_where_the_search_started():
@@ -491,3 +494,92 @@ def test_a_bound_is_explained_by_what_is_stated_and_asked_where_nothing_is():
     assert "price of a session: is it at most 1,300 CAD?" in str(whom)
     missed = directory.search(kf.at_most("price_cad", 500)).why_not("a")
     assert "stated: 1,250.5 CAD" in str(missed)
+
+
+def test_an_answer_without_distances_says_how_well_each_place_is_known():
+    box = shapely.box(-84.0, 42.0, -74.0, 47.0)
+    for answer in (DIRECTORY.search(unknown="include"), DIRECTORY.inside(box)):
+        for match in answer:
+            text = str(match.explain())
+            place = match.clinic.location
+            assert ("its position is not known" in text) == (place is None)
+            if place is not None:
+                assert "its position is known within" in text
+                assert "sa position est connue à" in str(match.explain(lang="fr"))
+    exact = kf.Clinic(
+        clinic_id="a", name="A", location=kf.Location(lat=44.0, lon=-77.0, precision="rooftop")
+    )
+    unlocated = kf.Clinic(clinic_id="b", name="B")
+    texts = [str(m.explain()) for m in kf.Directory.from_clinics([exact, unlocated]).search()]
+    assert "its position is known (the building)" in texts[0]
+    assert "its position is not known" in texts[1]
+    assert "its position is known" in str(DIRECTORY.search(routes="im").why_not("caledon-clinic"))
+
+
+OWN_WORDS = kf.Vocabulary.from_dict(
+    {
+        "format": "ketafind-vocabulary/1",
+        "languages": ["fr"],
+        "facets": [
+            {"id": "route", "plural": "routes", "labels": {"fr": "ligne d'autobus"}, "terms": [
+                {"id": "b12", "labels": {"fr": "ligne 12"}}]},
+            {"id": "flag", "plural": "flags", "labels": {"fr": "fait"}, "terms": [
+                {"id": "parking", "labels": {"fr": "stationnement"}}]},
+        ],
+    }
+)  # fmt: skip
+
+
+def asked_of(province: str = "", **more) -> dict:
+    one = kf.Clinic(clinic_id="a", name="A", province=province, **more)
+    directory = kf.Directory.from_clinics([one], check=False)
+    (asked,) = directory.search(routes="iv").questions().to_dict()["clinics"]
+    return asked
+
+
+def test_what_a_province_pays_is_asked_in_that_province_only():
+    assert any("OHIP" in text for text in asked_of("ON")["also"])
+    for elsewhere in ("BC", "QC", ""):
+        said = asked_of(elsewhere)["also"]
+        assert said == ["Do I need a referral?"]
+    in_part = kf.Service(facts={"flag": {"ohip_covered_partial": kf.Truth.YES}})
+    assert asked_of("ON", services=(in_part,))["also"] == ["Do I need a referral?"]
+
+
+def test_questions_of_an_own_vocabulary_are_worded_by_its_own_labels():
+    directory = kf.Directory.from_clinics(
+        [kf.Clinic(clinic_id="a", name="A", province="ON")], vocabulary=OWN_WORDS
+    )
+    (asked,) = directory.search(routes="b12").questions(lang="fr").to_dict()["clinics"]
+    assert asked["questions"] == ["ligne d'autobus : est-ce ligne 12?"]
+    assert asked["also"] == ["Est-ce le cas chez vous : stationnement?"]
+
+
+def test_a_yes_no_fact_that_is_asked_for_has_its_own_question_and_is_asked_once():
+    directory = kf.Directory.from_clinics([kf.Clinic(clinic_id="a", name="A", province="ON")])
+    for where, text in (
+        (~kf.offers("flag", "referral_required"), "Do I need a referral?"),
+        (kf.offers("flag", "virtual"), "Is this so at your clinic: virtual care?"),
+    ):
+        (asked,) = directory.search(where).questions().to_dict()["clinics"]
+        assert asked["questions"] == [text]
+        assert text not in asked["also"]
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_a_vocabulary_in_one_language_works_in_both(lang):
+    clinics = [
+        kf.Clinic(
+            clinic_id="a", name="A", services=(kf.Service(facts={"route": {"b12": kf.Truth.YES}}),)
+        ),
+        kf.Clinic(clinic_id="b", name="B", location=kf.Location(lat=44.0, lon=-77.0)),
+    ]
+    directory = kf.Directory.from_clinics(clinics, vocabulary=OWN_WORDS)
+    answer = directory.search(routes="b12")
+    said = [answer.explain(lang=lang), answer.relax(lang=lang), answer.questions(lang=lang),
+            answer.why_not("b", lang=lang), directory.profile(lang=lang), directory.validate(lang=lang),
+            directory.qualification("a", lang=lang), answer.translated(lang), answer.to_frame(lang=lang)]  # fmt: skip
+    assert all(map(str, said))
+    assert "ligne 12" in str(said[0])
+    assert list(said[-1]["routes"]) == ["ligne 12"]
+    assert answer.to_fhir()["total"] == 1

@@ -7,11 +7,13 @@ from itertools import combinations
 
 import pandas as pd
 import pytest
-from hypothesis import example, given
+import shapely
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.errors import InvalidInputError
+from ketafind.geo import geodesic_km
 from strategies import clinic_lists, criteria, examples, expressions, origins, policies
 
 # Each example makes directories and asks them in several ways.
@@ -136,3 +138,134 @@ def test_records_hold_the_keys_that_their_types_promise():
     assert set(answer["query"]) == set(QueryRecord.__annotations__)
     # The labels come with a language.
     assert MatchRecord.__required_keys__ - {"labels"} <= set(answer["matches"][0])
+
+
+def placed(clinic_id: str, lat: float, lon: float, radius_km: float = 0.0) -> kf.Clinic:
+    place = kf.Location(lat=lat, lon=lon, radius_km=radius_km, precision="municipality")
+    return kf.Clinic(clinic_id=clinic_id, name=clinic_id.upper(), location=place)
+
+
+def inside_of(matches) -> tuple[int, int]:
+    return matches.n_certainly_inside, matches.n_possibly_inside
+
+
+@given(
+    st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1), st.floats(0, 40)), max_size=8),
+    st.floats(5, 60),
+    st.floats(0, 10),
+)
+def test_those_certainly_and_possibly_within_a_radius_are_counted_by_their_intervals(
+    places, limit_km, origin_km
+):
+    clinics = [
+        placed(str(n), 44.0 + up, -77.0 + right, km) for n, (up, right, km) in enumerate(places)
+    ]
+    directory = kf.Directory.from_clinics(clinics, check=False)
+    here = kf.Location(lat=44.0, lon=-77.0, radius_km=origin_km)
+    every = directory.nearest(here, 9)
+    found = directory.within(here, limit_km)
+    assert found.n_certainly_inside == sum(m.distance_high_km <= limit_km for m in every)
+    assert found.n_possibly_inside == sum(m.distance_low_km <= limit_km for m in every)
+    assert inside_of(directory.nearest(here, 1, max_distance_km=limit_km)) == inside_of(found)
+    assert found.n_certainly_inside <= found.n_eligible <= found.n_possibly_inside
+    assert inside_of(every) == inside_of(directory.search()) == (None, None)
+
+
+BOX = shapely.box(-77.0, 44.0, -76.0, 45.0)
+
+
+@given(st.floats(43.5, 45.5), st.floats(-77.5, -75.5), st.floats(0, 30))
+def test_a_clinic_is_certainly_inside_a_shape_if_its_whole_circle_is(lat, lon, radius_km):
+    directory = kf.Directory.from_clinics([placed("a", lat, lon, radius_km)], check=False)
+    certain, possible = inside_of(directory.inside(BOX, check=False))
+    kilometres = lambda *pair: float(geodesic_km(lat, lon, *pair))  # noqa: E731
+    sides = [kilometres(min(45.0, max(44.0, lat)), side) for side in (-77.0, -76.0)] + [
+        kilometres(side, min(-76.0, max(-77.0, lon))) for side in (44.0, 45.0)
+    ]
+    is_inside = 44.0 <= lat <= 45.0 and -77.0 <= lon <= -76.0
+    # A box's side is straight in degrees, and the circle has 64 corners.
+    assume(abs(min(sides) - radius_km) > 0.002 * radius_km + 0.01)
+    assert certain == (is_inside and min(sides) > radius_km)
+    assert possible == (is_inside or min(sides) < radius_km)
+
+
+def test_an_answer_says_how_many_are_inside_where_positions_are_not_exact():
+    exact = kf.Directory.from_clinics([placed("a", 44.5, -76.5)])
+    assert "inside" not in str(exact.inside(BOX))
+    assert "inside" not in str(exact.inside(BOX).explain())
+    clinics = [
+        placed("a", 44.5, -76.5, 2.0),
+        placed("b", 44.01, -76.5, 9.0),
+        placed("c", 43.99, -76.5, 9.0),
+    ]
+    found = kf.Directory.from_clinics(clinics).inside(BOX)
+    assert (len(found), *inside_of(found)) == (2, 1, 3)
+    said = "Positions are not exact: at the 90 % level 1 to 3 clinics are inside."
+    assert said in str(found).replace("\n", " ")
+    assert said in str(found.explain())
+    assert "de 1 à 3 cliniques sont" in str(found.explain(lang="fr"))
+    record = found.to_dict()
+    assert (record["n_certainly_inside"], record["n_possibly_inside"]) == (1, 3)
+    assert found.explain().to_dict()["n_possibly_inside"] == 3
+    assert "city only" in str(found)
+    assert "city only" not in str(exact.search()[:0])
+
+
+def test_shapes_of_a_geopandas_frame_are_joined_in_its_own_reference_system():
+    import geopandas as gpd
+
+    directory = kf.load_directory()
+    halves = gpd.GeoDataFrame(
+        {"name": ["west", None, "east"]},
+        geometry=[shapely.box(-80, 43, -79, 44), None, shapely.box(-79.5, 43, -78, 44)],
+        crs=4326,
+    )
+    wanted = [m.clinic.clinic_id for m in directory.inside(shapely.box(-80, 43, -78, 44))]
+    assert len(wanted) > 3
+    for region in (
+        halves,
+        halves.geometry,
+        halves.to_crs(3347),
+        halves.set_crs(None, allow_override=True),
+    ):
+        assert [m.clinic.clinic_id for m in directory.inside(region)] == wanted
+    bow_tie = shapely.Polygon([(-80, 43), (-79, 44), (-79, 43), (-80, 44)])
+    for shapes, message in (
+        ([], "not GeometryCollection"),
+        ([BOX, bow_tie], "not valid"),
+        ([shapely.Point(-79, 43)], "not Point"),
+    ):
+        with pytest.raises(InvalidInputError, match=message):
+            directory.inside(gpd.GeoSeries(shapes, crs=4326))
+
+
+def test_an_answer_is_printed_in_french_and_keeps_its_language():
+    near = kf.load_directory().nearest("K7L 3N6", 2, routes="iv").translated("fr-CA")
+    for text in (str(near), near._repr_html_(), str(near[:1]), str(near.more(1))):
+        assert "distance" in text
+        assert "Données" in text
+        assert "intraveineuse" in text
+        assert "clinics" not in text
+    assert [m.clinic for m in near] == [m.clinic for m in near.translated("en")]
+    assert str(near.translated("en")) == str(kf.load_directory().nearest("K7L 3N6", 2, routes="iv"))
+    with pytest.raises(InvalidInputError, match="'en', 'fr'"):
+        near.translated("de")
+
+
+def test_a_frame_names_terms_and_truths_for_people_where_a_language_is_given():
+    answer = kf.load_directory().search(routes="iv", unknown="include")
+    plain, french = answer.to_frame(), answer.to_frame(lang="fr")
+    assert list(plain) == list(french)
+    assert set(french["truth"]) == {"oui", "inconnu"}
+    assert (
+        french["routes"].str.contains("intraveineuse").sum()
+        == plain["routes"].str.contains("iv").sum()
+    )
+    assert (plain["city"].fillna("") == french["city"].fillna("")).all()
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_what_stands_below_a_table_fits_the_terminal(monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = str(kf.load_directory().nearest("Kingston", unknown="exclude", routes="iv"))
+    assert max(map(len, text.splitlines())) <= width

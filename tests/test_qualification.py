@@ -232,6 +232,9 @@ def test_rules_of_your_own_are_read_from_a_file(tmp_path):
         (rules(rule('{"not":' * 300 + '{"rule": "one"}' + "}" * 300)), "nested too deeply"),
         (rules()[:-2], r"line 8: not JSON"),
         ("[]", "line 1: a rule set is one JSON object"),
+        (rules().replace('"levels"', '"questions": {"colour": {"en": "Red?"}}, "levels"'),
+         'line 5, questions: the question "colour" is about no facet'),
+        (rules().replace('"levels"', '"questions": {"route": "How?"}, "levels"'), '"questions" is an object with a text'),
     ],
 )  # fmt: skip
 def test_a_faulty_rule_set_is_refused_with_its_line_and_path(text, message):
@@ -259,3 +262,31 @@ def test_html_escapes_what_a_clinic_calls_itself():
     assert "<script" not in html
     assert html.count("<ul>") == html.count("</ul>")
     assert html.count("<li>") == html.count("</li>")
+
+
+WITHOUT_STAFF = kf.Vocabulary.from_dict(
+    {
+        "format": "ketafind-vocabulary/1",
+        "languages": ["fr"],
+        "facets": [
+            {"id": "technique", "plural": "techniques", "labels": {"fr": "technique"}, "terms": [
+                {"id": "manual", "labels": {"fr": "thérapie manuelle"}}]}
+        ],
+    }
+)  # fmt: skip
+
+
+def test_a_directory_without_the_facet_of_a_rule_is_undetermined_and_says_why():
+    directory = directory_of([clinic(technique={"manual": "yes"})], WITHOUT_STAFF)
+    for level in ("team", "full"):
+        said = directory.qualification("a", level)
+        assert said.result == "UNDETERMINED"
+        assert "no words for what the rule asks" in str(said)
+        assert "pas de mots pour ce que la règle demande" in str(said.translated("fr"))
+        found = directory.search(where=kf.qualified(level), unknown="only")
+        assert [m.clinic.clinic_id for m in found] == ["a"]
+        assert not directory.search(where=kf.qualified(level))
+    rules = directory.qualification("a").to_dict()["rules"]
+    assert {rule["id"]: rule["in_vocabulary"] for rule in rules}["core_team"] is False
+    assert directory.search()[0].qualification.result == "UNDETERMINED"
+    assert "no words" not in str(directory_of([clinic()], BUNDLED.vocabulary()).qualification("a"))

@@ -491,3 +491,29 @@ def test_a_file_that_is_no_json_object_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.json"):
         with pytest.raises(DataError, match="no such file"):
             Vocabulary.read(path)
+
+
+@pytest.mark.parametrize(
+    ("facet", "word"),
+    [
+        ("condition", "autism"),
+        ("condition", "diabetes"),
+        ("staff", "dentist"),
+        ("staff", "opticien"),
+    ],
+)
+def test_a_word_that_is_near_no_term_suggests_none(facet, word):
+    words = default_vocabulary().facet(facet)
+    assert words.suggest(word) == ()
+    with pytest.raises(UnknownTermError) as caught:
+        words.resolve(word)
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("facet", "word", "term"),
+    [("condition", "depresion", "depression"), ("condition", "ptds", "ptsd"), ("staff", "nurze", "nurse"),
+     ("staff", "psycologist", "psychologist"), ("route", "intraveneous", "iv"), ("condition", "migrane", "migraine")],
+)  # fmt: skip
+def test_a_word_with_a_typing_error_suggests_its_term_first(facet, word, term):
+    assert default_vocabulary().facet(facet).suggest(word)[0] == term

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import replace
@@ -26,20 +27,21 @@ from ketafind.query.catalogue import Catalogue
 from ketafind.query.filter import Filter, FilterCache, UnknownPolicy
 from ketafind.query.origin import (
     Origin,
+    Region,
     bundled_geocoder,
     check_plausible,
     clinics_inside,
     geocoded,
     read_origin,
+    read_region,
     refuse_number,
 )
 from ketafind.query.ranking import Page, Ranking
 from ketafind.records import CLINIC_FACTS, UNPLACED, Clinic, Evidence
 from ketafind.vocabulary import Vocabulary, default_vocabulary
+from ketafind.vocabulary.terms import CUTOFF, fold, likeness
 
 if TYPE_CHECKING:
-    from shapely import MultiPolygon, Polygon
-
     from ketafind.criteria import Criteria
     from ketafind.explain.changes import Difference
     from ketafind.explain.profile import Profile, Validation
@@ -442,6 +444,7 @@ class Directory(Mapping[str, Clinic]):
         *,
         where: Criteria | Filter | None = None,
         unknown: UnknownPolicy = "exclude",
+        offset: int = 0,
         max_distance_km: float | None = None,
         geocoder: Geocoder | None = None,
         check: bool = True,
@@ -462,6 +465,8 @@ class Directory(Mapping[str, Clinic]):
         unknown : str
             ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
             ``"only"`` for those alone.
+        offset : int
+            Leave out so many of the first: a page as `Matches.more` gives it, without the answer.
         max_distance_km : float, optional
             Leave out what is farther, in kilometres; a clinic exactly there stays. None for no
             limit.
@@ -505,8 +510,9 @@ class Directory(Mapping[str, Clinic]):
         k = check_count(k, "k")
         limit = _limit(max_distance_km)
         eligible = self._filter(where, unknown, facets)
-        start = self._start(origin, geocoder, check=check)
-        return Matches(Page(Ranking(eligible, start, limit), 0, k))
+        first = check_count(offset, "offset", 0)
+        ranking = Ranking(eligible, self._start(origin, geocoder, check=check), limit)
+        return Matches(Page(ranking, first, first + k))
 
     def within(
         self,
@@ -515,6 +521,7 @@ class Directory(Mapping[str, Clinic]):
         *,
         where: Criteria | Filter | None = None,
         unknown: UnknownPolicy = "exclude",
+        offset: int = 0,
         geocoder: Geocoder | None = None,
         check: bool = True,
         **facets: Any,
@@ -534,6 +541,8 @@ class Directory(Mapping[str, Clinic]):
         unknown : str
             ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
             ``"only"`` for those alone.
+        offset : int
+            Leave out so many of the first: a page as `Matches.more` gives it, without the answer.
         geocoder : Geocoder, optional
             Who reads the text of this origin; None for the directory's own. One that asks a
             network is sent the text.
@@ -548,7 +557,8 @@ class Directory(Mapping[str, Clinic]):
         -------
         Matches
             All of them, by distance rounded to one micrometre, then by clinic id. Clinics without
-            a position are counted, not listed.
+            a position are counted, not listed. `Matches.n_certainly_inside` and
+            `Matches.n_possibly_inside` take the 90 % radii into account.
 
         Raises
         ------
@@ -562,29 +572,36 @@ class Directory(Mapping[str, Clinic]):
         refuse_number(origin)
         limit = check_limit(radius_km, "radius_km")
         eligible = self._filter(where, unknown, facets)
-        start = self._start(origin, geocoder, check=check)
-        return Matches(Page(Ranking(eligible, start, limit), 0, None))
+        ranking = Ranking(eligible, self._start(origin, geocoder, check=check), limit)
+        return Matches(Page(ranking, check_count(offset, "offset", 0), None))
 
     def inside(
         self,
-        polygon: Polygon | MultiPolygon,
+        polygon: Region,
         *,
         where: Criteria | Filter | None = None,
         unknown: UnknownPolicy = "exclude",
+        offset: int = 0,
+        check: bool = True,
         **facets: Any,
     ) -> Matches:
         """Find every eligible clinic inside a polygon, its boundary included.
 
         Parameters
         ----------
-        polygon : shapely Polygon or MultiPolygon
-            In (lon, lat) degrees; edges are straight in degrees.
+        polygon : shapely Polygon or MultiPolygon, GeoSeries or GeoDataFrame
+            In (lon, lat) degrees; edges are straight in degrees. The shapes of a GeoPandas frame
+            are joined, and brought to EPSG:4326 if it has a CRS.
         where : Criteria or Filter, optional
             An expression such as ``ketafind.route("iv") & ketafind.qualified()``, or a compiled
             filter; None is no filter.
         unknown : str
             ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
             ``"only"`` for those alone.
+        offset : int
+            Leave out so many of the first: a page as `Matches.more` gives it, without the answer.
+        check : bool
+            False to accept a polygon that looks swapped or sign-changed.
         **facets : str, iterable of str or bool
             ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
             ``languages=``: a term or several, any of which will do; ``virtual=`` and other flags:
@@ -593,26 +610,30 @@ class Directory(Mapping[str, Clinic]):
         Returns
         -------
         Matches
-            All of them, by clinic id, without distances. Clinics without a position are counted,
-            not listed.
+            All whose position is inside, by clinic id, without distances. Clinics without a
+            position are counted, not listed. `Matches.n_certainly_inside` and
+            `Matches.n_possibly_inside` take the 90 % radii into account.
 
         Raises
         ------
         CriteriaError, UnknownTermError
             If a filter is empty, or a facet or term is not in the vocabulary.
         InvalidInputError
-            If it is not a valid polygon in degrees.
+            If it is not a valid polygon in degrees, or lies over 2,000 km from every clinic and
+            would lie within 500 km of one if corrected.
         """
-        region = clinics_inside(polygon, self._catalogue)
+        area = read_region(polygon)
+        region = clinics_inside(area, self._catalogue, check=check)
         eligible = self._filter(where, unknown, facets)
         inside = Filter(self._catalogue, eligible.criteria, eligible.unknown, region)
-        return Matches(Page(Ranking(inside), 0, None))
+        return Matches(Page(Ranking(inside, area=area), check_count(offset, "offset", 0), None))
 
     def search(
         self,
         where: Criteria | Filter | None = None,
         *,
         unknown: UnknownPolicy = "exclude",
+        offset: int = 0,
         **facets: Any,
     ) -> Matches:
         """Find every eligible clinic, wherever it is, unlocated ones included.
@@ -625,6 +646,8 @@ class Directory(Mapping[str, Clinic]):
         unknown : str
             ``"exclude"`` for confirmed clinics only, ``"include"`` for possible ones too,
             ``"only"`` for those alone.
+        offset : int
+            Leave out so many of the first: a page as `Matches.more` gives it, without the answer.
         **facets : str, iterable of str or bool
             ``routes=``, ``staff=``, ``conditions=``, ``products=``, ``settings=`` and
             ``languages=``: a term or several, any of which will do; ``virtual=`` and other flags:
@@ -640,7 +663,8 @@ class Directory(Mapping[str, Clinic]):
         CriteriaError, UnknownTermError
             If a filter is empty, or a facet or term is not in the vocabulary.
         """
-        return Matches(Page(Ranking(self._filter(where, unknown, facets)), 0, None))
+        ranking = Ranking(self._filter(where, unknown, facets))
+        return Matches(Page(ranking, check_count(offset, "offset", 0), None))
 
     def nearest_arrays(
         self,
@@ -781,6 +805,45 @@ class Directory(Mapping[str, Clinic]):
         """
         clinic_no = self._catalogue.find(clinic_id)
         return default if clinic_no is None else self._catalogue.clinics[clinic_no]
+
+    def find(self, name: str, limit: int = 5) -> tuple[Clinic, ...]:
+        """Look clinics up by what they are called.
+
+        Parameters
+        ----------
+        name : str
+            A part of the name, or a name with typing errors; case, accents, spaces and hyphens do
+            not matter.
+        limit : int
+            How many at the most, 1 or more.
+
+        Returns
+        -------
+        tuple of Clinic
+            The clinics whose name or a word of it comes near, nearest first, ties by id; empty if
+            none does. What is near follows the rules by which terms are suggested.
+
+        Raises
+        ------
+        InvalidInputError
+            If the name is not a text, or limit is not a whole number of 1 or more.
+
+        Examples
+        --------
+        >>> import ketafind
+        >>> [clinic.clinic_id for clinic in ketafind.load_directory().find("Caladon")]
+        ['caledon-clinic']
+        """
+        if not isinstance(name, str):
+            raise InvalidInputError(f"a clinic is named by text, not by {type(name).__name__}")
+        limit, wanted = check_count(limit, "limit"), _words(name[:100])
+        scored = [(_nearness(wanted, words), at) for at, words in enumerate(self._names)]
+        near = sorted((-score, at) for score, at in scored if score >= CUTOFF)
+        return tuple(self._catalogue.clinics[at] for _, at in near[:limit])
+
+    @cached_property
+    def _names(self) -> list[list[str]]:
+        return [_words(clinic.name) for clinic in self._catalogue.clinics]
 
     def values(self) -> ValuesView[Clinic]:
         """Every clinic, ordered by id.
@@ -1085,6 +1148,18 @@ def _placed(clinic: Clinic, geocoder: Geocoder | None) -> Clinic:
     except GeocodingError as error:
         return replace(clinic, extra={**clinic.extra, UNPLACED: str(error)})
     return replace(clinic, location=place)
+
+
+def _words(name: str) -> list[str]:
+    return [fold(word) for word in re.findall(r"[\w'’-]+", name)]
+
+
+def _nearness(wanted: Sequence[str], name: Sequence[str]) -> float:
+    """How near a name comes to what is looked for, as a whole or word by word."""
+    if not wanted or not name:
+        return 0.0
+    best = [max(likeness(one, word) for word in name) for one in wanted]
+    return max(likeness("".join(wanted), "".join(name)), sum(best) / len(best))
 
 
 def _limit(max_distance_km: float | None) -> float:

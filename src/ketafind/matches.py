@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast, overload
 
 from ketafind.errors import InvalidInputError, check_language
-from ketafind.explain.sentences import plain, precision_of
+from ketafind.explain.sentences import counted, plain, precision_of, say, snapshot_words
 from ketafind.index.protocol import check_count
 from ketafind.query.filter import Frozen
 from ketafind.query.ranking import Page
 from ketafind.records import CLINIC_FIELDS
 from ketafind.shapes import label_of
-from ketafind.show.text import distance_text
+from ketafind.show.text import distance_text, remark, terminal_width, text_table, wrapped
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ketafind.records import Clinic, Evidence, Location, Service
     from ketafind.snapshot import Snapshot
     from ketafind.truth import Truth
-    from ketafind.vocabulary import Vocabulary
+    from ketafind.vocabulary import Facet, Vocabulary
 
 
 class MatchRecord(TypedDict):
@@ -93,6 +93,8 @@ class AnswerRecord(TypedDict):
     n_eligible: int
     n_possible: int
     n_unlocated: int
+    n_certainly_inside: int | None
+    n_possibly_inside: int | None
     order_certain: bool
     nearer_possible: list[str]
     matches: list[MatchRecord]
@@ -264,12 +266,16 @@ class Matches(Frozen, Sequence[Match]):
     ----------
     page : Page
         A part of the order.
+    lang : str
+        The language it is printed in, ``"en"`` or ``"fr"``; see `translated`.
     """
 
     _page: Page
+    _lang: str
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, lang: str = "en") -> None:
         self.__dict__["_page"] = page
+        self.__dict__["_lang"] = lang
 
     def __len__(self) -> int:
         return len(self._page)
@@ -286,7 +292,7 @@ class Matches(Frozen, Sequence[Match]):
             raise InvalidInputError(
                 f"a slice with step {step} leaves gaps in the order: write list(matches)[...]"
             )
-        return Matches(self._page.part(start, max(start, stop)))
+        return Matches(self._page.part(start, max(start, stop)), self._lang)
 
     def __iter__(self) -> Iterator[Match]:
         return iter(self._matches)
@@ -329,6 +335,27 @@ class Matches(Frozen, Sequence[Match]):
         """
         start = self._page.ranking.origin
         return None if start is None else start.location
+
+    @property
+    def n_certainly_inside(self) -> int | None:
+        """How many that satisfy the criteria are inside at the 90 % level; None without a limit.
+
+        Inside is within ``max_distance_km`` or the radius of `Directory.within`, or in the shape of
+        `Directory.inside`: the far end of the distance's interval, or the whole 90 % circle about
+        the clinic.
+        """
+        inside = self._page.ranking.n_inside
+        return None if inside is None else inside[0]
+
+    @property
+    def n_possibly_inside(self) -> int | None:
+        """How many that satisfy the criteria may be inside at the 90 % level, listed or not.
+
+        The near end of the distance's interval, or any part of the 90 % circle about the clinic, is
+        inside; those that are certainly inside among them. None without a limit.
+        """
+        inside = self._page.ranking.n_inside
+        return None if inside is None else inside[1]
 
     @property
     def snapshot(self) -> Snapshot:
@@ -378,10 +405,43 @@ class Matches(Frozen, Sequence[Match]):
             If k is not a whole number of 1 or more.
         """
         start = self._page.start + len(self)
-        return Matches(Page(self._page.ranking, start, start + check_count(k, "k")))
+        stop = start + check_count(k, "k")
+        return Matches(Page(self._page.ranking, start, stop), self._lang)
 
-    def columns(self) -> dict[str, list[Any]]:
+    def translated(self, lang: str) -> Matches:
+        """Print the same answer in another language.
+
+        Parameters
+        ----------
+        lang : str
+            ``"en"`` or ``"fr"``.
+
+        Returns
+        -------
+        Matches
+            The same matches; its text and its table in a notebook are in `lang`.
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
+
+        Examples
+        --------
+        >>> import ketafind
+        >>> near = ketafind.load_directory().nearest("K7L 3N6", k=1, conditions="depression")
+        >>> print(near.translated("fr"))  # doctest: +ELLIPSIS
+           clinique ...
+        """
+        return Matches(self._page, check_language(lang))
+
+    def columns(self, *, lang: str | None = None) -> dict[str, list[Any]]:
         """Return the matches as plain columns.
+
+        Parameters
+        ----------
+        lang : str, optional
+            ``"en"`` or ``"fr"`` to name truths and terms for people; None for their ids.
 
         Returns
         -------
@@ -390,6 +450,7 @@ class Matches(Frozen, Sequence[Match]):
             the fields of the clinic, each facet by its plural, and the columns of the clinics that
             ketafind does not know. A text that is not known is empty, a number None.
         """
+        lang = None if lang is None else check_language(lang)
         clinics = [match.clinic for match in self]
         columns: dict[str, list[Any]] = {
             "rank": [match.rank for match in self],
@@ -399,7 +460,7 @@ class Matches(Frozen, Sequence[Match]):
             "distance_km": [match.distance_km for match in self],
             "distance_low_km": [match.distance_low_km for match in self],
             "distance_high_km": [match.distance_high_km for match in self],
-            "truth": [str(match.truth) for match in self],
+            "truth": [say(f"truth.{one.truth}", lang) if lang else str(one.truth) for one in self],
             "combined": [match.combined for match in self],
         }
         for part in CLINIC_FIELDS:
@@ -407,7 +468,7 @@ class Matches(Frozen, Sequence[Match]):
                 held = clinics if part.level == "clinic" else [one.location for one in clinics]
                 columns[part.name] = [getattr(one, part.name, None) for one in held]
         for facet in self.vocabulary.facets:
-            columns[facet.plural] = [list(match.service.terms(facet.id)) for match in self]
+            columns[facet.plural] = self._named(facet, lang)
         for name in dict.fromkeys(name for clinic in clinics for name in clinic.extra):
             free = f"{name} (given)" if name in columns else name
             columns[free] = [clinic.extra.get(name, "") for clinic in clinics]
@@ -447,6 +508,8 @@ class Matches(Frozen, Sequence[Match]):
             "n_eligible": self.n_eligible,
             "n_possible": self.n_possible,
             "n_unlocated": self.n_unlocated,
+            "n_certainly_inside": self.n_certainly_inside,
+            "n_possibly_inside": self.n_possibly_inside,
             "order_certain": self.order_certain,
             "nearer_possible": [match.clinic.clinic_id for match in self.nearer_possible],
             "matches": self._rows(lang),
@@ -455,24 +518,34 @@ class Matches(Frozen, Sequence[Match]):
     def _rows(self, lang: str | None) -> list[MatchRecord]:
         lang = None if lang is None else check_language(lang)
         columns = self.columns()
-        columns["distance_text"] = [_distance(match) for match in self]
+        columns["distance_text"] = [_distance(match, lang or "en") for match in self]
         if lang is not None:
             columns["labels"] = [_labels(match, lang) for match in self]
         rows: Any = zip(*columns.values(), strict=True)
         return [cast("MatchRecord", dict(zip(columns, row, strict=True))) for row in rows]
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self, *, lang: str | None = None) -> pd.DataFrame:
         """Return the matches as a pandas frame, one row each, in order.
+
+        Parameters
+        ----------
+        lang : str, optional
+            ``"en"`` or ``"fr"`` to name truths and terms for people; None for their ids.
 
         Returns
         -------
         pandas.DataFrame
             Rank, ids, distances in km, truth, the fields of the clinic, and each facet by its
             plural, its terms joined by ``;``. What is not known is missing (``NA``), never "".
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
         """
         from ketafind.tables.frames import frame_from_columns
 
-        return frame_from_columns(self.columns(), _TYPES)
+        return frame_from_columns(self.columns(lang=lang), _TYPES)
 
     def to_geodataframe(self) -> gpd.GeoDataFrame:
         """Return the matches as points in a GeoPandas frame (extra ``geo``), in order.
@@ -559,63 +632,85 @@ class Matches(Frozen, Sequence[Match]):
     def _empty(self) -> dict[str, Any]:
         """What a map says that has nothing to show; a picture holds no distances."""
         has_place = any(match.clinic.location is not None for match in self)
-        return {} if has_place else {"empty": f"{self._counts()}\nData {self.snapshot}."}
+        return {} if has_place else {"empty": f"{self._counts()}\n{self._data()}"}
 
     def __repr__(self) -> str:
-        from ketafind.show.text import terminal_width, text_table
-
+        width = terminal_width()
+        notes = "\n".join(line for note in self._notes() for line in wrapped(note, width))
         if not self:
-            return self._footer()
-        table = text_table(*self._table(), terminal_width())
+            return notes
+        table = text_table(*self._table(), width)
         # Where there is no room for columns, each match is a block of lines.
         gap = "\n\n" if "\n\n" in table else "\n"
-        return f"{table}{gap}{self._footer()}"
+        return f"{table}{gap}{notes}"
 
     def _repr_html_(self) -> str:
         from ketafind.show.html import html_table
 
-        return html_table(*self._table(), notes=self._footer().splitlines())
+        return html_table(*self._table(), notes=self._notes())
 
     def _table(self) -> tuple[list[tuple[str, ...]], list[str]]:
         """Each match as a row of texts for people, and the headers."""
-        facets = {facet.plural: facet.id for facet in self.vocabulary.facets}
-        # Routes and staff, or the first facets of another vocabulary.
-        plurals = [name for name in ("routes", "staff") if name in facets] or list(facets)[:2]
+        lang = self._lang
         columns = {
             "": [str(match.rank) for match in self],
-            "clinic": [match.clinic.name for match in self],
-            "city": [match.clinic.city for match in self],
-            "distance": [_distance(match) for match in self],
-            "match": [str(match.truth) for match in self],
+            say("table.clinic", lang): [match.clinic.name for match in self],
+            say("table.city", lang): [match.clinic.city for match in self],
         }
-        if all(match.distance_km is None for match in self):
-            del columns["distance"]
-        for name in plurals:
-            columns[name] = [", ".join(match.service.terms(facets[name])) for match in self]
-        columns["contact"] = [one.clinic.phone or _host(one.clinic.website) for one in self]
+        remarks = [remark(precision_of(match.clinic), lang) for match in self]
+        if any(match.distance_km is not None for match in self):
+            columns[say("table.distance", lang)] = [_distance(match, lang) for match in self]
+        elif any(remarks):
+            columns[say("table.position", lang)] = remarks
+        columns[say("table.match", lang)] = [say(f"truth.{match.truth}", lang) for match in self]
+        facets = {facet.plural: facet for facet in self.vocabulary.facets}
+        # Routes and staff, or the first facets of another vocabulary.
+        for name in [name for name in ("routes", "staff") if name in facets] or list(facets)[:2]:
+            if lang == "en":
+                columns[name] = [", ".join(terms) for terms in self._named(facets[name], None)]
+            else:
+                labels = self._named(facets[name], lang)
+                columns[facets[name].label(lang)] = ["; ".join(terms) for terms in labels]
+        contacts = [match.clinic.phone or _host(match.clinic.website) for match in self]
+        columns[say("table.contact", lang)] = contacts
         return [*zip(*columns.values(), strict=True)], [*columns]
 
-    def _footer(self) -> str:
+    def _named(self, facet: Facet, lang: str | None) -> list[list[str]]:
+        """Each match's terms of a facet, as ids or by their labels in a language."""
+        return [
+            [
+                term if lang is None else facet[term].label(lang)
+                for term in one.service.terms(facet.id)
+            ]
+            for one in self
+        ]
+
+    def _notes(self) -> list[str]:
         """What the answer leaves open."""
-        nearer = "; ".join(f"{one.clinic.name}, {_distance(one)}" for one in self.nearer_possible)
-        which_ones = "Nearer than the last of these" if self else "Nearest"
-        nearer = f"\n{which_ones}, but not confirmed: {nearer}." if nearer else ""
-        return f"{self._counts()}{nearer}\nData {self.snapshot}."
+        names = [f"{one.clinic.name}, {_distance(one, self._lang)}" for one in self.nearer_possible]
+        key = "nearer" if self else "nearest"
+        nearer = [counted(key, len(names), self._lang, names="; ".join(names))] if names else []
+        return [self._counts(), *nearer, self._data()]
+
+    def _data(self) -> str:
+        return say("table.data", self._lang, snapshot=snapshot_words(self.snapshot, self._lang))
 
     def _counts(self) -> str:
         """How many clinics were found, without a distance."""
-        which = {"exclude": "match", "include": "match or may match", "only": "may match"}
-        said = [f"{len(self)} of {self.n_eligible} clinics that {which[self.unknown]}."]
-        if not self.n_eligible:
-            placed = " with a position" if self.n_unlocated else ""
-            said = [f"No clinics{placed} {which[self.unknown]}."]
+        lang = self._lang
+        placed = say("table.placed", lang) if self.n_unlocated else ""
+        counts = {"n": len(self), "of": self.n_eligible, "placed": placed}
+        key = f"table.{self.unknown}.{'some' if self.n_eligible else 'none'}"
+        said = [say(key, lang, **counts)]
         if self.n_possible and self.unknown == "exclude":
-            them = "it" if self.n_possible == 1 else "them"
-            said.append(f"{self.n_possible} more may match: not enough is known of {them}.")
+            said.append(counted("possible", self.n_possible, lang))
         if self.n_unlocated:
-            said.append(f"{self.n_unlocated} that match, or may, have no position.")
+            said.append(say("table.unlocated", lang, n=self.n_unlocated))
+        inside = self._page.ranking.n_inside
+        if inside is not None and inside != (self.n_eligible, self.n_eligible):
+            said.append(say("inside", lang, low=inside[0], high=inside[1]))
         if self and self[0].distance_km is not None and not self.order_certain:
-            said.append("The order is not certain.")
+            said.append(say("order.uncertain", lang))
         return " ".join(said)
 
     def explain(self, *, lang: str = "en") -> AnswerExplanation:
@@ -739,9 +834,9 @@ def _host(website: str) -> str:
     return website.partition("://")[2].removeprefix("www.").rstrip("/")
 
 
-def _distance(match: Match) -> str:
+def _distance(match: Match, lang: str) -> str:
     interval = match.distance_low_km, match.distance_high_km
-    return distance_text(match.distance_km, *interval, precision_of(match.clinic))
+    return distance_text(match.distance_km, *interval, precision_of(match.clinic), lang)
 
 
 _KILOMETRES = ("distance_km", "distance_low_km", "distance_high_km", "radius_km")

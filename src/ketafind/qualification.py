@@ -92,6 +92,9 @@ class RuleSet:
         For each level the rules that decide it; ``full`` is every required rule.
     date : str
         When it was written.
+    questions : mapping of str to mapping
+        For a facet or yes-no fact what to ask a clinic, in each language; ``{what}`` stands for
+        the terms, ``province`` names the only province where it is asked.
     words : mapping
         Facets and terms that its rules need beyond a directory's vocabulary, in the form of a
         vocabulary file.
@@ -102,6 +105,7 @@ class RuleSet:
     rules: tuple[Rule, ...]
     levels: Mapping[str, tuple[str, ...]]
     date: str = ""
+    questions: Mapping[str, Mapping[str, str]] = FrozenMapping()
     words: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
     @classmethod
@@ -413,6 +417,11 @@ _SET: _Keys = {
     "date": ("", lambda value: isinstance(value, str), '"date" is a text'),
     "levels": ({}, _is_object, '"levels" is an object'),
     "vocabulary": ({}, _is_object, '"vocabulary" is an object'),
+    "questions": (
+        {},
+        lambda value: _is_object(value) and all(map(_are_texts, value.values())),
+        '"questions" is an object with a text in each language for each facet or yes-no fact',
+    ),
     "rules": (
         None,
         lambda value: isinstance(value, list) and bool(value),
@@ -448,10 +457,16 @@ def _read(text: str, source: str, vocabulary: Vocabulary | None) -> RuleSet:
         raise DataError(source, faults)
     base = default_vocabulary() if vocabulary is None else vocabulary
     words = data.get("vocabulary", {})
-    reader = _Reader(data["rules"], base, base.extended(words) if words else base)
+    whole = base.extended(words) if words else base
+    reader = _Reader(data["rules"], whole)
     rules = tuple(reader.rule(raw) for raw in data["rules"])
     levels = {**data.get("levels", {}), FULL: [r.id for r in rules if r.level == "required"]}
-    if faults := [*dict.fromkeys(reader.faults), *_level_faults(levels, data)]:
+    asked = data.get("questions", data)
+    known = {one.id for one in (*whole.facets, *whole.flags)}
+    faults = [*dict.fromkeys(reader.faults), *_level_faults(levels, data)]
+    for name in data.get("questions", {}).keys() - known:
+        faults.append(asked.fault(f'the question "{name}" is about no facet and no yes-no fact'))
+    if faults:
         raise DataError(source, faults)
     return RuleSet(
         id=data["id"],
@@ -459,6 +474,7 @@ def _read(text: str, source: str, vocabulary: Vocabulary | None) -> RuleSet:
         rules=rules,
         levels=FrozenMapping({name: tuple(ids) for name, ids in levels.items()}),
         date=data.get("date", ""),
+        questions=FrozenMapping(data.get("questions", {})),
         words=words,
     )
 
@@ -507,9 +523,9 @@ def _level_faults(levels: Mapping[str, Any], data: JsonObject) -> Iterator[Fault
 class _Reader:
     """Turns raw rules into criteria and collects what is wrong with them."""
 
-    def __init__(self, raw: list[JsonObject], base: Vocabulary, full: Vocabulary) -> None:
+    def __init__(self, raw: list[JsonObject], words: Vocabulary) -> None:
         self.raw = {rule["id"]: rule for rule in raw}
-        self.base, self.full = base, full
+        self.words = words
         self.faults: list[Fault] = []
 
     def rule(self, raw: JsonObject) -> Rule:
@@ -541,7 +557,7 @@ class _Reader:
             return None
 
     def _expanded(self, raw: Any, trail: tuple[str, ...]) -> Any:
-        """Replace references by what they name, and mark what only some directories record."""
+        """Replace references by what they name, and mark what a directory may have no words for."""
         if isinstance(raw, list):
             return [self._expanded(one, trail) for one in raw]
         if not isinstance(raw, JsonObject):
@@ -569,17 +585,11 @@ class _Reader:
         return {"or": [{"not": self._expanded(there["when"], (*trail, name))}, wanted]}
 
     def _leaf(self, raw: JsonObject) -> Any:
-        plain = dict(raw)
         try:
-            clause = Criteria.from_dict(plain)
-            clause.resolve(self.full)
+            Criteria.from_dict(dict(raw)).resolve(self.words)
         except (CriteriaError, UnknownTermError) as error:
             return self._refuse(raw, str(error))
-        try:
-            clause.resolve(self.base)
-        except UnknownTermError:
-            return {"if_known": plain}
-        return plain
+        return {"if_known": dict(raw)}
 
     def _refuse(self, raw: JsonObject, message: str) -> Any:
         self.faults.append(raw.fault(message))

@@ -50,7 +50,8 @@ def _print_json(content: Any) -> None:
 
 def _say_origin(matches: Matches, arguments: Namespace) -> None:
     """Say how PLACE was read: beside the answer, so that a file or a pipe does not hold it."""
-    from ketafind.explain.sentences import number, say
+    from ketafind.explain.sentences import say
+    from ketafind.show.text import number
 
     origin, lang = matches.origin, getattr(arguments, "lang", "en")
     if arguments.place is None or origin is None:

@@ -20,15 +20,16 @@ from ketafind.explain.sentences import (
     Line,
     counted,
     distance_phrase,
-    distance_words,
     ends,
     headed,
     kilometres,
     listed,
     name_and_city,
     picked,
+    place_words,
     precision_of,
     say,
+    snapshot_words,
 )
 from ketafind.records import CITY_LEVEL
 from ketafind.truth import Truth
@@ -91,10 +92,7 @@ class MatchExplanation(Explanation):
 
     def _details(self) -> list[Line]:
         lang, n_services = self.lang, len(self.clinic.services)
-        texts = []
-        if self.rank is not None:
-            precision = precision_of(self.clinic)
-            texts.append(distance_words(self.distance_km, self.interval_km, precision, lang))
+        texts = [place_words(self.clinic, self.distance_km, self.interval_km, lang)]
         if self.swaps:
             texts.append(say("swaps", lang, names=listed(self.swaps, lang)))
         if self.clinic.status != "active":
@@ -136,9 +134,7 @@ class MissExplanation(MatchExplanation):
         lang = self.lang
         reason = say(f"outcome.{self.outcome}", lang)
         lines = [Line(0, headed(name_and_city(self.clinic), reason, lang))]
-        if self.clinic.location is None:
-            lines.append(Line(1, say("distance.none", lang)))
-        elif self.distance_km is not None:
+        if self.distance_km is not None:
             key = "rank.is" if self.outcome in ("listed", "beyond") else "rank.would"
             lines.append(Line(1, say(key, lang, rank=self.rank)))
         return lines + self._details()
@@ -158,6 +154,9 @@ class AnswerExplanation(Explanation):
         How far was searched; None for no limit.
     n_eligible, n_possible, n_unlocated : int
         How many clinics the whole order holds, are UNKNOWN, have no position.
+    n_inside : tuple of int or None
+        How many are certainly, and possibly, inside the distance or area at the 90 % level; None
+        without one.
     origin_radius_km : float or None
         How well the origin is known: its 90 % radius; None without an origin.
     order_certain : bool
@@ -182,6 +181,7 @@ class AnswerExplanation(Explanation):
     n_eligible: int
     n_possible: int
     n_unlocated: int
+    n_inside: tuple[int, int] | None
     origin_radius_km: float | None
     order_certain: bool
     matches: tuple[MatchExplanation, ...]
@@ -194,9 +194,7 @@ class AnswerExplanation(Explanation):
         lines = [Line(0, text) for text in texts]
         for one in (*self.matches, self.relaxations):
             lines += [] if one is None else one.translated(self.lang).lines()
-        shown, day = self.snapshot.id, self.snapshot.date
-        if day is not None:
-            shown = say("snapshot", self.lang, id=shown, day=day.isoformat())
+        shown = snapshot_words(self.snapshot, self.lang)
         return [*lines, Line(0, say("data", self.lang, snapshot=shown))]
 
     def _question(self) -> str:
@@ -213,6 +211,9 @@ class AnswerExplanation(Explanation):
             parts.append(counted("possible", self.n_possible, self.lang))
         if self.n_unlocated:
             parts.append(counted("unlocated", self.n_unlocated, self.lang))
+        if self.n_inside not in (None, (self.n_eligible, self.n_eligible)):
+            low, high = self.n_inside
+            parts.append(say("inside", self.lang, low=low, high=high))
         return " ".join(parts)
 
     def _doubts(self) -> list[str]:
@@ -241,6 +242,8 @@ class AnswerExplanation(Explanation):
         return {
             **picked(self, "criteria", "unknown", "limit_km", "order_certain", "snapshot"),
             **picked(self, "n_eligible", "n_possible", "n_unlocated"),
+            "n_certainly_inside": None if self.n_inside is None else self.n_inside[0],
+            "n_possibly_inside": None if self.n_inside is None else self.n_inside[1],
             "text": str(self),
             "matches": [one.translated(lang).to_dict() for one in self.matches],
             "nearer_possible": [one.clinic.clinic_id for one in self.nearer],
@@ -288,6 +291,7 @@ def explain_answer(page: Page, lang: str) -> AnswerExplanation:
         n_eligible=ranking.n_eligible,
         n_possible=ranking.n_possible,
         n_unlocated=ranking.filter.n_unlocated,
+        n_inside=ranking.n_inside,
         origin_radius_km=None if ranking.origin is None else ranking.origin.radius_km,
         order_certain=page.order_certain,
         matches=tuple(explain_match(page, at) for at in range(len(page))),

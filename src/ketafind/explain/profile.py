@@ -15,7 +15,6 @@ from ketafind.explain.sentences import (
     Line,
     counted,
     headed,
-    number,
     picked,
     plain,
     say,
@@ -23,6 +22,7 @@ from ketafind.explain.sentences import (
 from ketafind.facts import decisions
 from ketafind.geo import sphere_km
 from ketafind.records import PRECISIONS, UNPLACED
+from ketafind.show.text import number
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic

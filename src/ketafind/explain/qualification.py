@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ketafind.criteria import Labelled
+from ketafind.criteria import Labelled, NotInVocabulary
 from ketafind.explain.findings import ServiceFacts, evidence_dict, evidence_lines
 from ketafind.explain.sentences import Explanation, Line, headed, picked, say
 from ketafind.qualification import Result, RuleSet, assess, bundled_rules
@@ -35,6 +35,8 @@ class Qualification(Explanation):
         Every rule, applied.
     by_rule : mapping of str to tuple of Evidence
         For each rule id, what its result rests on.
+    wordless : frozenset of str
+        The rules that ask for something the directory has no words for: UNKNOWN for that reason.
     vocabularies : tuple of Vocabulary
         Where facets and terms get their names; no text here needs one.
     lang : str
@@ -46,6 +48,7 @@ class Qualification(Explanation):
     level: str
     assessment: Assessment
     by_rule: Mapping[str, tuple[Evidence, ...]]
+    wordless: frozenset[str] = frozenset()
 
     @property
     def result(self) -> Result:
@@ -98,6 +101,8 @@ class Qualification(Explanation):
             how = "not_about" if one.applies == Truth.NO else str(one.truth)
             head = headed(say(f"truth.{how}", lang), head, lang)
         lines = [Line(1, head), *evidence_lines(self.evidence(rule.id), lang, 2)]
+        if rule.id in self.wordless:
+            lines.append(Line(2, say("rule.no_words", lang)))
         if rule.unverified:
             lines.append(Line(2, say("rule.unverified", lang) + _in(rule.unverified, lang)))
         return lines + [
@@ -120,6 +125,7 @@ class Qualification(Explanation):
             **picked(rule, "id", "level"),
             **picked(one, "truth", "applies"),
             "title": _in(rule.title, self.lang),
+            "in_vocabulary": rule.id not in self.wordless,
             "evidence": [evidence_dict(fact) for fact in self.evidence(rule.id)],
             "sources": [
                 {"url": source.url, "note": _in(source.note, self.lang)} for source in rule.sources
@@ -152,18 +158,22 @@ def qualification(
     clinic, words = catalogue.clinics[clinic_no], catalogue.vocabulary
     known = ServiceFacts(catalogue, clinic_no, service)
     truth_of = lambda criteria: known.truth(criteria.resolve(words))  # noqa: E731
+    asked = {
+        rule.id: rule.criteria.resolve(words) for rule in rules.rules if rule.criteria is not None
+    }
     return Qualification(
         clinic=clinic,
         service=service,
         level=level,
         assessment=assess(rules, _STATUS[clinic.status], truth_of),
-        by_rule={
-            rule.id: known.evidence(rule.criteria.resolve(words))
-            for rule in rules.rules
-            if rule.criteria is not None
-        },
+        by_rule={name: known.evidence(criteria) for name, criteria in asked.items()},
+        wordless=frozenset(name for name, criteria in asked.items() if _lacks_words(criteria)),
         lang=lang,
     )
+
+
+def _lacks_words(criteria: Criteria) -> bool:
+    return isinstance(criteria, NotInVocabulary) or any(map(_lacks_words, criteria.parts))
 
 
 def rules_of(criteria: Criteria) -> tuple[RuleSet, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,28 +12,27 @@ from numpy.typing import NDArray
 from ketafind.criteria import Bound, Criteria, Offers
 from ketafind.explain.answers import MatchExplanation, explain_clinic
 from ketafind.explain.findings import unsettled, vocabularies_of
+from ketafind.explain.qualification import rules_of
 from ketafind.explain.relax import clauses_of
 from ketafind.explain.sentences import (
     ExplanationList,
     Line,
-    Wording,
     counted,
     distance_phrase,
     ends,
     picked,
     precision_of,
     say,
-    texts,
 )
+from ketafind.qualification import bundled_rules, bundled_words
 from ketafind.query.ranking import Page, Ranking
 from ketafind.truth import Truth
+from ketafind.vocabulary.terms import FLAG
 
 if TYPE_CHECKING:
     from ketafind.query.filter import Filter
     from ketafind.records import Clinic
-
-ASKED_FLAGS = ("referral_required", "ohip_covered")
-"""The yes-no facts that a person asks for."""
+    from ketafind.vocabulary import Facet, Vocabulary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +73,8 @@ class Questions(ExplanationList[ClinicQuestions]):
         The clinics.
     n_possible : int
         How many clinics may match in all.
+    wordings : mapping of str to mapping
+        How a facet or yes-no fact is asked for, by language; others are named by their label.
     vocabularies : tuple of Vocabulary
         Where facets and terms get their names, first found first.
     lang : str
@@ -81,6 +82,7 @@ class Questions(ExplanationList[ClinicQuestions]):
     """
 
     n_possible: int
+    wordings: Mapping[str, Mapping[str, str]]
 
     def texts(self, one: ClinicQuestions) -> tuple[list[str], list[str]]:
         """Word the questions for one clinic.
@@ -95,14 +97,28 @@ class Questions(ExplanationList[ClinicQuestions]):
         tuple of list of str
             The questions that decide, and others worth asking.
         """
-        lang = self.lang
-        deciding = [] if one.is_open else [say("ask.status", lang)]
+        deciding = [] if one.is_open else [say("ask.status", self.lang)]
         deciding += [
-            _question(leaf, self._wording)
-            for clause in one.open_clauses
-            for leaf in _leaves(clause)
+            self._question(leaf) for clause in one.open_clauses for leaf in _leaves(clause)
         ]
-        return list(dict.fromkeys(deciding)), [say(f"ask.{flag}", lang) for flag in one.open_flags]
+        more = [self._question(Offers(FLAG, (flag,))) for flag in one.open_flags]
+        return list(dict.fromkeys(deciding)), more
+
+    def _question(self, leaf: Offers | Bound) -> str:
+        lang, wording = self.lang, self._wording
+        if isinstance(leaf, Bound):
+            name = wording.label(leaf.quantity)
+            return say("ask.facet", lang, facet=name, what=wording.bound(leaf))
+        is_flag = leaf.facet == FLAG
+        needed = len(leaf.terms) if leaf.at_least is None else leaf.at_least
+        what = wording.terms(leaf.facet, leaf.terms, "and" if needed == len(leaf.terms) else "or")
+        # One yes-no fact has a question of its own, several have not.
+        name = leaf.facet if not is_flag else leaf.terms[0] if len(leaf.terms) == 1 else ""
+        asked = self.wordings.get(name, {})
+        if lang in asked:
+            return asked[lang].format(what=what)
+        key = "ask.flag" if is_flag else "ask.facet"
+        return say(key, lang, facet=wording.label(leaf.facet), what=what)
 
     def lines(self) -> list[Line]:
         lang = self.lang
@@ -151,16 +167,20 @@ def _leaves(criteria: Criteria) -> Iterator[Offers | Bound]:
         yield from _leaves(part)
 
 
-def _question(leaf: Offers | Bound, wording: Wording) -> str:
-    if isinstance(leaf, Bound):
-        what = wording.bound(leaf)
-        return say("ask.facet", wording.lang, facet=wording.label(leaf.quantity), what=what)
-    needed = len(leaf.terms) if leaf.at_least is None else leaf.at_least
-    word = "and" if needed == len(leaf.terms) else "or"
-    what = wording.terms(leaf.facet, leaf.terms, word)
-    if f"ask.{leaf.facet}" in texts():
-        return say(f"ask.{leaf.facet}", wording.lang, what=what)
-    return say("ask.facet", wording.lang, facet=wording.label(leaf.facet), what=what)
+def _wordings(ranking: Ranking) -> dict[str, Mapping[str, str]]:
+    """How the rule set asks for facets and yes-no facts by which the directory means the same."""
+    rules, _ = rules_of(ranking.filter.criteria)
+    meant = _labels(bundled_words() if rules is bundled_rules() else rules.vocabulary())
+    own = _labels(ranking.catalogue.vocabulary)
+    return {
+        name: asked
+        for name, asked in rules.questions.items()
+        if own.get(name, meant[name]) == meant[name]
+    }
+
+
+def _labels(vocabulary: Vocabulary) -> dict[str, Mapping[str, str]]:
+    return {one.id: dict(one.labels) for one in (*vocabulary.facets, *vocabulary.flags)}
 
 
 def questions(ranking: Ranking, limit: int, lang: str) -> Questions:
@@ -174,27 +194,48 @@ def questions(ranking: Ranking, limit: int, lang: str) -> Questions:
         explain_clinic(MatchExplanation, ranking, page.clinic_nos[at], page.distances_km[at], None)
         for at in best
     )
+    wordings, flags = _wordings(ranking), ranking.catalogue.vocabulary.flags
     return Questions(
-        found=tuple(map(_clinic_questions, found)),
+        found=tuple(_clinic_questions(one, wordings, flags) for one in found),
         n_possible=len(page),
+        wordings=wordings,
         vocabularies=vocabularies_of(ranking),
         lang=lang,
     )
 
 
-def _clinic_questions(one: MatchExplanation) -> ClinicQuestions:
+def _clinic_questions(
+    one: MatchExplanation, wordings: Mapping[str, Mapping[str, str]], flags: Facet
+) -> ClinicQuestions:
+    open_clauses = tuple(finding.criteria for finding in unsettled(one.finding))
+    leaves = [leaf for clause in open_clauses for leaf in _leaves(clause)]
+    asked = {term for leaf in leaves if isinstance(leaf, Offers) for term in leaf.terms}
+    stated = {up for flag in one.service.flags for up in (flag, *flags.ancestors(flag))}
     return ClinicQuestions(
         clinic=one.clinic,
         distance_km=one.distance_km,
         interval_km=one.interval_km,
-        open_clauses=tuple(finding.criteria for finding in unsettled(one.finding)),
+        open_clauses=open_clauses,
         is_open=one.clinic.status == "active",
         open_flags=tuple(
             flag
-            for flag in ASKED_FLAGS
-            if not any(stated.startswith(flag) for stated in one.service.flags)
+            for flag in _asked_flags(wordings, flags, one.clinic.province)
+            if flag not in asked | stated
         ),
     )
+
+
+def _asked_flags(
+    wordings: Mapping[str, Mapping[str, str]], flags: Facet, province: str
+) -> Iterator[str]:
+    """The yes-no facts that are asked for: those with a question there, and a user's own."""
+    bundled = _labels(bundled_words())
+    for flag in flags:
+        wording = wordings.get(flag.id)
+        if (wording is not None and wording.get("province") in (None, province)) or (
+            wording is None and flag.parent is None and bundled.get(flag.id) != dict(flag.labels)
+        ):
+            yield flag.id
 
 
 def _open_clauses(possible: Filter) -> NDArray[np.uint8]:

@@ -25,10 +25,11 @@ from ketafind.criteria import (
 )
 from ketafind.errors import UnknownTermError, check_language
 from ketafind.records import CITY_LEVEL
-from ketafind.show.text import escaped, interval_matters, outwards
+from ketafind.show.text import escaped, interval_matters, number, outwards
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic, Quantity
+    from ketafind.snapshot import Snapshot
     from ketafind.vocabulary import Vocabulary
 
 
@@ -56,12 +57,6 @@ def counted(key: str, n: int, lang: str, **values: Any) -> str:
     """Fill a sentence in that depends on a number: ``key.one`` or ``key.other``."""
     singular = n == 1 or (lang == "fr" and n == 0)
     return say(f"{key}.{'one' if singular else 'other'}", lang, n=number(n, lang), **values)
-
-
-def number(value: float, lang: str, places: int | None = 0) -> str:
-    """Write a number as the language does; None for as many decimals as it has."""
-    text = f"{value:,}".removesuffix(".0") if places is None else f"{value:,.{places}f}"
-    return text if lang == "en" else text.translate({ord(","): "\u00a0", ord("."): ","})
 
 
 def listed(items: list[str] | tuple[str, ...], lang: str, word: str = "or") -> str:
@@ -325,20 +320,31 @@ def name_and_city(clinic: Clinic) -> str:
     return clinic.name if clinic.city in clinic.name else f"{clinic.name} ({clinic.city})"
 
 
+def snapshot_words(snapshot: Snapshot, lang: str) -> str:
+    """Name the data and their day."""
+    if snapshot.date is None:
+        return snapshot.id
+    return say("snapshot", lang, id=snapshot.id, day=snapshot.date.isoformat())
+
+
 def precision_of(clinic: Clinic) -> str | None:
     """How precisely a clinic is known; None without a position."""
     return None if clinic.location is None else clinic.location.precision
 
 
-def distance_words(
-    distance_km: float | None,
-    interval_km: tuple[float, float] | None,
-    precision: str | None,
-    lang: str,
+def place_words(
+    clinic: Clinic, distance_km: float | None, interval_km: tuple[float, float] | None, lang: str
 ) -> str:
-    """Write how far a clinic is in a straight line, and why that is not certain."""
-    if distance_km is None or interval_km is None:
+    """Write how far a clinic is in a straight line, or how well its position is known."""
+    place = clinic.location
+    if place is None:
         return say("distance.none", lang)
+    precision = place.precision
+    if distance_km is None or interval_km is None:
+        how = "given" if precision == "unknown" else "exact"
+        key = f"position.{'within' if place.radius_km else how}"
+        what, far = say(f"precision.{precision}", lang), kilometres(place.radius_km, lang)
+        return say(key, lang, what=what, far=far)
     text = distance_phrase(distance_km, interval_km, precision, lang, "straight")
     low, high = interval_km
     if high - low < 0.1 or interval_matters(distance_km, low, high, precision):

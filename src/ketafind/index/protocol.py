@@ -326,16 +326,16 @@ def check_origin(lat: Any, lon: Any) -> tuple[float, float]:
     return degrees(lat, "lat", 90.0), degrees(lon, "lon", 180.0)
 
 
-def check_count(value: Any, name: str) -> int:
-    """Read a whole number of 1 or more."""
-    if type(value) is int and value >= 1:
+def check_count(value: Any, name: str, least: int = 1) -> int:
+    """Read a whole number that is not too small."""
+    if type(value) is int and value >= least:
         return value
     try:
         count = operator.index(value)
     except TypeError:
-        count = 0
-    if isinstance(value, bool | np.bool_) or count < 1:
-        raise InvalidInputError(f"{name} must be a whole number, 1 or more, not {value!r}")
+        count = least - 1
+    if isinstance(value, bool | np.bool_) or count < least:
+        raise InvalidInputError(f"{name} must be a whole number, {least} or more, not {value!r}")
     return count
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from numbers import Real
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +25,19 @@ from ketafind.geo import Coordinates, degrees, in_ontario
 from ketafind.records import Location
 
 if TYPE_CHECKING:
-    from shapely import Point
+    import geopandas as gpd
+    from shapely import MultiPolygon, Point, Polygon
 
     from ketafind.geocoding import Geocoder
-    from ketafind.query.catalogue import Catalogue
+    from ketafind.query.catalogue import Catalogue, Points
 
 
 Origin: TypeAlias = Union[str, Coordinates, Location, "Point"]
 """Where a search starts: text (geocoded offline), Coordinates, a Location or a shapely Point."""
+
+
+Region: TypeAlias = Union["Polygon", "MultiPolygon", "gpd.GeoSeries", "gpd.GeoDataFrame"]
+"""Shapes in (lon, lat) degrees, alone or in a GeoPandas frame."""
 
 
 class Start(NamedTuple):
@@ -139,18 +143,18 @@ def geocoded(text: str, geocoder: Geocoder) -> Location:
     raise hidden
 
 
-def check_plausible(origin: Start, catalogue: Catalogue) -> None:
-    """Refuse an origin whose swapped or sign-corrected pair fits far better, and (0, 0)."""
+def check_plausible(origin: Start, catalogue: Catalogue, what: str = "the origin") -> None:
+    """Refuse a place whose swapped or sign-corrected pair fits far better, and (0, 0)."""
     if not len(catalogue.points.lat) or _great_circle_km(origin, catalogue) < 0.99 * FAR_KM:
         return
     if _nearest_km(origin.lat, origin.lon, catalogue) <= FAR_KM:
         return
     if origin.lat == 0.0 == origin.lon:
-        raise CoordinatesError(f"the origin {BOTH_ZERO}")
+        raise CoordinatesError(f"{what} {BOTH_ZERO}")
     for how, change in CHANGES.items():
         lat, lon = change(origin.lat, origin.lon)
         if abs(lat) <= 90 and _nearest_km(lat, lon, catalogue) <= NEAR_KM:
-            raise CoordinatesError(f"the origin {would_fit(how)}")
+            raise CoordinatesError(f"{what} {would_fit(how)}")
 
 
 def would_fit(how: str) -> str:
@@ -173,38 +177,71 @@ def _great_circle_km(origin: Start, catalogue: Catalogue) -> float:
     return 2 * 6371.0 * math.asin(min(1.0, math.sqrt(half)))
 
 
-def clinics_inside(polygon: Any, catalogue: Catalogue) -> NDArray[np.bool_]:
+def read_region(region: Any) -> Polygon | MultiPolygon:
+    """Read a polygon in degrees, or join those of a GeoSeries or GeoDataFrame."""
+    import shapely
+
+    whole = region
+    if hasattr(region, "union_all"):
+        shapes = region.geometry if region.crs is None else region.geometry.to_crs(4326)
+        known = shapes.dropna()
+        for shape in known:
+            check_polygon(shape)
+        whole = shapely.union_all(known)
+    check_polygon(whole)
+    return cast("Polygon | MultiPolygon", whole)
+
+
+def clinics_inside(
+    polygon: Polygon | MultiPolygon, catalogue: Catalogue, *, check: bool
+) -> NDArray[np.bool_]:
     """Mark the clinics inside a polygon or on its boundary."""
     import shapely
 
-    check_polygon(polygon)
     shapely.prepare(polygon)
     flags = np.zeros(len(catalogue.clinics), bool)
     # shapely takes x = lon, y = lat.
     points = catalogue.points
     flags[points.clinic_no] = shapely.intersects_xy(polygon, points.lon, points.lat)
-    if len(points.clinic_no) and not flags.any():
-        _warn_of_swap(polygon, catalogue)
+    if check and not flags.any():
+        # One of its points is enough: it holds no clinic, and is seldom 2,000 km wide.
+        point = polygon.representative_point()
+        check_plausible(Start(point.y, point.x), catalogue, "the polygon")
     return flags
 
 
-def _warn_of_swap(polygon: Any, catalogue: Catalogue) -> None:
-    import shapely
+SIDES = 64
 
-    points = catalogue.points
-    swapped = int(shapely.intersects_xy(polygon, points.lat, points.lon).sum())
-    if not swapped:
-        return
-    # One of its points is enough: it holds no clinic, and is seldom 2,000 km wide.
-    point = polygon.representative_point()
-    distance_km, _ = catalogue.index.nearest(point.y, point.x, 1)
-    if float(distance_km[0]) > FAR_KM:
-        warnings.warn(
-            f"the polygon lies over 2,000 km from every clinic; with lon and lat swapped it would "
-            f"hold {swapped}. Polygons are in (lon, lat) order",
-            UserWarning,
-            stacklevel=4,
-        )
+
+def counted_inside(
+    polygon: Polygon | MultiPolygon, places: Points, clinic_nos: NDArray[np.intp]
+) -> tuple[int, int]:
+    """Count the clinics of which the whole 90 % circle is inside, and those of which any part is."""
+    import shapely
+    from pyproj import Geod
+
+    at = np.isin(places.clinic_no, clinic_nos)
+    lat, lon, radius_km = places.lat[at], places.lon[at], places.radius_km[at]
+    inside = shapely.intersects_xy(polygon, lon, lat)
+    # Boxes about the circles: only where one meets the boundary the circle itself is looked at.
+    high = np.degrees(radius_km / 6335.0)
+    wide = np.minimum(180.0, high / np.cos(np.radians(np.minimum(89.9, np.abs(lat) + high))))
+    boxes = shapely.box(lon - wide, lat - high, lon + wide, lat + high)
+    boundary = polygon.boundary
+    shapely.prepare(boundary)
+    near = (radius_km > 0.0) & shapely.intersects(boundary, boxes)
+    n = int(near.sum())
+    lons, lats, metres = (np.repeat(one[near], SIDES) for one in (lon, lat, 1000.0 * radius_km))
+    bearings = np.tile(np.linspace(0.0, 360.0, SIDES, endpoint=False), n)
+    east, north, _ = Geod(ellps="WGS84").fwd(lons, lats, bearings, metres)
+    # Unbroken where a circle passes the antimeridian.
+    east = lons + (east - lons + 180.0) % 360.0 - 180.0
+    corners = np.column_stack([east, north]).reshape(n, SIDES, 2)
+    circles = shapely.polygons(corners)
+    certain, possible = inside.copy(), inside.copy()
+    certain[near] = shapely.covers(polygon, circles)
+    possible[near] = shapely.intersects(polygon, circles)
+    return int(certain.sum()), int(possible.sum())
 
 
 def check_polygon(polygon: Any) -> None:
@@ -215,8 +252,8 @@ def check_polygon(polygon: Any) -> None:
     if not isinstance(polygon, shapely.Polygon | shapely.MultiPolygon):
         raise InvalidInputError(
             f"a region is a shapely Polygon or MultiPolygon in lon, lat degrees, not "
-            f"{type(polygon).__name__}; shapely.geometry.shape reads GeoJSON, union_all() joins "
-            f"the shapes of a GeoSeries"
+            f"{type(polygon).__name__}; shapely.geometry.shape reads GeoJSON, and a GeoSeries or "
+            f"GeoDataFrame of such shapes is taken as it is"
         )
     if polygon.is_empty:
         raise InvalidInputError("the polygon is empty")

@@ -11,10 +11,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.geo import distance_interval_km, distance_lows_km, geodesic_km, micrometres
+from ketafind.geo import (
+    distance_interval_km,
+    distance_intervals_km,
+    distance_lows_km,
+    geodesic_km,
+    micrometres,
+)
+from ketafind.query.filter import Filter
+from ketafind.query.origin import counted_inside
 
 if TYPE_CHECKING:
-    from ketafind.query.filter import Filter
+    from shapely import MultiPolygon, Polygon
+
     from ketafind.query.origin import Start
 
 FARTHEST_KM = 20_038.0
@@ -25,9 +34,14 @@ class Ranking:
     """The clinics that a filter lets pass, nearest first, or by id where there is no origin."""
 
     def __init__(
-        self, eligible: Filter, origin: Start | None = None, limit_km: float = math.inf
+        self,
+        eligible: Filter,
+        origin: Start | None = None,
+        limit_km: float = math.inf,
+        area: Polygon | MultiPolygon | None = None,
     ) -> None:
         self.filter = eligible
+        self.area = area
         self.catalogue = eligible._catalogue
         self.origin = origin
         self.limit_km = limit_km
@@ -58,6 +72,20 @@ class Ranking:
         if self.origin is None or math.isinf(self.limit_km):
             return self.filter.n_possible
         return len(self._within(self.filter._possible)[1])
+
+    @cached_property
+    def n_inside(self) -> tuple[int, int] | None:
+        """How many are inside the area or limit certainly, and possibly, at the 90 % level."""
+        if self.area is not None:
+            anywhere = Filter(self.catalogue, self.filter.criteria, self.filter.unknown)
+            return counted_inside(self.area, self.catalogue.points, anywhere._clinic_nos())
+        if self.origin is None or math.isinf(self.limit_km):
+            return None
+        whole = Ranking(self.filter, self.origin)
+        far, points = whole.contenders(self.limit_km, self.filter._prepared, 0)
+        radius_km = self.catalogue.points.radius_km[points]
+        _, high = distance_intervals_km(far, self.origin.radius_km, radius_km)
+        return int((high <= self.limit_km).sum()), len(points)
 
     def interval_km(self, distance_km: float, clinic_no: int) -> tuple[float, float]:
         """Bound the true distance to a clinic; see `distance_interval_km`."""

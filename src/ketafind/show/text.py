@@ -11,8 +11,26 @@ from typing import Any
 from ketafind.errors import InvalidInputError
 from ketafind.records import CITY_LEVEL
 
+_WORDS = {
+    "none": {"en": "no position", "fr": "sans position"},
+    "span": {"en": "{low} to {high} km", "fr": "{low} à {high} km"},
+    "city": {"en": "city only", "fr": "ville seulement"},
+    "unknown": {"en": "position uncertain", "fr": "position incertaine"},
+}
 # Of finer positions nothing is said: the doubt may be the origin's.
-_REMARKS = {"unknown": "position uncertain", **dict.fromkeys(CITY_LEVEL, "city only")}
+_REMARKS = {"unknown": "unknown", **dict.fromkeys(CITY_LEVEL, "city")}
+
+
+def number(value: float, lang: str, places: int | None = 0) -> str:
+    """Write a number as the language does; None for as many decimals as it has."""
+    text = f"{value:,}".removesuffix(".0") if places is None else f"{value:,.{places}f}"
+    return text if lang == "en" else text.translate({ord(","): "\u00a0", ord("."): ","})
+
+
+def remark(precision: str | None, lang: str = "en") -> str:
+    """Say that a position is known badly; empty for one that is known to the street or better."""
+    said = _REMARKS.get(precision or "")
+    return _WORDS[said][lang] if said else ""
 
 
 def distance_text(
@@ -20,6 +38,7 @@ def distance_text(
     low_km: float | None = None,
     high_km: float | None = None,
     precision: str | None = None,
+    lang: str = "en",
 ) -> str:
     """Write a distance as a person reads it: ``"2.3 km"``, or ``"0 to 9 km, city only"``.
 
@@ -35,6 +54,8 @@ def distance_text(
         The 90 % interval; None for none.
     precision : str or None
         How precisely the clinic is known, one of `ketafind.records.PRECISIONS`; says why.
+    lang : str
+        ``"en"`` or ``"fr"``.
 
     Returns
     -------
@@ -42,16 +63,17 @@ def distance_text(
         Below 10 km to the tenth, else whole kilometres; ``"no position"`` where there is none.
     """
     if distance_km is None or math.isnan(distance_km):
-        return "no position"
+        return _WORDS["none"][lang]
     if (
         low_km is None
         or high_km is None
         or not interval_matters(distance_km, low_km, high_km, precision)
     ):
-        return f"{_rounded(distance_km)} km"
+        # 9.96 is 10, not 10.0.
+        return f"{number(distance_km, lang, 1 if distance_km < 9.95 else 0)} km"
     low, high, places = outwards(low_km, high_km)
-    remark = _REMARKS.get(precision or "")
-    return f"{low:,.{places}f} to {high:,.{places}f} km" + (f", {remark}" if remark else "")
+    ends = {"low": number(low, lang, places), "high": number(high, lang, places)}
+    return ", ".join(filter(None, (_WORDS["span"][lang].format(**ends), remark(precision, lang))))
 
 
 def interval_matters(
@@ -62,11 +84,6 @@ def interval_matters(
     if precision in CITY_LEVEL:
         return width > 0.0
     return width > max(1.0, 0.2 * distance_km)
-
-
-def _rounded(number: float) -> str:
-    # 9.96 is 10, not 10.0.
-    return f"{number:.1f}" if number < 9.95 else f"{number:,.0f}"
 
 
 def outwards(low_km: float, high_km: float) -> tuple[float, float, int]:
@@ -147,20 +164,20 @@ def _block(headers: Sequence[str], row: Sequence[str], width: int | None) -> str
     columns = (width or 0) - beside - len(_GAP)
     lines = []
     for header, cell in zip(headers, row, strict=True):
-        for at, line in enumerate(_wrapped(cell, columns) if cell else ()):
+        for at, line in enumerate(wrapped(cell, columns) if cell else ()):
             label = "" if at else header
             lines.append(_padded(label, beside, right=False) + _GAP + line if header else line)
     return "\n".join(lines)
 
 
 def _lines(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> list[str]:
-    wrapped = [list(_wrapped(cell, columns)) for cell, columns in zip(row, widths, strict=True)]
-    height = max((len(lines) for lines in wrapped), default=1)
+    cells = [list(wrapped(cell, columns)) for cell, columns in zip(row, widths, strict=True)]
+    height = max((len(lines) for lines in cells), default=1)
     out = []
     for at in range(height):
         parts = [
             _padded(lines[at] if at < len(lines) else "", columns, right=to_right)
-            for lines, columns, to_right in zip(wrapped, widths, right, strict=True)
+            for lines, columns, to_right in zip(cells, widths, right, strict=True)
         ]
         out.append(_GAP.join(parts).rstrip())
     return out
@@ -171,7 +188,7 @@ def _padded(text: str, columns: int, *, right: bool) -> str:
     return space + text if right else text + space
 
 
-def _wrapped(text: str, columns: int) -> Iterator[str]:
+def wrapped(text: str, columns: int) -> Iterator[str]:
     """Break text between words into lines of at most so many columns; a longer word runs on."""
     line = ""
     for at, word in enumerate(text.split(" ")):

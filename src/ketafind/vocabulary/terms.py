@@ -48,7 +48,7 @@ def quoted(text: str) -> str:
     return f'"{visible}"'
 
 
-_CUTOFF = 70.0
+CUTOFF = 70.0
 # In shorter words one edit turns a real word into another, and parts mean nothing.
 _SHORTEST = 4
 _LONGEST = 100
@@ -58,17 +58,18 @@ def nearest_terms(text: str, terms: Iterable[Term], limit: int) -> tuple[Term, .
     """Order terms by how near their names come to a text."""
     key = fold(text)[:_LONGEST]
     scored = [(_score(key, term), term) for term in terms] if key else []
-    near = [(score, term) for score, term in scored if score >= _CUTOFF]
+    near = [(score, term) for score, term in scored if score >= CUTOFF]
     near.sort(key=lambda pair: -pair[0])
     return tuple(term for _, term in near[: max(limit, 0)])
 
 
 def _score(key: str, term: Term) -> float:
-    return max(_likeness(key, fold(word)) for word in (*term.words, *term.near))
+    return max(likeness(key, fold(word)) for word in (*term.words, *term.near))
 
 
-def _likeness(key: str, word: str) -> float:
-    from rapidfuzz import fuzz
+def likeness(key: str, word: str) -> float:
+    """Compare two folded words: 100 for equal ones, `CUTOFF` or more for words that are near."""
+    from rapidfuzz.distance import OSA
 
     if key == word:
         return 100.0
@@ -76,7 +77,8 @@ def _likeness(key: str, word: str) -> float:
         return 0.0
     shorter, longer = sorted((key, word), key=len)
     part = 80.0 + 10.0 * len(shorter) / len(longer) if shorter in longer else 0.0
-    return max(part, float(fuzz.ratio(key, word)))
+    # By edits, not by letters in common: "autism" is inside "traumatisme", letter by letter.
+    return max(part, 100.0 * OSA.normalized_similarity(key, word))
 
 
 FLAG = "flag"
