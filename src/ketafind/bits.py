@@ -308,10 +308,18 @@ class _Groups:
         self.vocabulary = vocabulary
         self.columns = columns_of(vocabulary)
         self.numbers: dict[object, int] = {}
+        # By identity, and kept alive: most clinics share their services.
+        self.seen: dict[int, tuple[Service, int]] = {}
         self.lineages: dict[tuple[str, str], _Lineage] = {}
         self.terms: list[tuple[set[int], set[int]]] = [(set(), set())]
 
     def of(self, service: Service) -> int:
+        seen = self.seen.get(id(service))
+        if seen is None:
+            seen = self.seen[id(service)] = service, self._number(service)
+        return seen[1]
+
+    def _number(self, service: Service) -> int:
         key = (service.facts, service.complete)
         number = self.numbers.get(key)
         if number is None:

@@ -79,7 +79,7 @@ class Directory(Mapping[str, Clinic]):
     def __init__(self, catalogue: Catalogue, geocoder: Geocoder | None = None) -> None:
         self._catalogue = catalogue
         # One that asks a network is not kept: it would be sent where somebody searches from.
-        self._geocoder = geocoder if works_offline(geocoder) else None
+        self._geocoder = geocoder if geocoder is not None and works_offline(geocoder) else None
 
     # -- Make -------------------------------------------------------------------------------------
 
@@ -751,7 +751,8 @@ class Directory(Mapping[str, Clinic]):
         return bundled_geocoder(self._catalogue) if own is None else own
 
     def _start(self, origin: Origin, geocoder: Geocoder | None, *, check: bool) -> Start:
-        check_geocoder(geocoder)
+        if geocoder is not None:
+            check_geocoder(geocoder)
         if isinstance(origin, str):
             origin = geocoded(origin, self._reader if geocoder is None else geocoder)
         start = read_origin(origin)

@@ -45,9 +45,6 @@ _texts_of = attrgetter(*_TEXTS)
 _EVIDENCE, _LANGUAGES, _SERVICES = (
     bisect(_TEXTS, n) for n in ("evidence", "languages", "services")
 )
-_GRADED = ("lat", "lon", "precision", "radius_km")
-_REST = {part.name: part.default for part in fields(Location) if part.name not in _GRADED}
-_rest_of, _NO_REST = attrgetter(*_REST), tuple(_REST.values())
 
 
 def encode_directory(
@@ -116,7 +113,8 @@ class _Encoder:
         """Write a location: of most no more is known than a graded position."""
         radius_km, precision = place.radius_km, place.precision
         usual = type(radius_km) is float and radius_km and precision != "unknown"
-        if not usual or _rest_of(place) != _NO_REST:
+        more = place.corrections or place.candidates or place.label or place.source
+        if not usual or more or place.match != "given":
             return self._record(place)[0]
         return (
             f'{{"lat":{place.lat!r},"lon":{place.lon!r},"precision":"{precision}",'
