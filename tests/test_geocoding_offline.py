@@ -783,6 +783,14 @@ def test_the_much_larger_of_two_namesakes_is_taken_and_the_other_named() -> None
     assert "Lennox and Addington" in located.corrections[0]
 
 
+def test_a_town_that_shares_its_name_with_a_larger_county_says_so() -> None:
+    assert geocode("Simcoe").corrections == (
+        "Simcoe in Haldimand-Norfolk was taken, not Simcoe County",
+    )
+    for text in ("12 Main St, Simcoe", "Waterloo", "Simcoe County"):
+        assert geocode(text).match == "exact"
+
+
 def test_the_streets_of_a_crossing_are_said_not_to_be_used() -> None:
     located = geocode("Queen and Spadina, Toronto")
     assert located.corrections == ("queen and spadina was not used: the town alone was",)

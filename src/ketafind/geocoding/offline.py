@@ -389,7 +389,7 @@ class OfflineGeocoder:
                 places = tuple(place for place in places if place.kind != "county")
             meant = town._replace(places=self._meant(places))
             finer = finer_town(reading.words, reading.parts, meant, self.gazetteer)
-            return self._at_town(text, finer or meant, town.places)
+            return self._at_town(text, finer or meant, places)
         return self._at_town(text, finer or town)
 
     def _meant(self, places: tuple[Place, ...]) -> tuple[Place, ...]:
@@ -545,20 +545,26 @@ class OfflineGeocoder:
 
 
 def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:
-    """Say that a smaller place of the name is far away, unless hardly anybody means it."""
-    others = [
-        f"in {other.county}"
+    """Say that a smaller place of the name, or a larger county, is far away."""
+    far = [
+        other
         for other in named
-        if other.number != place.number
-        and other.kind not in {"neighbourhood", "landmark", "county"}
-        and other.population * ALL_BUT_ALONE > place.population
-        and sphere_km(place.lat, place.lon, other.lat, other.lon) > TOGETHER_KM
+        if sphere_km(place.lat, place.lon, other.lat, other.lon) > TOGETHER_KM
     ]
-    if not others:
-        return ()
-    return (
-        f"{place.plain_name} in {place.county} was taken, not the smaller one {', '.join(others)}",
-    )
+    smaller = [
+        f"in {other.county}"
+        for other in far
+        if other.kind not in {"neighbourhood", "landmark", "county"}
+        and other.population * ALL_BUT_ALONE > place.population
+    ]
+    counties = [
+        other.name
+        for other in far
+        if other.kind == "county" != place.kind and other.population > place.population
+    ]
+    others = [*counties, *([f"the smaller one {', '.join(smaller)}"] if smaller else [])]
+    taken = f"{place.plain_name} in {place.county} was taken"
+    return (f"{taken}, not {' or '.join(others)}",) if others else ()
 
 
 def _outside(
