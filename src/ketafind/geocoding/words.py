@@ -15,7 +15,9 @@ LONGEST = 1_000
 
 # Two classes without a common character: no backtracking, whatever the input.
 WORD = re.compile(r"[^\W_]+(?:['’ʼ`][^\W_]+)*")
-BREAK = re.compile(r"[,;:\n\r()|]")
+# Every ASCII mark becomes a blank, and those between parts a comma.
+TO_BLANKS = {c: " " for c in range(128) if not chr(c).isalnum()} | dict.fromkeys(b",;:\n\r()|", ",")
+OTHER_MARKS = re.compile(r"[^\w,]|ʼ")
 APOSTROPHE = re.compile(r"(?<=[^\W_])['’ʼ`](?=[^\W_])")
 FRACTIONS = str.maketrans({"½": " 1/2", "¼": " 1/4", "¾": " 3/4"})
 LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "đ": "d", "ł": "l"})
@@ -159,10 +161,13 @@ def words_of(text: str) -> tuple[list[str], list[int]]:
     folded = fold(text)
     if "'" in folded or "`" in folded or not folded.isascii():
         folded = APOSTROPHE.sub("", folded)
+    plain = folded.translate(TO_BLANKS)
+    if not plain.isascii():
+        plain = OTHER_MARKS.sub(" ", plain)
     words: list[str] = []
     parts: list[int] = []
-    for number, part in enumerate(BREAK.split(folded)):
-        found = WORD.findall(part)
+    for number, part in enumerate(plain.split(",")):
+        found = part.split()
         words += found
         parts += [number] * len(found)
     return words, parts
@@ -272,20 +277,19 @@ def find_codes(words: list[str]) -> list[PostalMatch]:
     exact: list[PostalMatch] = []
     repaired: list[PostalMatch] = []
     sizes = [*map(len, words)]
-    for i in range(len(words) - 1, -1, -1):
-        if sizes[i] == 6:
-            start, code = i, words[i]
-        elif i and sizes[i] == 3 == sizes[i - 1]:
+    for i in range(len(sizes) - 1, -1, -1):
+        size = sizes[i]
+        if size == 3 and i and sizes[i - 1] == 3:
             start, code = i - 1, words[i - 1] + words[i]
+        elif size == 6:
+            start, code = i, words[i]
         else:
             continue
-        if code.isalpha():
-            continue
-        number = code_number(code)
-        if number >= 0:
-            exact.append(PostalMatch(number, start, i + 1, ""))
-            continue
-        number, _ = read_code(code)
-        if number >= 0:
-            repaired.append(PostalMatch(number, start, i + 1, code.upper()))
+        area, unit = AREAS.get(code[:3]), UNITS.get(code[3:])
+        if area is not None and unit is not None:
+            exact.append(PostalMatch(area * 2000 + unit, start, i + 1, ""))
+        elif not code.isalpha():
+            number, _ = read_code(code)
+            if number >= 0:
+                repaired.append(PostalMatch(number, start, i + 1, code.upper()))
     return exact + repaired
