@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
-from ketafind.geocoding.reading import Reading, read
+from ketafind.geocoding.reading import ELISION, Reading, read
 from ketafind.geocoding.words import (
     CANADA,
     DIRECTIONS,
@@ -31,8 +31,7 @@ FLOORS = frozenset({"floor", "fl", "flr", "etage", "level"})
 NUMBERED_ROADS = words_for("numbered_roads")
 ROAD_OWNERS = frozenset(["county", "cty", "cnty", "country", "regional", "reg"])
 LONGEST_UNIT = 6
-# As `read` takes words: "d'Ottawa" is two of them, "&" is one.
-READ_WORD = re.compile(rf"\b[dl](?=['’](?!ontario)[^\W_])|&|{WORD.pattern}", re.I)
+WORD_OR_AND = re.compile(WORD.pattern + "|&")
 # Types of streets that end the names of villages too.
 TOWN_ENDINGS = words_for("streets_or_towns")
 
@@ -120,7 +119,7 @@ class _Words:
 
 
 def _spans(text: str, reading: Reading) -> list[tuple[int, int]]:
-    spans = [found.span() for found in READ_WORD.finditer(text)]
+    spans = [found.span() for found in WORD_OR_AND.finditer(ELISION.sub(" ", text))]
     if reading.code is not None:
         del spans[reading.code.start : reading.code.stop]
     del spans[slice(*reading.area_at)]
