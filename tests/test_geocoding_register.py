@@ -208,6 +208,8 @@ def test_no_file_is_replaced_unless_told(
     notes.write_text("my notes")
     with pytest.raises(errors.ExistingFileError, match="pass overwrite=True"):
         build_register(notes, nar=source, progress=False)
+    with pytest.raises(errors.ExistingFileError):  # before anything is read
+        build_register(notes, nar=tmp_path / "none.zip", progress=False)
     command = ["geocoder", "build", "--nar", str(source), "-o", str(notes)]
     assert main(command) == 2
     assert "pass --overwrite to replace it" in capsys.readouterr().err
