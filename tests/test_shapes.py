@@ -385,6 +385,7 @@ def test_an_answer_is_strict_json_with_exact_and_worded_distances(lang: str | No
                     len(row[facet.plural]) for facet in facets
                 ]
             assert ("labels" in row) == (lang is not None)
+            assert lang != "fr" or " to " not in row["distance_text"]
 
 
 def test_the_labels_of_a_match_are_in_the_language_asked_for() -> None:
