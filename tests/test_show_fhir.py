@@ -73,3 +73,16 @@ def test_columns_that_are_not_known_are_kept_and_shown():
     assert frame.loc[0, "parking"] == "yes"
     assert frame.loc[0, "rank (given)"] == "first"
     assert frame.loc[0, "rank"] == 1
+
+
+def test_the_total_is_that_of_all_pages_and_people_read_it_in_their_language():
+    near = kf.load_directory().nearest("Kingston", 2, routes="iv")
+    english, french = near.to_fhir(), near.to_fhir(lang="fr-CA")
+    assert english["total"] == french["total"] == near.n_eligible > len(near) == 2
+    assert near.more(2).to_fhir()["total"] == near.n_eligible
+    assert (english["language"], french["language"]) == ("en", "fr")
+    assert "intraveineuse" in str(french)
+    assert "Position connue" in str(french)
+    assert "Position known" not in str(french)
+    with pytest.raises(kf.errors.InvalidInputError, match="'en', 'fr'"):
+        near.to_fhir(lang="de")

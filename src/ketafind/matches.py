@@ -576,18 +576,30 @@ class Matches(Frozen, Sequence[Match]):
 
         return geojson(self.columns(), snapshot=str(self.snapshot))
 
-    def to_fhir(self) -> dict[str, Any]:
+    def to_fhir(self, *, lang: str = "en") -> dict[str, Any]:
         """Return the matches as an HL7 FHIR R4 Bundle of what is stated of them.
+
+        Parameters
+        ----------
+        lang : str
+            ``"en"`` or ``"fr"``: the language of what is there for people to read.
 
         Returns
         -------
         dict
             A searchset: HealthcareService, Location and Organization resources, with distances.
+            ``total`` counts the whole order, as FHIR asks, on this page or not.
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
         """
         from ketafind.show.exports import bundle
 
         found = ((match.clinic, match.service, match.distance_km) for match in self)
-        return bundle(found, self.vocabulary, str(self.snapshot))
+        named = check_language(lang)
+        return bundle(found, self.vocabulary, str(self.snapshot), total=self.n_eligible, lang=named)
 
     def plot(self, **options: Any) -> Any:
         """Draw the matches on a static map, without tiles and without network (extra ``maps``).

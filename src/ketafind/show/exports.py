@@ -138,22 +138,31 @@ STATUS = {"active": "active", "uncertain": "suspended", "closed": "inactive"}
 JSON = dict[str, Any]
 
 
+DOUBT = {
+    "en": "Position known to within {radius:g} km at 90 % ({precision}).",
+    "fr": "Position connue à {radius:g} km près, à 90 % ({precision}).",
+}
+
+
 def bundle(
-    found: Iterable[tuple[Clinic, Service, float | None]], vocabulary: Vocabulary, snapshot: str
+    found: Iterable[tuple[Clinic, Service, float | None]],
+    vocabulary: Vocabulary,
+    snapshot: str,
+    *,
+    total: int,
+    lang: str = "en",
 ) -> JSON:
-    """Write clinics as a searchset Bundle of HL7 FHIR R4."""
+    """Write clinics as a searchset Bundle of HL7 FHIR R4, a page of so many in all."""
     entries: dict[str, JSON] = {}
-    total = 0
     for clinic, service, distance_km in found:
-        total += 1
-        place = _entry("Location", clinic.clinic_id, _location(clinic), "include")
+        place = _entry("Location", clinic.clinic_id, _location(clinic, lang), "include")
         links = {"location": [{"reference": place["fullUrl"]}]}
         related = [place]
         if clinic.operator:
             organization = {"name": clinic.operator}
             related.append(_entry("Organization", clinic.operator, organization, "include"))
             links["providedBy"] = {"reference": related[-1]["fullUrl"]}  # type: ignore[assignment]
-        offered = _service(clinic, service, vocabulary) | links
+        offered = _service(clinic, service, vocabulary, lang) | links
         key = f"{clinic.clinic_id}\n{service.service_id}"
         match = _entry("HealthcareService", key, offered, "match")
         if distance_km is not None:
@@ -164,6 +173,7 @@ def bundle(
     return {
         "resourceType": "Bundle",
         "type": "searchset",
+        "language": lang,
         "identifier": {"system": f"{SYSTEM}:snapshot", "value": snapshot},
         "total": total,
         **_stated(entry=list(entries.values())),
@@ -188,11 +198,11 @@ def _identifier(kind: str, value: str) -> list[JSON]:
     return [{"system": f"{SYSTEM}:{kind}", "value": value}]
 
 
-def _location(clinic: Clinic) -> JSON:
+def _location(clinic: Clinic, lang: str) -> JSON:
     place = clinic.location
     doubt = None
     if place is not None and not math.isclose(place.radius_km, 0.0):
-        doubt = f"Position known to within {place.radius_km:g} km at 90 % ({place.precision})."
+        doubt = DOUBT[lang].format(radius=place.radius_km, precision=place.precision)
     return _stated(
         identifier=_identifier("clinic", clinic.clinic_id),
         status=STATUS[clinic.status],
@@ -208,9 +218,9 @@ def _location(clinic: Clinic) -> JSON:
     )
 
 
-def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary) -> JSON:
+def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str) -> JSON:
     coded = {
-        facet.id: [_concept(facet, term, vocabulary) for term in service.terms(facet.id)]
+        facet.id: [_concept(facet, term, vocabulary, lang) for term in service.terms(facet.id)]
         for facet in vocabulary.facets
     }
     staff, languages = coded.pop("staff", []), coded.pop("language", [])
@@ -228,12 +238,12 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary) -> JSON:
     return resource
 
 
-def _concept(facet: Facet, term_id: str, vocabulary: Vocabulary) -> JSON:
+def _concept(facet: Facet, term_id: str, vocabulary: Vocabulary, lang: str) -> JSON:
     term = facet[term_id]
     uris = {system.id: system.uri for system in vocabulary.systems}
-    own = {"system": f"{SYSTEM}:{facet.id}", "code": term.id, "display": term.label("en")}
+    own = {"system": f"{SYSTEM}:{facet.id}", "code": term.id, "display": term.label(lang)}
     # A code that is broader than its term would say less than is meant.
     known = [
         {"system": uris[code.system], "code": code.code} for code in term.codes if not code.broader
     ]
-    return {"coding": [own, *known], "text": term.label("en")}
+    return {"coding": [own, *known], "text": term.label(lang)}
