@@ -1,4 +1,4 @@
-"""Making, saving and changing a directory of 100,000 clinics, all with positions.
+"""Making, saving and changing a directory of 100,000 clinics, and bounds at ten times as many.
 
 Reading is measured in times what pandas takes to read the same file as text, in the same turn; the
 rest in seconds. Each figure is the median of the rounds with the least and the most.
@@ -22,6 +22,7 @@ import pandas as pd
 from _search import ontario
 
 import ketafind as kf
+from ketafind.bits import StatedFacts, TermSlices, columns_of
 
 ORIGIN = kf.Coordinates(lat=43.65, lon=-79.38)
 LIMITS = {
@@ -29,8 +30,9 @@ LIMITS = {
     "save, s": 1.2,
     "with_clinics and nearest, rtree, s": 0.030,
     "with_clinics and nearest, kernel, s": 0.4,
+    "a bound compiled, s": 0.005,
 }
-"""What 100,000 rows may take at the most."""
+"""What 100,000 rows may take at the most, and bounds at 1,000,000 services."""
 
 
 def table(n: int) -> pd.DataFrame:
@@ -82,6 +84,27 @@ def changed(directory: kf.Directory, row: int) -> Any:
     return list(directory.with_clinics([new]).nearest(ORIGIN, 5, routes="iv"))
 
 
+def priced(n: int) -> TermSlices:
+    """Services of which each states a price, some of them virtual, in any order."""
+    words = kf.load_directory().vocabulary
+    rng = np.random.default_rng(3)
+    width = (len(columns_of(words)) + 7) // 8
+    yes = rng.integers(0, 256, (500, width)).astype(np.uint8)
+    low = np.round(rng.uniform(100.0, 900.0, n))
+    none = np.zeros(0, np.int64)
+    facts = StatedFacts(
+        yes,
+        np.zeros_like(yes),
+        rng.integers(0, len(yes), n).astype(np.int32),
+        none,
+        none.astype(np.int32),
+        np.zeros(n, np.uint8),
+        np.array([np.arange(n), np.zeros(n), np.zeros(n), low, low + 50.0]),
+    )
+    rows = rng.permutation(n)
+    return TermSlices(facts, rows, np.argsort(rows), words)
+
+
 def main() -> int:
     """Print every figure, and return 1 if one is over its limit."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -115,6 +138,15 @@ def main() -> int:
             for turn in range(rounds):
                 time_s, _ = seconds(lambda it=directory, at=turn: changed(it, 1 + 97 * at))
                 note(f"with_clinics and nearest, {name}, s", time_s)
+    slices = priced(10 * n)
+    bound = kf.at_most("price_cad", 300)
+    joined = kf.flag("virtual") & bound & kf.at_least("price_cad", 150)
+    note("a bound for the first time, s", seconds(lambda: slices.evaluate(bound, kf.Truth.YES))[0])
+    terms = kf.flag("virtual") & kf.route("iv") & kf.treats("ptsd")
+    for _ in range(5 * rounds):
+        note("a bound compiled, s", seconds(lambda: slices.evaluate(bound, kf.Truth.YES))[0])
+        note("a flag and two bounds, s", seconds(lambda: slices.evaluate(joined, kf.Truth.YES))[0])
+        note("three terms, s", seconds(lambda: slices.evaluate(terms, kf.Truth.YES))[0])
     missed = []
     print(f"{n:,} clinics, {rounds} rounds: median (least to most)")
     for name, values in figures.items():
