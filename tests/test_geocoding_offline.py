@@ -854,7 +854,9 @@ def test_all_of_canada_is_answered_when_asked(
     "text", ["Boston", "Paris, France", "Kingston, NY", "Kingston, Jamaica", "Sydney, Australia"]
 )
 def test_what_is_outside_canada_is_refused_in_every_region(text: str) -> None:
-    with pytest.raises(errors.OutsideCoverageError):
+    with pytest.raises(errors.OutsideCoverageError, match="in Ontario only"):
+        geocode(text)
+    with pytest.raises(errors.OutsideCoverageError, match="in Canada only"):
         OfflineGeocoder(region="CA").geocode(text)
 
 

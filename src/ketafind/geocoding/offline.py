@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
+from itertools import combinations, product
 from math import cos, radians
 
 import numpy as np
@@ -21,6 +22,7 @@ from ketafind.errors import (
 from ketafind.geo import KM_PER_DEGREE, Coordinates, sphere_km
 from ketafind.geocoding.gazetteer import KNOWN, POST_TOWN, Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.locations import (
+    COVERED,
     RURAL,
     at_area,
     at_place,
@@ -234,6 +236,12 @@ class OfflineGeocoder:
             return self._at_row(text, reading)
         return self._without_code(text, reading)
 
+    def _outside(
+        self, what: str, where: str, candidates: tuple[Location, ...] = (), hint: str = ""
+    ) -> GeocodingError:
+        message = f"{what} is in {where}; addresses in {COVERED[self.region][0]} only{hint}"
+        return OutsideCoverageError(message, candidates)
+
     def _elsewhere(self, text: str, reading: Reading) -> GeocodingError:
         """Refuse a place elsewhere, and name those here that bear its name."""
         if self.region == "CA" and reading.elsewhere.rpartition(", ")[2] in PROVINCE_CODES:
@@ -246,9 +254,8 @@ class OfflineGeocoder:
         named = self.gazetteer.named(name_key(last)) if far else ()
         ours = tuple(at_place(p) for p in sorted(named, key=lambda p: -p.population))
         names = " or ".join([one.label for one in ours][:3])
-        return _outside(
-            repr(text), reading.elsewhere, ours, f"; add 'ON' for {names}" if ours else ""
-        )
+        hint = f"; add 'ON' for {names}" if ours else ""
+        return self._outside(repr(text), reading.elsewhere, ours, hint)
 
     def _without_code(self, text: str, reading: Reading) -> Location:
         """Answer for a text that holds no listed code."""
@@ -267,11 +274,11 @@ class OfflineGeocoder:
                 return self._at_town(text, several)
         if reading.town is not None:
             return self._at_named(text, reading, reading.town)
-        raise _not_found(text, reading, self.gazetteer)
+        raise self._not_found(text, reading)
 
     def _at_named(self, text: str, reading: Reading, town: Town) -> Location:
         """Answer for a town without a code, and say what else of the text was not used."""
-        before = reading.words[: max(0, town.start)]
+        before = reading.words[: town.start]
         beside = before[last_part(reading.parts, town.stop) :]
         first = re.escape(reading.words[town.start])
         crossed = beside and re.search(rf"(?:\b(?:and|et|at)|[&/@])\s+{first}\b", text, re.I)
@@ -319,20 +326,18 @@ class OfflineGeocoder:
         pieces = SEVERAL.split(text)
         journey = JOURNEY.search(text) is not None
         sites = [s for piece in pieces if (s := self._site(piece, whole=journey)) is not None]
-        for at, (places, rows) in enumerate(sites):
-            for others, other_rows in sites[:at]:
-                if not any(
-                    contains(a, b) or contains(b, a) for a in places for b in others
-                ) and not any(
-                    self._reaches(place, row)
-                    for rows_, towns in ((rows, others), (other_rows, places))
-                    for row in rows_
-                    for place in towns
-                ):
-                    found = tuple(at_place(group[0]) for group in (others, places))
-                    raise AmbiguousPlaceError(
-                        f"{text!r} names several sites; geocode one at a time", candidates=found
-                    )
+        for (others, other_rows), (places, rows) in combinations(sites, 2):
+            one_site = any(
+                contains(a, b) or contains(b, a) for a, b in product(places, others)
+            ) or any(
+                self._reaches(place, row)
+                for place, row in [*product(others, rows), *product(places, other_rows)]
+            )
+            if not one_site:
+                found = tuple(at_place(group[0]) for group in (others, places))
+                raise AmbiguousPlaceError(
+                    f"{text!r} names several sites; geocode one at a time", candidates=found
+                )
 
     def _site(self, piece: str, *, whole: bool) -> tuple[tuple[Place, ...], tuple[int, ...]] | None:
         """Read a piece as a place or a listed code; a hamlet counts as the `whole` of a piece only."""
@@ -507,7 +512,7 @@ class OfflineGeocoder:
         province = PROVINCE_OF_LETTER.get(label[0].lower())
         if province is not None:
             there = elsewhere_in_canada(self.gazetteer, number, province)
-            raise _outside(f"the postal code {label}", province, there)
+            raise self._outside(f"the postal code {label}", province, there)
         area = number // 2000
         if area not in self.gazetteer.ontario.areas:
             if reading.town is not None:
@@ -531,7 +536,7 @@ class OfflineGeocoder:
         *before, last = town.written.split(" ")
         if last in STATE_CODES and name_key(before) in {name_key(p.words) for p in places}:
             # The only slip is a state after the name: Springfield IL is no Springfield of ours.
-            raise _outside(repr(text), STATE_CODES[last])
+            raise self._outside(repr(text), STATE_CODES[last])
         if len(places) == 1:
             return _noted(at_place(places[0], notes), _namesake(places[0], named or town.places))
         apart = max(sphere_km(a.lat, a.lon, b.lat, b.lon) for a in places for b in places)
@@ -541,6 +546,38 @@ class OfflineGeocoder:
             f"{text!r} may be {len(places)} places up to {apart:.0f} km apart ({names}); "
             "add the postal code",
             candidates=tuple(at_place(place, notes) for place in places),
+        )
+
+    def _not_found(self, text: str, reading: Reading) -> GeocodingError:
+        """Say why nothing was found, and what may be meant."""
+        gazetteer = self.gazetteer
+        if reading.ontario and not reading.stop:
+            return AmbiguousPlaceError(
+                f"{text!r} names a whole province; add a town or postal code"
+            )
+        if len(reading.words) == 1 and reading.words[0] in AREAS:
+            province = PROVINCE_OF_LETTER.get(reading.words[0][0])
+            if province is not None:
+                return self._outside(repr(text), province)
+        *name, last = reading.words or [""]
+        known = name_key(name)
+        if known in gazetteer.abroad or known in gazetteer.aliases:
+            australian = "Australia" if last in AUSTRALIAN_STATES else None
+            where = STATE_CODES.get(last) or COUNTRY_CODES.get(last) or australian
+            if where is not None:
+                return self._outside(repr(text), where)
+        if reading.stop > 1 and names_a_street(reading.words[: reading.stop]):
+            return AmbiguousPlaceError(
+                f"{text!r} names a street but no town: there may be one in Toronto, Ottawa, Hamilton "
+                "and many other towns; add the town or the postal code"
+            )
+        start = last_part(reading.parts, reading.stop) if reading.stop else 0
+        likely = [at_place(p) for p in suggested(reading.words[start : reading.stop], gazetteer)]
+        hint = f"did you mean {' or '.join(one.label for one in likely)}?" if likely else ""
+        return PlaceNotFoundError(
+            f"no postal code or Ontario place was recognised in {text!r}; "
+            + (hint or "add one, as in 'Kingston' or 'K7L 3N6'"),
+            likely,
         )
 
 
@@ -567,13 +604,6 @@ def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:
     return (f"{taken}, not {' or '.join(others)}",) if others else ()
 
 
-def _outside(
-    what: str, where: str, candidates: tuple[Location, ...] = (), hint: str = ""
-) -> GeocodingError:
-    message = f"{what} is in {where}; addresses in Ontario only{hint}"
-    return OutsideCoverageError(message, candidates)
-
-
 def _reconciled(text: str, code: Location, town: Location, *, near: bool) -> Location:
     """Answer with a circle around a code and a town, or refuse them as a contradiction."""
     if near:
@@ -592,35 +622,6 @@ def _noted(located: Location, notes: tuple[str, ...]) -> Location:
         return located
     match = "corrected" if located.match == "exact" else located.match
     return replace(located, match=match, corrections=(*located.corrections, *notes))
-
-
-def _not_found(text: str, reading: Reading, gazetteer: Gazetteer) -> GeocodingError:
-    if reading.ontario and not reading.stop:
-        return AmbiguousPlaceError(f"{text!r} names a whole province; add a town or postal code")
-    if len(reading.words) == 1 and reading.words[0] in AREAS:
-        province = PROVINCE_OF_LETTER.get(reading.words[0][0])
-        if province is not None:
-            return _outside(repr(text), province)
-    *name, last = reading.words or [""]
-    known = name_key(name)
-    if known in gazetteer.abroad or known in gazetteer.aliases:
-        australian = "Australia" if last in AUSTRALIAN_STATES else None
-        where = STATE_CODES.get(last) or COUNTRY_CODES.get(last) or australian
-        if where is not None:
-            return _outside(repr(text), where)
-    if reading.stop > 1 and names_a_street(reading.words[: reading.stop]):
-        return AmbiguousPlaceError(
-            f"{text!r} names a street but no town: there may be one in Toronto, Ottawa, Hamilton "
-            "and many other towns; add the town or the postal code"
-        )
-    start = last_part(reading.parts, reading.stop) if reading.stop else 0
-    likely = [at_place(p) for p in suggested(reading.words[start : reading.stop], gazetteer)]
-    hint = f"did you mean {' or '.join(one.label for one in likely)}?" if likely else ""
-    return PlaceNotFoundError(
-        f"no postal code or Ontario place was recognised in {text!r}; "
-        + (hint or "add one, as in 'Kingston' or 'K7L 3N6'"),
-        likely,
-    )
 
 
 @cache
