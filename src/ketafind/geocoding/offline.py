@@ -582,7 +582,7 @@ class OfflineGeocoder:
 
 
 def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:
-    """Say that a smaller place of the name, or a larger county, is far away."""
+    """Say that a smaller place of the name, or a county that it is not in, is far away."""
     far = [
         other
         for other in named
@@ -597,7 +597,8 @@ def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:
     counties = [
         other.name
         for other in far
-        if other.kind == "county" != place.kind and other.population > place.population
+        if other.kind == "county" and other.county != place.county
+        if other.population > place.population
     ]
     others = [*counties, *([f"the smaller one {', '.join(smaller)}"] if smaller else [])]
     taken = f"{place.plain_name} in {place.county} was taken"
