@@ -656,3 +656,65 @@ def test_the_radii_of_a_geocoded_frame_count_and_the_answer_says_so():
         placed, DIRECTORY, prefix="n_", columns=["distance_high_km"], radius="radius_km"
     )
     pd.testing.assert_frame_equal(joined, plain)
+
+
+def test_the_population_of_codes_adds_up_to_that_of_their_municipalities():
+    codes = kf.ontario_postal_codes()
+    towns = kf.ontario_municipalities().set_index("name")["population"]
+    sums = codes.groupby("municipality")["population"].sum()
+    assert len(sums) > 370
+    assert np.allclose(sums, towns[sums.index], rtol=1e-9)
+    assert 0.99 < codes["population"].sum() / towns.sum() <= 1.0
+    assert codes["population"].isna().equals(codes["municipality"].isna())
+    assert codes["population"].isna().mean() < 0.01
+    rural = codes.groupby("rural")["population"].median()
+    assert rural[True] > 5 * rural[False]
+
+
+def test_a_comparison_counts_who_gains_and_who_loses():
+    def directory_of(lats):
+        return kf.Directory.from_clinics(
+            kf.Clinic(clinic_id=f"{lat}", name="A", location=kf.Location(lat=lat, lon=-79.0))
+            for lat in lats
+        )
+
+    people = pd.DataFrame({"lat": [44.0, 46.0, 48.0, math.nan], "lon": -79.0, "n": [1, 2, 4, 8]})
+    old, new = directory_of([44.0, 46.0]), directory_of([46.0, 48.0])
+    change = kf.compare(old, new, people, thresholds_km=[10, 5000], weight="n")
+    row = change.iloc[0]
+    assert (row["supply"], row["covered_old"], row["covered_new"]) == ("confirmed", 3.0, 6.0)
+    assert (row["gained"], row["lost"]) == (4.0, 1.0)
+    assert (row["share_old"], row["share_new"]) == (3 / 7, 6 / 7)
+    assert change["gained"].tolist()[2:] == [0.0, 0.0]
+    assert kf.provenance(change)["settings"]["snapshot_old"] == str(old.snapshot)
+    assert kf.provenance(change)["snapshot"] == str(new.snapshot)
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas])
+def test_every_analysis_says_where_it_comes_from(make):
+    codes = make(kf.ontario_postal_codes().iloc[::3000].reset_index(drop=True))
+    for call, name in ((kf.coverage, "coverage"), (kf.gaps, "gaps"), (kf.access_score,) * 2):
+        answer = call(codes, DIRECTORY, conditions="ptsd")
+        record = kf.provenance(answer)
+        assert record["method"] == (name if isinstance(name, str) else "access_score")
+        assert record["unknown"] == "both"
+        assert "criteria" not in record
+        assert "ptsd" not in str(record)
+        assert "confirmed supply" in kf.methods(answer)
+        assert "offre confirmée" in kf.methods(answer)
+
+
+def test_addresses_of_an_analysis_are_read_as_its_directory_reads_origins():
+    class Fixed:
+        name = "fixed"
+        works_offline = True
+
+        def geocode(self, text):
+            return kf.Location(lat=44.0, lon=-79.0, radius_km=1.0)
+
+    clinic = kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=44.0, lon=-79.0))
+    directory = kf.Directory.from_clinics([clinic], geocoder=Fixed())
+    people = pd.DataFrame({"where": ["the yellow house"]})
+    table = kf.coverage(people, directory, address="where", thresholds_km=10)
+    assert table["covered_low"].tolist() == [1.0]
+    assert kf.provenance(table)["radius"] == "geocoded addresses"

@@ -673,3 +673,70 @@ def test_a_number_that_no_float_holds_is_refused():
     frame = pd.DataFrame({"lat": pd.Series([44, 10**400], dtype=object), "lon": -76.5})
     with pytest.raises(kf.errors.CoordinatesError, match="row 1: lat must be a finite"):
         kf.nearest_join(frame, DIRECTORY)
+
+
+def test_facts_of_the_service_that_answers_can_be_joined():
+    joined = kf.nearest_join(PEOPLE, DIRECTORY, k=3, columns=["routes", "staff"], routes="iv")
+    for row in joined.dropna(subset="rank").itertuples():
+        match = next(
+            one for one in DIRECTORY.search(routes="iv") if one.clinic.clinic_id == row.clinic_id
+        )
+        assert row.routes == ";".join(match.service.terms("route"))
+        assert (row.staff if isinstance(row.staff, str) else "") == ";".join(
+            match.service.terms("staff")
+        )
+    assert joined["routes"].str.contains("iv").tolist()[:6] == [True] * 6
+    wide = kf.nearest_join(PEOPLE, DIRECTORY, k=2, shape="wide", columns=["routes"], routes="iv")
+    assert wide["routes_1"].tolist()[:2] == joined["routes"].tolist()[:6:3]
+
+
+def test_lazy_frames_relations_and_series_of_points_are_taken():
+    duckdb = pytest.importorskip("duckdb")
+    people = PEOPLE.reset_index(drop=True)
+    wanted = kf.nearest_join(people, DIRECTORY)["clinic_id"].astype(object)
+    wanted = wanted.where(wanted.notna(), None).tolist()
+    lazy = kf.nearest_join(pl.from_pandas(people).lazy(), DIRECTORY)
+    assert isinstance(lazy, pl.DataFrame)
+    assert lazy["clinic_id"].to_list() == wanted
+    relation = duckdb.sql("select * from people order by who")
+    joined = kf.nearest_join(relation, DIRECTORY)
+    assert isinstance(joined, pa.Table)
+    assert joined["clinic_id"].to_pylist() == wanted
+    series = kf.nearest_join(geoframe().geometry, DIRECTORY)
+    assert isinstance(series, gpd.GeoDataFrame)
+    assert series["clinic_id"].tolist()[:2] == wanted[:2]
+    assert kf.coverage(relation, DIRECTORY, thresholds_km=50)["total"].item() == 2.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_remembers_where_it_comes_from_and_no_place_or_condition(kind):
+    frame = KINDS[kind](PEOPLE)
+    joined = kf.nearest_join(frame, DIRECTORY, conditions="ptsd", unknown="include")
+    record = kf.provenance(joined)
+    assert record["snapshot"] == str(DIRECTORY.snapshot)
+    assert (record["version"], record["method"]) == (kf.__version__, "nearest_join")
+    assert record["unknown"] == "include"
+    for word in ("ptsd", "44.23", "76.48"):
+        assert word not in str(record)
+    told = kf.nearest_join(frame, DIRECTORY, conditions="ptsd", provenance=True)
+    assert "ptsd" in str(kf.provenance(told)["criteria"])
+    for paragraph, start in zip(
+        kf.methods(told).split("\n\n"), ("With ketafind", "Avec ketafind"), strict=True
+    ):
+        assert paragraph.startswith(start)
+        assert "ptsd" in paragraph
+        assert str(DIRECTORY.snapshot) in paragraph
+    assert "ptsd" not in kf.methods(joined)
+    with pytest.raises(kf.errors.InvalidInputError, match="nothing is known of where this"):
+        kf.provenance(frame)
+
+
+def test_what_pandas_and_pyarrow_remember_survives_parquet(tmp_path):
+    import pyarrow.parquet as pq
+
+    joined = kf.nearest_join(PEOPLE, DIRECTORY)
+    joined.to_parquet(tmp_path / "a.parquet")
+    assert kf.provenance(pd.read_parquet(tmp_path / "a.parquet")) == kf.provenance(joined)
+    table = kf.nearest_join(KINDS["pyarrow"](PEOPLE), DIRECTORY)
+    pq.write_table(table, tmp_path / "b.parquet")
+    assert kf.provenance(pq.read_table(tmp_path / "b.parquet")) == kf.provenance(table)

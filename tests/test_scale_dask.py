@@ -130,3 +130,12 @@ def test_parquet_is_joined_in_processes_of_their_own(tmp_path):
     wanted = kf.nearest_join(frame, DIRECTORY, k=1)
     assert joined["clinic_id"].astype(object).tolist()[:14] == wanted["clinic_id"].tolist()[:14]
     assert joined["distance_km"].tolist()[:14] == wanted["distance_km"].tolist()[:14]
+
+
+def test_radii_of_a_dask_frame_are_a_column_or_one_number():
+    people = dd.from_pandas(pd.DataFrame({"lat": [44.2], "lon": [-76.5]}), npartitions=1)
+    with pytest.raises(kf.errors.InvalidInputError, match="a column or one number"):
+        kf.nearest_join(people, kf.load_directory(), radius=[1.0])
+    joined = kf.nearest_join(people, kf.load_directory(), radius=2.0)
+    assert kf.provenance(joined)["radius"] == "2.0 km"
+    assert len(joined) == 1

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+import ketafind as kf
 from ketafind.errors import DataError
 from ketafind.tables.clinics import read_clinics
 from ketafind.tables.frames import clinics_from_frame, frame_from_columns
@@ -198,3 +199,23 @@ def test_a_blank_is_missing_and_never_an_empty_text():
         [True, False, True],
     ]
     assert not (frame == "").any(axis=None)
+
+
+def test_the_points_of_a_geodataframe_are_the_positions_of_its_clinics():
+    import geopandas as gpd
+    import shapely
+
+    points = gpd.GeoSeries([shapely.Point(-76.5, 44.2), None], crs="EPSG:4326")
+    plain = pd.DataFrame({"clinic_id": ["a", "b"], "name": ["A", "B"]})
+    frame = gpd.GeoDataFrame(plain, geometry=points.to_crs("EPSG:3347"))
+    directory = kf.Directory.from_frame(frame)
+    assert directory["a"].location.lat == pytest.approx(44.2, abs=1e-7)
+    assert directory["a"].location.lon == pytest.approx(-76.5, abs=1e-7)
+    assert directory["b"].location is None
+    stated = frame.assign(lat=[45.0, None], lon=[-75.0, None])
+    assert kf.Directory.from_frame(stated)["a"].location.lat == 45.0
+    with pytest.raises(kf.errors.DataError, match="has no CRS"):
+        kf.Directory.from_frame(frame.set_crs(None, allow_override=True))
+    lines = frame.set_geometry([shapely.LineString([(0, 0), (1, 1)]), None], crs="EPSG:4326")
+    with pytest.raises(kf.errors.DataError, match="geometry"):
+        kf.Directory.from_frame(lines)

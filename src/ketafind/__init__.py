@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 # Type checkers and editors read __init__.pyi, which lists the same names.
 _HOMES = {
     "access.catchments": ("catchments",),
-    "access.coverage": ("best_sites", "coverage", "gaps"),
+    "access.coverage": ("best_sites", "compare", "coverage", "gaps"),
     "access.ontario": ("ontario_municipalities", "ontario_postal_codes"),
     "access.score": ("access_score",),
     "criteria": (

@@ -3,6 +3,7 @@ from ketafind import guide as guide
 from ketafind import vocabulary as vocabulary
 from ketafind.access.catchments import catchments as catchments
 from ketafind.access.coverage import best_sites as best_sites
+from ketafind.access.coverage import compare as compare
 from ketafind.access.coverage import coverage as coverage
 from ketafind.access.coverage import gaps as gaps
 from ketafind.access.ontario import ontario_municipalities as ontario_municipalities

@@ -131,6 +131,84 @@ def coverage(
     return done
 
 
+def compare(
+    old: Directory,
+    new: Directory,
+    origins: Any,
+    *,
+    thresholds_km: float | Sequence[float] = 50.0,
+    weight: str | None = None,
+    where: Criteria | None = None,
+    lat: str | None = None,
+    lon: str | None = None,
+    geometry: str | None = None,
+    address: str | None = None,
+    check: bool = True,
+    provenance: bool = False,
+    **facets: Any,
+) -> pd.DataFrame:
+    """Measure what a change of the data does to who is within reach.
+
+    Parameters
+    ----------
+    old, new : Directory
+        The clinics before and after; `Directory.diff` lists what changed.
+    origins, thresholds_km, weight, lat, lon, geometry, address, check, provenance
+        As in `coverage`.
+    where : Criteria, optional
+        What a clinic must satisfy.
+    **facets
+        As in `Directory.filter`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each threshold and ``supply`` (``confirmed``, then ``possible``):
+        ``covered_old`` and ``covered_new`` (the weight within reach), ``gained`` and ``lost`` (the
+        weight that came within reach, and that no longer is), ``share_old`` and ``share_new`` (of
+        all with a position; missing where there is none).
+
+    Raises
+    ------
+    InvalidInputError
+        If a frame, a column or an argument cannot be used, or a weight is missing or negative.
+    CoordinatesError
+        If a row is not a position on earth or implausible; names it without its digits.
+
+    Examples
+    --------
+    >>> import ketafind as kf
+    >>> directory = kf.load_directory()
+    >>> fewer = kf.Directory.from_clinics(directory.clinics[:10])
+    >>> change = kf.compare(fewer, directory, None, routes="iv")
+    >>> change["lost"].tolist()
+    [0.0, 0.0]
+    """
+    import pandas as pd
+
+    limits = check_thresholds(thresholds_km)
+    source = Source(lat, lon, geometry, address)
+    before, after = (
+        read_study(origins, one, source, weight, where, facets, check=check, provenance=provenance)
+        for one in (old, new)
+    )
+    counted = np.where(after.located, after.weight, 0.0)
+    total = float(counted.sum()) or np.nan
+    near = {level: [study.nearest(level)[0] for study in (before, after)] for level in LEVELS}
+    rows = []
+    for limit in limits:
+        for level, pair in near.items():
+            was, now = (micrometres(km) <= micrometres(limit) for km in pair)
+            parts = (was, now, now & ~was, was & ~now)
+            sums = [float(counted[part].sum()) for part in parts]
+            rows.append((limit, level, *sums, sums[0] / total, sums[1] / total))
+    changed = ("covered_old", "covered_new", "gained", "lost", "share_old", "share_new")
+    frame = pd.DataFrame(rows, columns=["threshold_km", "supply", *changed])
+    settings = {"snapshot_old": str(old.snapshot), "weighted": weight is not None}
+    done: pd.DataFrame = after.stamped(frame, "compare", thresholds_km=limits, **settings)
+    return done
+
+
 def gaps(
     origins: Any,
     directory: Directory,
@@ -329,7 +407,9 @@ def best_sites(
     there = Source(address=candidate_address)
     if candidate_address is None:
         there = _source_of_sites(source, opened.names)
-    sites = read_origins(opened, there)
+    sites = read_origins(
+        opened, there, geocoder=None if there.address is None else directory._reader
+    )
     good = check_range(sites.lat, sites.lon)
     if good is not None:
         row = int(np.argmin(good))

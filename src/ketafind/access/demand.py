@@ -119,7 +119,8 @@ def read_study(
         for level, unknown in LEVELS.items()
     }
     frame = open_frame(ontario_postal_codes() if origins is None else origins)
-    places = read_origins(frame, source)
+    reader = None if source.address is None else directory._reader
+    places = read_origins(frame, source, geocoder=reader)
     weights = _weights(frame, weight)
     told = source.radius_told(frame.names)
     located = places.located

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ketafind.join.search import Found
     from ketafind.query.catalogue import Catalogue
     from ketafind.query.filter import Filter
+    from ketafind.vocabulary import Vocabulary
 
 
 _NUMBERS = {
@@ -55,16 +56,17 @@ _TRUTHS = Texts(("yes", "unknown"))
 _REASONS = Texts(REASONS)
 
 
-def check_extra(columns: Sequence[str]) -> tuple[str, ...]:
+def check_extra(columns: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:
     """Refuse the name of a column that a join cannot add."""
     if not isinstance(columns, Iterable):
         raise InvalidInputError(f"columns={columns!r}: give names of columns, such as ['city']")
     wanted = (columns,) if isinstance(columns, str) else tuple(dict.fromkeys(columns))
-    unknown = [name for name in wanted if name not in EXTRA]
+    able = (*EXTRA, *(facet.plural for facet in vocabulary.facets))
+    unknown = [name for name in wanted if name not in able]
     if unknown:
         raise InvalidInputError(
             f"a join cannot add the column {unknown[0]!r}; it adds {', '.join(ALWAYS)} always and "
-            f"on request {', '.join(EXTRA)}"
+            f"on request {', '.join(able)}"
         )
     return wanted
 
@@ -76,12 +78,16 @@ def clinic_texts(catalogue: Catalogue, name: str) -> Codes:
     """Read a field of all clinics, with a missing one at the end for -1; read once only."""
     known = _known.setdefault(catalogue, {})
     if name not in known:
-        import pandas as pd
-
-        values = [_TEXTS[name].of(clinic) for clinic in catalogue.clinics]
-        numbers, texts = pd.factorize(np.array([*values, None], dtype=object))
-        known[name] = Codes(numbers.astype(code_type(len(texts))), Texts(map(str, texts)))
+        known[name] = _coded(_TEXTS[name].of(clinic) for clinic in catalogue.clinics)
     return known[name]
+
+
+def _coded(values: Iterable[Any]) -> Codes:
+    """Number values, with a missing one at the end for -1."""
+    import pandas as pd
+
+    numbers, texts = pd.factorize(np.array([*values, None], dtype=object))
+    return Codes(numbers.astype(code_type(len(texts))), Texts(map(str, texts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +162,18 @@ class Answers:
             return numbers
         if name in INTERVAL:
             return self._interval(INTERVAL.index(name), cells)
-        return self._of_row(name, cells.times)
+        if name in ROW_COLUMNS:
+            return self._of_row(name, cells.times)
+        known = self._facts(name)
+        return Codes(known.numbers[clinic], known.texts)
+
+    def _facts(self, plural: str) -> Codes:
+        """The terms of a facet that are YES in the service that answers for each clinic."""
+        catalogue = self.eligible._catalogue
+        facet, texts = catalogue.vocabulary.facet(plural).id, [""] * len(catalogue.clinics)
+        for clinic_no in self.eligible._clinic_nos().tolist():
+            texts[clinic_no] = ";".join(self.eligible._service(clinic_no).terms(facet))
+        return _coded(text or None for text in texts)
 
     def _truth(self, clinic: npt.NDArray[Any]) -> Codes:
         if self.eligible.unknown != "include" and self.found.complete:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ketafind.errors import InvalidInputError
 from ketafind.index.kernel import threads_for
 from ketafind.index.protocol import check_count, check_limit
 from ketafind.join.columns import ALWAYS, Answers, check_extra
@@ -18,13 +20,21 @@ from ketafind.join.origins import (
     read_origins,
 )
 from ketafind.join.provenance import stamped
-from ketafind.join.scale import engine_of
+from ketafind.join.scale import Task, map_dask, map_spark
 from ketafind.join.search import search
 from ketafind.query.filter import Filter, UnknownPolicy
 
 if TYPE_CHECKING:
     from ketafind.criteria import Criteria
     from ketafind.directory import Directory
+
+
+ENGINES = {
+    "dask.dataframe": map_dask,
+    "pyspark.sql": map_spark,
+    # Spark Connect has classes of its own.
+    "pyspark.sql.connect.dataframe": map_spark,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -70,6 +80,21 @@ class Join:
         named = {self.prefix + name: column for name, column in columns.items()}
         return opened.extended(named, times, threads)
 
+    def stamped(self, joined: Any, names: Sequence[Any], eligible: Filter, *, told: bool) -> Any:
+        """Let an answer remember where it comes from; its criteria only where that is asked."""
+        return stamped(
+            joined,
+            "nearest_join",
+            self.directory,
+            eligible,
+            unknown=eligible.unknown,
+            radius=self.source.radius_told(names),
+            criteria=told,
+            k=self.k,
+            max_distance_km=self.max_distance_km,
+            how=self.how,
+        )
+
     def __repr__(self) -> str:
         # What is sought is health information: a task graph may print this.
         return f"<Join with the {self.k} nearest of {len(self.directory)} clinics>"
@@ -86,6 +111,16 @@ class Join:
         if self.how == "left":
             names.append("reason")
         return tuple(names)
+
+
+def _engine_of(frame: Any) -> Callable[[Any, Task], Any] | None:
+    """What runs a join on a frame that is not in memory."""
+    for module, engine in ENGINES.items():
+        # A frame can only be of a library that is imported already.
+        library = sys.modules.get(module)
+        if library is not None and isinstance(frame, getattr(library, "DataFrame", ())):
+            return engine
+    return None
 
 
 def nearest_join(
@@ -149,8 +184,10 @@ def nearest_join(
         ``clinic_id_1``, ``distance_km_1``, ... and so on to k.
     columns : sequence of str
         What else to add: fields of the clinic (``name``, ``city``, ...), ``clinic_lat``,
-        ``clinic_lon``, ``distance_low_km`` and ``distance_high_km`` (the 90 % interval), and
-        ``order_certain`` (takes a second search).
+        ``clinic_lon``, ``clinic_radius_km``, ``distance_low_km`` and ``distance_high_km`` (the
+        90 % interval), ``order_certain`` (takes a second search), and facts by the plural of
+        their facet (``routes``, ``staff``, ...): the terms that the service which answers is
+        known to offer, joined by ``;``; missing where none is known.
     prefix : str
         Put before the name of every column that is added.
     threads : int, optional
@@ -207,27 +244,18 @@ def nearest_join(
         ),
         how=one_of("how", how, ("left", "inner")),
         shape=one_of("shape", shape, ("long", "wide")),
-        columns=check_extra(columns),
+        columns=check_extra(columns, directory.vocabulary),
         prefix=prefix,
         threads=None if threads is None else check_count(threads, "threads"),
         progress=progress,
         check=check,
     )
-    engine = engine_of(frame)
+    engine = _engine_of(frame)
     if engine is None:
         joined = join(frame, eligible=criteria)
+    elif not isinstance(radius, Hashable):
+        raise InvalidInputError("radius= is a column or one number for a frame of Dask or Spark")
     else:
         # The engine has the cores already, and shows its own progress.
         joined = engine(frame, replace(join, threads=threads or 1, progress=False))
-    return stamped(
-        joined,
-        "nearest_join",
-        directory,
-        criteria,
-        unknown=criteria.unknown,
-        radius=join.source.radius_told(column_names(frame)),
-        criteria=provenance,
-        k=join.k,
-        max_distance_km=join.max_distance_km,
-        how=how,
-    )
+    return join.stamped(joined, column_names(frame), criteria, told=provenance)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -100,18 +99,3 @@ def _plain(table: Any, pa: Any) -> Any:
         if pa.types.is_dictionary(field.type):
             table = table.set_column(at, field.name, table.column(at).cast(pa.string()))
     return table
-
-
-def engine_of(frame: Any) -> Callable[[Any, Task], Any] | None:
-    """Find the engine that runs a task on a frame."""
-    # A frame can only be of a library that is imported already; classic Spark and Spark Connect
-    # have classes of their own.
-    for module, engine in (
-        ("dask.dataframe", map_dask),
-        ("pyspark.sql", map_spark),
-        ("pyspark.sql.connect.dataframe", map_spark),
-    ):
-        library = sys.modules.get(module)
-        if library is not None and isinstance(frame, getattr(library, "DataFrame", ())):
-            return engine
-    return None

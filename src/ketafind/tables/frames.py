@@ -37,8 +37,9 @@ def clinics_from_frame(
 
     Parameters
     ----------
-    frame : pandas, polars or pyarrow frame
-        Any eager frame that narwhals knows. Its index is not read.
+    frame : pandas, geopandas, polars or pyarrow frame
+        Any eager frame that narwhals knows. Its index is not read; the points of a GeoDataFrame
+        are ``lat`` and ``lon``, unless it has these columns.
     vocabulary : Vocabulary, optional
         What facets and terms there are; the bundled one if None.
     evidence : str or path-like or iterable of Evidence, optional
@@ -58,6 +59,7 @@ def clinics_from_frame(
     """
     import narwhals.stable.v2 as nw
 
+    frame = _without_geometry(frame)
     _check(frame)
     try:
         eager = nw.from_native(frame, eager_only=True)
@@ -71,6 +73,25 @@ def clinics_from_frame(
     columns = [eager[name].to_list() for name in eager.columns]
     table = Table(names, columns, range(len(eager)), range(len(eager)), report, len(eager))
     return clinics_from_table(table, vocabulary, evidence, check=check)
+
+
+def _without_geometry(frame: Any) -> Any:
+    """A frame of GeoPandas as a plain one: its points are lat and lon, unless it has these."""
+    if not hasattr(frame, "geom_type") or not hasattr(frame, "to_crs"):
+        return frame
+    if frame.ndim == 1:
+        frame = frame.to_frame("geometry")
+    points, plain = frame.geometry, frame.drop(columns=frame.geometry.name)
+    if {"lat", "lon"}.issubset(frame.columns):
+        return plain
+    kinds = set(points.geom_type.dropna()) - {"Point"}
+    if points.crs is None or kinds:
+        fault = "has no CRS; call set_crs() first" if points.crs is None else "holds no points only"
+        raise DataError(_SOURCE, [Fault(f"the geometry {frame.geometry.name!r} {fault}")])
+    degrees = points.to_crs("EPSG:4326")
+    known = ~(degrees.isna() | degrees.is_empty)
+    # The axes of a geometry are always (lon, lat).
+    return plain.assign(lat=degrees[known].y, lon=degrees[known].x)
 
 
 def _check(frame: Any) -> None:
