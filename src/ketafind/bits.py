@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -294,13 +294,6 @@ class TermSlices:
         return np.concatenate([bits, pack(further.astype(bool))])
 
 
-class _Lineage(NamedTuple):
-    """Columns of a term and all above it, and of the term and all below it."""
-
-    up: frozenset[int]
-    down: frozenset[int]
-
-
 class _Groups:
     """The groups of services alike, with the terms that follow from what each states."""
 
@@ -310,7 +303,7 @@ class _Groups:
         self.numbers: dict[object, int] = {}
         # By identity, and kept alive: most clinics share their services.
         self.seen: dict[int, tuple[Service, int]] = {}
-        self.lineages: dict[tuple[str, str], _Lineage] = {}
+        self.lineages: dict[tuple[str, str], tuple[frozenset[int], frozenset[int]]] = {}
         self.terms: list[tuple[set[int], set[int]]] = [(set(), set())]
 
     def of(self, service: Service) -> int:
@@ -347,9 +340,9 @@ class _Groups:
         for name, stated in service.facts.items():
             for text, truth in stated.items():
                 if truth == Truth.YES:
-                    yes |= self._lineage(name, text).up
+                    yes |= self._lineage(name, text)[0]
                 elif truth == Truth.NO:
-                    no |= self._lineage(name, text).down
+                    no |= self._lineage(name, text)[1]
         for name in service.complete:
             no |= self._unlisted(service, name)
         return yes, no
@@ -359,19 +352,17 @@ class _Groups:
         related: set[int] = set()
         for text, truth in service.facts.get(facet.id, {}).items():
             if truth == Truth.YES:
-                lineage = self._lineage(facet.id, text)
-                related |= lineage.up | lineage.down
+                related = related.union(*self._lineage(facet.id, text))
         return {self.columns[facet.id, term.id] for term in facet.terms} - related
 
-    def _lineage(self, name: str, text: str) -> _Lineage:
+    def _lineage(self, name: str, text: str) -> tuple[frozenset[int], frozenset[int]]:
+        """Columns of a term and all above it, and of the term and all below it."""
         if (name, text) not in self.lineages:
             facet = self.vocabulary.facet(name)
             term = facet.resolve(text)
-            above, below = facet.ancestors(term), facet.descendants(term)
-            self.lineages[name, text] = _Lineage(
-                *(
-                    frozenset(self.columns[facet.id, one] for one in (term, *others))
-                    for others in (above, below)
-                )
+            up, down = (
+                frozenset(self.columns[facet.id, one] for one in (term, *others))
+                for others in (facet.ancestors(term), facet.descendants(term))
             )
+            self.lineages[name, text] = up, down
         return self.lineages[name, text]

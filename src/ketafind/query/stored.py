@@ -163,9 +163,7 @@ def _check_shapes(arrays: Mapping[str, Any]) -> None:
         "status": len(arrays["status"]) == n,
         "measured": _are_services(arrays["measured"], arrays["more_clinic_no"], n),
     }
-    for name, is_right in sizes.items():
-        if not is_right:
-            raise DirectoryFileError(f"the file's array {name} does not fit the others")
+    _refuse(sizes, "does not fit the others")
 
 
 def _check_values(arrays: Mapping[str, Any]) -> None:
@@ -180,9 +178,13 @@ def _check_values(arrays: Mapping[str, Any]) -> None:
         "status": bool((arrays["status"] < len(STATUSES)).all()),
         "measured": bool((arrays["measured"][3] <= arrays["measured"][4]).all()),
     }
-    for name, is_right in values.items():
+    _refuse(values, "holds values that cannot be")
+
+
+def _refuse(are_right: Mapping[str, bool], fault: str) -> None:
+    for name, is_right in are_right.items():
         if not is_right:
-            raise DirectoryFileError(f"the file's array {name} holds values that cannot be")
+            raise DirectoryFileError(f"the file's array {name} {fault}")
 
 
 def _are_services(measured: NDArray[Any], more_clinic_no: NDArray[Any], n: int) -> bool:
