@@ -362,3 +362,36 @@ def test_flags_and_bounds_join_the_question(tmp_path, capsys):
         with pytest.raises(SystemExit):
             main([*place, "--at-most", wrong])
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_clinics_by_an_own_vocabulary_are_asked_about_on_the_command_line(tmp_path, capsys):
+    words = {
+        "version": "1",
+        "languages": ["en"],
+        "facets": [
+            {
+                "id": "technique",
+                "plural": "techniques",
+                "labels": {"en": "technique"},
+                "terms": [{"id": "manual", "labels": {"en": "manual"}}],
+            }
+        ],
+    }
+    own, data = tmp_path / "words.json", tmp_path / "clinics.csv"
+    own.write_text(json.dumps(words), "utf-8")
+    data.write_text("clinic_id,name,lat,lon,techniques\na,A,44,-76,manual\nb,B,44,-76,\n", "utf-8")
+    files = ["--data", str(data), "--vocabulary", str(own)]
+    place = ["nearest", "--lat", "44", "--lon", "-76", *files, "--format", "json"]
+    assert main([*place, "--facet", "technique=manual"]) == 0
+    assert [one["clinic_id"] for one in json.loads(capsys.readouterr().out)["matches"]] == ["a"]
+    assert main([*place, "--facet", "technique"]) == 2
+    assert "write FACET=TERM" in capsys.readouterr().err
+    assert main(["vocabulary", "--vocabulary", str(own)]) == 0
+    assert "manual" in capsys.readouterr().out
+    assert main(["validate", str(data), "--vocabulary", str(own)]) == 0
+    assert main(["nearest", "Kingston", "--vocabulary", str(own)]) == 2
+    assert "--vocabulary goes with --data" in capsys.readouterr().err
+    saved = tmp_path / "clinics.ketafind"
+    kf.Directory.from_csv(data, vocabulary=kf.Vocabulary.read(own)).save(saved)
+    assert main(["profile", "--data", str(saved), "--vocabulary", str(own)]) == 2
+    assert "holds its vocabulary already" in capsys.readouterr().err

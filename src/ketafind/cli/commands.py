@@ -10,7 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ketafind.cli import batch
-from ketafind.cli.options import address_geocoder, asked, directory_of, read_directory
+from ketafind.cli.options import (
+    address_geocoder,
+    asked,
+    directory_of,
+    read_directory,
+    vocabulary_of,
+)
 from ketafind.errors import DataError, InvalidInputError
 from ketafind.records import CLINIC_FACTS
 from ketafind.show.exports import csv_text
@@ -137,7 +143,7 @@ def vocabulary(arguments: Namespace) -> None:
     """Print the terms of a facet, or of all."""
     from ketafind.vocabulary import default_vocabulary
 
-    words = default_vocabulary()
+    words = vocabulary_of(arguments) or default_vocabulary()
     facets = words.facets if arguments.facet is None else (words.facet(arguments.facet),)
     rows = [
         [facet.id, "  " * len(facet.ancestors(term.id)) + term.id, term.label(arguments.lang)]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.geocoding import OfflineGeocoder, RegisterGeocoder
     from ketafind.matches import Matches
+    from ketafind.vocabulary import Vocabulary
 
 FACETS = (
     ("route", "routes", "iv"),
@@ -52,7 +53,7 @@ def _criteria(arguments: Namespace) -> Criteria | None:
 
 def _clauses(arguments: Namespace) -> Iterator[Criteria]:
     """Read what is sought beside terms of facets."""
-    from ketafind.criteria import Criteria, at_least, at_most, flag
+    from ketafind.criteria import Criteria, at_least, at_most, flag, offers
 
     if arguments.where is not None:
         yield Criteria.from_json(arguments.where)
@@ -60,6 +61,11 @@ def _clauses(arguments: Namespace) -> Iterator[Criteria]:
         from ketafind.qualification import qualified
 
         yield qualified(arguments.qualified)
+    for text in arguments.facet or ():
+        facet, separator, term = text.partition("=")
+        if not separator:
+            raise InvalidInputError(f"--facet {text}: write FACET=TERM, such as setting=hospital")
+        yield offers(facet, term)
     for text in arguments.flag or ():
         name, _, answer = text.partition("=")
         if answer not in ("", "yes", "no"):
@@ -74,8 +80,9 @@ def directory_of(arguments: Namespace) -> Directory:
     from ketafind.directory import load_directory
 
     if arguments.data is None:
-        if arguments.evidence is not None:
-            raise InvalidInputError("--evidence goes with --data")
+        for option in ("evidence", "vocabulary"):
+            if getattr(arguments, option) is not None:
+                raise InvalidInputError(f"--{option} goes with --data")
         directory = load_directory(geocoder=geocoder_of(arguments))
     else:
         directory = read_directory(arguments.data, arguments, arguments.evidence)
@@ -86,9 +93,19 @@ def read_directory(path: str, arguments: Namespace, evidence: str | None) -> Dir
     """Open a saved directory, or read one from CSV."""
     from ketafind.directory import Directory
 
+    geocoder, words = geocoder_of(arguments), vocabulary_of(arguments)
     if path.endswith(".ketafind"):
-        return Directory.open(path, geocoder=geocoder_of(arguments))
-    return Directory.from_csv(path, evidence=evidence, geocoder=geocoder_of(arguments))
+        if words is not None:
+            raise InvalidInputError(f"{path}: a saved directory holds its vocabulary already")
+        return Directory.open(path, geocoder=geocoder)
+    return Directory.from_csv(path, evidence=evidence, geocoder=geocoder, vocabulary=words)
+
+
+def vocabulary_of(arguments: Namespace) -> Vocabulary | None:
+    """Read the vocabulary that the options name."""
+    from ketafind.vocabulary import Vocabulary
+
+    return None if arguments.vocabulary is None else Vocabulary.read(arguments.vocabulary)
 
 
 def address_geocoder(arguments: Namespace) -> OfflineGeocoder | RegisterGeocoder:

@@ -95,9 +95,11 @@ def _choice(name: str, purpose: str, *choices: str) -> Option:
 REGION = _option(
     "--region", choices=("ON", "CA"), help="read addresses of Ontario, or of all of Canada"
 )
+WORDS = _file("--vocabulary", "the vocabulary of clinics of your own, JSON")
 DATA = (
     _file("--data", "clinics of your own, CSV or saved"),
     _file("--evidence", "the evidence of --data"),
+    WORDS,
     _option("--as-of", metavar="DATE", help="believe only what is fresh on that day"),
     REGION,
 )
@@ -110,6 +112,12 @@ SOUGHT = (
             help=f"such as {shown}; several times for any of them",
         )
         for *names, shown in FACETS
+    ),
+    _option(
+        "--facet",
+        action="append",
+        metavar="FACET=TERM",
+        help="such as setting=hospital, or a facet of your own; several times for all of them",
     ),
     _option(
         "--flag",
@@ -157,6 +165,7 @@ CLINIC = _option("clinic_id", metavar="CLINIC_ID", help="such as caledon-clinic"
 VALIDATE = (
     _file("file", "a CSV file of clinics, one row a service"),
     _file("--evidence", "its CSV file of evidence"),
+    WORDS,
     REGION,
 )
 FACET = _option("facet", nargs="?", metavar="FACET", help="such as route; all if left out")
@@ -171,6 +180,7 @@ DIFF = (
     _option("new", metavar="NEW", help="the later ones"),
     _file("--old-evidence", "the evidence of OLD"),
     _file("--new-evidence", "the evidence of NEW"),
+    WORDS,
     REGION,
     *SAID,
 )
@@ -218,7 +228,7 @@ COMMANDS: tuple[tuple[str, Run, str, Sequence[Option]], ...] = (
     ("nearest", commands.nearest, "the nearest clinics that match", NEAREST),
     ("show", commands.show, "one clinic: its facts and their evidence", (CLINIC, TABLE, *DATA)),
     ("validate", commands.validate, "every fault of a file of clinics", VALIDATE),
-    ("vocabulary", commands.vocabulary, "the terms that queries know", (FACET, LANG)),
+    ("vocabulary", commands.vocabulary, "the terms that queries know", (FACET, WORDS, LANG)),
     ("explain", commands.explain, "why each clinic is in the answer, or is not", EXPLAIN),
     ("questions", commands.questions, "what to ask which clinic", (*QUESTION, *SAID)),
     ("diff", commands.diff, "what changed from one directory to another", DIFF),
