@@ -366,7 +366,7 @@ def test_flags_and_bounds_join_the_question(tmp_path, capsys):
 
 def test_clinics_by_an_own_vocabulary_are_asked_about_on_the_command_line(tmp_path, capsys):
     words = {
-        "version": "1",
+        "format": "ketafind-vocabulary/1",
         "languages": ["en"],
         "facets": [
             {
