@@ -26,7 +26,7 @@ from ketafind.geo import (
     micrometres,
 )
 from ketafind.index.protocol import Floats, check_limit
-from ketafind.join.frames import Column
+from ketafind.join.frames import Column, code_type
 from ketafind.join.origins import Source, check_prefix
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class Decay:
 
     def at(self, distance_km: Floats) -> Floats:
         """Weigh distances; nothing beyond the limit counts."""
+        if self.edges_km is not None:
+            return self.weigh(distance_km)
         weights: Floats = np.zeros(len(distance_km))
         inside = micrometres(distance_km) <= micrometres(self.limit_km)
         weights[inside] = self.weigh(distance_km[inside])
@@ -110,7 +112,12 @@ def _rings(decay: Mapping[float, float], catchment_km: float) -> Decay:
     edges_km, weights = np.array([*rings]), np.array([*rings.values()])
 
     def weigh(distance_km: Floats) -> Floats:
-        ring = np.searchsorted(micrometres(edges_km), micrometres(distance_km))
+        far, ring = (
+            micrometres(distance_km),
+            np.zeros(len(distance_km), code_type(len(edges_km) + 1)),
+        )
+        for edge in micrometres(edges_km):
+            ring += far > edge
         return np.append(weights, 0.0)[ring]
 
     return Decay(catchment_km, weigh, edges_km, weights)

@@ -165,7 +165,9 @@ def nearest_end_km(eligible: Filter, origins: Origins, end: Literal["low", "high
         distance_km, clinic_no = nearest_arrays(part, lat[open_], lon[open_], 1, math.inf)
         own = end_km(distance_km[:, 0], open_, there_km[clinic_no[:, 0]])
         best_km[open_] = np.minimum(best_km[open_], own)
-        for half in np.array_split(radii_km, 2) if len(radii_km) > 1 else ():
+        halves = np.array_split(radii_km, 2) if len(radii_km) > 1 else []
+        # First those that promise most: the others are then looked at for fewer rows.
+        for half in reversed(halves) if end == "low" else halves:
             look(open_, half, distance_km[:, 0])
 
     if len(clinics.radii_km):
