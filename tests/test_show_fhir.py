@@ -86,3 +86,25 @@ def test_the_total_is_that_of_all_pages_and_people_read_it_in_their_language():
     assert "Position known" not in str(french)
     with pytest.raises(kf.errors.InvalidInputError, match="'en', 'fr'"):
         near.to_fhir(lang="de")
+
+
+@pytest.mark.parametrize(
+    ("cell", "numbers"),
+    [
+        ("416-555-0100; 416-555-0101", ["416-555-0100", "416-555-0101"]),
+        ("416 555 0100 / 1 800 555 0101", ["416 555 0100", "1 800 555 0101"]),
+        ("416-555-0100 or 416-555-0101", ["416-555-0100", "416-555-0101"]),
+        ("416-555-0100, ext. 5", ["416-555-0100, ext. 5"]),
+        ("416-555-0100", ["416-555-0100"]),
+        ("", []),
+    ],
+)
+def test_several_phones_in_a_cell_are_several_contacts(cell, numbers):
+    clinic = kf.Clinic(clinic_id="a", name="A", phone=cell)
+    found = kf.Directory.from_clinics([clinic]).search(unknown="include").to_fhir()
+    (service,) = [
+        entry["resource"]
+        for entry in found["entry"]
+        if entry["resource"]["resourceType"] == "HealthcareService"
+    ]
+    assert [one["value"] for one in service.get("telecom", [])] == numbers

@@ -42,6 +42,9 @@ from ketafind.vocabulary import Vocabulary, default_vocabulary
 from ketafind.vocabulary.terms import CUTOFF, fold, likeness
 
 if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
     from ketafind.criteria import Criteria
     from ketafind.explain.changes import Difference
     from ketafind.explain.profile import Profile, Validation
@@ -53,7 +56,8 @@ if TYPE_CHECKING:
     from ketafind.snapshot import Snapshot
 
 
-EvidenceSource = str | PathLike[str] | Iterable[Evidence] | None
+EvidenceSource = Any
+"""A path or a frame of evidence, an iterable of `Evidence`, or None."""
 
 
 class Directory(Mapping[str, Clinic]):
@@ -150,8 +154,8 @@ class Directory(Mapping[str, Clinic]):
         path : path
             UTF-8, with a header; the columns are described in the guide to the data. Rows of one
             ``clinic_id`` are the services of one clinic.
-        evidence : path or iterable of Evidence, optional
-            A CSV file of evidence, one row a fact, or what was read from one.
+        evidence : path, frame or iterable of Evidence, optional
+            A CSV file or a frame of evidence, one row a fact, or what was read from one.
         geocoder : Geocoder, optional
             Who geocodes rows without lat and lon; None for the bundled offline geocoder. One that
             works offline also reads the text of origins.
@@ -204,8 +208,8 @@ class Directory(Mapping[str, Clinic]):
         frame : pandas, polars or pyarrow frame
             One row a service; rows of one ``clinic_id`` are the services of one clinic. A missing
             value is a blank cell.
-        evidence : path or iterable of Evidence, optional
-            A CSV file of evidence, one row a fact, or what was read from one.
+        evidence : path, frame or iterable of Evidence, optional
+            A CSV file or a frame of evidence, one row a fact, or what was read from one.
         geocoder : Geocoder, optional
             Who geocodes rows without lat and lon; None for the bundled offline geocoder. One that
             works offline also reads the text of origins.
@@ -1029,6 +1033,107 @@ class Directory(Mapping[str, Clinic]):
         from ketafind.explain.profile import validation
 
         return validation(self._catalogue.clinics, self._catalogue.vocabulary, lang)
+
+    def to_frame(self, per: str = "clinic") -> pd.DataFrame:
+        """Return everything the directory states as a pandas frame, closed clinics included.
+
+        Parameters
+        ----------
+        per : str
+            ``"clinic"`` for a row a clinic, ``"service"`` for a row a service, ``"fact"`` for a row
+            a fact.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Ordered by id. A clinic or service has its fields, ``n_services`` or ``service_id``,
+            each facet by its plural (the terms that are YES, joined by ``;``), ``not_offered`` (what
+            is stated as NO, as ``facet:term``), ``complete``, ``combined``, each flag as ``yes`` or
+            ``no``, each quantity as ``price_cad_low`` and ``price_cad_high``, the dates of its
+            evidence and the columns that are not known. A clinic's row holds what its services
+            state together: a flag is ``yes`` where one service has it, ``no`` where all have not.
+            A fact has the columns of the evidence file, with the source that decides it; its
+            `term` is the value of a field or quantity. What is not known is missing (``NA``).
+
+        Raises
+        ------
+        InvalidInputError
+            If `per` is none of these.
+
+        Examples
+        --------
+        >>> import ketafind as kf
+        >>> facts = kf.load_directory().to_frame(per="fact")
+        >>> int((facts.term == "esketamine").sum())
+        5
+        """
+        from ketafind.tables.frames import frame_from_columns, laid_out, types_of
+
+        _, columns = laid_out(self.clinics, self.vocabulary, per)
+        return frame_from_columns(columns, types_of(self.vocabulary))
+
+    def to_geodataframe(self, per: str = "clinic") -> gpd.GeoDataFrame:
+        """Return every clinic or service as a point in a GeoPandas frame (extra ``geo``).
+
+        Parameters
+        ----------
+        per : str
+            ``"clinic"`` or ``"service"``.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            The columns of `to_frame` and ``geometry``, in EPSG:4326; None for an unlocated clinic.
+
+        Raises
+        ------
+        InvalidInputError
+            If `per` is neither.
+        MissingExtraError
+            If GeoPandas is not installed.
+        """
+        from ketafind.tables.frames import geodataframe_from_columns, laid_out, types_of
+
+        if per == "fact":
+            raise InvalidInputError("a fact has no place: write per='clinic' or per='service'")
+        _, columns = laid_out(self.clinics, self.vocabulary, per)
+        return geodataframe_from_columns(columns, types_of(self.vocabulary))
+
+    def to_csv(
+        self,
+        path: str | PathLike[str],
+        *,
+        evidence: str | PathLike[str] | None = None,
+        overwrite: bool = False,
+        spreadsheet: bool = False,
+    ) -> None:
+        """Write the clinics to a CSV file that `from_csv` reads back, one row a service.
+
+        Parameters
+        ----------
+        path : path
+            Where to.
+        evidence : path, optional
+            Where to write the evidence, one row a fact; None leaves it out.
+        overwrite : bool
+            Replace files that are there.
+        spreadsheet : bool
+            Put an apostrophe before text that a spreadsheet would take for a formula; such a file
+            is for looking at, not for reading back.
+
+        Raises
+        ------
+        ExistingFileError
+            If a file is there and `overwrite` is False.
+        MissingFileError
+            If there is no folder to write it in.
+        """
+        from ketafind.tables.writing import write_clinics, write_evidence
+
+        how: Any = {"overwrite": overwrite, "spreadsheet": spreadsheet}
+        write_clinics(self.clinics, path, vocabulary=self.vocabulary, **how)
+        if evidence is not None:
+            write_evidence((fact for one in self.clinics for fact in one.evidence), evidence, **how)
 
     def diff(self, other: Directory, *, lang: str = "en") -> Difference:
         """List what changed from this directory to another.

@@ -291,24 +291,37 @@ class DataError(InvalidInputError):
         Every fault found, in row order.
     n_rows : int or None
         How many data rows were read.
+    header : int or None
+        The row of the header, whose faults are counted apart.
     """
 
     code = "invalid_data"
 
     SHOWN = 20
 
-    def __init__(self, source: str, faults: Sequence[Fault], n_rows: int | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        faults: Sequence[Fault],
+        n_rows: int | None = None,
+        header: int | None = None,
+    ) -> None:
         self.source = source
         self.faults = tuple(faults)
         self.n_rows = n_rows
-        super().__init__(source, self.faults, n_rows)
+        self.header = header
+        super().__init__(source, self.faults, n_rows, header)
 
     def __str__(self) -> str:
-        rows = {fault.row for fault in self.faults if fault.row is not None}
-        n = len(self.faults)
+        rows = {fault.row for fault in self.faults} - {None, self.header}
+        n, n_header = len(self.faults), sum(f.row == self.header for f in self.faults if f.row)
         head = f"{self.source}: {n} fault{'s' if n != 1 else ''}"
+        if n_header:
+            head += " in the header" if n_header == n else f", {n_header} of them in the header"
+        if self.n_rows and rows:
+            head += f"{', others' if n_header else ''} in {len(rows)} of {self.n_rows} rows"
         if self.n_rows:
-            head += f" in {len(rows)} of {self.n_rows} rows; nothing was loaded"
+            head += "; nothing was loaded"
         lines = [head, *(f"  {fault}" for fault in self.faults[: self.SHOWN])]
         if n > self.SHOWN:
             lines.append(f"  ... and {n - self.SHOWN} more, in .faults")

@@ -15,7 +15,15 @@ from operator import is_
 from typing import TYPE_CHECKING
 
 from ketafind.errors import DataError, Fault, InvalidInputError, UnknownTermError
-from ketafind.records import SOURCE_CLASSES, Clinic, Evidence, FrozenMapping, Quantity, Service
+from ketafind.records import (
+    OVERRULED,
+    SOURCE_CLASSES,
+    Clinic,
+    Evidence,
+    FrozenMapping,
+    Quantity,
+    Service,
+)
 from ketafind.truth import Truth
 from ketafind.vocabulary.terms import FLAG
 
@@ -177,7 +185,21 @@ def resolved(clinic: Clinic, vocabulary: Vocabulary, as_of: date | None = None) 
                  vocabulary, old=old)
         for service in clinic.services
     )  # fmt: skip
-    return replace(clinic, services=services, status=_status(clinic, made, as_of, old=old))
+    decided = replace(clinic, services=services, status=_status(clinic, made, as_of, old=old))
+    struck = "" if as_of is not None else _overruled(clinic, decided)
+    return replace(decided, extra={**clinic.extra, OVERRULED: struck}) if struck else decided
+
+
+def _overruled(stated: Clinic, decided: Clinic) -> str:
+    """List what a clinic states itself and its evidence decides otherwise."""
+    pairs = [("status", stated.status, decided.status)]
+    for one, other in zip(stated.services, decided.services, strict=True):
+        for facet, terms in one.facts.items():
+            now = other.facts.get(facet, {})
+            pairs += [(f"{facet} {t}", truth, now.get(t, "unknown")) for t, truth in terms.items()]
+        for name, quantity in one.quantities.items():
+            pairs.append((name, str(quantity), str(other.quantities.get(name, "unknown"))))
+    return "; ".join(f"{what} is {new}, not {old}" for what, old, new in pairs if old != new)
 
 
 def _status(clinic: Clinic, made: Iterable[Decision], as_of: date | None, *, old: bool) -> str:

@@ -12,7 +12,6 @@ from ketafind.explain.sentences import counted, plain, precision_of, say, snapsh
 from ketafind.index.protocol import check_count
 from ketafind.query.filter import Frozen
 from ketafind.query.ranking import Page
-from ketafind.records import CLINIC_FIELDS
 from ketafind.shapes import label_of
 from ketafind.show.text import distance_text, remark, terminal_width, text_table, wrapped
 
@@ -435,44 +434,63 @@ class Matches(Frozen, Sequence[Match]):
         """
         return Matches(self._page, check_language(lang))
 
-    def columns(self, *, lang: str | None = None) -> dict[str, list[Any]]:
+    def columns(self, per: str = "clinic", *, lang: str | None = None) -> dict[str, list[Any]]:
         """Return the matches as plain columns.
 
         Parameters
         ----------
+        per : str
+            ``"clinic"`` for a row a match, ``"service"`` for a row a service of each, ``"fact"``
+            for a row a fact of each.
         lang : str, optional
             ``"en"`` or ``"fr"`` to name truths and terms for people; None for their ids.
 
         Returns
         -------
         dict of str to list
-            A list for each column, one entry a match, in order: rank, ids, distances in km, truth,
-            the fields of the clinic, each facet by its plural, and the columns of the clinics that
-            ketafind does not know. A text that is not known is empty, a number None.
+            A list for each column, in order: rank, ids, distances in km, truth, then the columns of
+            `Directory.to_frame`. A text that is not known is empty, anything else None.
+
+        Raises
+        ------
+        InvalidInputError
+            If `per` is none of these.
         """
+        from ketafind.tables.frames import laid_out
+
         lang = None if lang is None else check_language(lang)
         clinics = [match.clinic for match in self]
-        columns: dict[str, list[Any]] = {
-            "rank": [match.rank for match in self],
-            "clinic_id": [],
-            "name": [],
-            "service_id": [match.service.service_id for match in self],
-            "distance_km": [match.distance_km for match in self],
-            "distance_low_km": [match.distance_low_km for match in self],
-            "distance_high_km": [match.distance_high_km for match in self],
-            "truth": [say(f"truth.{one.truth}", lang) if lang else str(one.truth) for one in self],
-            "combined": [match.combined for match in self],
+        at, held = laid_out(clinics, self.vocabulary, per, taken=_OWN)
+        rows = [self[one] for one in at]
+        own: dict[str, list[Any]] = {
+            "rank": [match.rank for match in rows],
+            "clinic_id": held["clinic_id"],
         }
-        for part in CLINIC_FIELDS:
-            if part.shown:
-                held = clinics if part.level == "clinic" else [one.location for one in clinics]
-                columns[part.name] = [getattr(one, part.name, None) for one in held]
+        if per != "fact":
+            own["name"] = held["name"]
+            own["service_id"] = held.get("service_id", [match.service.service_id for match in rows])
+        own |= {name: [getattr(match, name) for match in rows] for name in _DISTANCES}
+        if per != "fact":
+            own["truth"] = [str(match.truth) for match in rows]
+        if per == "service":
+            named = zip(rows, own["service_id"], strict=True)
+            own["is_match"] = [match.service.service_id == service for match, service in named]
+        if per == "clinic":
+            own["combined"] = [match.combined for match in rows]
+        columns = {**own, **{name: cells for name, cells in held.items() if name not in own}}
+        return columns if lang is None else self._in_words(columns, lang)
+
+    def _in_words(self, columns: dict[str, list[Any]], lang: str) -> dict[str, list[Any]]:
+        """Name truths and terms as people do."""
+        named = dict(columns)
+        truths = ("truth", *(flag.id for flag in self.vocabulary.flags))
+        for name in filter(named.__contains__, truths):
+            named[name] = [cell and say(f"truth.{cell}", lang) for cell in named[name]]
         for facet in self.vocabulary.facets:
-            columns[facet.plural] = self._named(facet, lang)
-        for name in dict.fromkeys(name for clinic in clinics for name in clinic.extra):
-            free = f"{name} (given)" if name in columns else name
-            columns[free] = [clinic.extra.get(name, "") for clinic in clinics]
-        return columns
+            if facet.plural in named:
+                cells = named[facet.plural]
+                named[facet.plural] = [[facet[t].label(lang) for t in terms] for terms in cells]
+        return named
 
     def to_dict(self, lang: str | None = None) -> AnswerRecord:
         """Return the answer with its question and its data, so that it can be repeated.
@@ -522,30 +540,36 @@ class Matches(Frozen, Sequence[Match]):
         if lang is not None:
             columns["labels"] = [_labels(match, lang) for match in self]
         rows: Any = zip(*columns.values(), strict=True)
-        return [cast("MatchRecord", dict(zip(columns, row, strict=True))) for row in rows]
+        return [
+            cast("MatchRecord", dict(zip(columns, map(plain, row), strict=True))) for row in rows
+        ]
 
-    def to_frame(self, *, lang: str | None = None) -> pd.DataFrame:
-        """Return the matches as a pandas frame, one row each, in order.
+    def to_frame(self, per: str = "clinic", *, lang: str | None = None) -> pd.DataFrame:
+        """Return the matches as a pandas frame, in order.
 
         Parameters
         ----------
+        per : str
+            ``"clinic"`` for a row a match, with what all services of the clinic state together;
+            ``"service"`` for a row a service, ``is_match`` telling the one that matched;
+            ``"fact"`` for a row a fact, with the source that decides it.
         lang : str, optional
             ``"en"`` or ``"fr"`` to name truths and terms for people; None for their ids.
 
         Returns
         -------
         pandas.DataFrame
-            Rank, ids, distances in km, truth, the fields of the clinic, and each facet by its
-            plural, its terms joined by ``;``. What is not known is missing (``NA``), never "".
+            Rank, ids, distances in km, truth, then the columns of `Directory.to_frame`. What is not
+            known is missing (``NA``), never "".
 
         Raises
         ------
         InvalidInputError
-            If lang is another language.
+            If `per` is none of these, or lang another language.
         """
-        from ketafind.tables.frames import frame_from_columns
+        from ketafind.tables.frames import frame_from_columns, types_of
 
-        return frame_from_columns(self.columns(lang=lang), _TYPES)
+        return frame_from_columns(self.columns(per, lang=lang), types_of(self.vocabulary))
 
     def to_geodataframe(self) -> gpd.GeoDataFrame:
         """Return the matches as points in a GeoPandas frame (extra ``geo``), in order.
@@ -560,9 +584,9 @@ class Matches(Frozen, Sequence[Match]):
         MissingExtraError
             If GeoPandas is not installed.
         """
-        from ketafind.tables.frames import geodataframe_from_columns
+        from ketafind.tables.frames import geodataframe_from_columns, types_of
 
-        return geodataframe_from_columns(self.columns(), _TYPES)
+        return geodataframe_from_columns(self.columns(), types_of(self.vocabulary))
 
     def to_geojson(self) -> dict[str, Any]:
         """Return the matches as GeoJSON (RFC 7946).
@@ -832,12 +856,16 @@ class Matches(Frozen, Sequence[Match]):
 
 def _labels(match: Match, lang: str) -> dict[str, str | list[str]]:
     """What the words of a match are called."""
+    from ketafind.tables.frames import terms_of
+
     catalogue = match._page.ranking.catalogue
     fixed = {"truth": str(match.truth), "status": match.clinic.status}
     if match.clinic.location is not None:
         fixed["precision"] = match.clinic.location.precision
     return {name: label_of(name, word, lang) for name, word in fixed.items()} | {
-        facet.plural: [facet[term].label(lang) for term in match.service.terms(facet.id)]
+        facet.plural: [
+            facet[term].label(lang) for term in terms_of(match.clinic.services, facet.id)
+        ]
         for facet in catalogue.vocabulary.facets
     }
 
@@ -851,10 +879,6 @@ def _distance(match: Match, lang: str) -> str:
     return distance_text(match.distance_km, *interval, precision_of(match.clinic), lang)
 
 
-_KILOMETRES = ("distance_km", "distance_low_km", "distance_high_km", "radius_km")
-_TYPES = {
-    **dict.fromkeys((*_KILOMETRES, "lat", "lon"), "float64"),
-    "rank": "int64",
-    "combined": "bool",
-}
-"""The pandas type of what is not text, where there is nothing to tell it by."""
+_DISTANCES = ("distance_km", "distance_low_km", "distance_high_km")
+_OWN = ("rank", "service_id", *_DISTANCES, "truth", "is_match")
+"""The columns of a match besides those of its clinic."""

@@ -37,6 +37,9 @@ PRECISIONS = (*ASSUMED_RADIUS_KM, "unknown")
 """How precisely a position is known, finest first; ``unknown`` is a position nobody graded."""
 
 CITY_LEVEL = frozenset({"place", "fsa", "municipality"})
+OVERRULED = "overruled"
+"""The extra field of a clinic that says which of its own statements evidence overrules."""
+
 UNPLACED = "geocoding"
 """The column of a clinic, added on reading, that says why its address could not be placed."""
 
@@ -64,8 +67,6 @@ class Field:
     default: Any
     kind: str = "text"
     choices: tuple[str, ...] = ()
-    shown: bool = True
-    """Whether it is a column of frames and exports of answers."""
     evidenced: bool = False
     """Whether evidence may be about it."""
 
@@ -546,7 +547,7 @@ class Clinic:
 
     clinic_id: str = field(metadata=_column("identifier"))
     name: str = field(metadata=_column(evidenced=True))
-    operator: str = field(default="", metadata=_column(evidenced=True, shown=False))
+    operator: str = field(default="", metadata=_column(evidenced=True))
     street_address: str = field(default="", metadata=_column(evidenced=True))
     city: str = field(default="", metadata=_column(evidenced=True))
     province: str = field(default="", metadata=_column(evidenced=True))
@@ -559,8 +560,8 @@ class Clinic:
     )
     services: tuple[Service, ...] = (Service(),)
     languages: tuple[str, ...] = ()
-    notes: str = field(default="", metadata=_column(shown=False))
-    checked_on: date | None = field(default=None, metadata=_column("date", shown=False))
+    notes: str = field(default="", metadata=_column())
+    checked_on: date | None = field(default=None, metadata=_column("date"))
     evidence: tuple[Evidence, ...] = field(default=(), repr=False)
     extra: Mapping[str, str] = field(default=FrozenMapping(), repr=False)
 

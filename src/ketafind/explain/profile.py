@@ -21,8 +21,9 @@ from ketafind.explain.sentences import (
 )
 from ketafind.facts import decisions
 from ketafind.geo import sphere_km
-from ketafind.records import PRECISIONS, UNPLACED
+from ketafind.records import OVERRULED, PRECISIONS, UNPLACED
 from ketafind.show.text import number
+from ketafind.tables.clinics import likely_column, meanings_of
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic
@@ -38,11 +39,12 @@ class Doubt:
     ----------
     kind : str
         ``unlocated``, ``unplaced`` (an address that the geocoder could not place), ``no_fact``,
-        ``no_evidence``, ``conflict``, ``same_place``, ``no_contact``, ``postal_shape`` (a postal
-        code that is none), ``postal_province`` (one of another province) or ``postal_far`` (one
-        far from the position that is given).
+        ``no_evidence``, ``conflict``, ``overruled`` (a row says otherwise than its evidence),
+        ``same_place``, ``no_contact``, ``unknown_column``, ``postal_shape`` (a postal code that is
+        none), ``postal_province`` (one of another province) or ``postal_far`` (one far from the
+        position that is given).
     clinic_id : str
-        The clinic.
+        The clinic; empty for a column.
     what : str
         The fact, the other clinic or the reason, where there is one.
     """
@@ -200,6 +202,12 @@ def validation(clinics: Sequence[Clinic], vocabulary: Vocabulary, lang: str) -> 
         if all(key) and key in places:
             found.append(Doubt(kind="same_place", clinic_id=clinic.clinic_id, what=places[key]))
         places.setdefault(key, clinic.clinic_id)
+    meanings = meanings_of(vocabulary)
+    for name in dict.fromkeys(name for clinic in clinics for name in clinic.extra):
+        if name not in (UNPLACED, OVERRULED):
+            meant = likely_column(name, meanings)
+            what = f"{name} ({meant}?)" if meant else name
+            found.append(Doubt(kind="unknown_column", clinic_id="", what=what))
     return Validation(found=tuple(found), lang=lang)
 
 
@@ -210,6 +218,8 @@ def _doubts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Doubt]:
         yield Doubt(kind="unplaced" if reason else "unlocated", clinic_id=own, what=reason)
     if not any(service.facts for service in clinic.services):
         yield Doubt(kind="no_fact", clinic_id=own)
+    if OVERRULED in clinic.extra:
+        yield Doubt(kind="overruled", clinic_id=own, what=clinic.extra[OVERRULED])
     if not clinic.phone and not clinic.website:
         yield Doubt(kind="no_contact", clinic_id=own)
     yield from _postal_doubts(clinic)

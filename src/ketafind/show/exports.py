@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from enum import Enum
@@ -132,6 +133,8 @@ def _csv_cell(cell: Any) -> str:
     return str(cell)
 
 
+_BETWEEN_PHONES = re.compile(r"\s*(?:[;/|,]|\bor\b|\bou\b)\s*")
+_SHORTEST_PHONE = 7
 SYSTEM = "urn:ketafind"
 DISTANCE = "http://hl7.org/fhir/StructureDefinition/location-distance"
 STATUS = {"active": "active", "uncertain": "suspended", "closed": "inactive"}
@@ -224,18 +227,31 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str
         for facet in vocabulary.facets
     }
     staff, languages = coded.pop("staff", []), coded.pop("language", [])
-    contacts = _stated(phone=clinic.phone, url=clinic.website)
+    contacts = [("phone", number) for number in _numbers(clinic.phone)]
+    contacts += [("url", clinic.website)] if clinic.website else []
+    numbers = [
+        f"{vocabulary.quantities[name].label(lang)}: {quantity}"
+        for name, quantity in service.quantities.items()
+    ]
     resource = _stated(
         identifier=_identifier("service", f"{clinic.clinic_id}/{service.service_id}"),
         name=clinic.name,
         specialty=staff,
         communication=languages,
         characteristic=[concept for concepts in coded.values() for concept in concepts],
-        telecom=[{"system": system, "value": value} for system, value in contacts.items()],
+        comment="; ".join(numbers),
+        telecom=[{"system": system, "value": value} for system, value in contacts],
     )
     if clinic.status != "uncertain":
         resource["active"] = clinic.status == "active"
     return resource
+
+
+def _numbers(phone: str) -> list[str]:
+    """Cut a cell that holds several phone numbers; an extension is no number of its own."""
+    pieces = [piece.strip() for piece in _BETWEEN_PHONES.split(phone)]
+    several = all(sum(letter.isdigit() for letter in piece) >= _SHORTEST_PHONE for piece in pieces)
+    return list(filter(None, pieces if several else [phone]))
 
 
 def _concept(facet: Facet, term_id: str, vocabulary: Vocabulary, lang: str) -> JSON:

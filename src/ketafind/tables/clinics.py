@@ -41,6 +41,7 @@ from ketafind.tables.csv import (
     extra,
     identifier,
     read_table,
+    table_of_frame,
     text,
     texts,
 )
@@ -49,6 +50,8 @@ from ketafind.vocabulary import Vocabulary, default_vocabulary
 from ketafind.vocabulary.terms import FLAG, Facet, Term, quoted
 
 Path = str | os.PathLike[str]
+EvidenceSource = Any
+"""A path or a frame of evidence, an iterable of `Evidence`, or None."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
@@ -243,7 +246,7 @@ class _Stated(NamedTuple):
 def clinics_from_table(
     table: Table,
     vocabulary: Vocabulary | None,
-    evidence: Path | Iterable[Evidence] | None,
+    evidence: EvidenceSource,
     *,
     check: bool,
 ) -> tuple[Clinic, ...]:
@@ -252,8 +255,9 @@ def clinics_from_table(
     clinics = _Rows(table, words).clinics(check=check)
     if evidence is None:
         return clinics
-    if isinstance(evidence, (str, os.PathLike)):
-        rows = read_table(evidence)
+    is_path = isinstance(evidence, (str, os.PathLike))
+    if is_path or hasattr(evidence, "columns"):
+        rows = read_table(evidence) if is_path else table_of_frame(evidence)
         return attach_evidence(clinics, evidence_from_table(rows, words), rows)
     return canonical(attach_evidence(clinics, evidence), words)
 
@@ -267,8 +271,7 @@ class _Rows:
         self.blank = (None,) * len(table.numbers)
         readers = facts_readers(vocabulary)
         readers |= {part.name: reader_of(part) for part in CLINIC_FIELDS + SERVICE_FIELDS}
-        meanings = {facet.id: facet.plural for facet in vocabulary.facets}
-        meanings |= {name: name for name in readers}
+        meanings = meanings_of(vocabulary)
         self.at = table.find_columns(meanings, ("clinic_id", "name"))
         self.extra = {
             name: table.read(at, extra)
@@ -276,7 +279,7 @@ class _Rows:
             if at not in set(self.at.values())
         }
         for name in self.extra:
-            meant = _alike(name, meanings)
+            meant = likely_column(name, meanings)
             if meant and meant not in self.at:
                 warnings.warn(
                     f"{table.report.source}: the column {quoted(name)} is not known and is only "
@@ -447,7 +450,8 @@ class _Rows:
                     "row, or give each its own service_id"
                 )
                 self.note(message, at, "service_id", service_id)
-            elif blank == [at]:
+                continue  # twins by mistake differ in much else
+            if blank == [at]:
                 message = f"is blank, though {len(rows)} rows share {named}; give each its own"
                 self.note(message, at, "service_id")
             for name, here, there in self._differing(at, first, stated):
@@ -490,7 +494,15 @@ def _shown(value: Any) -> str:
     return "blank" if value is None or value == "" else quoted(str(value))
 
 
-def _alike(given: str, meanings: Mapping[str, str]) -> str | None:
+def meanings_of(vocabulary: Vocabulary) -> dict[str, str]:
+    """The columns that are known: what each name means."""
+    fields = [part.name for part in CLINIC_FIELDS + SERVICE_FIELDS]
+    names = [*facts_readers(vocabulary), *fields]
+    return {facet.id: facet.plural for facet in vocabulary.facets} | {n: n for n in names}
+
+
+def likely_column(given: str, meanings: Mapping[str, str]) -> str | None:
+    """Say which column a name that is not known may mean."""
     from difflib import get_close_matches
 
     name = column_key(given)
@@ -591,7 +603,7 @@ def read_clinics(
     path: Path,
     *,
     vocabulary: Vocabulary | None = None,
-    evidence: Path | Iterable[Evidence] | None = None,
+    evidence: EvidenceSource = None,
     check: bool = True,
 ) -> tuple[Clinic, ...]:
     """Read clinics from a CSV file, one row a service, or refuse the file with every fault.
@@ -607,8 +619,8 @@ def read_clinics(
         A regular file in UTF-8, comma-separated, with a header.
     vocabulary : Vocabulary, optional
         What facets and terms there are; the bundled one if None.
-    evidence : str or path-like or iterable of Evidence, optional
-        A CSV file of evidence, or what `read_evidence` gave, to attach to the clinics.
+    evidence : str or path-like, frame or iterable of Evidence, optional
+        A CSV file or a frame of evidence, or what `read_evidence` gave, to attach to the clinics.
     check : bool
         Refuse a position of (0, 0), and one that contradicts the row's own province.
 

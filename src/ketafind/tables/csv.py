@@ -1,4 +1,4 @@
-"""CSV text as rows of cells, every fault with its row and line."""
+"""CSV text and frames as columns of cells, every fault with its row and line."""
 
 from __future__ import annotations
 
@@ -102,8 +102,9 @@ _VALUE_SHOWN = 200
 class Report:
     """The faults of one table."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, header: int | None = None) -> None:
         self.source = source
+        self.header = header
         self.faults: list[Fault] = []
 
     def add(
@@ -120,7 +121,7 @@ class Report:
         """Raise if anything was noted."""
         if self.faults:
             faults = sorted(self.faults, key=lambda fault: fault.row or 0)
-            raise DataError(self.source, faults, n_rows)
+            raise DataError(self.source, faults, n_rows, self.header)
 
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -233,6 +234,7 @@ Reader = Callable[[Any], Any]
 ColumnReader = Callable[[Sequence[str]], list[Any] | None]
 """Reads texts together, which is faster; None where one by one must find the faults."""
 
+_MISSING = frozenset({"NAType", "NaTType"})
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -264,7 +266,7 @@ def plain(cell: Any) -> Any:
     """Turn what a frame may hold into text, a number, a bool, a date or a tuple."""
     if isinstance(cell, str):
         return str(cell)
-    if cell is None or type(cell).__name__ in {"NAType", "NaTType"}:
+    if cell is None or type(cell).__name__ in _MISSING:
         return ""
     if isinstance(cell, (list, tuple, set, frozenset)):
         items = sorted(cell, key=str) if isinstance(cell, (set, frozenset)) else cell
@@ -419,6 +421,7 @@ def _table(text: str, source: str) -> Table:
     header = next(rows, None)
     if header is None:
         raise DataError(source, [Fault("the file is empty; it needs a header row")])
+    report.header = header.number
     if header.fault:
         report.add(header.fault, header)
         report.refuse()
@@ -438,7 +441,9 @@ def _table(text: str, source: str) -> Table:
             n_bad += 1
             report.add(row.fault or _count_fault(row.cells, len(names)), row)
     columns = [cells[at :: len(names)] for at in range(len(names))]
-    table = Table(names, columns, numbers, lines, report, len(lines) + n_bad, header)
+    n = _n_without_blank_end(columns, len(lines), report)
+    cut = [column[:n] for column in columns]
+    table = Table(names, cut, numbers[:n], lines[:n], report, n + n_bad, header)
     if max(map(len, cells), default=0) > MAX_CELL_CHARACTERS:
         for at in range(len(names)):
             table.read(at, _check_length)
@@ -497,3 +502,82 @@ def _count_fault(cells: Sequence[str], expected: int) -> str:
     if not any(cell.strip() for cell in cells[expected:]):
         return fault + "remove the commas at the end"
     return fault + "a text that holds a comma needs quotes around it"
+
+
+def _n_without_blank_end(columns: Sequence[Sequence[Any]], n: int, report: Report) -> int:
+    """Count the rows without those at the end that hold nothing, and say how many there are."""
+    last = n
+    while last and all(_is_blank(cells[last - 1]) for cells in columns):
+        last -= 1
+    if last < n:
+        rows = "the last row holds" if n - last == 1 else f"the last {n - last} rows hold"
+        message = f"{report.source}: {rows} nothing and {'is' if n - last == 1 else 'are'} skipped"
+        warnings.warn(message, UserWarning, stacklevel=5)
+    return last
+
+
+def _is_blank(cell: Any) -> bool:
+    if isinstance(cell, str):
+        return not cell.strip()
+    return cell is None or type(cell).__name__ in _MISSING or cell != cell  # noqa: PLR0124
+
+
+_FRAME = "frame (rows counted from 0, as iloc does)"
+
+
+def table_of_frame(frame: Any) -> Table:
+    """Read a data frame into a table; the points of a GeoDataFrame as lat and lon."""
+    import narwhals.stable.v2 as nw
+
+    frame = _without_geometry(frame)
+    _check_frame(frame)
+    try:
+        eager = nw.from_native(frame, eager_only=True)
+    except TypeError:
+        kind = type(frame).__name__
+        message = f"{kind} is not a data frame; give a pandas, polars or pyarrow frame"
+        raise DataError("frame", [Fault(message)]) from None
+    report = Report(_FRAME)
+    names = header_names(eager.columns, report)
+    report.refuse()
+    columns = [eager[name].to_list() for name in eager.columns]
+    n = _n_without_blank_end(columns, len(eager), report)
+    return Table(names, [cells[:n] for cells in columns], range(n), range(n), report, n)
+
+
+def _without_geometry(frame: Any) -> Any:
+    """A frame of GeoPandas as a plain one: its points are lat and lon, unless it has these."""
+    if not hasattr(frame, "geom_type") or not hasattr(frame, "to_crs"):
+        return frame
+    if frame.ndim == 1:
+        frame = frame.to_frame("geometry")
+    points, plain = frame.geometry, frame.drop(columns=frame.geometry.name)
+    if {"lat", "lon"}.issubset(frame.columns):
+        return plain
+    kinds = set(points.geom_type.dropna()) - {"Point"}
+    if points.crs is None or kinds:
+        fault = "has no CRS; call set_crs() first" if points.crs is None else "holds no points only"
+        raise DataError(_FRAME, [Fault(f"the geometry {frame.geometry.name!r} {fault}")])
+    degrees = points.to_crs("EPSG:4326")
+    known = ~(degrees.isna() | degrees.is_empty)
+    # The axes of a geometry are always (lon, lat).
+    return plain.assign(lat=degrees[known].y, lon=degrees[known].x)
+
+
+def _check_frame(frame: Any) -> None:
+    """Refuse what narwhals would trip over."""
+    if hasattr(frame, "collect"):
+        raise DataError("frame", [Fault("the frame is lazy; call collect() on it first")])
+    # pyarrow's .columns are the data.
+    names = getattr(frame, "column_names", None) or getattr(frame, "columns", None)
+    listed = [] if names is None else list(names)
+    odd = [name for name in listed if not isinstance(name, str)]
+    if odd:
+        message = f"the column name {odd[0]!r} is not text; name the columns in text"
+        raise DataError(_FRAME, [Fault(message)])
+    repeated = sorted({name for name in listed if listed.count(name) > 1})
+    faults = [
+        Fault(f"{listed.count(n)} columns are called {n!r}; rename or drop") for n in repeated
+    ]
+    if faults:
+        raise DataError(_FRAME, faults)

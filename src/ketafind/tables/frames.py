@@ -1,32 +1,41 @@
-"""Data frames become clinics, and columns become data frames."""
+"""Data frames become clinics, and clinics become columns and data frames."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-from ketafind.errors import DataError, Fault
+from ketafind.errors import InvalidInputError
+from ketafind.facts import decisions
 from ketafind.files import require
-from ketafind.records import Clinic, Evidence, FrozenMapping
-from ketafind.tables.clinics import Path, clinics_from_table
-from ketafind.tables.csv import Report, Table, header_names
-from ketafind.vocabulary import Vocabulary
+from ketafind.records import (
+    CLINIC_FACTS,
+    CLINIC_FIELDS,
+    EVIDENCE_FIELDS,
+    Clinic,
+    Evidence,
+    FrozenMapping,
+    Service,
+)
+from ketafind.tables.clinics import EvidenceSource, clinics_from_table
+from ketafind.tables.csv import table_of_frame
+from ketafind.truth import Truth
+from ketafind.vocabulary import Facet, Term, Vocabulary
+from ketafind.vocabulary.terms import FLAG
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
 
-_SOURCE = "frame (rows counted from 0, as iloc does)"
-
-
 def clinics_from_frame(
     frame: Any,
     *,
     vocabulary: Vocabulary | None = None,
-    evidence: Path | Iterable[Evidence] | None = None,
+    evidence: EvidenceSource = None,
     check: bool = True,
 ) -> tuple[Clinic, ...]:
     """Make clinics of a data frame, one row a service, with the checks of `read_clinics`.
@@ -42,8 +51,8 @@ def clinics_from_frame(
         are ``lat`` and ``lon``, unless it has these columns.
     vocabulary : Vocabulary, optional
         What facets and terms there are; the bundled one if None.
-    evidence : str or path-like or iterable of Evidence, optional
-        A CSV file of evidence, or what `read_evidence` gave, to attach to the clinics.
+    evidence : str or path-like, frame or iterable of Evidence, optional
+        A CSV file or a frame of evidence, or what `read_evidence` gave, to attach to the clinics.
     check : bool
         Refuse a position of (0, 0), and one that contradicts the row's own province.
 
@@ -57,60 +66,152 @@ def clinics_from_frame(
     DataError
         With every fault of the frame; rows are counted by position from 0, as ``iloc`` does.
     """
-    import narwhals.stable.v2 as nw
-
-    frame = _without_geometry(frame)
-    _check(frame)
-    try:
-        eager = nw.from_native(frame, eager_only=True)
-    except TypeError:
-        kind = type(frame).__name__
-        message = f"{kind} is not a data frame; give a pandas, polars or pyarrow frame"
-        raise DataError("frame", [Fault(message)]) from None
-    report = Report(_SOURCE)
-    names = header_names(eager.columns, report)
-    report.refuse()
-    columns = [eager[name].to_list() for name in eager.columns]
-    table = Table(names, columns, range(len(eager)), range(len(eager)), report, len(eager))
-    return clinics_from_table(table, vocabulary, evidence, check=check)
+    return clinics_from_table(table_of_frame(frame), vocabulary, evidence, check=check)
 
 
-def _without_geometry(frame: Any) -> Any:
-    """A frame of GeoPandas as a plain one: its points are lat and lon, unless it has these."""
-    if not hasattr(frame, "geom_type") or not hasattr(frame, "to_crs"):
-        return frame
-    if frame.ndim == 1:
-        frame = frame.to_frame("geometry")
-    points, plain = frame.geometry, frame.drop(columns=frame.geometry.name)
-    if {"lat", "lon"}.issubset(frame.columns):
-        return plain
-    kinds = set(points.geom_type.dropna()) - {"Point"}
-    if points.crs is None or kinds:
-        fault = "has no CRS; call set_crs() first" if points.crs is None else "holds no points only"
-        raise DataError(_SOURCE, [Fault(f"the geometry {frame.geometry.name!r} {fault}")])
-    degrees = points.to_crs("EPSG:4326")
-    known = ~(degrees.isna() | degrees.is_empty)
-    # The axes of a geometry are always (lon, lat).
-    return plain.assign(lat=degrees[known].y, lon=degrees[known].x)
+PER = ("clinic", "service", "fact")
+Columns = dict[str, list[Any]]
 
 
-def _check(frame: Any) -> None:
-    """Refuse what narwhals would trip over."""
-    if hasattr(frame, "collect"):
-        raise DataError("frame", [Fault("the frame is lazy; call collect() on it first")])
-    # pyarrow's .columns are the data.
-    names = getattr(frame, "column_names", None) or getattr(frame, "columns", None)
-    listed = [] if names is None else list(names)
-    odd = [name for name in listed if not isinstance(name, str)]
-    if odd:
-        message = f"the column name {odd[0]!r} is not text; name the columns in text"
-        raise DataError(_SOURCE, [Fault(message)])
-    repeated = sorted({name for name in listed if listed.count(name) > 1})
-    faults = [
-        Fault(f"{listed.count(n)} columns are called {n!r}; rename or drop") for n in repeated
+def laid_out(
+    clinics: Sequence[Clinic], vocabulary: Vocabulary, per: str, taken: Sequence[str] = ()
+) -> tuple[list[int], Columns]:
+    """Lay clinics out with a row each, a row a service or a row a fact, and number their rows."""
+    if per not in PER:
+        raise InvalidInputError(f"per={per!r}: write {', '.join(map(repr, PER[:-1]))} or 'fact'")
+    if per == "fact":
+        facts = [(at, fact) for at, one in enumerate(clinics) for fact in _facts(one, vocabulary)]
+        names = [part.name for part in EVIDENCE_FIELDS]
+        columns = {name: [getattr(fact, name) for _, fact in facts] for name in names}
+        columns["truth"] = list(map(str, columns["truth"]))
+        return [at for at, _ in facts], columns
+    held = [
+        (at, services)
+        for at, one in enumerate(clinics)
+        for services in ([one.services] if per == "clinic" else [(s,) for s in one.services])
     ]
-    if faults:
-        raise DataError(_SOURCE, faults)
+    rows = [(clinics[at], services) for at, services in held]
+    return [at for at, _ in held], _summed_up(rows, vocabulary, per, taken)
+
+
+def _facts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Evidence]:
+    """Give everything that is stated, with what decides it; without a source where none does."""
+    decided = {
+        (one.service_id, one.facet, one.term): one.by[0]
+        for one in decisions(clinic, vocabulary)
+        if one.reason == "decided"
+    }
+    decided |= {(None, f.facet, f.term): f for f in clinic.evidence if f.facet in CLINIC_FACTS}
+    stated: list[tuple[str | None, str, str, Truth]] = [
+        (None, name, str(value), Truth.YES)
+        for name in CLINIC_FACTS
+        if (value := getattr(clinic, name))
+    ]
+    for service in clinic.services:
+        own = service.service_id
+        stated += [
+            (own, f, term, is_so) for f, ts in service.facts.items() for term, is_so in ts.items()
+        ]
+        stated += [(own, name, each.span, Truth.YES) for name, each in service.quantities.items()]
+    unsourced = Evidence(
+        clinic_id=clinic.clinic_id,
+        facet="",
+        term="",
+        truth=Truth.YES,
+        source_url="",
+        source_class="",
+        scope="",
+    )
+    for service_id, facet, term, truth in stated:
+        key = service_id, facet, "" if facet in vocabulary.quantities else term
+        source = decided.get(key, unsourced)
+        yield replace(source, service_id=service_id, facet=facet, term=term, truth=truth)
+
+
+def _summed_up(
+    rows: Sequence[tuple[Clinic, Sequence[Service]]],
+    vocabulary: Vocabulary,
+    per: str,
+    taken: Sequence[str],
+) -> Columns:
+    """Give a row a column for each field, facet, flag and quantity, of all its services."""
+    clinics, held = [clinic for clinic, _ in rows], [services for _, services in rows]
+    columns: Columns = {}
+    for part in CLINIC_FIELDS:
+        of = clinics if part.level == "clinic" else [clinic.location for clinic in clinics]
+        columns[part.name] = [getattr(record, part.name, None) for record in of]
+    if per == "service":
+        columns["service_id"] = [services[0].service_id for services in held]
+    else:
+        columns["n_services"] = [len(services) for services in held]
+    for facet in vocabulary.facets:
+        if facet.id != FLAG:
+            columns[facet.plural] = [terms_of(services, facet.id) for services in held]
+    columns["not_offered"] = [_not_offered(services, vocabulary) for services in held]
+    columns["complete"] = [
+        sorted(frozenset.intersection(*(one.complete for one in services))) for services in held
+    ]
+    columns["combined"] = [any(one.combined for one in services) for services in held]
+    for flag in vocabulary.flags:
+        truths = [max(_truth(one, flag, vocabulary.flags) for one in services) for services in held]
+        columns[flag.id] = [None if is_so == Truth.UNKNOWN else str(is_so) for is_so in truths]
+    for name in [each.id for each in vocabulary.quantities]:
+        stated = [
+            [one.quantities[name] for one in services if name in one.quantities]
+            for services in held
+        ]
+        columns[f"{name}_low"] = [min((q.low for q in found), default=None) for found in stated]
+        columns[f"{name}_high"] = [max((q.high for q in found), default=None) for found in stated]
+    dates = [[f.page_date or f.checked_on for f in clinic.evidence] for clinic in clinics]
+    for name, pick in (("oldest_evidence", min), ("newest_evidence", max)):
+        columns[name] = [pick(filter(None, days), default=None) for days in dates]
+    for name in dict.fromkeys(name for clinic in clinics for name in clinic.extra):
+        free = f"{name} (given)" if name in columns or name in taken else name
+        columns[free] = [clinic.extra.get(name, "") for clinic in clinics]
+    return columns
+
+
+def terms_of(services: Iterable[Service], facet: str, truth: Truth = Truth.YES) -> list[str]:
+    """List the terms of a facet that any of the services states with this truth."""
+    return list(dict.fromkeys(term for one in services for term in one.terms(facet, truth)))
+
+
+def _not_offered(services: Sequence[Service], vocabulary: Vocabulary) -> list[str]:
+    """Name what a service is stated not to offer, and none of the others to offer."""
+    return [
+        f"{facet.id}:{term}"
+        for facet in vocabulary.facets
+        if facet.id != FLAG
+        for term in terms_of(services, facet.id, Truth.NO)
+        if term not in terms_of(services, facet.id)
+    ]
+
+
+def _truth(service: Service, flag: Term, flags: Facet) -> Truth:
+    """What follows for a flag from all flags that a service states."""
+    above, below = flags.ancestors(flag.id), flags.descendants(flag.id)
+    if any(service.flags.get(name) == Truth.YES for name in (flag.id, *below)):
+        return Truth.YES
+    if any(service.flags.get(name) == Truth.NO for name in (flag.id, *above)):
+        return Truth.NO
+    is_open = any(service.flags.get(name) == Truth.YES for name in above)
+    return Truth.NO if FLAG in service.complete and not is_open else Truth.UNKNOWN
+
+
+def types_of(vocabulary: Vocabulary) -> dict[str, str]:
+    """The pandas types of columns that are not text, where there is nothing to tell them by."""
+    numbers = [f"{each.id}_{end}" for each in vocabulary.quantities for end in ("low", "high")]
+    return _TYPES | dict.fromkeys(numbers, "float64")
+
+
+_TYPES = {
+    **dict.fromkeys(("lat", "lon", "radius_km"), "float64"),
+    **dict.fromkeys(("distance_km", "distance_low_km", "distance_high_km"), "float64"),
+    **dict.fromkeys(("checked_on", "page_date"), "datetime64[s]"),
+    **dict.fromkeys(("oldest_evidence", "newest_evidence"), "datetime64[s]"),
+    **dict.fromkeys(("rank", "n_services"), "int64"),
+    **dict.fromkeys(("combined", "is_match"), "bool"),
+}
 
 
 def frame_from_columns(

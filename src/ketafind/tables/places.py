@@ -22,6 +22,7 @@ _DECIMAL = re.compile(
     r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?"
 )
 _DECIMALS = re.compile(rf"(?:(?:{_DECIMAL.pattern})?\n)*+")
+_NOTHING = frozenset({"null", "n/a", "na", "nan", "none", "nil", "unknown", "-", "--", "?", "tbd"})
 _COMMA = re.compile(r"([+-]?[0-9]{1,3}),([0-9]{1,20})")
 _SEXAGESIMAL = re.compile(
     r"([+-]?)([0-9]{1,3})[°d:\s]\s*([0-9]{1,2}(?:\.[0-9]{1,10})?)['′’m:\s]?\s*"
@@ -77,6 +78,8 @@ def _cause(value: str) -> str:
         r"[0-9]\s*[NSEWO]\Z", value, re.IGNORECASE
     ):
         return "; write decimal degrees with a sign, such as -79.38 for 79.38 W"
+    if value.casefold() in _NOTHING:
+        return "; leave it blank where it is not known"
     strange = strange_characters(value)
     odd = f" (it holds {', '.join(strange[:3])})" if strange else ""
     return f"; write plain digits with a point, such as 43.65{odd}"

@@ -48,7 +48,7 @@ def quoted(text: str) -> str:
     return f'"{visible}"'
 
 
-CUTOFF = 70.0
+CUTOFF = 72.0
 # In shorter words one edit turns a real word into another, and parts mean nothing.
 _SHORTEST = 4
 _LONGEST = 100
