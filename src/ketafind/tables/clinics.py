@@ -252,7 +252,7 @@ def clinics_from_table(
 ) -> tuple[Clinic, ...]:
     """Make clinics of a table, in canonical form, or refuse it with every fault."""
     words = default_vocabulary() if vocabulary is None else vocabulary
-    clinics = _Rows(table, words).clinics(check=check)
+    clinics = _Rows(table.without_blank_end(), words).clinics(check=check)
     if evidence is None:
         return clinics
     is_path = isinstance(evidence, (str, os.PathLike))
@@ -518,6 +518,7 @@ _STATUS = choice(STATUSES, "a status")
 
 def evidence_from_table(table: Table, vocabulary: Vocabulary) -> tuple[Evidence, ...]:
     """Make evidence of the rows of a table, in their order, or refuse it with every fault."""
+    table = table.without_blank_end()
     readers = {part.name: reader_of(part) for part in EVIDENCE_FIELDS}
     columns = table.find_columns({name: name for name in readers}, _NEEDED, strict=True)
     read = {name: table.read(at, readers[name]) for name, at in columns.items()}

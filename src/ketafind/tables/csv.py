@@ -10,7 +10,7 @@ import stat
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from numbers import Integral, Real
@@ -359,6 +359,24 @@ class Table:
         """Say where a row stands."""
         return Row(self.numbers[at], self.lines[at])
 
+    def without_blank_end(self) -> Table:
+        """Leave out the rows at the end that hold nothing, and say how many there are."""
+        last = n = len(self.numbers)
+        while last and all(_is_blank(cells[last - 1]) for cells in self.columns):
+            last -= 1
+        if last == n:
+            return self
+        rows = "the last row holds" if n - last == 1 else f"the last {n - last} rows hold"
+        message = f"{rows} nothing and {'is' if n - last == 1 else 'are'} skipped"
+        warnings.warn(f"{self.report.source}: {message}", UserWarning, stacklevel=5)
+        return replace(
+            self,
+            columns=[cells[:last] for cells in self.columns],
+            numbers=self.numbers[:last],
+            lines=self.lines[:last],
+            n_rows=self.n_rows - (n - last),
+        )
+
     def find_columns(
         self, meanings: Mapping[str, str], needed: Iterable[str], *, strict: bool = False
     ) -> dict[str, int]:
@@ -441,9 +459,7 @@ def _table(text: str, source: str) -> Table:
             n_bad += 1
             report.add(row.fault or _count_fault(row.cells, len(names)), row)
     columns = [cells[at :: len(names)] for at in range(len(names))]
-    n = _n_without_blank_end(columns, len(lines), report)
-    cut = [column[:n] for column in columns]
-    table = Table(names, cut, numbers[:n], lines[:n], report, n + n_bad, header)
+    table = Table(names, columns, numbers, lines, report, len(lines) + n_bad, header)
     if max(map(len, cells), default=0) > MAX_CELL_CHARACTERS:
         for at in range(len(names)):
             table.read(at, _check_length)
@@ -504,18 +520,6 @@ def _count_fault(cells: Sequence[str], expected: int) -> str:
     return fault + "a text that holds a comma needs quotes around it"
 
 
-def _n_without_blank_end(columns: Sequence[Sequence[Any]], n: int, report: Report) -> int:
-    """Count the rows without those at the end that hold nothing, and say how many there are."""
-    last = n
-    while last and all(_is_blank(cells[last - 1]) for cells in columns):
-        last -= 1
-    if last < n:
-        rows = "the last row holds" if n - last == 1 else f"the last {n - last} rows hold"
-        message = f"{report.source}: {rows} nothing and {'is' if n - last == 1 else 'are'} skipped"
-        warnings.warn(message, UserWarning, stacklevel=5)
-    return last
-
-
 def _is_blank(cell: Any) -> bool:
     if isinstance(cell, str):
         return not cell.strip()
@@ -541,8 +545,7 @@ def table_of_frame(frame: Any) -> Table:
     names = header_names(eager.columns, report)
     report.refuse()
     columns = [eager[name].to_list() for name in eager.columns]
-    n = _n_without_blank_end(columns, len(eager), report)
-    return Table(names, [cells[:n] for cells in columns], range(n), range(n), report, n)
+    return Table(names, columns, range(len(eager)), range(len(eager)), report, len(eager))
 
 
 def _without_geometry(frame: Any) -> Any:

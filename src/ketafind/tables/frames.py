@@ -145,8 +145,7 @@ def _summed_up(
     else:
         columns["n_services"] = [len(services) for services in held]
     for facet in vocabulary.facets:
-        if facet.id != FLAG:
-            columns[facet.plural] = [terms_of(services, facet.id) for services in held]
+        columns[facet.plural] = [terms_of(services, facet.id) for services in held]
     columns["not_offered"] = [_not_offered(services, vocabulary) for services in held]
     columns["complete"] = [
         sorted(frozenset.intersection(*(one.complete for one in services))) for services in held
