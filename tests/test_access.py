@@ -647,6 +647,10 @@ def test_the_radii_of_a_geocoded_frame_count_and_the_answer_says_so():
     assert (exact["covered_high"] <= taken["covered_high"]).all()
     assert not exact.equals(taken)
     assert kf.provenance(taken)["radius"] == 'column "radius_km"'
+    english, french = kf.methods(taken).split("\n\n")
+    assert 'column "radius_km"' in english
+    assert 'colonne "radius_km"' in french
+    assert " of " not in french
     assert kf.provenance(exact)["radius"] == "0 km"
     prefixed = placed.add_prefix("home_")
     found = kf.coverage(prefixed, DIRECTORY, lat="home_lat", lon="home_lon", **asked)

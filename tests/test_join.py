@@ -725,7 +725,7 @@ def test_an_answer_remembers_where_it_comes_from_and_no_place_or_condition(kind)
     ):
         assert paragraph.startswith(start)
         assert "ptsd" in paragraph
-        assert str(DIRECTORY.snapshot) in paragraph
+        assert DIRECTORY.snapshot.id in paragraph
     assert "ptsd" not in kf.methods(joined)
     with pytest.raises(kf.errors.InvalidInputError, match="nothing is known of where this"):
         kf.provenance(frame)

@@ -149,9 +149,10 @@ def methods(frame: Any) -> str:
     parts += ["both" if record["unknown"] == "both" else "policy"]
     told = {**record, "settings": settings, "criteria": criteria}
     text = resources.files("ketafind.join").joinpath("methods.json").read_text("utf-8")
-    return "\n\n".join(
-        " ".join(words["sentences"][part] for part in parts).format(
-            **told, done=words["done"][record["method"]]
-        )
-        for words in json.loads(text).values()
-    )
+    paragraphs = []
+    for words in json.loads(text).values():
+        for english, term in words["terms"].items():
+            told |= {name: told[name].replace(english, term) for name in ("snapshot", "radius")}
+        sentences = " ".join(words["sentences"][part] for part in parts)
+        paragraphs.append(sentences.format(**told, done=words["done"][record["method"]]))
+    return "\n\n".join(paragraphs)
