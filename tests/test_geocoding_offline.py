@@ -368,7 +368,7 @@ def test_parts_of_towns_and_words_beside_a_name_do_not_mislead(
 
 @pytest.mark.parametrize(
     "text",
-    ["Port Kingston", "Frenchh", "Brook University", "M5V blah", "Jarrow"],
+    ["Port Kingston", "Frenchh", "Brook University", "M5V blah"],
 )
 def test_a_name_that_only_resembles_a_town_is_not_taken_for_it(text: str) -> None:
     with pytest.raises(errors.PlaceNotFoundError):
@@ -381,6 +381,7 @@ def test_a_name_that_only_resembles_a_town_is_not_taken_for_it(text: str) -> Non
         ("Gatineau", "Quebec"),
         ("Saanich", "British Columbia"),
         ("Rochester", "United States"),
+        ("Jarrow", "United Kingdom"),
         ("Waterloo, Belgium", "Belgium"),
         ("Hamilton, NZ", "New Zealand"),
         ("12 rue Haute, Perth, Suède", "Sweden"),
@@ -564,7 +565,7 @@ def test_a_code_settles_which_of_the_names_is_meant() -> None:
         ("Région de Durham", "Durham Region"),
         ("Timiskaming, Unorganized, West Part, ON", "Timiskaming District"),
         ("Curve Lake First Nation", "Curve Lake"),
-        ("Walpole Island 46, ON", "Walpole Island 46"),
+        ("Walpole Island 46, ON", "Walpole Island"),
         ("Barrie, Ontario, ON, Canada", "Barrie"),
         ("Guelph, ON, CA", "Guelph"),
         ("Big Bay Point, ON", "Big Bay Point"),
@@ -771,16 +772,16 @@ def test_an_unlisted_code_far_from_its_town_is_refused(text: str) -> None:
 
 def test_namesakes_are_told_apart_by_their_county() -> None:
     with pytest.raises(errors.AmbiguousPlaceError) as caught:
-        geocode("Cedar Point")
+        geocode("Baldwin")
     labels = [one.label for one in caught.value.candidates]
-    assert sorted(labels) == ["Cedar Point (Lambton), ON", "Cedar Point (Simcoe), ON"]
+    assert sorted(labels) == ["Baldwin (Sudbury), ON", "Baldwin (York), ON"]
 
 
 def test_the_much_larger_of_two_namesakes_is_taken_and_the_other_named() -> None:
-    located = geocode("Bethany, ON")
-    assert located.label == "Bethany, ON"
+    located = geocode("Richmond, ON")
+    assert located.label == "Richmond, ON"
     assert located.match == "corrected"
-    assert "Lennox and Addington" in located.corrections[0]
+    assert "Elgin" in located.corrections[0]
 
 
 def test_a_town_that_shares_its_name_with_a_county_elsewhere_says_so() -> None:

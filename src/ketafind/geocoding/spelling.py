@@ -23,6 +23,13 @@ NEAR = 0.75
 """So like a name must be what is suggested for it."""
 
 SHORTEST = 5
+WELL_KNOWN = 2_000
+"""A name that stands alone is a misspelt town's only if so many people live there: nothing else
+shows that it is not the right name of a place that the gazetteer lacks."""
+
+LONG = 12
+"""One slip in a name of so many letters is a slip, and no other name."""
+
 DOMINANT = 2
 """Of towns equally like, one with so many times the others' postal codes is meant."""
 
@@ -82,7 +89,8 @@ def near_names(
     right = [
         (slips, name)
         for name, slips, _ in found
-        if (name[0] == key[0] or (slips == 1 and (not alone or _is_large(name, gazetteer))))
+        if (not alone or (slips == 1 and len(key) >= LONG) or _is_known(name, gazetteer))
+        and (name[0] == key[0] or (slips == 1 and (not alone or _is_large(name, gazetteer))))
         and _same_heads(heads, name, gazetteer)
     ]
     if not right:
@@ -171,6 +179,11 @@ def suggested(words: list[str], gazetteer: Gazetteer, most: int = 3) -> tuple[Pl
     named = [word for word in words if len(word) >= SHORTEST] + [key for key, *_ in near]
     places = (place for key in named for place in gazetteer.named(key))
     return tuple(dict.fromkeys(place for place in places if gazetteer.is_solid(place)))[:most]
+
+
+def _is_known(key: str, gazetteer: Gazetteer) -> bool:
+    people = max(gazetteer.places[number].population for number in gazetteer.aliases[key])
+    return people >= WELL_KNOWN or _is_large(key, gazetteer)
 
 
 def _is_large(key: str, gazetteer: Gazetteer) -> bool:
