@@ -17,7 +17,7 @@ from ketafind.truth import Truth
 from oracle import SWAP, highest, holds, lowest
 from strategies import clinic_lists, criteria, examples, expressions
 
-FACETS = ("colour", "shape")
+FACETS = ("colour", "texture")
 YES, NO, UNKNOWN = Truth.YES, Truth.NO, Truth.UNKNOWN
 BUNDLED = kf.load_directory().vocabulary
 HALF = examples(1 / 2)
