@@ -283,6 +283,7 @@ def open_arrays(
     kind: str | None = None,
     version: int | None = None,
     verify: bool = True,
+    private: bool = False,
 ) -> tuple[Any, Arrays]:
     """Open a file that `write_arrays` wrote.
 
@@ -295,6 +296,8 @@ def open_arrays(
     verify : bool
         True to check every byte against the checksums; False to check only the structure, which
         keeps reading safe and takes no time with the file's size.
+    private : bool
+        True for arrays that may be written to; the file stays as it is.
 
     Returns
     -------
@@ -314,7 +317,7 @@ def open_arrays(
     OSError
         If it cannot be read.
     """
-    data, size = _map(path)
+    data, size = _map(path, private)
     name = os.fspath(path)
     length, directory_sum, body_sum = _read_header(data, size, name)
     directory = bytes(data[ALIGNMENT : ALIGNMENT + length])
@@ -363,7 +366,7 @@ def _body(gap: int, columns: Any) -> Iterator[bytes | memoryview]:
         yield bytes(-column.nbytes % ALIGNMENT)
 
 
-def _map(path: str | os.PathLike[str]) -> tuple[memoryview, int]:
+def _map(path: str | os.PathLike[str], private: bool) -> tuple[memoryview, int]:
     if not os.path.exists(path):
         raise MissingFileError(f"{os.fspath(path)}: there is no such file")
     # Looked at before it is opened: to open a pipe would wait for its writer.
@@ -373,8 +376,9 @@ def _map(path: str | os.PathLike[str]) -> tuple[memoryview, int]:
         size = os.fstat(file.fileno()).st_size
         if size < READ_BELOW:
             data = file.read()
-            return memoryview(data), len(data)
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)), size
+            return memoryview(bytearray(data) if private else data), len(data)
+        access = mmap.ACCESS_COPY if private else mmap.ACCESS_READ
+        return memoryview(mmap.mmap(file.fileno(), 0, access=access)), size
 
 
 def _read_header(data: memoryview, size: int, name: str) -> tuple[int, int, int]:

@@ -1,0 +1,484 @@
+"""Times on a network of roads held in memory or mapped from a file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from os import PathLike
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ketafind.errors import DirectoryFileError, InvalidInputError
+from ketafind.files import open_arrays, require, write_arrays
+from ketafind.geo import earth_centred, geodesic_km
+from ketafind.index import default_index
+from ketafind.travel.router import REASONS, Floats, TravelTimes, read_places
+
+KIND, VERSION = "network of roads", 1
+UNREACHABLE, OFF_NETWORK, BEYOND_LIMIT = 1, 2, 3
+SPACING_KM = 0.25
+"""No piece of a road is longer than this without a point by which it is found."""
+FOREVER = np.finfo(np.float64).max
+"""A limit that keeps what is forbidden (infinite seconds) out of scipy's heap."""
+Ints = NDArray[np.int32]
+
+
+class Snap(NamedTuple):
+    """Where on the network places stand: one entry a place, -1 and NaN off the network."""
+
+    road: Ints
+    """The road."""
+    fraction: Floats
+    """How far along it, of its length."""
+    distance_km: Floats
+    """From the place to there."""
+    side: NDArray[np.int8]
+    """Where the place lies, looking along the road: 1 left, -1 right, 0 on it."""
+
+
+class Ends(NamedTuple):
+    """What it takes from snapped places to the two ends of their roads, or the other way."""
+
+    snap: Snap
+    tail: Ints
+    head: Ints
+    to_tail: Floats
+    to_head: Floats
+    from_tail: Floats
+    from_head: Floats
+
+
+class GraphRouter:
+    """Exact travel times on roads of one's own, by Dijkstra's algorithm.
+
+    Places are snapped to the nearest point of the nearest road open to the profile, anywhere along
+    it; the way to the road is not counted. Between crossings roads keep their shape. Nothing
+    leaves the process.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+        As the builders make them: ``starts`` and ``ends`` (compressed rows of arcs), ``forward``
+        and ``backward`` (each road's two arcs), ``km``, ``shape_starts``, ``shape_lat``,
+        ``shape_lon``, ``seconds.PROFILE``.
+    profile : str
+        How one travels.
+
+    See Also
+    --------
+    from_edges : From a table of edges.
+    open : From a file that ``ketafind roads build`` made.
+
+    Notes
+    -----
+    The searches are `scipy.sparse.csgraph.dijkstra`, from a node that stands for the origin and
+    is tied to both ends of its road, so one search answers for one origin and all targets.
+    """
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], profile: str = "car") -> None:
+        require("scipy", "geo")
+        self._arrays = dict(arrays)
+        name = f"seconds.{profile}"
+        if name not in arrays:
+            known = sorted(key[8:] for key in arrays if key.startswith("seconds."))
+            raise InvalidInputError(
+                f"the network has no times for {profile!r}; it has {', '.join(known)}"
+            )
+        self.profile = profile
+        self._lock = Lock()
+        self._seconds: Floats = arrays[name]
+        self._ends: Ints = arrays["ends"]
+        self._starts: Ints = arrays["starts"]
+        self._forward: Ints = arrays["forward"]
+        self._backward: Ints = arrays["backward"]
+
+    def __repr__(self) -> str:
+        return f"<GraphRouter {self.profile}, {self.n_nodes:,} nodes, {self.n_roads:,} roads>"
+
+    @property
+    def n_nodes(self) -> int:
+        """How many crossings and dead ends."""
+        return len(self._starts) - 2
+
+    @property
+    def n_roads(self) -> int:
+        """How many roads between them."""
+        return len(self._forward)
+
+    @cached_property
+    def max_speed_kmh(self) -> float:
+        """The fastest road's speed over the geodesic between its ends."""
+        tail, head = self._nodes_of(np.arange(self.n_roads))
+        lat, lon = self.node_positions
+        straight_km = geodesic_km(lat[tail], lon[tail], lat[head], lon[head])
+        quickest = np.minimum(self._seconds[self._forward], self._seconds[self._backward])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            speed = np.where(straight_km > 0, straight_km / quickest, 0.0) * 3600
+        return float(speed.max(initial=0.0))
+
+    @cached_property
+    def node_positions(self) -> tuple[Floats, Floats]:
+        """Latitude and longitude of each node; NaN of one that no road touches."""
+        lat, lon = (np.full(self.n_nodes, np.nan) for _ in range(2))
+        tail, head = self._nodes_of(np.arange(self.n_roads))
+        shape = self._arrays["shape_starts"]
+        for node, at in ((tail, shape[:-1]), (head, shape[1:] - 1)):
+            lat[node] = self._arrays["shape_lat"][at] / 1e7
+            lon[node] = self._arrays["shape_lon"][at] / 1e7
+        return lat, lon
+
+    # ---- files ----
+
+    @classmethod
+    def open(
+        cls, path: str | PathLike[str], profile: str = "car", *, verify: bool = True
+    ) -> GraphRouter:
+        """Open a file of roads; it is mapped, not read.
+
+        Parameters
+        ----------
+        path : path
+            What `save` or ``ketafind roads build`` wrote.
+        profile : str
+            One that the file holds.
+        verify : bool
+            True to check every byte; False to check the structure only.
+
+        Raises
+        ------
+        DirectoryFileError
+            If it is damaged or something else.
+        InvalidInputError
+            If it does not hold the profile.
+        """
+        _, arrays = open_arrays(path, kind=KIND, version=VERSION, verify=verify, private=True)
+        fault = _fault(arrays, deep=verify)
+        if fault:
+            raise DirectoryFileError(f"{path}: {fault}; build it again")
+        return cls(arrays, profile)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the network, all profiles included, to a file, synced and renamed into place."""
+        with self._lock:
+            index = self._samples[0]
+            arrays = {**self._arrays, **{f"find.{n}": a for n, a in index.arrays.items()}}
+            write_arrays(path, {"kind": KIND, "version": VERSION}, arrays)
+
+    # ---- snapping ----
+
+    @cached_property
+    def _samples(self) -> tuple[Any, Ints, Ints]:
+        """Points along all roads: their index, their road and the piece of its shape."""
+        lat, lon, road, piece = _sampled(self._arrays)
+        return default_index(lat, lon), road, piece
+
+    @cached_property
+    def _open_samples(self) -> Any:
+        """The points of roads that the profile may use, prepared for their index."""
+        index, road, _ = self._samples
+        usable = np.isfinite(
+            np.minimum(self._seconds[self._forward], self._seconds[self._backward])
+        )
+        if usable.all():
+            return index.prepare(None)
+        return index.prepare(np.packbits(usable[road[index.order]], bitorder="little"))
+
+    def snap(self, places: Any, *, max_km: float = 10.0) -> Snap:
+        """Find the nearest point of a road that is open to the profile.
+
+        Parameters
+        ----------
+        places : sequence of Coordinates, Location or Point, array of shape (n, 2), or frame
+            Where.
+        max_km : float
+            Off the network beyond this.
+
+        Returns
+        -------
+        Snap
+            One entry a place; of roads equally near the first.
+        """
+        lat, lon = read_places(places, "places")
+        n = len(lat)
+        found = Snap(
+            np.full(n, -1, np.int32), np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.int8)
+        )
+        index, roads, pieces = self._samples
+        for at in range(n):
+            near_km, _ = index.nearest(lat[at], lon[at], 1, self._open_samples, max_km + SPACING_KM)
+            if len(near_km) == 0:
+                continue
+            # A road's nearest point lies within half the spacing of one of its samples.
+            reach = near_km[0] + SPACING_KM
+            _, samples = index.within(lat[at], lon[at], reach, self._open_samples)
+            piece = np.unique(pieces[samples])
+            which, along, km, side = self._nearest_on(lat[at], lon[at], piece)
+            if km <= max_km:
+                road = self._road_of(which)
+                found.road[at], found.distance_km[at], found.side[at] = road, km, side
+                found.fraction[at] = self._fraction(road, which, along)
+        return found
+
+    def _road_of(self, piece: int) -> int:
+        return int(np.searchsorted(self._arrays["shape_starts"], piece, side="right")) - 1
+
+    def _nearest_on(self, lat: float, lon: float, pieces: Ints) -> tuple[int, float, float, int]:
+        """Find the nearest of some pieces: which, how far along it, the distance, the side."""
+        scale = _km_per_degree(lat)
+        first, last = (self._offsets(lat, lon, pieces + step) * scale for step in (0, 1))
+        step = last - first
+        length = (step**2).sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            along = np.clip(np.where(length > 0, -(first * step).sum(axis=1) / length, 0.0), 0, 1)
+        foot = first + along[:, None] * step
+        apart = np.hypot(*foot.T)
+        at = int(apart.argmin())
+        turn = step[at, 0] * foot[at, 1] - step[at, 1] * foot[at, 0]
+        side = 0 if apart[at] < 1e-6 else int(np.sign(turn))
+        return int(pieces[at]), float(along[at]), float(apart[at]), side
+
+    def _offsets(self, lat: float, lon: float, points: Ints) -> Floats:
+        """Degrees east and north of a place; never the long way round."""
+        east = self._arrays["shape_lon"][points] / 1e7 - lon
+        north = self._arrays["shape_lat"][points] / 1e7 - lat
+        return np.column_stack([(east + 180.0) % 360.0 - 180.0, north])
+
+    def _fraction(self, road: int, piece: int, along: float) -> float:
+        """Turn a place on a piece into a part of the road's length."""
+        start, stop = self._arrays["shape_starts"][road : road + 2]
+        km = _piece_km(self._arrays, start, stop)
+        total = float(km.sum())
+        done = float(km[: piece - start].sum()) + along * float(km[piece - start])
+        return min(done / total, 1.0) if total else 0.0
+
+    # ---- searching ----
+
+    def times(self, origins: Any, targets: Any, *, limit_min: float = math.inf) -> TravelTimes:
+        """Find the times from each origin to each target.
+
+        Parameters
+        ----------
+        origins, targets : sequence of Coordinates, Location or Point, array (n, 2), or frame
+            Where from and to.
+        limit_min : float
+            Leave out what takes longer; what takes as long stays.
+
+        Returns
+        -------
+        TravelTimes
+            Minutes of shape (n, m); NaN with a reason where there are none. A place off the
+            network fails alone.
+        """
+        start, goal = (self.ends_of(self.snap(places)) for places in (origins, targets))
+        back = len(goal.tail) < len(start.tail)
+        one, many = (goal, start) if back else (start, goal)
+        minutes = np.full((len(one.tail), len(many.tail)), np.nan)
+        for at in range(len(one.tail)):
+            if one.snap.road[at] >= 0:
+                minutes[at] = self.reach(one, at, limit_min, back=back).to(many)
+        reason = np.where(np.isinf(minutes), UNREACHABLE, 0)
+        if not math.isinf(limit_min):
+            reason[~(minutes <= limit_min)] = BEYOND_LIMIT
+        off = one.snap.road[:, None] < 0, many.snap.road[None, :] < 0
+        reason[off[0] | off[1]] = OFF_NETWORK
+        minutes[reason > 0] = np.nan
+        if back:
+            minutes, reason = minutes.T, reason.T
+        return TravelTimes(
+            minutes, reason.astype(np.int8), start.snap.distance_km, goal.snap.distance_km
+        )
+
+    def ends_of(self, snap: Snap) -> Ends:
+        """Work out what it takes from snapped places to the ends of their roads and back."""
+        road = np.maximum(snap.road, 0)
+        tail, head = self._nodes_of(road)
+        onward, backward = self._seconds[self._forward[road]], self._seconds[self._backward[road]]
+        with np.errstate(invalid="ignore"):
+            parts = [
+                _part(snap.fraction, backward),
+                _part(1 - snap.fraction, onward),
+                _part(snap.fraction, onward),
+                _part(1 - snap.fraction, backward),
+            ]
+        return Ends(snap, tail, head, *parts)
+
+    def reach(self, ends: Ends, at: int, limit_min: float = math.inf, *, back: bool = False) -> Reached:
+        """Search from one place to all nodes, or from all nodes to it."""
+        from scipy.sparse.csgraph import dijkstra
+
+        graph, seconds = self._graph(back=back)
+        costs = (ends.from_tail, ends.from_head) if back else (ends.to_tail, ends.to_head)
+        limit = min(limit_min * 60.0 * (1 + 1e-12), FOREVER)
+        with self._lock:
+            self._ends[-2:] = ends.tail[at], ends.head[at]
+            seconds[-2:] = costs[0][at], costs[1][at]
+            found = dijkstra(graph, indices=self.n_nodes, limit=limit)
+        return Reached(self, found, ends, at, back)
+
+    def _graph(self, *, back: bool) -> tuple[Any, Floats]:
+        graph = self._reversed if back else self._forwards
+        return graph, graph.data
+
+    @cached_property
+    def _forwards(self) -> Any:
+        return self._sparse(self._seconds)
+
+    @cached_property
+    def _reversed(self) -> Any:
+        # The arc against a road's own has the other's weight: the structure is the same.
+        seconds = np.empty_like(self._seconds)
+        seconds[self._forward] = self._seconds[self._backward]
+        seconds[self._backward] = self._seconds[self._forward]
+        return self._sparse(seconds)
+
+    def _sparse(self, seconds: Floats) -> Any:
+        from scipy.sparse import csr_array
+
+        n = self.n_nodes + 1
+        return csr_array((seconds, self._ends, self._starts), shape=(n, n))
+
+    def _nodes_of(self, road: Any) -> tuple[Ints, Ints]:
+        """The tail and the head of roads."""
+        return self._ends[self._backward[road]], self._ends[self._forward[road]]
+
+
+class Reached:
+    """What one search found: the time to (or from) every node, and so to every snapped place."""
+
+    def __init__(self, router: GraphRouter, seconds: Floats, one: Ends, at: int, back: bool) -> None:
+        self.router, self.seconds, self.one, self.at, self.back = router, seconds, one, at, back
+
+    def to(self, many: Ends) -> Floats:
+        """Minutes to (or from) places; infinite where no way was found."""
+        sides = (many.to_tail, many.to_head) if self.back else (many.from_tail, many.from_head)
+        seconds = np.minimum(
+            self.seconds[many.tail] + sides[0], self.seconds[many.head] + sides[1]
+        )
+        same = np.flatnonzero(many.snap.road == self.one.snap.road[self.at])
+        if len(same):
+            seconds[same] = np.minimum(seconds[same], self._along(many.snap.fraction[same]))
+        return seconds / 60.0
+
+    def _along(self, fraction: Floats) -> Floats:
+        """Seconds between places on the searched place's own road, without leaving it."""
+        road, own = self.one.snap.road[self.at], self.one.snap.fraction[self.at]
+        ahead = own - fraction if self.back else fraction - own
+        arcs = (self.router._forward, self.router._backward)
+        onward, backward = (self.router._seconds[arc[road]] for arc in arcs)
+        return np.where(ahead >= 0, _part(ahead, onward), _part(-ahead, backward))
+
+
+def _part(fraction: Floats, seconds: Any) -> Floats:
+    """Take a part of a road's time: none of it is nothing even where the way is forbidden."""
+    with np.errstate(invalid="ignore"):
+        part: Floats = np.where(fraction == 0, 0.0, fraction * seconds)
+    return part
+
+
+def network(
+    tail: Ints, head: Ints, shapes: tuple[NDArray[np.integer[Any]], Floats, Floats],
+    seconds: Mapping[str, tuple[Floats, Floats]],
+) -> dict[str, NDArray[Any]]:  # fmt: skip
+    """Lay roads out as arrays: nodes in spatial order, each road as two arcs of one row table.
+
+    ``shapes`` is where each road's points start (one more than roads), their latitudes and
+    longitudes; ``seconds`` gives each profile's times along and against the roads, infinite where
+    that is not allowed.
+    """
+    starts, lat, lon = shapes
+    where = np.unique(np.concatenate([tail, head]), return_index=True)
+    at = np.concatenate([starts[:-1], starts[1:] - 1])[where[1]]
+    rank = np.empty(len(at), np.int32)
+    rank[default_index(lat[at], lon[at]).order] = np.arange(len(at), dtype=np.int32)
+    tail, head = (rank[np.searchsorted(where[0], side)] for side in (tail, head))
+    n, roads = len(at), len(tail)
+    order = np.argsort(np.concatenate([tail, head]), kind="stable")
+    place = np.empty(2 * roads, np.int32)
+    place[order] = np.arange(2 * roads, dtype=np.int32)
+    counts = np.bincount(np.concatenate([tail, head]), minlength=n)
+    # The last node stands for whoever searches: two arcs, written anew for each search.
+    arrays: dict[str, NDArray[Any]] = {
+        "starts": np.concatenate([[0], np.cumsum(counts), [2 * roads + 2]]).astype(np.int32),
+        "ends": np.concatenate([np.concatenate([head, tail])[order], [0, 0]]).astype(np.int32),
+        "forward": place[:roads],
+        "backward": place[roads:],
+        "shape_starts": starts.astype(np.int32),
+        "shape_lat": np.rint(lat * 1e7).astype(np.int32),
+        "shape_lon": np.rint(lon * 1e7).astype(np.int32),
+    }
+    for profile, (onward, backward) in seconds.items():
+        weights = np.full(2 * roads + 2, np.inf)
+        weights[arrays["forward"]], weights[arrays["backward"]] = onward, backward
+        arrays[f"seconds.{profile}"] = weights
+    return arrays
+
+
+def _sampled(arrays: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats, Ints, Ints]:
+    """Cut every piece of every road into parts of at most `SPACING_KM`, and name their ends."""
+    starts = arrays["shape_starts"]
+    inner = np.ones(len(arrays["shape_lat"]), bool)
+    inner[starts[1:] - 1] = False
+    piece = np.flatnonzero(inner)
+    lat, lon = arrays["shape_lat"] / 1e7, arrays["shape_lon"] / 1e7
+    east = (lon[piece + 1] - lon[piece] + 180.0) % 360.0 - 180.0
+    north = lat[piece + 1] - lat[piece]
+    km = geodesic_km(lat[piece], lon[piece], lat[piece + 1], lon[piece + 1])
+    parts = np.maximum(1, np.ceil(km / SPACING_KM)).astype(np.intp)
+    each = np.repeat(np.arange(len(piece)), parts + 1)
+    step = np.arange(len(each)) - np.repeat(np.cumsum(parts + 1) - parts - 1, parts + 1)
+    share = step / parts[each]
+    sample_lat = lat[piece[each]] + share * north[each]
+    sample_lon = (lon[piece[each]] + share * east[each] + 180.0) % 360.0 - 180.0
+    road = np.searchsorted(starts, piece, side="right") - 1
+    return sample_lat, sample_lon, road[each].astype(np.int32), piece[each].astype(np.int32)
+
+
+def _piece_km(arrays: Mapping[str, NDArray[Any]], start: int, stop: int) -> Floats:
+    lat, lon = (arrays[f"shape_{name}"][start:stop] / 1e7 for name in ("lat", "lon"))
+    return geodesic_km(lat[:-1], lon[:-1], lat[1:], lon[1:])
+
+
+def _km_per_degree(lat: float) -> Floats:
+    """Kilometres a degree east and north on the ellipsoid."""
+    from ketafind.geo import ECCENTRICITY_2, EQUATOR_KM
+
+    sine = math.sin(math.radians(lat))
+    normal = EQUATOR_KM / math.sqrt(1.0 - ECCENTRICITY_2 * sine * sine)
+    meridian = normal * (1.0 - ECCENTRICITY_2) / (1.0 - ECCENTRICITY_2 * sine * sine)
+    return np.radians([normal * math.cos(math.radians(lat)), meridian])
+
+
+def _fault(arrays: Mapping[str, NDArray[Any]], *, deep: bool) -> str:
+    """Say what makes a file's arrays no network; deep looks at every number."""
+    try:
+        starts, ends = arrays["starts"], arrays["ends"]
+        forward, backward = arrays["forward"], arrays["backward"]
+        shapes = arrays["shape_starts"]
+    except KeyError as error:
+        return f"it lacks {error}"
+    roads = len(forward)
+    weights = [array for name, array in arrays.items() if name.startswith("seconds.")]
+    sizes = (
+        len(backward) == roads == len(shapes) - 1
+        and len(ends) == 2 * roads + 2 == starts[-1]
+        and all(len(weight) == len(ends) for weight in weights)
+        and len(arrays["shape_lat"]) == len(arrays["shape_lon"]) == shapes[-1]
+    )
+    if not sizes:
+        return "its arrays do not fit together"
+    if not deep or not roads:
+        return ""
+    nodes = len(starts) - 2
+    within = (
+        (np.diff(starts) >= 0).all()
+        and 0 <= ends.min()
+        and ends.max() < nodes
+        and np.array_equal(np.sort(np.concatenate([forward, backward])), np.arange(2 * roads))
+        and (np.diff(shapes) >= 2).all()
+    )
+    valid = all((weight >= 0).all() for weight in weights)
+    return "" if within and valid else "its numbers are no network"

@@ -1,0 +1,354 @@
+"""Networks made of OpenStreetMap extracts and of tables of edges."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ketafind.errors import DataError, Fault, InvalidInputError, MissingFileError
+from ketafind.files import require
+from ketafind.geo import geodesic_km
+from ketafind.travel.graph import GraphRouter, network
+
+Tags = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How fast one travels on which roads; speeds in km/h, free of traffic."""
+
+    speeds: Mapping[str, float]
+    """By the value of ``highway``, where no limit is posted; a road of another kind is closed."""
+    access: tuple[str, ...]
+    """Tags that may forbid or allow, the most particular last."""
+    factor: float = 1.0
+    """Of the posted or usual speed: what is driven on the whole, crossings and bends included."""
+    posted: bool = False
+    """Whether ``maxspeed`` counts."""
+    oneway: tuple[str, ...] = ()
+    """Tags by which one direction is closed, the most particular last; none for feet."""
+    ferry_kmh: float = 20.0
+    closed: frozenset[str] = field(default=frozenset({"no", "private", "agricultural", "forestry"}))
+
+
+_STREETS = {
+    "motorway": 100, "motorway_link": 60, "trunk": 90, "trunk_link": 50, "primary": 70,
+    "primary_link": 45, "secondary": 60, "secondary_link": 40, "tertiary": 50, "tertiary_link": 35,
+    "unclassified": 50, "residential": 45, "living_street": 15, "service": 20, "road": 40,
+    "track": 15,
+}  # fmt: skip
+_SLOW = (
+    "primary", "primary_link", "secondary", "secondary_link", "tertiary", "tertiary_link",
+    "unclassified", "residential", "living_street", "service", "road", "track", "path",
+)  # fmt: skip
+
+PROFILES: Mapping[str, Profile] = {
+    "car": Profile(
+        {k: float(v) for k, v in _STREETS.items()},
+        ("access", "vehicle", "motor_vehicle", "motorcar"),
+        factor=0.9,
+        posted=True,
+        oneway=("oneway",),
+    ),
+    "bicycle": Profile(
+        {**dict.fromkeys(_SLOW, 16.0), "track": 12.0, "path": 12.0, "cycleway": 18.0,
+         "footway": 6.0, "pedestrian": 6.0},
+        ("access", "vehicle", "bicycle"),
+        oneway=("oneway", "oneway:bicycle"),
+        ferry_kmh=15.0,
+    ),
+    "foot": Profile(
+        {**dict.fromkeys(_SLOW, 5.0), "cycleway": 5.0, "footway": 5.0, "pedestrian": 5.0,
+         "steps": 2.5},
+        ("access", "foot"),
+        ferry_kmh=15.0,
+    ),
+}  # fmt: skip
+"""What ``ketafind roads build`` knows. The car's factor was fitted on Peterborough, Ontario."""
+
+KMH = {"": 1.0, "km/h": 1.0, "kmh": 1.0, "kph": 1.0, "mph": 1.609344, "knots": 1.852}
+_LIMIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z/]*)\s*(?:;.*)?", re.IGNORECASE)
+
+
+def posted_kmh(text: str) -> float | None:
+    """Read a ``maxspeed``; None where it is no number, such as ``"none"`` or ``"signals"``."""
+    found = _LIMIT.fullmatch(text)
+    if not found or found[2].lower() not in KMH:
+        return None
+    speed = float(found[1]) * KMH[found[2].lower()]
+    return speed if 1 <= speed <= 200 else None
+
+
+def speeds_kmh(tags: Tags, profile: Profile) -> tuple[float, float]:
+    """Find the speeds along and against a way; 0 where one may not go."""
+    ferry = tags.get("route") == "ferry"
+    speed = profile.ferry_kmh if ferry else profile.speeds.get(tags.get("highway", ""), 0.0)
+    allowed = [tags[name] for name in profile.access if name in tags]
+    if not speed or tags.get("area") == "yes" or (allowed and allowed[-1] in profile.closed):
+        return 0.0, 0.0
+    along = against = speed
+    if profile.posted and not ferry:
+        posted = posted_kmh(tags.get("maxspeed", ""))
+        along = posted_kmh(tags.get("maxspeed:forward", "")) or posted or speed
+        against = posted_kmh(tags.get("maxspeed:backward", "")) or posted or speed
+    words = [tags[name] for name in profile.oneway if name in tags]
+    implied = tags.get("junction") in ("roundabout", "circular") or tags.get("highway") in (
+        "motorway",
+        "motorway_link",
+    )
+    word = words[-1] if words else "yes" if implied and profile.oneway else "no"
+    factor = 1.0 if ferry else profile.factor
+    if word in ("-1", "reverse"):
+        return 0.0, against * factor
+    return along * factor, 0.0 if word in ("yes", "true", "1") else against * factor
+
+
+def build_roads(
+    extract: str | PathLike[str],
+    *,
+    profiles: tuple[str, ...] = ("car",),
+    within: Any = None,
+    progress: Callable[[int], None] | None = None,
+) -> GraphRouter:
+    """Make a network of an OpenStreetMap extract.
+
+    Parameters
+    ----------
+    extract : path
+        An ``.osm.pbf`` or ``.osm`` file; read as a stream.
+    profiles : tuple of str
+        Of `PROFILES`; the first is the one that the router uses.
+    within : shapely geometry, optional
+        Ways that do not touch its bounds, in lon, lat degrees, are left out.
+    progress : callable, optional
+        Called with the number of ways kept, now and then.
+
+    Returns
+    -------
+    GraphRouter
+        Nodes are crossings, dead ends and places where the speed changes.
+
+    Raises
+    ------
+    MissingExtraError
+        Without the extra ``[roads]``.
+    MissingFileError, DataError
+        If there is no such file, if it cannot be read, or holds no road of these profiles.
+    """
+    osmium = require("osmium", "roads")
+    kinds = [_profile(name) for name in profiles]
+    reader = _Ways(kinds, None if within is None else within.bounds)
+    try:
+        open(extract, "rb").close()
+        for way in osmium.FileProcessor(fspath(extract), osmium.osm.NODE | osmium.osm.WAY).with_locations():
+            if way.is_way():
+                reader.add(way)
+                if progress and reader.kept % 10_000 == 0:
+                    progress(reader.kept)
+    except FileNotFoundError:
+        raise MissingFileError(f"{fspath(extract)}: there is no such file") from None
+    except RuntimeError as error:
+        raise DataError([Fault(f"this is no readable extract: {error}")], fspath(extract)) from None
+    if not reader.kept:
+        names = ", ".join(profiles)
+        raise DataError([Fault(f"no road is open to {names}")], fspath(extract))
+    return GraphRouter(reader.arrays(profiles), profiles[0])
+
+
+def _profile(name: str) -> Profile:
+    if name not in PROFILES:
+        raise InvalidInputError(f"{name!r} is not a profile; known: {', '.join(PROFILES)}")
+    return PROFILES[name]
+
+
+class _Ways:
+    """Ways as they stream by: their nodes, and the class of speeds of each."""
+
+    def __init__(self, profiles: list[Profile], bounds: tuple[float, ...] | None) -> None:
+        self.profiles, self.bounds = profiles, bounds
+        self.kept = 0
+        self.classes: dict[tuple[tuple[float, float], ...], int] = {}
+        self.nodes, self.lat, self.lon = _Grown(np.int64), _Grown(np.int32), _Grown(np.int32)
+        self.length, self.kind = _Grown(np.int32), _Grown(np.int32)
+
+    def add(self, way: Any) -> None:
+        """Keep a way that is open to a profile and in the bounds."""
+        tags = {tag.k: tag.v for tag in way.tags}
+        if "highway" not in tags and tags.get("route") != "ferry":
+            return
+        speeds = tuple(speeds_kmh(tags, profile) for profile in self.profiles)
+        if not any(speed for pair in speeds for speed in pair):
+            return
+        points = [node for node in way.nodes if node.location.valid()]
+        refs, lats, lons = (
+            [node.ref for node in points],
+            [round(node.lat * 1e7) for node in points],
+            [round(node.lon * 1e7) for node in points],
+        )
+        if len(points) < 2 or not self._inside(lats, lons):
+            return
+        self.kept += 1
+        self.nodes.extend(refs)
+        self.lat.extend(lats)
+        self.lon.extend(lons)
+        self.length.extend([len(points)])
+        self.kind.extend([self.classes.setdefault(speeds, len(self.classes))])
+
+    def _inside(self, lats: list[int], lons: list[int]) -> bool:
+        if self.bounds is None:
+            return True
+        west, south, east, north = (edge * 1e7 for edge in self.bounds)
+        return max(lons) >= west and min(lons) <= east and max(lats) >= south and min(lats) <= north
+
+    def arrays(self, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+        """Cut the ways at crossings, join what needs no crossing, and lay the roads out."""
+        nodes, lat, lon = self.nodes.whole, self.lat.whole / 1e7, self.lon.whole / 1e7
+        starts = np.concatenate([[0], np.cumsum(self.length.whole)])
+        roads = _joined(*_cut(nodes, starts, self.kind.whole), nodes)
+        points = np.concatenate([road[1] for road in roads])
+        shape_starts = np.concatenate([[0], np.cumsum([len(road[1]) for road in roads])])
+        kind = np.array([road[0] for road in roads])
+        lat, lon = lat[points], lon[points]
+        km = _lengths_km(shape_starts, lat, lon)
+        table = np.array(list(self.classes))  # class, profile, direction
+        with np.errstate(divide="ignore", invalid="ignore"):
+            hours = np.where(table[kind] > 0, km[:, None, None] / table[kind], np.inf)
+        seconds = {
+            name: (hours[:, at, 0] * 3600, hours[:, at, 1] * 3600) for at, name in enumerate(names)
+        }
+        tail, head = nodes[points[shape_starts[:-1]]], nodes[points[shape_starts[1:] - 1]]
+        return network(tail, head, (shape_starts, lat, lon), seconds)
+
+
+class _Grown:
+    """Numbers that come in bits, held in blocks of their own type."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype, self.blocks, self.last = dtype, [], []  # type: ignore[var-annotated]
+
+    def extend(self, values: list[int]) -> None:
+        """Add some."""
+        self.last += values
+        if len(self.last) > 1 << 16:
+            self.blocks.append(np.array(self.last, self.dtype))
+            self.last = []
+
+    @property
+    def whole(self) -> NDArray[Any]:
+        """All of them."""
+        return np.concatenate([*self.blocks, np.array(self.last, self.dtype)])
+
+
+def _cut(
+    nodes: NDArray[np.int64], starts: NDArray[np.int64], kinds: NDArray[np.int32]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int32]]:
+    """Cut ways where they meet others or themselves: first and last place, and class, of each."""
+    _, which, count = np.unique(nodes, return_inverse=True, return_counts=True)
+    cut = count[which] > 1
+    cut[starts[:-1]] = cut[starts[1:] - 1] = True
+    places = np.flatnonzero(cut)
+    way = np.searchsorted(starts, places, side="right") - 1
+    inner = way[1:] == way[:-1]
+    return places[:-1][inner], places[1:][inner], kinds[way[:-1][inner]]
+
+
+def _joined(
+    first: NDArray[np.intp], last: NDArray[np.intp], kinds: NDArray[np.int32],
+    nodes: NDArray[np.int64],
+) -> list[tuple[int, NDArray[np.intp]]]:  # fmt: skip
+    """Join roads that run on as the same at a node where nothing else meets."""
+    heads: dict[int, list[int]] = {}
+    tails: dict[int, list[int]] = {}
+    for road, (start, stop) in enumerate(zip(nodes[first].tolist(), nodes[last].tolist(), strict=True)):
+        tails.setdefault(start, []).append(road)
+        heads.setdefault(stop, []).append(road)
+    follows: dict[int, int] = {}
+    for node, before in heads.items():
+        after = tails.get(node, [])
+        if len(before) == 1 == len(after) and before != after and kinds[before[0]] == kinds[after[0]]:
+            follows[before[0]] = after[0]
+    begun = set(follows.values())
+    done: set[int] = set()
+    roads = []
+    for road in [*(r for r in range(len(first)) if r not in begun), *begun]:  # rings come last
+        if road in done:
+            continue
+        points, at = [np.arange(first[road], last[road] + 1)], road
+        done.add(road)
+        while (at := follows.get(at, road)) not in done:
+            done.add(at)
+            points.append(np.arange(first[at] + 1, last[at] + 1))
+        roads.append((int(kinds[road]), np.concatenate(points)))
+    return roads
+
+
+def _lengths_km(
+    starts: NDArray[np.int64], lat: NDArray[np.float64], lon: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The length of each line of points."""
+    pieces = np.concatenate([[0.0], np.cumsum(geodesic_km(lat[:-1], lon[:-1], lat[1:], lon[1:]))])
+    lengths: NDArray[np.float64] = pieces[starts[1:] - 1] - pieces[starts[:-1]]
+    return lengths
+
+
+def from_edges(
+    edges: Any, nodes: Any, *, minutes: str = "minutes", profile: str = "car"
+) -> GraphRouter:
+    """Make a network of a table of edges between points.
+
+    Parameters
+    ----------
+    edges : frame or mapping of columns
+        One row a direction of travel: ``source`` and ``target`` (values of ``node``) and the
+        column named by ``minutes`` (finite, 0 or more). A street open both ways has two rows.
+    nodes : frame or mapping of columns
+        ``node``, ``lat``, ``lon``. Edges are straight between them.
+    minutes : str
+        The column of times.
+    profile : str
+        A name for the way of travelling.
+
+    Returns
+    -------
+    GraphRouter
+        Of edges between the same two nodes the quickest counts.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the row and what is wrong with it.
+    """
+    ids = list(nodes["node"])
+    number = {node: at for at, node in enumerate(ids)}
+    if len(number) < len(ids):
+        raise InvalidInputError("nodes: a node stands there twice")
+    lat, lon = (np.asarray(nodes[name], np.float64) for name in ("lat", "lon"))
+    quickest: dict[tuple[int, int], list[float]] = {}
+    rows = zip(edges["source"], edges["target"], edges[minutes], strict=True)
+    for row, (source, target, time) in enumerate(rows):
+        for name, value in (("source", source), ("target", target)):
+            if value not in number:
+                raise InvalidInputError(f"edges, row {row}, {name}: {value!r} is not a node")
+        if not (math.isfinite(time) and time >= 0):
+            raise InvalidInputError(f"edges, row {row}, {minutes}: {time!r} is not a time")
+        one, other = number[source], number[target]
+        pair = quickest.setdefault((min(one, other), max(one, other)), [math.inf, math.inf])
+        way = int(one > other)
+        pair[way] = min(pair[way], time * 60.0)
+        if one == other:
+            pair[1] = pair[0]
+    if not quickest:
+        raise InvalidInputError("edges: there are none")
+    ends = np.array(list(quickest), np.int32).reshape(-1, 2)
+    seconds = np.array(list(quickest.values()))
+    flat = ends.reshape(-1)
+    shapes = (np.arange(len(ends) + 1) * 2, lat[flat], lon[flat])
+    times = {profile: (seconds[:, 0].copy(), seconds[:, 1].copy())}
+    return GraphRouter(network(ends[:, 0], ends[:, 1], shapes, times), profile)

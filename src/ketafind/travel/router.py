@@ -1,0 +1,88 @@
+"""What every router answers: minutes between places, and why where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ketafind.errors import InvalidInputError
+from ketafind.geo import Coordinates
+from ketafind.records import Location
+
+Floats = NDArray[np.float64]
+
+REASONS = ("", "unreachable", "off_network", "beyond_limit")
+"""Why a time is missing: no way leads there, no road is near, or it takes longer than asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class TravelTimes:
+    """Times from n origins to m targets.
+
+    Attributes
+    ----------
+    minutes : ndarray of float64, shape (n, m)
+        Free-flow travel time; NaN where there is none.
+    reason : ndarray of int8, shape (n, m)
+        Index into `REASONS`: 0 where there is a time.
+    origin_snap_km, target_snap_km : ndarray of float64, shape (n,) and (m,)
+        How far each place lies from the road that stands for it; NaN where it is not known. The
+        way to that road is not in the time.
+    """
+
+    minutes: Floats
+    reason: NDArray[np.int8]
+    origin_snap_km: Floats
+    target_snap_km: Floats
+
+
+class Router(Protocol):
+    """Something that knows how long it takes from one place to another."""
+
+    @property
+    def profile(self) -> str:
+        """How one travels: ``"car"``, ``"foot"``, ``"bicycle"`` or another."""
+        ...
+
+    @property
+    def max_speed_kmh(self) -> float | None:
+        """No journey is faster than this over the geodesic; None where nobody vouches for one."""
+        ...
+
+    def times(self, origins: Any, targets: Any, *, limit_min: float = np.inf) -> TravelTimes:
+        """Find the times from each origin to each target."""
+        ...
+
+
+def read_places(places: Any, what: str) -> tuple[Floats, Floats]:
+    """Read latitudes and longitudes from places of any kind that a query takes, or an array."""
+    if isinstance(places, np.ndarray):
+        pairs = np.asarray(places, dtype=np.float64)
+        if pairs.ndim != 2 or pairs.shape[1] != 2:
+            raise InvalidInputError(f"{what}: an array has the shape (n, 2): lat and lon")
+    elif hasattr(places, "columns"):
+        pairs = np.column_stack([np.asarray(places[name], np.float64) for name in ("lat", "lon")])
+    elif isinstance(places, Iterable) and not isinstance(places, str):
+        pairs = np.array([_pair(place, what) for place in places]).reshape(-1, 2)
+    else:
+        pairs = np.array([_pair(places, what)])
+    bad = ~(np.abs(pairs) <= (90.0, 180.0)).all(axis=1)
+    if bad.any():
+        at = int(bad.argmax())
+        raise InvalidInputError(f"{what}: number {at} is not a position in degrees, lat and lon")
+    return np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
+
+
+def _pair(place: Any, what: str) -> tuple[float, float]:
+    if isinstance(place, Coordinates | Location):
+        return place.lat, place.lon
+    if getattr(place, "geom_type", None) == "Point":
+        return place.y, place.x  # shapely points are (lon, lat)
+    raise InvalidInputError(
+        f"{what}: give Coordinates, Locations, shapely Points, an array (n, 2) of lat and lon, or "
+        f"a frame with lat and lon, not {type(place).__name__}"
+    )

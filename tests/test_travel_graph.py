@@ -1,0 +1,135 @@
+"""Times on generated networks against every way there is, relaxed by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ketafind as kf
+from ketafind.errors import InvalidInputError
+from ketafind.travel import REASONS, GraphRouter, from_edges
+
+SQUARE = st.floats(0.0, 0.05)
+MINUTES = st.sampled_from([0.0, 0.5, 1.0, 2.0, 7.5])
+TWO = pd.DataFrame({"node": [1, 2], "lat": [44, 44.01], "lon": [-78.0, -78.0]})
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A few crossings, some on one point, and edges: one-way, parallel, loops, of no length."""
+    n = draw(st.integers(2, 7))
+    places = draw(st.lists(st.tuples(SQUARE, SQUARE), min_size=n, max_size=n))
+    nodes = pd.DataFrame(
+        {
+            "node": [f"n{i}" for i in range(n)],
+            "lat": [44.0 + lat for lat, _ in places],
+            "lon": [-78.0 + lon for _, lon in places],
+        }
+    )
+    one = st.tuples(st.integers(0, n - 1), st.integers(0, n - 1), MINUTES)
+    rows = draw(st.lists(one, min_size=1, max_size=14))
+    both = draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    rows += [(b, a, t) for (a, b, t), back in zip(rows, both, strict=True) if back]
+    edges = pd.DataFrame(
+        [(f"n{a}", f"n{b}", t) for a, b, t in rows], columns=["source", "target", "minutes"]
+    )
+    return edges, nodes
+
+
+PLACES = st.lists(st.tuples(SQUARE, SQUARE), min_size=1, max_size=5).map(
+    lambda pairs: np.array([(44.0 + lat, -78.0 + lon) for lat, lon in pairs])
+)
+
+
+def by_hand(router: GraphRouter, origins: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """All times by relaxing every arc until nothing changes, from the snapped places."""
+    tail, head = router._nodes_of(np.arange(router.n_roads))
+    onward = router._seconds[router._forward]
+    against = router._seconds[router._backward]
+    start, goal = router.snap(origins), router.snap(targets)
+    table = np.full((len(origins), len(targets)), np.inf)
+    for i in range(len(origins)):
+        road, share = start.road[i], start.fraction[i]
+        seconds = np.full(router.n_nodes, np.inf)
+        seconds[tail[road]] = share * against[road] if share else 0.0
+        to_head = (1 - share) * onward[road] if share < 1 else 0.0
+        seconds[head[road]] = min(seconds[head[road]], to_head)
+        for _ in range(router.n_nodes):
+            for a, b, out, home in zip(tail, head, onward, against, strict=True):
+                seconds[b] = min(seconds[b], seconds[a] + out)
+                seconds[a] = min(seconds[a], seconds[b] + home)
+        for j in range(len(targets)):
+            other, part = goal.road[j], goal.fraction[j]
+            ways = [
+                seconds[tail[other]] + (part * onward[other] if part else 0.0),
+                seconds[head[other]] + ((1 - part) * against[other] if part < 1 else 0.0),
+            ]
+            if other == road and part == share:
+                ways.append(0.0)
+            elif other == road:
+                ways.append(abs(part - share) * (onward if part > share else against)[road])
+            table[i, j] = min(ways) / 60
+    return table
+
+
+@given(networks(), PLACES, PLACES)
+def test_times_equal_every_way_relaxed_by_hand(network, origins, targets):
+    router = from_edges(*network)
+    answer, truth = router.times(origins, targets), by_hand(router, origins, targets)
+    none = np.isinf(truth)
+    assert np.array_equal(np.isnan(answer.minutes), none)
+    np.testing.assert_allclose(answer.minutes[~none], truth[~none], rtol=1e-9, atol=1e-9)
+    assert (answer.reason == np.where(none, REASONS.index("unreachable"), 0)).all()
+
+
+@given(networks(), PLACES, PLACES, st.sampled_from([0.0, 0.7, 3.0]))
+def test_a_limit_leaves_out_what_takes_longer_and_nothing_else(network, origins, targets, limit):
+    router = from_edges(*network)
+    free = router.times(origins, targets).minutes
+    bound = router.times(origins, targets, limit_min=limit).minutes
+    assert np.array_equal(bound, np.where(free <= limit, free, np.nan), equal_nan=True)
+
+
+@given(networks(), PLACES)
+def test_a_place_is_snapped_to_the_nearest_point_of_all_roads(network, places):
+    router = from_edges(*network)
+    snap = router.snap(places)
+    for at, (lat, lon) in enumerate(places):
+        scale = np.array([math.cos(math.radians(lat)) * 111.4, 111.1])
+        best = math.inf
+        for road in range(router.n_roads):
+            start, stop = router._arrays["shape_starts"][road : road + 2]
+            degrees = [router._arrays[f"shape_{n}"][start:stop] / 1e7 for n in ("lon", "lat")]
+            line = shapely.LineString((np.column_stack(degrees) - (lon, lat)) * scale)
+            best = min(best, line.distance(shapely.Point(0, 0)))
+        assert snap.distance_km[at] == pytest.approx(best, rel=5e-3, abs=1e-5)
+
+
+def test_a_file_gives_the_same_times_with_and_without_checks(tmp_path):
+    nodes = pd.DataFrame({"node": [1, 2, 3], "lat": [44, 44.01, 44.02], "lon": [-78.0] * 3})
+    edges = pd.DataFrame({"source": [1, 2], "target": [2, 3], "minutes": [1.0, 2.0]})
+    from_edges(edges, nodes).save(tmp_path / "a.roads")
+    here, there = [kf.Coordinates(lat=44, lon=-78)], [kf.Coordinates(lat=44.02, lon=-78)]
+    for verify in (True, False):
+        again = GraphRouter.open(tmp_path / "a.roads", verify=verify)
+        assert again.times(here, there).minutes == pytest.approx(3.0)
+        assert REASONS[again.times(there, here).reason[0, 0]] == "unreachable"
+
+
+def test_a_place_far_from_every_road_fails_alone():
+    router = from_edges({"source": [1], "target": [2], "minutes": [1.0]}, TWO)
+    answer = router.times(np.array([[44.0, -78.0], [50.0, -78.0]]), np.array([[44.01, -78.0]]))
+    assert answer.minutes[0, 0] == pytest.approx(1.0)
+    assert REASONS[answer.reason[1, 0]] == "off_network"
+
+
+@pytest.mark.parametrize("minutes", [-1.0, math.nan, math.inf])
+def test_an_edge_without_a_time_is_refused_by_its_row(minutes):
+    with pytest.raises(InvalidInputError, match="row 1, minutes"):
+        from_edges({"source": [1, 2], "target": [2, 1], "minutes": [1.0, minutes]}, TWO)
