@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from os import PathLike
 from threading import Lock
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError, InvalidInputError
 from ketafind.files import open_arrays, require, write_arrays
-from ketafind.geo import earth_centred, geodesic_km
+from ketafind.geo import geodesic_km
 from ketafind.index import default_index
-from ketafind.travel.router import REASONS, Floats, TravelTimes, read_places
+from ketafind.travel.router import Floats, TravelTimes, read_places
 
 KIND, VERSION = "network of roads", 1
 UNREACHABLE, OFF_NETWORK, BEYOND_LIMIT = 1, 2, 3
@@ -90,6 +90,7 @@ class GraphRouter:
             )
         self.profile = profile
         self._lock = Lock()
+        self._targets: tuple[tuple[bytes, bytes], Ends] | None = None
         self._seconds: Floats = arrays[name]
         self._ends: Ints = arrays["ends"]
         self._starts: Ints = arrays["starts"]
@@ -207,7 +208,7 @@ class GraphRouter:
         found = Snap(
             np.full(n, -1, np.int32), np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.int8)
         )
-        index, roads, pieces = self._samples
+        index, _roads, pieces = self._samples
         for at in range(n):
             near_km, _ = index.nearest(lat[at], lon[at], 1, self._open_samples, max_km + SPACING_KM)
             if len(near_km) == 0:
@@ -292,6 +293,14 @@ class GraphRouter:
             minutes, reason.astype(np.int8), start.snap.distance_km, goal.snap.distance_km
         )
 
+    def targets(self, lat: Floats, lon: Floats) -> Ends:
+        """Snap many places once: the same places asked for again are remembered."""
+        key = (lat.tobytes(), lon.tobytes())
+        known = self._targets
+        if known is None or known[0] != key:
+            known = self._targets = (key, self.ends_of(self.snap(np.column_stack([lat, lon]))))
+        return known[1]
+
     def ends_of(self, snap: Snap) -> Ends:
         """Work out what it takes from snapped places to the ends of their roads and back."""
         road = np.maximum(snap.road, 0)
@@ -306,7 +315,9 @@ class GraphRouter:
             ]
         return Ends(snap, tail, head, *parts)
 
-    def reach(self, ends: Ends, at: int, limit_min: float = math.inf, *, back: bool = False) -> Reached:
+    def reach(
+        self, ends: Ends, at: int, limit_min: float = math.inf, *, back: bool = False
+    ) -> Reached:
         """Search from one place to all nodes, or from all nodes to it."""
         from scipy.sparse.csgraph import dijkstra
 
@@ -317,7 +328,7 @@ class GraphRouter:
             self._ends[-2:] = ends.tail[at], ends.head[at]
             seconds[-2:] = costs[0][at], costs[1][at]
             found = dijkstra(graph, indices=self.n_nodes, limit=limit)
-        return Reached(self, found, ends, at, back)
+        return Reached(self, found, ends, at, back=back)
 
     def _graph(self, *, back: bool) -> tuple[Any, Floats]:
         graph = self._reversed if back else self._forwards
@@ -349,15 +360,15 @@ class GraphRouter:
 class Reached:
     """What one search found: the time to (or from) every node, and so to every snapped place."""
 
-    def __init__(self, router: GraphRouter, seconds: Floats, one: Ends, at: int, back: bool) -> None:
+    def __init__(
+        self, router: GraphRouter, seconds: Floats, one: Ends, at: int, *, back: bool
+    ) -> None:
         self.router, self.seconds, self.one, self.at, self.back = router, seconds, one, at, back
 
     def to(self, many: Ends) -> Floats:
         """Minutes to (or from) places; infinite where no way was found."""
         sides = (many.to_tail, many.to_head) if self.back else (many.from_tail, many.from_head)
-        seconds = np.minimum(
-            self.seconds[many.tail] + sides[0], self.seconds[many.head] + sides[1]
-        )
+        seconds = np.minimum(self.seconds[many.tail] + sides[0], self.seconds[many.head] + sides[1])
         same = np.flatnonzero(many.snap.road == self.one.snap.road[self.at])
         if len(same):
             seconds[same] = np.minimum(seconds[same], self._along(many.snap.fraction[same]))
@@ -475,7 +486,7 @@ def _fault(arrays: Mapping[str, NDArray[Any]], *, deep: bool) -> str:
     nodes = len(starts) - 2
     within = (
         (np.diff(starts) >= 0).all()
-        and 0 <= ends.min()
+        and ends.min() >= 0
         and ends.max() < nodes
         and np.array_equal(np.sort(np.concatenate([forward, backward])), np.arange(2 * roads))
         and (np.diff(shapes) >= 2).all()

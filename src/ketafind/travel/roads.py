@@ -147,7 +147,9 @@ def build_roads(
     reader = _Ways(kinds, None if within is None else within.bounds)
     try:
         open(extract, "rb").close()
-        for way in osmium.FileProcessor(fspath(extract), osmium.osm.NODE | osmium.osm.WAY).with_locations():
+        for way in osmium.FileProcessor(
+            fspath(extract), osmium.osm.NODE | osmium.osm.WAY
+        ).with_locations():
             if way.is_way():
                 reader.add(way)
                 if progress and reader.kept % 10_000 == 0:
@@ -155,10 +157,11 @@ def build_roads(
     except FileNotFoundError:
         raise MissingFileError(f"{fspath(extract)}: there is no such file") from None
     except RuntimeError as error:
-        raise DataError([Fault(f"this is no readable extract: {error}")], fspath(extract)) from None
+        fault = Fault(f"this is no readable extract: {error}")
+        raise DataError(fspath(extract), [fault]) from None
     if not reader.kept:
         names = ", ".join(profiles)
-        raise DataError([Fault(f"no road is open to {names}")], fspath(extract))
+        raise DataError(fspath(extract), [Fault(f"no road is open to {names}")])
     return GraphRouter(reader.arrays(profiles), profiles[0])
 
 
@@ -266,13 +269,19 @@ def _joined(
     """Join roads that run on as the same at a node where nothing else meets."""
     heads: dict[int, list[int]] = {}
     tails: dict[int, list[int]] = {}
-    for road, (start, stop) in enumerate(zip(nodes[first].tolist(), nodes[last].tolist(), strict=True)):
+    for road, (start, stop) in enumerate(
+        zip(nodes[first].tolist(), nodes[last].tolist(), strict=True)
+    ):
         tails.setdefault(start, []).append(road)
         heads.setdefault(stop, []).append(road)
     follows: dict[int, int] = {}
     for node, before in heads.items():
         after = tails.get(node, [])
-        if len(before) == 1 == len(after) and before != after and kinds[before[0]] == kinds[after[0]]:
+        if (
+            len(before) == 1 == len(after)
+            and before != after
+            and kinds[before[0]] == kinds[after[0]]
+        ):
             follows[before[0]] = after[0]
     begun = set(follows.values())
     done: set[int] = set()
