@@ -76,7 +76,7 @@ def test_batches_end_only_where_no_place_left_can_be_nearer(network, origins, k,
     service = Service(graph, fastest)
     with mock.patch.object(search, "BATCH", 4):
         found = nearest_by_time(service, origins[0], pages(origins[0], places), 18, k, limit)
-    wanted, kept = sorted_by_time(graph, origins[0], places, k, limit)
+    _wanted, kept = sorted_by_time(graph, origins[0], places, k, limit)
     assert found.number.tolist() == kept
     assert found.certificate.proved
     assert found.certificate.n_requests == service.requests

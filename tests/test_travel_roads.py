@@ -1,0 +1,159 @@
+"""Extracts read as networks: what is open, how fast, where roads begin and end."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ketafind.errors import DataError, InvalidInputError, MissingFileError
+from ketafind.geo import geodesic_km
+from ketafind.travel import PROFILES, build_roads
+from ketafind.travel.roads import posted_kmh, speeds_kmh
+
+osmium = pytest.importorskip("osmium")
+networkx = pytest.importorskip("networkx")
+
+KINDS = [
+    {"highway": "residential"},
+    {"highway": "residential", "oneway": "yes"},
+    {"highway": "primary", "oneway": "-1"},
+    {"highway": "secondary", "maxspeed": "80"},
+    {"highway": "secondary", "maxspeed": "80", "name": "Another name"},
+    {"highway": "footway"},
+    {"highway": "service", "access": "private"},
+    {"highway": "tertiary", "access": "private", "motorcar": "yes"},
+    {"highway": "residential", "junction": "roundabout"},
+    {"route": "ferry"},
+    {"building": "yes"},
+]
+
+
+@st.composite
+def extracts(draw):
+    """Some points, and ways of the kinds above over them, that cross, touch and run on."""
+    n = draw(st.integers(3, 9))
+    small = st.integers(0, 60)
+    places = draw(st.lists(st.tuples(small, small), min_size=n, max_size=n, unique=True))
+    way = st.tuples(st.lists(st.integers(0, n - 1), min_size=2, max_size=5), st.sampled_from(KINDS))
+    ways = draw(st.lists(way, min_size=1, max_size=9))
+    ways = [([a for a, b in zip(w, [-1, *w], strict=False) if a != b], tags) for w, tags in ways]
+    ways = [one for one in ways if len(one[0]) > 1]
+    return [(44 + a / 1000, -78 + b / 1000) for a, b in places], ways
+
+
+def write(path, places, ways):
+    path.unlink(missing_ok=True)
+    with osmium.SimpleWriter(str(path)) as writer:
+        for at, (lat, lon) in enumerate(places):
+            writer.add_node(osmium.osm.mutable.Node(id=at + 1, location=(lon, lat)))
+        for at, (nodes, tags) in enumerate(ways):
+            writer.add_way(
+                osmium.osm.mutable.Way(id=at + 1, nodes=[n + 1 for n in nodes], tags=tags)
+            )
+
+
+@given(extracts())
+@settings(deadline=None)
+def test_joined_roads_take_as_long_as_every_piece_of_every_way(tmp_path_factory, extract):
+    places, ways = extract
+    path = tmp_path_factory.getbasetemp() / "some.osm.pbf"
+    write(path, places, ways)
+    graph, middles, spans = networkx.MultiDiGraph(), {}, []
+    for nodes, tags in ways:
+        along, against = speeds_kmh(tags, PROFILES["car"])
+        if not along and not against:
+            continue
+        for a, b in pairwise(nodes):
+            ends = np.array([places[a], places[b]])
+            spans.append(shapely.LineString(ends))
+            middle = tuple(ends[0] + 0.37 * (ends[1] - ends[0]))
+            middles[len(spans) - 1] = middle
+            name = f"middle {len(spans) - 1}"
+            for one, other in ((a, name), (name, b)):
+                share = 0.37 if one == a else 0.63
+                minutes = share * float(geodesic_km(*places[a], *places[b])) * 60
+                graph.add_edge(one, other, minutes=minutes / along if along else np.inf)
+                graph.add_edge(other, one, minutes=minutes / against if against else np.inf)
+    if not spans:
+        with pytest.raises(DataError, match="no road is open to car"):
+            build_roads(path)
+        return
+    # A place on two roads stands for one of them: only those on one are asked about.
+    alone = [
+        at
+        for at, middle in middles.items()
+        if sum(span.distance(shapely.Point(middle)) < 1e-6 for span in spans) == 1
+    ]
+    if not alone:
+        return
+    points = np.array([middles[at] for at in alone])
+    answer = build_roads(path).times(points, points)
+    for i, one in enumerate(alone):
+        truth = networkx.single_source_dijkstra_path_length(
+            graph, f"middle {one}", weight="minutes"
+        )
+        wanted = np.array([truth.get(f"middle {other}", np.inf) for other in alone])
+        got = np.nan_to_num(answer.minutes[i], nan=np.inf)
+        np.testing.assert_allclose(got, wanted, rtol=2e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "kmh"),
+    [("50", 50), ("30 mph", 48.28032), ("80 km/h", 80), ("none", None), ("signals", None),
+     ("0", None), ("50;70", 50), ("", None), ("CA:urban", None)],
+)  # fmt: skip
+def test_a_posted_limit_is_read_with_its_unit(text, kmh):
+    assert posted_kmh(text) == (pytest.approx(kmh) if kmh else None)
+
+
+@pytest.mark.parametrize(
+    ("tags", "car", "foot"),
+    [
+        ({"highway": "motorway"}, (90.0, 0.0), (0.0, 0.0)),
+        ({"highway": "residential", "oneway": "yes"}, (40.5, 0.0), (5.0, 5.0)),
+        ({"highway": "primary", "oneway": "-1", "maxspeed": "60"}, (0.0, 54.0), (5.0, 5.0)),
+        ({"highway": "footway"}, (0.0, 0.0), (5.0, 5.0)),
+        ({"highway": "service", "access": "private"}, (0.0, 0.0), (0.0, 0.0)),
+        ({"highway": "service", "access": "no", "foot": "yes"}, (0.0, 0.0), (5.0, 5.0)),
+        ({"route": "ferry"}, (20.0, 20.0), (15.0, 15.0)),
+        ({"highway": "pedestrian", "area": "yes"}, (0.0, 0.0), (0.0, 0.0)),
+    ],
+)
+def test_tags_open_and_close_a_way_by_profile(tags, car, foot):
+    assert speeds_kmh(tags, PROFILES["car"]) == pytest.approx(car)
+    assert speeds_kmh(tags, PROFILES["foot"]) == pytest.approx(foot)
+
+
+def test_a_bicycle_may_go_against_a_street_that_says_so():
+    tags = {"highway": "residential", "oneway": "yes", "oneway:bicycle": "no"}
+    assert min(speeds_kmh(tags, PROFILES["bicycle"])) > 0
+    assert min(speeds_kmh(tags, PROFILES["car"])) == 0
+
+
+def test_what_is_no_extract_is_refused_by_name(tmp_path):
+    with pytest.raises(MissingFileError, match=r"none\.osm\.pbf"):
+        build_roads(tmp_path / "none.osm.pbf")
+    (tmp_path / "bad.osm.pbf").write_bytes(b"not an extract" * 50)
+    with pytest.raises(DataError, match=r"bad\.osm\.pbf"):
+        build_roads(tmp_path / "bad.osm.pbf")
+    with pytest.raises(InvalidInputError, match="not a profile"):
+        build_roads(tmp_path / "bad.osm.pbf", profiles=("boat",))
+
+
+def test_one_straight_road_of_three_like_ways_is_one_road(tmp_path):
+    places = [(44.0, -78.0), (44.01, -78.0), (44.02, -78.0), (44.03, -78.0)]
+    ways = [([0, 1], KINDS[0]), ([1, 2], KINDS[0]), ([2, 3], KINDS[0])]
+    write(tmp_path / "a.osm.pbf", places, ways)
+    router = build_roads(tmp_path / "a.osm.pbf", profiles=("car", "foot"))
+    assert (router.n_nodes, router.n_roads) == (2, 1)
+    ends = np.array([places[0], places[3]])
+    km = float(geodesic_km(*places[0], *places[3]))
+    assert router.times(ends[:1], ends[1:]).minutes[0, 0] == pytest.approx(km / 40.5 * 60, rel=1e-6)
+    router.save(tmp_path / "a.roads")
+    foot = type(router).open(tmp_path / "a.roads", "foot")
+    assert foot.times(ends[:1], ends[1:]).minutes[0, 0] == pytest.approx(km / 5 * 60, rel=1e-6)
