@@ -53,7 +53,7 @@ PROFILES: Mapping[str, Profile] = {
     "car": Profile(
         {k: float(v) for k, v in _STREETS.items()},
         ("access", "vehicle", "motor_vehicle", "motorcar"),
-        factor=0.9,
+        factor=0.92,
         posted=True,
         oneway=("oneway",),
     ),
@@ -71,7 +71,7 @@ PROFILES: Mapping[str, Profile] = {
         ferry_kmh=15.0,
     ),
 }  # fmt: skip
-"""What ``ketafind roads build`` knows. The car's factor was fitted on Peterborough, Ontario."""
+"""What ``ketafind roads build`` knows. The car's factor was fitted on Peterborough, Ontario (benchmarks/roads.py)."""
 
 KMH = {"": 1.0, "km/h": 1.0, "kmh": 1.0, "kph": 1.0, "mph": 1.609344, "knots": 1.852}
 _LIMIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z/]*)\s*(?:;.*)?", re.IGNORECASE)
