@@ -133,3 +133,36 @@ def test_a_place_far_from_every_road_fails_alone():
 def test_an_edge_without_a_time_is_refused_by_its_row(minutes):
     with pytest.raises(InvalidInputError, match="row 1, minutes"):
         from_edges({"source": [1, 2], "target": [2, 1], "minutes": [1.0, minutes]}, TWO)
+
+
+@given(networks(), PLACES, st.sampled_from([0.4, 1.0, 3.0]), st.booleans())
+def test_a_place_on_a_road_lies_in_the_isochrone_when_it_is_reached_in_time(
+    network, places, minutes, reverse
+):
+    router = from_edges(*network)
+    area = router.isochrone(
+        kf.Coordinates(lat=places[0][0], lon=places[0][1]), minutes, reverse=reverse, width_km=0.01
+    )
+    # Moved onto their roads, so that the area's width does not matter.
+    snap = router.snap(places)
+    on = [
+        router._line(int(r), float(f), float(f))
+        for r, f in zip(snap.road, snap.fraction, strict=True)
+    ]
+    at = shapely.points([shapely.get_coordinates(point)[0] for point in on])
+    pairs = (places[1:], places[:1]) if reverse else (places[:1], places[1:])
+    took = router.times(*pairs).minutes.reshape(-1)
+    inside = shapely.covers(area, at)
+    assert inside[0]
+    assert inside[1:][took <= minutes].all()
+
+
+def test_an_isochrone_ends_where_the_time_does():
+    nodes = {"node": [1, 2], "lat": [44.0, 44.0], "lon": [-78.0, -77.9]}
+    router = from_edges({"source": [1], "target": [2], "minutes": [10.0]}, nodes)
+    area = router.isochrone(kf.Coordinates(lat=44.0, lon=-78.0), 5, width_km=0.001)
+    west, _, east, _ = area.bounds
+    assert (west, east) == pytest.approx((-78.0, -77.95), abs=1e-4)
+    assert (
+        router.isochrone(kf.Coordinates(lat=44.0, lon=-77.9), 5, width_km=0.001).bounds[0] > -77.91
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from os import PathLike
 from threading import Lock
@@ -293,6 +293,79 @@ class GraphRouter:
             minutes, reason.astype(np.int8), start.snap.distance_km, goal.snap.distance_km
         )
 
+    def isochrone(
+        self, origin: Any, minutes: float, *, reverse: bool = False, width_km: float = 0.2
+    ) -> Any:
+        """Draw what can be reached within a time.
+
+        Parameters
+        ----------
+        origin : Coordinates, Location or Point
+            Where from.
+        minutes : float
+            The time, more than 0.
+        reverse : bool
+            True for the places from which the origin can be reached.
+        width_km : float
+            How far to each side of a road still counts.
+
+        Returns
+        -------
+        shapely Polygon or MultiPolygon
+            In lon, lat degrees; empty where the origin is off the network.
+        """
+        import shapely
+
+        if not minutes > 0:
+            raise InvalidInputError(f"minutes={minutes!r} is not a time above 0")
+        ends = self.ends_of(self.snap(origin))
+        if ends.snap.road[0] < 0:
+            return shapely.Polygon()
+        reached = self.reach(ends, 0, minutes, back=reverse)
+        lines = [self._line(road, *span) for road, span in self._spans(reached, minutes * 60)]
+        lat, lon = read_places(origin, "origin")
+        return _widened(lines, float(lat[0]), float(lon[0]), width_km)
+
+    def _spans(self, reached: Reached, limit: float) -> Iterator[tuple[int, tuple[float, float]]]:
+        """The reached parts of roads, from a fraction to a fraction."""
+        tail, head = self._nodes_of(np.arange(self.n_roads))
+        onward, against = self._seconds[self._forward], self._seconds[self._backward]
+        if reached.back:
+            onward, against = against, onward
+        parts = []
+        for node, seconds in ((tail, onward), (head, against)):
+            left = limit - reached.seconds[node]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                part = np.clip(np.nan_to_num(left / seconds, nan=1.0), 0, 1)
+            parts.append(np.where(np.isfinite(left), part, 0.0))
+        ahead, behind = parts
+        for road in np.flatnonzero((ahead > 0) | (behind > 0)):
+            if ahead[road] + behind[road] >= 1:
+                yield int(road), (0.0, 1.0)
+                continue
+            if ahead[road] > 0:
+                yield int(road), (0.0, float(ahead[road]))
+            if behind[road] > 0:
+                yield int(road), (1.0 - float(behind[road]), 1.0)
+        at, one = reached.at, reached.one
+        own, place = int(one.snap.road[at]), float(one.snap.fraction[at])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            on = place + np.nan_to_num(limit / onward[own], nan=0.0, posinf=1.0)
+            back = place - np.nan_to_num(limit / against[own], nan=0.0, posinf=1.0)
+        yield own, (max(0.0, float(back)), min(1.0, float(on)))
+
+    def _line(self, road: int, first: float, last: float) -> Any:
+        """A part of a road's shape, in lon, lat degrees."""
+        import shapely
+        from shapely.ops import substring
+
+        start, stop = self._arrays["shape_starts"][road : road + 2]
+        points = [self._arrays[f"shape_{name}"][start:stop] / 1e7 for name in ("lon", "lat")]
+        line = shapely.LineString(np.column_stack(points))
+        return (
+            line if (first, last) == (0.0, 1.0) else substring(line, first, last, normalized=True)
+        )
+
     def targets(self, lat: Floats, lon: Floats) -> Ends:
         """Snap many places once: the same places asked for again are remembered."""
         key = (lat.tobytes(), lon.tobytes())
@@ -451,6 +524,21 @@ def _sampled(arrays: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats, Ints, 
 def _piece_km(arrays: Mapping[str, NDArray[Any]], start: int, stop: int) -> Floats:
     lat, lon = (arrays[f"shape_{name}"][start:stop] / 1e7 for name in ("lat", "lon"))
     return geodesic_km(lat[:-1], lon[:-1], lat[1:], lon[1:])
+
+
+def _widened(lines: list[Any], lat: float, lon: float, width_km: float) -> Any:
+    """The places within a distance of lines, by way of a projection that keeps distances there."""
+    import shapely
+    from pyproj import Transformer
+
+    plane = f"+proj=aeqd +lat_0={lat} +lon_0={lon} +datum=WGS84"
+    there, back = (
+        Transformer.from_crs(*pair, always_xy=True).transform
+        for pair in (("EPSG:4326", plane), (plane, "EPSG:4326"))
+    )
+    flat = [shapely.transform(line, lambda xy: np.column_stack(there(*xy.T))) for line in lines]
+    shape = shapely.union_all([line.buffer(width_km * 1000, quad_segs=4) for line in flat])
+    return shapely.transform(shape, lambda xy: np.column_stack(back(*xy.T)))
 
 
 def _km_per_degree(lat: float) -> Floats:
