@@ -317,7 +317,7 @@ def open_arrays(
     OSError
         If it cannot be read.
     """
-    data, size = _map(path, private)
+    data, size = _map(path, private=private)
     name = os.fspath(path)
     length, directory_sum, body_sum = _read_header(data, size, name)
     directory = bytes(data[ALIGNMENT : ALIGNMENT + length])
@@ -366,7 +366,7 @@ def _body(gap: int, columns: Any) -> Iterator[bytes | memoryview]:
         yield bytes(-column.nbytes % ALIGNMENT)
 
 
-def _map(path: str | os.PathLike[str], private: bool) -> tuple[memoryview, int]:
+def _map(path: str | os.PathLike[str], *, private: bool) -> tuple[memoryview, int]:
     if not os.path.exists(path):
         raise MissingFileError(f"{os.fspath(path)}: there is no such file")
     # Looked at before it is opened: to open a pipe would wait for its writer.

@@ -3,10 +3,12 @@
 from ketafind.travel.graph import GraphRouter
 from ketafind.travel.roads import PROFILES, build_roads, from_edges
 from ketafind.travel.router import REASONS, Router, TravelTimes
+from ketafind.travel.search import Certificate
 
 __all__ = [
     "PROFILES",
     "REASONS",
+    "Certificate",
     "GraphRouter",
     "Router",
     "TravelTimes",

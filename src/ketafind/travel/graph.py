@@ -163,7 +163,13 @@ class GraphRouter:
         return cls(arrays, profile)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the network, all profiles included, to a file, synced and renamed into place."""
+        """Write the network, all profiles included, to a file.
+
+        Parameters
+        ----------
+        path : path
+            Written beside, synced and renamed into place; ``open`` reads it.
+        """
         with self._lock:
             index = self._samples[0]
             arrays = {**self._arrays, **{f"find.{n}": a for n, a in index.arrays.items()}}
@@ -467,12 +473,10 @@ def network(
     tail: Ints, head: Ints, shapes: tuple[NDArray[np.integer[Any]], Floats, Floats],
     seconds: Mapping[str, tuple[Floats, Floats]],
 ) -> dict[str, NDArray[Any]]:  # fmt: skip
-    """Lay roads out as arrays: nodes in spatial order, each road as two arcs of one row table.
-
-    ``shapes`` is where each road's points start (one more than roads), their latitudes and
-    longitudes; ``seconds`` gives each profile's times along and against the roads, infinite where
-    that is not allowed.
-    """
+    """Lay roads out as arrays: nodes in spatial order, each road as two arcs of one row table."""
+    # ``shapes`` is where each road's points start (one more than roads), their latitudes and
+    # longitudes; ``seconds`` gives each profile's times along and against the roads, infinite where
+    # that is not allowed.
     starts, lat, lon = shapes
     where = np.unique(np.concatenate([tail, head]), return_index=True)
     at = np.concatenate([starts[:-1], starts[1:] - 1])[where[1]]

@@ -23,7 +23,7 @@ REASONS = ("", "unreachable", "off_network", "beyond_limit")
 class TravelTimes:
     """Times from n origins to m targets.
 
-    Attributes
+    Parameters
     ----------
     minutes : ndarray of float64, shape (n, m)
         Free-flow travel time; NaN where there is none.
@@ -54,7 +54,21 @@ class Router(Protocol):
         ...
 
     def times(self, origins: Any, targets: Any, *, limit_min: float = np.inf) -> TravelTimes:
-        """Find the times from each origin to each target."""
+        """Find the times from each origin to each target.
+
+        Parameters
+        ----------
+        origins, targets : places
+            Coordinates, Locations, shapely Points, an array (n, 2) of lat and lon in degrees, or
+            a frame with ``lat`` and ``lon``.
+        limit_min : float
+            Longer journeys are not looked for.
+
+        Returns
+        -------
+        TravelTimes
+            Minutes of shape (n, m), and a reason for each that is missing.
+        """
         ...
 
 

@@ -35,7 +35,7 @@ class Candidates(NamedTuple):
 class Certificate:
     """How it was proved that no other clinic is nearer by time.
 
-    Attributes
+    Parameters
     ----------
     proved : bool
         False where nobody vouches for the fastest speed, so that a clinic that was not asked
@@ -75,11 +75,9 @@ def nearest_by_time(
     router: Router, origin: tuple[float, float],
     page: Callable[[int, int], Candidates], n: int, k: int, limit_min: float = math.inf,
 ) -> Nearest:  # fmt: skip
-    """Find the k nearest of n candidates; equal to the millisecond they come by number.
-
-    ``page`` gives a part of them by straight distance. A router of its own graph is asked once
-    for all; another in batches, until no candidate left can be nearer than the k-th.
-    """
+    """Find the k nearest of n candidates; equal to the millisecond they come by number."""
+    # One's own graph is searched once; a service is asked in batches, nearest by line first,
+    # until no candidate left can be nearer than the k-th.
     if isinstance(router, GraphRouter):
         return _searched(router, origin, page(0, n), k, limit_min)
     return _expanded(router, origin, page, n, k, limit_min)
