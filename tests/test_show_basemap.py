@@ -1,0 +1,70 @@
+"""The base map: land where there is land, water where there is water, and small."""
+
+import json
+import zlib
+
+import numpy as np
+import pytest
+import shapely
+from pyproj import Geod
+
+from ketafind.show import basemap
+
+SCALES = ["far", "near"]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(
+    ("place", "lon", "lat", "inside"),
+    [
+        ("Toronto", -79.4, 43.69, {"land", "ontario"}),
+        ("Lake Ontario", -77.8, 43.6, {"land", "ontario", "lakes"}),
+        ("Manitoulin, an island", -82.1, 45.75, {"land", "ontario"}),
+        ("Montréal", -73.65, 45.55, {"land"}),
+        ("Hudson Bay", -85.0, 57.5, set()),
+        ("Kenora", -94.3, 49.9, {"land", "ontario"}),
+        ("Buffalo", -78.7, 42.9, {"land"}),
+    ],
+)
+def test_places_lie_where_they_are(scale, place, lon, lat, inside):
+    areas = {name: area for name, area in basemap.layers(scale).items() if name != "borders"}
+    found = {name for name, area in areas.items() if area.contains(shapely.Point(lon, lat))}
+    assert found - {"ontario"} == inside - {"ontario"}
+    if place != "Lake Ontario":  # the province's border in the lakes is the state's
+        assert found == inside
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_shapes_are_valid_and_ontario_is_as_large_as_it_is(scale):
+    layers = basemap.layers(scale)
+    assert set(layers) == {"land", "lakes", "ontario", "borders"}
+    assert all(shape.is_valid and not shape.is_empty for shape in layers.values())
+    area, _ = Geod(ellps="WGS84").geometry_area_perimeter(shapely.normalize(layers["ontario"]))
+    assert abs(area) / 1e6 == pytest.approx(1_076_395, rel=0.01)
+    west, south, east, north = layers["land"].bounds
+    assert (west, south, east, north) == pytest.approx(basemap.AROUND, abs=0.02)
+
+
+def test_towns_stand_on_land_the_largest_first():
+    towns = basemap.towns()
+    assert 15 <= len(towns) <= 25
+    assert [town.population for town in towns] == sorted(
+        (t.population for t in towns), reverse=True
+    )
+    where = basemap.layers("near")
+    dry = where["land"].difference(where["lakes"])
+    # To a hundredth of a degree, which is a kilometre.
+    assert all(dry.distance(shapely.Point(town.lon, town.lat)) < 0.02 for town in towns)
+    ontario = {t.name for t in towns if where["ontario"].contains(shapely.Point(t.lon, t.lat))}
+    assert {"Toronto", "Ottawa", "Kenora", "Thunder Bay"} <= ontario
+    assert not {"Detroit", "Montréal", "Buffalo", "Winnipeg"} & ontario
+
+
+def test_the_file_is_small_and_reads_as_its_maker_says():
+    """Steps of a grid, summed up: what a page does too."""
+    packed = basemap.packed()
+    assert len(packed) < 33_000
+    content = json.loads(zlib.decompress(packed))
+    steps = content["far"]["ontario"][0]
+    points = np.cumsum(np.reshape(steps, (-1, 2)), axis=0) * content["far"]["step"]
+    assert shapely.Polygon(points).equals(basemap.layers("far")["ontario"])
