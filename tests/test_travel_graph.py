@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.errors import InvalidInputError
-from ketafind.travel import REASONS, GraphRouter, from_edges
+from ketafind.travel import REASONS, GraphRouter
+
+nx = pytest.importorskip("networkx")
 
 SQUARE = st.floats(0.0, 0.05)
 MINUTES = st.sampled_from([0.0, 0.5, 1.0, 2.0, 7.5])
@@ -80,7 +82,7 @@ def by_hand(router: GraphRouter, origins: np.ndarray, targets: np.ndarray) -> np
 
 @given(networks(), PLACES, PLACES)
 def test_times_equal_every_way_relaxed_by_hand(network, origins, targets):
-    router = from_edges(*network)
+    router = GraphRouter.from_edges(*network)
     answer, truth = router.times(origins, targets), by_hand(router, origins, targets)
     none = np.isinf(truth)
     assert np.array_equal(np.isnan(answer.minutes), none)
@@ -90,7 +92,7 @@ def test_times_equal_every_way_relaxed_by_hand(network, origins, targets):
 
 @given(networks(), PLACES, PLACES, st.sampled_from([0.0, 0.7, 3.0]))
 def test_a_limit_leaves_out_what_takes_longer_and_nothing_else(network, origins, targets, limit):
-    router = from_edges(*network)
+    router = GraphRouter.from_edges(*network)
     free = router.times(origins, targets).minutes
     bound = router.times(origins, targets, limit_min=limit).minutes
     assert np.array_equal(bound, np.where(free <= limit, free, np.nan), equal_nan=True)
@@ -98,7 +100,7 @@ def test_a_limit_leaves_out_what_takes_longer_and_nothing_else(network, origins,
 
 @given(networks(), PLACES)
 def test_a_place_is_snapped_to_the_nearest_point_of_all_roads(network, places):
-    router = from_edges(*network)
+    router = GraphRouter.from_edges(*network)
     snap = router.snap(places)
     for at, (lat, lon) in enumerate(places):
         scale = np.array([math.cos(math.radians(lat)) * 111.4, 111.1])
@@ -114,7 +116,7 @@ def test_a_place_is_snapped_to_the_nearest_point_of_all_roads(network, places):
 def test_a_file_gives_the_same_times_with_and_without_checks(tmp_path):
     nodes = pd.DataFrame({"node": [1, 2, 3], "lat": [44, 44.01, 44.02], "lon": [-78.0] * 3})
     edges = pd.DataFrame({"source": [1, 2], "target": [2, 3], "minutes": [1.0, 2.0]})
-    from_edges(edges, nodes).save(tmp_path / "a.roads")
+    GraphRouter.from_edges(edges, nodes).save(tmp_path / "a.roads")
     here, there = [kf.Coordinates(lat=44, lon=-78)], [kf.Coordinates(lat=44.02, lon=-78)]
     for verify in (True, False):
         again = GraphRouter.open(tmp_path / "a.roads", verify=verify)
@@ -123,7 +125,7 @@ def test_a_file_gives_the_same_times_with_and_without_checks(tmp_path):
 
 
 def test_a_place_far_from_every_road_fails_alone():
-    router = from_edges({"source": [1], "target": [2], "minutes": [1.0]}, TWO)
+    router = GraphRouter.from_edges({"source": [1], "target": [2], "minutes": [1.0]}, TWO)
     answer = router.times(np.array([[44.0, -78.0], [50.0, -78.0]]), np.array([[44.01, -78.0]]))
     assert answer.minutes[0, 0] == pytest.approx(1.0)
     assert REASONS[answer.reason[1, 0]] == "off_network"
@@ -132,14 +134,14 @@ def test_a_place_far_from_every_road_fails_alone():
 @pytest.mark.parametrize("minutes", [-1.0, math.nan, math.inf])
 def test_an_edge_without_a_time_is_refused_by_its_row(minutes):
     with pytest.raises(InvalidInputError, match="row 1, minutes"):
-        from_edges({"source": [1, 2], "target": [2, 1], "minutes": [1.0, minutes]}, TWO)
+        GraphRouter.from_edges({"source": [1, 2], "target": [2, 1], "minutes": [1.0, minutes]}, TWO)
 
 
 @given(networks(), PLACES, st.sampled_from([0.4, 1.0, 3.0]), st.booleans())
 def test_a_place_on_a_road_lies_in_the_isochrone_when_it_is_reached_in_time(
     network, places, minutes, reverse
 ):
-    router = from_edges(*network)
+    router = GraphRouter.from_edges(*network)
     area = router.isochrone(
         kf.Coordinates(lat=places[0][0], lon=places[0][1]), minutes, reverse=reverse, width_km=0.01
     )
@@ -159,10 +161,60 @@ def test_a_place_on_a_road_lies_in_the_isochrone_when_it_is_reached_in_time(
 
 def test_an_isochrone_ends_where_the_time_does():
     nodes = {"node": [1, 2], "lat": [44.0, 44.0], "lon": [-78.0, -77.9]}
-    router = from_edges({"source": [1], "target": [2], "minutes": [10.0]}, nodes)
+    router = GraphRouter.from_edges({"source": [1], "target": [2], "minutes": [10.0]}, nodes)
     area = router.isochrone(kf.Coordinates(lat=44.0, lon=-78.0), 5, width_km=0.001)
     west, _, east, _ = area.bounds
     assert (west, east) == pytest.approx((-78.0, -77.95), abs=1e-4)
     assert (
         router.isochrone(kf.Coordinates(lat=44.0, lon=-77.9), 5, width_km=0.001).bounds[0] > -77.91
     )
+
+
+@given(networks(), PLACES, PLACES)
+def test_a_graph_of_networkx_gives_the_times_of_its_table_of_edges(network, origins, targets):
+    edges, nodes = network
+    graph = nx.MultiDiGraph()
+    for node, lat, lon in nodes.itertuples(index=False):
+        graph.add_node(node, y=lat, x=lon)
+    for source, target, minutes in edges.itertuples(index=False):
+        graph.add_edge(source, target, travel_time=minutes * 60)
+    found, wanted = (
+        router.times(origins, targets).minutes
+        for router in (GraphRouter.from_networkx(graph), GraphRouter.from_edges(edges, nodes))
+    )
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_a_curved_street_of_a_graph_is_one_road_with_its_shape_both_ways():
+    points = [(-78.0, 44.0), (-77.99, 44.01), (-77.98, 44.0)]
+    graph = nx.MultiDiGraph()
+    graph.add_nodes_from([(1, {"x": -78.0, "y": 44.0}), (2, {"x": -77.98, "y": 44.0})])
+    graph.add_edge(1, 2, travel_time=60, geometry=shapely.LineString(points))
+    graph.add_edge(2, 1, travel_time=120.0, geometry=shapely.LineString(points[::-1]))
+    graph.add_edge(1, 2, travel_time=600.0)
+    router = GraphRouter.from_networkx(graph)
+    assert router.n_roads == 2
+    top, left = np.array([[44.01, -77.99]]), np.array([[44.0, -78.0]])
+    assert router.times(left, top).minutes.item() == pytest.approx(0.5)
+    assert router.times(top, left).minutes.item() == pytest.approx(1.0)
+
+
+def test_edges_of_a_graph_without_directions_are_open_both_ways():
+    graph = nx.Graph()
+    graph.add_nodes_from([("a", {"x": -78.0, "y": 44.0}), ("b", {"x": -77.98, "y": 44.0})])
+    graph.add_edge("a", "b", travel_time=90)
+    ends = np.array([[44.0, -78.0], [44.0, -77.98]])
+    assert GraphRouter.from_networkx(graph).times(ends, ends).minutes.max() == pytest.approx(1.5)
+
+
+def test_a_graph_without_places_in_degrees_or_without_times_is_refused_by_name():
+    graph = nx.DiGraph()
+    graph.add_nodes_from([("a", {"x": 700_000.0, "y": 44.0}), ("b", {"x": -78.0, "y": 44.0})])
+    with pytest.raises(InvalidInputError, match=r"node 'a': x and y .*project_graph"):
+        GraphRouter.from_networkx(graph)
+    graph.nodes["a"]["x"] = -78.1
+    with pytest.raises(InvalidInputError, match="the graph has no edges"):
+        GraphRouter.from_networkx(graph)
+    graph.add_edge("a", "b", length=3)
+    with pytest.raises(InvalidInputError, match="edge 'a' to 'b': travel_time=nan"):
+        GraphRouter.from_networkx(graph)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ketafind.geo import geodesic_km
-from ketafind.travel import GraphRouter, TravelTimes, from_edges, search
+from ketafind.travel import GraphRouter, TravelTimes, search
 from ketafind.travel.search import Candidates, nearest_by_time
 from test_travel_graph import PLACES, networks
 
@@ -53,7 +53,7 @@ LIMITS = st.sampled_from([0.0, 1.0, 5.0, 12.0, math.inf])
 
 @given(networks(), PLACES, PLACES, st.integers(1, 6), LIMITS)
 def test_one_bounded_search_finds_the_nearest_of_all_times(network, origins, places, k, limit):
-    graph = from_edges(*network)
+    graph = GraphRouter.from_edges(*network)
     found = nearest_by_time(graph, origins[0], pages(origins[0], places), len(places), k, limit)
     minutes, kept = sorted_by_time(graph, origins[0], places, k, limit)
     assert found.number.tolist() == kept
@@ -63,7 +63,7 @@ def test_one_bounded_search_finds_the_nearest_of_all_times(network, origins, pla
 
 @given(networks(), PLACES, st.integers(1, 6), LIMITS, st.integers(0, 2**32 - 1))
 def test_batches_end_only_where_no_place_left_can_be_nearer(network, origins, k, limit, seed):
-    graph = from_edges(*network)
+    graph = GraphRouter.from_edges(*network)
     rng = np.random.default_rng(seed)
     places = np.column_stack([44 + 0.05 * rng.random(18), -78 + 0.05 * rng.random(18)])
     # Places stand away from their roads, so what bounds a journey is measured on these.
@@ -84,7 +84,9 @@ def test_batches_end_only_where_no_place_left_can_be_nearer(network, origins, k,
 
 def test_without_a_stated_speed_an_answer_that_left_places_out_is_not_proved():
     nodes = {"node": [0, 1], "lat": [44.0, 44.05], "lon": [-78.0, -78.0]}
-    graph = from_edges({"source": [0, 1], "target": [1, 0], "minutes": [9.0, 9.0]}, nodes)
+    graph = GraphRouter.from_edges(
+        {"source": [0, 1], "target": [1, 0], "minutes": [9.0, 9.0]}, nodes
+    )
     places = np.column_stack([np.linspace(44.0, 44.05, 120), np.full(120, -78.0)])
     origin = np.array([44.0, -78.0])
     found = nearest_by_time(Service(graph, None), origin, pages(origin, places), 120, 3)

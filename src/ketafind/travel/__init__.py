@@ -1,7 +1,7 @@
 """Travel time: on roads of one's own, or by a routing service."""
 
 from ketafind.travel.graph import GraphRouter
-from ketafind.travel.roads import PROFILES, build_roads, from_edges
+from ketafind.travel.roads import PROFILES, build_roads
 from ketafind.travel.router import REASONS, Router, TravelTimes
 from ketafind.travel.search import Certificate
 
@@ -13,5 +13,4 @@ __all__ = [
     "Router",
     "TravelTimes",
     "build_roads",
-    "from_edges",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from threading import Lock
@@ -131,6 +131,109 @@ class GraphRouter:
             lat[node] = self._arrays["shape_lat"][at] / 1e7
             lon[node] = self._arrays["shape_lon"][at] / 1e7
         return lat, lon
+
+    # ---- made of tables and of other graphs ----
+
+    @classmethod
+    def from_edges(
+        cls, edges: Any, nodes: Any, *, minutes: str = "minutes", profile: str = "car"
+    ) -> GraphRouter:
+        """Make a network of a table of edges between points.
+
+        Parameters
+        ----------
+        edges : frame or mapping of columns
+            One row a direction of travel: ``source`` and ``target`` (values of ``node``) and the
+            column named by ``minutes`` (finite, 0 or more). A street open both ways has two rows.
+        nodes : frame or mapping of columns
+            ``node``, ``lat``, ``lon``. Edges are straight between them.
+        minutes : str
+            The column of times.
+        profile : str
+            A name for the way of travelling.
+
+        Returns
+        -------
+        GraphRouter
+            Of edges between the same two nodes the quickest counts.
+
+        Raises
+        ------
+        InvalidInputError
+            Naming the row and what is wrong with it.
+        """
+        ids = list(nodes["node"])
+        number = {node: at for at, node in enumerate(ids)}
+        if len(number) < len(ids):
+            raise InvalidInputError("nodes: a node stands there twice")
+        places = np.column_stack([np.asarray(nodes[name], np.float64) for name in ("lat", "lon")])
+        roads = _Roads(places)
+        rows = zip(edges["source"], edges["target"], edges[minutes], strict=True)
+        for row, (source, target, time) in enumerate(rows):
+            for name, value in (("source", source), ("target", target)):
+                if value not in number:
+                    raise InvalidInputError(f"edges, row {row}, {name}: {value!r} is not a node")
+            if not (math.isfinite(time) and time >= 0):
+                raise InvalidInputError(f"edges, row {row}, {minutes}: {time!r} is not a time")
+            roads.add(number[source], number[target], time * 60.0)
+        if not roads.seconds:
+            raise InvalidInputError("edges: there are none")
+        return cls(roads.arrays(profile), profile)
+
+    @classmethod
+    def from_networkx(cls, graph: Any, *, profile: str = "car") -> GraphRouter:
+        """Make a network of a graph of NetworkX, such as those of OSMnx.
+
+        Parameters
+        ----------
+        graph : networkx.MultiDiGraph, DiGraph, MultiGraph or Graph
+            Nodes have ``x`` and ``y``, lon and lat in degrees (OSMnx: not projected), edges
+            ``travel_time`` in seconds (``osmnx.routing.add_edge_travel_times``) and, if they are
+            not straight, ``geometry``, a shapely LineString. The edges of a graph without
+            directions are open both ways.
+        profile : str
+            A name for the way of travelling.
+
+        Returns
+        -------
+        GraphRouter
+            Of edges of one shape between the same two nodes the quickest counts.
+
+        Raises
+        ------
+        InvalidInputError
+            If a node has no place in degrees, or an edge no time; it is named.
+        """
+        number = {node: at for at, node in enumerate(graph.nodes)}
+        places = np.array(
+            [
+                (data.get("y", math.nan), data.get("x", math.nan))
+                for _, data in graph.nodes(data=True)
+            ],
+            np.float64,
+        ).reshape(-1, 2)
+        bad = ~(np.abs(places) <= (90.0, 180.0)).all(axis=1)
+        if bad.any():
+            node = list(number)[int(bad.argmax())]
+            raise InvalidInputError(
+                f"node {node!r}: x and y are its lon and lat in degrees; a projected graph is "
+                f'turned back with osmnx.project_graph(graph, to_crs="EPSG:4326")'
+            )
+        roads = _Roads(places)
+        for source, target, data in graph.edges(data=True):
+            time = data.get("travel_time", math.nan)
+            if not (math.isfinite(time) and time >= 0):
+                raise InvalidInputError(
+                    f"edge {source!r} to {target!r}: travel_time={time!r} is not a number of seconds"
+                )
+            shape = data.get("geometry")
+            line = [] if shape is None else [(lat, lon) for lon, lat, *_ in shape.coords[1:-1]]
+            roads.add(number[source], number[target], time, line)
+            if not graph.is_directed():
+                roads.add(number[target], number[source], time, line[::-1])
+        if not roads.seconds:
+            raise InvalidInputError("the graph has no edges")
+        return cls(roads.arrays(profile), profile)
 
     # ---- files ----
 
@@ -467,6 +570,36 @@ def _part(fraction: Floats, seconds: Any) -> Floats:
     with np.errstate(invalid="ignore"):
         part: Floats = np.where(fraction == 0, 0.0, fraction * seconds)
     return part
+
+
+class _Roads:
+    """Edges as they come: those of one shape between the same two nodes are one road."""
+
+    def __init__(self, places: Floats) -> None:
+        self.places = places
+        self.seconds: dict[tuple[int, int, tuple[tuple[float, float], ...]], list[float]] = {}
+
+    def add(
+        self, source: int, target: int, seconds: float, line: Sequence[tuple[float, float]] = ()
+    ) -> None:
+        """Add an edge; ``line`` are the points (lat, lon) between its nodes."""
+        there, back = (source, target, tuple(line)), (target, source, tuple(line)[::-1])
+        pair = self.seconds.setdefault(min(there, back), [math.inf, math.inf])
+        ways = {0, 1} if there == back else {int(there > back)}
+        for way in ways:
+            pair[way] = min(pair[way], seconds)
+
+    def arrays(self, profile: str) -> dict[str, NDArray[Any]]:
+        """Lay the roads out as arrays."""
+        lines = [
+            np.array([self.places[source], *line, self.places[target]])
+            for source, target, line in self.seconds
+        ]
+        starts = np.concatenate([[0], np.cumsum([len(line) for line in lines])])
+        lat, lon = np.concatenate(lines).T
+        tail, head = np.array([road[:2] for road in self.seconds], np.int32).T
+        times = np.array(list(self.seconds.values())).T
+        return network(tail, head, (starts, lat, lon), {profile: (times[0], times[1])})
 
 
 def network(

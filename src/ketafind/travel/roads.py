@@ -1,8 +1,7 @@
-"""Networks made of OpenStreetMap extracts and of tables of edges."""
+"""Networks made of OpenStreetMap extracts."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -305,59 +304,3 @@ def _lengths_km(
     pieces = np.concatenate([[0.0], np.cumsum(geodesic_km(lat[:-1], lon[:-1], lat[1:], lon[1:]))])
     lengths: NDArray[np.float64] = pieces[starts[1:] - 1] - pieces[starts[:-1]]
     return lengths
-
-
-def from_edges(
-    edges: Any, nodes: Any, *, minutes: str = "minutes", profile: str = "car"
-) -> GraphRouter:
-    """Make a network of a table of edges between points.
-
-    Parameters
-    ----------
-    edges : frame or mapping of columns
-        One row a direction of travel: ``source`` and ``target`` (values of ``node``) and the
-        column named by ``minutes`` (finite, 0 or more). A street open both ways has two rows.
-    nodes : frame or mapping of columns
-        ``node``, ``lat``, ``lon``. Edges are straight between them.
-    minutes : str
-        The column of times.
-    profile : str
-        A name for the way of travelling.
-
-    Returns
-    -------
-    GraphRouter
-        Of edges between the same two nodes the quickest counts.
-
-    Raises
-    ------
-    InvalidInputError
-        Naming the row and what is wrong with it.
-    """
-    ids = list(nodes["node"])
-    number = {node: at for at, node in enumerate(ids)}
-    if len(number) < len(ids):
-        raise InvalidInputError("nodes: a node stands there twice")
-    lat, lon = (np.asarray(nodes[name], np.float64) for name in ("lat", "lon"))
-    quickest: dict[tuple[int, int], list[float]] = {}
-    rows = zip(edges["source"], edges["target"], edges[minutes], strict=True)
-    for row, (source, target, time) in enumerate(rows):
-        for name, value in (("source", source), ("target", target)):
-            if value not in number:
-                raise InvalidInputError(f"edges, row {row}, {name}: {value!r} is not a node")
-        if not (math.isfinite(time) and time >= 0):
-            raise InvalidInputError(f"edges, row {row}, {minutes}: {time!r} is not a time")
-        one, other = number[source], number[target]
-        pair = quickest.setdefault((min(one, other), max(one, other)), [math.inf, math.inf])
-        way = int(one > other)
-        pair[way] = min(pair[way], time * 60.0)
-        if one == other:
-            pair[1] = pair[0]
-    if not quickest:
-        raise InvalidInputError("edges: there are none")
-    ends = np.array(list(quickest), np.int32).reshape(-1, 2)
-    seconds = np.array(list(quickest.values()))
-    flat = ends.reshape(-1)
-    shapes = (np.arange(len(ends) + 1) * 2, lat[flat], lon[flat])
-    times = {profile: (seconds[:, 0].copy(), seconds[:, 1].copy())}
-    return GraphRouter(network(ends[:, 0], ends[:, 1], shapes, times), profile)
