@@ -206,8 +206,8 @@ def test_positions_and_counts_are_what_the_script_makes(
 
 def test_a_clinic_known_to_its_city_has_the_radius_of_the_city() -> None:
     for row in CLINICS:
-        assert row["lat"]
-        assert row["lon"]
+        known = bool(row["street_address"] or row["city"] or row["postal_code"])
+        assert (bool(row["lat"]), bool(row["lon"])) == (known, known)
         if row["precision"] in ("place", "municipality"):
             assert float(row["radius_km"]) > 1
         assert row["precision"] != "place" or not row["postal_code"]

@@ -338,7 +338,7 @@ def test_a_directory_and_a_match_show_themselves_in_a_notebook(directory, bundle
     assert "<script" not in shown
     assert "${" not in shown
     assert "&lt;script&gt;" in shown
-    assert "... and 6 more" in bundled._repr_html_()
+    assert "... and 8 more" in bundled._repr_html_()
     assert "more" not in directory._repr_html_()
     match = bundled.nearest("Toronto, ON", 1)[0]
     assert match._repr_html_() == match.explain()._repr_html_()

@@ -73,7 +73,9 @@ def located(rows: Iterable[Row]) -> list[Row]:
 
 
 def position(row: Row) -> Row:
-    """Geocode the address of one row."""
+    """Geocode the address of one row; where no page names so much as a city, nothing is known."""
+    if not any(row[name] for name in ("street_address", "city", "postal_code")):
+        return dict.fromkeys(("lat", "lon", "precision", "radius_km"), "")
     address = Clinic(
         clinic_id=row["clinic_id"], name=row["name"], **{name: row[name] for name in ADDRESS}
     ).address

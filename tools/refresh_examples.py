@@ -39,7 +39,7 @@ def run_command(command: str) -> str:
         env=os.environ | {"COLUMNS": WIDTH, "PYTHONUTF8": "1"},
         check=False,
     )
-    return done.stdout + done.stderr
+    return done.stderr + done.stdout
 
 
 def console(body: str) -> str:

@@ -391,7 +391,7 @@ class Directory(Mapping[str, Clinic]):
         >>> directory = kf.load_directory()
         >>> later = directory.as_of("2028-01-01")
         >>> len(later), len(later.search(routes="iv"))
-        (26, 0)
+        (28, 0)
         """
         on, words = as_day(day), self._catalogue.vocabulary
         clinics = (resolved(clinic, words, on) for clinic in self._catalogue.clinics)
@@ -1360,7 +1360,7 @@ def load_directory(
     --------
     >>> import ketafind
     >>> len(ketafind.load_directory())
-    26
+    28
     """
     directory = _bundled()
     if geocoder is not None:
