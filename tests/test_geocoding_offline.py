@@ -253,6 +253,36 @@ def test_case_and_spacing_never_move_the_answer(text: str, data: st.DataObject) 
     assert (geocode(changed).lat, geocode(changed).lon) == (geocode(text).lat, geocode(text).lon)
 
 
+HEADS = (
+    "",
+    "12 King St W, ",
+    "Unit 3 - 5 Main St, ",
+    "M5V 2C3, ",
+    "London - ",
+    "5 to 9 Hill St, ",
+    "NY ",
+)
+TAILS = (", ON ", " ON ", ", Ontario, ", " on ", ", ", ", Canada ", ", ON, ", " Ontario, Canada ")
+
+
+@given(st.sampled_from(HEADS), st.integers(0, 10**6), st.integers(0, 20), st.sampled_from(TAILS))
+def test_the_quick_way_of_the_commonest_form_reads_what_the_long_way_does(
+    head: str, at: int, other: int, tail: str
+) -> None:
+    table, places = default_gazetteer().ontario, default_gazetteer().places
+    row = at % len(table.number)
+    own = places[table.name[row]]
+    town = places[own.owner] if other == 1 and own.owner >= 0 else own
+    town = places[at % len(places)] if other == 2 else town
+    text = f"{head}{town.plain_name}{tail}{code_text(int(table.number[row]))}"
+    # A blank at the end is not the commonest form, and changes nothing.
+    answers = geocode_many([text, f"{text} "])
+    if isinstance(answers[0], Location):
+        assert answers[0] == answers[1]
+    else:
+        assert type(answers[0]) is type(answers[1])
+
+
 @given(
     st.lists(
         st.tuples(st.floats(42, 56), st.floats(-95, -75), st.floats(0, 30)), min_size=1, max_size=5

@@ -44,6 +44,7 @@ from ketafind.geocoding.reading import (
     finer_town,
     read,
     read_tail,
+    row_of_plain,
     town_at_end,
 )
 from ketafind.geocoding.spelling import LIKE, likeness, suggested
@@ -175,6 +176,8 @@ class OfflineGeocoder:
         if isinstance(text, str):
             number = whole_code(text)
             row = self.gazetteer.ontario.find(number) if number >= 0 else -1
+            if row < 0:
+                row = row_of_plain(text, self.gazetteer)
             if row >= 0:
                 return at_row(self.gazetteer, row)
         if isinstance(text, SearchPlace):

@@ -29,6 +29,7 @@ from ketafind.geocoding.words import (
     last_part,
     name_key,
     names_a_street,
+    whole_code,
     words_for,
     words_of,
 )
@@ -60,6 +61,18 @@ HEADS = words_for("heads")
 AND = re.compile(r"&|(?<=\s)et(?=\s(?!al\b))", re.I)
 ELISION = re.compile(r"(?<=\b[dl])['’](?!ontario)(?=[^\W_])", re.I)
 AFTER_WORDS = words_for("words_after_the_town")
+
+PLAIN_NAME = re.compile(r"[A-Za-z .-]+")
+"""A town that needs no folding."""
+
+NOT_PLAIN = re.compile(
+    r"[;:|'`\"]|[-\s]-|-\s|\b(?:to|vers)\b|[a-z][0-9][a-z][\W_]*[0-9][a-z][0-9]", re.I
+)
+"""What may part several sites, hold a second code or be no address at all."""
+
+NEVER_PLAIN = ONTARIO | CANADA | UNIT_WORDS | AFTER_WORDS
+"""Last words of a name that are read with what stands around them."""
+
 BRITISH_OUTWARD = re.compile(r"[a-z]{1,2}[0-9][a-z0-9]?")
 BRITISH_INWARD = re.compile(r"[0-9][a-z]{2}")
 
@@ -105,6 +118,39 @@ class Tail(NamedTuple):
     ontario: bool
     elsewhere: str
     before: int
+
+
+def row_of_plain(text: str, gazetteer: Gazetteer) -> int:
+    """Find the code of a text in the commonest form: the code's own town or city, ON, the code.
+
+    What `read` would say of it is known without reading the rest; -1 for every other text.
+    """
+    number = whole_code(text[-7:]) if text[-4:-3] == " " and text[-8:-7] in (" ", ",") else -1
+    row = gazetteer.ontario.find(number) if number >= 0 and text.isascii() else -1
+    if row < 0:
+        return -1
+    before = text[:-8].rstrip(" ,")
+    head, _, last = before.rpartition(",")
+    if last.strip().lower() in ONTARIO:
+        ontario, name = last, head.rpartition(",")[2]
+    else:
+        name, _, ontario = last.rpartition(" ")
+    if ontario.strip().lower() not in ONTARIO or PLAIN_NAME.fullmatch(name) is None:
+        return -1
+    words = name.lower().replace(".", " ").replace("-", " ").split()
+    numbers = gazetteer.aliases.get(name_key(words), ())
+    own = gazetteer.ontario.names[row]
+    if (
+        (own not in numbers and numbers != (gazetteer.places[own].owner,))
+        or len(words) > LONGEST_TOWN
+        or "et" in words
+        or words[-1] in NEVER_PLAIN
+        or words[-1] in gazetteer.comma_endings
+        or not text.isprintable()
+        or NOT_PLAIN.search(before) is not None
+    ):
+        return -1
+    return row
 
 
 def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
