@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from json.encoder import encode_basestring
@@ -48,7 +48,7 @@ _EVIDENCE, _LANGUAGES, _SERVICES = (
 
 
 def encode_directory(
-    clinics: Iterable[Clinic], vocabulary: Vocabulary
+    clinics: Sequence[Clinic], vocabulary: Vocabulary
 ) -> tuple[list[bytes], Snapshot]:
     """Write clinics, in the order of their ids, and name them."""
     words = json.dumps(
@@ -57,15 +57,14 @@ def encode_directory(
     digest = hashlib.blake2b(words.encode(*_UTF8), digest_size=8)
     write = _Encoder().clinic
     records: list[bytes] = []
-    latest: date | None = None
-    for clinic in clinics:
-        record, content = write(clinic)
-        records.append(record.encode(*_UTF8))
-        digest.update(content.encode(*_UTF8))
-        day = clinic.checked_on
-        if day is not None and (latest is None or day > latest):
-            latest = day
-    return records, Snapshot(digest.hexdigest(), latest)
+    days: set[date] = set()
+    for start in range(0, len(clinics), 1_000):
+        some = clinics[start : start + 1_000]
+        texts = [write(clinic) for clinic in some]
+        records += [record.encode(*_UTF8) for record, _ in texts]
+        digest.update("".join([content for _, content in texts]).encode(*_UTF8))
+        days.update([clinic.checked_on for clinic in some if clinic.checked_on])
+    return records, Snapshot(digest.hexdigest(), max(days, default=None))
 
 
 _UTF8 = ("utf-8", "surrogatepass")
@@ -288,12 +287,12 @@ class Snapshot:
     date: date | None
 
     @classmethod
-    def of(cls, clinics: Iterable[Clinic], vocabulary: Vocabulary) -> Snapshot:
+    def of(cls, clinics: Sequence[Clinic], vocabulary: Vocabulary) -> Snapshot:
         """Name the data of a directory.
 
         Parameters
         ----------
-        clinics : iterable of Clinic
+        clinics : sequence of Clinic
             In order of clinic id.
         vocabulary : Vocabulary
             The terms they use.

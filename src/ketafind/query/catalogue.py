@@ -61,11 +61,10 @@ class Points:
         # Columns, not a tuple for each: of so many the garbage collector makes the most work.
         places = [clinic.location for clinic in clinics]
         known = [place for place in places if place is not None]
-        ends = (
-            np.fromiter(map(attrgetter(name), known), np.float64, len(known))
-            for name in ("lat", "lon", "radius_km")
-        )
-        return cls(np.flatnonzero([place is not None for place in places]), *ends)
+        # One pass: what takes the time is to fetch each place from memory.
+        flat = (item for place in known for item in (place.lat, place.lon, place.radius_km))
+        columns = np.fromiter(flat, np.float64, 3 * len(known)).reshape(-1, 3).T.copy()
+        return cls(np.flatnonzero([place is not None for place in places]), *columns)
 
 
 class Catalogue:
