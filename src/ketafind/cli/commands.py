@@ -212,6 +212,13 @@ def _place_dict(place: Location) -> dict[str, Any]:
     return plain | {"candidates": [_place_dict(other) for other in place.candidates]}
 
 
+def mcp(arguments: Namespace) -> None:
+    """Answer agents on standard input and output."""
+    from ketafind.mcp import make_server
+
+    make_server(directory_of(arguments), precise=arguments.precise_places).run("stdio")
+
+
 def build_register(arguments: Namespace) -> None:
     """Build a street register and print what is in it."""
     from ketafind.geocoding import build_register

@@ -189,6 +189,10 @@ STATE = (
     _option("--doubts", action="store_true", help="what to look into, instead"),
     *SAID,
 )
+SERVER = (
+    *DATA,
+    _option("--precise-places", action="store_true", help="take addresses and full codes as well"),
+)
 OUT = (
     _option("--prefix", default="", help="put before the names of the columns that are added"),
     _option("--out", metavar="FILE", default="-", help=".csv or .parquet; - (default) for CSV out"),
@@ -235,6 +239,7 @@ COMMANDS: tuple[tuple[str, Run, str, Sequence[Option]], ...] = (
     ("profile", commands.profile, "how complete, precise and old the data are", STATE),
     ("geocode", commands.geocode, "place an address, postal code or town, or many", PLACE),
     ("join", batch.join, "the nearest clinics of every row of a file", JOIN),
+    ("mcp", commands.mcp, "a server for agents, on standard input and output", SERVER),
     ("info", commands.info, "this installation: version, index and data", ()),
 )
 
