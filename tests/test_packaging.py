@@ -72,7 +72,7 @@ def test_the_build_system_is_pinned() -> None:
 
 def test_the_extra_all_is_every_extra_that_adds_a_feature() -> None:
     (everything,) = (Requirement(text) for text in EXTRAS["all"])
-    assert everything.extras == set(EXTRAS) - {"all", "bench", "test", "docs", "dev"}
+    assert everything.extras == set(EXTRAS) - {"all", "bench", "browser", "test", "docs", "dev"}
 
 
 def test_every_file_that_is_no_code_is_declared_as_package_data() -> None:

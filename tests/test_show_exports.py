@@ -33,6 +33,13 @@ HOSTILE = [
     "]]><!--",
     "{{7*7}}",
     "&lt;b&gt;",
+    "</script><script>globalThis.PWNED=1</script>",
+    "<img src=http://evil.invalid/x onerror=globalThis.PWNED=1>",
+    "</title></textarea><svg onload=globalThis.PWNED=1>",
+    "<iframe srcdoc='<script>parent.PWNED=1</script>'></iframe>",
+    "</style><link rel=stylesheet href=http://evil.invalid/s.css>",
+    "javascript:globalThis.PWNED=1",
+    "<base href=http://evil.invalid/><meta http-equiv=refresh content='0;url=http://evil.invalid'>",
 ]
 
 # Text tables.
@@ -184,8 +191,12 @@ def test_hostile_text_is_only_text(text):
         "td",
         "a",
         "p",
+        "svg",
+        "style",
     }
-    assert {name for name, _ in reader.attributes} <= {"class", "style", "href", "target", "rel"}
+    assert {name for name, _ in reader.attributes} <= {
+        *("class", "lang", "style", "data-name", "scope", "href", "target", "rel")
+    }
     assert [value for name, value in reader.attributes if name == "href"] == [
         "https://a.ca/?a=1&b='2'"
     ]

@@ -675,7 +675,8 @@ class Matches(Frozen, Sequence[Match]):
         notes = "\n".join(line for note in self._notes() for line in wrapped(note, width))
         if not self:
             return notes
-        table = text_table(*self._table(), width)
+        columns = self._table()
+        table = text_table([*zip(*columns.values(), strict=True)], [*columns], width)
         # Where there is no room for columns, each match is a block of lines.
         gap = "\n\n" if "\n\n" in table else "\n"
         return f"{table}{gap}{notes}"
@@ -683,10 +684,17 @@ class Matches(Frozen, Sequence[Match]):
     def _repr_html_(self) -> str:
         from ketafind.show.html import html_table
 
-        return html_table(*self._table(), notes=self._notes())
+        columns = self._table()
+        columns = {"#": columns.pop("")} | columns
+        # What an answer is about stands first, where a narrow screen shows it.
+        first = ["#", *(say(f"table.{name}", self._lang) for name in ("distance", "match"))]
+        named = [name for name in first if name in columns]
+        columns = {name: columns[name] for name in [*named, *columns]}
+        rows = zip(*columns.values(), strict=True)
+        return html_table(rows, [*columns], notes=self._notes(), lang=self._lang)
 
-    def _table(self) -> tuple[list[tuple[str, ...]], list[str]]:
-        """Each match as a row of texts for people, and the headers."""
+    def _table(self) -> dict[str, list[str]]:
+        """Columns of texts for people, by their headers."""
         lang = self._lang
         columns = {
             "": [str(match.rank) for match in self],
@@ -709,7 +717,7 @@ class Matches(Frozen, Sequence[Match]):
                 columns[facets[name].label(lang)] = ["; ".join(terms) for terms in labels]
         contacts = [match.clinic.phone or _host(match.clinic.website) for match in self]
         columns[say("table.contact", lang)] = contacts
-        return [*zip(*columns.values(), strict=True)], [*columns]
+        return columns
 
     def _named(self, facet: Facet, lang: str | None) -> list[list[str]]:
         """Each match's terms of a facet, as ids or by their labels in a language."""

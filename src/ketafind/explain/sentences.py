@@ -91,9 +91,9 @@ def as_text(lines: Iterable[Line]) -> str:
     )
 
 
-def as_html(lines: Sequence[Line]) -> str:
+def as_html(lines: Sequence[Line], lang: str) -> str:
     """Write an outline as nested lists; every text is escaped."""
-    from ketafind.show.html import html_link, html_text, no_math
+    from ketafind.show.html import html_link, html_text, notebook_html
 
     html, depth = "", 0
     for line in lines:
@@ -102,7 +102,7 @@ def as_html(lines: Sequence[Line]) -> str:
         html += _between(depth, line.depth)
         html += f"<li>{text}" if line.depth else f"<p>{text}</p>"
         depth = line.depth
-    return no_math(html + _between(depth, 0))
+    return notebook_html(html + _between(depth, 0), lang)
 
 
 def _between(depth: int, following: int) -> str:
@@ -183,7 +183,7 @@ class Explanation(ABC):
         return str(self)
 
     def _repr_html_(self) -> str:
-        return as_html(self.lines())
+        return as_html(self.lines(), self.lang)
 
 
 T = TypeVar("T")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ketafind.show.text import escaped
 from ketafind.tables.clinics import website
@@ -17,8 +20,9 @@ if TYPE_CHECKING:
 _ENTITIES = {ord(mark): f"&#{ord(mark)};" for mark in "`${}\\"}
 # Notebook typesetters leave alone what bears their class.
 _NO_MATH = "tex2jax_ignore mathjax_ignore"
-_TABLE = "border-collapse:collapse;font-size:90%"
-_CELL = "text-align:{};padding:2px 8px;vertical-align:top;border-bottom:1px solid #8884"
+_IN_ADDRESSES = "!#$%&'()*+,/:;=?@~"
+# HTML has <style> in the head only, where no output of a notebook can write; SVG has it anywhere.
+_STYLE = '<svg style="display:none"><style>{}</style></svg>'
 
 
 class Link(str):
@@ -32,9 +36,16 @@ def html_text(value: object) -> str:
     return "" if value is None else html.escape(escaped(str(value))).translate(_ENTITIES)
 
 
-def no_math(markup: str) -> str:
-    """Wrap HTML so that a notebook does not typeset dollar signs in it as mathematics."""
-    return f'<div class="{_NO_MATH}">{markup}</div>'
+@cache
+def asset(name: str) -> str:
+    """Read a style, a script or a page that lies beside this file."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def notebook_html(markup: str, lang: str) -> str:
+    """Wrap HTML for a notebook, which is to take no dollar sign in it for mathematics."""
+    style = _STYLE.format(asset("notebook.css"))
+    return f'<div class="ketafind {_NO_MATH}" lang="{lang}">{style}{markup}</div>'
 
 
 def html_table(
@@ -43,25 +54,23 @@ def html_table(
     *,
     caption: str = "",
     notes: Sequence[str] = (),
+    lang: str = "en",
 ) -> str:
-    """Write a table for a notebook."""
-    head = "".join(_cell("th", "left", html_text(name)) for name in headers)
-    body = "".join(f"<tr>{''.join(map(_data_cell, row))}</tr>" for row in rows)
-    above = f'<caption style="text-align:left">{html_text(caption)}</caption>' if caption else ""
+    """Write a table for a notebook; where it is narrow, each row is a block of lines."""
+    names = [html_text(name) for name in headers]
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    body = "".join(f"<tr>{''.join(map(_cell, row, names))}</tr>" for row in rows)
+    above = f"<caption>{html_text(caption)}</caption>" if caption else ""
     below = "".join(f"<p>{html_text(note)}</p>" for note in notes)
-    inner = f"{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-    return no_math(f'<table style="{_TABLE}">{inner}</table>{below}')
+    table = f"<table>{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return notebook_html(f"{table}{below}", lang)
 
 
-def _data_cell(value: Any) -> str:
-    if isinstance(value, Link):
-        return _cell("td", "left", html_link(value))
+def _cell(value: Any, name: str) -> str:
+    text = html_link(value) if isinstance(value, Link) else html_text(value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return _cell("td", "right" if is_number else "left", html_text(value))
-
-
-def _cell(tag: str, side: str, content: str) -> str:
-    return f'<{tag} style="{_CELL.format(side)}">{content}</{tag}>'
+    more = ' class="number"' if is_number else ""
+    return f'<td data-name="{name}"{more}>{text}</td>'
 
 
 def html_link(address: str) -> str:
@@ -73,6 +82,7 @@ def html_link(address: str) -> str:
         return text
     if not url:
         return text
+    url = quote(url, safe=_IN_ADDRESSES)
     # The page that is linked to learns nothing of the page it was linked from.
     return f'<a href="{html_text(url)}" target="_blank" rel="noopener noreferrer">{text}</a>'
 
