@@ -15,7 +15,6 @@ from ketafind import load_directory
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.geo import Coordinates, geodesic_km
 from ketafind.show.map import explore_clinics
-from ketafind.show.plots import plot_clinics
 from ketafind.show.projection import LocalProjection, compass, places, scale_km
 from ketafind.show.text import escaped
 from test_show_exports import HOSTILE, Reader
@@ -89,97 +88,15 @@ def test_rows_without_a_position_are_left_out_and_others_keep_their_order():
         places({"lat": [1.0], "lon": []})
 
 
-# The plot.
-
-
-def test_a_kilometre_is_as_long_upwards_as_sideways():
-    """The aspect follows the latitude, and circles are as wide as their radius says."""
-    ax = plot_clinics(COLUMNS, origin=ORIGIN)
-    ax.figure.canvas.draw()
-    lat = sum(ax.get_ylim()) / 2
-    x0, y0 = ax.transData.transform((-76.5, lat))
-    x1, _ = ax.transData.transform((-76.0, lat))
-    _, y1 = ax.transData.transform((-76.5, lat + 0.5))
-    east = float(geodesic_km(lat, -76.5, lat, -76.0)) / (x1 - x0)
-    north = float(geodesic_km(lat, -76.5, lat + 0.5, -76.5)) / (y1 - y0)
-    assert east == pytest.approx(north, rel=0.01)
-    (circle,) = ax.patches
-    assert circle.height * 111.195 / 2 == pytest.approx(9.0)
-
-
-def test_every_point_is_drawn_and_the_unlocated_counted():
-    """The origin only when it is given."""
-    ax = plot_clinics(COLUMNS)
-    assert [tuple(spot) for spot in ax.collections[0].get_offsets()] == [
-        (-76.5, 44.2),
-        (-76.5, 44.2),
-        (-75.7, 45.4),
-    ]
-    assert len(ax.collections) == 1
-    assert ax.get_xlabel() == "circle: 90 % radius of a position; 1 without a position"
-    ax = plot_clinics(COLUMNS, origin=ORIGIN)
-    assert len(ax.collections) == 2
-    assert "star: origin" in ax.get_xlabel()
-
-
-def test_labels_do_not_cover_each_other():
-    """Where thirty clinics stand close together, some go without."""
-    n = 30
-    columns = {
-        "name": [f"Clinic number {i}" for i in range(n)],
-        "lat": [44 + 0.001 * (i % 6) for i in range(n)],
-        "lon": [-76 + 0.001 * (i // 6) for i in range(n)],
-    }
-    ax = plot_clinics(columns)
-    ax.figure.canvas.draw()
-    boxes = [text.get_window_extent() for text in ax.texts if text.get_text()]
-    assert len(boxes) > 10
-    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
-
-
-def test_names_are_drawn_literally_in_the_axes_that_are_given():
-    """Dollar signs are no mathematics."""
-    _, ax = plt.subplots()
-    assert plot_clinics({"lat": [44.0], "lon": [-76.0], "name": ["$\\frac{1}$"]}, ax=ax) is ax
-    ax.figure.canvas.draw()
-    assert "1 $\\frac{1}$" in [text.get_text() for text in ax.texts]
-    assert len(plot_clinics({"lat": [44.0], "lon": [-76.0]}, labels=False).texts) == 0
-
-
 KINDS = COLUMNS | {"truth": ["yes", "unknown", "unknown", "unknown"]}
-
-
-def test_a_clinic_that_may_match_is_a_ring_in_the_plot():
-    """With a line that says so; a dot at the same position stands in its ring."""
-    ax = plot_clinics(KINDS)
-    rings, dots = ax.collections
-    assert [tuple(spot) for spot in rings.get_offsets()] == [(-76.5, 44.2), (-75.7, 45.4)]
-    assert [tuple(spot) for spot in dots.get_offsets()] == [(-76.5, 44.2)]
-    assert rings.get_facecolor().tolist() == [[1, 1, 1, 1]]
-    assert rings.get_sizes() > dots.get_sizes()
-    assert ax.get_xlabel().splitlines()[:2] == [
-        "dot: matches; ring: may match, not known",
-        "dot in a ring: both at one position",
-    ]
 
 
 @pytest.mark.parametrize("truth", ["yes", None])
 def test_where_all_match_nothing_is_said_of_marks(truth):
-    """Neither in the plot nor in the page."""
     columns = COLUMNS | {"truth": [truth] * 4}
-    assert "ring" not in plot_clinics(columns).get_xlabel()
     page = explore_clinics(columns).page
     assert 'class="ring"' not in page
     assert 'id="legend"' not in page
-
-
-def test_a_plot_of_nothing_is_its_text():
-    """Without axes, grid or scale."""
-    ax = plot_clinics({"lat": [None], "lon": [None]}, empty="No $clinics$ match.\nData x.")
-    ax.figure.canvas.draw()
-    assert not ax.axison
-    assert [text.get_text() for text in ax.texts] == ["No $clinics$ match.\nData x."]
-    assert not ax.artists
 
 
 def test_degrees_name_their_side_of_the_earth():
@@ -248,18 +165,13 @@ def test_the_page_writes_degrees_as_the_plot_does():
 
 
 def test_an_empty_answer_draws_what_its_table_says_but_no_distance():
-    """In the plot and in the page, from the directory on: a picture gives no searcher away."""
+    """From the directory on: a picture gives no searcher away."""
     answer = load_directory().nearest("Kenora", routes="oral")
     assert len(answer) == 0
     assert " km" in repr(answer)
-    (text,) = answer.plot().texts
-    drawn, told = (
-        " ".join(one.split()).partition(".")[0] for one in (text.get_text(), repr(answer))
-    )
-    assert drawn == told
     page = answer.explore().page
     assert "No clinics with a position match" in page
-    assert " km" not in text.get_text() + page.partition("<body>")[2]
+    assert " km" not in page.partition("<body>")[2]
 
 
 def test_the_page_is_the_same_every_time():

@@ -1099,6 +1099,31 @@ class Directory(Mapping[str, Clinic]):
         _, columns = laid_out(self.clinics, self.vocabulary, per)
         return geodataframe_from_columns(columns, types_of(self.vocabulary))
 
+    def plot(self, **options: Any) -> Any:
+        """Draw every clinic on a static map of land and water, without network (extra ``maps``).
+
+        A clinic that may have closed, which is not known, is a ring, a closed one a cross.
+
+        Parameters
+        ----------
+        **options
+            As in `ketafind.show.plots.plot_clinics`: ``ax``, ``figsize``, ``title``, ``labels``,
+            ``basemap``, ``credit`` and more.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The map, in metres of its projection; ``directory.plot().figure`` to save.
+        """
+        from ketafind.explain.sentences import snapshot_words
+        from ketafind.show.plots import plot_clinics
+        from ketafind.tables.frames import laid_out
+
+        _, columns = laid_out(self.clinics, self.vocabulary, "clinic")
+        return plot_clinics(
+            columns, **{"data": f"Data {snapshot_words(self.snapshot, 'en')}", **options}
+        )
+
     def to_csv(
         self,
         path: str | PathLike[str],

@@ -626,24 +626,26 @@ class Matches(Frozen, Sequence[Match]):
         return bundle(found, self.vocabulary, str(self.snapshot), total=self.n_eligible, lang=named)
 
     def plot(self, **options: Any) -> Any:
-        """Draw the matches on a static map, without tiles and without network (extra ``maps``).
+        """Draw the matches on a static map of land and water, without network (extra ``maps``).
 
         A clinic of which it is not known whether it matches is a ring; where there is no clinic to
-        draw, it says how many match instead, without a distance.
+        draw, it says how many match instead, without a distance. The origin is drawn only where
+        it is given as ``origin=matches.origin``.
 
         Parameters
         ----------
         **options
-            Passed to `ketafind.show.plots.plot_clinics`.
+            As in `ketafind.show.plots.plot_clinics`: ``ax``, ``figsize``, ``title``, ``labels``,
+            ``basemap``, ``credit`` and more.
 
         Returns
         -------
         matplotlib.axes.Axes
-            The axes.
+            The map, in metres of its projection; ``matches.plot().figure`` to save.
         """
         from ketafind.show.plots import plot_clinics
 
-        return plot_clinics(self.columns(), **{**self._empty(), **options})
+        return plot_clinics(self.columns(), **{"data": self._data(), **self._empty(), **options})
 
     def explore(self, **options: Any) -> Any:
         """Show the matches on a map to pan and zoom; asks no other host unless told to.
