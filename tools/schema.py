@@ -24,6 +24,7 @@ RECORDS = (
     *(shapes.ClinicRecord, shapes.LocationRecord, shapes.ServiceRecord, shapes.FactsRecord),
     *(shapes.TermRecord, shapes.QuantityRecord, shapes.EvidenceRecord),
     *(matches.AnswerRecord, matches.MatchRecord, matches.QueryRecord, matches.SnapshotRecord),
+    matches.CertificateRecord,
     *(errors.ErrorRecord, errors.FaultRecord),
 )
 OPEN = ("MatchRecord",)

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from ketafind.qualification import RuleSet
     from ketafind.query.origin import Start
     from ketafind.snapshot import Snapshot
+    from ketafind.travel import Router
 
 
 EvidenceSource = Any
@@ -450,11 +451,13 @@ class Directory(Mapping[str, Clinic]):
         unknown: UnknownPolicy = "exclude",
         offset: int = 0,
         max_distance_km: float | None = None,
+        router: Router | None = None,
+        max_time_min: float | None = None,
         geocoder: Geocoder | None = None,
         check: bool = True,
         **facets: Any,
     ) -> Matches:
-        """Find the k nearest eligible clinics.
+        """Find the k nearest eligible clinics, in a straight line or by travel time.
 
         Parameters
         ----------
@@ -472,8 +475,13 @@ class Directory(Mapping[str, Clinic]):
         offset : int
             Leave out so many of the first: a page as `Matches.more` gives it, without the answer.
         max_distance_km : float, optional
-            Leave out what is farther, in kilometres; a clinic exactly there stays. None for no
-            limit.
+            Leave out what is farther in a straight line, in kilometres; a clinic exactly there
+            stays. None for no limit.
+        router : Router, optional
+            Order by the minutes that it takes from the origin to the clinic instead, such as
+            ``ketafind.travel.GraphRouter.open(path)``. One that asks a service tells it the origin.
+        max_time_min : float, optional
+            Leave out what takes longer, in minutes; needs a router. None for no limit.
         geocoder : Geocoder, optional
             Who reads the text of this origin; None for the directory's own. One that asks a
             network is sent the text.
@@ -487,14 +495,18 @@ class Directory(Mapping[str, Clinic]):
         Returns
         -------
         Matches
-            Ordered by WGS 84 geodesic distance rounded to one micrometre, then by clinic id.
-            Fewer than k where fewer are eligible; never more than k. Clinics without a position
-            are counted, not listed.
+            Ordered by WGS 84 geodesic distance rounded to one micrometre, then by clinic id; with a
+            router by travel time rounded to the millisecond, then by clinic id, the k that are
+            nearest by time as `Matches.certificate` proves. Fewer than k where fewer are eligible,
+            or can be reached; never more than k. Clinics without a position are counted, not
+            listed.
 
         Raises
         ------
         GeocodingError
             If the origin's text is not one place.
+        RoutingError
+            If the router fails: a failure never shortens an answer.
         CriteriaError, UnknownTermError
             If a filter is empty, or a facet or term is not in the vocabulary.
         InvalidInputError
@@ -515,7 +527,12 @@ class Directory(Mapping[str, Clinic]):
         limit = _limit(max_distance_km)
         eligible = self._filter(where, unknown, facets)
         first = check_count(offset, "offset", 0)
-        ranking = Ranking(eligible, self._start(origin, geocoder, check=check), limit)
+        start = self._start(origin, geocoder, check=check)
+        if router is None and max_time_min is None:
+            return Matches(Page(Ranking(eligible, start, limit), first, first + k))
+        from ketafind.query.travel import travel_ranking
+
+        ranking = travel_ranking(eligible, start, router, limit, max_time_min)
         return Matches(Page(ranking, first, first + k))
 
     def within(

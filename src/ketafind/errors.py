@@ -18,6 +18,10 @@ KetafindError
 │       ├── GeocoderTimeoutError (TimeoutError)    no answer before the deadline
 │       ├── GeocoderBusyError           it asks to wait for longer than the deadline
 │       └── GeocoderRefusedError        key, quota or policy: asking again is of no use
+├── RoutingError (RuntimeError)         a router failed; it says nothing about the way
+│   ├── RoutingTimeoutError (TimeoutError)         no answer before the deadline
+│   ├── RoutingBusyError                it asks to wait for longer than the deadline
+│   └── RoutingRefusedError             key, quota, budget or use: asking again is of no use
 ├── MissingFileError (FileNotFoundError)           there is no file or folder of that name
 ├── ExistingFileError (FileExistsError)            a file that is not to be replaced is there
 ├── DirectoryFileError (ValueError)     a saved file that is damaged, foreign or newer
@@ -57,6 +61,10 @@ __all__ = [
     "PlaceNotFoundError",
     "PrivatePlaceError",
     "RejectedAnswerError",
+    "RoutingBusyError",
+    "RoutingError",
+    "RoutingRefusedError",
+    "RoutingTimeoutError",
     "UnknownClinicError",
     "UnknownTermError",
 ]
@@ -437,6 +445,42 @@ class GeocoderRefusedError(GeocoderFailedError):
     """A geocoding service refused the key, the quota or the use: asking again is of no use."""
 
     code = "service_refused"
+
+
+class RoutingError(KetafindError, RuntimeError):
+    """A router failed: it says nothing about the way, and no answer is made of what is left.
+
+    Parameters
+    ----------
+    message : str
+        What to print; it holds no key, no URL and no place.
+    retry_after_s : float or None
+        How long a service asked to wait, in seconds, where it did.
+    """
+
+    code = "routing_failed"
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RoutingTimeoutError(RoutingError, TimeoutError):
+    """A routing service did not answer before the deadline."""
+
+    code = "routing_timeout"
+
+
+class RoutingBusyError(RoutingError):
+    """A routing service asked to wait for longer than the deadline allows."""
+
+    code = "routing_busy"
+
+
+class RoutingRefusedError(RoutingError):
+    """A routing service refused the key, the quota or the use, or the budget is spent."""
+
+    code = "routing_refused"
 
 
 class PrivatePlaceError(InvalidInputError):

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast, overload
 
 from ketafind.errors import InvalidInputError, check_language
-from ketafind.explain.sentences import counted, plain, precision_of, say, snapshot_words
+from ketafind.explain.sentences import (
+    counted,
+    plain,
+    precision_of,
+    say,
+    snapshot_words,
+    travel_notes,
+)
 from ketafind.index.protocol import check_count
 from ketafind.query.filter import Frozen
 from ketafind.query.ranking import Page
 from ketafind.shapes import label_of
-from ketafind.show.text import distance_text, remark, terminal_width, text_table, wrapped
+from ketafind.show.text import (
+    distance_text,
+    remark,
+    terminal_width,
+    text_table,
+    time_text,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -24,8 +39,10 @@ if TYPE_CHECKING:
     from ketafind.explain.qualification import Qualification
     from ketafind.explain.questions import Questions
     from ketafind.explain.relax import Relaxations
+    from ketafind.query.ranking import Trip
     from ketafind.records import Clinic, Evidence, Location, Service
     from ketafind.snapshot import Snapshot
+    from ketafind.travel.search import Certificate
     from ketafind.truth import Truth
     from ketafind.vocabulary import Facet, Vocabulary
 
@@ -33,10 +50,12 @@ if TYPE_CHECKING:
 class MatchRecord(TypedDict):
     """One match as plain data: a row of `Matches.to_dict`.
 
-    ``distance_km`` is exact, ``distance_text`` is for people; ``labels`` names the words of the
-    keys that it has, in the language asked for. Distances and radii are in kilometres, positions in degrees of WGS 84. Each facet of the
-    vocabulary is a key by its plural, and each column of the clinic that ketafind does not know is
-    a key by its name.
+    ``distance_km`` is exact and in a straight line, ``distance_text`` is for people; ``labels``
+    names the words of the keys that it has, in the language asked for. Distances and radii are in
+    kilometres, positions in degrees of WGS 84. An answer by travel time has the keys
+    ``travel_time_min`` (free-flow minutes), its interval and its text, and ``travel_distance_km``
+    where the router says how long the way is. Each facet of the vocabulary is a key by its plural,
+    and each column of the clinic that ketafind does not know is a key by its name.
     """
 
     rank: int
@@ -60,6 +79,11 @@ class MatchRecord(TypedDict):
     precision: str | None
     radius_km: float | None
     status: str
+    travel_time_min: NotRequired[float | None]
+    travel_time_low_min: NotRequired[float | None]
+    travel_time_high_min: NotRequired[float | None]
+    travel_time_text: NotRequired[str]
+    travel_distance_km: NotRequired[float | None]
     routes: NotRequired[list[str]]
     staff: NotRequired[list[str]]
     conditions: NotRequired[list[str]]
@@ -68,13 +92,18 @@ class MatchRecord(TypedDict):
 
 
 class QueryRecord(TypedDict):
-    """A question as plain data; where the search started is left out."""
+    """A question as plain data; where the search started is left out.
+
+    ``travel`` is how one travels, where the order is by time.
+    """
 
     where: dict[str, Any]
     unknown: str
     first: int
     k: int | None
     max_distance_km: float | None
+    travel: NotRequired[str]
+    max_time_min: NotRequired[float | None]
 
 
 class SnapshotRecord(TypedDict):
@@ -82,6 +111,20 @@ class SnapshotRecord(TypedDict):
 
     id: str
     date: str | None
+
+
+class CertificateRecord(TypedDict):
+    """A `ketafind.travel.Certificate` as plain data: how an order by time is proved."""
+
+    proved: bool
+    method: str
+    bound_min: float | None
+    n_examined: int
+    n_requests: int
+    max_speed_kmh: float | None
+    origin_snap_km: float | None
+    clinic_snap_km: dict[str, float]
+    unreachable: dict[str, int]
 
 
 class AnswerRecord(TypedDict):
@@ -96,6 +139,7 @@ class AnswerRecord(TypedDict):
     n_possibly_inside: int | None
     order_certain: bool
     nearer_possible: list[str]
+    certificate: NotRequired[CertificateRecord]
     matches: list[MatchRecord]
 
 
@@ -150,6 +194,26 @@ class Match(Frozen):
     def distance_high_km(self) -> float | None:
         """Upper end of the 90 % interval of the true distance, in kilometres."""
         return None if self._span is None else self._span[1]
+
+    @property
+    def travel_time_min(self) -> float | None:
+        """Free-flow travel time from the origin, in minutes; None without a router."""
+        return None if self._trip is None else self._trip.minutes
+
+    @property
+    def travel_time_low_min(self) -> float | None:
+        """Lower end of the 90 % interval of the travel time, in minutes."""
+        return None if self._trip is None else self._trip.low_min
+
+    @property
+    def travel_time_high_min(self) -> float | None:
+        """Upper end of that interval; None, too, where some place it may be cannot be reached."""
+        return None if self._trip is None else self._trip.high_min
+
+    @property
+    def travel_distance_km(self) -> float | None:
+        """How long the way is, in kilometres; None where the router does not say."""
+        return None if self._trip is None else self._trip.road_km
 
     @property
     def combined(self) -> bool:
@@ -246,8 +310,14 @@ class Match(Frozen):
     def _span(self) -> tuple[float, float] | None:
         return self._page.span_km(self._at)
 
+    @cached_property
+    def _trip(self) -> Trip | None:
+        return self._page.ranking.trip(self._clinic_no)
+
     def __repr__(self) -> str:
         far = "" if self.distance_km is None else f", {self.distance_km:.1f} km"
+        if self._trip is not None:
+            far = f", {self._trip.minutes:.1f} min"
         return f"<Match {self.rank}: {self.clinic.clinic_id}{far}, {self.truth}>"
 
     def _repr_html_(self) -> str:
@@ -257,8 +327,8 @@ class Match(Frozen):
 class Matches(Frozen, Sequence[Match]):
     """The clinics that answer a question, in order; immutable.
 
-    Ordered by distance rounded to one micrometre, then by clinic id; by id alone where the
-    question has no origin. A slice such as ``matches[:2]`` is a `Matches` of the same question.
+    Ordered by distance rounded to one micrometre, then by clinic id; by travel time rounded to the
+    millisecond where the question has a router; by id alone where it has no origin. A slice such as ``matches[:2]`` is a `Matches` of the same question.
     Printing, exporting and plotting never show the origin.
 
     Parameters
@@ -312,7 +382,11 @@ class Matches(Frozen, Sequence[Match]):
 
     @property
     def n_eligible(self) -> int:
-        """How many clinics the whole order holds, on this page or not."""
+        """How many clinics the whole order holds, on this page or not.
+
+        With a router all that are eligible and located, however long it takes to them: not all of
+        them are asked about.
+        """
         return self._page.ranking.n_eligible
 
     @property
@@ -370,10 +444,18 @@ class Matches(Frozen, Sequence[Match]):
     def order_certain(self) -> bool:
         """Whether the order is certain at the 90 % level; False where there is no origin.
 
-        True only when no two distance intervals overlap among these matches and every other
-        eligible clinic, and no UNKNOWN or unlocated clinic could enter.
+        True only when no two intervals, of distance or with a router of time, overlap among these
+        matches and every other eligible clinic, and no UNKNOWN or unlocated clinic could enter.
         """
         return self._page.order_certain
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """How it was proved that no other clinic is nearer by time; None without a router.
+
+        In a straight line there is nothing to prove: every distance is known.
+        """
+        return self._page.certificate
 
     @cached_property
     def nearer_possible(self) -> tuple[Match, ...]:
@@ -469,7 +551,10 @@ class Matches(Frozen, Sequence[Match]):
         if per != "fact":
             own["name"] = held["name"]
             own["service_id"] = held.get("service_id", [match.service.service_id for match in rows])
-        own |= {name: [getattr(match, name) for match in rows] for name in _DISTANCES}
+        names = (*_DISTANCES, *_TIMES) if self._travels else _DISTANCES
+        if self._travels and any(match.travel_distance_km is not None for match in self):
+            names += ("travel_distance_km",)
+        own |= {name: [getattr(match, name) for match in rows] for name in names}
         if per != "fact":
             own["truth"] = [str(match.truth) for match in rows]
         if per == "service":
@@ -479,6 +564,10 @@ class Matches(Frozen, Sequence[Match]):
             own["combined"] = [match.combined for match in rows]
         columns = {**own, **{name: cells for name, cells in held.items() if name not in own}}
         return columns if lang is None else self._in_words(columns, lang)
+
+    @property
+    def _travels(self) -> bool:
+        return self.certificate is not None
 
     def _in_words(self, columns: dict[str, list[Any]], lang: str) -> dict[str, list[Any]]:
         """Name truths and terms as people do."""
@@ -514,14 +603,15 @@ class Matches(Frozen, Sequence[Match]):
             If lang is another language.
         """
         page, ranking = self._page, self._page.ranking
-        return {
-            "query": {
-                "where": self.criteria.to_dict(),
-                "unknown": self.unknown,
-                "first": page.start + 1,
-                "k": None if page.stop is None else page.stop - page.start,
-                "max_distance_km": None if math.isinf(ranking.limit_km) else ranking.limit_km,
-            },
+        query: QueryRecord = {
+            "where": self.criteria.to_dict(),
+            "unknown": self.unknown,
+            "first": page.start + 1,
+            "k": None if page.stop is None else page.stop - page.start,
+            "max_distance_km": None if math.isinf(ranking.limit_km) else ranking.limit_km,
+        }
+        record: AnswerRecord = {
+            "query": query,
             "snapshot": plain(self.snapshot),
             "n_eligible": self.n_eligible,
             "n_possible": self.n_possible,
@@ -532,11 +622,19 @@ class Matches(Frozen, Sequence[Match]):
             "nearer_possible": [match.clinic.clinic_id for match in self.nearer_possible],
             "matches": self._rows(lang),
         }
+        if self.certificate is not None and ranking.travel is not None:
+            limit_min = ranking.limit_min
+            query["travel"] = ranking.travel
+            query["max_time_min"] = None if math.isinf(limit_min) else limit_min
+            record["certificate"] = cast("CertificateRecord", asdict(self.certificate))
+        return record
 
     def _rows(self, lang: str | None) -> list[MatchRecord]:
         lang = None if lang is None else check_language(lang)
         columns = self.columns()
         columns["distance_text"] = [_distance(match, lang or "en") for match in self]
+        if self._travels:
+            columns["travel_time_text"] = [_time(match, lang or "en") for match in self]
         if lang is not None:
             columns["labels"] = [_labels(match, lang) for match in self]
         rows: Any = zip(*columns.values(), strict=True)
@@ -703,6 +801,8 @@ class Matches(Frozen, Sequence[Match]):
             say("table.clinic", lang): [match.clinic.name for match in self],
             say("table.city", lang): [match.clinic.city for match in self],
         }
+        if self._travels:
+            columns[say("table.time", lang)] = [_time(match, lang) for match in self]
         remarks = [remark(precision_of(match.clinic), lang) for match in self]
         if any(match.distance_km is not None for match in self):
             columns[say("table.distance", lang)] = [_distance(match, lang) for match in self]
@@ -733,10 +833,13 @@ class Matches(Frozen, Sequence[Match]):
 
     def _notes(self) -> list[str]:
         """What the answer leaves open."""
-        names = [f"{one.clinic.name}, {_distance(one, self._lang)}" for one in self.nearer_possible]
+        lang, how_far = self._lang, _time if self._travels else _distance
+        names = [f"{one.clinic.name}, {how_far(one, lang)}" for one in self.nearer_possible]
         key = "nearer" if self else "nearest"
-        nearer = [counted(key, len(names), self._lang, names="; ".join(names))] if names else []
-        return [self._counts(), *nearer, self._data()]
+        nearer = [counted(key, len(names), lang, names="; ".join(names))] if names else []
+        travel = self._page.ranking.travel
+        proof = [] if self.certificate is None else travel_notes(self.certificate, travel, lang)
+        return [self._counts(), *nearer, *proof, self._data()]
 
     def _data(self) -> str:
         return say("table.data", self._lang, snapshot=snapshot_words(self.snapshot, self._lang))
@@ -889,6 +992,12 @@ def _distance(match: Match, lang: str) -> str:
     return distance_text(match.distance_km, *interval, precision_of(match.clinic), lang)
 
 
-_DISTANCES = ("distance_km", "distance_low_km", "distance_high_km")
-_OWN = ("rank", "service_id", *_DISTANCES, "truth", "is_match")
+def _time(match: Match, lang: str) -> str:
+    ends = match.travel_time_low_min, match.travel_time_high_min
+    return time_text(match.travel_time_min, *ends, lang)
+
+
+_DISTANCES: tuple[str, ...] = ("distance_km", "distance_low_km", "distance_high_km")
+_TIMES: tuple[str, ...] = ("travel_time_min", "travel_time_low_min", "travel_time_high_min")
+_OWN = ("rank", "service_id", *_DISTANCES, *_TIMES, "travel_distance_km", "truth", "is_match")
 """The columns of a match besides those of its clinic."""

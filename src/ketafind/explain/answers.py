@@ -18,6 +18,7 @@ from ketafind.explain.relax import Relaxations, smallest_changes
 from ketafind.explain.sentences import (
     Explanation,
     Line,
+    by_means,
     counted,
     distance_phrase,
     ends,
@@ -30,14 +31,18 @@ from ketafind.explain.sentences import (
     precision_of,
     say,
     snapshot_words,
+    travel_notes,
+    trip_words,
 )
 from ketafind.records import CITY_LEVEL
+from ketafind.show.text import time_text
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
-    from ketafind.query.ranking import Page, Ranking
+    from ketafind.query.ranking import Page, Ranking, Trip
     from ketafind.records import Clinic, Service
     from ketafind.snapshot import Snapshot
+    from ketafind.travel.search import Certificate
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -62,11 +67,14 @@ class MatchExplanation(Explanation):
         The 90 % interval of that distance.
     outcome : str
         ``listed`` for a match; else why it is not listed: ``fails``, ``unknown``, ``known``,
-        ``outside``, ``unlocated``, ``too_far`` or ``beyond``.
+        ``outside``, ``unlocated``, ``too_far`` or ``beyond``; by travel time ``too_long``,
+        ``no_way`` or ``later``.
     combined : bool
         Whether it needs several facets that no source ties to one service.
     swaps : tuple of str
         The clinics that it could change places with.
+    trip : Trip or None
+        How long it takes; None where the order is by straight line.
     vocabularies : tuple of Vocabulary
         Where facets and terms get their names, first found first.
     lang : str
@@ -83,6 +91,7 @@ class MatchExplanation(Explanation):
     outcome: str = "listed"
     combined: bool = False
     swaps: tuple[str, ...] = ()
+    trip: Trip | None = None
 
     def lines(self) -> list[Line]:
         name = name_and_city(self.clinic)
@@ -92,7 +101,8 @@ class MatchExplanation(Explanation):
 
     def _details(self) -> list[Line]:
         lang, n_services = self.lang, len(self.clinic.services)
-        texts = [place_words(self.clinic, self.distance_km, self.interval_km, lang)]
+        texts = [] if self.trip is None else [trip_words(self.trip, lang)]
+        texts.append(place_words(self.clinic, self.distance_km, self.interval_km, lang))
         if self.swaps:
             texts.append(say("swaps", lang, names=listed(self.swaps, lang)))
         if self.clinic.status != "active":
@@ -119,8 +129,21 @@ class MatchExplanation(Explanation):
             **picked(self.service, "service_id"),
             **picked(self, "outcome", "rank", "truth", "combined", "swaps", "distance_km"),
             **ends(self.interval_km),
+            **self._times(),
             "clauses": finding_dict(self.finding, self._wording),
             "text": str(self),
+        }
+
+    def _times(self) -> dict[str, Any]:
+        trip = self.trip
+        if trip is None:
+            return {}
+        return {
+            "travel_time_min": trip.minutes,
+            "travel_time_low_min": trip.low_min,
+            "travel_time_high_min": trip.high_min,
+            "travel_distance_km": trip.road_km,
+            "no_time": trip.reason or None,
         }
 
 
@@ -134,8 +157,8 @@ class MissExplanation(MatchExplanation):
         lang = self.lang
         reason = say(f"outcome.{self.outcome}", lang)
         lines = [Line(0, headed(name_and_city(self.clinic), reason, lang))]
-        if self.distance_km is not None:
-            key = "rank.is" if self.outcome in ("listed", "beyond") else "rank.would"
+        if self.rank is not None:
+            key = "rank.is" if self.outcome in ("listed", "beyond", "later") else "rank.would"
             lines.append(Line(1, say(key, lang, rank=self.rank)))
         return lines + self._details()
 
@@ -152,6 +175,12 @@ class AnswerExplanation(Explanation):
         The unknown policy.
     limit_km : float or None
         How far was searched; None for no limit.
+    limit_min : float or None
+        How long a way was searched for; None for no limit.
+    travel : str or None
+        How one travels, where the order is by time.
+    certificate : Certificate or None
+        How that order is proved.
     n_eligible, n_possible, n_unlocated : int
         How many clinics the whole order holds, are UNKNOWN, have no position.
     n_inside : tuple of int or None
@@ -178,6 +207,9 @@ class AnswerExplanation(Explanation):
     criteria: Criteria
     unknown: str
     limit_km: float | None
+    limit_min: float | None
+    travel: str | None
+    certificate: Certificate | None
     n_eligible: int
     n_possible: int
     n_unlocated: int
@@ -203,6 +235,9 @@ class AnswerExplanation(Explanation):
         text = "; ".join(self._wording.criteria(part) for part in parts)
         if self.limit_km is not None:
             text += say("asked.within", lang, far=kilometres(self.limit_km, lang))
+        if self.limit_min is not None:
+            how = by_means(self.travel, lang)
+            text += say("asked.time", lang, far=time_text(self.limit_min, lang=lang), how=how)
         return say("asked", lang, what=text) + say(f"asked.{self.unknown}", lang)
 
     def _counts(self) -> str:
@@ -225,6 +260,8 @@ class AnswerExplanation(Explanation):
             ]
             key = "nearer" if self.matches else "nearest"
             texts.append(counted(key, len(names), lang, names=listed(names, lang, "and")))
+        if self.certificate is not None:
+            texts += travel_notes(self.certificate, self.travel, lang)
         if self.origin_radius_km is None or not self.matches:
             return texts
         if self.order_certain:
@@ -241,6 +278,7 @@ class AnswerExplanation(Explanation):
         lang, relaxations = self.lang, self.relaxations
         return {
             **picked(self, "criteria", "unknown", "limit_km", "order_certain", "snapshot"),
+            **({} if self.travel is None else picked(self, "travel", "limit_min", "certificate")),
             **picked(self, "n_eligible", "n_possible", "n_unlocated"),
             "n_certainly_inside": None if self.n_inside is None else self.n_inside[0],
             "n_possibly_inside": None if self.n_inside is None else self.n_inside[1],
@@ -252,6 +290,9 @@ class AnswerExplanation(Explanation):
 
 
 def _at(one: MatchExplanation, lang: str) -> str:
+    if one.trip is not None:
+        minutes, low, high = one.trip[:3]
+        return say("trip.at", lang, far=time_text(minutes, low, high, lang))
     far = one.distance_km or 0.0
     return distance_phrase(far, one.interval_km, precision_of(one.clinic), lang, "at")
 
@@ -288,6 +329,9 @@ def explain_answer(page: Page, lang: str) -> AnswerExplanation:
         criteria=ranking.filter.criteria,
         unknown=ranking.filter.unknown,
         limit_km=None if math.isinf(ranking.limit_km) else ranking.limit_km,
+        limit_min=None if math.isinf(ranking.limit_min) else ranking.limit_min,
+        travel=ranking.travel,
+        certificate=page.certificate,
         n_eligible=ranking.n_eligible,
         n_possible=ranking.n_possible,
         n_unlocated=ranking.filter.n_unlocated,
@@ -296,7 +340,7 @@ def explain_answer(page: Page, lang: str) -> AnswerExplanation:
         order_certain=page.order_certain,
         matches=tuple(explain_match(page, at) for at in range(len(page))),
         nearer=tuple(explain_match(nearer, at) for at in range(len(nearer))),
-        relaxations=None if len(page) else smallest_changes(ranking, 3, lang),
+        relaxations=None if len(page) or ranking.travel else smallest_changes(ranking, 3, lang),
         snapshot=ranking.catalogue.snapshot,
         vocabularies=vocabularies_of(ranking),
         lang=lang,
@@ -320,8 +364,14 @@ def _outcome(ranking: Ranking, clinic_no: int, distance_km: float | None) -> str
         return "outside"
     if ranking.origin is not None and distance_km is None:
         return "unlocated"
-    too_far = distance_km is not None and distance_km > ranking.limit_km
-    return "too_far" if too_far else "beyond"
+    if distance_km is not None and distance_km > ranking.limit_km:
+        return "too_far"
+    trip = ranking.trip(clinic_no)
+    if trip is None:
+        return "beyond"
+    if trip.minutes is None:
+        return "later" if trip.reason == "not_asked" else "no_way"
+    return "too_long" if trip.minutes > ranking.limit_min else "later"
 
 
 def explain_clinic(
@@ -350,6 +400,7 @@ def explain_clinic(
         distance_km=distance_km,
         interval_km=None if distance_km is None else ranking.interval_km(distance_km, clinic_no),
         combined=truth != Truth.NO and service.combined and len(facets) > 1,
+        trip=None if distance_km is None else ranking.trip(clinic_no),
         vocabularies=vocabularies_of(ranking),
         **more,
     )

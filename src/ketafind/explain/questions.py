@@ -186,7 +186,7 @@ def _labels(vocabulary: Vocabulary) -> dict[str, Mapping[str, str]]:
 def questions(ranking: Ranking, limit: int, lang: str) -> Questions:
     """Find what to ask which clinic."""
     possible = ranking.filter._under("only")
-    page = Page(Ranking(possible, ranking.origin, ranking.limit_km), 0, None)
+    page = Page(ranking.under("only"), 0, None)
     n_open = _open_clauses(possible)[possible._catalogue.row_of_clinic[page.clinic_nos]]
     # They come nearest first, or by id: a stable sort keeps that within a count.
     best = np.argsort(n_open, kind="stable")[:limit].tolist()

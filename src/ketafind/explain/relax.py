@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ketafind.bits import Bits, TermSlices
 from ketafind.criteria import And, Bound, Criteria, Everything, Offers, everything
+from ketafind.errors import InvalidInputError
 from ketafind.explain.findings import vocabularies_of
 from ketafind.explain.sentences import (
     ExplanationList,
@@ -241,6 +242,8 @@ def looser_numbers(clause: Bound, slices: TermSlices) -> list[float]:
 
 def smallest_changes(ranking: Ranking, limit: int, lang: str) -> Relaxations:
     """Find the smallest changes to a question that bring more clinics."""
+    if ranking.travel is not None:
+        raise InvalidInputError("changes are counted in straight lines: ask again without router=")
     question = _Question(ranking)
     found = [
         (question.relaxation(changes), changes)

@@ -25,11 +25,13 @@ from ketafind.criteria import (
 )
 from ketafind.errors import UnknownTermError, check_language
 from ketafind.records import CITY_LEVEL
-from ketafind.show.text import escaped, interval_matters, number, outwards
+from ketafind.show.text import escaped, interval_matters, number, outwards, time_text
 
 if TYPE_CHECKING:
+    from ketafind.query.ranking import Trip
     from ketafind.records import Clinic, Quantity
     from ketafind.snapshot import Snapshot
+    from ketafind.travel.search import Certificate
     from ketafind.vocabulary import Vocabulary
 
 
@@ -351,6 +353,35 @@ def place_words(
         return text
     span = say("distance.between", lang, low=kilometres(low, lang), high=kilometres(high, lang))
     return f"{text} ({span})"
+
+
+def by_means(profile: str | None, lang: str) -> str:
+    """Say how one travels."""
+    known = profile if profile in ("car", "foot", "bicycle") else "other"
+    return say(f"trip.{known}", lang, profile=profile)
+
+
+def trip_words(trip: Trip, lang: str) -> str:
+    """Write how long it takes, or why that is not known."""
+    how = by_means(trip.profile, lang)
+    if trip.reason:
+        return say(f"trip.{trip.reason}", lang, how=how)
+    far = time_text(trip.minutes, lang=lang)
+    span = time_text(trip.minutes, trip.low_min, trip.high_min, lang)
+    key = "trip.time" if span == far else "trip.span"
+    return say(key, lang, far=far, span=span, how=how)
+
+
+def travel_notes(certificate: Certificate, profile: str | None, lang: str) -> list[str]:
+    """What there is to know of an order by time."""
+    notes = [say("trip.note", lang, how=by_means(profile, lang))]
+    if not certificate.proved:
+        notes.append(say("trip.unproved", lang))
+    if certificate.unreachable:
+        reasons = [say(f"reason.{reason}", lang) for reason in certificate.unreachable]
+        n = sum(certificate.unreachable.values())
+        notes.append(counted("trip.no_time", n, lang, why=listed(reasons, lang)))
+    return [" ".join(notes)]
 
 
 def distance_phrase(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,20 +18,43 @@ from ketafind.geo import (
     geodesic_km,
     micrometres,
 )
-from ketafind.query.filter import Filter
+from ketafind.query.filter import Filter, UnknownPolicy
 from ketafind.query.origin import counted_inside
 
 if TYPE_CHECKING:
     from shapely import MultiPolygon, Polygon
 
     from ketafind.query.origin import Start
+    from ketafind.travel.search import Certificate
 
 FARTHEST_KM = 20_038.0
 """No two places on earth are farther apart."""
 
+Span = tuple[float, float]
+
+
+class Trip(NamedTuple):
+    """How long it takes to a clinic: free-flow minutes, with their 90 % interval."""
+
+    minutes: float | None
+    low_min: float | None
+    high_min: float | None
+    """None where a place around the origin or the clinic cannot be reached."""
+    road_km: float | None
+    """How long the way is, where the router says."""
+    reason: str
+    """Why there is no time, one of ``REASONS`` or ``not_asked``; empty where there is one."""
+    profile: str
+
 
 class Ranking:
     """The clinics that a filter lets pass, nearest first, or by id where there is no origin."""
+
+    certificate: Certificate | None = None
+    """How it is proved that no other clinic is nearer, where that takes a proof."""
+    travel: str | None = None
+    """How one travels, where the order is by time."""
+    limit_min = math.inf
 
     def __init__(
         self,
@@ -92,6 +115,42 @@ class Ranking:
         radius_km = float(self.catalogue.radius_km[clinic_no])
         return distance_interval_km(distance_km, self._start.radius_km, radius_km)
 
+    def trip(self, clinic_no: int) -> Trip | None:  # noqa: ARG002
+        """How long it takes to a clinic; None where the order is by straight line."""
+        return None
+
+    def under(self, unknown: UnknownPolicy, reach: float | None = None) -> Ranking:
+        """The same question under another unknown policy, no farther than this in the order."""
+        limit_km = self.limit_km if reach is None else min(reach, self.limit_km)
+        return Ranking(self.filter._under(unknown), self.origin, limit_km)
+
+    def values(self, page: Page) -> Sequence[float | None]:
+        """By what the entries of a page are ordered: how far they are."""
+        return page.distances_km
+
+    def spans(self, page: Page) -> list[Span | None]:
+        """The 90 % intervals of these."""
+        return list(map(page.span_km, range(len(page))))
+
+    def rivals(
+        self, reach: float, skip: int, *, possible: bool = False
+    ) -> Iterator[tuple[int, Span]]:
+        """The clinics, but for the nearest few, that may be nearer than this, and their intervals."""
+        prepared = self.filter._possible if possible else self.filter._prepared
+        far, points = self.contenders(reach, prepared, skip)
+        for distance_km, point in zip(far, points, strict=True):
+            (clinic_no,) = self.catalogue.clinic_no_list([int(point)])
+            yield clinic_no, self.interval_km(float(distance_km), clinic_no)
+
+    @staticmethod
+    def rounded(distance_km: float) -> int:
+        """A distance in the unit in which two are equal."""
+        return round(distance_km * 1e9)
+
+    def settles(self, reach: float) -> bool:  # noqa: ARG002
+        """Whether enough is known to say who may be nearer than this."""
+        return True
+
     def distance_km(self, clinic_no: int) -> float | None:
         """Measure how far a clinic is; None without an origin or a position of the clinic."""
         place = self.catalogue.clinics[clinic_no].location
@@ -99,7 +158,7 @@ class Ranking:
             return None
         return float(geodesic_km(self.origin.lat, self.origin.lon, place.lat, place.lon))
 
-    def rank_of(self, distance_km: float, clinic_no: int) -> int:
+    def rank_of(self, distance_km: float, clinic_no: int) -> int | None:
         """Count the rank that a clinic has, or would have if eligible; whatever the limit."""
         lat, lon = self._start[:2]
         far, points = self.catalogue.index.within(
@@ -143,8 +202,6 @@ class Ranking:
 
 MAX_NEARER = 3
 
-Span = tuple[float, float]
-
 
 class Page:
     """A part of the order, found: which clinics, how far, and what may change places."""
@@ -163,6 +220,7 @@ class Page:
         self.stop = stop
         distances, self.clinic_nos = ranking.part(start, stop) if found is None else found
         self.distances_km = [None] * len(self.clinic_nos) if distances is None else distances
+        self.certificate = ranking.certificate
 
     def __len__(self) -> int:
         return len(self.clinic_nos)
@@ -171,7 +229,9 @@ class Page:
         """Take a part of the page; one that reaches its end ends where the page does."""
         end = self.stop if stop == len(self) else self.start + stop
         found = self.distances_km[start:stop], self.clinic_nos[start:stop]
-        return Page(self.ranking, self.start + start, end, found)
+        part = Page(self.ranking, self.start + start, end, found)
+        part.certificate = self.certificate
+        return part
 
     def span_km(self, at: int) -> Span | None:
         """The 90 % interval of the distance of an entry; None where there is no distance."""
@@ -179,9 +239,12 @@ class Page:
         return None if far is None else self.ranking.interval_km(far, self.clinic_nos[at])
 
     @cached_property
+    def _order_spans(self) -> list[Span | None]:
+        return self.ranking.spans(self)
+
+    @property
     def _spans(self) -> list[Span]:
-        spans = map(self.span_km, range(len(self)))
-        return [span for span in spans if span is not None]
+        return [span for span in self._order_spans if span is not None]
 
     @cached_property
     def order_certain(self) -> bool:
@@ -197,16 +260,16 @@ class Page:
             before = Page(ranking, 0, self.start)._spans
             if max(high for _, high in before) >= spans[0][0]:
                 return False
-        reach_km = math.inf
+        reach = math.inf
         if self._is_full:
-            reach_km = max((high for _, high in spans), default=0.0)
+            reach = max((high for _, high in spans), default=0.0)
             # Not the next alone: one farther off may be known less well.
             end = self.start + len(self)
-            if len(ranking.contenders(reach_km, ranking.filter._prepared, end)[1]):
+            if not ranking.settles(reach) or any(True for _ in ranking.rivals(reach, end)):
                 return False
         if ranking.filter.unknown != "exclude" or not ranking.n_possible:
             return True
-        return not len(ranking.contenders(reach_km, ranking.filter._possible, 0)[1])
+        return not any(True for _ in ranking.rivals(reach, 0, possible=True))
 
     @property
     def _is_full(self) -> bool:
@@ -214,8 +277,8 @@ class Page:
         return self.stop is not None and len(self) >= self.stop - self.start
 
     def may_swap_with(self, at: int) -> list[int]:
-        """Find the neighbours whose distance intervals overlap that of an entry."""
-        own = self.span_km(at)
+        """Find the neighbours whose intervals overlap that of an entry."""
+        own = self._order_spans[at]
         if own is None:
             return []
         low, high = own
@@ -232,13 +295,8 @@ class Page:
             return []
         found = list(zip(self.clinic_nos, self._spans, strict=True))
         if self._is_full and found:
-            ranking = self.ranking
-            reach_km = max(high for _, high in self._spans)
-            stop = self.start + len(self)
-            far, points = ranking.contenders(reach_km, ranking.filter._prepared, stop)
-            if len(points):
-                (clinic_no,) = ranking.catalogue.clinic_no_list(points[:1].tolist())
-                found.append((clinic_no, ranking.interval_km(float(far[0]), clinic_no)))
+            reach = max(high for _, high in self._spans)
+            found += islice(self.ranking.rivals(reach, self.start + len(self)), 1)
         return found
 
     @cached_property
@@ -247,14 +305,12 @@ class Page:
         ranking = self.ranking
         if ranking.origin is None or ranking.filter.unknown != "exclude":
             return Page(ranking, 0, 0, ([], []))
-        far = self.distances_km[-1] if len(self) else None
-        limit_km = ranking.limit_km if far is None else min(far, ranking.limit_km)
-        possible = Ranking(ranking.filter._under("only"), ranking.origin, limit_km)
-        found = Page(possible, 0, MAX_NEARER)
-        if far is None:
+        end = self.ranking.values(self)[-1] if len(self) else None
+        found = Page(ranking.under("only", end), 0, MAX_NEARER)
+        if end is None:
             return found
         # As far, but later by its id, is not nearer.
-        end = round(far * 1e9), self.clinic_nos[-1]
-        keys = zip(found.distances_km, found.clinic_nos, strict=True)
-        nearer = [(km or 0.0, no) for km, no in keys]
-        return found.part(0, sum((round(km * 1e9), no) < end for km, no in nearer))
+        last = ranking.rounded(end), self.clinic_nos[-1]
+        keys = zip(found.ranking.values(found), found.clinic_nos, strict=True)
+        nearer = [(ranking.rounded(value or 0.0), no) for value, no in keys]
+        return found.part(0, sum(key < last for key in nearer))

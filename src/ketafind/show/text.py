@@ -16,6 +16,9 @@ _WORDS = {
     "span": {"en": "{low} to {high} km", "fr": "{low} à {high} km"},
     "city": {"en": "city only", "fr": "ville seulement"},
     "unknown": {"en": "position uncertain", "fr": "position incertaine"},
+    "no_way": {"en": "no way", "fr": "aucun chemin"},
+    "times": {"en": "{low} to {high}", "fr": "{low} à {high}"},
+    "least": {"en": "at least {low}", "fr": "au moins {low}"},
 }
 # Of finer positions nothing is said: the doubt may be the origin's.
 _REMARKS = {"unknown": "unknown", **dict.fromkeys(CITY_LEVEL, "city")}
@@ -74,6 +77,31 @@ def distance_text(
     low, high, places = outwards(low_km, high_km)
     ends = {"low": number(low, lang, places), "high": number(high, lang, places)}
     return ", ".join(filter(None, (_WORDS["span"][lang].format(**ends), remark(precision, lang))))
+
+
+def time_text(
+    minutes: float | None, low_min: float | None = None, high_min: float | None = None,
+    lang: str = "en",
+) -> str:  # fmt: skip
+    """Write minutes as a person reads them: ``"25 min"``, or ``"20 to 35 min"`` where it matters."""
+    if minutes is None or math.isnan(minutes):
+        return _WORDS["no_way"][lang]
+    if low_min is None:
+        return _hours(round(minutes))
+    if high_min is None:
+        return _WORDS["least"][lang].format(low=_hours(math.floor(low_min + 1e-6)))
+    if high_min - low_min <= max(2.0, 0.2 * minutes):
+        return _hours(round(minutes))
+    low, high = math.floor(low_min + 1e-6), math.ceil(high_min - 1e-6)
+    first = str(low) if high < 60 else _hours(low)
+    return _WORDS["times"][lang].format(low=first, high=_hours(high))
+
+
+def _hours(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    if not hours:
+        return f"{rest} min"
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 def interval_matters(

@@ -206,6 +206,8 @@ def types_of(vocabulary: Vocabulary) -> dict[str, str]:
 _TYPES = {
     **dict.fromkeys(("lat", "lon", "radius_km"), "float64"),
     **dict.fromkeys(("distance_km", "distance_low_km", "distance_high_km"), "float64"),
+    **dict.fromkeys(("travel_time_min", "travel_time_low_min", "travel_time_high_min"), "float64"),
+    "travel_distance_km": "float64",
     **dict.fromkeys(("checked_on", "page_date"), "datetime64[s]"),
     **dict.fromkeys(("oldest_evidence", "newest_evidence"), "datetime64[s]"),
     **dict.fromkeys(("rank", "n_services"), "int64"),

@@ -79,6 +79,8 @@ class GraphRouter:
     is tied to both ends of its road, so one search answers for one origin and all targets.
     """
 
+    works_offline = True
+
     def __init__(self, arrays: Mapping[str, NDArray[Any]], profile: str = "car") -> None:
         require("scipy", "geo")
         self._arrays = dict(arrays)

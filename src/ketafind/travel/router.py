@@ -32,16 +32,25 @@ class TravelTimes:
     origin_snap_km, target_snap_km : ndarray of float64, shape (n,) and (m,)
         How far each place lies from the road that stands for it; NaN where it is not known. The
         way to that road is not in the time.
+    km : ndarray of float64, shape (n, m), or None
+        How long the way is, where the router says.
     """
 
     minutes: Floats
     reason: NDArray[np.int8]
     origin_snap_km: Floats
     target_snap_km: Floats
+    km: Floats | None = None
 
 
 class Router(Protocol):
-    """Something that knows how long it takes from one place to another."""
+    """Something that knows how long it takes from one place to another.
+
+    One that asks no network says so by an attribute ``works_offline`` that is True: such a one may
+    be asked about places around the origin, to see what its doubt makes of the time. One that knows
+    how well it does says so by ``error``, a pair of factors: nine true times in ten lie between the
+    first and the second times its own; (1.0, 1.0) where nothing is known.
+    """
 
     @property
     def profile(self) -> str:
@@ -70,6 +79,14 @@ class Router(Protocol):
             Minutes of shape (n, m), and a reason for each that is missing.
         """
         ...
+
+
+def error_of(router: Router) -> tuple[float, float]:
+    """Read what a router says of its own error: factors of its times, 1.0 and 1.0 for none."""
+    low, high = getattr(router, "error", (1.0, 1.0))
+    if not 0.0 < low <= 1.0 <= high < np.inf:
+        raise InvalidInputError("a router's error is two factors, such as (0.9, 1.15)")
+    return float(low), float(high)
 
 
 def read_places(places: Any, what: str) -> tuple[Floats, Floats]:

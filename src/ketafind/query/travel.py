@@ -1,0 +1,290 @@
+"""The order of a question by travel time, and what the doubt of positions makes of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ketafind.errors import InvalidInputError
+from ketafind.geo import SIGMA_PER_RADIUS, SIGMAS_BELOW, geodesic_km
+from ketafind.query.filter import Filter, UnknownPolicy
+from ketafind.query.origin import Start
+from ketafind.query.ranking import Page, Ranking, Span, Trip
+from ketafind.travel import GraphRouter, Router
+from ketafind.travel.router import REASONS, Floats, error_of
+from ketafind.travel.search import (
+    LISTED,
+    NEITHER,
+    POSSIBLE,
+    TIE_MIN,
+    BatchSearch,
+    Certificate,
+    GraphSearch,
+    Numbers,
+    Places,
+    TimeSearch,
+)
+
+RING = 8
+"""So many places on the circle that holds a position nine times in ten stand for its doubt."""
+SHARE = SIGMA_PER_RADIUS * SIGMAS_BELOW
+"""A line through the circle is left one time in twenty at each end this far out."""
+LEAST_PACE_MIN = 1.0
+"""Minutes for a kilometre of doubt, at the least, where nothing but the trip itself is known."""
+
+
+class TravelRanking(Ranking):
+    """The clinics that a filter lets pass, nearest by time first."""
+
+    origin: Start
+
+    def __init__(
+        self, eligible: Filter, origin: Start, router: Router, *, limit_km: float = math.inf,
+        limit_min: float = math.inf, search: TimeSearch | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(eligible, origin, limit_km)
+        self.router, self.limit_min, self.travel = router, limit_min, router.profile
+        self._error = error_of(router)
+        self._asks = search is None
+        self._members = _flags(eligible)
+        self._search = self._new_search() if search is None else search
+        self._stop: int | None = 0
+        self._known_spans: dict[int, Span] = {}
+
+    def _new_search(self) -> TimeSearch:
+        place, points = (self.origin.lat, self.origin.lon), self.catalogue.points
+        listed = self._members
+        maybe = np.zeros_like(listed)
+        if self.filter.unknown == "exclude" and self.filter.n_possible:
+            maybe = _flags(self.filter._under("only"))
+        role = LISTED * listed.astype(np.int8) + POSSIBLE * maybe.astype(np.int8)
+        if isinstance(self.router, GraphRouter):
+            roles, far = role[points.clinic_no], np.zeros(len(points.lat))
+            if not math.isinf(self.limit_km):
+                far = geodesic_km(*place, points.lat, points.lon)
+                roles[far > self.limit_km] = NEITHER
+            everywhere = Places(points.clinic_no, points.lat, points.lon, roles, far)
+            return GraphSearch(self.router, place, everywhere, self.limit_min)
+        asked = self.filter._under("include") if maybe.any() else self.filter
+
+        def page(start: int, stop: int) -> Places:
+            km, numbers = (
+                np.array(one[start:]) for one in asked.nearest(*place, stop, self.limit_km)
+            )
+            numbers = numbers.astype(np.intp)
+            at = np.searchsorted(points.clinic_no, numbers)
+            return Places(numbers, points.lat[at], points.lon[at], role[numbers], km)
+
+        return BatchSearch(self.router, place, page, super().n_eligible, self.limit_min)
+
+    @property
+    def certificate(self) -> Certificate:  # type: ignore[override]
+        clinics = self.catalogue.clinics
+        return self._search.certificate(self._stop, lambda number: clinics[number].clinic_id)
+
+    def part(self, start: int, stop: int | None) -> tuple[list[float] | None, list[int]]:
+        if self._asks and stop is not None:
+            self._search.first(stop)
+        elif stop is None:
+            self._search.everything()
+        self._stop = stop
+        clinic_nos = self._search.number[self._order(stop)[start:]].tolist()
+        return [km for no in clinic_nos if (km := self.distance_km(no)) is not None], clinic_nos
+
+    def _order(self, stop: int | None = None) -> Numbers:
+        search = self._search
+        chosen = self._members[search.number] & (search.role != NEITHER)
+        at = search.order(None, chosen & (search.minutes <= self.limit_min))
+        return at[:stop]
+
+    def under(self, unknown: UnknownPolicy, reach: float | None = None) -> Ranking:
+        return TravelRanking(
+            self.filter._under(unknown), self.origin, self.router, limit_km=self.limit_km,
+            limit_min=self.limit_min if reach is None else min(reach + TIE_MIN, self.limit_min),
+            search=self._search,
+        )  # fmt: skip
+
+    @staticmethod
+    def rounded(distance_km: float) -> int:
+        return round(distance_km / TIE_MIN)
+
+    def values(self, page: Page) -> Sequence[float | None]:
+        return [
+            None if (at := self._at(no)) is None else self._minutes(at) for no in page.clinic_nos
+        ]
+
+    def spans(self, page: Page) -> list[Span | None]:
+        at = [self._at(no) for no in page.clinic_nos]
+        return list(self._spans_of(np.array([one for one in at if one is not None], np.intp)))
+
+    def _at(self, clinic_no: int) -> int | None:
+        return self._search.place(clinic_no)
+
+    def _minutes(self, at: int) -> float | None:
+        minutes = float(self._search.minutes[at])
+        return None if math.isnan(minutes) else minutes
+
+    def trip(self, clinic_no: int) -> Trip:
+        search, profile = self._search, self.router.profile
+        at = self._at(clinic_no)
+        if at is not None and self._minutes(at) is None and not search.reason[at]:
+            search.everything()
+        if at is None or (self._minutes(at) is None and not search.reason[at]):
+            return Trip(None, None, None, None, "not_asked", profile)
+        minutes = self._minutes(at)
+        if minutes is None:
+            return Trip(None, None, None, None, REASONS[search.reason[at]], profile)
+        ((low, high),) = self._spans_of(np.array([at]))
+        km = None if search.road_km is None else float(search.road_km[at])
+        return Trip(
+            minutes, low, None if math.isinf(high) else high,
+            None if km is None or math.isnan(km) else km, "", profile,
+        )  # fmt: skip
+
+    def rank_of(self, distance_km: float, clinic_no: int) -> int | None:  # noqa: ARG002
+        minutes, search = self.trip(clinic_no).minutes, self._search
+        if minutes is None or minutes > search.horizon_min:
+            return None
+        chosen = self._members[search.number] & (search.role != NEITHER)
+        keys = np.rint(search.minutes / TIE_MIN)
+        own = np.rint(minutes / TIE_MIN)
+        before = (keys < own) | ((keys == own) & (search.number < clinic_no))
+        return int((before & chosen).sum()) + 1
+
+    # ---- doubt ----
+
+    @property
+    def _is_doubtful(self) -> bool:
+        return bool(self.origin.radius_km or self.catalogue.points.radius_km.any())
+
+    def settles(self, reach: float) -> bool:
+        search, low = self._search, self._error[0]
+        if isinstance(search, GraphSearch):
+            if self._is_doubtful or search.horizon_min * low <= reach:
+                search.everything()
+            return True
+        widest_km = float(self.catalogue.points.radius_km.max(initial=0.0))
+        doubt_min = SHARE * math.hypot(self.origin.radius_km, widest_km) * LEAST_PACE_MIN
+        return (search.horizon_min - doubt_min) * low > reach
+
+    def rivals(
+        self, reach: float, skip: int, *, possible: bool = False
+    ) -> Iterator[tuple[int, Span]]:
+        search = self._search
+        at = search.order(None, search.role == (POSSIBLE if possible else LISTED))[skip:]
+        at = at[self._lowest(at) <= reach]
+        for number, span in zip(search.number[at].tolist(), self._spans_of(at), strict=True):
+            if span[0] <= reach:
+                yield number, span
+
+    def _lowest(self, at: Numbers) -> Floats:
+        """What no interval goes below, found without a search."""
+        search, speed = self._search, self.router.max_speed_kmh
+        if not self._is_doubtful:
+            return search.minutes[at] * self._error[0]
+        if speed is None or not isinstance(search, GraphSearch):
+            return np.zeros(len(at))
+        lat, lon, radius_km = self._positions(at)
+        # A place on a circle may be snapped to another road than its centre, not farther off.
+        slack_km = 2 * (self.origin.radius_km + radius_km) + search.snap_km[at]
+        far_km = geodesic_km(self.origin.lat, self.origin.lon, lat, lon)
+        return (far_km - slack_km - search.origin_snap_km) / speed * 60.0 * self._error[0]
+
+    def _positions(self, at: Numbers) -> tuple[Floats, Floats, Floats]:
+        points = self.catalogue.points
+        row = np.searchsorted(points.clinic_no, self._search.number[at])
+        return points.lat[row], points.lon[row], points.radius_km[row]
+
+    def _spans_of(self, at: Numbers) -> Iterator[Span]:
+        """The 90 % intervals of times; infinite at the end where some place has no time."""
+        known = self._known_spans
+        new = np.array([one for one in at.tolist() if one not in known], np.intp)
+        if len(new):
+            minutes = self._search.minutes[new]
+            below, above = self._deviations(new, minutes)
+            lows = np.maximum(0.0, minutes - below) * self._error[0]
+            highs = (minutes + above) * self._error[1]
+            known.update(
+                zip(new.tolist(), zip(lows.tolist(), highs.tolist(), strict=True), strict=True)
+            )
+        return (known[one] for one in at.tolist())
+
+    def _deviations(self, at: Numbers, minutes: Floats) -> tuple[Floats, Floats]:
+        """How much less and more time it may take, since positions are not exact."""
+        lat, lon, radius_km = self._positions(at)
+        own_km = self.origin.radius_km
+        if not own_km and not radius_km.any():
+            return np.zeros(len(at)), np.zeros(len(at))
+        here = np.array([[self.origin.lat, self.origin.lon]])
+        if getattr(self.router, "works_offline", False) is not True:
+            # A service is told no more places: a kilometre of doubt counts as one of the trip.
+            far_km = geodesic_km(self.origin.lat, self.origin.lon, lat, lon)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                pace = np.where(far_km > 0, minutes / far_km, 0.0)
+            doubt = SHARE * np.hypot(own_km, radius_km) * np.maximum(pace, LEAST_PACE_MIN)
+            return doubt, doubt
+        # What takes far longer than the trip itself counts as out of reach.
+        limit_min = 2.0 * float(minutes.max()) + 60.0
+        below, above = np.zeros((2, len(at))), np.zeros((2, len(at)))
+        if own_km:
+            ring = _ring(here[:, 0], here[:, 1], np.array([own_km]))
+            there = np.column_stack([lat, lon])
+            table = self.router.times(ring, there, limit_min=limit_min).minutes.T
+            below[0], above[0] = _spread(table, minutes)
+        unsure = radius_km > 0
+        if unsure.any():
+            ring = _ring(lat[unsure], lon[unsure], radius_km[unsure])
+            table = self.router.times(here, ring, limit_min=limit_min).minutes.reshape(-1, RING)
+            below[1, unsure], above[1, unsure] = _spread(table, minutes[unsure])
+        return SHARE * np.hypot(*below), SHARE * np.hypot(*above)
+
+
+def travel_ranking(
+    eligible: Filter, origin: Start, router: Router | None, limit_km: float,
+    max_time_min: float | None,
+) -> TravelRanking:  # fmt: skip
+    """Order by time, once the router and the limit are read."""
+    if router is None:
+        raise InvalidInputError("max_time_min needs router=, who knows how long a way takes")
+    for name in ("profile", "max_speed_kmh", "times"):
+        if not hasattr(router, name):
+            raise InvalidInputError(f"a router has {name}; {type(router).__name__} has none")
+    limit_min = math.inf if max_time_min is None else _minutes(max_time_min)
+    return TravelRanking(eligible, origin, router, limit_km=limit_km, limit_min=limit_min)
+
+
+def _minutes(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0.0:
+        raise InvalidInputError(
+            f"max_time_min must be a number of minutes, 0 or more, not {value!r}"
+        )
+    return float(value)
+
+
+def _flags(eligible: Filter) -> NDArray[np.bool_]:
+    """The clinics that pass, by their number."""
+    flags = np.zeros(len(eligible._catalogue.clinics), bool)
+    flags[eligible._clinic_nos()] = True
+    return flags
+
+
+def _ring(lat: Floats, lon: Floats, radius_km: Floats) -> Floats:
+    """Places on circles, of shape (n * RING, 2): lat and lon."""
+    from pyproj import Geod
+
+    lons, lats, metres = (np.repeat(one, RING) for one in (lon, lat, 1000.0 * radius_km))
+    bearings = np.tile(np.arange(RING) * 360.0 / RING, len(lat))
+    east, north, _ = Geod(ellps="WGS84").fwd(lons, lats, bearings, metres)
+    return np.column_stack([north, east])
+
+
+def _spread(table: Floats, minutes: Floats) -> tuple[Floats, Floats]:
+    """How far the times around places, a row each, lie below and above theirs."""
+    least = np.nan_to_num(table, nan=np.inf).min(axis=1)
+    most = np.nan_to_num(table, nan=np.inf).max(axis=1)
+    return np.maximum(0.0, minutes - least), np.maximum(0.0, most - minutes)
