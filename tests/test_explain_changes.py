@@ -154,3 +154,24 @@ def test_a_difference_lists_the_facets_whose_list_became_complete_or_no_longer_i
     assert "route" in str(directory().diff(directory("route")))
     changes = directory("route").diff(directory("staff"))
     assert {(one.kind, one.term) for one in changes} == {("removed", "route"), ("added", "staff")}
+
+
+@FEWER
+@given(clinic_lists(max_size=4), clinic_lists(max_size=4))
+def test_the_table_of_a_difference_has_a_row_a_change_and_nothing_made_up(one, other):
+    old, new = (kf.Directory.from_clinics(side, check=False) for side in (one, other))
+    changes = old.diff(new)
+    table = changes.to_frame()
+    assert list(table) == [
+        *("clinic_id", "name", "service_id", "what", "facet", "term", "change"),
+        *("before", "after", "source_url", "checked_on"),
+    ]
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    for row, change in zip(rows, changes, strict=True):
+        for name in ("clinic_id", "service_id", "what", "facet", "term", "before", "after"):
+            assert row[name] == (getattr(change, name) or None)
+        assert row["change"] == change.kind
+        pages = {fact.source_url for fact in change.evidence if fact.source_url}
+        assert set((row["source_url"] or "").split(";")) - {""} == pages
+    assert table.dtypes.equals(old.diff(old).to_frame().dtypes)
+    assert table.attrs["ketafind"] == {"before": str(old.snapshot), "after": str(new.snapshot)}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import pickle
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from importlib import import_module
@@ -64,7 +66,7 @@ def without_labels(record: Any) -> Any:
     if not isinstance(record, dict):
         return record
     of_places = {"label"} if "lat" in record else set()  # it is their name
-    added = {"label", "labels"} - of_places
+    added = {"label", "labels", "unit_label"} - of_places
     return {name: without_labels(one) for name, one in record.items() if name not in added}
 
 
@@ -395,3 +397,85 @@ def test_the_labels_of_a_match_are_in_the_language_asked_for() -> None:
     assert labels["truth"] == "oui"
     with pytest.raises(errors.InvalidInputError, match="choose 'en', 'fr'"):
         match.to_dict("de")
+
+
+RAISED = {kind.__name__ for kind in EVERY_ERROR}
+QUERY_MODULES = (
+    *("criteria", "directory", "errors", "facts", "geo", "guide", "matches", "query/catalogue"),
+    *("query/filter", "query/origin", "geocoding/offline", "geocoding/words", "geocoding/http"),
+    *("geocoding/protocol", "vocabulary/vocabulary"),
+)
+
+
+def sentences_raised(module: str) -> Iterator[str]:
+    """The sentences that a module raises, with a word where one of them has a value."""
+    tree = ast.parse((ROOT / f"src/ketafind/{module}.py").read_text("utf-8"))
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args):
+        if isinstance(call.func, ast.Name) and call.func.id in RAISED:
+            match call.args[0]:
+                case ast.Constant(str(text)):
+                    yield text
+                case ast.JoinedStr(values=parts):
+                    yield "".join(
+                        str(part.value) if isinstance(part, ast.Constant) else "x" for part in parts
+                    )
+
+
+@pytest.mark.parametrize("module", QUERY_MODULES)
+def test_every_sentence_that_a_question_may_raise_has_its_own_french(module: str) -> None:
+    # What is made of parts elsewhere says nothing by itself.
+    missing = {
+        text
+        for text in sentences_raised(module)
+        if set(text) > set("x: {}") and errors.in_french(text) is None
+    }
+    assert not missing
+
+
+def test_french_sentences_have_the_gaps_of_the_english_ones_and_are_not_said_twice() -> None:
+    pairs = json.loads((ROOT / "src/ketafind/french.json").read_text("utf-8"))
+    english = [one for one, _ in pairs]
+    assert len(set(english)) == len(english)
+    for one, french in pairs:
+        gaps = [f"g{n}" for n in range(one.count("{}"))]
+        french.format(*gaps)
+        assert french != one
+
+
+@given(st.sampled_from(["Kingston", "Totonto", "M5V", "M5V 2", "K7L 3N9", "Simcoe", "Etobicoke"]),
+       st.sampled_from(["", ", ON", " M9A 1A1", " K0H", " and Spadina", ", Ontario K7L 3N6"]))  # fmt: skip
+def test_what_was_read_otherwise_than_written_is_said_in_french(name: str, more: str) -> None:
+    try:
+        place = kf.geocode(name + more)
+    except errors.GeocodingError:
+        return  # what refuses is tested above
+    french = place.to_dict("fr")["labels"]["corrections"]
+    assert len(french) == len(place.corrections)
+    assert all(one != other for one, other in zip(french, place.corrections, strict=True))
+    assert place.to_dict("en")["labels"]["corrections"] == list(place.corrections)
+
+
+def test_a_report_of_faults_is_french_as_far_as_each_fault_is() -> None:
+    fault = errors.Fault("holds a time of day; give the date alone", 3, "day")
+    report = errors.DataError("a.csv", [fault, errors.Fault("no French of this")], n_rows=5)
+    assert report.text("fr").splitlines() == [
+        "a.csv : 2 erreurs dans 1 lignes sur 5; rien n'a été chargé",
+        "  ligne 3, colonne « day » : contient une heure; donnez la date seule",
+        "  no French of this",
+    ]
+
+
+def test_units_are_named_in_the_language_of_the_answer() -> None:
+    service = kf.Service(quantities={"wait_days": kf.Quantity(10, 14, "days")})
+    clinic = kf.Clinic(clinic_id="a", name="A", services=(service,))
+    (record,) = clinic.to_dict("fr")["services"]
+    assert record["quantities"]["wait_days"]["unit"] == "days"
+    assert record["quantities"]["wait_days"]["unit_label"] == "jours"
+    one = kf.Directory.from_clinics([clinic])
+    answer = one.search(kf.at_most("wait_days", 20))
+    assert "10-14 jours" in str(answer.explain(lang="fr"))
+    assert "20 jours" in str(answer.explain(lang="fr"))
+    assert "10-14 jours" in json.dumps(answer.to_fhir(lang="fr"))
+    other = kf.Directory.from_clinics([replace(clinic, services=(kf.Service(),))])
+    assert "10-14 jours" in str(one.diff(other, lang="fr"))
+    assert "10-14 days" in str(one.diff(other))

@@ -31,6 +31,7 @@ KetafindError
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -82,13 +83,42 @@ def codes() -> Mapping[str, Mapping[str, str]]:
     return loaded
 
 
+_OR = re.compile(r"""(?<=[)'"]) or (?=['"\w])""")
+"""Between the items of a list."""
+
+
+@cache
+def _templates() -> list[tuple[re.Pattern[str], str]]:
+    """Load English sentences and their French, the most particular first; ``{}`` is a gap."""
+    path = Path(__file__).with_name("french.json")
+    pairs: list[tuple[str, str]] = json.loads(path.read_text("utf-8"))
+    pairs.sort(key=lambda pair: -len(pair[0].replace("{}", "")))
+    return [
+        (re.compile(re.escape(english).replace(r"\{\}", "(.+?)")), french)
+        for english, french in pairs
+    ]
+
+
+def in_french(text: str) -> str | None:
+    """Say in French what ketafind says in English of an error or a place; None if it cannot."""
+    if "\n" in text:  # a report: what its first line says, then one fault a line
+        head, *faults = text.split("\n")
+        said = in_french(head)
+        return said and "\n".join([said, *(in_french(fault) or fault for fault in faults)])
+    for english, french in _templates():
+        if found := english.fullmatch(text):
+            return french.format(
+                *(in_french(part) or _OR.sub(" ou ", part) for part in found.groups())
+            )
+    return None
+
+
 def check_language(lang: Any) -> str:
     """Read a language; a region (``"fr-CA"``) is ignored."""
     wanted = lang.replace("_", "-").partition("-")[0].lower() if isinstance(lang, str) else lang
     if wanted not in LANGUAGES:
-        raise InvalidInputError(f"lang={lang!r}: choose {', '.join(map(repr, LANGUAGES))}").of(
-            lang, LANGUAGES, f"lang={lang!r} : choisissez {' ou '.join(map(repr, LANGUAGES))}"
-        )
+        choices = ", ".join(map(repr, LANGUAGES))
+        raise InvalidInputError(f"lang={lang!r}: choose {choices}").of(lang, LANGUAGES)
     return str(wanted)
 
 
@@ -154,7 +184,7 @@ class KetafindError(Exception):
         known : iterable of str
             What could have been given.
         french : str
-            What `text` says in French; empty for the sentence of the code.
+            What `text` says in French; empty for the French of the English sentence.
         facet : str or None
             The facet that it was looked for in.
 
@@ -178,8 +208,8 @@ class KetafindError(Exception):
         Returns
         -------
         str
-            In English ``str(error)``. In French as much as there is to say for this code; what
-            only English says of files and arguments follows in English, and says so.
+            In English ``str(error)``. In French the same; where nobody has put it into French,
+            the sentence of the code, and what only English says of files and arguments after it.
 
         Raises
         ------
@@ -189,8 +219,8 @@ class KetafindError(Exception):
         english = str(self)
         if check_language(lang) == "en":
             return english
-        if self._french:
-            return self._french
+        if french := self._french or in_french(english):
+            return french
         said = [codes()[self.code]["fr"]]
         # No label of a place is shown that the English text keeps to itself.
         labels = dict.fromkeys(place.label for place in self.candidates)

@@ -115,8 +115,7 @@ def topic(name: str, lang: str = "en") -> Topic:
     if name not in _topics():
         known = ", ".join(_topics())
         message = f"{name!r} is not a topic of the guide. Known: {known}"
-        french = f"{name!r} n'est pas un sujet du guide. Connus : {known}"
-        raise UnknownTermError(message).of(name, _topics(), french)
+        raise UnknownTermError(message).of(name, _topics())
     return Topic(id=name, lang=lang)
 
 

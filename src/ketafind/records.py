@@ -305,18 +305,20 @@ class Location:
         Returns
         -------
         LocationRecord
-            Its fields; with a language ``labels`` for precision and match. A text that is not
-            known is None.
+            Its fields; with a language ``labels`` for precision, match and corrections. A text
+            that is not known is None.
 
         Raises
         ------
         InvalidInputError
             If lang is another language.
         """
-        from ketafind.shapes import plain
+        from ketafind.shapes import plain, translated
 
         candidates = [place.to_dict(lang) for place in self.candidates]
         made: Any = plain(self, lang, labelled=("precision", "match"), candidates=candidates)
+        if lang is not None:
+            made["labels"]["corrections"] = translated(self.corrections, lang)
         return made  # type: ignore[no-any-return]
 
 
@@ -389,11 +391,12 @@ class Evidence:
         InvalidInputError
             If lang is another language.
         """
-        from ketafind.shapes import plain, term_labels
+        from ketafind.shapes import named, plain
 
         made: Any = plain(self, lang, labelled=("truth", "source_class"))
         if lang is not None:
-            made["labels"] |= term_labels(self.facet, self.term, lang, vocabulary)
+            made["labels"]["facet"] = named(self.facet, None, lang, vocabulary)
+            made["labels"]["term"] = named(self.facet, self.term, lang, vocabulary)
         return made  # type: ignore[no-any-return]
 
 
@@ -619,7 +622,7 @@ class Clinic:
         InvalidInputError
             If lang is another language.
         """
-        from ketafind.shapes import plain, term_labels
+        from ketafind.shapes import named, plain
 
         made: Any = plain(
             self,
@@ -630,8 +633,8 @@ class Clinic:
             evidence=[one.to_dict(lang, vocabulary=vocabulary) for one in self.evidence],
         )
         if lang is not None:
-            labels = [term_labels("language", one, lang, vocabulary) for one in self.languages]
-            made["labels"]["languages"] = [label["term"] for label in labels]
+            labels = [named("language", one, lang, vocabulary) for one in self.languages]
+            made["labels"]["languages"] = labels
         return made  # type: ignore[no-any-return]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields
 from datetime import date
 from functools import cache
@@ -11,7 +11,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
-from ketafind.errors import UnknownTermError, check_language
+from ketafind.errors import UnknownTermError, check_language, in_french
 from ketafind.vocabulary import default_vocabulary
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class QuantityRecord(TypedDict):
     high: float
     unit: str
     label: NotRequired[str]
+    unit_label: NotRequired[str]
 
 
 class LocationRecord(TypedDict):
@@ -39,7 +40,7 @@ class LocationRecord(TypedDict):
     source: str | None
     label: str | None
     candidates: list[LocationRecord]
-    labels: NotRequired[dict[str, str]]
+    labels: NotRequired[dict[str, str | list[str]]]
 
 
 class EvidenceRecord(TypedDict):
@@ -165,9 +166,9 @@ def plain_facts(
         ]
         made[facet] = {"complete": facet in complete, "terms": terms}
         if lang is not None:
-            made[facet]["label"] = term_labels(facet, "", lang, vocabulary)["facet"]
+            made[facet]["label"] = named(facet, None, lang, vocabulary)
             for term in terms:
-                term["label"] = term_labels(facet, term["id"], lang, vocabulary)["term"]
+                term["label"] = named(facet, term["id"], lang, vocabulary)
     return made
 
 
@@ -179,23 +180,27 @@ def plain_quantities(
     for name, one in quantities.items():
         made[name] = {"low": one.low, "high": one.high, "unit": one.unit}
         if lang is not None:
-            made[name]["label"] = term_labels(name, "", lang, vocabulary)["facet"]
+            made[name]["label"] = named(name, None, lang, vocabulary)
+            made[name]["unit_label"] = label_of("unit", one.unit, check_language(lang))
     return made
 
 
-def term_labels(
-    facet: str, term: str, lang: str, vocabulary: Vocabulary | None = None
-) -> dict[str, str]:
-    """Name a facet, flag, quantity or field, and a term of it; what has no label by its id."""
-    known, lang = vocabulary or default_vocabulary(), check_language(lang)
-    labels = {"facet": facet, "term": term}
-    try:
-        if facet in known.quantities:
-            labels["facet"] = known.quantities[facet].label(lang)
-        else:
-            found = known.facet(facet)
-            labels["facet"] = found.label(lang)
-            labels["term"] = found[term].label(lang) if term else ""
-    except UnknownTermError:
-        pass  # a field of the clinic, or a word of another vocabulary
-    return labels
+def translated(corrections: Iterable[str], lang: str) -> list[str]:
+    """Say in a language what was read otherwise than written."""
+    if check_language(lang) == "en":
+        return list(corrections)
+    return [in_french(one) or one for one in corrections]
+
+
+def named(facet: str, term: str | None, lang: str, *vocabularies: Vocabulary | None) -> str:
+    """Name a facet, flag, quantity or field, or a term of it, by the first vocabulary that can."""
+    for known in vocabularies:
+        words = known or default_vocabulary()
+        try:
+            if facet in words.quantities:
+                return term or words.quantities[facet].label(check_language(lang))
+            found = words.facet(facet)
+            return (found[term] if term else found).label(check_language(lang))
+        except UnknownTermError:
+            continue  # a field of the clinic, or a word of another vocabulary
+    return facet if term is None else term

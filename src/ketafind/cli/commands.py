@@ -19,6 +19,7 @@ from ketafind.cli.options import (
 )
 from ketafind.errors import DataError, InvalidInputError
 from ketafind.records import CLINIC_FACTS
+from ketafind.shapes import translated
 from ketafind.show.exports import csv_text
 from ketafind.show.text import escaped, terminal_width, text_table
 
@@ -65,7 +66,10 @@ def _say_origin(matches: Matches, arguments: Namespace) -> None:
     radius = number(origin.radius_km, lang, 1 if origin.radius_km < 9.95 else 0)
     precision = say(f"precision.{origin.precision}", lang)
     read = say("origin.read", lang, label=origin.label, precision=precision, radius=radius)
-    sentences = (read, *(f"{one[:1].upper()}{one[1:]}." for one in origin.corrections))
+    sentences = (
+        read,
+        *(f"{one[:1].upper()}{one[1:]}." for one in translated(origin.corrections, lang)),
+    )
     print(escaped(" ".join(sentences)), file=sys.stderr)
 
 

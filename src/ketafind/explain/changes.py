@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 from ketafind.explain.findings import evidence_dict, evidence_lines
 from ketafind.explain.sentences import ExplanationList, Line, counted, headed, plain, say
 from ketafind.records import CLINIC_FIELDS, Clinic, Evidence, Service
+from ketafind.shapes import label_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ketafind.query.catalogue import Catalogue
     from ketafind.snapshot import Snapshot
 
@@ -91,11 +94,58 @@ class Difference(ExplanationList[FactChange]):
         named = wording.label(change.facet)
         if change.term:
             named = headed(named, wording.label(change.facet, change.term), lang)
-        values = {"before": self._value(change.before), "after": self._value(change.after)}
+        values = {
+            "before": self._value(change.facet, change.before),
+            "after": self._value(change.facet, change.after),
+        }
         return say(f"diff.value.{change.kind}", lang, what=named, **values)
 
-    def _value(self, value: str) -> str:
-        return say(f"truth.{value}", self.lang) if value in ("yes", "no") else value
+    def _value(self, facet: str, value: str) -> str:
+        if value in ("yes", "no"):
+            return say(f"truth.{value}", self.lang)
+        if value and any(facet in words.quantities for words in self.vocabularies):
+            span, _, unit = value.partition(" ")
+            return f"{span} {label_of('unit', unit, self.lang)}"
+        return value
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return what changed as a pandas frame, a row a change.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Ordered by clinic id, with the columns ``clinic_id``, ``name``, ``service_id``,
+            ``what`` (clinic, service, field or fact), ``facet`` (or the field), ``term``,
+            ``change`` (added, removed or changed), ``before``, ``after``, ``source_url`` (the
+            pages of its evidence, joined by ``;``) and ``checked_on`` (the latest day on which one
+            was read). What does not apply or is not known is missing (``NA``). ``attrs`` names
+            both snapshots.
+
+        Examples
+        --------
+        >>> import ketafind as kf
+        >>> directory = kf.load_directory()
+        >>> directory.diff(directory.as_of("2028-01-01")).to_frame().change.unique().tolist()
+        ['removed', 'changed']
+        """
+        from ketafind.tables.frames import frame_from_columns
+
+        names = ("clinic_id", "name", "service_id", "what", "facet", "term", "kind")
+        columns: dict[str, Any] = {
+            name: [getattr(change, name) for change in self.found]
+            for name in (*names, "before", "after")
+        }
+        columns["source_url"] = [
+            list(dict.fromkeys(fact.source_url for fact in change.evidence if fact.source_url))
+            for change in self.found
+        ]
+        columns["checked_on"] = [
+            max((fact.checked_on for fact in change.evidence if fact.checked_on), default=None)
+            for change in self.found
+        ]
+        frame = frame_from_columns(columns, {"checked_on": "datetime64[s]"})
+        frame.attrs["ketafind"] = {"before": str(self.before), "after": str(self.after)}
+        return frame.rename(columns={"kind": "change"})
 
     def to_dict(self) -> dict[str, Any]:
         return {

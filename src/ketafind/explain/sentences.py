@@ -23,8 +23,9 @@ from ketafind.criteria import (
     Offers,
     Or,
 )
-from ketafind.errors import UnknownTermError, check_language
+from ketafind.errors import check_language
 from ketafind.records import CITY_LEVEL
+from ketafind.shapes import label_of, named
 from ketafind.show.text import escaped, interval_matters, number, outwards, time_text
 
 if TYPE_CHECKING:
@@ -243,15 +244,7 @@ class Wording:
 
     def label(self, facet: str, term: str | None = None) -> str:
         """Name a facet, a quantity, or a term of a facet."""
-        for words in self.vocabularies:
-            if facet in words.quantities:
-                return words.quantities[facet].label(self.lang)
-            try:
-                known = words.facet(facet)
-                return (known if term is None else known[term]).label(self.lang)
-            except UnknownTermError:
-                continue
-        return facet if term is None else term
+        return named(facet, term, self.lang, *self.vocabularies)
 
     def terms(self, facet: str, terms: Sequence[str], word: str = "or") -> str:
         """Name several terms."""
@@ -290,7 +283,8 @@ class Wording:
         """Name what a quantity may be."""
         units = (words.quantities[clause.quantity].unit for words in self.vocabularies
                  if clause.quantity in words.quantities)  # fmt: skip
-        size = f"{number(clause.number, self.lang, None)} {next(units, '')}".strip()
+        unit = label_of("unit", next(units, ""), self.lang)
+        size = f"{number(clause.number, self.lang, None)} {unit}".strip()
         return say(
             "clause.no_more" if clause.side == "at_most" else "clause.no_less", self.lang, size=size
         )
@@ -298,7 +292,7 @@ class Wording:
     def size(self, stated: Quantity) -> str:
         """Write a number with its unit, or the range that it lies in."""
         ends = dict.fromkeys(number(end, self.lang, None) for end in (stated.low, stated.high))
-        return f"{'-'.join(ends)} {stated.unit}"
+        return f"{'-'.join(ends)} {label_of('unit', stated.unit, self.lang)}"
 
     def _bracketed(self, part: Criteria) -> str:
         return f"({self.criteria(part)})" if isinstance(part, And | Or) else self.criteria(part)

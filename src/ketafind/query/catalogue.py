@@ -236,11 +236,9 @@ class Catalogue:
     def _unknown(self, clinic_id: str) -> UnknownClinicError:
         near = self._near(clinic_id)
         message = f"no clinic has the id {clinic_id!r}"
-        french = f"aucune clinique ne porte l'identifiant {clinic_id!r}"
         if near:
             message += f"; did you mean {' or '.join(map(repr, near))}?"
-            french += f"; vouliez-vous dire {' ou '.join(map(repr, near))}?"
-        error = UnknownClinicError(message).of(clinic_id, (), french)
+        error = UnknownClinicError(message).of(clinic_id)
         error.suggestions = near
         return error
 

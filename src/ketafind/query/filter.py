@@ -58,8 +58,7 @@ def check_policy(unknown: object) -> None:
     """Refuse a word that is not an unknown policy."""
     if not isinstance(unknown, str) or unknown not in POLICIES:
         choices = ", ".join(map(repr, POLICIES))
-        message, french = f"unknown={unknown!r}: choose {choices}", f"choisissez {choices}"
-        raise InvalidInputError(message).of(unknown, POLICIES, f"unknown={unknown!r} : {french}")
+        raise InvalidInputError(f"unknown={unknown!r}: choose {choices}").of(unknown, POLICIES)
 
 
 class Filter(Frozen):
@@ -309,8 +308,7 @@ def _check_facet(name: str, vocabulary: Vocabulary) -> None:
     except UnknownTermError as error:
         # Any keyword may be a facet: a mistyped argument ends up here.
         message = f"{name}= is no argument of this query, and {error}"
-        french = f"{name}= n'est pas un argument de cette recherche. {error.text('fr')}"
-        raise UnknownTermError(message, error.suggestions).of(name, error.known, french) from None
+        raise UnknownTermError(message, error.suggestions).of(name, error.known) from None
 
 
 def _key(where: object, unknown: str, facets: Mapping[str, Any]) -> Hashable | None:

@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from ketafind.errors import InvalidInputError
 from ketafind.geo import Coordinates
+from ketafind.shapes import label_of
 from ketafind.tables.writing import csv_rows
 
 if TYPE_CHECKING:
@@ -230,7 +231,8 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str
     contacts = [("phone", number) for number in _numbers(clinic.phone)]
     contacts += [("url", clinic.website)] if clinic.website else []
     numbers = [
-        f"{vocabulary.quantities[name].label(lang)}: {quantity}"
+        f"{vocabulary.quantities[name].label(lang)}: {quantity.span} "
+        f"{label_of('unit', quantity.unit, lang)}"
         for name, quantity in service.quantities.items()
     ]
     resource = _stated(

@@ -199,9 +199,8 @@ class Vocabulary:
         maybe = f"; did you mean {' or '.join(map(quoted, near))}?" if near else "."
         known = ", ".join(facet.id for facet in self.facets)
         message = f"{quoted(name)} is not a known facet{maybe} Known: {known}"
-        french = f"{quoted(name)} n'est pas une facette connue. Connues : {known}"
         known_ids = [facet.id for facet in self.facets]
-        return UnknownTermError(message, tuple(near)).of(name, known_ids, french)
+        return UnknownTermError(message, tuple(near)).of(name, known_ids)
 
     def fact(self, name: str, term: str = "") -> tuple[str, str]:
         """Resolve what a statement is about.
