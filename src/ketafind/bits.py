@@ -74,8 +74,8 @@ class StatedFacts:
     status: NDArray[np.uint8]
     """Of each clinic, as its place in `STATUSES`."""
     measured: NDArray[np.float64]
-    """A column for each number that is stated, by clinic: clinic_no, place of the service in its
-    clinic, place of the quantity in the vocabulary, low and high."""
+    """A column for each number that is stated, by quantity and clinic: clinic_no, place of the
+    service in its clinic, place of the quantity in the vocabulary, low and high."""
 
     @classmethod
     def of(cls, clinics: Sequence[Clinic], vocabulary: Vocabulary) -> StatedFacts:
@@ -108,7 +108,7 @@ class StatedFacts:
         owners, more_groups = np.array(more, np.int64).reshape(-1, 2).T
         codes = {status: code for code, status in enumerate(STATUSES)}
         status = np.array([codes[clinic.status] for clinic in clinics], np.uint8)
-        sizes = np.ascontiguousarray(np.array(measured, np.float64).reshape(-1, 5).T)
+        sizes = _in_order(np.array(measured, np.float64).reshape(-1, 5).T)
         return cls(*groups.bits(), first, owners, more_groups.astype(np.int32), status, sizes)
 
     def changed(
@@ -138,8 +138,14 @@ class StatedFacts:
             owners[order],
             more_group[order],
             np.insert(np.delete(self.status, dropped), inserted, added.status),
-            measured[:, np.argsort(measured[0], kind="stable")],
+            _in_order(measured),
         )
+
+
+def _in_order(measured: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Order statements of numbers so that those of one quantity lie together."""
+    clinic_no, place, quantity = measured[:3]
+    return np.ascontiguousarray(measured[:, np.lexsort((place, clinic_no, quantity))])
 
 
 def renumbered(
@@ -150,13 +156,16 @@ def renumbered(
     return kept + np.searchsorted(inserted, kept, side="right")
 
 
+_PIECE = 65_536
+
+
 class TermSlices:
     """One bit a service for YES and one for NO, for each term or bound that is asked for."""
 
     # A service's bit is its service_row: see the numberings of query/catalogue.py.
 
-    __slots__ = ("_facts", "_groups", "_numbers", "_row_of_clinic", "_sizes", "_slices", "active",
-                 "closed", "columns", "n_rows", "owner", "width")  # fmt: skip
+    __slots__ = ("_facts", "_groups", "_numbers", "_row_of_clinic", "_slices", "active", "closed",
+                 "columns", "n_rows", "owner", "width")  # fmt: skip
 
     def __init__(
         self,
@@ -175,7 +184,6 @@ class TermSlices:
         self._facts = facts
         self._groups = np.concatenate([facts.group[clinic_of_row], padding, facts.more_group])
         self._slices: dict[tuple[int, Truth], Bits] = {}
-        self._sizes: dict[int, NDArray[np.float64]] = {}
         status = facts.status[clinic_of_row]
         self.active = pack(status == STATUSES.index("active"))
         self.closed = pack(status == STATUSES.index("closed"))
@@ -258,30 +266,35 @@ class TermSlices:
         counts = np.unpackbits(np.stack(wanted), axis=1, bitorder="little").sum(axis=0)
         return pack(counts >= decisive)
 
-    def sizes(self, quantity: str) -> NDArray[np.float64]:
-        """The low and the high end of a quantity at each service; NaN where it is not stated."""
+    def stated(self, quantity: str) -> NDArray[np.float64]:
+        """What is stated of a quantity, as columns of `StatedFacts.measured`."""
         number = self._numbers[quantity]
-        found = self._sizes.get(number)
-        if found is None:
-            clinic_no, place, which, *ends = self._facts.measured
-            own = np.flatnonzero(which == number)
-            clinics = clinic_no[own].astype(np.intp)
-            rows = self._row_of_clinic[clinics]
-            further = np.flatnonzero(place[own])
-            first = np.searchsorted(self._facts.more_clinic_no, clinics[further])
-            rows[further] = 8 * self.width + first + place[own[further]].astype(np.intp) - 1
-            found = np.full((2, len(self._groups)), np.nan)
-            for side, end in zip(found, ends, strict=True):
-                side[rows] = end[own]
-            found.flags.writeable = False
-            self._sizes[number] = found
-        return found
+        first, last = np.searchsorted(self._facts.measured[2], (number, number + 1))
+        return self._facts.measured[:, first:last]
 
     def _bound(self, clause: Bound, side: Truth) -> Bits:
-        low, high = self.sizes(clause.quantity)
-        if clause.side == "at_most":
-            return pack(high <= clause.number if side is Truth.YES else low > clause.number)
-        return pack(low >= clause.number if side is Truth.YES else high < clause.number)
+        stated = self.stated(clause.quantity)
+        flags = np.zeros(len(self._groups), bool)
+        # In pieces that stay in the processor's cache: memory that is new costs more than the rest.
+        for start in range(0, stated.shape[1], _PIECE):
+            clinic_no, place, _, low, high = stated[:, start : start + _PIECE]
+            if clause.side == "at_most":
+                holds = high <= clause.number if side is Truth.YES else low > clause.number
+            else:
+                holds = low >= clause.number if side is Truth.YES else high < clause.number
+            flags[self._service_rows(clinic_no.astype(np.intp), place)] = holds
+        return pack(flags)
+
+    def _service_rows(
+        self, clinic_no: NDArray[np.intp], place: NDArray[np.float64]
+    ) -> NDArray[np.intp]:
+        """The service_row of services, by their clinic and their place in it."""
+        rows = self._row_of_clinic[clinic_no]
+        if len(self.owner):
+            further = np.flatnonzero(place)
+            first = np.searchsorted(self._facts.more_clinic_no, clinic_no[further])
+            rows[further] = 8 * self.width + first + place[further].astype(np.intp) - 1
+        return rows
 
     def _joined(self, joined: tuple[Criteria, ...], side: Truth, of_all: Truth) -> Bits:
         parts = [self.evaluate(part, side) for part in joined]

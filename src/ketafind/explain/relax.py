@@ -234,7 +234,7 @@ def forms_of(clause: Criteria, vocabulary: Vocabulary, slices: TermSlices) -> tu
 
 def looser_numbers(clause: Bound, slices: TermSlices) -> list[float]:
     """The numbers that services state beyond a bound, nearest first."""
-    stated = np.unique(slices.sizes(clause.quantity))
+    stated = np.unique(slices.stated(clause.quantity)[3:])
     rising = clause.side == "at_most"
     beyond = stated[stated > clause.number] if rising else stated[stated < clause.number][::-1]
     return list(map(float, beyond))

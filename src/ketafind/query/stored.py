@@ -26,7 +26,7 @@ from ketafind.snapshot import EncodedClinics, Snapshot, encode_directory, readab
 from ketafind.vocabulary import Vocabulary
 
 KIND = "ketafind directory"
-VERSION = 4
+VERSION = 5
 INDEX = "index."
 
 TYPES: dict[str, tuple[Any, int]] = {
@@ -176,7 +176,10 @@ def _check_values(arrays: Mapping[str, Any]) -> None:
         "radius_km": bool((arrays["radius_km"] >= 0.0).all()),
         "more_clinic_no": bool((np.diff(arrays["more_clinic_no"]) >= 0).all()),
         "status": bool((arrays["status"] < len(STATUSES)).all()),
-        "measured": bool((arrays["measured"][3] <= arrays["measured"][4]).all()),
+        "measured": bool(
+            (arrays["measured"][3] <= arrays["measured"][4]).all()
+            and (np.diff(arrays["measured"][2]) >= 0).all()
+        ),
     }
     _refuse(values, "holds values that cannot be")
 
