@@ -8,10 +8,10 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ketafind.errors import CriteriaError, UnknownTermError
+from ketafind.errors import CriteriaError, UnknownTermError, shown
+from ketafind.geo import real
 
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
@@ -31,6 +31,7 @@ class Criteria(ABC):
     """
 
     __slots__ = ()
+    depth = 0
 
     @property
     def parts(self) -> tuple[Criteria, ...]:
@@ -78,14 +79,16 @@ class Criteria(ABC):
         tuple of str
             Equal for equal expressions only.
         """
+        if not self.parts:
+            return type(self).__name__, str(self)
         inside = (text for part in self.parts for text in part.order())
-        return type(self).__name__, str(self), "(", *inside, ")"
+        return type(self).__name__, "(", *inside, ")"
 
     def __and__(self, other: Criteria) -> Criteria:
-        return And((self, check_criteria(other)))
+        return _joined(And, self, check_criteria(other))
 
     def __or__(self, other: Criteria) -> Criteria:
-        return Or((self, check_criteria(other)))
+        return _joined(Or, self, check_criteria(other))
 
     def __invert__(self) -> Criteria:
         return Not(self)
@@ -252,11 +255,12 @@ class Bound(Criteria):
     def __post_init__(self) -> None:
         if not isinstance(self.quantity, str) or not self.quantity.strip():
             raise CriteriaError(f"a quantity is a text, such as 'price_cad', not {self.quantity!r}")
-        size: Any = self.number
-        sound = isinstance(size, Real) and not isinstance(size, bool)
-        if not sound or not 0.0 <= float(size) < math.inf:
-            raise CriteriaError(f"{self.quantity}: a bound is a number of 0 or more, not {size!r}")
-        object.__setattr__(self, "number", float(size) + 0.0)  # no minus zero
+        size = real(self.number)
+        if not 0.0 <= size < math.inf:
+            raise CriteriaError(
+                f"{self.quantity}: a bound is a number of 0 or more, not {shown(self.number)}"
+            )
+        object.__setattr__(self, "number", size + 0.0)  # no minus zero
 
     @property
     def facet(self) -> str:
@@ -278,12 +282,28 @@ class Bound(Criteria):
         return f"{self.quantity} {self.side.replace('_', ' ')} {number}"
 
 
+def _joined(kind: type[_Several], one: Criteria, other: Criteria) -> Criteria:
+    # A chain of one operator is one expression, however long.
+    return kind((*(one.parts if type(one) is kind else (one,)), other))
+
+
+def _measure_depth(self: Any) -> None:
+    depth = 1 + max(part.depth for part in self.parts)
+    if depth > MAX_DEPTH:
+        raise CriteriaError(f"these criteria are nested deeper than {MAX_DEPTH} levels")
+    object.__setattr__(self, "depth", depth)
+
+
 @dataclass(frozen=True, slots=True)
 class _Several(Criteria):
     """Several expressions joined by one operator."""
 
     key: ClassVar[str]
     parts: tuple[Criteria, ...]
+    depth: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _measure_depth(self)
 
     def to_dict(self) -> dict[str, Any]:
         return {self.key: [part.to_dict() for part in self.parts]}
@@ -321,6 +341,10 @@ class _Single(Criteria):
 
     key: ClassVar[str]
     part: Criteria
+    depth: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _measure_depth(self)
 
     @property
     def parts(self) -> tuple[Criteria, ...]:
@@ -367,10 +391,17 @@ class Labelled(Criteria):
     name: str
     part: Criteria
     source: object = field(default=None, compare=False, repr=False)
+    depth: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _measure_depth(self)
 
     @property
     def parts(self) -> tuple[Criteria, ...]:
         return (self.part,)
+
+    def order(self) -> tuple[str, ...]:
+        return "Labelled", self.name, *self.part.order()
 
     def to_dict(self) -> dict[str, Any]:
         return {"named": self.name, "criteria": self.part.to_dict()}
@@ -431,7 +462,7 @@ def _bracketed(part: Criteria) -> str:
 
 def _read(data: Any, depth: int) -> Criteria:
     """Read plain data as criteria."""
-    if depth > MAX_DEPTH:
+    if depth > MAX_DEPTH:  # before anything is made of it
         raise CriteriaError(f"these criteria are nested deeper than {MAX_DEPTH} levels")
     if not isinstance(data, dict):
         raise CriteriaError(f"criteria are objects, not {type(data).__name__}")

@@ -31,6 +31,7 @@ KetafindError
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -145,6 +146,16 @@ class ErrorRecord(TypedDict):
     candidates: list[dict[str, Any]]
     faults: list[FaultRecord]
     retry_after_s: float | None
+
+
+def shown(value: object) -> str:
+    """Write a refused argument into a message; of what may be a place, its type alone."""
+    coarse = isinstance(value, float) and not (math.isfinite(value) and value * 10.0 % 1.0)
+    if value is None or isinstance(value, bool) or coarse:
+        return repr(value)
+    if isinstance(value, int) and abs(value) < 1_000_000:
+        return repr(value)
+    return f"a value of type {type(value).__name__}"
 
 
 class KetafindError(Exception):

@@ -37,14 +37,26 @@ def in_ontario(lat: float, lon: float) -> bool:
     return SOUTH <= lat <= NORTH and WEST <= lon <= EAST
 
 
+def real(value: Any) -> float:
+    """Read a number as a float: NaN for what is no number, infinity for one too large."""
+    # numpy's bool is no Real; Python's is. A plain float is spared the slow look at the class.
+    if type(value) is float:
+        return value
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
 def degrees(value: Any, name: str, limit: float) -> float:
     """Read one coordinate as a float, or refuse it without showing it."""
-    # numpy's bool is no Real; Python's is. A plain float is spared the slow look at the class.
-    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):
+    number = real(value)
+    if math.isnan(number) and (isinstance(value, bool) or not isinstance(value, Real)):
         raise CoordinatesError(
             f"{name} must be a number in decimal degrees, not {type(value).__name__}"
         )
-    number = float(value)
     if not math.isfinite(number):
         raise CoordinatesError(f"{name} must be a finite number in decimal degrees")
     if abs(number) > limit:
@@ -125,12 +137,14 @@ class Coordinates:
         >>> ketafind.Coordinates(lat=44.2312, lon=-76.4860).coarsen(20.0)
         <Coordinates near 44°N 76°W>
         """
-        size: Any = km
-        if isinstance(size, bool) or not isinstance(size, Real) or not 0.0 < float(size) <= 1000.0:
+        if not 0.0 < real(km) <= 1000.0:
             raise InvalidInputError("km must be a number of kilometres above 0 and at most 1,000")
         return _cell_centre(self.lat, self.lon, float(km) / KM_PER_DEGREE)
 
     def __repr__(self) -> str:
+        ends: tuple[Any, Any] = self.lat, self.lon
+        if not all(isinstance(one, float) for one in ends):
+            return "<Coordinates that were refused>"  # a traceback may show them
         north = "N" if self.lat >= 0 else "S"
         east = "E" if self.lon >= 0 else "W"
         return f"<Coordinates near {abs(self.lat):.0f}°{north} {abs(self.lon):.0f}°{east}>"

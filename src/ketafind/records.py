@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from itertools import repeat
-from numbers import Real
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ketafind.errors import InvalidInputError
-from ketafind.geo import Coordinates, degrees
+from ketafind.geo import Coordinates, degrees, real
 from ketafind.truth import Truth
 from ketafind.vocabulary.terms import FLAG, quoted
 
@@ -42,6 +42,24 @@ OVERRULED = "overruled"
 
 UNPLACED = "geocoding"
 """The column of a clinic, added on reading, that says why its address could not be placed."""
+
+WEB_ADDRESS = re.compile(
+    r"https?://(\[[\da-f:.]+\]|[^\s\x00-\x20\x7f/?#@\\\[\]]+)([/?#][^\s\x00-\x20\x7f]*)?",
+    re.IGNORECASE,
+)
+NO_WEB_ADDRESS = """is not a web address: it must begin with https:// or http://, and hold no space and no \
+name or password before the host"""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def text_fault(value: str) -> str | None:
+    """Say what a text holds that no file or page can."""
+    if "\0" in value:
+        return "holds a NUL character (U+0000); remove it"
+    if not value.isascii() and _SURROGATE.search(value):
+        return "holds half of a surrogate pair, which is no character; remove it"
+    return None
+
 
 STATUSES = ("active", "uncertain", "closed")
 SOURCE_CLASSES = ("regulator", "clinic", "government", "operator", "other")
@@ -186,11 +204,10 @@ class Quantity:
 
     def __post_init__(self) -> None:
         for name in ("low", "high"):
-            size: Any = getattr(self, name)
-            sound = isinstance(size, Real) and not isinstance(size, bool)
-            if not sound or not 0.0 <= float(size) < math.inf:
+            size = real(getattr(self, name))
+            if not 0.0 <= size < math.inf:
                 raise InvalidInputError(f"a quantity's {name} must be a number of 0 or more")
-            object.__setattr__(self, name, float(size) + 0.0)  # no minus zero
+            object.__setattr__(self, name, size + 0.0)  # no minus zero
         if self.low > self.high:
             raise InvalidInputError(f"{self.span} has its low end above its high end; swap them")
         if not isinstance(self.unit, str) or not self.unit.strip():
@@ -280,12 +297,7 @@ class Location:
         for name in ("corrections", "candidates"):
             object.__setattr__(self, name, _several(self, name))
         # Half the equator: no doubt on earth is wider.
-        size: Any = self.radius_km
-        if (
-            isinstance(size, bool)
-            or not isinstance(size, Real)
-            or not 0.0 <= float(size) <= 20_038.0
-        ):
+        if not 0.0 <= real(self.radius_km) <= 20_038.0:
             raise InvalidInputError("radius_km must be a number of kilometres, 0 to 20,038")
         _check_choice(self.precision, "precision", PRECISIONS)
 
@@ -579,6 +591,12 @@ class Clinic:
                     f"{name} must be text, not {type(getattr(self, name)).__name__}; "
                     f"leave it out where it is not known"
                 )
+        texts = _texts_of_clinic(self)
+        if fault := text_fault("".join(texts)):
+            name = next(n for n, text in zip(_TEXTS, texts, strict=True) if text_fault(text))
+            raise InvalidInputError(f"clinic {quoted(self.clinic_id)}: {name} {fault}")
+        if self.website and not WEB_ADDRESS.fullmatch(self.website):
+            raise InvalidInputError(f"clinic {quoted(self.clinic_id)}: website {NO_WEB_ADDRESS}")
         if not isinstance(self.location, Location | None):
             raise InvalidInputError(
                 f"the location must be a Location or None, not {type(self.location).__name__}; "
@@ -665,3 +683,5 @@ CLINIC_FACTS = tuple(part.name for part in CLINIC_FIELDS if part.evidenced)
 """Fields of a clinic that evidence may be about; the term is then the field's value."""
 
 _CLINIC_TEXTS = [part.name for part in _OF_CLINIC if part.default == ""]
+_TEXTS = ("clinic_id", "name", *_CLINIC_TEXTS)
+_texts_of_clinic = attrgetter(*_TEXTS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from ketafind.geo import (
     earth_centred,
     geodesic_km,
     micrometres,
+    real,
 )
 from ketafind.index.protocol import Floats, check_limit
 from ketafind.join.certainty import nearest_end_km
@@ -161,8 +161,7 @@ def read_supply(directory: Directory, supply: Mapping[str, float] | Any) -> Floa
     amounts = np.zeros(len(directory))
     number = {clinic.clinic_id: at for at, clinic in enumerate(directory.clinics)}
     for clinic_id, amount in dict(supply).items():
-        good = isinstance(amount, Real) and not isinstance(amount, bool)
-        if not good or not 0.0 <= float(amount) < np.inf:
+        if not 0.0 <= real(amount) < np.inf:
             raise InvalidInputError(
                 f"the supply of {clinic_id!r} must be a number, 0 or more, not {amount!r}"
             )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import operator
 from abc import ABC, abstractmethod
-from numbers import Real
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.errors import CoordinatesError, InvalidInputError
-from ketafind.geo import degrees
+from ketafind.errors import CoordinatesError, InvalidInputError, shown
+from ketafind.geo import degrees, real
 
 Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
@@ -335,7 +334,9 @@ def check_count(value: Any, name: str, least: int = 1) -> int:
     except TypeError:
         count = least - 1
     if isinstance(value, bool | np.bool_) or count < least:
-        raise InvalidInputError(f"{name} must be a whole number, {least} or more, not {value!r}")
+        raise InvalidInputError(
+            f"{name} must be a whole number, {least} or more, not {shown(value)}"
+        )
     return count
 
 
@@ -343,9 +344,12 @@ def check_limit(value: Any, name: str) -> float:
     """Read a distance of 0 or more kilometres."""
     if type(value) is float and value >= 0.0:
         return value
-    if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0.0:
-        raise InvalidInputError(f"{name} must be a number of kilometres, 0 or more, not {value!r}")
-    return float(value)
+    limit = real(value)
+    if not limit >= 0.0:
+        raise InvalidInputError(
+            f"{name} must be a number of kilometres, 0 or more, not {shown(value)}"
+        )
+    return limit
 
 
 def check_bits(bits: Any, n: int) -> npt.NDArray[np.uint8]:
@@ -364,6 +368,8 @@ def check_bits(bits: Any, n: int) -> npt.NDArray[np.uint8]:
 
 def _table(out: Table | None, n: int, k: int, points: int) -> Table:
     if out is None:
+        if n * k > np.iinfo(np.intp).max // 8:
+            raise InvalidInputError(f"k={k} for {n} origins is more than an array can hold")
         return np.empty((n, k)), np.empty((n, k), dtype=np.intp)
     distance_km, position = out
     fit = all(array.shape == (n, k) and array.flags.carray for array in out)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ketafind.errors import InvalidInputError
 from ketafind.files import require
+from ketafind.geo import real
 from ketafind.index.protocol import Floats
 
 Part = TypeVar("Part")
@@ -162,8 +163,7 @@ class Frame:
                     f'row {row}, column "{name}": a number is needed, not {type(value).__name__}; '
                     f"convert the column first (rows are counted from 0)"
                 )
-        plain = [_float(value) if isinstance(value, Real) else math.nan for value in values]
-        return np.array(plain, dtype=np.float64)
+        return np.array([real(value) for value in values], dtype=np.float64)
 
     def check_column(self, name: Any, advice: str = "") -> None:
         """Refuse the name of a column that is not there."""
@@ -260,13 +260,6 @@ def is_missing(value: Any) -> bool:
     """Whether a Python value stands for none: None, NaN, NaT or pandas' NA."""
     nan = isinstance(value, float) and math.isnan(value)
     return value is None or nan or type(value).__name__ in ("NAType", "NaTType")
-
-
-def _float(value: Real) -> float:
-    try:
-        return float(value)
-    except OverflowError:  # a whole number that no float holds is too large in any case
-        return math.inf
 
 
 def _extend_pandas(frame: Any, base: Any, columns: Mapping[str, Column]) -> Any:

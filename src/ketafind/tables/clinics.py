@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, replace
 from datetime import date
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from ketafind.errors import InvalidInputError, UnknownTermError
 from ketafind.facts import canonical, named_fact
@@ -18,8 +17,10 @@ from ketafind.records import (
     CLINIC_FACTS,
     CLINIC_FIELDS,
     EVIDENCE_FIELDS,
+    NO_WEB_ADDRESS,
     SERVICE_FIELDS,
     STATUSES,
+    WEB_ADDRESS,
     Clinic,
     Evidence,
     Field,
@@ -55,7 +56,6 @@ EvidenceSource = Any
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-_SPACE_OR_CONTROL = re.compile(r"[\s\x00-\x20\x7f]")
 
 
 def choice(known: tuple[str, ...], what: str, blank: str = "") -> Callable[[Any], str]:
@@ -115,17 +115,10 @@ def website(cell: Any) -> str:
     value = text(cell)
     if not value:
         return ""
-    try:
-        parts = urlsplit(value)
-        host = parts.hostname
-    except ValueError as error:
-        raise CellError(f"{quoted(value)} is not a web address: {error}") from None
-    if parts.scheme in {"http", "https"} and host and not _SPACE_OR_CONTROL.search(value):
+    if WEB_ADDRESS.fullmatch(value):
         return value
     remedy = "" if ":" in value.split("/")[0] else f", such as {quoted('https://' + value)}"
-    raise CellError(
-        f"{quoted(value)} is not a web address; it must begin with https:// or http://{remedy}"
-    )
+    raise CellError(f"{quoted(value)} {NO_WEB_ADDRESS}{remedy}")
 
 
 def _items(cell: Any) -> tuple[str, ...]:

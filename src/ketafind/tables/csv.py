@@ -17,6 +17,7 @@ from numbers import Integral, Real
 from typing import Any, BinaryIO, NamedTuple
 
 from ketafind.errors import DataError, Fault, MissingFileError, UnknownTermError
+from ketafind.records import text_fault
 from ketafind.vocabulary.terms import quoted
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
@@ -27,6 +28,9 @@ MAX_CELL_CHARACTERS = 100_000
 
 MAX_COLUMNS = 1_000
 """The most columns."""
+
+MAX_WHOLE = 10**40
+"""More than any whole number that is an id."""
 
 
 # Possessive quantifiers never step back: the time stays linear on any text.
@@ -114,7 +118,8 @@ class Report:
         number = None if row is None else row.number
         if row is not None and row.line != row.number:
             message = f"{message} (line {row.line} of the file)"
-        cut = None if value is None else str(value)[:_VALUE_SHOWN]
+        long = isinstance(value, int) and abs(value) >= MAX_WHOLE
+        cut = None if value is None else "a long number" if long else str(value)[:_VALUE_SHOWN]
         self.faults.append(Fault(message, number, column, cut))
 
     def refuse(self, n_rows: int | None = None) -> None:
@@ -173,7 +178,7 @@ def _path(path: object) -> str:
 def read_text(path: str | os.PathLike[str]) -> str:
     """Read a text file in UTF-8, with or without a byte order mark."""
     name = _path(path)
-    if not os.path.lexists(name):
+    if not os.path.exists(name):
         raise MissingFileError(f"{name}: there is no such file")
     found = os.stat(name)
     if not stat.S_ISREG(found.st_mode):
@@ -235,7 +240,6 @@ ColumnReader = Callable[[Sequence[str]], list[Any] | None]
 """Reads texts together, which is faster; None where one by one must find the faults."""
 
 _MISSING = frozenset({"NAType", "NaTType"})
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class CellError(ValueError):
@@ -269,6 +273,8 @@ def plain(cell: Any) -> Any:
     if cell is None or type(cell).__name__ in _MISSING:
         return ""
     if isinstance(cell, (list, tuple, set, frozenset)):
+        if any(isinstance(item, (list, tuple, set, frozenset)) for item in cell):
+            raise CellError("a list inside a list cannot be read")
         items = sorted(cell, key=str) if isinstance(cell, (set, frozenset)) else cell
         return tuple(plain(item) for item in items)
     if hasattr(cell, "tolist"):
@@ -280,9 +286,12 @@ def _plain_number_or_date(cell: Any) -> Any:
     if isinstance(cell, bool):
         return cell
     if isinstance(cell, Integral):
-        return int(cell)
+        whole = int(cell)
+        if abs(whole) >= MAX_WHOLE:
+            raise CellError("a number of so many digits cannot be read; give text")
+        return whole
     if isinstance(cell, (Real, Decimal)):
-        number = float(cell)
+        number = math.nan if isinstance(cell, Decimal) and cell.is_nan() else float(cell)
         return "" if math.isnan(number) else number
     if isinstance(cell, datetime):
         if cell.time() != time():
@@ -300,7 +309,7 @@ def text(cell: Any) -> str:
 
 def texts(cells: Sequence[str]) -> list[str] | None:
     """Read a column of ids together; None where one holds what no text does."""
-    return None if _odd_characters("".join(cells)) else list(cells)
+    return None if text_fault("".join(cells)) else list(cells)
 
 
 def identifier(cell: Any) -> str:
@@ -317,17 +326,9 @@ def extra(cell: Any) -> str:
 
 
 def _checked(value: str) -> str:
-    if fault := _odd_characters(value):
+    if fault := text_fault(value):
         raise CellError(fault)
     return value
-
-
-def _odd_characters(value: str) -> str | None:
-    if "\0" in value:
-        return "holds a NUL character (U+0000); remove it"
-    if not value.isascii() and _SURROGATE.search(value):
-        return "holds half of a surrogate pair, which is no character; remove it"
-    return None
 
 
 def match_key(value: str) -> str:
@@ -523,7 +524,9 @@ def _count_fault(cells: Sequence[str], expected: int) -> str:
 def _is_blank(cell: Any) -> bool:
     if isinstance(cell, str):
         return not cell.strip()
-    return cell is None or type(cell).__name__ in _MISSING or cell != cell  # noqa: PLR0124
+    if cell is None or type(cell).__name__ in _MISSING:
+        return True
+    return cell.is_nan() if isinstance(cell, Decimal) else bool(cell != cell)  # noqa: PLR0124
 
 
 _FRAME = "frame (rows counted from 0, as iloc does)"
