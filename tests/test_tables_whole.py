@@ -107,7 +107,7 @@ def test_no_is_told_apart_from_unknown_and_closed_clinics_are_there():
     assert "condition:ptsd" in toronto.not_offered
     assert {"operator", "newest_evidence", "referral_required"} <= set(frame.columns)
     services = BUNDLED.to_frame(per="service")
-    assert services.referral_required.value_counts().to_dict() == {"yes": 6, "no": 3}
+    assert services.referral_required.value_counts().to_dict() == {"yes": 7, "no": 3}
 
 
 def test_a_fact_comes_with_the_source_that_decides_it():
