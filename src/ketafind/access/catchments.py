@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import LEVELS, Study, read_study
+from ketafind.access.demand import LEVELS, Study, read_study, read_thresholds
 from ketafind.access.ontario import ontario_postal_codes
 from ketafind.errors import InvalidInputError
 from ketafind.files import require
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ketafind.criteria import Criteria
     from ketafind.directory import Directory
     from ketafind.query.filter import Filter
+    from ketafind.travel import Router
 
 
 WIDEST_KM = 5000.0
@@ -141,6 +142,9 @@ def _degrees(vectors: Vectors) -> Vectors:
     return np.stack([east, np.degrees(np.arcsin(sine))], axis=-1)
 
 
+USUAL = {"thresholds_min": (15.0, 30.0, 60.0)}
+"""What is usual where no threshold is given."""
+
 MARGIN_DEGREES = 0.5
 """What the box around clinics and origins is widened by."""
 
@@ -150,6 +154,8 @@ def catchments(
     directory: Directory,
     *,
     region: Any = None,
+    router: Router | None = None,
+    thresholds_min: float | Sequence[float] | None = None,
     weight: str | None = None,
     where: Criteria | Filter | None = None,
     lat: str | None = None,
@@ -161,7 +167,7 @@ def catchments(
     provenance: bool = False,
     **facets: Any,
 ) -> GeoDataFrame:
-    """Draw the land that each clinic is nearest to, and count who lives on it.
+    """Draw the land that each clinic is nearest to, or that it is reached from, and who lives there.
 
     Parameters
     ----------
@@ -174,6 +180,10 @@ def catchments(
     region : shapely Polygon or MultiPolygon, optional
         What to cut up, in (lon, lat) degrees; None for the box around clinics and origins,
         widened by half a degree. Neither around a pole nor across the antimeridian.
+    router : GraphRouter or another with ``isochrone``, optional
+        Draw instead from where each clinic is reached within given times.
+    thresholds_min : float or sequence of float, optional
+        With `router`: minutes; None for 15, 30 and 60.
     weight : str, optional
         A column that says how much a row counts; None for one each.
     where : Criteria or Filter, optional
@@ -192,7 +202,9 @@ def catchments(
         the 90 % intervals), ``weight`` (who is nearest, positions taken as they are; 0 for nobody),
         ``weight_high`` (who may be nearest: counted at every place that may be),
         ``area_km2`` on the ellipsoid and ``geometry``. Ordered by supply, then id. No row where
-        no clinic is eligible.
+        no clinic is eligible. With a router one row for each ``threshold_min`` as well, and the
+        weights are of those who reach the place in time: surely, by times as they are, and
+        perhaps. These areas overlap, and reach 200 m to each side of the roads.
 
     Raises
     ------
@@ -214,8 +226,20 @@ def catchments(
         counted = ontario_postal_codes().head(0)
     source = Source(lat, lon, geometry, address, radius)
     study = read_study(
-        counted, directory, source, weight, where, facets, check=check, provenance=provenance
-    )
+        counted, directory, source, weight, where, facets, check=check, provenance=provenance,
+        router=router,
+    )  # fmt: skip
+    names = ["supply", "clinic_id", "clinic_ids", *WEIGHTS, "area_km2", "geometry"]
+    if router is not None or thresholds_min is not None:
+        limits = read_thresholds(study, None, thresholds_min, USUAL)
+        if region is not None or not hasattr(router, "isochrone"):
+            raise InvalidInputError("router= draws by isochrone(), and goes without region=")
+        reached = [row for level in LEVELS for row in _isochrones(study, level, router, limits)]
+        areas = geopandas.GeoDataFrame(
+            reached, columns=["threshold_min", *names], geometry="geometry", crs="EPSG:4326"
+        )
+        settings = {"thresholds_min": limits, "weighted": weight is not None}
+        return study.stamped(areas, "catchments", **settings)
     if region is None:
         region = _box(study, widen=origins is not None)
     else:
@@ -229,7 +253,6 @@ def catchments(
     rows: list[dict[str, Any]] = []
     for level in LEVELS:
         rows += _rows(study, level, region)
-    names = ["supply", "clinic_id", "clinic_ids", *WEIGHTS, "area_km2", "geometry"]
     cells_of = geopandas.GeoDataFrame(rows, columns=names, geometry="geometry", crs="EPSG:4326")
     return study.stamped(cells_of, "catchments", weighted=weight is not None)
 
@@ -239,32 +262,56 @@ def _in_ontario(directory: Directory) -> bool:
     return any(p is not None and 41 < p.lat < 57 and -96 < p.lon < -74 for p in places)
 
 
-def _rows(study: Study, level: str, region: Any) -> list[dict[str, Any]]:
-    import shapely
-    from pyproj import Geod
-
+def _standing(study: Study, level: str) -> dict[tuple[float, float], list[int]]:
+    """The places of eligible clinics, and which clinics stand there."""
     standing: dict[tuple[float, float], list[int]] = {}
-    clinics = study.directory.clinics
     for clinic_no in study.eligible[level]._clinic_nos().tolist():
-        place = clinics[clinic_no].location
+        place = study.directory.clinics[clinic_no].location
         if place is not None:
             standing.setdefault((place.lat, place.lon), []).append(clinic_no)
+    return standing
+
+
+def _rows(study: Study, level: str, region: Any) -> list[dict[str, Any]]:
+    standing = _standing(study, level)
     if not standing:
         return []
     lat, lon = np.array(list(standing)).T
-    geod = Geod(ellps="WGS84")
     people = _people(study, level, standing)
-    rows = []
-    for at, (shape, clinic_nos) in enumerate(
-        zip(cells(lat, lon, region), standing.values(), strict=True)
-    ):
-        ids = [clinics[clinic_no].clinic_id for clinic_no in clinic_nos]
-        # A hole counts against its shell only if it runs the other way round.
-        area_km2 = abs(geod.geometry_area_perimeter(shapely.normalize(shape))[0]) / 1e6
-        named = {"supply": level, "clinic_id": ids[0], "clinic_ids": ";".join(ids)}
-        counts = {name: float(people[name][at]) for name in WEIGHTS}
-        rows.append({**named, **counts, "area_km2": area_km2, "geometry": shape})
-    return rows
+    shapes = zip(cells(lat, lon, region), standing.values(), strict=True)
+    return [
+        _row(study, level, clinic_nos, [people[name][at] for name in WEIGHTS], shape)
+        for at, (shape, clinic_nos) in enumerate(shapes)
+    ]
+
+
+def _row(
+    study: Study, level: str, clinic_nos: list[int], counts: Iterable[float], shape: Any
+) -> dict[str, Any]:
+    import shapely
+    from pyproj import Geod
+
+    ids = [study.directory.clinics[clinic_no].clinic_id for clinic_no in clinic_nos]
+    # A hole counts against its shell only if it runs the other way round.
+    square_m = Geod(ellps="WGS84").geometry_area_perimeter(shapely.normalize(shape))[0]
+    named = {"supply": level, "clinic_id": ids[0], "clinic_ids": ";".join(ids)}
+    people = {name: float(n) for name, n in zip(WEIGHTS, counts, strict=True)}
+    return {**named, **people, "area_km2": abs(square_m) / 1e6, "geometry": shape}
+
+
+def _isochrones(study: Study, level: str, router: Any, limits: Floats) -> Iterator[dict[str, Any]]:
+    """From where each place is reached in time, and by whom."""
+    standing = list(_standing(study, level).values())
+    values = study.journeys.over(one[0] for one in standing) if study.journeys else ()
+    for clinic_nos, (clinic_no, value) in zip(standing, values, strict=True):
+        place = study.directory.clinics[clinic_no].location
+        ends = [study.journeys.ends(value, no) for no in clinic_nos] if study.journeys else []
+        low, high = np.min([e[0] for e in ends], axis=0), np.min([e[1] for e in ends], axis=0)
+        for limit in limits.tolist():
+            within = (study.ticks(one) <= study.ticks(limit) for one in (high, value, low))
+            counts = [study.weight[one].sum() for one in within]
+            shape = router.isochrone(place, limit, reverse=True)
+            yield {"threshold_min": limit, **_row(study, level, clinic_nos, counts, shape)}
 
 
 def _people(

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import ENDS, LEVELS, Study, check_thresholds, read_study
+from ketafind.access.demand import (
+    ENDS,
+    LEVELS,
+    Study,
+    check_thresholds,
+    read_study,
+    read_thresholds,
+)
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.files import require
 from ketafind.geo import micrometres
@@ -17,7 +24,7 @@ from ketafind.index.protocol import Floats, check_count
 from ketafind.join.columns import clinic_texts
 from ketafind.join.frames import Codes, Column, Frame, Texts, open_frame
 from ketafind.join.origins import REASONS, Origins, Source, check_prefix, check_range, read_origins
-from ketafind.join.search import refuse_implausible
+from ketafind.join.search import column_name, refuse_implausible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,10 +32,19 @@ if TYPE_CHECKING:
     from ketafind.criteria import Criteria
     from ketafind.directory import Directory
     from ketafind.query.filter import Filter
+    from ketafind.travel import Router
 
 
-ADDED = {"threshold_km", "total", "without_position"}
+ADDED = {"threshold_km", "threshold_min", "threshold_cost", "total", "without_position"}
+ADDED |= {"without_way"}
 ADDED |= {f"{part}_{end}" for part in ("covered", "share") for end in ENDS}
+
+USUAL_COVERAGE = {
+    "thresholds_km": (10.0, 25.0, 50.0, 100.0, 200.0),
+    "thresholds_min": (15.0, 30.0, 60.0, 120.0),
+}
+USUAL = {"thresholds_km": 50.0, "thresholds_min": 60.0}
+"""What is usual where no threshold is given."""
 
 GAP_ENDS = ("high", "confirmed", "possible", "low")
 """The ends of a distance: what is surely in reach is at its upper end at the most."""
@@ -38,7 +54,10 @@ def coverage(
     origins: Any,
     directory: Directory,
     *,
-    thresholds_km: float | Sequence[float] = (10.0, 25.0, 50.0, 100.0, 200.0),
+    thresholds_km: float | Sequence[float] | None = None,
+    thresholds_min: float | Sequence[float] | None = None,
+    router: Router | None = None,
+    cost: Any = None,
     weight: str | None = None,
     by: str | Sequence[str] | None = None,
     where: Criteria | Filter | None = None,
@@ -51,7 +70,7 @@ def coverage(
     provenance: bool = False,
     **facets: Any,
 ) -> pd.DataFrame:
-    """Measure how many origins have a clinic within given distances.
+    """Measure how many origins have a clinic within given distances, times or costs.
 
     Parameters
     ----------
@@ -60,8 +79,12 @@ def coverage(
         `ontario_postal_codes`.
     directory : Directory
         The clinics.
-    thresholds_km : float or sequence of float
-        Distances in kilometres, each included.
+    thresholds_km : float or sequence of float, optional
+        Distances in kilometres, each included; None for 10, 25, 50, 100 and 200.
+    thresholds_min : float or sequence of float, optional
+        With `router` or `cost`: minutes, or what the costs are in; None for 15, 30, 60 and 120.
+    router, cost
+        As in `nearest_join`: within reach is by travel time or cost instead.
     weight : str, optional
         A column that says how much a row counts; None for one each.
     by : str or sequence of str, optional
@@ -101,22 +124,26 @@ def coverage(
     """
     import pandas as pd
 
-    limits = check_thresholds(thresholds_km)
     source = Source(lat, lon, geometry, address, radius)
     study = read_study(
-        origins, directory, source, weight, where, facets, check=check, provenance=provenance
-    )
+        origins, directory, source, weight, where, facets, check=check, provenance=provenance,
+        router=router, cost=cost,
+    )  # fmt: skip
+    limits = read_thresholds(study, thresholds_km, thresholds_min, USUAL_COVERAGE)
     names, group, labels = _groups(study.frame, by)
     counted = np.where(study.located, study.weight, 0.0)
     total = np.repeat(_sums(group, counted, len(labels)), len(limits))
     without = _sums(group, study.weight - counted, len(labels))
     table: dict[str, Any] = {name: np.repeat(labels[name].array, len(limits)) for name in names}
-    table["threshold_km"] = np.tile(limits, len(labels))
+    table[f"threshold_{study.unit}"] = np.tile(limits, len(labels))
     table["total"] = total
     table["without_position"] = np.repeat(without, len(limits))
-    shares: dict[str, Any] = {}
-    for end, distance_km in study.reach_km().items():
-        inside = [micrometres(distance_km) <= micrometres(limit) for limit in limits]
+    reach, shares = study.reach(), dict[str, Any]()
+    if study.journeys is not None:
+        lost = np.where(np.isinf(reach["possible"]), counted, 0.0)
+        table["without_way"] = np.repeat(_sums(group, lost, len(labels)), len(limits))
+    for end, near in reach.items():
+        inside = [study.ticks(near) <= study.ticks(limit) for limit in limits]
         sums = [_sums(group, counted * one, len(labels)) for one in inside]
         table[f"covered_{end}"] = covered = np.array(sums).T.ravel()
         shares[f"share_{end}"] = np.divide(covered, np.where(total > 0.0, total, np.nan))
@@ -126,7 +153,7 @@ def coverage(
         "n_unlocated": study.eligible["possible"].n_unlocated,
     }
     done: pd.DataFrame = study.stamped(
-        frame, "coverage", thresholds_km=limits, weighted=weight is not None
+        frame, "coverage", weighted=weight is not None, **_told(study, limits)
     )
     return done
 
@@ -213,7 +240,10 @@ def gaps(
     origins: Any,
     directory: Directory,
     *,
-    thresholds_km: float | Sequence[float] = 50.0,
+    thresholds_km: float | Sequence[float] | None = None,
+    thresholds_min: float | Sequence[float] | None = None,
+    router: Router | None = None,
+    cost: Any = None,
     weight: str | None = None,
     where: Criteria | Filter | None = None,
     lat: str | None = None,
@@ -234,8 +264,12 @@ def gaps(
         As in `coverage`.
     directory : Directory
         The clinics.
-    thresholds_km : float or sequence of float
-        Distances in kilometres; a clinic exactly there is within.
+    thresholds_km : float or sequence of float, optional
+        Distances in kilometres; a clinic exactly there is within. None for 50.
+    thresholds_min : float or sequence of float, optional
+        With `router` or `cost`: minutes, or what the costs are in; None for 60.
+    router, cost
+        As in `nearest_join`: far is by travel time or cost instead.
     weight : str, optional
         A column that says how much a row counts: the heavier of two equal gaps comes first.
     where : Criteria or Filter, optional
@@ -256,7 +290,9 @@ def gaps(
         ``gap_possible_km``, with the upper end of the 90 % interval for a confirmed clinic in
         ``distance_high_km`` and ``gap_high_km``, and the lower end for a possible one in
         ``distance_low_km`` and ``gap_low_km``. Where there is no clinic at all distance and gap
-        are infinite. One threshold after the other; for each, ordered by gap, then weight, then
+        are infinite. By time the columns are ``threshold_min``, ``travel_time_confirmed_min``,
+        ``gap_confirmed_min`` and so on, by other costs ``threshold_cost``, ``cost_confirmed``,
+        ``gap_confirmed_cost``. One threshold after the other; for each, ordered by gap, then weight, then
         as they came. Rows without a position are not in it: `coverage` counts them.
 
     Raises
@@ -267,27 +303,31 @@ def gaps(
         If a row is not a position on earth or implausible; names it without its digits.
     """
     check_prefix(prefix)
-    limits = check_thresholds(thresholds_km)
     source = Source(lat, lon, geometry, address, radius)
     study = read_study(
-        origins, directory, source, weight, where, facets, check=check, provenance=provenance
-    )
-    nearest_km = study.reach_km()
-    far = micrometres(nearest_km["confirmed"])
+        origins, directory, source, weight, where, facets, check=check, provenance=provenance,
+        router=router, cost=cost,
+    )  # fmt: skip
+    limits = read_thresholds(study, thresholds_km, thresholds_min, USUAL)
+    nearest, unit = study.reach(), study.unit
+    far = study.ticks(nearest["confirmed"])
     worst = np.lexsort((-study.weight, -far))
-    parts = [worst[far[worst] > micrometres(limit)] for limit in limits]
+    parts = [worst[far[worst] > study.ticks(limit)] for limit in limits]
     rows, limit = np.concatenate(parts), limits.repeat([len(part) for part in parts])
     ids = clinic_texts(study.eligible["confirmed"]._catalogue, "clinic_id").texts
-    columns: dict[str, Column] = {"threshold_km": limit}
+    columns: dict[str, Column] = {f"threshold_{unit}": limit}
     for level, name in (("confirmed", "clinic_id"), ("possible", "possible_clinic_id")):
         columns[name] = Codes(study.nearest(level)[1][rows], ids)
     for end, name in zip(ENDS, GAP_ENDS, strict=True):
-        distance_km = nearest_km[end][rows]
-        columns[f"distance_{name}_km"] = distance_km
-        columns[f"gap_{name}_km"] = np.maximum(distance_km - limit, 0.0)
+        columns[column_name(unit, name)] = near = nearest[end][rows]
+        columns[f"gap_{name}_{unit}"] = np.maximum(near - limit, 0.0)
     named = {prefix + name: column for name, column in columns.items()}
     listed = study.frame.chosen(rows).extended(named)
-    return study.stamped(listed, "gaps", thresholds_km=limits, weighted=weight is not None)
+    return study.stamped(listed, "gaps", weighted=weight is not None, **_told(study, limits))
+
+
+def _told(study: Study, limits: Floats) -> dict[str, Any]:
+    return {"thresholds_km" if study.unit == "km" else "thresholds_min": limits}
 
 
 def _sums(
@@ -327,8 +367,8 @@ def _keys(values: list[Any]) -> Any:
     return pd.array(values, dtype="Int64") if gaps_among_whole else values
 
 
-SITE_COLUMNS = ("threshold_km", "supply", "newly_covered", "share_before", "share_after")
-"""What an answer adds to the candidates' columns."""
+SITE_COLUMNS = ("supply", "newly_covered", "share_before", "share_after")
+"""What an answer adds to the candidates' columns, beside the threshold."""
 
 
 def best_sites(
@@ -337,7 +377,10 @@ def best_sites(
     candidates: Any,
     *,
     n: int = 1,
-    thresholds_km: float | Sequence[float] = 50.0,
+    thresholds_km: float | Sequence[float] | None = None,
+    thresholds_min: float | Sequence[float] | None = None,
+    router: Router | None = None,
+    cost: Any = None,
     weight: str | None = None,
     where: Criteria | Filter | None = None,
     lat: str | None = None,
@@ -362,8 +405,14 @@ def best_sites(
         ``lon``, or addresses in `candidate_address`.
     n : int
         How many sites.
-    thresholds_km : float or sequence of float
+    thresholds_km : float or sequence of float, optional
         Within reach is this far at the most, in kilometres; sites are chosen for each distance.
+        None for 50.
+    thresholds_min : float or sequence of float, optional
+        With `router` or `cost`: minutes, or what the costs are in; None for 60.
+    router, cost
+        As in `nearest_join`: within reach is by travel time or cost instead. Costs name the
+        candidates by their column ``clinic_id``; with them they need no position.
     weight : str, optional
         A column of the origins that says how much a row counts; None for one each.
     where : Criteria or Filter, optional
@@ -378,7 +427,8 @@ def best_sites(
     Returns
     -------
     frame
-        Of the candidates' type, for each ``threshold_km`` n rows twice: the choice when only
+        Of the candidates' type, for each ``threshold_km`` (``threshold_min`` or ``threshold_cost``
+        by a router or costs) n rows twice: the choice when only
         confirmed clinics are there (``supply`` is ``confirmed``), then when all possible ones are
         (``possible``).
         ``newly_covered`` is the weight that this site reaches and neither a clinic nor a site
@@ -399,46 +449,37 @@ def best_sites(
     candidates reach are one client of the model, which loses nothing.
     """
     require("spopt.locate", "sites")  # said before the work, not after it
-    limits = check_thresholds(thresholds_km)
     source, opened = Source(lat, lon, geometry, address), open_frame(candidates)
     study = read_study(
-        origins, directory, source, weight, where, facets, check=check, provenance=provenance
-    )
-    there = Source(address=candidate_address)
-    if candidate_address is None:
-        there = _source_of_sites(source, opened.names)
-    sites = read_origins(
-        opened, there, geocoder=None if there.address is None else directory._reader
-    )
-    good = check_range(sites.lat, sites.lon)
-    if good is not None:
-        row = int(np.argmin(good))
-        why = "" if sites.reason is None else f" ({REASONS[sites.reason[row]]})"
-        raise InvalidInputError(
-            f"candidate {row} has no position{why}; drop such rows first (rows are counted from 0)"
-        )
+        origins, directory, source, weight, where, facets, check=check, provenance=provenance,
+        router=router, cost=cost, candidates=opened,
+    )  # fmt: skip
+    limits = read_thresholds(study, thresholds_km, thresholds_min, USUAL)
     if check_count(n, "n") > len(opened):
         raise InvalidInputError(f"n={n}, but there are {len(opened)} candidates")
-    taken = [name for name in SITE_COLUMNS if name in opened.names]
+    taken = [name for name in (f"threshold_{study.unit}", *SITE_COLUMNS) if name in opened.names]
     if taken:
         raise InvalidInputError(f"the candidates have a column {taken[0]!r}; rename it first")
-    _check_candidates(directory, sites, check=check)
+    sites: Any
+    if study.travel is not None and study.travel.costs is not None:
+        sites = study.travel.sites(opened)
+    else:
+        sites = _read_sites(study, opened, source, candidate_address)
     nearest = [study.nearest(level)[0] for level in LEVELS]
     rows: list[int] = []
     shares: list[tuple[float, float, float]] = []
-    for limit in limits.tolist():
-        reached = _reached(study, sites, limit)
-        for distance_km in nearest:
-            near = micrometres(distance_km) <= micrometres(limit)
-            chosen, added = _best(study, reached, len(sites), near, n)
+    for limit, reached in zip(limits.tolist(), _reached(study, sites, limits), strict=True):
+        for values in nearest:
+            near = study.ticks(values) <= study.ticks(limit)
+            chosen, added = _best(study, reached, len(opened), near, n)
             rows += chosen
             shares += added
     levels = np.tile(np.arange(2, dtype=np.int8).repeat(n), len(limits))
-    columns: dict[str, Column] = {"threshold_km": limits.repeat(2 * n)}
+    columns: dict[str, Column] = {f"threshold_{study.unit}": limits.repeat(2 * n)}
     columns["supply"] = Codes(levels, Texts(LEVELS))
-    columns |= dict(zip(SITE_COLUMNS[2:], np.array(shares).T, strict=True))
+    columns |= dict(zip(SITE_COLUMNS[1:], np.array(shares).T, strict=True))
     chosen = opened.chosen(np.array(rows, dtype=np.intp)).extended(columns)
-    return study.stamped(chosen, "best_sites", n=n, thresholds_km=limits)
+    return study.stamped(chosen, "best_sites", n=n, **_told(study, limits))
 
 
 def _best(
@@ -456,11 +497,25 @@ def _best(
     return best, [(one, before / total, (before + sum(new)) / total) for one in new]
 
 
-def _check_candidates(directory: Directory, sites: Origins, *, check: bool) -> None:
+def _read_sites(study: Study, opened: Frame, source: Source, address: str | None) -> Origins:
+    """Read where the candidates are."""
+    there = Source(address=address)
+    if address is None:
+        there = _source_of_sites(source, opened.names)
+    reader = None if there.address is None else study.directory._reader
+    sites = read_origins(opened, there, geocoder=reader)
+    good = check_range(sites.lat, sites.lon)
+    if good is not None:
+        row = int(np.argmin(good))
+        why = "" if sites.reason is None else f" ({REASONS[sites.reason[row]]})"
+        raise InvalidInputError(
+            f"candidate {row} has no position{why}; drop such rows first (rows are counted from 0)"
+        )
     try:
-        refuse_implausible(directory, sites, check=check)
+        refuse_implausible(study.directory, sites, check=study.check)
     except CoordinatesError as error:
         raise CoordinatesError(f"candidates, {error}") from None
+    return sites
 
 
 def _source_of_sites(source: Source, names: list[Any]) -> Source:
@@ -468,14 +523,21 @@ def _source_of_sites(source: Source, names: list[Any]) -> Source:
     return source if all(one is None or one in names for one in wanted) else Source()
 
 
-def _reached(study: Study, sites: Origins, limit_km: float) -> npt.NDArray[np.uint8]:
-    """Which sites reach each origin: one bit a site, packed."""
+def _reached(study: Study, sites: Any, limits: Floats) -> list[npt.NDArray[np.uint8]]:
+    """Which sites reach each origin, for each limit: one bit a site, packed."""
+    shape = len(study.weight), (len(sites) + 7) // 8
+    reached = [np.zeros(shape, dtype=np.uint8) for _ in limits]
+    if study.journeys is not None:
+        for site, values in enumerate(study.journeys.to_sites(sites)):
+            for limit, table in zip(limits.tolist(), reached, strict=True):
+                near = study.ticks(values) <= study.ticks(limit)
+                table[near, site // 8] |= np.uint8(1 << site % 8)
+        return reached
     near_origins, rows = study.near_origins()
-    reached = np.zeros((len(study.weight), (len(sites) + 7) // 8), dtype=np.uint8)
-    edge = np.array([limit_km])
     for site, (lat, lon) in enumerate(zip(sites.lat.tolist(), sites.lon.tolist(), strict=True)):
-        near, _ = near_origins.rings(lat, lon, edge)
-        reached[rows[near], site // 8] |= np.uint8(1 << site % 8)
+        for limit, table in zip(limits, reached, strict=True):
+            inside, _ = near_origins.rings(lat, lon, np.array([limit]))
+            table[rows[inside], site // 8] |= np.uint8(1 << site % 8)
     return reached
 
 

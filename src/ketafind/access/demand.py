@@ -23,14 +23,17 @@ from ketafind.geo import (
 from ketafind.index.protocol import Floats, check_limit
 from ketafind.join.certainty import nearest_end_km
 from ketafind.join.frames import Frame, code_type, open_frame
+from ketafind.join.join import read_travel
 from ketafind.join.origins import Origins, Source, check_directory, read_origins
 from ketafind.join.provenance import stamped
-from ketafind.join.search import search
+from ketafind.join.search import refuse_implausible, search, ticks
 from ketafind.query.filter import Filter, UnknownPolicy
 
 if TYPE_CHECKING:
     from ketafind.criteria import Criteria
     from ketafind.directory import Directory
+    from ketafind.join.journeys import Journeys, Travel
+    from ketafind.travel import Router
 
 
 LEVELS: dict[str, UnknownPolicy] = {"confirmed": "exclude", "possible": "include"}
@@ -53,16 +56,35 @@ class Study:
     radius_from: str
     check: bool
     provenance: bool
+    travel: Travel | None = None
+    journeys: Journeys | None = None
+
+    @property
+    def unit(self) -> str:
+        """What is measured: kilometres, minutes or a cost."""
+        return "km" if self.journeys is None else self.journeys.unit
+
+    def ticks(self, values: Any) -> Any:
+        """What is compared: values that are equal for this purpose are equal."""
+        return ticks(self.unit, values)
 
     def nearest(self, level: str) -> tuple[Floats, npt.NDArray[Any]]:
         """Find the nearest clinic of each origin; infinitely far where there is none."""
+        if self.journeys is not None:
+            by_travel = self.journeys.nearest(self.eligible[level], 1)
+            value = np.nan_to_num(by_travel.values[:, 0], nan=np.inf)
+            value[~self.located] = np.nan
+            return value, by_travel.clinic[:, 0]
         found = search(self.directory, self.eligible[level], self.origins, 1, check=self.check)
         distance_km = found.distance_km[:, 0]
         distance_km[np.isnan(distance_km) & self.located] = np.inf
         return distance_km, found.clinic[:, 0]
 
-    def reach_km(self) -> dict[str, Floats]:
+    def reach(self) -> dict[str, Floats]:
         """How near a clinic is: surely, confirmed, possible, and perhaps; the least counts last."""
+        if self.journeys is not None:
+            ends = self.journeys.reach(self.eligible["confirmed"], self.eligible["possible"])
+            return dict(zip(ENDS, ends, strict=True))
         confirmed, possible = (self.nearest(level)[0] for level in LEVELS)
         surely = nearest_end_km(self.eligible["confirmed"], self.origins, "high")
         perhaps = nearest_end_km(self.eligible["possible"], self.origins, "low")
@@ -70,6 +92,8 @@ class Study:
 
     def stamped(self, frame: Any, method: str, /, **settings: Any) -> Any:
         """Let a frame that was just made remember where it comes from."""
+        if self.travel is not None and self.journeys is not None:
+            self.travel.n_missing = self.journeys.n_missing
         return stamped(
             frame,
             method,
@@ -78,6 +102,7 @@ class Study:
             unknown="both",
             radius=self.radius_from,
             criteria=self.provenance,
+            travel=self.travel,
             **settings,
         )
 
@@ -98,9 +123,13 @@ def read_study(
     *,
     check: bool,
     provenance: bool,
+    router: Router | None = None,
+    cost: Any = None,
+    candidates: Frame | None = None,
 ) -> Study:
     """Read origins and their weights, and compile criteria for both ends of the interval."""
     check_directory(directory)
+    travel = read_travel(router, cost, directory, candidates)
     if "unknown" in facets:
         raise InvalidInputError(
             "unknown= is no argument here: both answers are given, confirmed and possible"
@@ -120,11 +149,28 @@ def read_study(
     }
     frame = open_frame(ontario_postal_codes() if origins is None else origins)
     reader = None if source.address is None else directory._reader
-    places = read_origins(frame, source, geocoder=reader)
+    needless = travel is not None and travel.costs is not None
+    places = read_origins(frame, source, geocoder=reader, needless=needless)
     weights = _weights(frame, weight)
     told = source.radius_told(frame.names)
-    located = places.located
-    return Study(directory, frame, places, weights, located, eligible, told, check, provenance)
+    located, journeys = places.located, None
+    if travel is not None:
+        refuse_implausible(directory, places, check=check)
+        journeys = travel.journeys(directory, frame, places)
+        located = journeys.counted
+    return Study(
+        directory,
+        frame,
+        places,
+        weights,
+        located,
+        eligible,
+        told,
+        check,
+        provenance,
+        travel,
+        journeys,
+    )
 
 
 def _weights(frame: Frame, name: str | None) -> Floats:
@@ -140,13 +186,25 @@ def _weights(frame: Frame, name: str | None) -> Floats:
     return weights
 
 
-def check_thresholds(values: Any) -> Floats:
-    """Read one distance in kilometres, or several."""
+def read_thresholds(study: Study, km: Any, minutes: Any, usual: Mapping[str, Any]) -> Floats:
+    """Read one threshold, or several, in what the study measures; None for what is usual."""
+    name, given, other = "thresholds_km", km, minutes
+    if study.unit != "km":
+        name, given, other = "thresholds_min", minutes, km
+    if other is not None:
+        raise InvalidInputError(
+            "thresholds_min= goes with router= or cost=, thresholds_km= with straight lines"
+        )
+    return check_thresholds(usual[name] if given is None else given, name)
+
+
+def check_thresholds(values: Any, name: str = "thresholds_km") -> Floats:
+    """Read one distance in kilometres, or one time in minutes, or several."""
     several = isinstance(values, Iterable) and not isinstance(values, str)
     listed = list(values) if several else [values]
     if not listed:
-        raise InvalidInputError("thresholds_km is empty: give one distance in kilometres or more")
-    return np.array([check_limit(value, "thresholds_km") for value in listed])
+        raise InvalidInputError(f"{name} is empty: give one or more")
+    return np.array([check_limit(value, name) for value in listed])
 
 
 def read_supply(directory: Directory, supply: Mapping[str, float] | Any) -> Floats:

@@ -23,16 +23,18 @@ from ketafind.geo import (
     SIGMAS_BELOW,
     distance_intervals_km,
     geodesic_km,
-    micrometres,
 )
 from ketafind.index.protocol import Floats, check_limit
 from ketafind.join.frames import Column, code_type
 from ketafind.join.origins import Source, check_prefix
+from ketafind.join.search import ticks
 
 if TYPE_CHECKING:
     from ketafind.criteria import Criteria
     from ketafind.directory import Directory
+    from ketafind.join.journeys import Journeys
     from ketafind.query.filter import Filter
+    from ketafind.travel import Router
 
 RINGS = (1.0, 0.68, 0.22)
 """Weights of three equal rings; W. Luo and Y. Qi, Health & Place 15 (2009) 1100."""
@@ -49,97 +51,96 @@ MOST_PAIRS = 2**26
 class Decay:
     """How weight falls with distance: in rings, whose edges are exact, or with every metre."""
 
-    limit_km: float
+    unit: str
+    limit: float
     weigh: Callable[[Floats], Floats]
-    edges_km: Floats | None = None
+    edges: Floats | None = None
     weights: Floats | None = None
 
-    def at(self, distance_km: Floats) -> Floats:
-        """Weigh distances; nothing beyond the limit counts."""
-        if self.edges_km is not None:
-            return self.weigh(distance_km)
-        weights: Floats = np.zeros(len(distance_km))
-        inside = micrometres(distance_km) <= micrometres(self.limit_km)
-        weights[inside] = self.weigh(distance_km[inside])
+    def at(self, distance: Floats) -> Floats:
+        """Weigh distances, times or costs; nothing beyond the limit counts."""
+        if self.edges is not None:
+            return self.weigh(distance)
+        weights: Floats = np.zeros(len(distance))
+        inside = ticks(self.unit, distance) <= ticks(self.unit, self.limit)
+        weights[inside] = self.weigh(distance[inside])
         return weights
 
     def around(
         self, origins: WithinDistance, lat: float, lon: float
     ) -> tuple[npt.NDArray[np.intp], Floats]:
         """Weigh the origins around a place, exactly."""
-        if self.edges_km is not None and self.weights is not None:
-            near, ring = origins.rings(lat, lon, self.edges_km)
+        if self.edges is not None and self.weights is not None:
+            near, ring = origins.rings(lat, lon, self.edges)
             return near, self.weights[ring]
-        near, distance_km = origins.distances(lat, lon, self.limit_km)
+        near, distance_km = origins.distances(lat, lon, self.limit)
         return near, self.weigh(distance_km)
 
 
-def read_decay(method: str, decay: Any, catchment_km: float, bandwidth_km: Any) -> Decay:
+def read_decay(method: str, decay: Any, catchment: float, bandwidth: Any, unit: str) -> Decay:
     """Choose how weight falls with distance."""
     if method not in METHODS:
         raise InvalidInputError(f"method={method!r}: choose {', '.join(map(repr, METHODS))}")
     if method in ("2sfca", "raam"):
-        if decay is not None or bandwidth_km is not None:
+        if decay is not None or bandwidth is not None:
             raise InvalidInputError(f'"{method}" knows no decay; choose "e2sfca" for one')
-        return _rings({catchment_km: 1.0}, catchment_km)
-    if decay is None and (method == "gravity" or bandwidth_km is not None):
+        return _rings({catchment: 1.0}, catchment, unit)
+    if decay is None and (method == "gravity" or bandwidth is not None):
         decay = "gaussian"
     if decay is None:
-        decay = {catchment_km * (ring + 1) / 3: weight for ring, weight in enumerate(RINGS)}
+        decay = {catchment * (ring + 1) / 3: weight for ring, weight in enumerate(RINGS)}
     if isinstance(decay, str) and decay in ("gaussian", "exponential"):
-        return Decay(catchment_km, _falling(decay, catchment_km, bandwidth_km))
-    if bandwidth_km is not None:
-        raise InvalidInputError("bandwidth_km= goes with decay='gaussian' or 'exponential'")
+        return Decay(unit, catchment, _falling(decay, catchment, bandwidth))
+    if bandwidth is not None:
+        raise InvalidInputError("a bandwidth goes with decay='gaussian' or 'exponential'")
     if isinstance(decay, Mapping):
-        return _rings(decay, catchment_km)
+        return _rings(decay, catchment, unit)
     if callable(decay):
-        return Decay(catchment_km, lambda km: _checked(decay(km), km))
+        return Decay(unit, catchment, lambda far: _checked(decay(far), far))
     raise InvalidInputError(
-        f"decay={decay!r}: choose 'gaussian', 'exponential', a mapping of kilometres to weights "
-        f"or a function of an array of kilometres"
+        f"decay={decay!r}: choose 'gaussian', 'exponential', a mapping of kilometres (or minutes) "
+        f"to weights or a function of an array of them"
     )
 
 
-def _rings(decay: Mapping[float, float], catchment_km: float) -> Decay:
+def _rings(decay: Mapping[float, float], catchment: float, unit: str) -> Decay:
     if not decay:
         raise InvalidInputError("decay is empty: give the upper end of each ring and its weight")
     ends = {check_limit(end, "the end of a ring"): end for end in decay}
     rings: dict[float, float] = {}
-    for end_km in sorted(ends):
+    for end in sorted(ends):
         # The inmost of several rings that the catchment cuts is the one that counts.
-        weight = check_limit(decay[ends[end_km]], "the weight of a ring")
-        rings.setdefault(min(end_km, catchment_km), weight)
-    edges_km, weights = np.array([*rings]), np.array([*rings.values()])
+        weight = check_limit(decay[ends[end]], "the weight of a ring")
+        rings.setdefault(min(end, catchment), weight)
+    edges, weights = np.array([*rings]), np.array([*rings.values()])
 
-    def weigh(distance_km: Floats) -> Floats:
-        far, ring = (
-            micrometres(distance_km),
-            np.zeros(len(distance_km), code_type(len(edges_km) + 1)),
-        )
-        for edge in micrometres(edges_km):
+    def weigh(distance: Floats) -> Floats:
+        far = ticks(unit, distance)
+        ring = np.zeros(len(distance), code_type(len(edges) + 1))
+        for edge in ticks(unit, edges):
             ring += far > edge
         return np.append(weights, 0.0)[ring]
 
-    return Decay(catchment_km, weigh, edges_km, weights)
+    return Decay(unit, catchment, weigh, edges, weights)
 
 
-def _falling(name: str, catchment_km: float, bandwidth_km: Any) -> Callable[[Floats], Floats]:
+def _falling(name: str, catchment: float, bandwidth: Any) -> Callable[[Floats], Floats]:
     # In a catchment of 0 every distance is 0.
-    scale = catchment_km or 1.0
-    if bandwidth_km is not None:
-        scale = check_limit(bandwidth_km, "bandwidth_km")
+    scale = catchment or 1.0
+    if bandwidth is not None:
+        scale = check_limit(bandwidth, "the bandwidth")
         if scale == 0.0:
-            raise InvalidInputError("bandwidth_km must be more than 0")
+            raise InvalidInputError("the bandwidth must be more than 0")
     if name == "exponential":
-        return lambda km: np.exp(-km / scale)
+        return lambda far: np.exp(-far / scale)
     # Without a bandwidth 0 at the catchment's end: D. Dai, Health & Place 16 (2010) 1038.
-    floor = np.exp(-0.5) if bandwidth_km is None else 0.0
-    return lambda km: np.maximum(0.0, (np.exp(-0.5 * (km / scale) ** 2) - floor) / (1.0 - floor))
+    floor = np.exp(-0.5) if bandwidth is None else 0.0
+    return lambda far: np.maximum(0.0, (np.exp(-0.5 * (far / scale) ** 2) - floor) / (1.0 - floor))
 
 
-def _checked(weights: Any, km: Floats) -> Floats:
+def _checked(weights: Any, far: Floats) -> Floats:
     array = np.asarray(weights, dtype=np.float64)
-    if array.shape != km.shape or not (array >= 0.0).all() or not np.isfinite(array).all():
+    if array.shape != far.shape or not (array >= 0.0).all() or not np.isfinite(array).all():
         raise InvalidInputError(
             "decay must return one finite weight, 0 or more, for each distance it is given"
         )
@@ -151,10 +152,15 @@ def access_score(
     directory: Directory,
     *,
     method: str = "e2sfca",
-    catchment_km: float = 50.0,
+    catchment_km: float | None = None,
+    catchment_min: float | None = None,
+    router: Router | None = None,
+    cost: Any = None,
     decay: Any = None,
     bandwidth_km: float | None = None,
-    tau_km: float = 60.0,
+    bandwidth_min: float | None = None,
+    tau_km: float | None = None,
+    tau_min: float | None = None,
     supply: Mapping[str, float] | None = None,
     per: float = 1.0,
     weight: str | None = None,
@@ -185,19 +191,24 @@ def access_score(
         among the clinics in its catchment. ``"gravity"``: the supply around an origin, weighted by
         distance, shared with nobody. ``"raam"``: the rational agent access model, a cost, which is
         lower where access is better: distance and crowding, balanced by moving whole people.
-    catchment_km : float
-        Nothing farther counts; a clinic exactly there does. 50 km is a choice, not a standard.
+    catchment_km : float, optional
+        Nothing farther counts; a clinic exactly there does. None for 50 km, a choice, not a
+        standard.
+    catchment_min : float, optional
+        The same with `router` or `cost`, in minutes, or in what the costs are in; None for 60.
+    router, cost
+        As in `nearest_join`: travel times or costs take the place of distances everywhere.
     decay : str, mapping or callable, optional
         ``"gaussian"``, ``"exponential"``, the upper ends of rings in kilometres to their weights,
         or a function from an array of kilometres to weights. None for three equal rings of 1,
         0.68 and 0.22 (``e2sfca``, ``3sfca``) or ``"gaussian"`` (``gravity``, and with a bandwidth).
-    bandwidth_km : float, optional
+    bandwidth_km, bandwidth_min : float, optional
         The width b of ``"gaussian"``, exp(-d²/2b²), or ``"exponential"``, exp(-d/b), with 0 beyond
         the catchment c. None for exp(-d/c), and for a gaussian that is 0 at the catchment's end:
         (exp(-d²/2c²) - exp(-1/2)) / (1 - exp(-1/2)).
-    tau_km : float
-        ``raam`` only: the distance that weighs as much as a clinic at the mean ratio of demand to
-        supply.
+    tau_km, tau_min : float, optional
+        ``raam`` only: the distance or time that weighs as much as a clinic at the mean ratio of
+        demand to supply. None for 60.
     supply : mapping of str to float, optional
         How much each clinic can give, by id; those it leaves out give 0. None for 1 each.
     per : float
@@ -237,28 +248,41 @@ def access_score(
     Health & Place 15 (2009) 1100. Distances are geodesic, not travelled.
     """
     check_prefix(prefix)
-    limit = check_limit(catchment_km, "catchment_km")
-    weigh = read_decay(method, decay, limit, bandwidth_km)
-    per, tau_km = check_limit(per, "per"), check_limit(tau_km, "tau_km")
-    source = Source(lat, lon, geometry, address, radius)
-    study = read_study(
-        origins, directory, source, weight, where, facets, check=check, provenance=provenance
+    by_km, by_min = (catchment_km, bandwidth_km, tau_km), (catchment_min, bandwidth_min, tau_min)
+    straight = router is None and cost is None
+    if any(one is not None for one in (by_min if straight else by_km)):
+        raise InvalidInputError(
+            "catchment_min=, bandwidth_min= and tau_min= go with router= or cost=, those in km with "
+            "straight lines"
+        )
+    catchment, bandwidth, tau = by_km if straight else by_min
+    limit = check_limit(
+        (50.0 if straight else 60.0) if catchment is None else catchment, "catchment"
     )
+    per, tau = check_limit(per, "per"), check_limit(60.0 if tau is None else tau, "tau")
+    source = Source(lat, lon, geometry, address, radius)
+    read_decay(method, decay, limit, bandwidth, "km")  # refused before anything is read
+    study = read_study(
+        origins, directory, source, weight, where, facets, check=check, provenance=provenance,
+        router=router, cost=cost,
+    )  # fmt: skip
+    weigh = read_decay(method, decay, limit, bandwidth, study.unit)
     amounts = read_supply(directory, supply)
     covered = {
-        end: np.ma.MaskedArray(micrometres(km) <= micrometres(limit), ~study.located)
-        for end, km in study.reach_km().items()
+        end: np.ma.MaskedArray(study.ticks(near) <= study.ticks(limit), ~study.located)
+        for end, near in study.reach().items()
     }
     if method == "raam":
-        score = {level: _raam(study, level, amounts, limit, tau_km) for level in LEVELS}
+        score = {level: _raam(study, level, amounts, limit, tau) for level in LEVELS}
     else:
         score = _Scores(study, amounts, weigh, method).run()
     columns: dict[str, Column] = {f"access_{end}": per * score[end] for end in ENDS if end in score}
     columns |= {f"ratio_{level}": score[level] / _mean(study, score[level]) for level in LEVELS}
     columns |= {f"covered_{end}": covered[end] for end in ENDS}
     scored = study.frame.extended({prefix + name: columns[name] for name in columns})
-    settings = {"method": method, "catchment_km": limit, "decay": decay, "per": per}
-    settings |= {"tau_km": tau_km} if method == "raam" else {"bandwidth_km": bandwidth_km}
+    unit = "km" if straight else "min"
+    settings = {"method": method, f"catchment_{unit}": limit, "decay": decay, "per": per}
+    settings |= {f"tau_{unit}": tau} if method == "raam" else {f"bandwidth_{unit}": bandwidth}
     return study.stamped(scored, "access_score", **settings, weighted=weight is not None)
 
 
@@ -321,6 +345,19 @@ class _Scores:
         return found
 
     def _near_clinics(self) -> Iterator[_Near]:
+        journeys = self._study.journeys
+        return self._by_line() if journeys is None else self._by_travel(journeys)
+
+    def _by_travel(self, journeys: Journeys) -> Iterator[_Near]:
+        study, limit = self._study, ticks(self._decay.unit, self._decay.limit)
+        for clinic_no, value in journeys.over(study.eligible["possible"]._clinic_nos()):
+            ends = [end[self._rows] for end in journeys.ends(value, clinic_no)]
+            rows = np.flatnonzero(ticks(self._decay.unit, ends[0]) <= limit)
+            own, most, least = (self._decay.at(far[rows]) for far in (value[self._rows], *ends))
+            low, high = np.minimum(least, own), np.maximum(most, own)
+            yield _Near(clinic_no, rows, own, low, high, exact=np.array_equal(low, high))
+
+    def _by_line(self) -> Iterator[_Near]:
         widest_km = 0.0 if self._here_km is None else self._here_km.max(initial=0.0)
         for clinic_no in self._study.eligible["possible"]._clinic_nos().tolist():
             place = self._study.directory.clinics[clinic_no].location
@@ -331,7 +368,7 @@ class _Scores:
                 yield _Near(clinic_no, rows, weight, weight, weight, exact=True)
                 continue
             doubt_km = SIGMAS_BELOW * SIGMA_PER_RADIUS * np.hypot(widest_km, place.radius_km)
-            limit_km = self._decay.limit_km + float(doubt_km)
+            limit_km = self._decay.limit + float(doubt_km)
             around, distance_km = self._origins.around(place.lat, place.lon, limit_km)
             here_km = 0.0 if self._here_km is None else self._here_km[around]
             ends = distance_intervals_km(distance_km, here_km, place.radius_km)
@@ -382,10 +419,12 @@ def _over(part: Floats, whole: Floats) -> Floats:
     return np.asarray(np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0.0))
 
 
-def _raam(study: Study, level: str, amounts: Floats, limit_km: float, tau_km: float) -> Floats:
+def _raam(study: Study, level: str, amounts: Floats, limit: float, tau: float) -> Floats:
     """Costs of rational agents; D. Saxon and D. Snow, Spatial Demography 8 (2020) 147."""
     clinics = study.directory.clinics
-    numbers = [n for n in study.eligible[level]._clinic_nos() if clinics[n].location and amounts[n]]
+    numbers = [n for n in study.eligible[level]._clinic_nos().tolist() if amounts[n]]
+    if study.journeys is None or study.journeys.by_position:
+        numbers = [n for n in numbers if clinics[n].location]
     rows = np.flatnonzero(study.located & (study.weight > 0.0))
     cost = np.full(len(study.weight), np.nan)
     if len(rows) * len(numbers) > MOST_PAIRS:
@@ -396,13 +435,16 @@ def _raam(study: Study, level: str, amounts: Floats, limit_km: float, tau_km: fl
         )
     if not len(rows) or not numbers:
         return cost
-    places = [clinics[n].location for n in numbers]
-    lat, lon = np.array([(p.lat, p.lon) for p in places if p is not None]).T
-    km = geodesic_km(study.origins.lat[rows, None], study.origins.lon[rows, None], lat, lon)
-    km[micrometres(km) > micrometres(limit_km)] = np.inf
-    near = np.isfinite(km).any(axis=1)
+    if study.journeys is None:
+        places = [clinics[n].location for n in numbers]
+        lat, lon = np.array([(p.lat, p.lon) for p in places if p is not None]).T
+        far = geodesic_km(study.origins.lat[rows, None], study.origins.lon[rows, None], lat, lon)
+    else:
+        far = np.column_stack([value[rows] for _, value in study.journeys.over(numbers)])
+    far[study.ticks(far) > study.ticks(limit)] = np.inf
+    near = np.isfinite(far).any(axis=1)
     supply = amounts[numbers] * study.weight[rows].sum() / amounts[numbers].sum()
-    cost[rows[near]] = _balanced(study.weight[rows[near]], supply, km[near] / tau_km)
+    cost[rows[near]] = _balanced(study.weight[rows[near]], supply, far[near] / tau)
     return cost
 
 

@@ -25,10 +25,22 @@ from ketafind.join.frames import (
     repeated,
     slices,
 )
-from ketafind.join.origins import NO_POSITION, NONE_ELIGIBLE, NONE_NEAR, REASONS, UNPLACED, Origins
+from ketafind.join.origins import (
+    NO_POSITION,
+    NO_ROAD,
+    NO_WAY,
+    NONE_ELIGIBLE,
+    NONE_IN_TIME,
+    NONE_NEAR,
+    REASONS,
+    UNPLACED,
+    Origins,
+)
+from ketafind.join.search import column_name
 from ketafind.records import CLINIC_FIELDS
 
 if TYPE_CHECKING:
+    from ketafind.join.journeys import Journeys
     from ketafind.join.search import Found
     from ketafind.query.catalogue import Catalogue
     from ketafind.query.filter import Filter
@@ -42,13 +54,18 @@ _NUMBERS = {
 }
 _TEXTS = {field.name: field for field in CLINIC_FIELDS if field not in _NUMBERS.values()}
 
-ALWAYS = ("rank", "clinic_id", "distance_km", "truth")
-"""What a join always adds for each clinic found."""
+
+def always(unit: str) -> tuple[str, ...]:
+    """What a join always adds for each clinic found."""
+    by_travel = () if unit == "km" else (column_name(unit),)
+    return ("rank", "clinic_id", *by_travel, "distance_km", "truth")
+
 
 ROW_COLUMNS = ("origin_lat", "origin_lon", "origin_radius_km", "order_certain", "reason")
 """What belongs to the row and not to a clinic: once a row in a wide frame."""
 
 INTERVAL = ("distance_low_km", "distance_high_km")
+TIMES = ("travel_time_low_min", "travel_time_high_min")
 EXTRA = (*(name for name in _TEXTS if name != "clinic_id"), *_NUMBERS, *INTERVAL, "order_certain")
 """What a join adds if it is named."""
 
@@ -56,17 +73,21 @@ _TRUTHS = Texts(("yes", "unknown"))
 _REASONS = Texts(REASONS)
 
 
-def check_extra(columns: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:
+def check_extra(
+    columns: Sequence[str], vocabulary: Vocabulary, unit: str = "km"
+) -> tuple[str, ...]:
     """Refuse the name of a column that a join cannot add."""
     if not isinstance(columns, Iterable):
         raise InvalidInputError(f"columns={columns!r}: give names of columns, such as ['city']")
     wanted = (columns,) if isinstance(columns, str) else tuple(dict.fromkeys(columns))
-    able = (*EXTRA, *(facet.plural for facet in vocabulary.facets))
+    # The order of times is not worked out twice, and costs have no interval.
+    own = EXTRA if unit == "km" else (*EXTRA[:-1], *(TIMES if unit == "min" else ()))
+    able = (*own, *(facet.plural for facet in vocabulary.facets))
     unknown = [name for name in wanted if name not in able]
     if unknown:
         raise InvalidInputError(
-            f"a join cannot add the column {unknown[0]!r}; it adds {', '.join(ALWAYS)} always and "
-            f"on request {', '.join(able)}"
+            f"a join cannot add the column {unknown[0]!r}; it adds {', '.join(always(unit))} always "
+            f"and on request {', '.join(able)}"
         )
     return wanted
 
@@ -98,6 +119,8 @@ class _Cells:
     distance_km: Floats
     rank: npt.NDArray[np.int32]
     times: Times
+    value: Floats
+    """Times or costs; empty where the order is that of distances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +131,23 @@ class Answers:
     origins: Origins
     found: Found
     k: int
-    max_distance_km: float | None
+    limit: float | None
     threads: int
+    journeys: Journeys | None = None
 
     def long(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Times]:
         """Lay the answers out with one row a clinic; once only: the distances found may move."""
         clinic, distance_km, rank = self.found.clinic, self.found.distance_km, self.found.rank
         width = clinic.shape[1]
+        value = np.empty(0) if self.found.value is None else self.found.value
         if self.found.complete:
-            cells = _Cells(clinic.ravel(), distance_km.ravel(), rank.ravel(), width)
+            cells = _Cells(clinic.ravel(), distance_km.ravel(), rank.ravel(), width, value.ravel())
         else:
             keep = clinic >= 0
             keep[:, 0] |= left
             times = 1 if width == 1 and left else np.count_nonzero(keep, axis=1)
-            cells = _Cells(clinic[keep], _kept(distance_km, keep), rank[keep], times)
+            value = value[keep] if len(value) else value
+            cells = _Cells(clinic[keep], _kept(distance_km, keep), rank[keep], times, value)
         return {name: self._column(name, cells) for name in names}, cells.times
 
     def wide(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Times]:
@@ -129,14 +155,17 @@ class Answers:
         keep = self.found.clinic[:, 0] >= 0
         keep |= left
         clinic, distance_km = self.found.clinic[keep], self.found.distance_km[keep]
+        value = distance_km if self.found.value is None else self.found.value[keep]
         times: Times = 1 if left else keep.astype(np.intp)
         beyond = ((0, 0), (0, self.k - clinic.shape[1]))
         clinic = np.pad(clinic, beyond, constant_values=-1)
-        distance_km = np.pad(distance_km, beyond, constant_values=np.nan)
+        distance_km, value = (
+            np.pad(table, beyond, constant_values=np.nan) for table in (distance_km, value)
+        )
         rank = np.ones(len(clinic), dtype=np.int32)
         columns: dict[str, Column] = {}
         for place in range(self.k):
-            cells = _Cells(clinic[:, place], distance_km[:, place], rank, times)
+            cells = _Cells(clinic[:, place], distance_km[:, place], rank, times, value[:, place])
             for name in names:
                 if name not in (*ROW_COLUMNS, "rank"):
                     columns[f"{name}_{place + 1}"] = self._column(name, cells)
@@ -149,6 +178,12 @@ class Answers:
             return Codes(clinic, clinic_texts(catalogue, name).texts)
         if name == "distance_km":
             return cells.distance_km
+        if self.journeys is not None and name == column_name(self.journeys.unit):
+            return cells.value
+        if self.journeys is not None and name in TIMES:
+            end = TIMES.index(name)
+            more_km = self._interval(end, cells) - cells.distance_km
+            return self.journeys.end_of(end, cells.value, cells.distance_km, more_km)
         if name == "rank":
             return np.ma.MaskedArray(cells.rank, clinic < 0)
         if name == "truth":
@@ -201,7 +236,7 @@ class Answers:
         if name == "reason":
             column: Column = self._reason()
         elif name == "order_certain":
-            certain = order_certain(self.eligible, self.origins, self.k, self.max_distance_km)
+            certain = order_certain(self.eligible, self.origins, self.k, self.limit)
             column = np.ma.MaskedArray(certain, ~self.origins.located)
         else:
             column = getattr(self.origins, name.removeprefix("origin_"))
@@ -212,9 +247,17 @@ class Answers:
         if self.found.complete:
             return Codes.same(-1, len(self.found.clinic), _REASONS)
         nothing = NONE_NEAR
-        if not self.eligible.n_eligible:
-            nothing = UNPLACED if len(self.eligible._clinic_nos()) else NONE_ELIGIBLE
+        if self.journeys is not None:
+            nothing = NO_WAY if self.limit is None else NONE_IN_TIME
+        if not len(self.eligible._clinic_nos()):
+            nothing = NONE_ELIGIBLE
+        elif not self.eligible.n_eligible and (self.journeys is None or self.journeys.by_position):
+            nothing = UNPLACED
         reason = np.where(self.found.clinic[:, 0] < 0, np.int8(nothing), np.int8(-1))
+        if self.journeys is not None and nothing in (NO_WAY, NONE_IN_TIME):
+            reason[self.journeys.off()] = NO_ROAD
+            if not self.journeys.by_position:
+                return Codes(reason, _REASONS)
         reason[~self.origins.located] = NO_POSITION
         known = self.origins.reason
         return Codes(reason if known is None else np.where(known >= 0, known, reason), _REASONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ketafind.errors import InvalidInputError
 from ketafind.index.kernel import threads_for
 from ketafind.index.protocol import check_count, check_limit
-from ketafind.join.columns import ALWAYS, Answers, check_extra
-from ketafind.join.frames import column_names, in_memory, open_frame
+from ketafind.join.columns import Answers, always, check_extra
+from ketafind.join.frames import Frame, column_names, in_memory, open_frame
 from ketafind.join.origins import (
     Source,
     check_directory,
@@ -21,12 +22,28 @@ from ketafind.join.origins import (
 )
 from ketafind.join.provenance import stamped
 from ketafind.join.scale import Task, map_dask, map_spark
-from ketafind.join.search import search
+from ketafind.join.search import refuse_implausible, search
 from ketafind.query.filter import Filter, UnknownPolicy
 
 if TYPE_CHECKING:
     from ketafind.criteria import Criteria
     from ketafind.directory import Directory
+    from ketafind.join.journeys import Travel
+    from ketafind.travel import Router
+
+
+def read_travel(
+    router: Any, cost: Any, directory: Directory, candidates: Frame | None = None
+) -> Travel | None:
+    """Read how one gets there; None for straight lines, which load no more for it."""
+    if router is None and cost is None:
+        return None
+    from ketafind.join.journeys import Travel
+
+    travel = Travel(router, cost)
+    if travel.costs is not None:
+        travel.costs.check_clinics(directory, candidates)
+    return travel
 
 
 ENGINES = {
@@ -46,7 +63,8 @@ class Join:
     unknown: UnknownPolicy
     k: int
     source: Source
-    max_distance_km: float | None
+    limit: float | None
+    travel: Travel | None
     how: str
     shape: str
     columns: tuple[str, ...]
@@ -62,19 +80,21 @@ class Join:
             eligible = self.directory.filter(self.where, unknown=self.unknown)
         threads = threads_for(len(opened)) if self.threads is None else self.threads
         reader = None if self.source.address is None else self.directory._reader
-        origins = read_origins(opened, self.source, threads, reader)
-        found = search(
-            self.directory,
-            eligible,
-            origins,
-            self.k,
-            threads=threads,
-            max_distance_km=self.max_distance_km,
-            progress=self.progress,
-            check=self.check,
-            first_row=first_row,
-        )
-        answers = Answers(eligible, origins, found, self.k, self.max_distance_km, threads)
+        needless = self.travel is not None and self.travel.costs is not None
+        origins = read_origins(opened, self.source, threads, reader, needless=needless)
+        journeys, asked = None, {"threads": threads, "first_row": first_row}
+        if self.travel is None:
+            found = search(
+                self.directory, eligible, origins, self.k, max_distance_km=self.limit,
+                progress=self.progress, check=self.check, **asked,
+            )  # fmt: skip
+        else:
+            journeys = self.travel.journeys(self.directory, opened, origins)
+            refuse_implausible(self.directory, origins, check=self.check, **asked)
+            limit = math.inf if self.limit is None else self.limit
+            found = journeys.nearest(eligible, self.k, limit, progress=self.progress)
+            self.travel.n_missing = journeys.n_missing
+        answers = Answers(eligible, origins, found, self.k, self.limit, threads, journeys)
         lay_out = answers.wide if self.shape == "wide" else answers.long
         columns, times = lay_out(self._added(), left=self.how == "left")
         named = {self.prefix + name: column for name, column in columns.items()}
@@ -90,8 +110,9 @@ class Join:
             unknown=eligible.unknown,
             radius=self.source.radius_told(names),
             criteria=told,
+            travel=self.travel,
             k=self.k,
-            max_distance_km=self.max_distance_km,
+            **{"max_distance_km" if self.travel is None else "max_time_min": self.limit},
             how=self.how,
         )
 
@@ -105,7 +126,7 @@ class Join:
         return ("ketafind.Join", self.directory.snapshot.id, *map(repr, others))
 
     def _added(self) -> tuple[str, ...]:
-        names = [*ALWAYS, *self.columns]
+        names = [*always("km" if self.travel is None else self.travel.unit), *self.columns]
         if self.source.address is not None:
             names += ["origin_lat", "origin_lon", "origin_radius_km"]
         if self.how == "left":
@@ -136,6 +157,9 @@ def nearest_join(
     where: Criteria | Filter | None = None,
     unknown: UnknownPolicy = "exclude",
     max_distance_km: float | None = None,
+    router: Router | None = None,
+    cost: Any = None,
+    max_time_min: float | None = None,
     how: str = "left",
     shape: str = "long",
     columns: Sequence[str] = (),
@@ -176,7 +200,16 @@ def nearest_join(
     where, unknown
         As in `Directory.filter`.
     max_distance_km : float, optional
-        Leave out what is farther.
+        Leave out what is farther; goes with straight lines only.
+    router : Router, optional
+        Rank by travel time: see `ketafind.travel`. On a `GraphRouter` one search from each clinic
+        serves every row; a service is asked for matrices.
+    cost : frame, optional
+        Rank by times or costs of your own: ``origin`` (the value of the frame's column
+        ``origin``, or of its index), ``clinic_id`` and ``minutes``, or one other column of costs.
+        A pair that is missing is unreachable. Rows and clinics need no position.
+    max_time_min : float, optional
+        With `router` or `cost`: leave out what takes longer, or costs more.
     how : str
         ``"left"`` keeps rows without a clinic and says why in ``reason``; ``"inner"`` drops them.
     shape : str
@@ -185,7 +218,9 @@ def nearest_join(
     columns : sequence of str
         What else to add: fields of the clinic (``name``, ``city``, ...), ``clinic_lat``,
         ``clinic_lon``, ``clinic_radius_km``, ``distance_low_km`` and ``distance_high_km`` (the
-        90 % interval), ``order_certain`` (takes a second search), and facts by the plural of
+        90 % interval; by time ``travel_time_low_min`` and ``travel_time_high_min`` too, from the
+        router's error and from what positions may be off, at the pace of the way and at least a
+        minute a kilometre), ``order_certain`` (not by time; takes a second search), and facts by the plural of
         their facet (``routes``, ``staff``, ...): the terms that the service which answers is
         known to offer, joined by ``;``; missing where none is known.
     prefix : str
@@ -208,8 +243,9 @@ def nearest_join(
     -------
     frame
         Of the type that came in, with ``rank`` (from 1), ``clinic_id``, ``distance_km``
-        (geodesic, WGS 84), ``truth`` and ``reason`` added. In the order of the rows, then of
-        distance rounded to one micrometre, then of clinic id. Missing values are the frame's own
+        (geodesic, WGS 84), ``truth`` and ``reason`` added, by a router or costs of minutes
+        ``travel_time_min`` (free-flow), by other costs ``cost``. In the order of the rows, then of
+        distance rounded to one micrometre, or of time to one millisecond, then of clinic id. Missing values are the frame's own
         (``<NA>``, NaN or null). Texts are categorical in pandas, dictionaries in pyarrow.
 
     Raises
@@ -231,6 +267,11 @@ def nearest_join(
     """
     check_directory(directory)
     check_prefix(prefix)
+    travel = read_travel(router, cost, directory)
+    if (max_time_min if travel is None else max_distance_km) is not None:
+        raise InvalidInputError(
+            "max_time_min= goes with router= or cost=, max_distance_km= with straight lines"
+        )
     frame = in_memory(frame)
     criteria = directory.filter(where, unknown=unknown, **facets)
     join = Join(
@@ -239,12 +280,11 @@ def nearest_join(
         unknown=criteria.unknown,
         k=check_count(k, "k"),
         source=Source(lat, lon, geometry, address, radius),
-        max_distance_km=(
-            None if max_distance_km is None else check_limit(max_distance_km, "max_distance_km")
-        ),
+        limit=_limit(max_distance_km=max_distance_km, max_time_min=max_time_min),
+        travel=travel,
         how=one_of("how", how, ("left", "inner")),
         shape=one_of("shape", shape, ("long", "wide")),
-        columns=check_extra(columns, directory.vocabulary),
+        columns=check_extra(columns, directory.vocabulary, travel.unit if travel else "km"),
         prefix=prefix,
         threads=None if threads is None else check_count(threads, "threads"),
         progress=progress,
@@ -259,3 +299,9 @@ def nearest_join(
         # The engine has the cores already, and shows its own progress.
         joined = engine(frame, replace(join, threads=threads or 1, progress=False))
     return join.stamped(joined, column_names(frame), criteria, told=provenance)
+
+
+def _limit(**limits: float | None) -> float | None:
+    """Read the limit that is given, if any."""
+    given = [check_limit(value, name) for name, value in limits.items() if value is not None]
+    return given[0] if given else None

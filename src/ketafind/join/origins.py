@@ -65,10 +65,14 @@ REASONS = (
     "no clinic within max_distance_km",
     "no clinic that passes has a position",
     "no address",
+    "no road near",
+    "no way to a clinic that passes",
+    "no clinic within max_time_min",
 )
 """Why a row has no clinic."""
 
 NO_POSITION, NOT_FOUND, NONE_ELIGIBLE, NONE_NEAR, UNPLACED, NO_ADDRESS = 0, 1, 5, 6, 7, 8
+NO_ROAD, NO_WAY, NONE_IN_TIME = 9, 10, 11
 _REASON_OF = {AmbiguousPlaceError: 2, ConflictingPlaceError: 3, OutsideCoverageError: 4}
 
 
@@ -133,9 +137,13 @@ class Origins:
 
 
 def read_origins(
-    frame: Frame, source: Source, threads: int = 1, geocoder: Geocoder | None = None
-) -> Origins:
-    """Read where each row is; addresses by a geocoder."""
+    frame: Frame, source: Source, threads: int = 1, geocoder: Geocoder | None = None, *,
+    needless: bool = False,
+) -> Origins:  # fmt: skip
+    """Read where each row is; addresses by a geocoder. Needless: a frame may do without."""
+    apart = getattr(frame.native, "_geometry_column_name", None) is not None
+    if needless and source == Source() and not (apart or {"lat", "lon"} <= set(frame.names)):
+        return Origins(*np.full((2, len(frame)), np.nan))
     origins, radius = _positions(frame, source, threads, geocoder), source.radius_in(frame.names)
     if radius is None:
         return origins

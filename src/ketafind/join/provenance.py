@@ -13,6 +13,7 @@ from ketafind.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
+    from ketafind.join.journeys import Travel
     from ketafind.query.filter import Filter
 
 
@@ -33,6 +34,7 @@ def stamped(
     unknown: str,
     radius: str,
     criteria: bool,
+    travel: Travel | None = None,
     **settings: Any,
 ) -> Any:
     """Let a frame that was just made remember where it comes from."""
@@ -47,6 +49,7 @@ def stamped(
         "n_clinics": len(directory),
         "n_unlocated": eligible.n_unlocated,
         "radius": radius,
+        **({} if travel is None else travel.told()),
         "settings": {name: _plain(value) for name, value in settings.items()},
     }
     if criteria:
@@ -87,7 +90,9 @@ def provenance(frame: Any) -> dict[str, Any]:
     dict
         ``snapshot`` and ``n_clinics`` of the directory, ``version`` of ketafind, ``method`` (the
         function), ``date``, ``unknown`` (the policy, or ``"both"``), ``n_unlocated``, ``radius``
-        (where the 90 % radii of the origins come from), ``settings`` and, if the analysis was
+        (where the 90 % radii of the origins come from), ``settings``; by travel time ``router`` (its
+        kind) and ``profile``, or ``cost`` (the column), and ``n_missing``, the pairs of an origin
+        and a clinic without one, or none within the limit (not known of lazy frames); and, if the analysis was
         asked with ``provenance=True``, ``criteria``. Never an origin.
 
     Raises
@@ -144,7 +149,9 @@ def methods(frame: Any) -> str:
     record = provenance(frame)
     settings = ", ".join(f"{name}={value!r}" for name, value in record["settings"].items())
     criteria = json.dumps(record.get("criteria"), ensure_ascii=False)
-    parts = ["opening", "data", "distance", "exact" if record["radius"] == "exact" else "radii"]
+    way = "router" if "router" in record else "cost" if "cost" in record else "distance"
+    missing = ["missing"] if "n_missing" in record else []
+    parts = ["opening", "data", way, *missing, "exact" if record["radius"] == "exact" else "radii"]
     parts += ["criteria"] if "criteria" in record else []
     parts += ["both" if record["unknown"] == "both" else "policy"]
     told = {**record, "settings": settings, "criteria": criteria}

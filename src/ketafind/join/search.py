@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ketafind.errors import CoordinatesError
+from ketafind.geo import micrometres
 from ketafind.index.kernel import threads_for
 from ketafind.index.protocol import Floats, check_count
 from ketafind.join.frames import code_type, on_threads, slices
@@ -34,6 +35,21 @@ LONG = 2**20
 """Rows from which a progress bar is shown."""
 
 
+_COLUMNS = {"km": "distance{}_km", "min": "travel_time{}_min", "cost": "cost{}"}
+
+
+def column_name(unit: str, end: str = "") -> str:
+    """What a column of distances, times or costs is called, or of an end of their intervals."""
+    return _COLUMNS[unit].format(f"_{end}" if end else "")
+
+
+def ticks(unit: str, values: Any) -> Any:
+    """What is compared: whole micrometres or milliseconds; costs as they are."""
+    if unit == "km":
+        return micrometres(values)
+    return np.rint(np.multiply(values, 60_000.0)) if unit == "min" else values
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """The nearest clinics of rows, by their numbers in the directory; NaN and -1 where none is."""
@@ -41,6 +57,13 @@ class Found:
     distance_km: Floats
     clinic: npt.NDArray[Any]
     rank: npt.NDArray[np.int32]
+    value: Floats | None = None
+    """Times or costs, where the order is theirs."""
+
+    @property
+    def values(self) -> Floats:
+        """What the order is by."""
+        return self.distance_km if self.value is None else self.value
 
     @property
     def complete(self) -> bool:
@@ -95,21 +118,28 @@ def search(
             distance_km[good], clinic[good] = out
         return len(distance_km)
 
-    if progress is None:
-        watched = "ipykernel" in sys.modules or bool(sys.stderr and sys.stderr.isatty())
-        progress = watched and n >= LONG
-    with tqdm(total=n, unit=" rows", unit_scale=True, disable=not progress) as bar:
+    show = shown(progress=progress, long=n >= LONG)
+    with tqdm(total=n, unit=" rows", unit_scale=True, disable=not show) as bar:
         for done in on_threads(work, parts, threads):
             bar.update(done)
     return found
 
 
-def refuse_implausible(directory: Directory, origins: Origins, *, check: bool = True) -> None:
+def shown(*, progress: bool | None, long: bool) -> bool:
+    """Whether to show a progress bar: where that is left open, of long work that is watched."""
+    watched = "ipykernel" in sys.modules or bool(sys.stderr and sys.stderr.isatty())
+    return watched and long if progress is None else progress
+
+
+def refuse_implausible(
+    directory: Directory, origins: Origins, *, check: bool = True, first_row: int = 0,
+    threads: int | None = None,
+) -> None:  # fmt: skip
     """Refuse origins that are not a position on earth, or implausible where they stand."""
     if check:
-        search(directory, directory.filter(), origins, 1)
+        search(directory, directory.filter(), origins, 1, threads=threads, first_row=first_row)
     else:
-        check_range(origins.lat, origins.lon)
+        check_range(origins.lat, origins.lon, first_row)
 
 
 def _implausible(

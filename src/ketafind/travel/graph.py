@@ -64,9 +64,15 @@ class GraphRouter:
     arrays : mapping of str to ndarray
         As the builders make them: ``starts`` and ``ends`` (compressed rows of arcs), ``forward``
         and ``backward`` (each road's two arcs), ``km``, ``shape_starts``, ``shape_lat``,
-        ``shape_lon``, ``seconds.PROFILE``.
+        ``shape_lon``, ``seconds.PROFILE``, perhaps ``error.PROFILE``.
     profile : str
         How one travels.
+
+    Attributes
+    ----------
+    error : tuple of float
+        What true times lie between, as factors of these, for nine in ten: of a built network what
+        the profile was measured to be off by, otherwise (1.0, 1.0), for not known; may be set.
 
     See Also
     --------
@@ -91,6 +97,7 @@ class GraphRouter:
                 f"the network has no times for {profile!r}; it has {', '.join(known)}"
             )
         self.profile = profile
+        self.error = tuple(map(float, arrays.get(f"error.{profile}", (1.0, 1.0))))
         self._lock = Lock()
         self._targets: tuple[tuple[bytes, bytes], Ends] | None = None
         self._seconds: Floats = arrays[name]
@@ -98,6 +105,10 @@ class GraphRouter:
         self._starts: Ints = arrays["starts"]
         self._forward: Ints = arrays["forward"]
         self._backward: Ints = arrays["backward"]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        error = np.array(self.error)
+        return GraphRouter, ({**self._arrays, f"error.{self.profile}": error}, self.profile)
 
     def __repr__(self) -> str:
         return f"<GraphRouter {self.profile}, {self.n_nodes:,} nodes, {self.n_roads:,} roads>"
