@@ -13,13 +13,14 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.errors import InvalidInputError, UnknownClinicError
 from ketafind.geo import geodesic_km
 from ketafind.travel import GraphRouter, TravelTimes
+from strategies import examples
 from test_travel_graph import networks
 
 TRUTHS = {"yes": kf.Truth.YES, "no": kf.Truth.NO, "unknown": None}
@@ -130,7 +131,7 @@ def whole_ms(minutes):
     unknown=st.sampled_from([*PASSES]),
     limit=st.none() | st.sampled_from([0.0, 1.0, 5.0]),
 )
-@settings(deadline=None)
+@examples(0.3)
 def test_a_join_by_time_equals_every_time_sorted(kind, case, k, unknown, limit):
     graph, clinics, truths, frame = case
     directory = kf.Directory.from_clinics(clinics)
@@ -172,7 +173,7 @@ def ends_of(minutes, truths, kind):
 
 @pytest.mark.parametrize("kind", ROUTERS)
 @given(case=cases(), limit=st.sampled_from([0.0, 1.0, 2.5, 6.0]))
-@settings(deadline=None)
+@examples(0.3)
 def test_coverage_and_gaps_by_time_equal_plain_sums(kind, case, limit):
     graph, clinics, truths, frame = case
     directory = kf.Directory.from_clinics(clinics)
@@ -205,7 +206,7 @@ def test_coverage_and_gaps_by_time_equal_plain_sums(kind, case, limit):
 
 @pytest.mark.parametrize("kind", ROUTERS)
 @given(case=cases(), method=st.sampled_from(["2sfca", "gravity", "raam"]))
-@settings(deadline=None)
+@examples(0.3)
 def test_access_by_time_equals_plain_sums_and_its_interval_holds_them(kind, case, method):
     graph, clinics, truths, frame = case
     directory = kf.Directory.from_clinics(clinics)

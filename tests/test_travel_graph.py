@@ -178,6 +178,12 @@ def test_a_graph_of_networkx_gives_the_times_of_its_table_of_edges(network, orig
         graph.add_node(node, y=lat, x=lon)
     for source, target, minutes in edges.itertuples(index=False):
         graph.add_edge(source, target, travel_time=minutes * 60)
+    # In the order of the graph: of roads equally near the first stands for a place.
+    rows = [
+        (source, target, data["travel_time"] / 60)
+        for source, target, data in graph.edges(data=True)
+    ]
+    edges = pd.DataFrame(rows, columns=["source", "target", "minutes"])
     found, wanted = (
         router.times(origins, targets).minutes
         for router in (GraphRouter.from_networkx(graph), GraphRouter.from_edges(edges, nodes))

@@ -248,18 +248,10 @@ def access_score(
     Health & Place 15 (2009) 1100. Distances are geodesic, not travelled.
     """
     check_prefix(prefix)
-    by_km, by_min = (catchment_km, bandwidth_km, tau_km), (catchment_min, bandwidth_min, tau_min)
     straight = router is None and cost is None
-    if any(one is not None for one in (by_min if straight else by_km)):
-        raise InvalidInputError(
-            "catchment_min=, bandwidth_min= and tau_min= go with router= or cost=, those in km with "
-            "straight lines"
-        )
-    catchment, bandwidth, tau = by_km if straight else by_min
-    limit = check_limit(
-        (50.0 if straight else 60.0) if catchment is None else catchment, "catchment"
-    )
-    per, tau = check_limit(per, "per"), check_limit(60.0 if tau is None else tau, "tau")
+    by_km, by_min = (catchment_km, bandwidth_km, tau_km), (catchment_min, bandwidth_min, tau_min)
+    limit, bandwidth, tau = _lengths(by_km, by_min, straight=straight)
+    per = check_limit(per, "per")
     source = Source(lat, lon, geometry, address, radius)
     read_decay(method, decay, limit, bandwidth, "km")  # refused before anything is read
     study = read_study(
@@ -284,6 +276,21 @@ def access_score(
     settings = {"method": method, f"catchment_{unit}": limit, "decay": decay, "per": per}
     settings |= {f"tau_{unit}": tau} if method == "raam" else {f"bandwidth_{unit}": bandwidth}
     return study.stamped(scored, "access_score", **settings, weighted=weight is not None)
+
+
+def _lengths(
+    by_km: tuple[Any, Any, Any], by_min: tuple[Any, Any, Any], *, straight: bool
+) -> tuple[float, Any, float]:
+    """Read the catchment, the bandwidth and tau, in kilometres or in minutes."""
+    if any(one is not None for one in (by_min if straight else by_km)):
+        raise InvalidInputError(
+            "catchment_min=, bandwidth_min= and tau_min= go with router= or cost=, those in km with "
+            "straight lines"
+        )
+    catchment, bandwidth, tau = by_km if straight else by_min
+    unit, usual = ("km", 50.0) if straight else ("min", 60.0)
+    limit = check_limit(usual if catchment is None else catchment, f"catchment_{unit}")
+    return limit, bandwidth, check_limit(60.0 if tau is None else tau, f"tau_{unit}")
 
 
 def _mean(study: Study, score: Floats) -> float:
