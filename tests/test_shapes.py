@@ -6,7 +6,6 @@ import ast
 import inspect
 import json
 import pickle
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -22,6 +21,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 import ketafind as kf
 from ketafind import errors, shapes
+from ketafind.matches import AnswerRecord
 from ketafind.records import CLINIC_FIELDS, EVIDENCE_FIELDS, PRECISIONS, SOURCE_CLASSES, STATUSES
 from ketafind.vocabulary import Vocabulary
 from strategies import clinic_lists, examples
@@ -249,9 +249,10 @@ def test_a_web_framework_returns_records_as_they_are() -> None:
     record = DIRECTORY["caledon-clinic"].to_dict("fr")
     returned: Any = pydantic.TypeAdapter(dict[str, Any]).dump_json(record)
     assert json.loads(returned) == record
-    if sys.version_info >= (3, 12):  # before, pydantic reads only typing_extensions' TypedDict
-        typed = pydantic.TypeAdapter(shapes.ClinicRecord)
-        assert typed.validate_python(record) == record
+    assert pydantic.TypeAdapter(shapes.ClinicRecord).validate_python(record) == record
+    # Keys that the type does not name, such as those of an own vocabulary, come through.
+    answer = DIRECTORY.search(routes="iv").to_dict("fr")
+    assert pydantic.TypeAdapter(AnswerRecord).validate_python(answer) == answer
 
 
 def raised(ask: Any) -> errors.KetafindError:

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NotRequired
 
+import typing_extensions
+
 from ketafind import errors, matches, shapes
 from ketafind.records import CLINIC_FIELDS, EVIDENCE_FIELDS, SERVICE_FIELDS, Field
 
@@ -46,7 +48,7 @@ def form(kind: Any) -> dict[str, Any]:
     """The schema of a type."""
     if kind in PLAIN:
         return {"type": PLAIN[kind]}
-    if typing.is_typeddict(kind):
+    if typing_extensions.is_typeddict(kind):
         return {"$ref": f"#/$defs/{kind.__name__}"}
     inside = typing.get_args(kind)
     if typing.get_origin(kind) in (types.UnionType, typing.Union):

@@ -33,11 +33,20 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypedDict, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+
+if TYPE_CHECKING or sys.version_info >= (3, 12):
+    from typing import TypedDict as TypedDict  # noqa: PLC0414 - the records take it from here
+else:
+    try:  # before 3.12 pydantic reads no other; it brings the package
+        from typing_extensions import TypedDict
+    except ImportError:
+        from typing import TypedDict
 
 __all__ = [
     "AmbiguousPlaceError",

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast, overload
+from typing import TYPE_CHECKING, Any, NotRequired, cast, overload
 
-from ketafind.errors import InvalidInputError, check_language
+from ketafind.errors import InvalidInputError, TypedDict, check_language
 from ketafind.explain.sentences import (
     counted,
     plain,
@@ -89,6 +89,10 @@ class MatchRecord(TypedDict):
     conditions: NotRequired[list[str]]
     products: NotRequired[list[str]]
     labels: NotRequired[dict[str, str | list[str]]]
+
+
+# What pydantic would drop: keys by the facets of other vocabularies and by unknown columns.
+MatchRecord.__pydantic_config__ = {"extra": "allow"}  # type: ignore[attr-defined]
 
 
 class QueryRecord(TypedDict):

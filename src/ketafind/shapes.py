@@ -9,9 +9,9 @@ from datetime import date
 from functools import cache
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired
 
-from ketafind.errors import UnknownTermError, check_language, in_french
+from ketafind.errors import TypedDict, UnknownTermError, check_language, in_french
 from ketafind.vocabulary import default_vocabulary
 
 if TYPE_CHECKING:
