@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import ketafind as kf
@@ -53,7 +54,27 @@ def everything(directory: kf.Directory) -> kf.Matches:
     return directory.nearest(ORIGIN, len(directory), unknown="include", check=False)
 
 
+def finder(directory: kf.Directory) -> str:
+    """The page that finds clinics."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "finder.html")
+        directory.to_html(path)
+        return path.read_text(encoding="utf-8")
+
+
+def ask_finder(page: Any) -> None:
+    """Search from a place, and open all that is folded."""
+    page.wait_for_selector("html[data-ready]", state="attached")
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    page.fill("#place", "44.20, -76.50")
+    page.select_option("#count", "50")
+    page.click("button[type=submit]")
+    page.wait_for_selector(".hit")
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+
+
 PAGES = {
+    "finder": Sheet(finder, ask_finder),
     "matches": in_notebook(everything),
     "matches in French": in_notebook(lambda directory: everything(directory).translated("fr")),
     "directory": in_notebook(lambda directory: directory),

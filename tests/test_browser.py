@@ -124,6 +124,5 @@ def test_the_pages_are_valid(written):
 
 def test_the_scripts_are_linted():
     """No global by accident, nothing unused, and no text that could become markup or code."""
-    assert (
-        node("eslint", "bin/eslint.js", "--config", "eslint.config.mjs", *SHOW.glob("*.js")) == ""
-    )
+    own = [path for path in SHOW.glob("*.js") if not path.name.endswith(".min.js")]
+    assert node("eslint", "bin/eslint.js", "--config", "eslint.config.mjs", *own) == ""

@@ -140,6 +140,12 @@ def notice(lang: str = "en") -> str:
     return str(_guide()["notice"][check_language(lang)])
 
 
+def questions_for_page() -> list[dict[str, str]]:
+    """Give a page the questions to ask any provider, in both languages."""
+    items: list[dict[str, str]] = _topics()["questions"]["items"]
+    return items
+
+
 @cache
 def _guide() -> dict[str, Any]:
     path = Path(__file__).with_name("guide.json")

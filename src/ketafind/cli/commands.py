@@ -234,6 +234,12 @@ def build_register(arguments: Namespace) -> None:
     print(escaped(f"{arguments.out}: {made}, of {origin}"))
 
 
+def page(arguments: Namespace) -> None:
+    """Write a page in which anybody finds the nearest clinics."""
+    directory = directory_of(arguments)
+    directory.to_html(arguments.out, lang=arguments.lang, overwrite=arguments.overwrite)
+
+
 HEADERS = ("fact", "value", "truth", "service", "source", "checked", "page", "believed")
 FIELDS = (*CLINIC_FACTS, "notes")
 

@@ -198,6 +198,12 @@ OUT = (
     _option("--out", metavar="FILE", default="-", help=".csv or .parquet; - (default) for CSV out"),
     _option("--overwrite", action="store_true", help="replace FILE if it is there"),
 )
+PAGE = (
+    _option("--out", metavar="FILE", required=True, help="the page to write, such as finder.html"),
+    _option("--overwrite", action="store_true", help="replace FILE if it is there"),
+    LANG,
+    *DATA,
+)
 PLACE = (
     _option("text", nargs="?", metavar="TEXT", help="on one line, as people write it"),
     _file("--register", "a street register to ask first"),
@@ -238,6 +244,7 @@ COMMANDS: tuple[tuple[str, Run, str, Sequence[Option]], ...] = (
     ("diff", commands.diff, "what changed from one directory to another", DIFF),
     ("profile", commands.profile, "how complete, precise and old the data are", STATE),
     ("geocode", commands.geocode, "place an address, postal code or town, or many", PLACE),
+    ("page", commands.page, "a page in which anybody finds the nearest clinics", PAGE),
     ("join", batch.join, "the nearest clinics of every row of a file", JOIN),
     ("mcp", commands.mcp, "a server for agents, on standard input and output", SERVER),
     ("info", commands.info, "this installation: version, index and data", ()),

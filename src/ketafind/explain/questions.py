@@ -23,13 +23,20 @@ from ketafind.explain.sentences import (
     picked,
     precision_of,
     say,
+    texts,
 )
 from ketafind.qualification import bundled_rules, bundled_words
 from ketafind.query.ranking import Page, Ranking
 from ketafind.truth import Truth
 from ketafind.vocabulary.terms import FLAG
 
+SAID_IN_PAGE = frozenset({
+    "and", "or", "headed", "ask.status", "ask.facet", "ask.flag", "clause.no_more",
+    "clause.no_less",
+})  # fmt: skip
+
 if TYPE_CHECKING:
+    from ketafind.qualification import RuleSet
     from ketafind.query.filter import Filter
     from ketafind.records import Clinic
     from ketafind.vocabulary import Facet, Vocabulary
@@ -167,11 +174,10 @@ def _leaves(criteria: Criteria) -> Iterator[Offers | Bound]:
         yield from _leaves(part)
 
 
-def _wordings(ranking: Ranking) -> dict[str, Mapping[str, str]]:
+def _wordings(rules: RuleSet, vocabulary: Vocabulary) -> dict[str, Mapping[str, str]]:
     """How the rule set asks for facets and yes-no facts by which the directory means the same."""
-    rules, _ = rules_of(ranking.filter.criteria)
     meant = _labels(bundled_words() if rules is bundled_rules() else rules.vocabulary())
-    own = _labels(ranking.catalogue.vocabulary)
+    own = _labels(vocabulary)
     return {
         name: asked
         for name, asked in rules.questions.items()
@@ -194,9 +200,10 @@ def questions(ranking: Ranking, limit: int, lang: str) -> Questions:
         explain_clinic(MatchExplanation, ranking, page.clinic_nos[at], page.distances_km[at], None)
         for at in best
     )
-    wordings, flags = _wordings(ranking), ranking.catalogue.vocabulary.flags
+    vocabulary = ranking.catalogue.vocabulary
+    wordings = _wordings(rules_of(ranking.filter.criteria)[0], vocabulary)
     return Questions(
-        found=tuple(_clinic_questions(one, wordings, flags) for one in found),
+        found=tuple(_clinic_questions(one, wordings, vocabulary.flags) for one in found),
         n_possible=len(page),
         wordings=wordings,
         vocabularies=vocabularies_of(ranking),
@@ -219,23 +226,35 @@ def _clinic_questions(
         is_open=one.clinic.status == "active",
         open_flags=tuple(
             flag
-            for flag in _asked_flags(wordings, flags, one.clinic.province)
-            if flag not in asked | stated
+            for flag, province in _asked_flags(wordings, flags)
+            if province in (None, one.clinic.province) and flag not in asked | stated
         ),
     )
 
 
 def _asked_flags(
-    wordings: Mapping[str, Mapping[str, str]], flags: Facet, province: str
-) -> Iterator[str]:
-    """The yes-no facts that are asked for: those with a question there, and a user's own."""
+    wordings: Mapping[str, Mapping[str, str]], flags: Facet
+) -> Iterator[tuple[str, str | None]]:
+    """The yes-no facts that are asked for, and where: those with a question, and a user's own."""
     bundled = _labels(bundled_words())
     for flag in flags:
         wording = wordings.get(flag.id)
-        if (wording is not None and wording.get("province") in (None, province)) or (
-            wording is None and flag.parent is None and bundled.get(flag.id) != dict(flag.labels)
-        ):
-            yield flag.id
+        if wording is not None:
+            yield flag.id, wording.get("province")
+        elif flag.parent is None and bundled.get(flag.id) != dict(flag.labels):
+            yield flag.id, None
+
+
+def words_for_page(vocabulary: Vocabulary) -> dict[str, Any]:
+    """Give a page that is to ask the same what it asks with."""
+    wordings = _wordings(bundled_rules(), vocabulary)
+    asked = _asked_flags(wordings, vocabulary.flags)
+    keys = [key for key in texts() if key in SAID_IN_PAGE or key.startswith("precision.")]
+    return {
+        "wordings": wordings,
+        "asked_flags": [{"flag": flag, "province": province} for flag, province in asked],
+        "says": {key: texts()[key] for key in keys},
+    }
 
 
 def _open_clauses(possible: Filter) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from typing import Any
 from ketafind.errors import InvalidInputError
 from ketafind.records import CITY_LEVEL
 
-_WORDS = {
+WORDS = {
     "none": {"en": "no position", "fr": "sans position"},
     "span": {"en": "{low} to {high} km", "fr": "{low} à {high} km"},
     "city": {"en": "city only", "fr": "ville seulement"},
@@ -33,7 +33,7 @@ def number(value: float, lang: str, places: int | None = 0) -> str:
 def remark(precision: str | None, lang: str = "en") -> str:
     """Say that a position is known badly; empty for one that is known to the street or better."""
     said = _REMARKS.get(precision or "")
-    return _WORDS[said][lang] if said else ""
+    return WORDS[said][lang] if said else ""
 
 
 def distance_text(
@@ -66,7 +66,7 @@ def distance_text(
         Below 10 km to the tenth, else whole kilometres; ``"no position"`` where there is none.
     """
     if distance_km is None or math.isnan(distance_km):
-        return _WORDS["none"][lang]
+        return WORDS["none"][lang]
     if (
         low_km is None
         or high_km is None
@@ -76,7 +76,7 @@ def distance_text(
         return f"{number(distance_km, lang, 1 if distance_km < 9.95 else 0)} km"
     low, high, places = outwards(low_km, high_km)
     ends = {"low": number(low, lang, places), "high": number(high, lang, places)}
-    return ", ".join(filter(None, (_WORDS["span"][lang].format(**ends), remark(precision, lang))))
+    return ", ".join(filter(None, (WORDS["span"][lang].format(**ends), remark(precision, lang))))
 
 
 def time_text(
@@ -85,16 +85,16 @@ def time_text(
 ) -> str:  # fmt: skip
     """Write minutes as a person reads them: ``"25 min"``, or ``"20 to 35 min"`` where it matters."""
     if minutes is None or math.isnan(minutes):
-        return _WORDS["no_way"][lang]
+        return WORDS["no_way"][lang]
     if low_min is None:
         return _hours(round(minutes))
     if high_min is None:
-        return _WORDS["least"][lang].format(low=_hours(math.floor(low_min + 1e-6)))
+        return WORDS["least"][lang].format(low=_hours(math.floor(low_min + 1e-6)))
     if high_min - low_min <= max(2.0, 0.2 * minutes):
         return _hours(round(minutes))
     low, high = math.floor(low_min + 1e-6), math.ceil(high_min - 1e-6)
     first = str(low) if high < 60 else _hours(low)
-    return _WORDS["times"][lang].format(low=first, high=_hours(high))
+    return WORDS["times"][lang].format(low=first, high=_hours(high))
 
 
 def _hours(minutes: int) -> str:

@@ -1,0 +1,518 @@
+/* global Finder */
+// The page itself: what is asked for, the list and the map. Every text is set as text.
+if (typeof document !== "undefined") (async () => {
+  const by = (id) => document.getElementById(id);
+  const SVG = "http://www.w3.org/2000/svg";
+  const DISTANCES = [10, 25, 50, 100, 250, 500], COUNTS = [5, 10, 20, 50];
+  const [opened, base] = await Promise.all([
+    Finder.open({ data: by("content").textContent, codes: by("codes").textContent }),
+    Finder.inflateJson(by("basemap").textContent),
+  ]);
+  const { directory, gazetteer, texts, snapshot, qualified } = opened;
+  const svg = document.querySelector("#map svg");
+  let lang = document.documentElement.lang, origin = null, found = null;
+
+  const say = (key, values = {}) => Finder.fill(texts[key][lang], values);
+  const number = (value, places = 0) => value.toLocaleString(lang === "fr" ? "fr-CA" : "en-CA", { minimumFractionDigits: places, maximumFractionDigits: places });
+  const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
+
+  const headed = (head, text) => Finder.fill(directory.says.headed[lang], { head, text });
+
+  // An element with its attributes, and its text or what is in it.
+  function make(name, attributes = {}, ...inside) {
+    const made = name.startsWith("svg:") ? document.createElementNS(SVG, name.slice(4)) : document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) {
+      if (value !== null && value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
+    }
+    made.append(...inside.flat().filter((one) => one !== null && one !== undefined && one !== ""));
+    return made;
+  }
+
+  function link(address, text, attributes = {}) {
+    const outside = { href: address, target: "_blank", rel: "noopener noreferrer", ...attributes };
+    return make("a", outside, text);
+  }
+
+  // -- What is asked for -------------------------------------------------------------------------
+
+  const isFlag = (facet) => facet.id === "flag";
+  const facets = directory.facets.filter((facet) => !isFlag(facet));
+  const flags = directory.facets.find(isFlag)?.terms ?? [];
+  const chosen = new Map();
+
+  function choice(id, label, options) {
+    const select = make("select", { id }, options.map(([value, text]) => make("option", { value }, text)));
+    select.value = chosen.get(id) ?? options[0][0];
+    return make("div", {}, make("label", { for: id }, capital(label)), select);
+  }
+
+  function drawChoices() {
+    for (const select of document.querySelectorAll("select")) chosen.set(select.id, select.value);
+    const main = [], more = [];
+    for (const facet of facets) {
+      const terms = facet.terms.map((term) => [term.id, "\u00a0\u00a0".repeat(term.depth) + term.labels[lang]]);
+      const made = choice(`facet-${facet.id}`, facet.labels[lang], [["", say("any")], ...terms]);
+      (main.length < 3 ? main : more).push(made);
+    }
+    const yesOrNo = [["", say("any")], ["yes", say("yes")], ["no", say("no")]];
+    more.push(...flags.map((flag) => choice(`flag-${flag.id}`, flag.labels[lang], yesOrNo)));
+    more.push(choice("qualified", say("qualified"), [["", say("any")], ["yes", say("yes")]]));
+    const keepLegend = (id, made) => by(id).replaceChildren(by(id).querySelector("legend"), ...made);
+    keepLegend("sought", main);
+    keepLegend("flags", more);
+    const options = (id, list) => {
+      by(id).replaceChildren(...list.map(([value, text]) => make("option", { value }, text)));
+      by(id).value = chosen.get(id) || list[0][0];
+    };
+    options("within", [["", say("no_limit")], ...DISTANCES.map((km) => [String(km), `${number(km)} km`])]);
+    options("count", COUNTS.map((n) => [String(n), number(n)]));
+  }
+
+  // The clauses that were chosen, in the order of the form.
+  function clauses() {
+    const asked = [];
+    for (const facet of facets) {
+      const term = by(`facet-${facet.id}`).value;
+      if (term) asked.push({ facet: facet.id, terms: [term], at_least: 1 });
+    }
+    for (const { id } of flags) {
+      const value = by(`flag-${id}`).value, clause = { facet: "flag", terms: [id], at_least: 1 };
+      if (value) asked.push(value === "yes" ? clause : { not: clause });
+    }
+    if (by("qualified").value) asked.push(qualified);
+    return asked;
+  }
+
+  function named(clause) {
+    if (clause.named) return say("qualified");
+    const { facet, terms } = clause.not ?? clause, isOne = facet === "flag";
+    const term = directory.label(facet, terms[0], lang);
+    if (isOne) return capital(term) + (clause.not ? ` (${say("no")})` : "");
+    return headed(capital(directory.label(facet, null, lang)), term);
+  }
+
+  // -- Searching ---------------------------------------------------------------------------------
+
+  function search(isNew) {
+    const asked = clauses();
+    const criteria = asked.length ? { and: asked } : { everything: true };
+    const limit = Number(by("within").value) || Infinity;
+    found = directory.nearest(origin, { criteria, unknown: by("unknown").value, k: Number(by("count").value), limit });
+    found.asked = asked;
+    by("found").hidden = false;
+    drawFound();
+    if (isNew) {
+      by("found-head").focus();
+      by("found-head").scrollIntoView();
+    }
+  }
+
+  function refuse(error) {
+    if (!(error instanceof Finder.Refused)) throw error;
+    const from = (place) => make("button", { type: "button" }, place.county && !place.label.includes(place.county) ? `${place.label} (${place.county})` : place.label);
+    const starts = error.candidates.map((place) => [from(place), () => start({ notes: [], ...place })]);
+    starts.push(...error.offers.map((text) => [make("button", { type: "button" }, text), () => {
+      by("place").value = text;
+      read();
+    }]));
+    for (const [button, act] of starts) button.addEventListener("click", act);
+    const lead = error.candidates.length ? say("candidates") : error.offers.length ? say("offers") : "";
+    by("place-error").replaceChildren(make("p", {}, say(`refused_${error.reason}`)), make("p", {}, lead), ...starts.map(([button]) => button));
+    by("place").setAttribute("aria-invalid", "true");
+    by("found").hidden = true;
+    origin = null;
+  }
+
+  // Search from a place, and say what cannot be.
+  function attempt(act) {
+    by("place-error").replaceChildren();
+    by("place").removeAttribute("aria-invalid");
+    try {
+      act();
+    } catch (error) {
+      refuse(error);
+    }
+  }
+
+  function start(place) {
+    attempt(() => {
+      origin = place;
+      search(true);
+    });
+  }
+
+  function read() {
+    attempt(() => {
+      origin = gazetteer.read(by("place").value);
+      search(true);
+    });
+  }
+
+  function locate() {
+    const fail = () => attempt(() => {
+      throw new Finder.Refused("no_position");
+    });
+    if (!navigator.geolocation) {
+      fail();
+      return;
+    }
+    navigator.geolocation.getCurrentPosition(({ coords }) => {
+      start({ lat: coords.latitude, lon: coords.longitude, radius: coords.accuracy / 1000, label: "", precision: "unknown", notes: [] });
+    }, fail);
+  }
+
+  // -- The list ----------------------------------------------------------------------------------
+
+  const km = (value) => number(value, value < 9.95 ? 1 : 0);
+  const precisionOf = (clinic) => directory.says[`precision.${clinic.precision}`][lang];
+
+  function drawFound() {
+    const { matches, eligible, possible, unlocated, inside, limit, nearer, certain } = found;
+    const lines = [origin.label ? say("from", { label: origin.label, radius: km(origin.radius) }) : say("from_here", { radius: km(origin.radius) })];
+    lines.push(...origin.notes.map(([key, values]) => say(`note_${key}`, values)));
+    lines.push(say("counts", { shown: number(matches.length), eligible: number(eligible), possible: number(possible) }));
+    if (inside) lines.push(say("inside", { km: number(limit), certain: number(inside[0]), possible: number(inside[1]) }));
+    if (unlocated) lines.push(say("unlocated", { n: number(unlocated) }));
+    if (matches.length) lines.push(say(certain ? "certain" : "uncertain"));
+    else lines.push(say("nothing"));
+    if (nearer.length) lines.push(say("nearer", { names: nearer.map((no) => directory.clinics[no].name).join("; ") }));
+    by("summary").replaceChildren(...lines.map((line) => make("p", {}, line)));
+    by("hits").replaceChildren(...matches.map(hit));
+    drawLegend();
+    map.show(found, origin);
+  }
+
+  function hit(match) {
+    const { clinic, rank, truth } = match, isSure = truth === Finder.YES;
+    const text = Finder.distanceText(match, directory, lang);
+    const details = [say("straight", { far: km(match.km) })];
+    if (match.high - match.low >= 0.1) {
+      const parts = match.high < 9.95 ? 10 : 1, places = parts === 10 ? 1 : 0;
+      const ends = [Math.floor(match.low * parts + 1e-6) / parts, Math.ceil(match.high * parts - 1e-6) / parts];
+      details.push(say("interval", { low: number(ends[0], places), high: number(ends[1], places) }));
+    }
+    details.push(say("position", { what: precisionOf(clinic) }));
+    const contacts = [];
+    const digits = clinic.phone.replace(/[^0-9+]/g, "");
+    if (clinic.phone) contacts.push(make("li", {}, headed(say("phone"), ""), digits.length >= 7 && digits.length <= 15 ? make("a", { href: `tel:${digits}` }, clinic.phone) : clinic.phone));
+    if (clinic.website) contacts.push(make("li", {}, headed(say("website"), ""), link(clinic.website, clinic.website)));
+    const item = make("li", { class: isSure ? "hit" : "hit maybe", id: `hit-${rank}`, tabindex: "-1" },
+      make("h3", {}, `${rank}. ${clinic.name}`),
+      make("p", { class: "truth" }, say(isSure ? "confirmed" : "possible")),
+      make("p", { class: "far" }, text),
+      make("p", {}, details.join("; ")),
+      make("p", {}, clinic.address),
+      contacts.length ? make("ul", {}, contacts) : null,
+      askedFor(match), asking(match), known(clinic));
+    for (const [event, isNear] of [["mouseenter", true], ["mouseleave", false], ["focusin", true], ["focusout", false]]) {
+      item.addEventListener(event, () => map.point(rank, isNear));
+    }
+    return item;
+  }
+
+  const truthWord = (truth) => say({ [Finder.YES]: "yes", [Finder.NO]: "no" }[truth] ?? "not_known");
+
+  function askedFor({ clinic, service }) {
+    if (!found.asked.length) return null;
+    const rows = found.asked.map((clause) => {
+      const truth = directory.truth(clause, clinic, service);
+      const word = make("span", { class: truth === Finder.UNKNOWN ? "open" : null }, truthWord(truth));
+      return make("li", {}, `${named(clause)} \u2013 `, word);
+    });
+    return make("div", {}, make("h4", {}, say("asked")), make("ul", {}, rows));
+  }
+
+  function asking(match) {
+    const { deciding, more } = directory.questions(match, found.criteria, lang), all = [...deciding, ...more];
+    if (!all.length) return null;
+    const list = make("ul", {}, all.map((text) => make("li", {}, text)));
+    return make("details", { open: match.truth === Finder.UNKNOWN }, make("summary", {}, say("questions")), list);
+  }
+
+  // What is stated of a clinic, each with the pages that say so.
+  function known(clinic) {
+    const services = clinic.services.flatMap((service) => {
+      const facts = service.facts.map(([facet, term, truth]) => fact(clinic, service, facet, term, truth));
+      for (const [name, ends] of Object.entries(service.quantities)) {
+        const { labels, unit } = directory.quantities[name];
+        const size = [...new Set(ends.map((end) => number(end, end % 1 ? 2 : 0)))].join("\u2013");
+        facts.push(stated(headed(capital(labels[lang]), `${size} ${unit}`), clinic.evidence.filter((one) => one[1] === name && isOf(one, service))));
+      }
+      return [
+        clinic.services.length > 1 ? make("h4", {}, say("service", { id: service.id })) : null,
+        service.combined ? make("p", {}, say("combined")) : null,
+        facts.length ? make("ul", {}, facts) : make("p", {}, say("nothing_known")),
+      ];
+    });
+    const fields = clinic.evidence.filter(([, facet]) => texts[`field_${facet}`]).map((one) => stated(headed(capital(say(`field_${one[1]}`)), one[2]), [one]));
+    const more = ["operator", "notes"].filter((name) => clinic[name]).map((name) => make("p", {}, headed(say(name), clinic[name])));
+    return make("details", {}, make("summary", {}, say("known")), services, more, fields.length ? make("ul", {}, fields) : null);
+  }
+
+  const isOf = ([service], { id }) => service === null || service === id;
+
+  function fact(clinic, service, facet, term, truth) {
+    const evidence = clinic.evidence.filter((one) => one[1] === facet && one[2] === term && isOf(one, service));
+    const label = directory.label(facet, term, lang);
+    const name = facet === "flag" ? capital(label) : headed(capital(directory.label(facet, null, lang)), label);
+    return stated(`${name} \u2013 ${say(truth)}`, evidence);
+  }
+
+  function stated(text, evidence) {
+    const sources = evidence.map(([, , , truth, address, kind, day]) => {
+      const named = [say(`source_${kind}`), day].filter(Boolean).join(", ") + (truth === "no" ? ` (${say("no")})` : "");
+      return address ? link(address, named) : named;
+    });
+    const list = sources.flatMap((source, at) => (at ? ["; ", source] : [source]));
+    return make("li", {}, `${text} (`, list.length ? list : say("no_source"), ")");
+  }
+
+  // -- Words of the page -------------------------------------------------------------------------
+
+  function speak() {
+    document.documentElement.lang = lang;
+    for (const one of document.querySelectorAll("[data-text]")) one.textContent = say(one.dataset.text);
+    const language = by("language");
+    language.lang = lang === "fr" ? "en" : "fr";
+    for (const name of ["in", "out", "all"]) by(`zoom-${name}`).setAttribute("aria-label", say(`zoom_${name}`));
+    const { id, date: day } = snapshot;
+    by("data").textContent = say(day ? "data" : "data_undated", { n: number(directory.clinics.length), id, day });
+    by("guide").querySelector("ul").replaceChildren(...directory.guide.map((both) => make("li", {}, both[lang])));
+    by("credit").textContent = say("credit");
+    drawChoices();
+    if (found && origin) drawFound();
+  }
+
+  // Of several clinics some may be confirmed and some possible.
+  const badge = (text, truths) => {
+    const wide = 12 + 8 * text.length, kinds = new Set(truths);
+    const kind = kinds.size > 1 ? " both" : kinds.has(Finder.YES) ? "" : " maybe";
+    return make("svg:g", { class: `mark${kind}` },
+      make("svg:rect", { x: -wide / 2, y: -12, width: wide, height: 24, rx: 12 }), make("svg:text", { y: 5 }, text));
+  };
+  const STAR = "M0-12 3.5-3.5 12-3.5 5 2.5 7.5 11 0 6-7.5 11-5 2.5-12-3.5-3.5-3.5z";
+
+  function drawLegend() {
+    const keys = [["key_confirmed", badge("1", [Finder.YES])], ["key_possible", badge("2", [Finder.UNKNOWN])],
+      ["key_both", badge("1, 2", [Finder.YES, Finder.UNKNOWN])],
+      ["key_origin", make("svg:path", { class: "origin", d: STAR })], ["key_doubt", make("svg:circle", { class: "doubt", r: 10 })]];
+    by("legend").replaceChildren(...keys.map(([key, shape]) => make("span", {},
+      make("svg:svg", { viewBox: "-24 -13 48 26", "aria-hidden": "true" }, shape), ` ${say(key)}`)));
+  }
+
+  // -- The map -----------------------------------------------------------------------------------
+
+  const map = (() => {
+    const RADIANS = Math.PI / 180, KM_PER_DEGREE = 111.32, NEAR_DEGREES = 8;
+    const FIXED = { "vector-effect": "non-scaling-stroke" };
+    // Mercator, in degrees of longitude; y grows downwards.
+    const flat = ({ lat, lon }) => [lon, -Math.log(Math.tan((45 + lat / 2) * RADIANS)) / RADIANS];
+    let box = [-95, -70, 20, 20], shown = [], from = null, drag = null, pinch = 0;
+    const land = make("svg:g"), circles = make("svg:g"), towns = make("svg:g"), marks = make("svg:g");
+    svg.append(land, circles, towns, marks);
+
+    function outline(lines, step, isClosed) {
+      return lines.map((steps) => {
+        let lon = 0, lat = 0, path = "";
+        for (let at = 0; at < steps.length; at += 2) {
+          lon += steps[at];
+          lat += steps[at + 1];
+          path += `${at ? "L" : "M"}${flat({ lat: lat * step, lon: lon * step }).map((one) => one.toFixed(4)).join(" ")}`;
+        }
+        return path + (isClosed ? "Z" : "");
+      }).join("");
+    }
+
+    const scales = Object.fromEntries(["far", "near"].map((name) => {
+      const layers = base[name], layer = make("svg:g");
+      for (const part of ["land", "lakes", "borders"]) {
+        layer.append(make("svg:path", { class: part, ...FIXED, "fill-rule": "evenodd", d: outline(layers[part], layers.step, part !== "borders") }));
+      }
+      land.append(layer);
+      return [name, layer];
+    }));
+
+    const perPixel = () => Math.max(box[2] / (svg.clientWidth || 500), box[3] / (svg.clientHeight || 400));
+    const put = (shape, [x, y], scale) => shape.setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
+
+    // Marks that would touch are one, with the numbers of all.
+    function groups(scale) {
+      const made = [];
+      for (const match of shown) {
+        const at = flat(match.clinic), width = (one) => 16 + 4 * numbers(one).length;
+        const near = made.find((one) => Math.abs(one.at[0] - at[0]) < (width(one) + 12) * scale && Math.abs(one.at[1] - at[1]) < 26 * scale);
+        if (near) near.matches.push(match);
+        else made.push({ at, matches: [match] });
+      }
+      return made;
+    }
+
+    function numbers({ matches }) {
+      const ranks = matches.map(({ rank }) => rank);
+      return ranks.length > 4 ? `${ranks.slice(0, 3).join(", ")} +${ranks.length - 3}` : ranks.join(", ");
+    }
+
+    function draw() {
+      svg.setAttribute("viewBox", box.join(" "));
+      const scale = perPixel(), isNear = box[2] < NEAR_DEGREES;
+      scales.near.setAttribute("display", isNear ? "inline" : "none");
+      scales.far.setAttribute("display", isNear ? "none" : "inline");
+      const taken = from ? [flat(from)] : [];
+      const made = groups(scale).map((group) => {
+        const mark = badge(numbers(group), group.matches.map(({ truth }) => truth));
+        // Beside the star, not on it.
+        const isAtStar = from && Math.hypot(group.at[0] - flat(from)[0], group.at[1] - flat(from)[1]) < 26 * scale;
+        const at = isAtStar ? [group.at[0], group.at[1] - 28 * scale] : group.at;
+        taken.push(at);
+        put(mark, at, scale);
+        mark.prepend(make("svg:title", {}, group.matches.map(({ rank, clinic }) => `${rank}. ${clinic.name}`).join("; ")));
+        mark.dataset.ranks = group.matches.map(({ rank }) => rank).join(" ");
+        mark.addEventListener("click", () => {
+          const item = by(`hit-${group.matches[0].rank}`);
+          item.focus();
+          item.scrollIntoView({ block: "nearest" });
+        });
+        return mark;
+      });
+      if (from) {
+        const star = make("svg:path", { class: "origin", d: STAR }, make("svg:title", {}, from.label || say("here")));
+        put(star, flat(from), scale);
+        made.push(star);
+      }
+      marks.replaceChildren(...made);
+      const isFree = ([, lon, lat]) => !taken.some(([x, y]) => Math.abs(x - lon) < 60 * scale && Math.abs(y - flat({ lat, lon })[1]) < 22 * scale);
+      towns.replaceChildren(...base.towns.filter(isFree).flatMap(([name, lon, lat]) => {
+        const label = make("svg:text", { class: "town", "paint-order": "stroke", x: 6, y: 4 }, name), dot = make("svg:circle", { class: "town-dot", r: 2.5 });
+        put(label, flat({ lat, lon }), scale);
+        put(dot, flat({ lat, lon }), scale);
+        return [dot, label];
+      }));
+      drawBar(scale);
+    }
+
+    function drawBar(scale) {
+      const middle = -(box[1] + box[3] / 2) * RADIANS, lat = 2 * Math.atan(Math.exp(middle)) - Math.PI / 2;
+      const kmPerPixel = scale * KM_PER_DEGREE * Math.cos(lat), most = kmPerPixel * 120, power = 10 ** Math.floor(Math.log10(most));
+      const round = [5, 2, 1].find((one) => one * power <= most) * power;
+      by("bar").style.width = `${round / kmPerPixel}px`;
+      by("bar-text").textContent = `${number(round, round < 1 ? 1 : 0)} km`;
+    }
+
+    function zoom(factor, [x, y] = [0.5, 0.5]) {
+      const wide = Math.min(60, Math.max(0.02, box[2] * factor)), by_ = wide / box[2];
+      box = [box[0] + box[2] * (1 - by_) * x, box[1] + box[3] * (1 - by_) * y, wide, box[3] * by_];
+      draw();
+    }
+
+    function fit() {
+      const places = [...shown.map(({ clinic }) => clinic), ...(from ? [from] : [])];
+      if (!places.length) return;
+      const spots = places.map(flat), xs = spots.map(([x]) => x), ys = spots.map(([, y]) => y);
+      const room = Math.max(0.15, Math.max(...xs) - Math.min(...xs), (Math.max(...ys) - Math.min(...ys)) * 1.1) * 1.25;
+      const shape = (svg.clientHeight || 400) / (svg.clientWidth || 500), wide = room / Math.min(1, shape), high = wide * shape;
+      box = [(Math.min(...xs) + Math.max(...xs) - wide) / 2, (Math.min(...ys) + Math.max(...ys) - high) / 2, wide, high];
+      draw();
+    }
+
+    function show({ matches }, place) {
+      [shown, from] = [matches, place];
+      const circle = (one, rank) => {
+        const [cx, cy] = flat(one), r = one.radius / (KM_PER_DEGREE * Math.cos(one.lat * RADIANS));
+        return make("svg:circle", { class: "doubt", ...FIXED, cx, cy, r, "data-rank": rank });
+      };
+      circles.replaceChildren(circle(from, 0), ...shown.filter(({ clinic }) => clinic.radius).map(({ clinic, rank }) => circle(clinic, rank)));
+      svg.setAttribute("aria-label", say("map", { n: number(shown.length) }));
+      fit();
+    }
+
+    function point(rank, isNear) {
+      for (const mark of marks.children) {
+        if (mark.dataset.ranks?.split(" ").includes(String(rank))) mark.classList.toggle("near", isNear);
+      }
+      for (const circle of circles.children) if (circle.dataset.rank === String(rank)) circle.classList.toggle("near", isNear);
+      by(`hit-${rank}`)?.classList.toggle("near", isNear);
+    }
+
+    const spot = ({ clientX, clientY }) => {
+      const { left, top, width, height } = svg.getBoundingClientRect();
+      return [(clientX - left) / width, (clientY - top) / height];
+    };
+    const pan = (x, y) => {
+      box = [box[0] + x * box[2], box[1] + y * box[3], box[2], box[3]];
+      draw();
+    };
+    const fingers = new Map();
+    svg.addEventListener("pointerdown", (event) => {
+      fingers.set(event.pointerId, spot(event));
+      drag = spot(event);
+      pinch = 0;
+    });
+    svg.addEventListener("pointermove", (event) => {
+      if (!fingers.has(event.pointerId)) return;
+      fingers.set(event.pointerId, spot(event));
+      const [one, two] = [...fingers.values()];
+      if (two) {
+        const apart = Math.hypot(one[0] - two[0], one[1] - two[1]);
+        if (pinch) zoom(pinch / apart, [(one[0] + two[0]) / 2, (one[1] + two[1]) / 2]);
+        pinch = apart;
+      } else {
+        const here = spot(event);
+        pan(drag[0] - here[0], drag[1] - here[1]);
+        drag = here;
+      }
+    });
+    for (const name of ["pointerup", "pointercancel", "pointerleave"]) svg.addEventListener(name, (event) => fingers.delete(event.pointerId));
+    svg.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      zoom(event.deltaY > 0 ? 1.25 : 0.8, spot(event));
+    }, { passive: false });
+    const KEYS = { ArrowLeft: [-0.2, 0], ArrowRight: [0.2, 0], ArrowUp: [0, -0.2], ArrowDown: [0, 0.2] };
+    svg.addEventListener("keydown", (event) => {
+      if (KEYS[event.key]) pan(...KEYS[event.key]);
+      else if (event.key === "+" || event.key === "=") zoom(0.7);
+      else if (event.key === "-") zoom(1.4);
+      else return;
+      event.preventDefault();
+    });
+    by("zoom-in").addEventListener("click", () => zoom(0.7));
+    by("zoom-out").addEventListener("click", () => zoom(1.4));
+    by("zoom-all").addEventListener("click", fit);
+    window.addEventListener("resize", () => shown.length && fit());
+    window.addEventListener("beforeprint", fit);
+    return { show, point };
+  })();
+
+  // -- Begin -------------------------------------------------------------------------------------
+
+  // No look-up of the names of linked hosts before somebody follows a link.
+  document.head.append(make("meta", { "http-equiv": "x-dns-prefetch-control", content: "off" }));
+  speak();
+  by("names").append(...gazetteer.suggestions().map((value) => make("option", { value })));
+  by("ask").addEventListener("submit", (event) => {
+    event.preventDefault();
+    read();
+  });
+  by("ask").addEventListener("change", (event) => {
+    if (origin && event.target.id !== "place") attempt(() => search(false));
+  });
+  by("locate").addEventListener("click", locate);
+  by("language").addEventListener("click", () => {
+    lang = lang === "fr" ? "en" : "fr";
+    by("place-error").replaceChildren();
+    speak();
+  });
+  by("again").addEventListener("click", () => {
+    by("place").focus();
+    by("place").scrollIntoView({ block: "center" });
+  });
+  by("print").addEventListener("click", () => window.print());
+  let folded = [];
+  window.addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("#hits details:not([open])")];
+    for (const one of folded) one.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    for (const one of folded) one.open = false;
+  });
+  document.documentElement.dataset.ready = "";
+})();
