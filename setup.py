@@ -22,6 +22,7 @@ FLAGS = (
         "-fno-math-errno",
         "-fno-trapping-math",
         "-pthread",
+        "-g0",  # debug sections name the folder it was built in
     ]
 )
 
