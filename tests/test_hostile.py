@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from decimal import Decimal
 from functools import reduce
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 import ketafind as kf
+from ketafind.cli import main
 
 DIRECTORY = kf.load_directory()
 ORIGIN = kf.Coordinates(lat=44.23, lon=-76.48)
@@ -134,3 +136,21 @@ def test_a_link_to_no_file_is_a_missing_file(tmp_path):
     (tmp_path / "clinics.csv").symlink_to("nowhere.csv")
     with pytest.raises(kf.errors.MissingFileError):
         kf.Directory.from_csv(tmp_path / "clinics.csv")
+
+
+HIDDEN = "\x1b]0;x\x07 \u202e \x9b31m \x7f"
+
+
+@pytest.mark.parametrize("form", ["table", "json", "geojson", "csv"])
+def test_no_format_sends_a_terminal_what_it_would_obey(form, tmp_path, capsys, monkeypatch):
+    file = tmp_path / "clinics.csv"
+    frame = pd.DataFrame(
+        {"clinic_id": ["a"], "name": [f"A{HIDDEN}"], "lat": [44.2], "lon": [-76.5]}
+    )
+    frame.to_csv(file, index=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["nearest", "Kingston", "--data", str(file), "--format", form]) == 0
+    shown = capsys.readouterr().out
+    assert not {letter for letter in shown if letter in HIDDEN and not letter.isprintable()}
+    if form == "json":
+        assert json.loads(shown)["matches"][0]["name"] == f"A{HIDDEN}"

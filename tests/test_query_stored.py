@@ -167,6 +167,9 @@ def change(saved: Path, **changes) -> None:
         {"kind": "something else"},
         {"snapshot": None},
         {"date": 5},
+        {"date": "nope"},
+        {"records": lambda a: np.frombuffer(b"[]".ljust(len(a)), np.uint8)},
+        {"index.frame": lambda a: a + 1e9},
         {"clinic_no": lambda a: a + 1000},
         {"clinic_no": lambda a: a[:-1]},
         {"clinic_no": lambda a: a[::-1].copy()},
@@ -244,3 +247,33 @@ def test_clinics_are_added_replaced_and_removed_in_a_new_directory():
     assert changed.snapshot != directory.snapshot
     with pytest.raises(UnknownClinicError):
         directory.with_clinics(removed=["nobody"])
+
+
+@pytest.mark.parametrize("name", ["date", "index", "snapshot"])
+def test_a_file_that_leaves_out_what_names_it_is_refused(saved, name):
+    metadata, arrays = open_arrays(saved)
+    kept = {key: np.array(array) for key, array in arrays.items()}
+    write_arrays(saved, {key: said for key, said in metadata.items() if key != name}, kept)
+    with pytest.raises(DirectoryFileError):
+        kf.Directory.open(saved)
+
+
+@pytest.mark.parametrize("record", [b"[]", b"null", b'"a"', b'{"clinic_id":"a","location":[]}'])
+def test_a_record_of_another_kind_is_refused_when_it_is_read(saved, record):
+    metadata, arrays = open_arrays(saved)
+    kept = {key: np.array(array) for key, array in arrays.items()}
+    more = len(record) - int(kept["starts"][1])
+    kept["records"] = np.concatenate(
+        [np.frombuffer(record, np.uint8), kept["records"][kept["starts"][1] :]]
+    )
+    kept["starts"][1:] += more
+    write_arrays(saved, metadata, kept)
+    with pytest.raises(DirectoryFileError, match="damaged"):
+        _ = kf.Directory.open(saved).clinics[0].name
+
+
+@pytest.mark.parametrize("change_of", [lambda a: a * np.nan, lambda a: a + 1e9, lambda a: a * 2])
+def test_an_unverified_index_whose_frame_is_no_rotation_is_refused(saved, change_of):
+    change(saved, **{"index.frame": change_of})
+    with pytest.raises(DirectoryFileError):
+        list(kf.Directory.open(saved, verify=False).nearest(kf.Coordinates(lat=44, lon=-76)))

@@ -262,7 +262,7 @@ def readable(read: Callable[[], T]) -> T:
     """Read a part of a saved directory, or say that it is damaged."""
     try:
         return read()
-    except (ValueError, TypeError, KeyError, LookupError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
         raise DirectoryFileError(
             f"a record of the directory's file is damaged ({type(error).__name__}); "
             f"open it with verify=True, and save it again from its source"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import warnings
 from argparse import Namespace
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from ketafind.matches import Matches
     from ketafind.records import Clinic, Evidence, Location
 
+UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
 _PLACE_FIELDS = ("label", "lat", "lon", "precision", "radius_km", "match", "corrections", "source")
 
 
@@ -39,7 +42,7 @@ def nearest(arguments: Namespace) -> None:
     if arguments.format == "geojson":
         _print_json(matches.to_geojson())
     elif arguments.format == "csv":
-        print(csv_text(matches.columns()), end="")
+        _print_csv(csv_text(matches.columns()))
     else:
         _print(matches, arguments)
 
@@ -52,7 +55,16 @@ def _print(answer: Matches | Explanation, arguments: Namespace) -> None:
 
 
 def _print_json(content: Any) -> None:
-    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    # What has no picture is written as JSON writes it: a terminal would obey it.
+    print(UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def _print_csv(text: str) -> None:
+    """Print CSV as it is, but never a control character to a terminal."""
+    if sys.stdout.isatty():
+        text = "".join(f"{escaped(line)}\n" for line in text.splitlines())
+    print(text, end="")
 
 
 def _say_origin(matches: Matches, arguments: Namespace) -> None:

@@ -107,7 +107,8 @@ class _Stored(Catalogue):
         )
         self.facts = StatedFacts(*(arrays[name] for name in FACTS))
         day = metadata["date"]
-        self.snapshot = Snapshot(metadata["snapshot"], day and date.fromisoformat(day))
+        when = None if day is None else readable(lambda: date.fromisoformat(day))
+        self.snapshot = Snapshot(metadata["snapshot"], when)
 
     def _make_index(self) -> SpatialIndex:
         stored = {
@@ -133,10 +134,10 @@ class _Stored(Catalogue):
 
 
 def _check_metadata(metadata: Mapping[str, Any]) -> None:
-    day = metadata.get("date")
+    day = metadata.get("date", 0)
     if not isinstance(metadata.get("snapshot"), str) or not isinstance(day, str | None):
         raise DirectoryFileError("the file does not name its snapshot")
-    if metadata.get("index") not in (None, *get_args(IndexName)):
+    if metadata.get("index", 0) not in (None, *get_args(IndexName)):
         raise DirectoryFileError("the file names an index that is not known")
 
 
