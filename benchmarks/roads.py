@@ -69,6 +69,9 @@ def against_engine(folder: Path) -> None:
     print(
         f"  error: median {np.median(error):.1%} (5.5 %), p90 {np.quantile(error, 0.9):.1%} (10.5 %)"
     )
+    low, high = router.error
+    inside = (low <= 1 / ratio) & (1 / ratio <= high)
+    print(f"  in the interval {router.error}: {inside.mean():.1%} (85 to 95 %)")
     print(f"  ours over the engine's: {np.quantile(ratio, [0.05, 0.5, 0.95]).round(3).tolist()}")
 
 

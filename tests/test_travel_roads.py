@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +12,10 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ketafind.cli import main
 from ketafind.errors import DataError, InvalidInputError, MissingFileError
 from ketafind.geo import geodesic_km
-from ketafind.travel import PROFILES, build_roads
+from ketafind.travel import PROFILES, GraphRouter, build_roads
 from ketafind.travel.roads import posted_kmh, speeds_kmh
 
 osmium = pytest.importorskip("osmium")
@@ -157,3 +160,73 @@ def test_one_straight_road_of_three_like_ways_is_one_road(tmp_path):
     router.save(tmp_path / "a.roads")
     foot = type(router).open(tmp_path / "a.roads", "foot")
     assert foot.times(ends[:1], ends[1:]).minutes[0, 0] == pytest.approx(km / 5 * 60, rel=1e-6)
+
+
+APART = [(44.0, -78.0), (44.01, -78.0), (45.0, -78.0), (45.01, -78.0)]
+
+
+def two_towns(folder: Path) -> Path:
+    write(folder / "two.osm.pbf", APART, [([0, 1], KINDS[0]), ([2, 3], KINDS[0])])
+    return folder / "two.osm.pbf"
+
+
+def test_only_roads_that_touch_an_area_are_kept(tmp_path):
+    extract = two_towns(tmp_path)
+    # Its box holds both streets, the triangle one of them.
+    area = shapely.Polygon([(-78.5, 43.5), (-77.5, 43.5), (-78.5, 45.5)])
+    router = build_roads(extract, within=area)
+    assert router.n_roads == 1
+    assert router.node_positions[0].tolist() == pytest.approx([44.0, 44.01])
+
+
+def test_a_network_of_an_extract_knows_what_its_profile_is_off_by(tmp_path):
+    router = build_roads(two_towns(tmp_path), profiles=("car", "foot"))
+    router.error = (0.7, 1.4)
+    router.save(tmp_path / "a.roads")
+    assert GraphRouter.open(tmp_path / "a.roads").error == (0.7, 1.4)
+    assert GraphRouter.open(tmp_path / "a.roads", "foot").error == PROFILES["foot"].error
+    for profile in PROFILES.values():
+        assert 0 < profile.error[0] <= 1 <= profile.error[1]
+    edges = {"source": [1], "target": [2], "minutes": [1.0]}
+    nodes = {"node": [1, 2], "lat": [44.0, 44.01], "lon": [-78.0, -78.0]}
+    assert GraphRouter.from_edges(edges, nodes).error == (1.0, 1.0)
+
+
+def test_the_command_builds_a_file_and_clips_it_by_a_polygon_or_around_clinics(tmp_path, capsys):
+    extract, out = str(two_towns(tmp_path)), str(tmp_path / "a.roads")
+    build = ["roads", "build", extract, "--out", out]
+    assert main([*build, "--profile", "foot", "car"]) == 0
+    assert "4 crossings and dead ends, 2 roads, for foot, car. Data (c) OpenStreetMap" in (
+        capsys.readouterr().out
+    )
+    assert GraphRouter.open(out, "car").n_roads == 2
+    assert main(build) == 2
+    assert "pass --overwrite" in capsys.readouterr().err
+    box = {"type": "Feature", "properties": {}, "geometry": json.loads(
+        shapely.to_geojson(shapely.box(-79, 44.5, -77, 45.5))
+    )}  # fmt: skip
+    for part in (box, {"type": "FeatureCollection", "features": [box]}, box["geometry"]):
+        (tmp_path / "box.geojson").write_text(json.dumps(part))
+        assert main([*build, "--overwrite", "--clip", str(tmp_path / "box.geojson")]) == 0
+        assert GraphRouter.open(out).node_positions[0].min() == pytest.approx(45.0)
+    clinics = "clinic_id,name,lat,lon\na,A,44.2,-78\n"
+    (tmp_path / "clinics.csv").write_text(clinics)
+    around = ["--overwrite", "--around", str(tmp_path / "clinics.csv")]
+    assert main([*build, *around, "--margin-km", "40"]) == 0
+    assert GraphRouter.open(out).node_positions[0].max() == pytest.approx(44.01)
+    assert main([*build, *around, "--margin-km", "10"]) == 2
+    assert "no road is open to car" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "this is no GeoJSON"),
+        ('{"type": "Point", "coordinates": [1, 2]}', "a polygon is needed"),
+    ],
+)
+def test_a_clip_that_is_no_polygon_is_refused(tmp_path, capsys, text, message):
+    (tmp_path / "a.geojson").write_text(text)
+    command = ["roads", "build", str(two_towns(tmp_path)), "--out", str(tmp_path / "a.roads")]
+    assert main([*command, "--clip", str(tmp_path / "a.geojson")]) == 2
+    assert message in capsys.readouterr().err

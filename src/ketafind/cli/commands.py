@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 import warnings
@@ -18,7 +19,8 @@ from ketafind.cli.options import (
     read_directory,
     vocabulary_of,
 )
-from ketafind.errors import DataError, InvalidInputError
+from ketafind.errors import DataError, Fault, InvalidInputError
+from ketafind.files import read_text, refuse_existing
 from ketafind.records import CLINIC_FACTS
 from ketafind.shapes import translated
 from ketafind.show.exports import csv_text
@@ -250,6 +252,59 @@ def page(arguments: Namespace) -> None:
     """Write a page in which anybody finds the nearest clinics."""
     directory = directory_of(arguments)
     directory.to_html(arguments.out, lang=arguments.lang, overwrite=arguments.overwrite)
+
+
+def build_roads(arguments: Namespace) -> None:
+    """Build a network of roads and print what is in it."""
+    from tqdm import tqdm
+
+    from ketafind.travel import build_roads
+
+    refuse_existing(arguments.out, overwrite=arguments.overwrite)
+    within = _area(arguments)
+    with tqdm(unit=" ways", unit_scale=True, disable=None) as bar:
+        router = build_roads(
+            arguments.extract,
+            profiles=tuple(dict.fromkeys(arguments.profile)),
+            within=within,
+            progress=bar.update,
+        )
+    router.save(arguments.out)
+    made = f"{router.n_nodes:,} crossings and dead ends, {router.n_roads:,} roads"
+    profiles = ", ".join(dict.fromkeys(arguments.profile))
+    print(escaped(f"{arguments.out}: {made}, for {profiles}. {ATTRIBUTION}"))
+
+
+ATTRIBUTION = "Data (c) OpenStreetMap contributors, ODbL 1.0"
+
+
+def _area(arguments: Namespace) -> Any:
+    """Read which part of an extract is wanted; None for all of it."""
+    import shapely
+
+    from ketafind.directory import load_directory
+
+    if arguments.clip is not None:
+        text = read_text(arguments.clip, "a polygon", max_mb=100)
+        try:
+            area = shapely.union_all(shapely.get_parts(shapely.from_geojson(text)))
+        except shapely.GEOSException as error:
+            raise DataError(arguments.clip, [Fault(f"this is no GeoJSON: {error}")]) from None
+        if area.geom_type not in ("Polygon", "MultiPolygon") or area.is_empty:
+            raise DataError(arguments.clip, [Fault("a polygon is needed, in lon and lat degrees")])
+        return area
+    if arguments.around is None:
+        return None
+    if arguments.around == "-":
+        directory = load_directory()
+    else:
+        directory = read_directory(arguments.around, arguments, None)
+    places = [one.location for one in directory.clinics if one.location is not None]
+    if not places:
+        raise InvalidInputError(f"{arguments.around}: no clinic in it has a position")
+    hull = shapely.MultiPoint([(place.lon, place.lat) for place in places]).convex_hull
+    north = min(89.0, max(abs(place.lat) for place in places) + 1.0)
+    return hull.buffer(arguments.margin_km / (111.0 * math.cos(math.radians(north))))
 
 
 HEADERS = ("fact", "value", "truth", "service", "source", "checked", "page", "believed")

@@ -270,7 +270,34 @@ def make_parser() -> ArgumentParser:
             command.add_argument(*names, **settings)
     purpose = "build a street register of your own"
     _add_build(subparsers.add_parser("geocoder", help=purpose, allow_abbrev=False))
+    purpose = "build a network of roads, for travel times"
+    _add_roads(subparsers.add_parser("roads", help=purpose, allow_abbrev=False))
     return parser
+
+
+def _add_roads(parser: ArgumentParser) -> None:
+    build = parser.add_subparsers(title="commands", metavar="COMMAND", required=True).add_parser(
+        "build", help="from an extract of OpenStreetMap", allow_abbrev=False
+    )
+    build.add_argument("extract", metavar="EXTRACT", help="an .osm.pbf or .osm file")
+    build.add_argument("-o", "--out", metavar="FILE", required=True, help="the file to write")
+    build.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
+    build.add_argument(
+        "--profile",
+        nargs="+",
+        default=["car"],
+        metavar="PROFILE",
+        help="car (default), foot, bicycle: one or several",
+    )
+    clip = build.add_mutually_exclusive_group()
+    clip.add_argument("--clip", metavar="GEOJSON", help="a polygon: leave out what is outside")
+    clip.add_argument(
+        "--around", metavar="CLINICS", help="the same around clinics, CSV or saved; - the bundled"
+    )
+    build.add_argument(
+        "--margin-km", type=_number, default=50.0, help="how far around them (default 50)"
+    )
+    build.set_defaults(run=commands.build_roads, evidence=None, vocabulary=None, region=None)
 
 
 def _add_build(parser: ArgumentParser) -> None:

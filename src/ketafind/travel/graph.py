@@ -72,7 +72,8 @@ class GraphRouter:
     ----------
     error : tuple of float
         What true times lie between, as factors of these, for nine in ten: of a built network what
-        the profile was measured to be off by, otherwise (1.0, 1.0), for not known; may be set.
+        the profile was measured to be off by, otherwise (1.0, 1.0), for not known; may be set,
+        and is saved.
 
     See Also
     --------
@@ -288,7 +289,8 @@ class GraphRouter:
         """
         with self._lock:
             index = self._samples[0]
-            arrays = {**self._arrays, **{f"find.{n}": a for n, a in index.arrays.items()}}
+            own = {f"error.{self.profile}": np.array(self.error)}
+            arrays = {**self._arrays, **own, **{f"find.{n}": a for n, a in index.arrays.items()}}
             write_arrays(path, {"kind": KIND, "version": VERSION}, arrays)
 
     # ---- snapping ----
