@@ -117,9 +117,9 @@ def test_a_posted_limit_is_read_with_its_unit(text, kmh):
 @pytest.mark.parametrize(
     ("tags", "car", "foot"),
     [
-        ({"highway": "motorway"}, (92.0, 0.0), (0.0, 0.0)),
-        ({"highway": "residential", "oneway": "yes"}, (41.4, 0.0), (5.0, 5.0)),
-        ({"highway": "primary", "oneway": "-1", "maxspeed": "60"}, (0.0, 55.2), (5.0, 5.0)),
+        ({"highway": "motorway"}, (91.0, 0.0), (0.0, 0.0)),
+        ({"highway": "residential", "oneway": "yes"}, (40.95, 0.0), (5.0, 5.0)),
+        ({"highway": "primary", "oneway": "-1", "maxspeed": "60"}, (0.0, 54.6), (5.0, 5.0)),
         ({"highway": "footway"}, (0.0, 0.0), (5.0, 5.0)),
         ({"highway": "service", "access": "private"}, (0.0, 0.0), (0.0, 0.0)),
         ({"highway": "service", "access": "no", "foot": "yes"}, (0.0, 0.0), (5.0, 5.0)),
@@ -156,7 +156,7 @@ def test_one_straight_road_of_three_like_ways_is_one_road(tmp_path):
     assert (router.n_nodes, router.n_roads) == (2, 1)
     ends = np.array([places[0], places[3]])
     km = float(geodesic_km(*places[0], *places[3]))
-    assert router.times(ends[:1], ends[1:]).minutes[0, 0] == pytest.approx(km / 41.4 * 60, rel=1e-6)
+    assert router.times(ends[:1], ends[1:]).minutes[0, 0] == pytest.approx(km / 40.95 * 60, rel=1e-6)
     router.save(tmp_path / "a.roads")
     foot = type(router).open(tmp_path / "a.roads", "foot")
     assert foot.times(ends[:1], ends[1:]).minutes[0, 0] == pytest.approx(km / 5 * 60, rel=1e-6)

@@ -59,10 +59,10 @@ PROFILES: Mapping[str, Profile] = {
     "car": Profile(
         {k: float(v) for k, v in _STREETS.items()},
         ("access", "vehicle", "motor_vehicle", "motorcar"),
-        factor=0.92,
+        factor=0.91,
         posted=True,
         oneway=("oneway",),
-        error=(0.92, 1.12),
+        error=(0.91, 1.12),
     ),
     "bicycle": Profile(
         {**dict.fromkeys(_SLOW, 16.0), "track": 12.0, "path": 12.0, "cycleway": 18.0,
