@@ -156,7 +156,9 @@ def test_one_straight_road_of_three_like_ways_is_one_road(tmp_path):
     assert (router.n_nodes, router.n_roads) == (2, 1)
     ends = np.array([places[0], places[3]])
     km = float(geodesic_km(*places[0], *places[3]))
-    assert router.times(ends[:1], ends[1:]).minutes[0, 0] == pytest.approx(km / 40.95 * 60, rel=1e-6)
+    assert router.times(ends[:1], ends[1:]).minutes[0, 0] == pytest.approx(
+        km / 40.95 * 60, rel=1e-6
+    )
     router.save(tmp_path / "a.roads")
     foot = type(router).open(tmp_path / "a.roads", "foot")
     assert foot.times(ends[:1], ends[1:]).minutes[0, 0] == pytest.approx(km / 5 * 60, rel=1e-6)
