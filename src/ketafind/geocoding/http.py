@@ -64,16 +64,22 @@ class HttpxAdapter(BaseSyncAdapter):  # type: ignore[misc]
     def get_text(self, url: str, *, timeout: float | None, headers: Mapping[str, str]) -> str:
         """Get a URL's text, or raise geopy's error for the status."""
         deadline = getattr(self._local, "deadline", time.monotonic() + (timeout or TIMEOUT_S))
+        return self.send(url, headers, deadline)
+
+    def send(
+        self, url: str, headers: Mapping[str, str], deadline: float, body: bytes | None = None
+    ) -> str:
+        """Get a URL's text, or post a body to it; raise geopy's error for the status."""
         checked = _checked(url, private=self._allow_private)
         failure: GeocoderFailedError
         try:
-            reply, body = self._get(checked, headers, deadline)
+            reply, read = self._exchange(checked, headers, deadline, body)
         except TimeoutError:
             failure = GeocoderTimeoutError("the service did not answer before the deadline")
         except (httpcore.ProtocolError, OSError, zlib.error) as error:
             failure = GeocoderFailedError(f"the connection failed ({type(error).__name__})")
         else:
-            text = _text(reply, body)
+            text = _text(reply, read)
             if not reply.is_error:
                 return text
             code, own = reply.status_code, dict(reply.headers)
@@ -82,30 +88,39 @@ class HttpxAdapter(BaseSyncAdapter):  # type: ignore[misc]
 
     def get_json(self, url: str, *, timeout: float | None, headers: Mapping[str, str]) -> Any:
         """Get a URL's JSON; null and {} are refused, which geopy takes for "not found"."""
-        text = self.get_text(url, timeout=timeout, headers=headers)
-        depths = accumulate((c in "[{") - (c in "]}") for c in text)
-        if any(depth > DEEPEST for depth in depths):  # reading it could exhaust the stack
-            raise GeocoderFailedError("the reply is nested too deeply")
-        try:
-            value = json.loads(text)
-        except ValueError:
-            raise GeocoderFailedError("the reply is not JSON") from None
-        if value is None or value == {}:
-            raise GeocoderFailedError("the reply is empty")
-        return value
+        return read_json(self.get_text(url, timeout=timeout, headers=headers))
 
-    def _get(
-        self, url: httpx.URL, headers: Mapping[str, str], deadline: float
+    def _exchange(
+        self, url: httpx.URL, headers: Mapping[str, str], deadline: float, body: bytes | None
     ) -> tuple[httpx.Response, bytes]:
         backend = _Backend(deadline, allow_private=self._allow_private)
         own = {**headers, "Accept-Encoding": "gzip", "Connection": "close"}
         # A pool of its own for each request: nothing is remembered from one to the next.
         with (
             httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool,
-            pool.stream("GET", str(url), headers=httpx.Headers(own, encoding="utf-8").raw) as reply,
+            pool.stream(
+                "GET" if body is None else "POST",
+                str(url),
+                headers=httpx.Headers(own, encoding="utf-8").raw,
+                content=body,
+            ) as reply,
         ):
             read = httpx.Response(reply.status, headers=reply.headers)
             return read, _body(read, reply.iter_stream())
+
+
+def read_json(text: str) -> Any:
+    """Read a reply's JSON; null and {} are refused, and what is nested deeply."""
+    depths = accumulate((c in "[{") - (c in "]}") for c in text)
+    if any(depth > DEEPEST for depth in depths):  # reading it could exhaust the stack
+        raise GeocoderFailedError("the reply is nested too deeply")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise GeocoderFailedError("the reply is not JSON") from None
+    if value is None or value == {}:
+        raise GeocoderFailedError("the reply is empty")
+    return value
 
 
 def _checked(text: str, *, private: bool) -> httpx.URL:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import random
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import closing
-from contextvars import copy_context
+from contextlib import closing, contextmanager
+from contextvars import ContextVar, copy_context
+from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
 from typing import TypeVar
 
-from ketafind.errors import GeocoderBusyError
+from ketafind.errors import GeocoderBusyError, GeocoderFailedError, GeocoderRefusedError
 from ketafind.geocoding.cache import FILE_FAULTS, is_locked, open_private, patiently
 
 # A turn farther ahead than this is the mark of a clock that was set back: it does not count.
 FAR_S = 3_600.0
+
+LONGEST_PAUSE_S = 60.0
+FIRST_PAUSE_S = 0.5
+LONGEST_WAIT_S = 1e9
+
+# They log whole URLs, with keys and addresses, and what a service replied.
+LOGGERS = ("geopy", "httpx", "httpcore.connection", "httpcore.http11")
 
 BRIEFLY_S = 0.2
 FOLLOWING = "SELECT max(next) FROM turns WHERE name = ? AND next <= ?"
@@ -137,6 +147,94 @@ class RateLimit:
                 f"the pace is not shared through {self.path} ({error}): this process keeps it alone",
                 stacklevel=4,
             )
+
+
+class PacedService:
+    """What asks a service: at its pace, within a deadline, again where that may help."""
+
+    def __init__(
+        self, name: str, deadline_s: float, retries: int, budget: int | None,
+        limit: RateLimit | None,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.deadline_s, self.retries, self.budget = deadline_s, retries, budget
+        self.limit = limit if limit is not None else RateLimit()
+        self.requests_sent = 0
+        self._refusal: str | None = None
+        self._lock = Lock()
+
+    def _ask(self, call: Callable[[float], Value], deadline: float) -> Value:
+        """Ask until there is an answer, a final failure or the deadline."""
+        for retried in range(self.retries):
+            try:
+                return self._ask_once(call, deadline)
+            except (GeocoderRefusedError, GeocoderBusyError):
+                raise
+            except GeocoderFailedError as error:
+                self._back_off(retried, error, deadline)
+        return self._ask_once(call, deadline)
+
+    def _back_off(self, retried: int, failure: GeocoderFailedError, deadline: float) -> None:
+        """Let the next turn wait as long as the service said, else longer each time."""
+        said_s = failure.retry_after_s
+        jitter_s = FIRST_PAUSE_S * 2**retried * random.uniform(0.5, 1.0)  # noqa: S311
+        pause_s = min(jitter_s, LONGEST_PAUSE_S) if said_s is None else said_s
+        late = time.monotonic() + pause_s >= deadline
+        if late and said_s is None:
+            raise failure
+        self.limit.postpone(self.name, pause_s)
+        if late:
+            raise GeocoderBusyError(
+                f"{self.name} asks to wait {pause_s:.0f} s, longer than the deadline of "
+                f"{self.deadline_s:g} s",
+                retry_after_s=pause_s,
+            )
+
+    def _ask_once(self, call: Callable[[float], Value], deadline: float) -> Value:
+        self._check_budget()
+        # The limit's clock is the wall's: other processes have no other in common.
+        self.limit.wait(self.name, self.limit.clock() + (deadline - time.monotonic()))
+        with self._lock:
+            self._check_budget()
+            self.requests_sent += 1
+        return call(deadline)
+
+    def _check_budget(self) -> None:
+        if self._refusal is not None:
+            raise GeocoderRefusedError(self._refusal)
+        if self.budget is not None and self.requests_sent >= self.budget:
+            raise GeocoderRefusedError(f"the budget of {self.budget} requests is spent")
+
+
+def retry_after_s(headers: Mapping[str, str] | None) -> float | None:
+    """Read Retry-After, in seconds or as a date; None for anything else."""
+    said = str((headers or {}).get("retry-after", "")).strip()
+    if said.isascii() and said.isdigit():
+        return min(float(said), LONGEST_WAIT_S)
+    try:
+        moment = parsedate_to_datetime(said).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(0.0, moment - time.time())
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Let no library log what is asked of a service in this thread meanwhile."""
+    for logger in map(logging.getLogger, LOGGERS):
+        logger.addFilter(_outside_a_call)  # to add it again does nothing
+    before = _calling.set(True)
+    try:
+        yield
+    finally:
+        _calling.reset(before)
+
+
+_calling = ContextVar("_calling", default=False)
+
+
+def _outside_a_call(_: logging.LogRecord) -> bool:
+    return not _calling.get()
 
 
 def within(call: Callable[[], Value], deadline: float) -> Value:

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import copy
-import logging
 import math
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
-from email.utils import parsedate_to_datetime
 from functools import partial
-from threading import Lock
 from typing import Any, NoReturn
 
 from geopy import exc
@@ -25,15 +20,11 @@ from ketafind.files import require
 from ketafind.geo import EAST, KM_PER_DEGREE, NORTH, SOUTH, WEST, Coordinates, in_ontario, sphere_km
 from ketafind.geocoding.cache import GeocodeCache
 from ketafind.geocoding.gazetteer import Gazetteer
-from ketafind.geocoding.limiter import RateLimit, within
+from ketafind.geocoding.limiter import PacedService, RateLimit, retry_after_s, unlogged, within
 from ketafind.geocoding.offline import OfflineGeocoder
 from ketafind.geocoding.protocol import Geocoder, SearchPlace, check_geocoder, works_offline
 from ketafind.geocoding.words import check_text
 from ketafind.records import Location
-
-LONGEST_PAUSE_S = 60.0
-FIRST_PAUSE_S = 0.5
-LONGEST_WAIT_S = 1e9
 
 SETTINGS = (exc.ConfigurationError, exc.GeocoderNotFound)
 # A program may turn geopy's warning of impossible coordinates into an error.
@@ -52,9 +43,6 @@ FAILURES: tuple[tuple[Any, type[errors.GeocodingError], str], ...] = (
     (MALFORMED, errors.GeocoderFailedError, "sent a malformed reply ({})"),
 )
 
-# They log whole URLs, with keys and addresses, and what a service replied.
-LOGGERS = ("geopy", "httpx", "httpcore.connection", "httpcore.http11")
-
 # An answer farther than this from what the gazetteer says, its radius apart, is rejected.
 LEAST_KM = 5.0
 FACTOR = 3.0
@@ -66,14 +54,8 @@ NORTH_FROM = 49.0
 BOX = ((SOUTH, WEST), (NORTH, EAST))
 OPTIONS = {"Nominatim": {"country_codes": "ca", "viewbox": BOX, "bounded": False}}
 
-_calling = ContextVar("_calling", default=False)
 
-
-def _outside_a_call(_: logging.LogRecord) -> bool:
-    return not _calling.get()
-
-
-class GeopyGeocoder:
+class GeopyGeocoder(PacedService):
     """Geocodes with any synchronous geocoder of geopy.
 
     Nothing is sent unless this object is made and called, and a `SearchPlace` is refused unless
@@ -139,19 +121,12 @@ class GeopyGeocoder:
             raise errors.InvalidInputError(
                 f"a geocoder of geopy is needed, not {type(geocoder).__name__}"
             )
-        self.name = name or type(geocoder).__name__
+        super().__init__(name or type(geocoder).__name__, deadline_s, retries, budget, limit)
         self.version = version
-        self.deadline_s, self.retries, self.budget = deadline_s, retries, budget
-        self.limit = limit if limit is not None else RateLimit()
         self.cache = cache
         self.referee = referee if referee is not None else Referee()
-        self.requests_sent = 0
         self._options = OPTIONS.get(type(geocoder).__name__, {}) if options is None else {**options}
-        self._refusal: str | None = None
-        self._lock = Lock()
         self._geocoder, self._adapter = _own_copy(geocoder, allow_private=allow_private)
-        for logger in map(logging.getLogger, LOGGERS):
-            logger.addFilter(_outside_a_call)  # to add it again does nothing
 
     def __repr__(self) -> str:
         return f"<GeopyGeocoder {self.name}, {self.requests_sent} requests sent>"
@@ -205,62 +180,20 @@ class GeopyGeocoder:
         )
 
     def _found(self, query: str, deadline: float) -> Location:
-        found = self._ask(query, deadline)
+        found = self._ask(partial(self._call, query), deadline)
         if found is None:
             raise errors.PlaceNotFoundError(f"{self.name} knows no such address")
         return self.referee.check_answer(query, _location(found, self.name))
 
-    def _ask(self, query: str, deadline: float) -> Any:
-        """Ask until there is an answer, a final failure or the deadline."""
-        for retried in range(self.retries):
-            try:
-                return self._ask_once(query, deadline)
-            except (errors.GeocoderRefusedError, errors.GeocoderBusyError):
-                raise
-            except errors.GeocoderFailedError as error:
-                self._back_off(retried, error, deadline)
-        return self._ask_once(query, deadline)
-
-    def _back_off(self, retried: int, failure: errors.GeocoderFailedError, deadline: float) -> None:
-        """Let the next turn wait as long as the service said, else longer each time."""
-        said_s = failure.retry_after_s
-        jitter_s = FIRST_PAUSE_S * 2**retried * random.uniform(0.5, 1.0)  # noqa: S311
-        pause_s = min(jitter_s, LONGEST_PAUSE_S) if said_s is None else said_s
-        late = time.monotonic() + pause_s >= deadline
-        if late and said_s is None:
-            raise failure
-        self.limit.postpone(self.name, pause_s)
-        if late:
-            raise errors.GeocoderBusyError(
-                f"{self.name} asks to wait {pause_s:.0f} s, longer than the deadline of "
-                f"{self.deadline_s:g} s",
-                retry_after_s=pause_s,
-            )
-
-    def _ask_once(self, query: str, deadline: float) -> Any:
-        self._check_budget()
-        # The limit's clock is the wall's: other processes have no other in common.
-        self.limit.wait(self.name, self.limit.clock() + (deadline - time.monotonic()))
-        with self._lock:
-            self._check_budget()
-            self.requests_sent += 1
-        return self._call(query, deadline)
-
-    def _check_budget(self) -> None:
-        if self._refusal is not None:
-            raise errors.GeocoderRefusedError(self._refusal)
-        if self.budget is not None and self.requests_sent >= self.budget:
-            raise errors.GeocoderRefusedError(f"the budget of {self.budget} requests is spent")
-
     def _call(self, query: str, deadline: float) -> Any:
         """Call geopy and turn its many failures into ours, without their texts."""
         ask = partial(self._geocoder.geocode, query, exactly_one=True, **self._options)
-        before = _calling.set(True)
         try:
-            if self._adapter is None:
-                return within(ask, deadline)
-            with self._adapter.until(deadline):
-                return ask()
+            with unlogged():
+                if self._adapter is None:
+                    return within(ask, deadline)
+                with self._adapter.until(deadline):
+                    return ask()
         except errors.GeocodingError:
             raise
         except Exception as error:
@@ -269,25 +202,10 @@ class GeopyGeocoder:
                 raise
             failure = known[1](f"{self.name} {known[2].format(type(error).__name__)}")
             if isinstance(failure, errors.GeocoderFailedError):
-                failure.retry_after_s = _retry_after(error)
+                failure.retry_after_s = retry_after_s(getattr(error.__cause__, "headers", None))
             if isinstance(failure, errors.GeocoderRefusedError):
                 self._refusal = str(failure)
-        finally:
-            _calling.reset(before)
         raise failure from None  # out here: geopy's errors hold URLs, with keys and addresses
-
-
-def _retry_after(error: BaseException) -> float | None:
-    """Read Retry-After, in seconds or as a date; None for anything else."""
-    headers = getattr(error.__cause__, "headers", None) or {}
-    said = str(headers.get("retry-after", "")).strip()
-    if said.isascii() and said.isdigit():
-        return min(float(said), LONGEST_WAIT_S)
-    try:
-        moment = parsedate_to_datetime(said).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return max(0.0, moment - time.time())
 
 
 def _refuse_asynchronous(geocoder: Any) -> None:
