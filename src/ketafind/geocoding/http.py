@@ -100,7 +100,10 @@ class HttpxAdapter(BaseSyncAdapter):  # type: ignore[misc]
             httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool,
             pool.stream(
                 "GET" if body is None else "POST",
-                str(url),
+                # Not as text: what follows a semicolon in the path would be lost.
+                httpcore.URL(
+                    scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+                ),
                 headers=httpx.Headers(own, encoding="utf-8").raw,
                 content=body,
             ) as reply,

@@ -1,5 +1,6 @@
 """Travel time: on roads of one's own, or by a routing service."""
 
+from ketafind.travel.engines import ServiceRouter, ValhallaRouter
 from ketafind.travel.graph import GraphRouter
 from ketafind.travel.roads import PROFILES, build_roads
 from ketafind.travel.router import REASONS, Router, TravelTimes
@@ -11,6 +12,8 @@ __all__ = [
     "Certificate",
     "GraphRouter",
     "Router",
+    "ServiceRouter",
     "TravelTimes",
+    "ValhallaRouter",
     "build_roads",
 ]

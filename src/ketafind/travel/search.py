@@ -226,6 +226,7 @@ class BatchSearch(TimeSearch):
         if speed is not None and not 0 < speed < math.inf:
             raise InvalidInputError("a router's max_speed_kmh is a speed in km/h, or None")
         self._size = getattr(router, "batch", BATCH)
+        self._snap_km = getattr(router, "max_snap_km", 0.0)
         self._page, self._n_listed = page, n_listed
         self._next = page(0, self._size)
         self.number, self.role = np.empty(0, np.intp), np.empty(0, np.int8)
@@ -244,8 +245,8 @@ class BatchSearch(TimeSearch):
             return math.inf
         if self.router.max_speed_kmh is None:
             return 0.0
-        # The way to the road that stands for the origin is not in the time.
-        left_km = self._next.distance_km[0] - np.nan_to_num(self.origin_snap_km)
+        # The ways to the roads that stand for the places are not in the time.
+        left_km = self._next.distance_km[0] - np.nan_to_num(self.origin_snap_km) - self._snap_km
         return max(0.0, float(left_km / self.router.max_speed_kmh * 60.0))
 
     def everything(self) -> None:

@@ -1,0 +1,642 @@
+"""Routers that are not ours: Valhalla in this process, and services that answer with tables."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import re
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from functools import cached_property, partial
+from hashlib import blake2b
+from os import PathLike, fspath
+from threading import local
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from urllib.parse import urlencode
+
+import numpy as np
+
+from ketafind import errors
+from ketafind.files import require
+from ketafind.geo import geodesic_km
+from ketafind.geocoding.limiter import PacedService, retry_after_s, unlogged
+from ketafind.travel.router import REASONS, Floats, TravelTimes, read_places
+
+if TYPE_CHECKING:
+    from ketafind.geocoding.limiter import RateLimit
+
+OFF_NETWORK, BEYOND_LIMIT = REASONS.index("off_network"), REASONS.index("beyond_limit")
+UNREACHABLE = REASONS.index("unreachable")
+
+Place = tuple[float, float]
+"""Latitude and longitude."""
+
+
+class Cell(NamedTuple):
+    """What was answered of one pair of places; None for what is not known."""
+
+    seconds: float | None
+    metres: float | None
+    reason: int
+    origin_snap_km: float | None = None
+    target_snap_km: float | None = None
+
+
+Cells = dict[tuple[Place, Place], Cell]
+
+
+class _NoRoadError(Exception):
+    """A table was refused for one of its places: which, if that was said, and what it may be."""
+
+    def __init__(self, place: int | None, reason: int = OFF_NETWORK) -> None:
+        self.place, self.reason = place, reason
+        super().__init__()
+
+
+class TableRouter(ABC):
+    """A router that answers with tables of so many places; one that no road is near fails alone."""
+
+    profile: str
+    max_speed_kmh: float | None
+    batch: int
+    """So many targets a table."""
+    cells: int
+    """So many pairs a table."""
+    known: MutableMapping[str, Any] | None = None
+
+    @abstractmethod
+    def _table(self, origins: Sequence[Place], targets: Sequence[Place]) -> Cells:
+        """Ask for one table."""
+
+    def times(self, origins: Any, targets: Any, *, limit_min: float = math.inf) -> TravelTimes:
+        """Find the times from each origin to each target.
+
+        Parameters
+        ----------
+        origins, targets : sequence of Coordinates, Location or Point, array (n, 2), or frame
+            Where from and to.
+        limit_min : float
+            Leave out what takes longer; what takes as long stays. The router is asked all the
+            same.
+
+        Returns
+        -------
+        TravelTimes
+            Minutes of shape (n, m); NaN with a reason where there are none. A place that no road
+            is near fails alone.
+
+        Raises
+        ------
+        RoutingError
+            If the router fails; what was answered before is in ``known``, where there is one.
+        """
+        here, there = (
+            list(zip(*(one.tolist() for one in read_places(places, what)), strict=True))
+            for places, what in ((origins, "origins"), (targets, "targets"))
+        )
+        cells = self._answered(here, there)
+        table = [[cells[a, b] for b in there] for a in here]
+        shape = len(here), len(there)
+        seconds, metres = (
+            np.array([[cell[at] for cell in row] for row in table], np.float64).reshape(shape)
+            for at in (0, 1)
+        )
+        reason = np.array([[cell.reason for cell in row] for row in table], np.int8).reshape(shape)
+        minutes = seconds / 60.0
+        reason[minutes > limit_min] = BEYOND_LIMIT
+        minutes[reason > 0] = np.nan
+        return TravelTimes(
+            minutes,
+            reason,
+            _snaps([[cell.origin_snap_km for cell in row] for row in table], len(here)),
+            _snaps(
+                [[row[at].target_snap_km for row in table] for at in range(len(there))], len(there)
+            ),
+            None if np.isnan(metres).all() else metres / 1000.0,
+        )
+
+    def _answered(self, here: list[Place], there: list[Place]) -> Cells:
+        """Every pair's answer; those that are known already are not asked for."""
+        cells: Cells = {}
+        for a in dict.fromkeys(here) if self.known is not None else ():
+            for b in dict.fromkeys(there):
+                found = self.known.get(self._key(a, b)) if self.known is not None else None
+                if found is not None:
+                    cells[a, b] = Cell(*found)
+        # Origins that lack the same targets are asked about together.
+        lacking: dict[tuple[Place, ...], list[Place]] = {}
+        for a in dict.fromkeys(here):
+            missing = tuple(b for b in dict.fromkeys(there) if (a, b) not in cells)
+            if missing:
+                lacking.setdefault(missing, []).append(a)
+        for missing, origins in lacking.items():
+            for targets in _parts(missing, self.batch):
+                for some in _parts(origins, max(1, self.cells // len(targets))):
+                    cells.update(self._keep(self._apart(some, targets)))
+        return cells
+
+    def _keep(self, cells: Cells) -> Cells:
+        if self.known is not None:
+            self.known.update({self._key(*pair): list(cell) for pair, cell in cells.items()})
+        return cells
+
+    def _key(self, origin: Place, target: Place) -> str:
+        """A pair by a name that shows no place."""
+        text = json.dumps([type(self).__name__, self.profile, self._asked_as(), origin, target])
+        return blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def _asked_as(self) -> Any:
+        """What answers depend on besides the places."""
+        return None
+
+    def _apart(self, origins: Sequence[Place], targets: Sequence[Place]) -> Cells:
+        """Ask for a table, in parts where one of its places spoils the whole."""
+        try:
+            return self._table(origins, targets)
+        except _NoRoadError as error:
+            place, reason = error.place, error.reason
+        n = len(origins)
+        if place is not None and place < n + len(targets):
+            bad = {(*origins, *targets)[place]}
+            rest_a = [one for one in origins if one not in bad or place >= n]
+            rest_b = [one for one in targets if one not in bad or place < n]
+            kept = self._apart(rest_a, rest_b) if rest_a and rest_b else {}
+            none = Cell(None, None, OFF_NETWORK)
+            return {(a, b): kept.get((a, b), none) for a in origins for b in targets}
+        if n > 1:
+            return self._apart(origins[: n // 2], targets) | self._apart(origins[n // 2 :], targets)
+        one_pair = len(targets) == 1
+        if not one_pair and self._is_on_road(origins[0]):
+            half = len(targets) // 2
+            return self._apart(origins, targets[:half]) | self._apart(origins, targets[half:])
+        # That no way leads there is said of places that no road is near, too.
+        if not one_pair or not all(map(self._is_on_road, (origins[0], targets[0]))):
+            reason = OFF_NETWORK
+        return {(origins[0], b): Cell(None, None, reason) for b in targets}
+
+    def _is_on_road(self, place: Place) -> bool:
+        try:
+            self._table([place], [place])
+        except _NoRoadError:
+            return False
+        return True
+
+
+def _snaps(rows: list[list[float | None]], n: int) -> Floats:
+    """The first distance that is known in each row."""
+    found = [next((km for km in row if km is not None), math.nan) for row in rows]
+    return np.array(found if rows else [math.nan] * n, np.float64)
+
+
+def _parts(items: Sequence[Place], size: int) -> Iterator[list[Place]]:
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])
+
+
+# ---- Valhalla in this process ----
+
+COSTINGS = {"car": "auto", "bicycle": "bicycle", "foot": "pedestrian"}
+TOP_SPEED_KMH = 140.0
+"""What Valhalla takes for the top speed of a car where its options do not say."""
+NO_EDGES, NOT_CONNECTED = 171, 170
+LIMITS = {"max_matrix_distance": 20_000_000.0, "max_matrix_location_pairs": 1_000_000}
+
+
+class ValhallaRouter(TableRouter):
+    """Valhalla in this process, on tiles of one's own (extra ``routing``, Python 3.12 and later).
+
+    Nothing leaves the process. Where the roads are the same, times are those of Valhalla's matrix,
+    in whole seconds: with turns and crossings, which `GraphRouter` does not count one by one. A
+    small island of roads is no road to Valhalla: a place there is off the network.
+
+    Parameters
+    ----------
+    tiles : path
+        A folder of tiles, or the ``.tar`` that ``valhalla_build_extract`` makes of one.
+    profile : str
+        ``"car"``, ``"bicycle"`` or ``"foot"``.
+    options : mapping, optional
+        Valhalla's costing options, such as ``{"top_speed": 110}``.
+    max_speed_kmh : float, optional
+        No journey is faster over the straight line between the places on the roads; for cars the
+        top speed by default. Without it a nearest query is not proved.
+
+    Raises
+    ------
+    MissingExtraError
+        If pyvalhalla is not installed.
+    MissingFileError
+        If there are no tiles.
+    InvalidInputError
+        If the profile is another.
+    """
+
+    works_offline = True
+    batch, cells = 500, 50_000
+    max_snap_km = 5.0
+    """A place farther from every road than this has no time."""
+
+    def __init__(
+        self,
+        tiles: str | PathLike[str],
+        profile: str = "car",
+        *,
+        options: Mapping[str, Any] | None = None,
+        max_speed_kmh: float | None = None,
+    ) -> None:
+        if profile not in COSTINGS:
+            raise errors.InvalidInputError(
+                f"{profile!r} is not a profile of Valhalla's; known: {', '.join(COSTINGS)}"
+            )
+        self.profile = profile
+        self._path, self._options = fspath(tiles), dict(options or {})
+        self.max_speed_kmh = max_speed_kmh
+        if max_speed_kmh is None and profile == "car":
+            self.max_speed_kmh = float(self._options.get("top_speed", TOP_SPEED_KMH))
+        self._valhalla = require("valhalla", "routing")
+        if not os.path.exists(self._path):
+            raise errors.MissingFileError(f"{self._path}: there are no tiles")
+
+    def __repr__(self) -> str:
+        return f"<ValhallaRouter {self.profile}>"
+
+    @cached_property
+    def _actor(self) -> Any:
+        is_folder = os.path.isdir(self._path)
+        config = self._valhalla.get_config(
+            tile_dir=self._path if is_folder else "", tile_extract="" if is_folder else self._path
+        )
+        config["service_limits"][COSTINGS[self.profile]].update(LIMITS)
+        return self._valhalla.Actor(config)
+
+    def _asked_as(self) -> Any:
+        return [self._path, self._options]
+
+    def _table(self, origins: Sequence[Place], targets: Sequence[Place]) -> Cells:
+        costing = COSTINGS[self.profile]
+        sides = {
+            name: [{"lat": lat, "lon": lon} for lat, lon in places]
+            for name, places in (("sources", origins), ("targets", targets))
+        }
+        question = {**sides, "costing": costing, "costing_options": {costing: self._options}}
+        failure: Exception
+        try:
+            answer = self._actor.matrix(question)["sources_to_targets"]
+        except self._valhalla.ValhallaError as error:
+            if error.code == NO_EDGES:
+                failure = _NoRoadError(None)
+            elif error.code == NOT_CONNECTED:
+                failure = _NoRoadError(None, UNREACHABLE)
+            else:
+                failure = errors.RoutingError(f"Valhalla failed (error {error.code})")
+        else:
+            rows = zip(origins, answer, strict=True)
+            return {
+                (a, b): self._cell(a, b, cell)
+                for a, row in rows
+                for b, cell in zip(targets, row, strict=True)
+            }
+        raise failure from None  # out here: an error of Valhalla's may hold places
+
+    def _cell(self, a: Place, b: Place, cell: Mapping[str, Any]) -> Cell:
+        if cell["time"] is None:
+            return Cell(None, None, UNREACHABLE)
+        snaps = [
+            float(geodesic_km(*place, cell[f"{end}_lat"], cell[f"{end}_lon"]))
+            for place, end in ((a, "begin"), (b, "end"))
+        ]
+        if max(snaps) > self.max_snap_km:
+            return Cell(None, None, OFF_NETWORK, *snaps)
+        return Cell(float(cell["time"]), 1000.0 * cell["distance"], 0, *snaps)
+
+
+# ---- services ----
+
+
+class _Kind(NamedTuple):
+    """How a service of routingpy is asked."""
+
+    places: int
+    """So many places a request, origins and targets together."""
+    cells: int
+    more: Mapping[str, Any]
+
+
+KINDS = {
+    "OSRM": _Kind(100, 10_000, {}),
+    "Valhalla": _Kind(100, 2_500, {}),
+    "ORS": _Kind(100, 2_500, {"metrics": ["duration", "distance"]}),
+    "Graphhopper": _Kind(80, 1_600, {"out_array": ["times", "distances"]}),
+    "MapboxOSRM": _Kind(25, 625, {"annotations": ["duration", "distance"]}),
+    "Google": _Kind(26, 100, {}),
+}
+"""What the public services allow; a service of one's own may allow more."""
+USUAL = _Kind(51, 50, {})
+MEANS = {
+    **dict.fromkeys(("driving", "driving-car", "auto", "car"), "car"),
+    **dict.fromkeys(("walking", "foot-walking", "pedestrian", "foot"), "foot"),
+    **dict.fromkeys(("cycling", "cycling-regular", "bicycle", "bike"), "bicycle"),
+}
+NO_ROAD = re.compile(r'NoSegment|"code":\s*6010\b|"error_code":\s*17[01]\b|PointNotFound')
+NO_WAY = re.compile(r'"error_code":\s*170\b')
+WHICH = re.compile(r"NoSegment.*?\bcoordinate (\d+)|\bcoordinate (\d+).*?NoSegment", re.DOTALL)
+REFUSED = (401, 402, 403)
+"""Statuses of a key, a payment or a permission that is lacking."""
+RETRIED = 429
+MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError)
+
+
+class ServiceRouter(PacedService, TableRouter):
+    """Any service that routingpy knows, asked by a client of ours (extra ``routing``).
+
+    Nothing is sent unless this object is made and called: it tells the service where people and
+    clinics are. Services of OSRM, GraphHopper, Mapbox and Google get the places in the URL, which
+    servers and proxies log; Valhalla and openrouteservice get them in the body.
+
+    Parameters
+    ----------
+    service : object
+        A router of routingpy, such as ``routingpy.OSRM("https://osrm.example")``; it is copied,
+        not changed. Its own client is replaced by one that keeps a deadline, follows no redirect,
+        asks no private address and logs nothing.
+    profile : str
+        The service's word: ``"driving"``, ``"auto"``, ``"driving-car"``, ``"car"``.
+    max_speed_kmh : float, optional
+        No journey of the service is faster over the straight line between two places as they are
+        given; whoever makes the router vouches for it. Without it a nearest query is not proved.
+    name : str, optional
+        The service's name, in messages; the class's name by default.
+    deadline_s : float
+        Seconds that one request may take, waiting and retries included.
+    retries : int
+        How often a failure that may pass (a reset, 429, 5xx) is tried again.
+    budget : int or None
+        The most requests this object sends in its life; None for any number.
+    limit : RateLimit, optional
+        The pace; one request a second by default.
+    places, cells : int, optional
+        So many places and so many pairs a request; by default what the public service allows, and
+        never more than 50 targets.
+    known : path or mapping, optional
+        Where answers are kept and looked up first, so that what broke off goes on where it was: a
+        file of one's own, or a dict. Places stand in it as hashes.
+    options : mapping, optional
+        More keyword arguments for each call of the service's ``matrix``.
+    allow_private : bool
+        Allow http and a service on this machine or in a private network.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no router of routingpy with a matrix, or a number cannot be used.
+    MissingExtraError
+        If the extra ``routing`` is not installed.
+    """
+
+    def __init__(
+        self,
+        service: Any,
+        profile: str = "driving",
+        *,
+        max_speed_kmh: float | None = None,
+        name: str | None = None,
+        deadline_s: float = 30.0,
+        retries: int = 2,
+        budget: int | None = None,
+        limit: RateLimit | None = None,
+        places: int | None = None,
+        cells: int | None = None,
+        known: str | PathLike[str] | MutableMapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        allow_private: bool = False,
+    ) -> None:
+        client: Any = getattr(service, "client", None)
+        if not callable(getattr(service, "matrix", None)) or not hasattr(client, "base_url"):
+            raise errors.InvalidInputError(
+                f"a router of routingpy with a matrix is needed, not {type(service).__name__}"
+            )
+        require("httpx", "routing")
+        kind = KINDS.get(type(service).__name__, USUAL)
+        super().__init__(name or type(service).__name__, deadline_s, retries, budget, limit)
+        self.service_profile, self.max_speed_kmh = profile, max_speed_kmh
+        self.profile = MEANS.get(profile, profile)
+        most = kind.places if places is None else places
+        self.cells = kind.cells if cells is None else cells
+        if most < 2 or self.cells < 1:
+            raise errors.InvalidInputError("a request holds two places and a pair at the least")
+        self.batch, self._most = min(50, most - 1, self.cells), most
+        self._options = {**kind.more, **(options or {})}
+        self.known = _Kept(known) if isinstance(known, str | PathLike) else known
+        self._service = copy.copy(service)
+        self._base_url = str(client.base_url)
+        self._service.client = self._client = _Client(client, allow_private=allow_private)
+
+    def __repr__(self) -> str:
+        return f"<ServiceRouter {self.name}, {self.profile}, {self.requests_sent} requests sent>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a router may hold a key and is not pickled; make one in each process")
+
+    def _asked_as(self) -> Any:
+        return [
+            self.name,
+            self._base_url,
+            self.service_profile,
+            sorted(map(str, self._options.items())),
+        ]
+
+    def _table(self, origins: Sequence[Place], targets: Sequence[Place]) -> Cells:
+        if len(origins) > max(1, self._most - len(targets)):
+            most = max(1, self._most - len(targets))
+            return {
+                pair: cell
+                for some in _parts(origins, most)
+                for pair, cell in self._table(some, targets).items()
+            }
+        deadline = time.monotonic() + self.deadline_s
+        failure: Exception
+        try:
+            return self._ask(partial(self._once, origins, targets), deadline)
+        except errors.GeocoderFailedError as error:
+            failure = _of_routing(error)
+        raise failure from None
+
+    def _once(self, origins: Sequence[Place], targets: Sequence[Place], deadline: float) -> Cells:
+        """Ask once and read what comes, without a word of it in an error."""
+        n, m = len(origins), len(targets)
+        places = [[lon, lat] for lat, lon in (*origins, *targets)]
+        sides = {"sources": list(range(n)), "destinations": list(range(n, n + m))}
+        self._client.local.deadline = deadline
+        failure: Exception
+        try:
+            with unlogged():
+                answer = self._service.matrix(
+                    places, self.service_profile, **sides, **self._options
+                )
+            return _read(answer, origins, targets, self.name)
+        except (errors.GeocoderFailedError, _NoRoadError):
+            raise
+        except _StatusError as error:
+            failure = self._failure(error)
+        except MALFORMED as error:
+            failure = errors.GeocoderFailedError(
+                f"{self.name} sent a malformed reply ({type(error).__name__})"
+            )
+            failure.__cause__ = None
+        raise failure from None  # out here: the errors behind it may hold places
+
+    def _failure(self, error: _StatusError) -> Exception:
+        """What a status means: of a place, of the use, of the service."""
+        if NO_ROAD.search(error.text):
+            which = WHICH.search(error.text)
+            reason = UNREACHABLE if NO_WAY.search(error.text) else OFF_NETWORK
+            return _NoRoadError(int(which[1] or which[2]) if which else None, reason)
+        if error.status in REFUSED:
+            self._refusal = f"{self.name} refused the key or the use (HTTP status {error.status})"
+            return errors.GeocoderRefusedError(self._refusal)
+        text = f"{self.name} failed (HTTP status {error.status})"
+        if error.status == RETRIED:
+            text = f"{self.name} says too many requests"
+        elif error.status < 500:
+            return errors.GeocoderRefusedError(f"{text}: it does not take the request")
+        return errors.GeocoderFailedError(text, error.retry_after_s)
+
+
+def _of_routing(error: errors.GeocoderFailedError) -> errors.RoutingError:
+    """The same failure by its name for routers."""
+    kinds: dict[type[errors.GeocoderFailedError], type[errors.RoutingError]] = {
+        errors.GeocoderTimeoutError: errors.RoutingTimeoutError,
+        errors.GeocoderBusyError: errors.RoutingBusyError,
+        errors.GeocoderRefusedError: errors.RoutingRefusedError,
+    }
+    return kinds.get(type(error), errors.RoutingError)(str(error), error.retry_after_s)
+
+
+def _read(answer: Any, origins: Sequence[Place], targets: Sequence[Place], name: str) -> Cells:
+    """Check a matrix: rows and columns as asked for, numbers or nothing in them."""
+    seconds = _checked(answer.durations, len(origins), len(targets), name)
+    metres = seconds
+    if answer.distances is not None:
+        metres = _checked(answer.distances, len(origins), len(targets), name)
+    raw = answer.raw if isinstance(answer.raw, dict) else {}
+    here, there = _stated(raw.get("sources"), origins), _stated(raw.get("destinations"), targets)
+    return {
+        (a, b): Cell(
+            seconds[i][j],
+            None if answer.distances is None or seconds[i][j] is None else metres[i][j],
+            UNREACHABLE if seconds[i][j] is None else 0,
+            here[i],
+            there[j],
+        )
+        for i, a in enumerate(origins)
+        for j, b in enumerate(targets)
+    }
+
+
+def _checked(table: Any, n: int, m: int, name: str) -> list[list[float | None]]:
+    is_table = isinstance(table, list) and len(table) == n
+    if not is_table or any(not isinstance(row, list) or len(row) != m for row in table):
+        raise errors.GeocoderFailedError(f"{name} answered with a table of another size")
+    return [[_number(value, name) for value in row] for row in table]
+
+
+def _number(value: Any, name: str) -> float | None:
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < math.inf:
+        raise errors.GeocoderFailedError(f"{name} answered with what is no time or distance")
+    return float(value)
+
+
+def _stated(places: Any, asked: Sequence[Place]) -> list[float | None]:
+    """How far each place lies from its road, where the service says, in kilometres."""
+    if not isinstance(places, list) or len(places) != len(asked):
+        return [None] * len(asked)
+    return [_snap_km(place) if isinstance(place, dict) else None for place in places]
+
+
+def _snap_km(place: Mapping[str, Any]) -> float | None:
+    metres: Any = place.get("distance", place.get("snapped_distance"))
+    return float(metres) / 1000.0 if isinstance(metres, int | float) and metres >= 0 else None
+
+
+class _StatusError(Exception):
+    """An HTTP status that is an error, with the body, which no message shows."""
+
+    def __init__(self, status: int, text: str, retry_after_s: float | None) -> None:
+        self.status, self.text, self.retry_after_s = status, text, retry_after_s
+        super().__init__()
+
+
+class _Client:
+    """What routingpy takes for its client: vetted addresses, one deadline, no logs."""
+
+    def __init__(self, client: Any, *, allow_private: bool) -> None:
+        from ketafind.geocoding.http import HttpxAdapter
+
+        self.base_url = str(client.base_url).rstrip("/")
+        self.headers = {k: str(v) for k, v in dict(client.headers).items() if v is not None}
+        self.local = local()
+        self._adapter = HttpxAdapter(allow_private=allow_private)
+
+    def _request(self, url: str, get_params: Any = None, post_params: Any = None, **_: Any) -> Any:
+        from geopy.adapters import AdapterHTTPError
+
+        from ketafind.geocoding.http import read_json
+
+        pairs = sorted(get_params.items()) if isinstance(get_params, dict) else get_params
+        whole = self.base_url + url + (f"?{urlencode(pairs, safe=';,|')}" if pairs else "")
+        body = None if post_params is None else json.dumps(post_params).encode()
+        failure: _StatusError
+        try:
+            return _without_gaps(
+                read_json(self._adapter.send(whole, self.headers, self.local.deadline, body))
+            )
+        except AdapterHTTPError as error:
+            wait_s = retry_after_s(error.headers)
+            failure = _StatusError(error.status_code, str(error.text), wait_s)
+        raise failure from None
+
+
+def _without_gaps(value: Any) -> Any:
+    """Google leaves out what routingpy looks for where no way leads: say that it is nothing."""
+    if isinstance(value, dict) and isinstance(value.get("rows"), list):
+        for row in value["rows"]:
+            for cell in row["elements"]:
+                if cell.get("status") in ("ZERO_RESULTS", "NOT_FOUND"):
+                    cell.update(duration={"value": None}, distance={"value": None})
+    return value
+
+
+class _Kept(dict[str, Any]):
+    """Answers in a file: a line of JSON for each table, appended; a torn last line is dropped."""
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        super().__init__()
+        self._path = fspath(path)
+        try:
+            # Only its owner reads it.
+            file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+        except FileNotFoundError:
+            raise errors.MissingFileError(f"{self._path}: there is no folder for it") from None
+        with file:
+            whole = file.read()
+            end = whole.rfind(b"\n") + 1
+            file.truncate(end)
+        for line in whole[:end].splitlines():
+            try:
+                super().update({key: Cell(*cell) for key, cell in json.loads(line).items()})
+            except (ValueError, TypeError, AttributeError):
+                raise errors.DirectoryFileError(
+                    f"{self._path} holds no answers of a router; give another file"
+                ) from None
+
+    def update(self, cells: Mapping[str, Any]) -> None:  # type: ignore[override]
+        """Keep the cells of a table."""
+        super().update(cells)
+        with open(self._path, "ab") as file:
+            file.write(json.dumps(cells).encode() + b"\n")
