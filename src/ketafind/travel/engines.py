@@ -306,9 +306,11 @@ class ValhallaRouter(TableRouter):
             return Cell(None, None, UNREACHABLE)
         snaps = [
             float(geodesic_km(*place, cell[f"{end}_lat"], cell[f"{end}_lon"]))
+            if f"{end}_lat" in cell  # not all of its methods say it
+            else None
             for place, end in ((a, "begin"), (b, "end"))
         ]
-        if max(snaps) > self.max_snap_km:
+        if any(km is not None and km > self.max_snap_km for km in snaps):
             return Cell(None, None, OFF_NETWORK, *snaps)
         return Cell(float(cell["time"]), 1000.0 * cell["distance"], 0, *snaps)
 
