@@ -39,7 +39,13 @@ def closed(no_sockets):
 def texts_of(figure):
     """Every text that is seen, and its box; of an annotation without its line."""
     figure.draw_without_rendering()
+    unseen = set()
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        ticks = [tick for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high]
+        unseen.update(label for tick in ticks for label in (tick.label1, tick.label2))
     seen = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    seen = [text for text in seen if text not in unseen]
     seen = [
         text for text in seen if text.axes is None or text.axes.axison or text in text.axes.texts
     ]
@@ -69,7 +75,7 @@ def faults_of(figure):
     explained = {mark_of(handle) for handle in handles}
     for axes in figure.axes:
         for line in axes.lines:
-            if line.get_marker() not in ("None", "", None) and mark_of(line) not in explained:
+            if line.get_marker() not in ("None", "", None, "|") and mark_of(line) not in explained:
                 yield f"no legend explains {mark_of(line)}"
         dashed = [patch for patch in axes.patches if patch.get_linestyle() not in ("-", "solid")]
         if dashed and not any(getattr(one, "is_dashed", lambda: False)() for one in handles):

@@ -38,7 +38,7 @@ _HOMES = {
     "truth": ("Truth",),
     "vocabulary": ("Vocabulary",),
 }
-_MODULES = ("errors", "guide", "travel", "vocabulary")
+_MODULES = ("errors", "guide", "plots", "travel", "vocabulary")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = tuple(sorted(["__version__", *_MODULES, *_HOME_OF]))

@@ -1,5 +1,6 @@
 from ketafind import errors as errors
 from ketafind import guide as guide
+from ketafind import plots as plots
 from ketafind import travel as travel
 from ketafind import vocabulary as vocabulary
 from ketafind.access.catchments import catchments as catchments

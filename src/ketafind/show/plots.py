@@ -10,7 +10,7 @@ import numpy as np
 
 from ketafind.files import require
 from ketafind.geo import Coordinates
-from ketafind.show.basemap import Floats, Ground, around, crowd
+from ketafind.show.basemap import Ground, around, crowd
 from ketafind.show.projection import NOTHING, MapPoint, places
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ _MEANINGS = {
 _CIRCLE = "90 % circle: the clinic is somewhere in it"
 _ORIGIN = "searched from here"
 _MOST_NAMES = 12
+_DASHES = (0, (4, 2))
 
 
 def plot_clinics(
@@ -98,15 +99,14 @@ def plot_clinics(
     if not points:
         sheet.ax.set(xticks=[], yticks=[])
         sheet.ax.set_axis_off()
-        lines = "\n".join(
-            sheet.wrapped(line, sheet.size, sheet.right - sheet.left) for line in empty.split("\n")
-        )
+        lines = "\n".join(sheet.wrapped(line, sheet.size) for line in empty.split("\n"))
         middle = (sheet.left + sheet.right) / 2, (sheet.bottom + sheet.top) / 2
         sheet.write(*middle, lines, sheet.size, ha="center", va="center")
         return sheet.ax
     start = None if origin is None else Coordinates(lat=origin.lat, lon=origin.lon)
     n_unlocated = len(next(iter(columns.values()))) - len(points)
-    _Clinics(sheet, points, start, basemap, n_unlocated).draw(labels=labels)
+    clinics = _Clinics(sheet, points, start, basemap)
+    clinics.draw(clinics.entries(n_unlocated), labels=labels)
     return sheet.ax
 
 
@@ -114,169 +114,109 @@ class _Clinics:
     """Clinics laid out on a sheet."""
 
     def __init__(
-        self,
-        sheet: Sheet,
-        points: tuple[MapPoint, ...],
-        origin: Coordinates | None,
-        basemap: Any,
-        n_unlocated: int,
+        self, sheet: Sheet, points: tuple[MapPoint, ...], origin: Coordinates | None, basemap: Any
     ) -> None:
-        from ketafind.show.sheet import handles_of_maps
-
-        self.sheet, self.points = sheet, points
+        self.sheet, self.points, self.has_origin = sheet, points, origin is not None
         spots = [*points, *([] if origin is None else [origin])]
         lon, lat = (np.array([getattr(one, name) for one in spots]) for name in ("lon", "lat"))
         self.ground = Ground(lon, lat, basemap)
-        self.all_xy = self.ground.flat(lon, lat)
-        self.xy = self.all_xy[: len(points)]
-        metres = np.array([[getattr(one, "radius_km", 0.0)] for one in spots]) * 1000
-        self.reach = np.vstack([self.all_xy - metres, self.all_xy + metres])
-        self.has_origin = origin is not None
+        self.marks = self.ground.flat(lon, lat)
+        self.xy = self.marks[: len(points)]
+        metres = np.array([[point.radius_km * 1000] for point in points])
+        reach = np.vstack([self.marks, self.xy - metres, self.xy + metres])
+        self.boxes = [around(reach), crowd(self.xy)]
         self.kinds = [_kind(point) for point in points]
-        self.crowd = crowd(self.xy)
-        self.entries = self._entries(n_unlocated) | handles_of_maps(sheet.look)
-        self.used: set[str] = set()
 
-    def _entries(self, n_unlocated: int) -> dict[str, Any]:
+    def entries(self, n_unlocated: int) -> dict[str, Any]:
+        """Say what the marks mean."""
         from matplotlib.lines import Line2D
 
-        look = self.sheet.look
+        from ketafind.show.sheet import BLANK
+
+        kinds = [kind for kind in _MEANINGS if kind in self.kinds]
+        kinds += ["origin"] if self.has_origin else []
         entries: dict[str, Any] = {
-            _MEANINGS[kind]: Line2D([], [], ls="none", **self._mark(kind))
-            for kind in _MEANINGS
-            if kind in self.kinds
+            _MEANINGS.get(kind, _ORIGIN): Line2D([], [], ls="none", **self._mark(kind))
+            for kind in kinds
         }
-        entries[_CIRCLE] = Line2D([], [], ls=(0, (4, 2)), lw=0.9, color=look.known)
-        if self.has_origin:
-            entries[_ORIGIN] = Line2D([], [], ls="none", **self._mark("origin"))
+        entries[_CIRCLE] = Line2D([], [], ls=_DASHES, lw=0.9, color=self.sheet.look["known"])
         if n_unlocated:
-            entries[f"{n_unlocated} without a position, not drawn"] = Line2D([], [], ls="none")
+            entries[f"{n_unlocated} without a position, not drawn"] = BLANK
         return entries
 
     def _mark(self, kind: str) -> dict[str, Any]:
         look, ms = self.sheet.look, 0.62 * self.sheet.size
-        ring = {"marker": "o", "ms": 1.25 * ms, "mfc": "none", "mec": look.unknown, "mew": 1.6}
+        ring = {"marker": "o", "ms": 1.25 * ms, "mfc": "none", "mec": look["unknown"], "mew": 1.6}
         return {
-            "origin": {"marker": "*", "ms": 1.9 * ms, "mfc": look.ink, "mec": look.ontario},
+            "origin": {"marker": "*", "ms": 1.9 * ms, "mfc": look["ink"], "mec": look["ontario"]},
             "unknown": ring,
             "uncertain": ring,
-            "closed": {"marker": "x", "ms": ms, "mec": look.muted, "mew": 1.4},
-        }.get(kind, {"marker": "o", "ms": ms, "mfc": look.known, "mec": look.ontario, "mew": 0.5})
+            "closed": {"marker": "x", "ms": ms, "mec": look["muted"], "mew": 1.4},
+        }.get(
+            kind,
+            {"marker": "o", "ms": ms, "mfc": look["known"], "mec": look["ontario"], "mew": 0.5},
+        )
 
-    def draw(self, *, labels: bool | str) -> None:
+    def draw(self, entries: Mapping[str, Any], *, labels: bool | str) -> None:
         """Draw names where all have room, else numbers and a key."""
-        from ketafind.show.sheet import ENLARGED, TOWN, enlarge
-
         names = [textwrap.fill(point.name, 24) for point in self.points]
-        panes = self._panes(())
-        size, placed = self.sheet.size, []
-        if labels is True and 0 < len(names) <= _MOST_NAMES and all(names):
-            placed = [self._fit(pane, names) for pane in panes]
-        if labels and (not placed or any(one is None for _, _, found in placed for one in found)):
-            panes = self._panes([_key(point) for point in self.points])
-            numbers = [point.label for point in self.points]
-            placed = [self._fit(pane, numbers, together=True) for pane in panes]
-        for at, pane in enumerate(panes):
-            pane.lay()
+        numbers = [point.label for point in self.points]
+        key = [_key(point) for point in self.points]
+        tries = [(numbers, key, True)] if labels else [([], [], True)]
+        if labels is True and len(names) <= _MOST_NAMES and all(names):
+            tries.insert(0, (names, [], False))
+        for texts, beneath, together in tries:
+            panes = self.sheet.maps(
+                self.ground, self.boxes, self.marks, entries, beneath, self._seen
+            )
+            fits = [self._label(pane, texts, together=together) for pane in panes]
+            if all(fits):
+                break
+        for pane in panes:
             self._paint(pane)
-            if placed:
-                xy, texts, found = placed[at]
-                pane.label(xy, texts, found, size)
-            if pane.draw_towns():
-                self.used.add(TOWN)
-        if len(panes) == 2:
-            enlarge(panes[0], panes[1].seen)
-            self.used.add(ENLARGED)
-        optional = {TOWN, ENLARGED, _CIRCLE} - self.used
-        self.sheet.finish({k: v for k, v in self.reserved.items() if k not in optional})
+        self.sheet.finish(panes)
 
-    def _panes(self, key: Sequence[str]) -> list[Pane]:
-        from ketafind.show.sheet import ENLARGED, TOWN, Pane
+    def _seen(self, panes: list[Pane]) -> dict[str, bool]:
+        return {_CIRCLE: any(map(self._circles, panes))}
 
-        boxes: list[Any] = [around(self.reach), self.crowd]
-        self.reserved = self.entries
-        for _ in range(2):  # the second time without what the first showed to be in no map
-            axes = self.sheet.divide(self.reserved, key, inset=self.crowd is not None)
-            panes = [
-                Pane(self.sheet, one, self.ground, box, self.all_xy)
-                for one, box in zip(axes, boxes, strict=False)
-            ]
-            seen = {
-                _CIRCLE: any(map(self._circles, panes)),
-                TOWN: any(not town.is_marked for pane in panes for town in pane.towns),
-                ENLARGED: len(panes) == 2,
-            }
-            self.reserved = {
-                name: one for name, one in self.reserved.items() if seen.get(name, True)
-            }
-        self.main, self.enlarged = panes[0], panes[1] if len(panes) == 2 else None
-        if self.enlarged is not None:
-            # Labels of what is enlarged stand there alone.
-            left, bottom, right, top = self.enlarged.seen
-            corners = panes[0].axes.transData.transform([(left, bottom), (right, top)])
-            panes[0].take(corners.reshape(-1))
-            panes[0].towns = [town for town in panes[0].towns if not self.is_enlarged(town.spot[0])]
-        return panes
-
-    def _fit(
-        self, pane: Pane, texts: Sequence[str], *, together: bool = False
-    ) -> tuple[Floats, list[str], list[Floats | None]]:
-        """Find places for the labels of the clinics that are told apart in this map."""
-        mine = [
-            at
-            for at, spot in enumerate(self.xy)
-            if pane.shows(spot) and (pane is not self.main or not self.is_enlarged(spot))
-        ]
+    def _label(self, pane: Pane, texts: Sequence[str], *, together: bool) -> bool:
+        """Label the clinics of this map, those at one place together; whether all have room."""
         groups: list[list[int]] = []
-        near = 0.8 * self.sheet.em
-        pixels = pane.axes.transData.transform(self.xy)
-        for at in mine:
-            for group in groups if together else ():
-                if np.hypot(*(pixels[group[0]] - pixels[at])) < near:
-                    group.append(at)
-                    break
+        pixels = pane.pixels(self.xy)
+        for at in filter(lambda at: pane.shows(self.xy[at]), range(len(texts))):
+            apart = (np.hypot(*(pixels[group[0]] - pixels[at])) for group in groups)
+            near = [far < 0.8 * self.sheet.em for far in apart]
+            if together and any(near):
+                groups[near.index(True)].append(at)
             else:
                 groups.append([at])
         said = [_listed([texts[at] for at in group]) for group in groups]
-        xy = self.xy[[group[0] for group in groups]]
-        return xy, said, pane.fit(xy, said, self.sheet.size)
-
-    def is_enlarged(self, spot: Floats) -> bool:
-        """Whether the inset shows a point of the plane."""
-        return self.enlarged is not None and self.enlarged.shows(spot)
+        return all(pane.label([self.xy[at] for at, *_ in groups], said, self.sheet.size))
 
     def _circles(self, pane: Pane) -> list[tuple[float, float, float]]:
         """Where 90 % circles are drawn, and their radii: those larger than a mark, one a place."""
-        least = 0.6 * self.sheet.em * (pane.seen[2] - pane.seen[0])
-        least /= pane.frame[2] - pane.frame[0]
-        if _CIRCLE not in self.reserved:
+        if _CIRCLE not in self.sheet.entries:
             return []
-        known = {
-            (point.lon, point.lat, point.radius_km)
-            for point, spot in zip(self.points, self.xy, strict=True)
-            if point.radius_km * 1000 > least and pane.shows(spot)
-        }
-        return sorted(known)
+        (left, right), width = pane.axes.get_xlim(), pane.frame[2] - pane.frame[0]
+        least = 0.6 * self.sheet.em * (right - left) / width
+        known = {(one.lon, one.lat, one.radius_km) for one in self.points}
+        return sorted(one for one in known if one[2] * 1000 > least)
 
     def _paint(self, pane: Pane) -> None:
         from matplotlib.patches import Polygon
 
-        look = self.sheet.look
-        drawn: dict[str, Any] = {
-            "edgecolor": look.known,
-            "facecolor": "none",
-            "ls": (0, (4, 2)),
-            "lw": 0.7,
-        }
+        dashed: dict[str, Any] = {"facecolor": "none", "ls": _DASHES, "lw": 0.7, "zorder": 2}
         for circle in self._circles(pane):
-            pane.axes.add_patch(Polygon(self.ground.circle(*circle), zorder=2, **drawn))
-            self.used.add(_CIRCLE)
+            ring = Polygon(
+                self.ground.circle(*circle), edgecolor=self.sheet.look["known"], **dashed
+            )
+            pane.axes.add_artist(ring)
         for kind in ("closed", "active", "yes", "unknown", "uncertain"):
             spots = self.xy[[one == kind for one in self.kinds]]
             if len(spots):
                 pane.axes.plot(*spots.T, ls="none", zorder=3, **self._mark(kind))
         if self.has_origin:
-            pane.axes.plot(*self.all_xy[-1], ls="none", zorder=4, **self._mark("origin"))
+            pane.axes.plot(*self.marks[-1], ls="none", zorder=4, **self._mark("origin"))
 
 
 def _kind(point: MapPoint) -> str:

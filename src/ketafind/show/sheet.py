@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -14,46 +16,27 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch, Rectangle
-from pyproj import Geod
 
+from ketafind.geo import geodesic_km
 from ketafind.show.basemap import Box, Floats, Ground, towns
 from ketafind.show.projection import compass, scale_km
 from ketafind.show.text import escaped
 
-GEOD = Geod(ellps="WGS84")
 WIDE = 1.25
-"""A sheet wider than so many of its heights has its legend beside the map, else beneath."""
-TOWN, ENLARGED = "town", "the part that is enlarged"
+"""Where there is more width than so many heights, an inset stands beside the map."""
+_TOWN, _ENLARGED = "town", "the part that is enlarged"
 # Where a label may stand about its mark: near first, then farther out, with a line that leads there.
 _WAYS = np.array([(1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1)], float)
 _REACHES = (0.2, 1.0, 2.0, 3.5, 5.5, 8.0, 11.0, 15.0)
-_LED = 0.9  # reach, in letters
 _GRID_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_LEGEND = {"loc": "lower left", "frameon": False, "borderpad": 0.0, "borderaxespad": 0.0}
+_LEGEND |= {"handlelength": 1.6, "labelspacing": 0.35, "columnspacing": 1.2, "handletextpad": 0.5}
 
 
-class Look(NamedTuple):
-    """The colours of a picture: told apart in grey and without colour vision, too."""
-
-    ink: str
-    muted: str
-    land: str
-    ontario: str
-    water: str
-    border: str
-    known: str
-    unknown: str
-    ramp: str
-    missing: str
-
-
-LIGHT = Look(
-    *("#1a1a1a", "#555b61", "#ebe8e2", "#faf8f3", "#cfe1ee", "#8d8d8d"),
-    *("#0b5394", "#b33c00", "cividis_r", "#dddddd"),
-)
-DARK = Look(
-    *("#f2f2f2", "#b4bac0", "#26292d", "#363b41", "#0f1a24", "#868d94"),
-    *("#6cb8f0", "#ffb454", "cividis", "#44484c"),
-)
+LOOKS: dict[str, Any] = json.loads(Path(__file__).with_name("looks.json").read_text("utf-8"))
+"""The colours of pictures on light and dark: told apart in grey and without colour vision, too."""
+BLANK = Line2D([], [], ls="none")
+"""What a line of a legend shows that explains no mark."""
 
 
 class SheetFigure(Figure):
@@ -61,7 +44,8 @@ class SheetFigure(Figure):
 
     def savefig(self, fname: Any, **options: Any) -> None:
         """Save the figure as matplotlib does."""
-        with rc_context({"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "ketafind"}):
+        plain: Any = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "ketafind"}
+        with rc_context(plain):
             super().savefig(fname, **options)
 
 
@@ -71,7 +55,7 @@ FigureCanvasAgg(_FINE)  # measures with one renderer
 
 @lru_cache(4096)
 def _measured(text: str, size: float) -> tuple[float, float]:
-    """Return the width and height of a text in inches."""
+    """Return the width and height of a text in inches, at any resolution it is saved with."""
     written = _FINE.text(0, 0, text, size=size, parse_math=False)
     extent = written.get_window_extent()
     written.remove()
@@ -92,45 +76,42 @@ class Sheet:
             ax = figure.add_axes((0.0, 0.0, 1.0, 1.0))
         self.ax, self.figure = ax, ax.get_figure(root=True)
         self.figure.draw_without_rendering()  # a layout decides where the axes are
-        paper = to_rgb(self.figure.get_facecolor())
-        self.look = DARK if np.dot(paper, (0.3, 0.6, 0.1)) < 0.5 else LIGHT
+        light = np.dot(to_rgb(self.figure.get_facecolor()), (0.3, 0.6, 0.1))
+        self.look = LOOKS["dark" if light < 0.5 else "light"]
         box = ax.get_window_extent()
+        self.pixels = np.array(self.figure.bbox.size)
         self.size = min(max(5.0 + 0.6 * box.width / self.figure.dpi, 6.5), 12.0)
         self.em = self.size * self.figure.dpi / 72
         self.left, self.right = box.x0 + 0.5 * self.em, box.x1 - 0.5 * self.em
         self.bottom, self.top = box.y0 + 0.4 * self.em, box.y1 - 0.5 * self.em
-        self._made: list[Any] = []
+        self.made: list[Any] = []
+        self.cover = 0.6  # of what a label stands on
         if title:
-            large = 1.2 * self.size
-            above = self._lines(title, large, va="top", y=self.top, weight="bold")
-            self.top = above.get_window_extent().y0 - 0.5 * self.em
+            lines, size = self.wrapped(title, 1.2 * self.size), 1.2 * self.size
+            self.write(self.left, self.top, lines, size, va="top", weight="bold")
+            self.top -= 1.1 * self.measure(lines, size)[1] + 0.5 * self.em
         if footer:
-            small = 0.75 * self.size
-            under = self._lines(footer, small, va="bottom", y=self.bottom, color=self.look.muted)
-            self.bottom = under.get_window_extent().y1 + 0.5 * self.em
+            lines, size = self.wrapped(footer, 0.75 * self.size), 0.75 * self.size
+            self.write(self.left, self.bottom, lines, size, va="bottom", color=self.look["muted"])
+            self.bottom += self.measure(lines, size)[1] + 0.5 * self.em
 
     def write(self, x: float, y: float, text: str, size: float, **look: Any) -> Any:
         """Write a text at a place in pixels; a dollar sign is a dollar sign."""
-        look = {"color": self.look.ink, "parse_math": False, "size": size, **look}
-        lines = "\n".join(map(escaped, text.split("\n")))
-        return self.figure.text(
-            x / self.figure.bbox.width, y / self.figure.bbox.height, lines, **look
-        )
+        look = {"color": self.look["ink"], "parse_math": False, "size": size, **look}
+        return self.figure.text(*((x, y) / self.pixels), _shown(text), **look)
 
-    def measure(self, text: str, size: float) -> tuple[float, float]:
-        """Return the width and height of a text in pixels, at any resolution it is saved with."""
-        width, height = _measured(text, size)
-        return width * self.figure.dpi, height * self.figure.dpi
+    def measure(self, text: str, size: float) -> Floats:
+        """Return the width and height of a text in pixels."""
+        return np.asarray(_measured(_shown(text), size)) * float(self.figure.dpi)
 
-    def wrapped(self, text: str, size: float, width: float) -> str:
-        """Break a text into lines no wider than so many pixels."""
-        letters = max(len(text), 1)
-        while letters > 4:
-            lines = "\n".join(textwrap.wrap(text, letters))
-            if (wide := self.measure(lines, size)[0]) <= width:
-                return lines
-            letters = min(letters - 1, int(letters * width / wide) + 1)
-        return text
+    def wrapped(self, text: str, size: float, width: float | None = None) -> str:
+        """Break a text into lines no wider than so many pixels, else than the sheet."""
+        most, letters = width or self.right - self.left, max(len(text), 1)
+        lines = text
+        while letters > 4 and (wide := self.measure(lines, size)[0]) > most:
+            letters = min(letters - 1, int(letters * most / wide) + 1)
+            lines = textwrap.fill(text, letters)
+        return lines
 
     def cut(self, text: str, size: float, width: float) -> str:
         """Shorten a text to so many pixels, in its middle: ends tell names apart."""
@@ -141,56 +122,31 @@ class Sheet:
             short = f"{text[: kept - tail].rstrip()}…{text[len(text) - tail :].lstrip()}"
         return short
 
-    def _lines(self, text: str, size: float, *, y: float, **look: Any) -> Any:
-        lines = self.wrapped(text, size, self.right - self.left)
-        return self.write(self.left, y, lines, size, **look)
-
     def place(self, axes: Any, box: Box) -> None:
         """Put axes into a box of pixels."""
-        left, bottom, right, top = box
-        wide, high = self.figure.bbox.width, self.figure.bbox.height
-        axes.set_position(
-            (left / wide, bottom / high, (right - left) / wide, (top - bottom) / high)
-        )
+        low, high = np.reshape(box, (2, 2)) / self.pixels
+        axes.set_position((*low, *(high - low)))
 
-    def legend(self, entries: Mapping[str, Any], box: Box) -> float:
-        """Say what the marks mean, at the foot of a box; how high it is, in pixels."""
-        left, bottom, right, _ = box
-        labels = [
-            self.wrapped(text, 0.9 * self.size, right - left - 3 * self.em) for text in entries
-        ]
-        anchor = (left / self.figure.bbox.width, bottom / self.figure.bbox.height)
+    def legend(self, entries: Mapping[str, Any]) -> float:
+        """Say what the marks mean, at the foot; how high it is, in pixels."""
+        left, low, right = self.foot
+        size = 0.9 * self.size
+        labels = [self.wrapped(text, size, right - left - 3 * self.em) for text in entries]
         for columns in (4, 3, 2, 1):
-            made = self.figure.legend(
-                handles=[*entries.values()],
-                labels=labels,
-                loc="lower left",
-                bbox_to_anchor=anchor,
-                ncols=min(columns, len(labels)),
-                fontsize=0.9 * self.size,
-                labelcolor=self.look.ink,
-                frameon=False,
-                borderpad=0.0,
-                borderaxespad=0.0,
-                handlelength=1.6,
-                labelspacing=0.35,
-                columnspacing=1.2,
-                handletextpad=0.5,
-            )
-            extent = made.get_window_extent()
-            if 1.06 * extent.width <= right - left or columns == 1:
-                self._legend = made
-                self._made.append(made)
-                return float(extent.height)
-            made.remove()
-        raise AssertionError("unreachable")
+            at = {"bbox_to_anchor": (left, low) / self.pixels, "ncols": min(columns, len(labels))}
+            look = {"fontsize": size, "labelcolor": self.look["ink"]}
+            made = self.figure.legend([*entries.values()], labels, **at, **look, **_LEGEND)
+            self.made.insert(0, made)
+            if columns == 1 or 1.06 * made.get_window_extent().width <= right - left:
+                break
+            self.made.pop(0).remove()
+        return float(made.get_window_extent().height)
 
     def _key(self, key: Sequence[str]) -> float:
         """Write numbered names at the foot, in columns; how high they are."""
-        width, most = self.right - self.left, 0.4 * (self.top - self.bottom)
-        size = 0.8 * self.size
-        n = max(int(width / (20 * size * self.figure.dpi / 72)), 1)
-        line = 1.3 * size * self.figure.dpi / 72
+        width, most, size = self.right - self.left, 0.4 * (self.top - self.bottom), 0.8 * self.size
+        line = 1.04 * self.em
+        n = max(int(width / (16 * self.em)), 1)
         rows = min(-(-len(key) // n), max(int(most / line), 1))
         shown = list(key)
         if len(key) > n * rows:
@@ -198,63 +154,83 @@ class Sheet:
         for at, text in enumerate(shown):
             x, y = self.left + at // rows * width / n, self.bottom + (rows - at % rows) * line
             short = self.cut(text, size, width / n - self.em)
-            self._made.append(self.write(x, y, short, size, va="top"))
-        return float(rows * line)
+            self.made.append(self.write(x, y, short, size, va="top"))
+        return rows * line if key else 0.0
 
     def divide(
         self, entries: Mapping[str, Any], key: Sequence[str] = (), *, inset: bool = False
     ) -> list[Any]:
         """Give key, legend and inset their room, and the map the rest; the axes of both."""
-        for made in self._made:
+        for made in self.made:
             made.remove()
-        self._made, gap = [], 0.6 * self.em
+        self.made, gap = [], 0.6 * self.em
         low = self.bottom + (self._key(key) + gap if key else 0.0)
         width, height = self.right - self.left, self.top - low
         is_beside = inset and width > WIDE * height
         left = self.right - 0.4 * width if is_beside else self.left
-        self.foot: Box = (left, low, self.right, self.top)
-        y = low + self.legend(entries, self.foot) + gap
+        self.foot = (left, low, self.right)
+        y = low + self.legend(entries) + gap
         high = (1.0 if is_beside else 0.42) * (self.top - y)
         panes = [self.ax]
         if inset and high > 7 * self.em:
             panes.append(self.figure.add_axes((0, 0, 1, 1)))
-            self._made.append(panes[1])
+            self.made.append(panes[1])
             self.place(panes[1], (left, y, self.right, y + high))
             y += high + gap
-        if is_beside:
-            self.place(self.ax, (self.left, low, left - gap, self.top))
-        else:
-            self.place(self.ax, (self.left, y, self.right, self.top))
+        around = (low, left - gap) if is_beside else (y, self.right)
+        self.place(self.ax, (self.left, around[0], around[1], self.top))
         return panes
 
-    def finish(self, entries: Mapping[str, Any]) -> None:
-        """Write the legend again, of the marks that were drawn."""
-        self._legend.remove()
-        self._made.remove(self._legend)
-        self.legend(entries, self.foot)
+    def maps(
+        self,
+        ground: Ground,
+        boxes: Sequence[Box | None],
+        marks: Floats,
+        entries: Mapping[str, Any],
+        key: Sequence[str] = (),
+        seen: Callable[[list[Pane]], dict[str, bool]] = lambda _: {},
+    ) -> list[Pane]:
+        """Make room for a map and its inset, and for those entries of the legend that are seen."""
+        frame = Patch(fill=False, edgecolor=self.look["ink"], lw=0.9)
+        town = Line2D([], [], **_town_mark(self.look))
+        self.entries = {**entries, _TOWN: town, _ENLARGED: frame}
+        for _ in range(2):  # the second time without what the first showed to be in no map
+            axes = self.divide(self.entries, key, inset=boxes[-1] is not None and len(boxes) > 1)
+            panes = [
+                Pane(self, one, ground, box, marks)
+                for one, box in zip(axes, filter(None, boxes), strict=False)
+            ]
+            if len(panes) == 2:
+                panes[0].enlarge(panes[1].seen)
+            there = seen(panes) | {
+                _TOWN: any(not marked for pane in panes for *_, marked in pane.towns),
+                _ENLARGED: len(panes) == 2,
+            }
+            self.entries = {k: one for k, one in self.entries.items() if there.get(k, True)}
+        return panes
 
-    def view(self, axes: Any, box: Box) -> Box:
-        """Widen a box of the plane to the form of its axes, and show it."""
-        extent = axes.get_window_extent()
-        left, bottom, right, top = box
-        across = max(right - left, (top - bottom) * extent.width / extent.height)
-        up = max(top - bottom, (right - left) * extent.height / extent.width)
-        x, y = (left + right) / 2, (bottom + top) / 2
-        seen = (x - across / 2, y - up / 2, x + across / 2, y + up / 2)
-        axes.set(xlim=seen[::2], ylim=seen[1::2], xticks=[], yticks=[], xlabel="", ylabel="")
-        axes.set_aspect("equal", adjustable="datalim")
-        axes.set_axis_on()
-        for spine in axes.spines.values():
-            spine.set(edgecolor=self.look.border, linewidth=0.6)
-        return seen
+    def finish(self, panes: Sequence[Pane]) -> None:
+        """Draw what lies beneath, and the towns that have room."""
+        for pane in panes:
+            pane.lay()
+        has_towns = [pane.draw_towns() for pane in panes]
+        if not any(has_towns) and _TOWN in self.entries:
+            self.made.pop(0).remove()
+            del self.entries[_TOWN]
+            self.legend(self.entries)
 
-
-class SeenTown(NamedTuple):
-    """A town in view, and whether a mark stands on it."""
-
-    name: str
-    spot: Floats
-    is_marked: bool
+    def chart(self, entries: Mapping[str, Any]) -> None:
+        """Give axes that are no map their room, with their ticks and labels inside."""
+        self.divide(entries)
+        ax, look = self.ax, {"size": 0.9 * self.size, "color": self.look["ink"]}
+        ax.tick_params(labelsize=0.9 * self.size, colors=self.look["ink"])
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.xaxis.label.set(**look)
+        ax.yaxis.label.set(**look)
+        room = np.array(ax.get_window_extent().extents)
+        for _ in range(2):  # other ticks may need other room
+            over = ax.get_tightbbox().extents - np.array(ax.get_window_extent().extents)
+            self.place(ax, tuple(room - over + np.array([1, 1, -1, -1]) * 0.4 * self.em))
 
 
 class Pane:
@@ -262,202 +238,195 @@ class Pane:
 
     def __init__(self, sheet: Sheet, axes: Any, ground: Ground, box: Box, marks: Floats) -> None:
         self.sheet, self.axes, self.ground = sheet, axes, ground
-        self.seen = sheet.view(axes, box)
-        frame = axes.get_window_extent()
-        self.frame = np.array([frame.x0, frame.y0, frame.x1, frame.y1])
-        self.taken = np.empty((0, 4))
-        at = axes.transData.transform(marks) if len(marks) else np.empty((0, 2))
+        self.frame = np.array(axes.get_window_extent().extents)
+        self.seen = self._view(box)
+        self.hidden: Box | None = None
+        pixels = axes.transData.transform(np.reshape(marks, (-1, 2)))
         half = 0.45 * sheet.em
-        self.take(np.hstack([at - half, at + half]))
-        self.towns = self._towns()
-        self.bar = self._bar()
+        self.taken = np.hstack([pixels - half, pixels + half])
+        self.towns = [
+            (town.name, spot, self.hits(self.pixels(spot), 2).any())
+            for town in (towns() if ground.has_map else ())
+            if self.shows(spot := ground.flat([town.lon], [town.lat])[0])
+        ]
+        self._draw_bar()
+
+    def _view(self, box: Box) -> Box:
+        """Widen a box of the plane to the form of the axes, and show it."""
+        form = (self.frame[2] - self.frame[0]) / (self.frame[3] - self.frame[1])
+        left, bottom, right, top = box
+        half_x = max(right - left, (top - bottom) * form) / 2
+        half_y, x, y = half_x / form, (left + right) / 2, (bottom + top) / 2
+        seen = (x - half_x, y - half_y, x + half_x, y + half_y)
+        self.axes.set(xlim=seen[::2], ylim=seen[1::2], xticks=[], yticks=[])
+        self.axes.set_aspect("equal", adjustable="datalim")
+        for spine in self.axes.spines.values():
+            spine.set(edgecolor=self.sheet.look["border"], linewidth=0.6)
+        return seen
+
+    def pixels(self, spot: Any) -> Floats:
+        """Return where a point of the plane is drawn."""
+        return np.asarray(self.axes.transData.transform(spot))
 
     def shows(self, spot: Floats) -> bool:
-        """Whether a point of the plane is in view."""
-        left, bottom, right, top = self.seen
-        return bool(left <= spot[0] <= right and bottom <= spot[1] <= top)
+        """Whether a point of the plane is in view, and not what an inset shows better."""
+        seen, hidden = (_holds(box, spot) for box in (self.seen, self.hidden))
+        return seen and not hidden
 
-    def take(self, boxes: Any) -> None:
-        """Keep labels away from boxes of pixels."""
-        self.taken = np.vstack([self.taken, np.reshape(boxes, (-1, 4))])
+    def enlarge(self, box: Box) -> None:
+        """Mark what an inset shows: its marks have their labels there alone."""
+        low, high = np.reshape(box, (2, 2))
+        edge = Rectangle(tuple(low), *(high - low), fill=False, ec=self.sheet.look["ink"], lw=0.9)
+        self.sheet.made.append(self.axes.add_patch(edge))
+        low, high = self.pixels([low, high])
+        self.take((low + high) / 2, (high - low) / 2)
+        self.hidden = box
+        self.towns = [town for town in self.towns if self.shows(town[1])]
 
-    def _hits(self, box: Floats) -> Any:
+    def take(self, middle: Floats, half: Any) -> None:
+        """Keep labels away from a box of pixels."""
+        self.taken = np.vstack([self.taken, np.concatenate([middle - half, middle + half])])
+
+    def hits(self, middle: Floats, half: Any) -> Any:
+        """Tell which boxes of pixels another one covers."""
         low, high = self.taken[:, :2], self.taken[:, 2:]
-        return (low < box[2:]).all(axis=1) & (high > box[:2]).all(axis=1)
+        return (low < middle + half).all(axis=1) & (high > middle - half).all(axis=1)
 
-    def is_free(self, box: Floats) -> bool:
-        """Whether a box lies in the frame and covers nothing."""
-        inside = (box[:2] >= self.frame[:2] + 2).all() and (box[2:] <= self.frame[2:] - 2).all()
-        return bool(inside and not self._hits(box).any())
-
-    def fit(
-        self, xy: Floats, texts: Sequence[str], size: float, reaches: Iterable[float] = _REACHES
-    ) -> list[Floats | None]:
-        """Find a free place for each label, in pixels from its mark; None where there is none."""
-        found: list[Floats | None] = []
-        steps = [(way, reach) for reach in reaches for way in _WAYS]
-        for (x, y), text in zip(self.axes.transData.transform(xy), texts, strict=True):
-            half = np.array(self.sheet.measure(text, size)) / 2 + 1
-            for way, reach in steps:
-                offset = way * (half + (0.45 + reach) * self.sheet.em * np.hypot(*way) ** -0.5)
-                box = np.array([x, y, x, y]) + np.concatenate([offset - half, offset + half])
-                if self.is_free(box):
-                    self.take(box)
-                    found.append(offset)
-                    break
-            else:
-                found.append(None)
-        return found
+    def is_free(self, middle: Floats, half: Floats) -> bool:
+        """Whether a box of pixels lies in the frame and covers nothing."""
+        room = np.minimum(middle - half - self.frame[:2], self.frame[2:] - middle - half)
+        return bool(room.min() > 2 and not self.hits(middle, half).any())
 
     def label(
-        self, xy: Floats, texts: Sequence[str], places: Iterable[Any], size: float, **look: Any
-    ) -> None:
-        """Write labels at the places found for them, with a line to each that stands far off."""
-        pixel = 72 / self.sheet.figure.dpi
-        behind = {"facecolor": self.sheet.look.ontario, "alpha": 0.6, "lw": 0, "pad": 0.2}
-        for spot, text, place in zip(xy, texts, places, strict=True):
-            if place is None:
-                continue
-            half = np.array(self.sheet.measure(text, size)) / 2
-            is_far = (np.abs(place) - half > (0.45 + _LED) * self.sheet.em).any()
-            leader = {"arrowstyle": "-", "lw": 0.5, "color": self.sheet.look.muted, "shrinkB": 2}
-            self.axes.annotate(
-                escaped(text) if "\n" not in text else "\n".join(map(escaped, text.split("\n"))),
-                spot,
-                xytext=place * pixel,
-                textcoords="offset points",
-                arrowprops=leader | {"shrinkA": 0} if is_far else None,
-                bbox=behind,
-                ha="center",
-                va="center",
-                size=size,
-                parse_math=False,
-                **{"color": self.sheet.look.ink, "zorder": 6, **look},
+        self,
+        xy: Iterable[Floats],
+        texts: Iterable[str],
+        size: float,
+        reaches: Sequence[float] = _REACHES,
+        **look: Any,
+    ) -> list[bool]:
+        """Write each label where there is room for it, a line leading far out; whether there was."""
+        em, found = self.sheet.em, []
+        steps = [(way, reach) for reach in reaches for way in _WAYS]
+        for spot, text in zip(xy, texts, strict=True):
+            half, at = self.sheet.measure(text, size) / 2 + 1, self.pixels(spot)
+            offsets = (
+                way * (half + (0.45 + reach) * em / np.hypot(*way) ** 0.5) for way, reach in steps
             )
+            free = next((one for one in offsets if self.is_free(at + one, half)), None)
+            found.append(free is not None)
+            if free is not None:
+                self.take(at + free, half)
+                self._write(spot, text, free, half, size=size, **look)
+        return found
+
+    def _write(self, spot: Floats, text: str, offset: Floats, half: Floats, **look: Any) -> None:
+        sheet = self.sheet
+        is_far = (np.abs(offset) - half > 1.3 * sheet.em).any()
+        line = {
+            "arrowstyle": "-",
+            "lw": 0.5,
+            "color": sheet.look["muted"],
+            "shrinkA": 0,
+            "shrinkB": 2,
+        }
+        written = self.axes.annotate(
+            _shown(text),
+            spot,
+            xytext=offset * 72 / sheet.figure.dpi,
+            textcoords="offset points",
+            arrowprops=line if is_far else None,
+            bbox={"facecolor": sheet.look["ontario"], "alpha": sheet.cover, "lw": 0, "pad": 0.2},
+            parse_math=False,
+            **{"ha": "center", "va": "center", "zorder": 6, "color": sheet.look["ink"], **look},
+        )
+        sheet.made.append(written)
 
     def lay(self) -> None:
         """Draw what lies beneath, or degrees where nothing is known of it."""
         look = self.sheet.look
-        faces = {"water": look.water, "land": look.land, "ontario": look.ontario}
-        faces |= {"lakes": look.water, "borders": "none"}
+        faces = {"water": look["water"], "land": look["land"], "ontario": look["ontario"]}
+        faces |= {"lakes": look["water"], "borders": "none"}
         beneath = self.ground.beneath(self.seen)
-        self.axes.set_facecolor(look.water if self.ground.given is not None else look.land)
+        self.axes.set_facecolor(look["water"] if self.ground.given is not None else look["land"])
         for at, (name, shape) in enumerate(beneath.items()):
-            edge = look.border if name in {"lakes", "borders"} or len(beneath) == 1 else "none"
+            edge = look["border"] if name in {"lakes", "borders"} or len(beneath) == 1 else "none"
             if not shape.is_empty:
                 style = {"facecolor": faces[name], "edgecolor": edge, "lw": 0.35}
-                patch = PathPatch(self.ground.path(shape), zorder=0.1 + at / 100, **style)
-                self.axes.add_artist(patch)
+                path = self.ground.path(shape)
+                self.axes.add_artist(PathPatch(path, zorder=0.1 + at / 100, **style))
         if not beneath:
             self._graticule()
-        self._draw_bar()
 
     def _graticule(self) -> None:
-        left, bottom, right, top = self.seen
-        across, up = np.linspace((left, bottom), (right, top), 9).T
-        degrees = self.ground.round(np.stack(np.meshgrid(across, up), axis=-1))
-        middle = self.ground.round([(left + right) / 2, (bottom + top) / 2])[0]
-        degrees[:, 0] = middle[0] + np.mod(degrees[:, 0] - middle[0] + 180, 360) - 180
-        low, high = degrees.min(axis=0), degrees.max(axis=0)
-        step = next((s for s in _GRID_STEPS if (high - low).max() / s < 8), 30.0)
-        fine = np.linspace(0, 1, 60)[:, None]
-        for axis, sides in ((0, "EW"), (1, "NS")):
-            for value in np.arange(np.ceil(low[axis] / step), high[axis] / step + 1e-9) * step:
-                ends = np.array([low, high])
+        low, high = np.reshape(self.seen, (2, 2))
+        rim = self.ground.round(np.stack(np.meshgrid(*np.linspace(low, high, 9).T), axis=-1))
+        lon = self.ground.round((low + high) / 2)[0, 0]
+        rim[:, 0] = lon + np.mod(rim[:, 0] - lon + 180, 360) - 180
+        first, last = rim.min(axis=0), rim.max(axis=0)
+        step = next((s for s in _GRID_STEPS if (last - first).max() / s < 8), 30.0)
+        small, look = 0.75 * self.sheet.size, self.sheet.look
+        for axis, sides in enumerate(("EW", "NS")):
+            for value in np.arange(np.ceil(first[axis] / step), last[axis] / step + 1e-9) * step:
+                ends = np.linspace(first, last, 60)
                 ends[:, axis] = value
-                line = self.ground.flat(*(ends[0] + fine * (ends[1] - ends[0])).T)
-                self.axes.plot(*line.T, lw=0.4, color=self.sheet.look.border, zorder=0.5)
-                seen = (line > (left, bottom)).all(axis=1) & (line < (right, top)).all(axis=1)
-                if seen.any():
-                    spot = line[seen][:1]
-                    text, size = [compass(float(value), sides)], 0.75 * self.sheet.size
-                    place = self.fit(spot, text, size, (0.0, 0.5))
-                    self.label(spot, text, place, size, color=self.sheet.look.muted)
-
-    def _bar(self) -> tuple[str, Floats]:
-        """Choose a round length, true in the middle of the map, and a corner without marks."""
-        left, bottom, right, top = self.seen
-        ends = self.ground.round([(left, (bottom + top) / 2), (right, (bottom + top) / 2)])
-        true_km = GEOD.inv(*ends[0], *ends[1])[2] / 1000
-        length_km = scale_km(true_km)
-        text = f"{length_km:g} km"
-        bar = length_km / true_km * (self.frame[2] - self.frame[0])
-        wide, high = self.sheet.measure(text, 0.8 * self.sheet.size)
-        size = np.array([max(bar, wide) + 6, high + 9])
-        corners = [self.frame[:2] + 5, self.frame[[2, 1]] + (-5 - size[0], 5)]
-        corners += [self.frame[[0, 3]] + (5, -5 - size[1]), self.frame[2:] - 5 - size]
-        boxes = [np.concatenate([corner, corner + size]) for corner in corners]
-        box = next(filter(self.is_free, boxes), boxes[0])
-        self.take(box)
-        middle, y = (box[0] + box[2]) / 2, box[1] + 3
-        return text, np.array([(middle - bar / 2, y), (middle + bar / 2, y)])
+                line = self.ground.flat(*ends.T)
+                self.axes.plot(*line.T, lw=0.4, color=look["border"], zorder=0.5)
+                seen = line[((line > low) & (line < high)).all(axis=1)]
+                if len(seen):
+                    text = compass(float(value), sides)
+                    self.label(seen[:1], [text], small, (0.0, 0.5), color=look["muted"])
 
     def _draw_bar(self) -> None:
-        text, ends = self.bar
+        """Draw a round length, true in the middle of the map, in a corner without marks."""
+        low, high = np.reshape(self.seen, (2, 2))
+        y = (low[1] + high[1]) / 2
+        (lon1, lat1), (lon2, lat2) = self.ground.round([(low[0], y), (high[0], y)])
+        true_km = float(geodesic_km(lat1, lon1, lat2, lon2))
+        length_km = scale_km(true_km)
+        text, size = f"{length_km:g} km", 0.8 * self.sheet.size
+        bar = length_km / true_km * (self.frame[2] - self.frame[0])
+        words = self.sheet.measure(text, size)
+        half = np.array([max(bar, words[0]) + 6, words[1] + 10]) / 2
+        near, far = self.frame[:2] + half + 5, self.frame[2:] - half - 5
+        corners = [near, np.array([far[0], near[1]]), np.array([near[0], far[1]]), far]
+        middle = next((one for one in corners if self.is_free(one, half)), near)
+        self.take(middle, half)
+        ends = middle + np.array([(-bar / 2, 3 - half[1]), (bar / 2, 3 - half[1])])
         line = self.axes.transData.inverted().transform(ends)
-        look = {"color": self.sheet.look.ink, "lw": 1.5, "solid_capstyle": "butt", "zorder": 5}
-        self.axes.plot(*line.T, **look)
-        size = 0.8 * self.sheet.size
-        up = np.array([0.0, self.sheet.measure(text, size)[1] / 2 + 4])
-        self.label(line.mean(axis=0)[None, :], [text], [up], size)
+        look = {"color": self.sheet.look["ink"], "lw": 1.5, "solid_capstyle": "butt", "zorder": 5}
+        self.sheet.made += self.axes.plot(*line.T, **look)
+        up = np.array([0.0, words[1] / 2 + 4])
+        self._write(line.mean(axis=0), text, up, words / 2, size=size)
 
     def draw_towns(self) -> bool:
         """Draw the towns that have room, the largest first; whether there is one."""
-        sheet, size, half = self.sheet, 0.8 * self.sheet.size, 0.25 * self.sheet.em
-        pixels = [self.axes.transData.transform(town.spot)[0] for town in self.towns]
-        boxes = [np.concatenate([pixel - half, pixel + half]) for pixel in pixels]
-        hits = [int(self._hits(box).sum()) for box in boxes]
-        self.take(boxes)
+        look, size, half = self.sheet.look, 0.8 * self.sheet.size, 0.25 * self.sheet.em
+        # A clinic of the town stands for it; under a label there is no room.
+        free = [
+            one for one in self.towns if one[2] or not self.hits(self.pixels(one[1]), half).any()
+        ]
+        for _, spot, _ in free:
+            self.take(self.pixels(spot), half)
         is_drawn = False
-        for town, hit in zip(self.towns, hits, strict=True):
-            # A clinic of the town stands for it; under a label there is no room.
-            if hit and not town.is_marked:
-                continue
-            (place,) = self.fit(town.spot, [town.name], size, (0.0, 0.3))
-            if place is not None:
-                look = {"color": sheet.look.muted, "style": "italic"}
-                self.label(town.spot, [town.name], [place], size, **look)
-                if not town.is_marked:
-                    self.axes.plot(*town.spot[0], zorder=2, **town_mark(sheet.look))
-                    is_drawn = True
+        for name, spot, is_marked in free:
+            muted = {"color": look["muted"], "style": "italic"}
+            if self.label([spot], [name], size, (0.0, 0.3), **muted) == [True] and not is_marked:
+                self.axes.plot(*spot, zorder=2, **_town_mark(look))
+                is_drawn = True
         return is_drawn
 
-    def _towns(self) -> list[SeenTown]:
-        if not self.ground.has_map:
-            return []
-        found = []
-        for town in towns():
-            spot = self.ground.flat([town.lon], [town.lat])
-            pixel = self.axes.transData.transform(spot)[0]
-            if self.shows(spot[0]):
-                marked = bool(self._hits(np.concatenate([pixel - 2, pixel + 2])).any())
-                found.append(SeenTown(town.name, spot, marked))
-        return found
+
+def _town_mark(look: Mapping[str, str]) -> dict[str, Any]:
+    return {"marker": "s", "ms": 2.6, "mec": look["muted"], "mfc": look["muted"], "ls": "none"}
 
 
-def town_mark(look: Look) -> dict[str, Any]:
-    """Return the mark of a town."""
-    return {"marker": "s", "ms": 2.6, "mec": look.muted, "mfc": look.muted, "ls": "none"}
+def _holds(box: Box | None, spot: Floats) -> bool:
+    return box is not None and bool((spot >= box[:2]).all() and (spot <= box[2:]).all())
 
 
-def enlarge(pane: Pane, box: Box) -> None:
-    """Mark what an inset shows."""
-    left, bottom, right, top = box
-    edge: dict[str, Any] = {
-        "facecolor": "none",
-        "edgecolor": pane.sheet.look.ink,
-        "lw": 0.9,
-        "zorder": 4,
-    }
-    pane.axes.add_patch(Rectangle((left, bottom), right - left, top - bottom, **edge))
-
-
-def handles_of_maps(look: Look) -> dict[str, Any]:
-    """Return the legend's entries that any map may need."""
-    return {
-        TOWN: Line2D([], [], **town_mark(look)),
-        ENLARGED: Patch(facecolor="none", edgecolor=look.ink, lw=0.9),
-    }
+def _shown(text: str) -> str:
+    return "\n".join(map(escaped, text.split("\n")))
 
 
 def footer_of(data: str) -> str:

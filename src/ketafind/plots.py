@@ -1,0 +1,513 @@
+"""Plots of what an analysis returns, for papers and slides (extra ``maps``).
+
+Solid is what is confirmed, hatched what is not known. Every function takes ``ax`` (the part of a
+figure to draw in, legend and all), ``figsize`` in inches, ``title`` and ``credit`` (the footer with
+the data's name and licence); those that draw maps take ``basemap``, too, all as in
+`ketafind.show.plots.plot_clinics`. They return the axes; those of a map are in metres of its
+projection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ketafind.errors import InvalidInputError
+from ketafind.files import require
+from ketafind.join.frames import open_frame
+from ketafind.join.provenance import provenance
+from ketafind.show.basemap import Floats, Ground, around, crowd
+
+_ENDS = ("low", "confirmed", "possible", "high")
+_HATCH = "/////"
+_BAND = "90 % band, for the doubt of positions"
+_POSSIBLE = "up to all that may match: not known"
+_OTHER = "another class, if all that may match did"
+_MOST_GROUPS = 6
+_INSIDE = (-0.4, 0.0, 1.0, 2.0, 4.0)  # where the number of an area may stand about its middle
+
+
+def coverage(frame: Any, *, by: str | None = None, **options: Any) -> Any:
+    """Draw the share that is within reach at each distance.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        What `ketafind.coverage` returned.
+    by : str, optional
+        The column of its groups, six at the most: a line each.
+    **options
+        ``ax``, ``figsize``, ``title``, ``credit``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A line for what is confirmed, hatched up to all that may match, and shaded the band in
+        which both lie at the 90 % level.
+
+    Raises
+    ------
+    InvalidInputError
+        If a column is missing, or there are groups that `by` does not name, or too many.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    names, groups = _groups(frame, by)
+    limits, *shares = _numbers(frame, "threshold_km", *(f"share_{end}" for end in _ENDS))
+    if len(names) > _MOST_GROUPS or len({*zip(groups, limits, strict=True)}) < len(limits):
+        raise InvalidInputError(
+            f"a curve is drawn for each of {_MOST_GROUPS} groups at the most: name their column in "
+            f"by=, or choose rows; plots.bars draws more"
+        )
+    sheet = _sheet(frame, **options)
+    entries: dict[str, Any] = {}
+    for at, name in enumerate(names):
+        rows = [row for row, group in enumerate(groups) if group == name]
+        km, (low, confirmed, possible, high) = limits[rows], (share[rows] for share in shares)
+        color = sheet.look["series"][at]
+        line = {"marker": "osD^vP"[at], "ms": 0.5 * sheet.size, "lw": 1.6, "color": color}
+        (entries[name or "confirmed"],) = sheet.ax.plot(km, confirmed, **line)
+        band = sheet.ax.fill_between(km, low, high, color=color, alpha=0.18, lw=0)
+        hatched = {"facecolor": "none", "edgecolor": color, "lw": 0.6, "hatch": _HATCH}
+        unknown = sheet.ax.fill_between(km, confirmed, possible, **hatched)
+    sheet.ax.set(xlim=(0, None), ylim=(0, 1.02), xlabel="kilometres", ylabel="share within reach")
+    sheet.ax.yaxis.set_major_formatter(_percent)
+    sheet.chart(entries | {_POSSIBLE: unknown, _BAND: band})
+    return sheet.ax
+
+
+def bars(frame: Any, by: str, *, threshold_km: float | None = None, **options: Any) -> Any:
+    """Draw the share that is within reach in each group, the largest first.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        What `ketafind.coverage` returned.
+    by : str
+        The column of its groups.
+    threshold_km : float, optional
+        Which distance; the first if None.
+    **options
+        ``ax``, ``figsize``, ``title``, ``credit``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A solid bar for what is confirmed, hatched up to all that may match, and a whisker over the
+        90 % band. Where there is no room for all groups, the last are counted in the legend.
+
+    Raises
+    ------
+    InvalidInputError
+        If a column is missing, or no row has this threshold.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    _, groups = _groups(frame, by)
+    limits, *shares = _numbers(frame, "threshold_km", *(f"share_{end}" for end in _ENDS))
+    rows = _rows_of(limits, threshold_km)
+    rows = rows[np.argsort(-shares[1][rows], kind="stable")]
+    options.setdefault("figsize", (7.2, min(1.6 + 0.26 * len(rows), 12.0)))
+    sheet = _sheet(frame, **options)
+    n = max(int((sheet.top - sheet.bottom) / (1.5 * sheet.em)) - 7, 1)
+    low, confirmed, possible, high = (share[rows[:n]] for share in shares)
+    at, look = np.arange(len(confirmed)), sheet.look
+    solid = sheet.ax.barh(at, confirmed, color=look["known"], height=0.7)
+    hatched = {"facecolor": "none", "edgecolor": look["known"], "lw": 0.8, "hatch": _HATCH}
+    unknown = sheet.ax.barh(at, possible - confirmed, left=confirmed, height=0.7, **hatched)
+    ends = np.array([confirmed - low, high - confirmed])
+    whisker = sheet.ax.errorbar(
+        confirmed, at, xerr=ends, fmt="none", ecolor=look["ink"], capsize=2, lw=1
+    )
+    entries = {"confirmed": solid, _POSSIBLE: unknown, _BAND: whisker}
+    if len(rows) > n:
+        entries[f"{len(rows) - n} more groups are not shown"] = sheet.ax.plot([], [], ls="none")[0]
+    width = 0.4 * (sheet.right - sheet.left)
+    said = [sheet.cut(groups[row], 0.9 * sheet.size, width) for row in rows[:n]]
+    sheet.ax.set_yticks(at, said, parse_math=False)
+    reach = f"share within {limits[rows[0]]:g} km"
+    sheet.ax.set(xlim=(0, 1), ylim=(len(at) - 0.4, -0.6), xlabel=reach)
+    sheet.ax.xaxis.set_major_formatter(_percent)
+    sheet.chart(entries)
+    return sheet.ax
+
+
+def choropleth(
+    frame: Any,
+    column: str,
+    *,
+    regions: Any = None,
+    by: str | None = None,
+    names: str | None = None,
+    **options: Any,
+) -> Any:
+    """Colour areas by a column.
+
+    Parameters
+    ----------
+    frame : geopandas.GeoDataFrame or pandas.DataFrame
+        The areas and their values, or the values alone.
+    column : str
+        What to colour by; an area without a value is hatched grey: not known.
+    regions : geopandas.GeoDataFrame, optional
+        The areas, where `frame` has none, such as what `ketafind.coverage` returned.
+    by : str, optional
+        The column that both have in common.
+    names : str, optional
+        A column to number the areas by, with a key.
+    **options
+        ``possible`` (a column with the same measure if all that may match did: where it falls into
+        another class, the area is hatched), ``classes`` (their borders, else five of them are
+        chosen), ``label`` (what the legend calls the column), ``ax``, ``figsize``, ``title``,
+        ``basemap``, ``credit``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The map.
+
+    Raises
+    ------
+    InvalidInputError
+        If a column is missing, or there are no areas.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    if regions is not None:
+        frame = _joined(frame, regions, by)
+    if hasattr(frame, "geometry"):
+        frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
+    if not hasattr(frame, "geometry") or not len(frame):
+        raise InvalidInputError("these rows have no areas: give them in regions=, and by=")
+    shapes = frame.geometry.to_crs(4326)
+    middles = shapes.representative_point()
+    ground = Ground(middles.x.to_numpy(), middles.y.to_numpy(), options.get("basemap", "ontario"))
+    marks = ground.flat(middles.x, middles.y)
+    said = None if names is None else [str(name) for name in frame[names]]
+    paths = [ground.path(shape) for shape in shapes]
+    return _coloured(frame, column, ground, paths, marks, lambda values: values, said, **options)
+
+
+def hexagons(
+    frame: Any,
+    column: str | None = None,
+    *,
+    lat: str = "lat",
+    lon: str = "lon",
+    width_km: float | None = None,
+    how: str = "mean",
+    **options: Any,
+) -> Any:
+    """Colour hexagons by the rows that stand in them.
+
+    Parameters
+    ----------
+    frame : frame
+        Rows with positions, of any type that `ketafind.nearest_join` takes.
+    column : str, optional
+        What to colour by; None for how many rows. Where no row has a value, the hexagon is hatched
+        grey: not known.
+    lat, lon : str
+        The columns of the positions; those of a GeoDataFrame are its geometry.
+    width_km : float, optional
+        How wide a hexagon is; a fortieth of the map if None.
+    how : str
+        ``"mean"`` or ``"sum"`` of the column.
+    **options
+        As in `choropleth`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The map.
+
+    Raises
+    ------
+    InvalidInputError
+        If a column is missing, or no row has a position.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    if how not in {"mean", "sum"}:
+        raise InvalidInputError(f'how must be "mean" or "sum", not {how!r}')
+    x, y = _positions(frame, lat, lon)
+    rows = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    if not len(rows):
+        raise InvalidInputError("no row has a position")
+    ground = Ground(x[rows], y[rows], options.get("basemap", "ontario"))
+    xy = ground.flat(x[rows], y[rows])
+    width = float(np.ptp(xy, axis=0).max()) / 40 if width_km is None else width_km * 1000
+    middles, paths, cell = _hexagons(xy, max(width, 1.0))
+
+    def together(values: Floats) -> Floats:
+        known = ~np.isnan(values[rows])
+        n = np.bincount(cell, known)
+        sums = np.bincount(cell, np.where(known, values[rows], 0.0))
+        part = n if how == "mean" and column is not None else 1.0
+        return np.asarray(np.divide(sums, part, out=np.full(len(n), np.nan), where=n > 0))
+
+    return _coloured(frame, column, ground, paths, middles, together, None, **options)
+
+
+def gaps(frame: Any, *, threshold_km: float | None = None, **options: Any) -> Any:
+    """Draw where people are beyond a distance from every confirmed clinic, and how far.
+
+    Parameters
+    ----------
+    frame : frame
+        What `ketafind.gaps` returned.
+    threshold_km : float, optional
+        Which distance; the first if None.
+    **options
+        As in `hexagons`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Hexagons by the mean of the kilometres beyond; hatched where a clinic that may match would change
+        the class.
+
+    Raises
+    ------
+    InvalidInputError
+        If a column is missing, or no row has this threshold.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    opened = open_frame(frame)
+    (limits,) = _numbers(frame, "threshold_km")
+    rows = _rows_of(limits, threshold_km)
+    said = f"km beyond {limits[rows[0]]:g} km"
+    options = {"label": said, "data": _data(frame), **options}
+    options = {"possible": "gap_possible_km", **options}
+    return hexagons(opened.chosen(rows).native, "gap_confirmed_km", **options)
+
+
+def catchments(frame: Any, *, supply: str = "confirmed", **options: Any) -> Any:
+    """Draw the land that each clinic is nearest to, by who lives on it.
+
+    Parameters
+    ----------
+    frame : geopandas.GeoDataFrame
+        What `ketafind.catchments` returned.
+    supply : str
+        ``"confirmed"`` or ``"possible"``.
+    **options
+        As in `choropleth`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The cells, numbered, with a key of the clinics' ids.
+
+    Raises
+    ------
+    InvalidInputError
+        If a column is missing, or no row has this supply.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    chosen = frame[frame["supply"] == supply]
+    if not len(chosen):
+        raise InvalidInputError(f"no row has the supply {supply!r}")
+    options = {
+        "label": "weight of the origins nearest to the clinic",
+        "names": "clinic_ids",
+        **options,
+    }
+    return choropleth(chosen, "weight", **options)
+
+
+def scores(frame: Any, column: str = "access_confirmed", **options: Any) -> Any:
+    """Draw scores of access as hexagons.
+
+    Parameters
+    ----------
+    frame : frame
+        What `ketafind.access_score` returned.
+    column : str
+        A column that ends in ``_confirmed``, such as ``ratio_confirmed``.
+    **options
+        As in `hexagons`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Hexagons by the mean score; hatched where all that may match would change the class.
+
+    Raises
+    ------
+    InvalidInputError
+        If a column is missing.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    possible = column.replace("_confirmed", "_possible")
+    return hexagons(frame, column, **{"possible": possible, **options})
+
+
+def _sheet(
+    frame: Any,
+    *,
+    ax: Any = None,
+    figsize: tuple[float, float] | None = None,
+    title: str | None = None,
+    credit: bool = True,
+    data: str | None = None,
+) -> Any:
+    require("matplotlib.pyplot", "maps")
+    from ketafind.show.sheet import Sheet, footer_of
+
+    return Sheet(ax, figsize, title, footer_of(data or _data(frame)) if credit else None)
+
+
+def _data(frame: Any) -> str:
+    try:
+        return f"Data {provenance(frame)['snapshot']}"
+    except InvalidInputError:
+        return ""
+
+
+def _numbers(frame: Any, *names: str) -> list[Floats]:
+    opened = open_frame(frame)
+    return [opened.numbers(name) for name in names]
+
+
+def _groups(frame: Any, by: str | None) -> tuple[list[str], list[str]]:
+    """The names of groups in order, and the group of each row."""
+    opened = open_frame(frame)
+    if by is None:
+        return [""], [""] * len(opened)
+    opened.check_column(by)
+    groups = [str(name) for name in opened.values(by)]
+    return list(dict.fromkeys(groups)), groups
+
+
+def _rows_of(limits: Floats, threshold_km: float | None) -> Any:
+    wanted = limits[0] if threshold_km is None and len(limits) else threshold_km
+    rows = np.flatnonzero(limits == wanted)
+    if not len(rows):
+        known = ", ".join(f"{one:g}" for one in np.unique(limits)) or "none"
+        raise InvalidInputError(f"no row has threshold_km={wanted}; there are: {known}")
+    return rows
+
+
+def _positions(frame: Any, lat: str, lon: str) -> list[Floats]:
+    if hasattr(frame, "geometry"):
+        points = frame.geometry.to_crs(4326).representative_point()
+        return [points.x.to_numpy(), points.y.to_numpy()]
+    return _numbers(frame, lon, lat)
+
+
+def _joined(frame: Any, regions: Any, by: str | None) -> Any:
+    if by is None or by not in regions or by not in frame:
+        raise InvalidInputError(f"frame and regions must both have the column of by={by!r}")
+    if frame[by].duplicated().any():
+        raise InvalidInputError(f"several rows are of one {by}: choose a threshold first")
+    values = frame.drop(columns=[name for name in frame if name in regions and name != by])
+    joined = regions.merge(values, on=by, how="left")
+    joined.attrs = dict(frame.attrs)
+    return joined
+
+
+def _hexagons(xy: Floats, width: float) -> tuple[Floats, list[Any], Any]:
+    """The hexagons that hold points of the plane, their outlines, and the one of each point."""
+    from matplotlib.path import Path
+
+    step = np.array([width, width * 3**0.5])
+    lattices = [np.round(xy / step) * step, (np.floor(xy / step) + 0.5) * step]
+    far = [np.hypot(*(xy - one).T) for one in lattices]
+    middle = np.where((far[0] <= far[1])[:, None], *lattices)
+    _, first, cell = np.unique(np.round(middle), axis=0, return_index=True, return_inverse=True)
+    turns = np.radians(np.arange(30, 391, 60))
+    corners = np.column_stack([np.cos(turns), np.sin(turns)]) * width / 3**0.5
+    paths = [Path(one + corners, closed=True) for one in middle[first]]
+    return np.asarray(middle[first]), paths, cell.ravel()
+
+
+def _breaks(values: Floats, classes: Sequence[float] | None) -> Floats:
+    """The borders of classes: with about as many values in each, or else equally wide."""
+    from matplotlib.ticker import MaxNLocator
+
+    if classes is not None:
+        return np.asarray(classes, float)
+    finite = values[np.isfinite(values)] if np.isfinite(values).any() else np.zeros(1)
+    edges = [float(f"{edge:.2g}") for edge in np.quantile(finite, np.linspace(0, 1, 6))]
+    if len({*edges}) == 6 and finite.max() > 1.0:
+        return np.array(edges)
+    return np.asarray(MaxNLocator(5).tick_values(finite.min(), finite.max()), float)
+
+
+def _percent(share: float, _: Any) -> str:
+    return f"{share:.0%}"
+
+
+def _coloured(
+    frame: Any,
+    column: str | None,
+    ground: Ground,
+    paths: Sequence[Any],
+    marks: Floats,
+    values_of: Callable[[Floats], Floats],
+    names: Sequence[str] | None,
+    *,
+    possible: str | None = None,
+    classes: Sequence[float] | None = None,
+    label: str | None = None,
+    basemap: Any = None,  # noqa: ARG001 - of the ground
+    **options: Any,
+) -> Any:
+    """Draw areas of the plane by the classes of their values."""
+    sheet = _sheet(frame, **options)  # says it where there is no matplotlib
+    from matplotlib.collections import PathCollection
+    from matplotlib.patches import Patch
+
+    from ketafind.show.sheet import BLANK
+
+    rows = np.ones(len(open_frame(frame)))
+    columns = (
+        rows if name is None else _numbers(frame, name)[0] for name in (column, possible or column)
+    )
+    values, others = map(values_of, columns)
+    layers = _layers(sheet.look, values, others, classes)
+    entries: dict[str, Any] = {label or column or "rows in a hexagon": BLANK}
+    entries |= {
+        said: Patch(**style) for said, drawn, style in layers if drawn.any() or " to " in said
+    }
+    corners = np.vstack([path.get_extents().get_points() for path in paths])
+    boxes = [around(corners, 0.03), crowd(marks) if names else None]
+    numbers = [str(at) for at in range(1, len(names or ()) + 1)]
+    key = [f"{number}  {name}" for number, name in zip(numbers, names or (), strict=True)]
+    sheet.cover = 0.85
+    panes = sheet.maps(ground, boxes, np.empty((0, 2)), entries, key)
+    for pane in panes:
+        for _, drawn, style in layers:
+            shapes = [path for path, is_drawn in zip(paths, drawn, strict=True) if is_drawn]
+            pane.axes.add_collection(PathCollection(shapes, zorder=0.125, **style), autolim=False)
+        shown = [at for at in range(len(numbers)) if pane.shows(marks[at])]
+        pane.label(marks[shown], [numbers[at] for at in shown], sheet.size, _INSIDE)
+    sheet.finish(panes)
+    return sheet.ax
+
+
+def _layers(
+    look: Any, values: Floats, others: Floats, classes: Sequence[float] | None
+) -> list[tuple[str, Any, dict[str, Any]]]:
+    """What the legend says of each class, which areas are of it, and how they look."""
+    from matplotlib import colormaps
+
+    breaks = _breaks(values, classes)
+    colors = colormaps[look["ramp"]](np.linspace(0.08, 0.95, len(breaks) - 1))
+    kind, other = (np.searchsorted(breaks[1:-1], one, side="right") for one in (values, others))
+    is_known = ~np.isnan(values)
+    edge = {"edgecolor": look["muted"], "lw": 0.3}
+    hatched = edge | {"hatch": _HATCH}
+    layers = [
+        (f"{low:,g} to {high:,g}", is_known & (kind == at), {"facecolor": color, **edge})
+        for at, (low, high, color) in enumerate(zip(breaks[:-1], breaks[1:], colors, strict=True))
+    ]
+    layers.append(("not known", ~is_known, {"facecolor": look["land"], **hatched}))
+    layers.append((_OTHER, is_known & (kind != other), {"facecolor": "none", **hatched}))
+    return layers

@@ -1,0 +1,210 @@
+"""Plots of what an analysis returns: the figures that they show are those of the frame."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+import ketafind as kf
+from ketafind import plots
+from ketafind.errors import InvalidInputError
+from ketafind.show.basemap import Ground
+from test_show_plots import SIZES, STYLES, entries_of, faults_of, texts_of
+
+mpl.use("agg")
+plt = pytest.importorskip("matplotlib.pyplot")
+geopandas = pytest.importorskip("geopandas")
+shapely = pytest.importorskip("shapely")
+
+OTHER = "another class, if all that may match did"
+
+
+@pytest.fixture(autouse=True)
+def closed(no_sockets):
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def codes():
+    rows = kf.ontario_postal_codes().sample(3000, random_state=1)
+    county = kf.ontario_municipalities().set_index("name")["county"]
+    return rows.assign(county=rows["municipality"].map(county))
+
+
+@pytest.fixture(scope="module")
+def directory():
+    return kf.load_directory()
+
+
+@pytest.fixture(scope="module")
+def reach(codes, directory):
+    return kf.coverage(codes, directory, routes="iv")
+
+
+@pytest.fixture(scope="module")
+def by_county(codes, directory):
+    return kf.coverage(codes, directory, by="county", thresholds_km=[25, 50], routes="iv")
+
+
+@pytest.fixture(scope="module")
+def drawn(codes, directory, reach, by_county):
+    """What draws each kind of plot."""
+    gap = kf.gaps(codes, directory, thresholds_km=50, routes="iv")
+    cells = kf.catchments(codes, directory, routes="iv")
+    score = kf.access_score(codes, directory, catchment_km=100, routes="iv", per=100_000)
+    return {
+        "coverage": lambda **o: plots.coverage(reach, **o),
+        "bars": lambda **o: plots.bars(by_county, "county", **o),
+        "gaps": lambda **o: plots.gaps(gap, **o),
+        "catchments": lambda **o: plots.catchments(cells, **o),
+        "scores": lambda **o: plots.scores(score, **o),
+        "hexagons": lambda **o: plots.hexagons(codes, "population", how="sum", **o),
+    }
+
+
+@pytest.mark.parametrize("at", range(2))
+@pytest.mark.parametrize("kind", ["coverage", "bars", "gaps", "catchments", "scores", "hexagons"])
+def test_no_text_covers_another_or_leaves_the_figure(drawn, kind, at):
+    with plt.style.context(STYLES[at % 2]):
+        ax = drawn[kind](figsize=SIZES[at], title="A title that says what is drawn")
+    assert list(faults_of(ax.figure)) == []
+    said = " ".join(text.replace("\n", " ") for text, _ in texts_of(ax.figure))
+    assert kind == "hexagons" or kf.load_directory().snapshot.id in said
+    for collection in ax.collections if ax.get_aspect() == 1.0 else ():
+        faces = {tuple(color) for color in collection.get_facecolor()}
+        shown = [
+            handle for handle in entries_of(ax.figure).values() if hasattr(handle, "get_hatch")
+        ]
+        assert not len(collection.get_paths()) or any(
+            tuple(handle.get_facecolor()) in faces or not faces for handle in shown
+        )
+
+
+def test_the_curve_is_the_shares_of_the_frame(reach):
+    ax = plots.coverage(reach)
+    (line,) = ax.lines
+    assert (
+        line.get_xydata().tolist() == reach[["threshold_km", "share_confirmed"]].to_numpy().tolist()
+    )
+    assert set(entries_of(ax.figure)) == {
+        "confirmed",
+        "up to all that may match: not known",
+        "90 % band, for the doubt of positions",
+    }
+    shade, hatched = ax.collections
+    assert hatched.get_hatch()
+    top = shade.get_paths()[0].vertices[:, 1].max()
+    assert top == pytest.approx(reach["share_high"].max())
+
+
+def test_a_curve_has_a_line_for_each_group_and_many_groups_are_refused(by_county):
+    few = by_county[by_county["county"].isin(["Toronto", "Renfrew"])]
+    ax = plots.coverage(few, by="county")
+    assert {"Toronto", "Renfrew"} <= set(entries_of(ax.figure))
+    assert len({line.get_marker() for line in ax.lines}) == 2
+    with pytest.raises(InvalidInputError, match="by="):
+        plots.coverage(few)
+    with pytest.raises(InvalidInputError, match="6 groups at the most"):
+        plots.coverage(by_county, by="county")
+
+
+def test_bars_are_as_long_as_the_shares_and_the_rest_is_counted(by_county):
+    ax = plots.bars(by_county, "county", threshold_km=50, figsize=(6, 3))
+    said = {tick.get_text() for tick in ax.get_yticklabels()}
+    frame = by_county[by_county["threshold_km"] == 50].sort_values(
+        "share_confirmed", ascending=False, kind="stable"
+    )
+    n = len(said)
+    solid, unknown = ax.containers[:2]
+    assert [bar.get_width() for bar in solid] == frame["share_confirmed"].tolist()[:n]
+    ends = [bar.get_x() + bar.get_width() for bar in unknown]
+    assert ends == pytest.approx(frame["share_possible"].tolist()[:n])
+    assert f"{len(frame) - n} more groups are not shown" in entries_of(ax.figure)
+    assert len(plots.bars(by_county, "county").get_yticklabels()) == len(frame)
+    with pytest.raises(InvalidInputError, match=r"threshold_km=7; there are: 25, 50"):
+        plots.bars(by_county, "county", threshold_km=7)
+
+
+def squares(n=5):
+    """Areas in a row, and what is known of them."""
+    shapes = [shapely.box(-80 + at, 44, -79 + at, 45) for at in range(n)]
+    return geopandas.GeoDataFrame({"name": list("abcde")[:n]}, geometry=shapes, crs=4326)
+
+
+def test_areas_have_the_colour_of_their_class_and_hatches_where_it_is_not_known():
+    frame = squares().assign(
+        share=[0.05, 0.15, 0.25, np.nan, 0.35], most=[0.05, 0.3, 0.28, np.nan, 0.35]
+    )
+    ax = plots.choropleth(frame, "share", possible="most", classes=[0, 0.1, 0.2, 0.4], label="x")
+    entries = entries_of(ax.figure)
+    assert list(entries)[:6] == ["x", "0 to 0.1", "0.1 to 0.2", "0.2 to 0.4", "not known", OTHER]
+    counts = [len(one.get_paths()) for one in ax.collections]
+    assert counts == [1, 1, 2, 1, 1]
+    assert [bool(one.get_hatch()) for one in ax.collections] == [False] * 3 + [True] * 2
+    light = [sum(entries[name].get_facecolor()[:3]) for name in list(entries)[1:4]]
+    assert light == sorted(light, reverse=True)  # also in grey
+    (hatched,) = ax.collections[4].get_paths()
+    ground = Ground(np.array([-79.0]), np.array([44.5]), None)
+    middle = ground.round(hatched.vertices.mean(axis=0))[0]
+    assert middle == pytest.approx([-78.5, 44.5], abs=0.1)
+
+
+def test_values_of_another_frame_are_joined_to_their_areas():
+    values = pd.DataFrame({"name": ["a", "c"], "share": [0.1, 0.9]})
+    ax = plots.choropleth(values, "share", regions=squares(), by="name", names="name")
+    assert len(ax.collections[-2].get_paths()) == 3  # those without a value
+    assert {"1  a", "5  e"} <= {text for text, _ in texts_of(ax.figure)}
+    with pytest.raises(InvalidInputError, match="both have the column"):
+        plots.choropleth(values, "share", regions=squares(), by="area")
+    with pytest.raises(InvalidInputError, match="several rows are of one name"):
+        plots.choropleth(pd.concat([values, values]), "share", regions=squares(), by="name")
+    with pytest.raises(InvalidInputError, match="regions="):
+        plots.choropleth(values, "share")
+
+
+def test_hexagons_hold_every_row_once_and_a_mean_of_nothing_is_not_known():
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame({"lat": draw.uniform(43, 46, 500), "lon": draw.uniform(-80, -76, 500)})
+    frame.loc[::7, "lat"] = np.nan
+    frame["value"] = np.where(frame["lon"] < -78, 3.0, np.nan)
+    middles, paths, cell = plots._hexagons(draw.uniform(0, 1e6, (500, 2)), 5e4)
+    assert len(middles) == len(paths) == cell.max() + 1
+    xy = draw.uniform(0, 1e6, (500, 2))
+    middles, paths, cell = plots._hexagons(xy, 5e4)
+    assert all(
+        paths[at].contains_point(spot, radius=1.0) or paths[at].contains_point(spot, radius=-1.0)
+        for spot, at in zip(xy, cell, strict=True)
+    )
+    ax = plots.hexagons(frame, "value", width_km=50)
+    assert "not known" in entries_of(ax.figure)
+    ax = plots.hexagons(frame, width_km=2000)
+    n = frame["lat"].notna().sum()
+    assert sum(len(one.get_paths()) for one in ax.collections) < 5
+    assert any(f"{n:g}"[:2] in name.replace(",", "") for name in entries_of(ax.figure))
+    with pytest.raises(InvalidInputError, match="mean"):
+        plots.hexagons(frame, "value", how="median")
+    with pytest.raises(InvalidInputError, match="no row has a position"):
+        plots.hexagons(frame.assign(lat=np.nan))
+
+
+def test_frames_of_other_kinds_are_drawn_too(codes):
+    polars = pytest.importorskip("polars")
+    some = codes[["lat", "lon", "population"]].head(50)
+    points = geopandas.GeoDataFrame(
+        some[["population"]], geometry=geopandas.points_from_xy(some["lon"], some["lat"]), crs=4326
+    )
+    counts = [
+        [len(one.get_paths()) for one in plots.hexagons(frame, width_km=50).collections]
+        for frame in (some, polars.from_pandas(some), points.to_crs(3347))
+    ]
+    assert counts[0] == counts[1] == counts[2]
+
+
+def test_catchments_are_numbered_with_a_key_of_clinics(codes, directory):
+    cells = kf.catchments(codes, directory, routes="iv", staff="psychiatrist")
+    said = {text for text, _ in texts_of(plots.catchments(cells).figure)}
+    for at, name in enumerate(cells.loc[cells["supply"] == "confirmed", "clinic_ids"], 1):
+        assert any(text.startswith(f"{at}  {name[:6]}") for text in said)
+    with pytest.raises(InvalidInputError, match="supply"):
+        plots.catchments(cells, supply="maybe")
