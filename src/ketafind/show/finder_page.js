@@ -226,7 +226,7 @@ if (typeof document !== "undefined") (async () => {
     const { deciding, more } = directory.questions(match, found.criteria, lang), all = [...deciding, ...more];
     if (!all.length) return null;
     const list = make("ul", {}, all.map((text) => make("li", {}, text)));
-    return make("details", { open: match.truth === Finder.UNKNOWN }, make("summary", {}, say("questions")), list);
+    return make("details", { class: "ask", open: match.truth === Finder.UNKNOWN }, make("summary", {}, say("questions")), list);
   }
 
   // What is stated of a clinic, each with the pages that say so.
@@ -508,7 +508,7 @@ if (typeof document !== "undefined") (async () => {
   by("print").addEventListener("click", () => window.print());
   let folded = [];
   window.addEventListener("beforeprint", () => {
-    folded = [...document.querySelectorAll("#hits details:not([open])")];
+    folded = [...document.querySelectorAll("#hits .ask:not([open])")];
     for (const one of folded) one.open = true;
   });
   window.addEventListener("afterprint", () => {
