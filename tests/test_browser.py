@@ -99,6 +99,55 @@ def test_everybody_can_read_and_use_it(browser, written, name):
         assert said == []
 
 
+def test_the_finder_is_searched_by_keyboard_and_switches_its_language(browser, written):
+    with opened(browser, path_of(written, "bundled", "finder")) as (page, said):
+        page.wait_for_selector("html[data-ready]", state="attached")
+        page.focus("#place")
+        page.keyboard.type("K7L 3N6")
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "found-head"
+        near = kf.load_directory().nearest("K7L 3N6", unknown="include")
+        names = page.locator(".hit h3").all_inner_texts()
+        assert names == [f"{match.rank}. {match.clinic.name}" for match in near]
+        view = page.get_attribute("#map svg", "viewBox")
+        page.focus("#map svg")
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("+")
+        assert page.get_attribute("#map svg", "viewBox") != view
+        page.focus("#language")
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.documentElement.lang") == "fr"
+        assert "K7L 3N6, Kingston" in page.inner_text("#summary")
+        assert page.inner_text("h1") == "Trouver une clinique"
+        assert page.locator(".hit h3").all_inner_texts() == names
+        page.focus("#more summary")
+        page.keyboard.press("Enter")
+        page.select_option("#unknown", "exclude")
+        sure = kf.load_directory().nearest("K7L 3N6")
+        assert page.locator(".hit h3").count() == len(sure)
+        assert page.url.endswith(".html")
+        assert said == []
+
+
+def test_the_finder_asks_where_somebody_is_on_a_click_alone(browser, written):
+    path = path_of(written, "bundled", "finder")
+    with opened(browser, path) as (page, said):
+        page.context.set_geolocation({"latitude": 44.2312, "longitude": -76.486, "accuracy": 50})
+        page.add_init_script("navigator.geolocation.getCurrentPosition = () => { throw Error() }")
+        page.reload()
+        page.wait_for_selector("html[data-ready]", state="attached")
+        assert page.is_hidden("#found")
+        assert said == []
+    with opened(browser, path) as (page, said):
+        page.context.grant_permissions(["geolocation"])
+        page.context.set_geolocation({"latitude": 44.2312, "longitude": -76.486, "accuracy": 50})
+        page.wait_for_selector("html[data-ready]", state="attached")
+        page.click("#locate")
+        page.wait_for_selector(".hit")
+        assert "Kingston" in page.inner_text("#hit-1")
+        assert said == []
+
+
 def look(page):
     """What is wrong with a page as it stands, in either theme, wide and narrow."""
     found = []

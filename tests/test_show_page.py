@@ -119,7 +119,7 @@ def test_both_languages_say_the_same(page) -> None:
         assert both.keys() == {"en", "fr"}, key
         assert sorted(fields.findall(both["en"])) == sorted(fields.findall(both["fr"])), key
     code = "".join((SHOW / f"finder{end}").read_text("utf-8") for end in (".html", "_page.js"))
-    computed = ("note_", "refused_", "source_", "field_", "zoom_")
+    computed = ("note_", "refused_", "source_", "field_", "status_", "zoom_")
     quoted = set(re.findall(r'["`](\w+)["`]', code))
     assert [key for key in TEXTS if key not in quoted and not key.startswith(computed)] == []
     # Every reason to refuse, and every note, has its words.

@@ -394,7 +394,7 @@ const Finder = (() => {
       if (isRunOn && start && special && special[2].label !== special[3].label) throw refuse();
       const answer = special?.[(start ? 2 : 0) + (ontario ? 1 : 0)];
       if (answer?.refused) throw new Refused(answer.refused, { candidates: answer.candidates });
-      const place = answer ? { ...answer, notes: answer.notes.map((note) => ["python", { note }]) } : this.atPlace(numbers[0]);
+      const place = answer ? { ...answer, notes: answer.notes.map(([en, fr]) => ["python", { en, fr }]) } : this.atPlace(numbers[0]);
       if (start) place.notes = [...place.notes, ["street_unused", {}]];
       return place;
     }

@@ -169,7 +169,7 @@ if (typeof document !== "undefined") (async () => {
   function drawFound() {
     const { matches, eligible, possible, unlocated, inside, limit, nearer, certain } = found;
     const lines = [origin.label ? say("from", { label: origin.label, radius: km(origin.radius) }) : say("from_here", { radius: km(origin.radius) })];
-    lines.push(...origin.notes.map(([key, values]) => say(`note_${key}`, values)));
+    lines.push(...origin.notes.map(([key, values]) => say(`note_${key}`, { note: values[lang], ...values })));
     lines.push(say("counts", { shown: number(matches.length), eligible: number(eligible), possible: number(possible) }));
     if (inside) lines.push(say("inside", { km: number(limit), certain: number(inside[0]), possible: number(inside[1]) }));
     if (unlocated) lines.push(say("unlocated", { n: number(unlocated) }));
@@ -185,7 +185,8 @@ if (typeof document !== "undefined") (async () => {
   function hit(match) {
     const { clinic, rank, truth } = match, isSure = truth === Finder.YES;
     const text = Finder.distanceText(match, directory, lang);
-    const details = [say("straight", { far: km(match.km) })];
+    const straight = say("straight", { far: km(match.km) }), isSpan = text !== `${km(match.km)} km`;
+    const details = isSpan ? [straight] : [];
     if (match.high - match.low >= 0.1) {
       const parts = match.high < 9.95 ? 10 : 1, places = parts === 10 ? 1 : 0;
       const ends = [Math.floor(match.low * parts + 1e-6) / parts, Math.ceil(match.high * parts - 1e-6) / parts];
@@ -199,10 +200,10 @@ if (typeof document !== "undefined") (async () => {
     const item = make("li", { class: isSure ? "hit" : "hit maybe", id: `hit-${rank}`, tabindex: "-1" },
       make("h3", {}, `${rank}. ${clinic.name}`),
       make("p", { class: "truth" }, say(isSure ? "confirmed" : "possible")),
-      make("p", { class: "far" }, text),
+      make("p", { class: "far" }, isSpan ? text : straight),
       make("p", {}, details.join("; ")),
       make("p", {}, clinic.address),
-      contacts.length ? make("ul", {}, contacts) : null,
+      contacts.length ? make("ul", { class: "contacts" }, contacts) : null,
       askedFor(match), asking(match), known(clinic));
     for (const [event, isNear] of [["mouseenter", true], ["mouseleave", false], ["focusin", true], ["focusout", false]]) {
       item.addEventListener(event, () => map.point(rank, isNear));
@@ -244,7 +245,7 @@ if (typeof document !== "undefined") (async () => {
         facts.length ? make("ul", {}, facts) : make("p", {}, say("nothing_known")),
       ];
     });
-    const fields = clinic.evidence.filter(([, facet]) => texts[`field_${facet}`]).map((one) => stated(headed(capital(say(`field_${one[1]}`)), one[2]), [one]));
+    const fields = clinic.evidence.filter(([, facet]) => texts[`field_${facet}`]).map((one) => stated(headed(capital(say(`field_${one[1]}`)), texts[`${one[1]}_${one[2]}`]?.[lang] ?? one[2]), [one]));
     const more = ["operator", "notes"].filter((name) => clinic[name]).map((name) => make("p", {}, headed(say(name), clinic[name])));
     return make("details", {}, make("summary", {}, say("known")), services, more, fields.length ? make("ul", {}, fields) : null);
   }
@@ -255,12 +256,12 @@ if (typeof document !== "undefined") (async () => {
     const evidence = clinic.evidence.filter((one) => one[1] === facet && one[2] === term && isOf(one, service));
     const label = directory.label(facet, term, lang);
     const name = facet === "flag" ? capital(label) : headed(capital(directory.label(facet, null, lang)), label);
-    return stated(`${name} \u2013 ${say(truth)}`, evidence);
+    return stated(`${name} \u2013 ${say(truth)}`, evidence, truth);
   }
 
-  function stated(text, evidence) {
+  function stated(text, evidence, believed = "yes") {
     const sources = evidence.map(([, , , truth, address, kind, day]) => {
-      const named = [say(`source_${kind}`), day].filter(Boolean).join(", ") + (truth === "no" ? ` (${say("no")})` : "");
+      const named = [say(`source_${kind}`), day].filter(Boolean).join(", ") + (truth === believed ? "" : ` \u2013 ${say(truth)}`);
       return address ? link(address, named) : named;
     });
     const list = sources.flatMap((source, at) => (at ? ["; ", source] : [source]));

@@ -19,6 +19,7 @@ from ketafind.geocoding import OfflineGeocoder, locations, reading, words
 from ketafind.geocoding.gazetteer import KINDS, POST_TOWN, Gazetteer, Place
 from ketafind.qualification import bundled_words, qualified
 from ketafind.records import CITY_LEVEL
+from ketafind.shapes import translated
 from ketafind.show.basemap import packed as packed_basemap
 from ketafind.show.html import asset, html_text
 from ketafind.show.map import MapPage, _hash
@@ -304,5 +305,5 @@ def _place(found: Location, counties: Mapping[tuple[float, float], str]) -> JSON
         "label": found.label,
         "precision": found.precision,
         "county": counties.get((found.lat, found.lon), ""),
-        "notes": list(found.corrections),
+        "notes": list(zip(found.corrections, translated(found.corrections, "fr"), strict=True)),
     }
