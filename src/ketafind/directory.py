@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import math
-import re
-import warnings
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
-from dataclasses import replace
 from datetime import date
 from functools import cache, cached_property, lru_cache
 from os import PathLike, fspath, stat
 from os.path import abspath
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ketafind.errors import DirectoryFileError, GeocodingError, InvalidInputError
-from ketafind.facts import as_day, canonical, resolved
-from ketafind.geocoding.protocol import check_geocoder, checked_location, works_offline
+from ketafind.errors import DirectoryFileError, InvalidInputError
+from ketafind.facts import as_day, resolved
+from ketafind.files import bundled
+from ketafind.geocoding.protocol import check_geocoder, check_works_offline, works_offline
 from ketafind.index import IndexName, make_index
 from ketafind.index.protocol import check_count, check_limit
 from ketafind.matches import Matches
-from ketafind.query.catalogue import Catalogue
+from ketafind.query.catalogue import Catalogue, canonical_clinics, decided_and_placed
 from ketafind.query.filter import Filter, FilterCache, UnknownPolicy
 from ketafind.query.origin import (
     Origin,
@@ -37,9 +34,9 @@ from ketafind.query.origin import (
     refuse_number,
 )
 from ketafind.query.ranking import Page, Ranking
-from ketafind.records import CLINIC_FACTS, UNPLACED, Clinic, Evidence
-from ketafind.vocabulary import Vocabulary, default_vocabulary
-from ketafind.vocabulary.terms import CUTOFF, fold, likeness
+from ketafind.records import CLINIC_FACTS, Clinic, Evidence
+from ketafind.vocabulary import Vocabulary, checked_vocabulary
+from ketafind.vocabulary.terms import folded_words, nearest_names
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -132,8 +129,8 @@ class Directory(Mapping[str, Clinic]):
             If an argument cannot be used, or `index` needs what this installation lacks.
         """
         words = _checked(vocabulary, geocoder, index)
-        ready = _decided_and_placed(
-            _canonical(clinics, words, check=check), words, geocoder, stacklevel=3
+        ready = decided_and_placed(
+            canonical_clinics(clinics, words, check=check), words, geocoder, stacklevel=3
         )
         return cls(Catalogue.build(ready, words, index), geocoder)
 
@@ -253,7 +250,7 @@ class Directory(Mapping[str, Clinic]):
     ) -> Directory:
         # Rows were read together: nothing but evidence can contradict them.
         are_consistent = not any(clinic.evidence for clinic in clinics)
-        ready = _decided_and_placed(clinics, vocabulary, geocoder, stacklevel=4)
+        ready = decided_and_placed(clinics, vocabulary, geocoder, stacklevel=4)
         made = Catalogue.build(ready, vocabulary, index, are_consistent=are_consistent)
         return cls(made, geocoder)
 
@@ -296,7 +293,7 @@ class Directory(Mapping[str, Clinic]):
         from ketafind.query.stored import open_catalogue
 
         if geocoder is not None:
-            _check_works_offline(geocoder)
+            check_works_offline(geocoder)
         directory = cls(open_catalogue(path, verify=verify), geocoder)
         directory._path = abspath(fspath(path))
         return directory
@@ -360,9 +357,9 @@ class Directory(Mapping[str, Clinic]):
         if isinstance(removed, str):
             raise InvalidInputError("removed takes several ids; write [...] around one")
         check_geocoder(geocoder)
-        new = _canonical(added, self.vocabulary, check=check)
+        new = canonical_clinics(added, self.vocabulary, check=check)
         chosen = self._geocoder if geocoder is None else geocoder
-        ready = _decided_and_placed(new, self.vocabulary, chosen, stacklevel=3)
+        ready = decided_and_placed(new, self.vocabulary, chosen, stacklevel=3)
         return Directory(self._catalogue.changed(ready, removed), self._geocoder)
 
     def as_of(self, day: date | str) -> Self:
@@ -394,17 +391,16 @@ class Directory(Mapping[str, Clinic]):
         >>> len(later), len(later.search(routes="iv"))
         (28, 0)
         """
-        on, words = as_day(day), self._catalogue.vocabulary
-        clinics = (resolved(clinic, words, on) for clinic in self._catalogue.clinics)
+        on, words = as_day(day), self.vocabulary
+        clinics = (resolved(clinic, words, on) for clinic in self.clinics)
         built = Catalogue.build(clinics, words, self._catalogue.index_name)
         return type(self)(built, self._geocoder)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._path is not None:
             return _reopened, (self._path, self.snapshot.id, self._geocoder)
-        catalogue = self._catalogue
-        content = catalogue.clinics, catalogue.vocabulary, catalogue.index_name
-        return _directory, (*content, self._geocoder)
+        index = self._catalogue.index_name
+        return _directory, (self.clinics, self.vocabulary, index, self._geocoder)
 
     # -- Ask --------------------------------------------------------------------------------------
 
@@ -858,14 +854,12 @@ class Directory(Mapping[str, Clinic]):
         """
         if not isinstance(name, str):
             raise InvalidInputError(f"a clinic is named by text, not by {type(name).__name__}")
-        limit, wanted = check_count(limit, "limit"), _words(name[:100])
-        scored = [(_nearness(wanted, words), at) for at, words in enumerate(self._names)]
-        near = sorted((-score, at) for score, at in scored if score >= CUTOFF)
-        return tuple(self._catalogue.clinics[at] for _, at in near[:limit])
+        near = nearest_names(name, self._names, check_count(limit, "limit"))
+        return tuple(self._catalogue.clinics[at] for at in near)
 
     @cached_property
     def _names(self) -> list[list[str]]:
-        return [_words(clinic.name) for clinic in self._catalogue.clinics]
+        return [folded_words(clinic.name) for clinic in self._catalogue.clinics]
 
     def values(self) -> ValuesView[Clinic]:
         """Every clinic, ordered by id.
@@ -1010,9 +1004,8 @@ class Directory(Mapping[str, Clinic]):
         """
         from ketafind.facts import decisions
 
-        clinic = self[clinic_id]
         on = None if as_of is None else as_day(as_of)
-        return decisions(clinic, self._catalogue.vocabulary, on)
+        return decisions(self[clinic_id], self.vocabulary, on)
 
     def profile(self, *, lang: str = "en") -> Profile:
         """Sum up how complete, how precise and how old the data are.
@@ -1029,8 +1022,7 @@ class Directory(Mapping[str, Clinic]):
         """
         from ketafind.explain.profile import profile
 
-        catalogue = self._catalogue
-        return profile(catalogue.clinics, catalogue.vocabulary, catalogue.snapshot, lang)
+        return profile(self.clinics, self.vocabulary, self.snapshot, lang)
 
     def validate(self, *, lang: str = "en") -> Validation:
         """Look for what is doubtful in the data, though none of it is refused.
@@ -1049,7 +1041,7 @@ class Directory(Mapping[str, Clinic]):
         """
         from ketafind.explain.profile import validation
 
-        return validation(self._catalogue.clinics, self._catalogue.vocabulary, lang)
+        return validation(self.clinics, self.vocabulary, lang)
 
     def to_frame(self, per: str = "clinic") -> pd.DataFrame:
         """Return everything the directory states as a pandas frame, closed clinics included.
@@ -1249,18 +1241,6 @@ class Directory(Mapping[str, Clinic]):
         return difference(self._catalogue, other._catalogue, lang)
 
 
-def checked_vocabulary(vocabulary: Vocabulary | None) -> Vocabulary:
-    """Take the bundled vocabulary for None, and refuse what is not a vocabulary."""
-    if vocabulary is None:
-        return default_vocabulary()
-    if not isinstance(vocabulary, Vocabulary):
-        raise InvalidInputError(
-            f"vocabulary must be a Vocabulary, not {type(vocabulary).__name__}; "
-            f"read a file with ketafind.Vocabulary.read(path)"
-        )
-    return vocabulary
-
-
 def _checked(
     vocabulary: Vocabulary | None, geocoder: Geocoder | None, index: IndexName | None
 ) -> Vocabulary:
@@ -1271,87 +1251,6 @@ def _checked(
     if geocoder is not None:
         check_geocoder(geocoder)
     return words
-
-
-def _check_works_offline(geocoder: Geocoder) -> None:
-    check_geocoder(geocoder)
-    if not works_offline(geocoder):
-        raise InvalidInputError(
-            f"{type(geocoder).__name__} does not say that it works offline: a directory keeps no "
-            f"other geocoder; give it to the call, as in nearest(origin, geocoder=...)"
-        )
-
-
-def _canonical(
-    clinics: Iterable[Clinic], vocabulary: Vocabulary, *, check: bool
-) -> tuple[Clinic, ...]:
-    """Check clinics that a caller gives, and write them in the vocabulary's ids."""
-    from ketafind.tables.places import refuse_implausible
-
-    if isinstance(clinics, Clinic | str) or not isinstance(clinics, Iterable):
-        raise InvalidInputError(
-            f"from_clinics takes several Clinic objects, not {type(clinics).__name__}; "
-            f"write [...] around one"
-        )
-    records = tuple(clinics)
-    for record in records:
-        if not isinstance(record, Clinic):
-            raise InvalidInputError(
-                f"from_clinics takes Clinic objects, not {type(record).__name__}; "
-                f"for tables there are from_frame and from_csv"
-            )
-    if check:
-        refuse_implausible(records)
-    return canonical(records, vocabulary)
-
-
-def _decided_and_placed(
-    clinics: Iterable[Clinic],
-    vocabulary: Vocabulary,
-    geocoder: Geocoder | None,
-    *,
-    stacklevel: int,
-) -> list[Clinic]:
-    """Let evidence decide what clinics in canonical form state, and geocode their addresses."""
-    # Where sources disagree, the higher class and the later date decide.
-    decided = (resolved(one, vocabulary) if one.evidence else one for one in clinics)
-    ready = [_placed(one, geocoder) if one.location is None else one for one in decided]
-    n_unplaced = sum(one.location is None and UNPLACED in one.extra for one in ready)
-    if n_unplaced:
-        warnings.warn(
-            f"{n_unplaced} of {len(ready)} clinics could not be placed by their address: they are "
-            f"found by search, never by distance; directory.validate() lists the reasons",
-            UserWarning,
-            stacklevel=stacklevel,
-        )
-    return ready
-
-
-def _placed(clinic: Clinic, geocoder: Geocoder | None) -> Clinic:
-    if not (clinic.city or clinic.postal_code or clinic.street_address):
-        return clinic
-    try:
-        if geocoder is None:
-            from ketafind.geocoding import geocode
-
-            place = geocode(clinic.address)
-        else:
-            place = checked_location(geocoder.geocode(clinic.address), geocoder)
-    except GeocodingError as error:
-        return replace(clinic, extra={**clinic.extra, UNPLACED: str(error)})
-    return replace(clinic, location=place)
-
-
-def _words(name: str) -> list[str]:
-    return [fold(word) for word in re.findall(r"[\w'’-]+", name)]
-
-
-def _nearness(wanted: Sequence[str], name: Sequence[str]) -> float:
-    """How near a name comes to what is looked for, as a whole or word by word."""
-    if not wanted or not name:
-        return 0.0
-    best = [max(likeness(one, word) for word in name) for one in wanted]
-    return max(likeness("".join(wanted), "".join(name)), sum(best) / len(best))
 
 
 def _limit(max_distance_km: float | None) -> float:
@@ -1405,19 +1304,6 @@ def _reopened_once(path: str, snapshot_id: str, _file: tuple[int, ...]) -> Direc
     return directory
 
 
-PACKAGE = Path(__file__).parent
-FOLDERS = (PACKAGE / "data", PACKAGE.parents[1] / "data")
-"""Inside an installed package, or at the top of a checkout."""
-
-
-def bundled(name: str) -> Path:
-    """Find a file of the bundled data."""
-    for folder in FOLDERS:
-        if (folder / name).is_file():
-            return folder / name
-    raise DirectoryFileError(f"this installation lacks its data file {name}; reinstall ketafind")
-
-
 def load_directory(
     as_of: date | str | None = None, *, geocoder: Geocoder | None = None
 ) -> Directory:
@@ -1450,7 +1336,7 @@ def load_directory(
     """
     directory = _bundled()
     if geocoder is not None:
-        _check_works_offline(geocoder)
+        check_works_offline(geocoder)
         directory = Directory(directory._catalogue, geocoder)
     return directory if as_of is None else directory.as_of(as_of)
 

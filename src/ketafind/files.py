@@ -418,3 +418,16 @@ def _array(
 
 def _refuse(name: str, fault: str) -> NoReturn:
     raise DirectoryFileError(f"{name}: {fault}; {AGAIN}")
+
+
+PACKAGE = Path(__file__).parent
+FOLDERS = (PACKAGE / "data", PACKAGE.parents[1] / "data")
+"""Inside an installed package, or at the top of a checkout."""
+
+
+def bundled(name: str) -> Path:
+    """Find a file of the bundled data."""
+    for folder in FOLDERS:
+        if (folder / name).is_file():
+            return folder / name
+    raise DirectoryFileError(f"this installation lacks its data file {name}; reinstall ketafind")

@@ -14,7 +14,7 @@ from ketafind.errors import CriteriaError, DataError, Fault, InvalidInputError, 
 from ketafind.files import JsonObject, parse_json, read_text
 from ketafind.records import FrozenMapping
 from ketafind.truth import Truth
-from ketafind.vocabulary import default_vocabulary
+from ketafind.vocabulary import checked_vocabulary
 
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
@@ -172,7 +172,7 @@ class RuleSet:
         Vocabulary
             Pass it to `Directory.from_csv`: the new facets are columns there.
         """
-        base = default_vocabulary() if base is None else base
+        base = checked_vocabulary(base)
         return base.extended(self.words) if self.words else base
 
     def deciding(self, level: str) -> tuple[Rule, ...]:
@@ -455,7 +455,7 @@ def _read(text: str, source: str, vocabulary: Vocabulary | None) -> RuleSet:
     data = parse_json(text, source, "a rule set")
     if faults := list(_shape_faults(data)):
         raise DataError(source, faults)
-    base = default_vocabulary() if vocabulary is None else vocabulary
+    base = checked_vocabulary(vocabulary)
     words = data.get("vocabulary", {})
     whole = base.extended(words) if words else base
     reader = _Reader(data["rules"], whole)

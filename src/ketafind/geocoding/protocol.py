@@ -67,6 +67,16 @@ def works_offline(geocoder: object) -> bool:
     return getattr(geocoder, "works_offline", False) is True
 
 
+def check_works_offline(geocoder: object) -> None:
+    """Refuse a geocoder that may ask a network."""
+    check_geocoder(geocoder)
+    if not works_offline(geocoder):
+        raise InvalidInputError(
+            f"{type(geocoder).__name__} does not say that it works offline: a directory keeps no "
+            f"other geocoder; give it to the call, as in nearest(origin, geocoder=...)"
+        )
+
+
 def checked_location(place: object, geocoder: object) -> Location:
     """Refuse an answer that is no location."""
     if isinstance(place, Location):

@@ -16,9 +16,10 @@
 from __future__ import annotations
 
 import math
+import warnings
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from operator import attrgetter
@@ -29,13 +30,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.bits import StatedFacts, TermSlices, renumbered
-from ketafind.errors import DataError, Fault, UnknownClinicError
+from ketafind.errors import (
+    DataError,
+    Fault,
+    GeocodingError,
+    InvalidInputError,
+    UnknownClinicError,
+)
+from ketafind.facts import canonical, resolved
+from ketafind.geocoding.protocol import checked_location
 from ketafind.index import IndexName, make_index
+from ketafind.records import UNPLACED, Clinic
 from ketafind.snapshot import EncodedClinics, Snapshot
 
 if TYPE_CHECKING:
+    from ketafind.geocoding import Geocoder
     from ketafind.index.protocol import SpatialIndex
-    from ketafind.records import Clinic
     from ketafind.vocabulary import Vocabulary
 
 
@@ -277,3 +287,63 @@ def _spliced(
     for clinic_no, clinic in zip(reversed(at), reversed(new), strict=True):
         items.insert(clinic_no, clinic)
     return clinics.sharing(items) if isinstance(clinics, EncodedClinics) else tuple(items)
+
+
+def canonical_clinics(
+    clinics: Iterable[Clinic], vocabulary: Vocabulary, *, check: bool
+) -> tuple[Clinic, ...]:
+    """Check clinics that a caller gives, and write them in the vocabulary's ids."""
+    from ketafind.tables.places import refuse_implausible
+
+    if isinstance(clinics, Clinic | str) or not isinstance(clinics, Iterable):
+        raise InvalidInputError(
+            f"from_clinics takes several Clinic objects, not {type(clinics).__name__}; "
+            f"write [...] around one"
+        )
+    records = tuple(clinics)
+    for record in records:
+        if not isinstance(record, Clinic):
+            raise InvalidInputError(
+                f"from_clinics takes Clinic objects, not {type(record).__name__}; "
+                f"for tables there are from_frame and from_csv"
+            )
+    if check:
+        refuse_implausible(records)
+    return canonical(records, vocabulary)
+
+
+def decided_and_placed(
+    clinics: Iterable[Clinic],
+    vocabulary: Vocabulary,
+    geocoder: Geocoder | None,
+    *,
+    stacklevel: int,
+) -> list[Clinic]:
+    """Let evidence decide what clinics in canonical form state, and geocode their addresses."""
+    # Where sources disagree, the higher class and the later date decide.
+    decided = (resolved(one, vocabulary) if one.evidence else one for one in clinics)
+    ready = [_placed(one, geocoder) if one.location is None else one for one in decided]
+    n_unplaced = sum(one.location is None and UNPLACED in one.extra for one in ready)
+    if n_unplaced:
+        warnings.warn(
+            f"{n_unplaced} of {len(ready)} clinics could not be placed by their address: they are "
+            f"found by search, never by distance; directory.validate() lists the reasons",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+    return ready
+
+
+def _placed(clinic: Clinic, geocoder: Geocoder | None) -> Clinic:
+    if not (clinic.city or clinic.postal_code or clinic.street_address):
+        return clinic
+    try:
+        if geocoder is None:
+            from ketafind.geocoding import geocode
+
+            place = geocode(clinic.address)
+        else:
+            place = checked_location(geocoder.geocode(clinic.address), geocoder)
+    except GeocodingError as error:
+        return replace(clinic, extra={**clinic.extra, UNPLACED: str(error)})
+    return replace(clinic, location=place)

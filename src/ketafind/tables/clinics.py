@@ -47,7 +47,7 @@ from ketafind.tables.csv import (
     texts,
 )
 from ketafind.truth import Truth
-from ketafind.vocabulary import Vocabulary, default_vocabulary
+from ketafind.vocabulary import Vocabulary, checked_vocabulary
 from ketafind.vocabulary.terms import FLAG, Facet, Term, quoted
 
 Path = str | os.PathLike[str]
@@ -244,7 +244,7 @@ def clinics_from_table(
     check: bool,
 ) -> tuple[Clinic, ...]:
     """Make clinics of a table, in canonical form, or refuse it with every fault."""
-    words = default_vocabulary() if vocabulary is None else vocabulary
+    words = checked_vocabulary(vocabulary)
     clinics = _Rows(table.without_blank_end(), words).clinics(check=check)
     if evidence is None:
         return clinics
@@ -667,5 +667,5 @@ def read_evidence(path: Path, *, vocabulary: Vocabulary | None = None) -> tuple[
     OSError
         If there is no such file, or it may not be read.
     """
-    vocabulary = default_vocabulary() if vocabulary is None else vocabulary
+    vocabulary = checked_vocabulary(vocabulary)
     return evidence_from_table(read_table(path), vocabulary)

@@ -11,7 +11,7 @@ from ketafind.errors import InvalidInputError
 from ketafind.files import write_whole
 from ketafind.records import CLINIC_FIELDS, EVIDENCE_FIELDS, Clinic, Evidence, Service
 from ketafind.truth import Truth
-from ketafind.vocabulary import Vocabulary, default_vocabulary
+from ketafind.vocabulary import Vocabulary, checked_vocabulary
 from ketafind.vocabulary.terms import FLAG, Term
 
 Path = str | os.PathLike[str]
@@ -63,7 +63,7 @@ def write_clinics(
     InvalidInputError
         If two clinics share an id.
     """
-    vocabulary = default_vocabulary() if vocabulary is None else vocabulary
+    vocabulary = checked_vocabulary(vocabulary)
     clinics = tuple(clinics)
     _check_ids(clinics)
     columns, rows = _clinic_rows(clinics, vocabulary)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from ketafind.errors import InvalidInputError
 from ketafind.vocabulary.terms import Code, CodeSystem, Facet, Term
 from ketafind.vocabulary.vocabulary import Vocabulary
 
@@ -47,6 +48,18 @@ def default_vocabulary() -> Vocabulary:
         Always the same object.
     """
     return Vocabulary.read(Path(__file__).with_name("vocabulary.json"))
+
+
+def checked_vocabulary(vocabulary: Vocabulary | None) -> Vocabulary:
+    """Take the bundled vocabulary for None, and refuse what is not a vocabulary."""
+    if vocabulary is None:
+        return default_vocabulary()
+    if not isinstance(vocabulary, Vocabulary):
+        raise InvalidInputError(
+            f"vocabulary must be a Vocabulary, not {type(vocabulary).__name__}; "
+            f"read a file with ketafind.Vocabulary.read(path)"
+        )
+    return vocabulary
 
 
 def suggest(text: str, limit: int = 5) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -79,6 +80,26 @@ def likeness(key: str, word: str) -> float:
     part = 80.0 + 10.0 * len(shorter) / len(longer) if shorter in longer else 0.0
     # By edits, not by letters in common: "autism" is inside "traumatisme", letter by letter.
     return max(part, 100.0 * OSA.normalized_similarity(key, word))
+
+
+def folded_words(name: str) -> list[str]:
+    """Split a name into folded words."""
+    return [fold(word) for word in re.findall(r"[\w'’-]+", name)]
+
+
+def nearest_names(text: str, names: Iterable[Sequence[str]], limit: int) -> list[int]:
+    """Order names, as folded words, by how near they come to a text; give their places."""
+    wanted = folded_words(text[:_LONGEST])
+    scored = ((_nearness(wanted, name), at) for at, name in enumerate(names))
+    return [at for _, at in sorted((-score, at) for score, at in scored if score >= CUTOFF)][:limit]
+
+
+def _nearness(wanted: Sequence[str], name: Sequence[str]) -> float:
+    """How near a name comes to what is looked for, as a whole or word by word."""
+    if not wanted or not name:
+        return 0.0
+    best = [max(likeness(one, word) for word in name) for one in wanted]
+    return max(likeness("".join(wanted), "".join(name)), sum(best) / len(best))
 
 
 FLAG = "flag"
