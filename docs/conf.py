@@ -1,17 +1,29 @@
 """How Sphinx builds these pages: `sphinx-build -W -b html docs docs/_build/html`."""
 
+import shutil
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+# Notebooks are kept without outputs, and run for these pages; Spark's needs Java.
+(HERE / "notebooks").mkdir(exist_ok=True)
+for notebook in (HERE.parent / "examples").glob("*.ipynb"):
+    if notebook.stem != "distributed_join":
+        shutil.copy(notebook, HERE / "notebooks")
 
 project = "ketafind"
 copyright = "2026, The ketafind developers"  # noqa: A001
 version = release = installed_version("ketafind")
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc", "myst_parser"]
-exclude_patterns = ["_build"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc", "myst_nb", "sphinx_design"]
+exclude_patterns = ["_build", "jupyter_execute"]
 # `name` in a docstring links to what has that name.
 default_role = "py:obj"
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+nb_execution_mode = "auto"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
