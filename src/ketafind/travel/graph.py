@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError, InvalidInputError
 from ketafind.files import open_arrays, require, write_arrays
-from ketafind.geo import geodesic_km
+from ketafind.geo import ECCENTRICITY_2, EQUATOR_KM, earth_centred, geodesic_km
 from ketafind.index import default_index
 from ketafind.travel.router import Floats, TravelTimes, read_places
 
@@ -22,6 +22,8 @@ KIND, VERSION = "network of roads", 1
 UNREACHABLE, OFF_NETWORK, BEYOND_LIMIT = 1, 2, 3
 SPACING_KM = 0.25
 """No piece of a road is longer than this without a point by which it is found."""
+AT_ONCE = 2**20
+"""So many pairs of a place and a sample are looked at in one go."""
 FOREVER = np.finfo(np.float64).max
 """A limit that keeps what is forbidden (infinite seconds) out of scipy's heap."""
 Ints = NDArray[np.int32]
@@ -287,30 +289,28 @@ class GraphRouter:
         path : path
             Written beside, synced and renamed into place; ``open`` reads it.
         """
-        with self._lock:
-            index = self._samples[0]
-            own = {f"error.{self.profile}": np.array(self.error)}
-            arrays = {**self._arrays, **own, **{f"find.{n}": a for n, a in index.arrays.items()}}
-            write_arrays(path, {"kind": KIND, "version": VERSION}, arrays)
+        own = {f"error.{self.profile}": np.array(self.error)}
+        write_arrays(path, {"kind": KIND, "version": VERSION}, {**self._arrays, **own})
 
     # ---- snapping ----
 
     @cached_property
-    def _samples(self) -> tuple[Any, Ints, Ints]:
-        """Points along all roads: their index, their road and the piece of its shape."""
-        lat, lon, road, piece = _sampled(self._arrays)
-        return default_index(lat, lon), road, piece
+    def _samples(self) -> tuple[Any, Ints]:
+        """Points along all roads: their index, and the piece of a road's shape that each is on."""
+        lat, lon, piece = _sampled(self._arrays)
+        return default_index(lat, lon), piece
 
     @cached_property
     def _open_samples(self) -> Any:
         """The points of roads that the profile may use, prepared for their index."""
-        index, road, _ = self._samples
+        index, piece = self._samples
         usable = np.isfinite(
             np.minimum(self._seconds[self._forward], self._seconds[self._backward])
         )
         if usable.all():
             return index.prepare(None)
-        return index.prepare(np.packbits(usable[road[index.order]], bitorder="little"))
+        passes = usable[self._road_of(piece)]
+        return index.prepare(np.packbits(passes[index.order], bitorder="little"))
 
     def snap(self, places: Any, *, max_km: float = 10.0) -> Snap:
         """Find the nearest point of a road that is open to the profile.
@@ -328,57 +328,92 @@ class GraphRouter:
             One entry a place; of roads equally near the first.
         """
         lat, lon = read_places(places, "places")
-        n = len(lat)
+        n, index = len(lat), self._samples[0]
         found = Snap(
             np.full(n, -1, np.int32), np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.int8)
         )
-        index, _roads, pieces = self._samples
-        for at in range(n):
-            near_km, _ = index.nearest(lat[at], lon[at], 1, self._open_samples, max_km + SPACING_KM)
-            if len(near_km) == 0:
-                continue
-            # A road's nearest point lies within half the spacing of one of its samples.
-            reach = near_km[0] + SPACING_KM
-            _, samples = index.within(lat[at], lon[at], reach, self._open_samples)
-            piece = np.unique(pieces[samples])
-            which, along, km, side = self._nearest_on(lat[at], lon[at], piece)
-            if km <= max_km:
-                road = self._road_of(which)
-                found.road[at], found.distance_km[at], found.side[at] = road, km, side
-                found.fraction[at] = self._fraction(road, which, along)
+        limit_km = max_km + SPACING_KM
+        _, first = index.nearest_many(lat, lon, 1, self._open_samples, limit_km)
+        rows, k = np.flatnonzero(first[:, 0] >= 0), 8
+        while len(rows):
+            # Who has none beyond its reach among the nearest samples is asked again, for more.
+            parts = np.array_split(rows, -(-len(rows) * k // AT_ONCE))
+            rows = np.concatenate(
+                [
+                    self._snap_among(found, lat[part], lon[part], part, first[part], k)
+                    for part in parts
+                ]
+            )
+            k *= 4
+        far = ~(found.distance_km <= max_km)
+        found.road[far], found.fraction[far] = -1, np.nan
+        found.distance_km[far], found.side[far] = np.nan, 0
         return found
 
-    def _road_of(self, piece: int) -> int:
-        return int(np.searchsorted(self._arrays["shape_starts"], piece, side="right")) - 1
+    def _snap_among(
+        self, found: Snap, lat: Floats, lon: Floats, rows: NDArray[np.intp], first: Any, k: int
+    ) -> NDArray[np.intp]:
+        """Snap places to the roads of the nearest k samples; those for which k is too few."""
+        index, pieces = self._samples
+        # A road's nearest point lies within half the spacing of one of its samples.
+        reach = 1.002 * self._nearest_on(lat, lon, pieces[first])[2] + 0.501 * SPACING_KM
+        near_km, samples = index.nearest_many(lat, lon, k, self._open_samples, reach.max())
+        whole = ~(near_km[:, -1] <= reach)
+        there = pieces[np.where(samples < 0, first, samples)][whole]
+        there.sort(axis=1)  # of pieces equally near the first
+        if not len(there):
+            return rows
+        piece, along, km, side = self._nearest_on(lat[whole], lon[whole], there)
+        road, done = self._road_of(piece), rows[whole]
+        found.road[done], found.distance_km[done], found.side[done] = road, km, side
+        found.fraction[done] = self._fractions(road, piece, along)
+        return rows[~whole]
 
-    def _nearest_on(self, lat: float, lon: float, pieces: Ints) -> tuple[int, float, float, int]:
-        """Find the nearest of some pieces: which, how far along it, the distance, the side."""
-        scale = _km_per_degree(lat)
+    def _road_of(self, piece: Ints) -> Ints:
+        road = np.searchsorted(self._arrays["shape_starts"], piece, side="right") - 1
+        return np.asarray(road, np.int32)
+
+    def _nearest_on(
+        self, lat: Floats, lon: Floats, pieces: Ints
+    ) -> tuple[Ints, Floats, Floats, NDArray[np.int8]]:
+        """Find the nearest of some pieces for each place: which, how far along, distance, side."""
+        scale = np.array(_km_per_degree(lat))[:, :, None]
         first, last = (self._offsets(lat, lon, pieces + step) * scale for step in (0, 1))
         step = last - first
-        length = (step**2).sum(axis=1)
+        length = (step**2).sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            along = np.clip(np.where(length > 0, -(first * step).sum(axis=1) / length, 0.0), 0, 1)
-        foot = first + along[:, None] * step
-        apart = np.hypot(*foot.T)
-        at = int(apart.argmin())
-        turn = step[at, 0] * foot[at, 1] - step[at, 1] * foot[at, 0]
-        side = 0 if apart[at] < 1e-6 else int(np.sign(turn))
-        return int(pieces[at]), float(along[at]), float(apart[at]), side
+            along = np.clip(np.where(length > 0, -(first * step).sum(axis=0) / length, 0.0), 0, 1)
+        foot = first + along * step
+        apart = np.hypot(*foot)
+        at = np.arange(len(lat)), apart.argmin(axis=1)
+        turn = step[0][at] * foot[1][at] - step[1][at] * foot[0][at]
+        side = np.where(apart[at] < 1e-6, 0, np.sign(turn)).astype(np.int8)
+        return pieces[at], along[at], apart[at], side
 
-    def _offsets(self, lat: float, lon: float, points: Ints) -> Floats:
-        """Degrees east and north of a place; never the long way round."""
-        east = self._arrays["shape_lon"][points] / 1e7 - lon
-        north = self._arrays["shape_lat"][points] / 1e7 - lat
-        return np.column_stack([(east + 180.0) % 360.0 - 180.0, north])
+    def _offsets(self, lat: Floats, lon: Floats, points: Ints) -> Floats:
+        """Degrees east and north of places; never the long way round."""
+        east = self._arrays["shape_lon"][points] / 1e7 - lon[:, None]
+        north = self._arrays["shape_lat"][points] / 1e7 - lat[:, None]
+        return np.array([(east + 180.0) % 360.0 - 180.0, north])
 
-    def _fraction(self, road: int, piece: int, along: float) -> float:
-        """Turn a place on a piece into a part of the road's length."""
-        start, stop = self._arrays["shape_starts"][road : road + 2]
-        km = _piece_km(self._arrays, start, stop)
-        total = float(km.sum())
-        done = float(km[: piece - start].sum()) + along * float(km[piece - start])
-        return min(done / total, 1.0) if total else 0.0
+    def _fractions(self, road: Ints, piece: Ints, along: Floats) -> Floats:
+        """Turn places on pieces into parts of their roads' lengths."""
+        shape = self._arrays["shape_starts"]
+        roads, which = np.unique(road, return_inverse=True)
+        first, n_pieces = _spread(shape[roads], shape[roads + 1] - 1)
+        lat, lon = (
+            [self._arrays[f"shape_{name}"][first + step] / 1e7 for step in (0, 1)]
+            for name in ("lat", "lon")
+        )
+        km = geodesic_km(lat[0], lon[0], lat[1], lon[1])
+        # Summed road by road, so that no other place changes the last bits.
+        begun = np.cumsum(n_pieces) - n_pieces
+        each, n_each = _spread(begun[which], (begun + n_pieces)[which])
+        own, starts = begun[which] + piece - shape[road], np.cumsum(n_each) - n_each
+        before = np.where(each < np.repeat(own, n_each), km[each], 0.0)
+        done, total = (np.add.reduceat(part, starts) for part in (before, km[each]))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(total > 0, np.minimum((done + along * km[own]) / total, 1.0), 0.0)
 
     # ---- searching ----
 
@@ -653,29 +688,29 @@ def network(
     return arrays
 
 
-def _sampled(arrays: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats, Ints, Ints]:
-    """Cut every piece of every road into parts of at most `SPACING_KM`, and name their ends."""
-    starts = arrays["shape_starts"]
+def _sampled(arrays: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats, Ints]:
+    """Cut every piece of every road into parts of at most `SPACING_KM`, and name their middles."""
     inner = np.ones(len(arrays["shape_lat"]), bool)
-    inner[starts[1:] - 1] = False
+    inner[arrays["shape_starts"][1:] - 1] = False
     piece = np.flatnonzero(inner)
     lat, lon = arrays["shape_lat"] / 1e7, arrays["shape_lon"] / 1e7
+    points = earth_centred(lat, lon)
+    km = np.linalg.norm(points[:, piece + 1] - points[:, piece], axis=0)
+    parts = np.maximum(1, np.ceil(1.001 * km / SPACING_KM)).astype(np.intp)
+    each = np.repeat(np.arange(len(piece)), parts)
+    share = (np.arange(len(each)) - np.repeat(np.cumsum(parts) - parts, parts) + 0.5) / parts[each]
     east = (lon[piece + 1] - lon[piece] + 180.0) % 360.0 - 180.0
     north = lat[piece + 1] - lat[piece]
-    km = geodesic_km(lat[piece], lon[piece], lat[piece + 1], lon[piece + 1])
-    parts = np.maximum(1, np.ceil(km / SPACING_KM)).astype(np.intp)
-    each = np.repeat(np.arange(len(piece)), parts + 1)
-    step = np.arange(len(each)) - np.repeat(np.cumsum(parts + 1) - parts - 1, parts + 1)
-    share = step / parts[each]
     sample_lat = lat[piece[each]] + share * north[each]
     sample_lon = (lon[piece[each]] + share * east[each] + 180.0) % 360.0 - 180.0
-    road = np.searchsorted(starts, piece, side="right") - 1
-    return sample_lat, sample_lon, road[each].astype(np.int32), piece[each].astype(np.int32)
+    return sample_lat, sample_lon, piece[each].astype(np.int32)
 
 
-def _piece_km(arrays: Mapping[str, NDArray[Any]], start: int, stop: int) -> Floats:
-    lat, lon = (arrays[f"shape_{name}"][start:stop] / 1e7 for name in ("lat", "lon"))
-    return geodesic_km(lat[:-1], lon[:-1], lat[1:], lon[1:])
+def _spread(first: Ints, last: Ints) -> tuple[NDArray[np.intp], Ints]:
+    """The whole numbers from each first to before its last, one run after the other."""
+    counts = last - first
+    begun = np.cumsum(counts) - counts
+    return np.repeat(first - begun, counts) + np.arange(counts.sum()), counts
 
 
 def _widened(lines: list[Any], lat: float, lon: float, width_km: float) -> Any:
@@ -693,14 +728,12 @@ def _widened(lines: list[Any], lat: float, lon: float, width_km: float) -> Any:
     return shapely.transform(shape, lambda xy: np.column_stack(back(*xy.T)))
 
 
-def _km_per_degree(lat: float) -> Floats:
+def _km_per_degree(lat: Floats) -> tuple[Floats, Floats]:
     """Kilometres a degree east and north on the ellipsoid."""
-    from ketafind.geo import ECCENTRICITY_2, EQUATOR_KM
-
-    sine = math.sin(math.radians(lat))
-    normal = EQUATOR_KM / math.sqrt(1.0 - ECCENTRICITY_2 * sine * sine)
+    sine = np.sin(np.radians(lat))
+    normal = EQUATOR_KM / np.sqrt(1.0 - ECCENTRICITY_2 * sine * sine)
     meridian = normal * (1.0 - ECCENTRICITY_2) / (1.0 - ECCENTRICITY_2 * sine * sine)
-    return np.radians([normal * math.cos(math.radians(lat)), meridian])
+    return np.radians(normal * np.cos(np.radians(lat))), np.radians(meridian)
 
 
 def _fault(arrays: Mapping[str, NDArray[Any]], *, deep: bool) -> str:
