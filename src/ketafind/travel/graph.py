@@ -371,7 +371,8 @@ class GraphRouter:
 
     def _road_of(self, piece: Ints) -> Ints:
         road = np.searchsorted(self._arrays["shape_starts"], piece, side="right") - 1
-        return np.asarray(road, np.int32)
+        found: Ints = road.astype(np.int32)
+        return found
 
     def _nearest_on(
         self, lat: Floats, lon: Floats, pieces: Ints
