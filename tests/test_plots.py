@@ -208,3 +208,20 @@ def test_catchments_are_numbered_with_a_key_of_clinics(codes, directory):
         assert any(text.startswith(f"{at}  {name[:6]}") for text in said)
     with pytest.raises(InvalidInputError, match="supply"):
         plots.catchments(cells, supply="maybe")
+
+
+def test_the_command_draws_what_nearest_answers(tmp_path, capsys):
+    from ketafind.cli import main
+
+    command = ["plot", "Kingston, ON", "-k", "3", "--route", "iv", "--title", "Near"]
+    out = tmp_path / "figure.svg"
+    assert main([*command, "--out", str(out), "--width", "3.35"]) == 0
+    drawn = out.read_text("utf-8")
+    assert ">Near</text>" in drawn
+    assert "searched from" not in drawn
+    assert capsys.readouterr().out == ""
+    assert main([*command, "--out", str(out)]) != 0
+    assert "there already" in capsys.readouterr().err
+    assert main([*command, "--out", str(tmp_path / "figure.gif9")]) == 2
+    assert ".pdf" in capsys.readouterr().err
+    assert main([*command, "--out", str(out), "--height", "0"]) == 2

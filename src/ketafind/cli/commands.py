@@ -9,6 +9,7 @@ import sys
 import warnings
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ketafind.cli import batch
@@ -20,7 +21,7 @@ from ketafind.cli.options import (
     vocabulary_of,
 )
 from ketafind.errors import DataError, Fault, InvalidInputError
-from ketafind.files import read_text, refuse_existing
+from ketafind.files import read_text, refuse_existing, require, write_whole
 from ketafind.records import CLINIC_FACTS
 from ketafind.shapes import translated
 from ketafind.show.exports import csv_text
@@ -252,6 +253,23 @@ def page(arguments: Namespace) -> None:
     """Write a page in which anybody finds the nearest clinics."""
     directory = directory_of(arguments)
     directory.to_html(arguments.out, lang=arguments.lang, overwrite=arguments.overwrite)
+
+
+def plot(arguments: Namespace) -> None:
+    """Draw the nearest clinics into a file."""
+    from io import BytesIO
+
+    require("matplotlib", "maps").use("agg")
+    matches, size = asked(arguments), (arguments.width, arguments.height)
+    if not (min(size) >= 1.0 and max(size) <= 100.0):
+        raise InvalidInputError("width and height must be 1 to 100 inches")
+    figure = matches.plot(title=arguments.title, figsize=size).figure
+    kind, drawn = Path(arguments.out).suffix[1:].lower(), BytesIO()
+    if kind not in (kinds := figure.canvas.get_supported_filetypes()):
+        raise InvalidInputError(f"{arguments.out}: the name must end in .{', .'.join(kinds)}")
+    figure.savefig(drawn, format=kind, dpi=200)
+    write_whole(arguments.out, [drawn.getvalue()], overwrite=arguments.overwrite)
+    _say_origin(matches, arguments)
 
 
 def build_roads(arguments: Namespace) -> None:

@@ -204,6 +204,14 @@ PAGE = (
     LANG,
     *DATA,
 )
+PLOT = (
+    *QUESTION,
+    _option("--out", metavar="FILE", required=True, help="such as figure.pdf, .svg or .png"),
+    _option("--overwrite", action="store_true", help="replace FILE if it is there"),
+    _option("--title", help="what stands above the map"),
+    _option("--width", type=_number, default=7.2, metavar="INCHES", help="(default 7.2)"),
+    _option("--height", type=_number, default=4.8, metavar="INCHES", help="(default 4.8)"),
+)
 PLACE = (
     _option("text", nargs="?", metavar="TEXT", help="on one line, as people write it"),
     _file("--register", "a street register to ask first"),
@@ -245,6 +253,7 @@ COMMANDS: tuple[tuple[str, Run, str, Sequence[Option]], ...] = (
     ("profile", commands.profile, "how complete, precise and old the data are", STATE),
     ("geocode", commands.geocode, "place an address, postal code or town, or many", PLACE),
     ("page", commands.page, "a page in which anybody finds the nearest clinics", PAGE),
+    ("plot", commands.plot, "the nearest clinics on a map, as a picture", PLOT),
     ("join", batch.join, "the nearest clinics of every row of a file", JOIN),
     ("mcp", commands.mcp, "a server for agents, on standard input and output", SERVER),
     ("info", commands.info, "this installation: version, index and data", ()),
