@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from ketafind.access.demand import ENDS
 from ketafind.errors import InvalidInputError
-from ketafind.files import require
 from ketafind.join.frames import open_frame
 from ketafind.join.provenance import provenance
 from ketafind.show.basemap import Floats, Ground, around, crowd
+from ketafind.show.plots import new_sheet
 
-_ENDS = ("low", "confirmed", "possible", "high")
 _HATCH = "/////"
 _BAND = "90 % band, for the doubt of positions"
 _POSSIBLE = "up to all that may match: not known"
@@ -54,28 +54,26 @@ def coverage(frame: Any, *, by: str | None = None, **options: Any) -> Any:
     MissingExtraError
         If matplotlib is not installed.
     """
-    names, groups = _groups(frame, by)
-    limits, *shares = _numbers(frame, "threshold_km", *(f"share_{end}" for end in _ENDS))
-    if len(names) > _MOST_GROUPS or len({*zip(groups, limits, strict=True)}) < len(limits):
+    groups, km, shares = _shares(frame, by)
+    names = list(dict.fromkeys(groups))
+    if len(names) > _MOST_GROUPS or len({*zip(groups, km, strict=True)}) < len(km):
         raise InvalidInputError(
             f"a curve is drawn for each of {_MOST_GROUPS} groups at the most: name their column in "
             f"by=, or choose rows; plots.bars draws more"
         )
     sheet = _sheet(frame, **options)
     entries: dict[str, Any] = {}
-    for at, name in enumerate(names):
+    for name, color, marker in zip(names, sheet.look["series"], "osD^vP", strict=False):
         rows = [row for row, group in enumerate(groups) if group == name]
-        km, (low, confirmed, possible, high) = limits[rows], (share[rows] for share in shares)
-        color = sheet.look["series"][at]
-        line = {"marker": "osD^vP"[at], "ms": 0.5 * sheet.size, "lw": 1.6, "color": color}
-        (entries[name or "confirmed"],) = sheet.ax.plot(km, confirmed, **line)
-        band = sheet.ax.fill_between(km, low, high, color=color, alpha=0.18, lw=0)
+        low, confirmed, possible, high = shares[:, rows]
+        line = sheet.ax.plot(km[rows], confirmed, color=color, marker=marker, ms=0.5 * sheet.size)
+        band = sheet.ax.fill_between(km[rows], low, high, color=color, alpha=0.18, lw=0)
         hatched = {"facecolor": "none", "edgecolor": color, "lw": 0.6, "hatch": _HATCH}
-        unknown = sheet.ax.fill_between(km, confirmed, possible, **hatched)
+        unknown = sheet.ax.fill_between(km[rows], confirmed, possible, **hatched)
+        entries[name or "confirmed"] = line[0]
     sheet.ax.set(xlim=(0, None), ylim=(0, 1.02), xlabel="kilometres", ylabel="share within reach")
     sheet.ax.yaxis.set_major_formatter(_percent)
-    sheet.chart(entries | {_POSSIBLE: unknown, _BAND: band})
-    return sheet.ax
+    return sheet.chart(entries | {_POSSIBLE: unknown, _BAND: band})
 
 
 def bars(frame: Any, by: str, *, threshold_km: float | None = None, **options: Any) -> Any:
@@ -105,43 +103,34 @@ def bars(frame: Any, by: str, *, threshold_km: float | None = None, **options: A
     MissingExtraError
         If matplotlib is not installed.
     """
-    _, groups = _groups(frame, by)
-    limits, *shares = _numbers(frame, "threshold_km", *(f"share_{end}" for end in _ENDS))
-    rows = _rows_of(limits, threshold_km)
-    rows = rows[np.argsort(-shares[1][rows], kind="stable")]
+    groups, km, shares = _shares(frame, by)
+    rows = _rows_of(km, threshold_km)
+    rows = rows[np.argsort(-shares[1, rows], kind="stable")]
     options.setdefault("figsize", (7.2, min(1.6 + 0.26 * len(rows), 12.0)))
     sheet = _sheet(frame, **options)
     n = max(int((sheet.top - sheet.bottom) / (1.5 * sheet.em)) - 7, 1)
-    low, confirmed, possible, high = (share[rows[:n]] for share in shares)
-    at, look = np.arange(len(confirmed)), sheet.look
-    solid = sheet.ax.barh(at, confirmed, color=look["known"], height=0.7)
-    hatched = {"facecolor": "none", "edgecolor": look["known"], "lw": 0.8, "hatch": _HATCH}
-    unknown = sheet.ax.barh(at, possible - confirmed, left=confirmed, height=0.7, **hatched)
-    ends = np.array([confirmed - low, high - confirmed])
-    whisker = sheet.ax.errorbar(
-        confirmed, at, xerr=ends, fmt="none", ecolor=look["ink"], capsize=2, lw=1
-    )
-    entries = {"confirmed": solid, _POSSIBLE: unknown, _BAND: whisker}
+    low, confirmed, possible, high = shares[:, rows[:n]]
+    at, ax, known = np.arange(len(low)), sheet.ax, sheet.look["known"]
+    hatched = {"facecolor": "none", "edgecolor": known, "lw": 0.8, "hatch": _HATCH}
+    ends = {"xerr": [confirmed - low, high - confirmed], "ecolor": sheet.look["ink"], "fmt": "none"}
+    entries: dict[str, Any] = {
+        "confirmed": ax.barh(at, confirmed, 0.7, color=known),
+        _POSSIBLE: ax.barh(at, possible - confirmed, 0.7, confirmed, **hatched),
+        _BAND: ax.errorbar(confirmed, at, capsize=2, lw=1, **ends),
+    }
     if len(rows) > n:
-        entries[f"{len(rows) - n} more groups are not shown"] = sheet.ax.plot([], [], ls="none")[0]
+        entries[f"{len(rows) - n} more groups are not shown"] = ax.plot([], [], ls="none")[0]
     width = 0.4 * (sheet.right - sheet.left)
     said = [sheet.cut(groups[row], 0.9 * sheet.size, width) for row in rows[:n]]
-    sheet.ax.set_yticks(at, said, parse_math=False)
-    reach = f"share within {limits[rows[0]]:g} km"
-    sheet.ax.set(xlim=(0, 1), ylim=(len(at) - 0.4, -0.6), xlabel=reach)
-    sheet.ax.xaxis.set_major_formatter(_percent)
-    sheet.chart(entries)
-    return sheet.ax
+    ax.set_yticks(at, said, parse_math=False)
+    reach = f"share within {km[rows[0]]:g} km"
+    ax.set(xlim=(0, 1), ylim=(len(at) - 0.4, -0.6), xlabel=reach)
+    ax.xaxis.set_major_formatter(_percent)
+    return sheet.chart(entries)
 
 
 def choropleth(
-    frame: Any,
-    column: str,
-    *,
-    regions: Any = None,
-    by: str | None = None,
-    names: str | None = None,
-    **options: Any,
+    frame: Any, column: str, *, regions: Any = None, by: str | None = None, **options: Any
 ) -> Any:
     """Colour areas by a column.
 
@@ -155,10 +144,8 @@ def choropleth(
         The areas, where `frame` has none, such as what `ketafind.coverage` returned.
     by : str, optional
         The column that both have in common.
-    names : str, optional
-        A column to number the areas by, with a key.
     **options
-        ``possible`` (a column with the same measure if all that may match did: where it falls into
+        ``names`` (a column to number the areas by, with a key), ``possible`` (a column with the same measure if all that may match did: where it falls into
         another class, the area is hatched), ``classes`` (their borders, else five of them are
         chosen), ``label`` (what the legend calls the column), ``ax``, ``figsize``, ``title``,
         ``basemap``, ``credit``.
@@ -185,9 +172,8 @@ def choropleth(
     middles = shapes.representative_point()
     ground = Ground(middles.x.to_numpy(), middles.y.to_numpy(), options.get("basemap", "ontario"))
     marks = ground.flat(middles.x, middles.y)
-    said = None if names is None else [str(name) for name in frame[names]]
     paths = [ground.path(shape) for shape in shapes]
-    return _coloured(frame, column, ground, paths, marks, lambda values: values, said, **options)
+    return _coloured(frame, column, ground, paths, marks, lambda values: values, **options)
 
 
 def hexagons(
@@ -248,7 +234,7 @@ def hexagons(
         part = n if how == "mean" and column is not None else 1.0
         return np.asarray(np.divide(sums, part, out=np.full(len(n), np.nan), where=n > 0))
 
-    return _coloured(frame, column, ground, paths, middles, together, None, **options)
+    return _coloured(frame, column, ground, paths, middles, together, **options)
 
 
 def gaps(frame: Any, *, threshold_km: float | None = None, **options: Any) -> Any:
@@ -277,7 +263,7 @@ def gaps(frame: Any, *, threshold_km: float | None = None, **options: Any) -> An
         If matplotlib is not installed.
     """
     opened = open_frame(frame)
-    (limits,) = _numbers(frame, "threshold_km")
+    limits = opened.numbers("threshold_km")
     rows = _rows_of(limits, threshold_km)
     said = f"km beyond {limits[rows[0]]:g} km"
     options = {"label": said, "data": _data(frame), **options}
@@ -348,19 +334,8 @@ def scores(frame: Any, column: str = "access_confirmed", **options: Any) -> Any:
     return hexagons(frame, column, **{"possible": possible, **options})
 
 
-def _sheet(
-    frame: Any,
-    *,
-    ax: Any = None,
-    figsize: tuple[float, float] | None = None,
-    title: str | None = None,
-    credit: bool = True,
-    data: str | None = None,
-) -> Any:
-    require("matplotlib.pyplot", "maps")
-    from ketafind.show.sheet import Sheet, footer_of
-
-    return Sheet(ax, figsize, title, footer_of(data or _data(frame)) if credit else None)
+def _sheet(frame: Any, *, data: str | None = None, **options: Any) -> Any:
+    return new_sheet(data=_data(frame) if data is None else data, **options)
 
 
 def _data(frame: Any) -> str:
@@ -370,19 +345,13 @@ def _data(frame: Any) -> str:
         return ""
 
 
-def _numbers(frame: Any, *names: str) -> list[Floats]:
+def _shares(frame: Any, by: str | None) -> tuple[list[str], Floats, Floats]:
+    """The group and the threshold of each row, and the four ends of its share."""
     opened = open_frame(frame)
-    return [opened.numbers(name) for name in names]
-
-
-def _groups(frame: Any, by: str | None) -> tuple[list[str], list[str]]:
-    """The names of groups in order, and the group of each row."""
-    opened = open_frame(frame)
-    if by is None:
-        return [""], [""] * len(opened)
-    opened.check_column(by)
-    groups = [str(name) for name in opened.values(by)]
-    return list(dict.fromkeys(groups)), groups
+    opened.check_column(by or "threshold_km")
+    groups = [""] * len(opened) if by is None else [str(name) for name in opened.values(by)]
+    shares = [opened.numbers(f"share_{end}") for end in ENDS]
+    return groups, opened.numbers("threshold_km"), np.array(shares)
 
 
 def _rows_of(limits: Floats, threshold_km: float | None) -> Any:
@@ -394,11 +363,12 @@ def _rows_of(limits: Floats, threshold_km: float | None) -> Any:
     return rows
 
 
-def _positions(frame: Any, lat: str, lon: str) -> list[Floats]:
+def _positions(frame: Any, lat: str, lon: str) -> tuple[Floats, Floats]:
     if hasattr(frame, "geometry"):
         points = frame.geometry.to_crs(4326).representative_point()
-        return [points.x.to_numpy(), points.y.to_numpy()]
-    return _numbers(frame, lon, lat)
+        return points.x.to_numpy(), points.y.to_numpy()
+    opened = open_frame(frame)
+    return opened.numbers(lon), opened.numbers(lat)
 
 
 def _joined(frame: Any, regions: Any, by: str | None) -> Any:
@@ -451,45 +421,46 @@ def _coloured(
     paths: Sequence[Any],
     marks: Floats,
     values_of: Callable[[Floats], Floats],
-    names: Sequence[str] | None,
     *,
     possible: str | None = None,
     classes: Sequence[float] | None = None,
     label: str | None = None,
+    names: str | None = None,
     basemap: Any = None,  # noqa: ARG001 - of the ground
     **options: Any,
 ) -> Any:
     """Draw areas of the plane by the classes of their values."""
-    sheet = _sheet(frame, **options)  # says it where there is no matplotlib
+    sheet, opened = _sheet(frame, **options), open_frame(frame)
     from matplotlib.collections import PathCollection
     from matplotlib.patches import Patch
 
     from ketafind.show.sheet import BLANK
 
-    rows = np.ones(len(open_frame(frame)))
-    columns = (
-        rows if name is None else _numbers(frame, name)[0] for name in (column, possible or column)
+    values, others = (
+        values_of(np.ones(len(opened)) if name is None else opened.numbers(name))
+        for name in (column, possible or column)
     )
-    values, others = map(values_of, columns)
     layers = _layers(sheet.look, values, others, classes)
     entries: dict[str, Any] = {label or column or "rows in a hexagon": BLANK}
     entries |= {
         said: Patch(**style) for said, drawn, style in layers if drawn.any() or " to " in said
     }
+    key = (
+        []
+        if names is None
+        else [f"{at}  {name}" for at, name in enumerate(opened.values(names), 1)]
+    )
     corners = np.vstack([path.get_extents().get_points() for path in paths])
-    boxes = [around(corners, 0.03), crowd(marks) if names else None]
-    numbers = [str(at) for at in range(1, len(names or ()) + 1)]
-    key = [f"{number}  {name}" for number, name in zip(numbers, names or (), strict=True)]
     sheet.cover = 0.85
+    boxes = [around(corners, 0.03), crowd(marks) if key else None]
     panes = sheet.maps(ground, boxes, np.empty((0, 2)), entries, key)
     for pane in panes:
         for _, drawn, style in layers:
             shapes = [path for path, is_drawn in zip(paths, drawn, strict=True) if is_drawn]
             pane.axes.add_collection(PathCollection(shapes, zorder=0.125, **style), autolim=False)
-        shown = [at for at in range(len(numbers)) if pane.shows(marks[at])]
-        pane.label(marks[shown], [numbers[at] for at in shown], sheet.size, _INSIDE)
-    sheet.finish(panes)
-    return sheet.ax
+        shown = [at for at in range(len(key)) if pane.shows(marks[at])]
+        pane.label(marks[shown], [str(at + 1) for at in shown], sheet.size, _INSIDE)
+    return sheet.finish(panes)
 
 
 def _layers(

@@ -92,10 +92,7 @@ def plot_clinics(
         If there is no ``lat`` or ``lon``.
     """
     points = places(columns)
-    require("matplotlib.pyplot", "maps")
-    from ketafind.show.sheet import Sheet, footer_of
-
-    sheet = Sheet(ax, figsize, title, footer_of(data) if credit else None)
+    sheet = new_sheet(ax=ax, figsize=figsize, title=title, credit=credit, data=data)
     if not points:
         sheet.ax.set(xticks=[], yticks=[])
         sheet.ax.set_axis_off()
@@ -106,8 +103,25 @@ def plot_clinics(
     start = None if origin is None else Coordinates(lat=origin.lat, lon=origin.lon)
     n_unlocated = len(next(iter(columns.values()))) - len(points)
     clinics = _Clinics(sheet, points, start, basemap)
-    clinics.draw(clinics.entries(n_unlocated), labels=labels)
-    return sheet.ax
+    return clinics.draw(clinics.entries(n_unlocated), labels=labels)
+
+
+def new_sheet(
+    *,
+    ax: Any = None,
+    figsize: tuple[float, float] | None = None,
+    title: str | None = None,
+    credit: bool = True,
+    data: str = "",
+) -> Sheet:
+    """Divide up axes or a new figure; its footer names the program, the data and their licence."""
+    require("matplotlib.pyplot", "maps")
+    from ketafind import __version__
+    from ketafind.show.sheet import Sheet
+
+    named = (f"ketafind {__version__}", data.rstrip("."), "bundled data CC BY 4.0")
+    footer = " · ".join([*filter(None, named), "base map Natural Earth"])
+    return Sheet(ax, figsize, title, footer if credit else None)
 
 
 class _Clinics:
@@ -157,7 +171,7 @@ class _Clinics:
             {"marker": "o", "ms": ms, "mfc": look["known"], "mec": look["ontario"], "mew": 0.5},
         )
 
-    def draw(self, entries: Mapping[str, Any], *, labels: bool | str) -> None:
+    def draw(self, entries: Mapping[str, Any], *, labels: bool | str) -> Any:
         """Draw names where all have room, else numbers and a key."""
         names = [textwrap.fill(point.name, 24) for point in self.points]
         numbers = [point.label for point in self.points]
@@ -174,7 +188,7 @@ class _Clinics:
                 break
         for pane in panes:
             self._paint(pane)
-        self.sheet.finish(panes)
+        return self.sheet.finish(panes)
 
     def _seen(self, panes: list[Pane]) -> dict[str, bool]:
         return {_CIRCLE: any(map(self._circles, panes))}

@@ -209,8 +209,8 @@ class Sheet:
             self.entries = {k: one for k, one in self.entries.items() if there.get(k, True)}
         return panes
 
-    def finish(self, panes: Sequence[Pane]) -> None:
-        """Draw what lies beneath, and the towns that have room."""
+    def finish(self, panes: Sequence[Pane]) -> Any:
+        """Draw what lies beneath, and the towns that have room; the axes."""
         for pane in panes:
             pane.lay()
         has_towns = [pane.draw_towns() for pane in panes]
@@ -218,8 +218,9 @@ class Sheet:
             self.made.pop(0).remove()
             del self.entries[_TOWN]
             self.legend(self.entries)
+        return self.ax
 
-    def chart(self, entries: Mapping[str, Any]) -> None:
+    def chart(self, entries: Mapping[str, Any]) -> Any:
         """Give axes that are no map their room, with their ticks and labels inside."""
         self.divide(entries)
         ax, look = self.ax, {"size": 0.9 * self.size, "color": self.look["ink"]}
@@ -231,6 +232,7 @@ class Sheet:
         for _ in range(2):  # other ticks may need other room
             over = ax.get_tightbbox().extents - np.array(ax.get_window_extent().extents)
             self.place(ax, tuple(room - over + np.array([1, 1, -1, -1]) * 0.4 * self.em))
+        return ax
 
 
 class Pane:
@@ -427,11 +429,3 @@ def _holds(box: Box | None, spot: Floats) -> bool:
 
 def _shown(text: str) -> str:
     return "\n".join(map(escaped, text.split("\n")))
-
-
-def footer_of(data: str) -> str:
-    """Name the program, the data and their licence."""
-    from ketafind import __version__
-
-    named = filter(None, (f"ketafind {__version__}", data.rstrip("."), "bundled data CC BY 4.0"))
-    return " · ".join((*named, "base map Natural Earth"))
