@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -116,3 +119,96 @@ def criteria(expression) -> kf.Criteria:
         return kf.no_service(criteria(rest[0]))
     left, right = map(criteria, rest)
     return left & right if kind == "and" else left | right
+
+
+# Directories for exports: every field, and text that is hard on formats.
+
+# Cs cannot be written as UTF-8, Cc is refused by every reader of tables.
+awkward = st.sampled_from(
+    [
+        "=1+1",
+        "@SUM(A1)",
+        '"',
+        "a,b;c",
+        " outer ",
+        "Évangéline\u00a0\u2028",
+        "\ufeff",
+        "0071",
+        "null",
+    ]
+) | st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), max_size=8)
+named = awkward.filter(str.strip)
+days = st.none() | st.dates(date(2020, 1, 1), date(2026, 12, 31))
+details = st.fixed_dictionaries(
+    {
+        "precision": st.sampled_from(["unknown", "rooftop", "place"]),
+        "radius_km": st.sampled_from([0.0, 2.5, 1e-7]),
+        "match": st.sampled_from(["given", "exact"]),
+        "corrections": st.lists(awkward, max_size=2).map(tuple),
+        "source": awkward,
+        "label": awkward,
+        "candidates": st.lists(locations, max_size=1).map(tuple),
+    }
+)
+
+
+@st.composite
+def evidence(draw, clinic: kf.Clinic) -> tuple[kf.Evidence, ...]:
+    """Evidence for what is stated, and for fields, which decides nothing anew."""
+    facts = [
+        (service.service_id, facet, term, truth)
+        for service in clinic.services
+        for facet, terms in service.facts.items()
+        for term, truth in terms.items()
+    ]
+    facts += [(None, "name", clinic.name, kf.Truth.YES)]
+    return tuple(
+        kf.Evidence(
+            clinic_id=clinic.clinic_id,
+            service_id=service_id,
+            facet=facet,
+            term=term,
+            truth=truth,
+            source_url=draw(st.just("https://a.example/?q=1") | named),
+            source_class=draw(st.sampled_from(["clinic", "other"])),
+            checked_on=draw(days),
+            page_date=draw(days),
+            method=draw(awkward),
+            scope=draw(st.sampled_from(["site", "operator"])),
+            hint=draw(awkward),
+        )
+        for service_id, facet, term, truth in draw(st.lists(st.sampled_from(facts), max_size=2))
+    )
+
+
+@st.composite
+def directories(draw) -> kf.Directory:
+    """Directories with every field, awkward text, several services and all that may be stated."""
+    made = []
+    for clinic in draw(clinic_lists(max_size=2)):
+        clinic_id = f"{clinic.clinic_id}{draw(awkward)}"
+        services = tuple(
+            replace(
+                one, service_id=f"{one.service_id}{draw(awkward)}", combined=draw(st.booleans())
+            )
+            for one in clinic.services
+        )
+        more: dict[str, Any] = {}
+        if clinic.location is not None:
+            fields = ("street_address", "city", "province", "postal_code")
+            more = {name: draw(awkward) for name in fields}
+            more["location"] = replace(clinic.location, **draw(details))
+        whole = replace(
+            clinic,
+            clinic_id=clinic_id,
+            services=services,
+            name=draw(named),
+            **{name: draw(awkward) for name in ("operator", "phone", "notes")},
+            website=draw(st.sampled_from(["", "https://é.example/a?b='<1>'&c="])),
+            languages=draw(st.sampled_from([(), ("fr",), ("fr", "en")])),
+            checked_on=draw(days),
+            extra=draw(st.dictionaries(named, awkward, max_size=2)),
+            **more,
+        )
+        made.append(replace(whole, evidence=draw(evidence(whole))))
+    return kf.Directory.from_clinics(made, check=False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ketafind.errors import DirectoryFileError, InvalidInputError
+from ketafind.errors import DirectoryFileError, InvalidInputError, check_language
 from ketafind.facts import as_day, resolved
 from ketafind.files import bundled
 from ketafind.geocoding.protocol import check_geocoder, check_works_offline, works_offline
@@ -253,6 +253,197 @@ class Directory(Mapping[str, Clinic]):
         ready = decided_and_placed(clinics, vocabulary, geocoder, stacklevel=4)
         made = Catalogue.build(ready, vocabulary, index, are_consistent=are_consistent)
         return cls(made, geocoder)
+
+    @classmethod
+    def from_fhir(
+        cls,
+        source: Any,
+        *,
+        vocabulary: Vocabulary | None = None,
+        geocoder: Geocoder | None = None,
+        check: bool = True,
+    ) -> Directory:
+        """Read a directory from a Bundle of HL7 FHIR R4: its Locations, with their services.
+
+        Parameters
+        ----------
+        source : path or dict
+            A JSON file, or the Bundle. Each Location is a clinic, each HealthcareService at it a
+            service; a code is read by ketafind's own coding, or as one that a term has.
+        vocabulary : Vocabulary, optional
+            The terms; None for the bundled one.
+        geocoder : Geocoder, optional
+            Who geocodes clinics without a position; None for the bundled offline geocoder.
+        check : bool
+            False to accept a position that contradicts the clinic's own province.
+
+        Returns
+        -------
+        Directory
+            With the snapshot of the directory that was exported, if nobody changed the file.
+
+        Raises
+        ------
+        DataError
+            With every fault of the file: where, and what is missing or wrong.
+
+        Warns
+        -----
+        UserWarning
+            If a code in it has no term: it is left out, and named.
+        """
+        from ketafind.show.exports import read_json
+        from ketafind.show.fhir import clinics_in_bundle
+
+        bundle, name = read_json(source, "a FHIR Bundle")
+        words = _checked(vocabulary, geocoder, None)
+        found = clinics_in_bundle(bundle, words)
+        return cls._imported(found, name, "Location", words, geocoder, check=check)
+
+    @classmethod
+    def from_hsds(
+        cls,
+        source: Any,
+        *,
+        vocabulary: Vocabulary | None = None,
+        geocoder: Geocoder | None = None,
+        check: bool = True,
+    ) -> Directory:
+        """Read a directory from a list of services in HSDS 3.
+
+        Parameters
+        ----------
+        source : path or dict
+            A JSON file, or what it holds: a page of an API (``contents``), or one service with all
+            that belongs to it. Each location at which a service is given is a clinic.
+        vocabulary : Vocabulary, optional
+            The terms; None for the bundled one.
+        geocoder : Geocoder, optional
+            Who geocodes clinics without a position; None for the bundled offline geocoder.
+        check : bool
+            False to accept a position that contradicts the clinic's own province.
+
+        Returns
+        -------
+        Directory
+            With the snapshot of the directory that was exported, if nobody changed the file.
+
+        Raises
+        ------
+        DataError
+            With every fault of the file: where, and what is missing or wrong.
+
+        Warns
+        -----
+        UserWarning
+            If a code in it has no term: it is left out, and named.
+        """
+        from ketafind.show.exports import read_json
+        from ketafind.show.hsds import clinics_in_list
+
+        content, name = read_json(source, "an HSDS list of services")
+        words = _checked(vocabulary, geocoder, None)
+        found = clinics_in_list(content)
+        return cls._imported(found, name, "location", words, geocoder, check=check)
+
+    @classmethod
+    def from_geojson(
+        cls,
+        source: Any,
+        *,
+        vocabulary: Vocabulary | None = None,
+        geocoder: Geocoder | None = None,
+        check: bool = True,
+    ) -> Directory:
+        """Read a directory from GeoJSON, as `to_geojson` gives it: a clinic a feature.
+
+        Parameters
+        ----------
+        source : path or dict
+            A JSON file, or the feature collection; the geometry is a point or null. Features
+            without ``services`` are read as rows of a table with the columns of `from_frame`.
+        vocabulary : Vocabulary, optional
+            The terms; None for the bundled one.
+        geocoder : Geocoder, optional
+            Who geocodes clinics without a position; None for the bundled offline geocoder.
+        check : bool
+            False to accept a position that contradicts the clinic's own province.
+
+        Returns
+        -------
+        Directory
+            With the snapshot of the directory that was exported, if nobody changed the file.
+
+        Raises
+        ------
+        DataError
+            With every fault of the file: where, and what is missing or wrong.
+        """
+        from ketafind.show.exports import features_found, flat_features, read_json
+
+        content, name = read_json(source, "a GeoJSON feature collection")
+        words = _checked(vocabulary, geocoder, None)
+        if (rows := flat_features(content)) is not None:
+            import pandas as pd
+
+            how: Any = {"vocabulary": words, "geocoder": geocoder, "check": check}
+            return cls.from_frame(pd.DataFrame(rows), **how)
+        found = features_found(content)
+        return cls._imported(found, name, "feature", words, geocoder, check=check)
+
+    @classmethod
+    def from_datapackage(
+        cls,
+        source: str | PathLike[str],
+        *,
+        vocabulary: Vocabulary | None = None,
+        geocoder: Geocoder | None = None,
+        check: bool = True,
+    ) -> Directory:
+        """Read a directory from a data package that ketafind exported.
+
+        Parameters
+        ----------
+        source : path
+            The zip file, the folder it was unpacked to, or the ``datapackage.json`` in that.
+        vocabulary : Vocabulary, optional
+            The terms; None for the bundled one.
+        geocoder : Geocoder, optional
+            Who geocodes clinics without a position; None for the bundled offline geocoder.
+        check : bool
+            False to accept a position that contradicts the clinic's own province.
+
+        Returns
+        -------
+        Directory
+            With the snapshot of the directory that was exported, if nobody changed the file.
+
+        Raises
+        ------
+        DataError
+            With every fault of the file: where, and what is missing or wrong.
+        """
+        from ketafind.show.exports import read_data_package
+
+        found, name = read_data_package(source)
+        words = _checked(vocabulary, geocoder, None)
+        return cls._imported(found, name, "clinic", words, geocoder, check=check)
+
+    @classmethod
+    def _imported(
+        cls,
+        found: Iterable[tuple[str, dict[str, Any]]],
+        name: str,
+        what: str,
+        vocabulary: Vocabulary,
+        geocoder: Geocoder | None,
+        *,
+        check: bool,
+    ) -> Directory:
+        from ketafind.tables.plain import clinics_from_plain
+
+        clinics = clinics_from_plain(found, name, what)
+        return cls.from_clinics(clinics, geocoder=geocoder, vocabulary=vocabulary, check=check)
 
     @classmethod
     def open(
@@ -1212,6 +1403,98 @@ class Directory(Mapping[str, Clinic]):
         facts, reader = self._catalogue.facts, self._reader
         page = finder_page(self.clinics, self.vocabulary, facts, reader, self.snapshot, words, lang)
         page.save(path, overwrite=overwrite)
+
+    def to_geojson(self) -> dict[str, Any]:
+        """Return everything the directory states as GeoJSON (RFC 7946), a feature a clinic.
+
+        Returns
+        -------
+        dict
+            A FeatureCollection that `from_geojson` reads back; the properties are those of
+            `Clinic.to_dict`, and the geometry of an unlocated clinic is null.
+        """
+        from ketafind.show.exports import clinic_features
+
+        return clinic_features(self.clinics, self.snapshot)
+
+    def to_fhir(self, *, lang: str = "en") -> dict[str, Any]:
+        """Return everything the directory states as an HL7 FHIR R4 Bundle.
+
+        Parameters
+        ----------
+        lang : str
+            ``"en"`` or ``"fr"``: the language of what is there for people to read.
+
+        Returns
+        -------
+        dict
+            A collection that `from_fhir` reads back: Location, HealthcareService, Organization,
+            PractitionerRole (kinds of staff, no persons) and VerificationResult (evidence).
+
+        Raises
+        ------
+        InvalidInputError
+            If lang is another language.
+        """
+        from ketafind.show.fhir import bundle
+
+        offers = ((one, one.services, None) for one in self.clinics)
+        named = check_language(lang)
+        return bundle(offers, self.vocabulary, str(self.snapshot), lang=named)
+
+    def export(
+        self,
+        path: str | PathLike[str],
+        format: str | None = None,  # noqa: A002
+        *,
+        overwrite: bool = False,
+        spreadsheet: bool = False,
+        lang: str = "en",
+    ) -> None:
+        """Write everything the directory states to a file for other programs.
+
+        Parameters
+        ----------
+        path : path
+            Where to.
+        format : str or None
+            ``"geojson"``, ``"fhir"``, ``"hsds"`` or ``"datapackage"``, which are read back without
+            a loss; ``"csv"`` (without evidence), ``"excel"``, ``"geopackage"``, ``"geoparquet"`` or
+            ``"jsonld"`` (schema.org). None for what the ending of the path says.
+        overwrite : bool
+            Replace a file that is there.
+        spreadsheet : bool
+            In CSV, put an apostrophe before text that a spreadsheet would take for a formula.
+        lang : str
+            ``"en"`` or ``"fr"``: the language of what is there for people to read.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such format, or lang is another language.
+        MissingExtraError
+            If the format needs what is not installed (extra ``exports``).
+        ExistingFileError
+            If the file is there and `overwrite` is False.
+        MissingFileError
+            If there is no folder to write it in.
+        """
+        from ketafind.show.exports import Content, export
+        from ketafind.tables.frames import laid_out
+        from ketafind.tables.writing import clinics_text
+
+        words, clinics = self.vocabulary, self.clinics
+        content = Content(
+            clinics,
+            columns=lambda per: laid_out(clinics, words, per)[1],
+            as_csv=lambda safe: clinics_text(clinics, words, spreadsheet=safe),
+            to_geojson=self.to_geojson,
+            to_fhir=lambda: self.to_fhir(lang=lang),
+            vocabulary=words,
+            snapshot=self.snapshot,
+            lang=check_language(lang),
+        )
+        export(content, path, format, overwrite=overwrite, spreadsheet=spreadsheet)
 
     def diff(self, other: Directory, *, lang: str = "en") -> Difference:
         """List what changed from this directory to another.

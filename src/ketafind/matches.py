@@ -31,6 +31,8 @@ from ketafind.show.text import (
 )
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import geopandas as gpd
     import pandas as pd
 
@@ -721,11 +723,63 @@ class Matches(Frozen, Sequence[Match]):
         InvalidInputError
             If lang is another language.
         """
-        from ketafind.show.exports import bundle
+        from ketafind.show.fhir import bundle
 
-        found = ((match.clinic, match.service, match.distance_km) for match in self)
+        found = ((match.clinic, (match.service,), match.distance_km) for match in self)
         named = check_language(lang)
         return bundle(found, self.vocabulary, str(self.snapshot), total=self.n_eligible, lang=named)
+
+    def export(
+        self,
+        path: str | PathLike[str],
+        format: str | None = None,  # noqa: A002
+        *,
+        overwrite: bool = False,
+        spreadsheet: bool = False,
+        lang: str | None = None,
+    ) -> None:
+        """Write the matches to a file for other programs; where was searched from is not in it.
+
+        Parameters
+        ----------
+        path : path
+            Where to.
+        format : str or None
+            As for `Directory.export`. ``"hsds"``, ``"datapackage"`` and ``"jsonld"`` hold the whole
+            clinics, without distances.
+        overwrite : bool
+            Replace a file that is there.
+        spreadsheet : bool
+            In CSV, put an apostrophe before text that a spreadsheet would take for a formula.
+        lang : str or None
+            ``"en"`` or ``"fr"`` for what is there for people to read; None for the language of the
+            matches.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such format, or lang is another language.
+        MissingExtraError
+            If the format needs what is not installed (extra ``exports``).
+        ExistingFileError
+            If the file is there and `overwrite` is False.
+        MissingFileError
+            If there is no folder to write it in.
+        """
+        from ketafind.show.exports import Content, csv_text, export
+
+        named = check_language(lang or self._lang)
+        content = Content(
+            [match.clinic for match in self],
+            columns=self.columns,
+            as_csv=lambda safe: csv_text(self.columns(), spreadsheet=safe),
+            to_geojson=self.to_geojson,
+            to_fhir=lambda: self.to_fhir(lang=named),
+            vocabulary=self.vocabulary,
+            snapshot=self.snapshot,
+            lang=named,
+        )
+        export(content, path, format, overwrite=overwrite, spreadsheet=spreadsheet)
 
     def plot(self, **options: Any) -> Any:
         """Draw the matches on a static map of land and water, without network (extra ``maps``).

@@ -18,6 +18,7 @@ from ketafind.cli.options import (
     asked,
     directory_of,
     read_directory,
+    sought,
     vocabulary_of,
 )
 from ketafind.errors import DataError, Fault, InvalidInputError
@@ -28,6 +29,7 @@ from ketafind.show.exports import csv_text
 from ketafind.show.text import escaped, terminal_width, text_table
 
 if TYPE_CHECKING:
+    from ketafind.directory import Directory
     from ketafind.explain.sentences import Explanation
     from ketafind.facts import Decision
     from ketafind.matches import Matches
@@ -48,6 +50,26 @@ def nearest(arguments: Namespace) -> None:
         _print_csv(csv_text(matches.columns()))
     else:
         _print(matches, arguments)
+
+
+def export(arguments: Namespace) -> None:
+    """Write the clinics, those that match, or the nearest of them, to a file."""
+    what: Directory | Matches
+    if arguments.place is not None or arguments.lat is not None or arguments.lon is not None:
+        what = asked(arguments)
+        _say_origin(what, arguments)
+    else:
+        what = directory_of(arguments)
+        wanted = sought(arguments)
+        if wanted != {"where": None, "unknown": "exclude"}:
+            what = what.search(**wanted)
+    what.export(
+        arguments.out,
+        arguments.format,
+        overwrite=arguments.overwrite,
+        spreadsheet=arguments.spreadsheet,
+        lang=arguments.lang,
+    )
 
 
 def _print(answer: Matches | Explanation, arguments: Namespace) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from ketafind import __version__
 from ketafind.cli import batch, commands
 from ketafind.cli.options import FACETS
+from ketafind.show.exports import FORMATS
 
 LEVELS = ("team", "full")
 EXAMPLES = """\
@@ -19,6 +20,7 @@ examples:
   ketafind validate my_clinics.csv
   ketafind join people.csv --address postal_code --route iv --out near.csv
   ketafind geocode --in addresses.csv --out placed.csv
+  ketafind export --out clinics.xlsx
 """
 
 UNRECOGNIZED = "unrecognized arguments: "
@@ -241,6 +243,15 @@ JOIN = (
     *OUT,
 )
 
+EXPORT = (
+    *QUESTION,
+    _option("--format", choices=tuple(FORMATS), help="what FILE is; its ending says it otherwise"),
+    _option("--out", metavar="FILE", required=True, help="the file to write"),
+    _option("--overwrite", action="store_true", help="replace FILE if it is there"),
+    _option("--spreadsheet", action="store_true", help="in CSV, no text that becomes a formula"),
+    LANG,
+)
+
 Run = Callable[[Namespace], int | None]
 COMMANDS: tuple[tuple[str, Run, str, Sequence[Option]], ...] = (
     ("nearest", commands.nearest, "the nearest clinics that match", NEAREST),
@@ -256,6 +267,7 @@ COMMANDS: tuple[tuple[str, Run, str, Sequence[Option]], ...] = (
     ("plot", commands.plot, "the nearest clinics on a map, as a picture", PLOT),
     ("join", batch.join, "the nearest clinics of every row of a file", JOIN),
     ("mcp", commands.mcp, "a server for agents, on standard input and output", SERVER),
+    ("export", commands.export, "clinics, or an answer, for other programs", EXPORT),
     ("info", commands.info, "this installation: version, index and data", ()),
 )
 

@@ -1,25 +1,42 @@
-"""Answers as CSV, GeoJSON and FHIR."""
+"""Directories and answers as files: GeoJSON, tables, data packages and schema.org."""
 
 from __future__ import annotations
 
+import io
 import json
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from numbers import Integral, Real
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
-from uuid import NAMESPACE_URL, uuid5
 
-from ketafind.errors import InvalidInputError
+from ketafind.errors import DataError, Fault, InvalidInputError
+from ketafind.files import parse_json, read_text, require, write_whole
 from ketafind.geo import Coordinates
-from ketafind.shapes import label_of
+from ketafind.records import Clinic
+from ketafind.show.hsds import service_list
+from ketafind.tables.frames import PER, frame_from_columns, geodataframe_from_columns, types_of
+from ketafind.tables.plain import (
+    CHOICES,
+    TABLES,
+    Found,
+    Record,
+    flat_tables,
+    read_rows,
+    records_from_tables,
+    write_cell,
+)
 from ketafind.tables.writing import csv_rows
 
 if TYPE_CHECKING:
-    from ketafind.records import Clinic, Service
-    from ketafind.vocabulary import Facet, Vocabulary
+    from ketafind.snapshot import Snapshot
+    from ketafind.vocabulary import Vocabulary
 
 
 def geojson(
@@ -134,134 +151,303 @@ def _csv_cell(cell: Any) -> str:
     return str(cell)
 
 
-_BETWEEN_PHONES = re.compile(r"\s*(?:[;/|,]|\bor\b|\bou\b)\s*")
-_SHORTEST_PHONE = 7
-SYSTEM = "urn:ketafind"
-DISTANCE = "http://hl7.org/fhir/StructureDefinition/location-distance"
-STATUS = {"active": "active", "uncertain": "suspended", "closed": "inactive"}
+# -- Whole files ----------------------------------------------------------------------------------
+
+POINTS: dict[str, Any] = {"driver": "GPKG", "promote_to_multi": False}
 JSON = dict[str, Any]
+Columns = Mapping[str, Sequence[Any]]
+_MAX_MB = 500
+_NOT_IN_CELLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f]"
 
 
-DOUBT = {
-    "en": "Position known to within {radius:g} km at 90 % ({precision}).",
-    "fr": "Position connue à {radius:g} km près, à 90 % ({precision}).",
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is exported: a directory, or an answer."""
+
+    clinics: Sequence[Clinic]
+    columns: Callable[[str], Columns]
+    """A row a clinic, service or fact, as `Directory.to_frame` has them."""
+    as_csv: Callable[[bool], str]
+    to_geojson: Callable[[], JSON]
+    to_fhir: Callable[[], JSON]
+    vocabulary: Vocabulary
+    snapshot: Snapshot
+    lang: str = "en"
+
+
+def export(
+    content: Content,
+    path: str | os.PathLike[str],
+    form: str | None,
+    *,
+    overwrite: bool,
+    spreadsheet: bool,
+) -> None:
+    """Write a file in one of `FORMATS`, whole or not at all."""
+    ending = os.path.splitext(os.fspath(path))[1].lower()
+    form = ENDINGS.get(ending) if form is None else form
+    if form not in FORMATS:
+        known = ", ".join(FORMATS)
+        said = f"the ending {ending!r} names no format" if form is None else f"{form!r} is unknown"
+        raise InvalidInputError(f"{said}; formats: {known}").of(form or ending, tuple(FORMATS))
+    if form == "csv":
+        made: str | bytes = content.as_csv(spreadsheet)
+    else:
+        made = FORMATS[form](content)
+    write_whole(path, made if isinstance(made, str) else [made], overwrite=overwrite)
+
+
+def _pretty(made: JSON) -> str:
+    return geojson_text(made, indent=2) + "\n"
+
+
+def _frame(content: Content, per: str) -> Any:
+    return frame_from_columns(content.columns(per), types_of(content.vocabulary))
+
+
+def _points(content: Content, per: str) -> Any:
+    return geodataframe_from_columns(content.columns(per), types_of(content.vocabulary))
+
+
+def _geoparquet(content: Content) -> bytes:
+    require("pyarrow", "exports")
+    file = io.BytesIO()
+    _points(content, "clinic").to_parquet(file, index=False)
+    return file.getvalue()
+
+
+def _geopackage(content: Content) -> bytes:
+    """Make a database of three layers; one without places is a table of attributes."""
+    pyogrio = require("pyogrio", "exports")
+    with TemporaryDirectory() as folder:
+        path = os.path.join(folder, "ketafind.gpkg")
+        for per in PER:
+            layer = _frame(content, per) if per == "fact" else _points(content, per)
+            # What a column holds only blanks of is text.
+            pyogrio.write_dataframe(layer, path, layer=f"{per}s", append=per != PER[0], **POINTS)
+        return Path(path).read_bytes()
+
+
+def _excel(content: Content) -> bytes:
+    require("openpyxl", "exports")
+    import pandas as pd
+
+    file = io.BytesIO()
+    with pd.ExcelWriter(file, engine="openpyxl") as book:
+        for per in PER:
+            frame = _frame(content, per).replace(_NOT_IN_CELLS, " ", regex=True)
+            frame.to_excel(book, sheet_name=f"{per}s", index=False, freeze_panes=(1, 0))
+            for row in book.sheets[f"{per}s"].iter_rows():
+                for cell in row:
+                    if cell.data_type == "f":  # a text that begins with = is no formula
+                        cell.data_type = "s"
+    return file.getvalue()
+
+
+def _data_package(content: Content) -> bytes:
+    """Pack the flat tables of everything, with their description, into a zip file."""
+    tables = flat_tables(content.clinics)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("datapackage.json", _pretty(_description(content)))
+        for name, types in TABLES.items():
+            rows = ([write_cell(row.get(column)) for column in types] for row in tables[name])
+            archive.writestr(f"{name}.csv", csv_rows(tuple(types), rows))
+    return file.getvalue()
+
+
+_PRIMARY = {"clinics": ["clinic_id"], "services": ["clinic_id", "service_id"]}
+_FOREIGN = {
+    "services": "clinics",
+    "evidence": "clinics",
+    "facts": "services",
+    "quantities": "services",
 }
 
 
-def bundle(
-    found: Iterable[tuple[Clinic, Service, float | None]],
-    vocabulary: Vocabulary,
-    snapshot: str,
-    *,
-    total: int,
-    lang: str = "en",
-) -> JSON:
-    """Write clinics as a searchset Bundle of HL7 FHIR R4, a page of so many in all."""
-    entries: dict[str, JSON] = {}
-    for clinic, service, distance_km in found:
-        place = _entry("Location", clinic.clinic_id, _location(clinic, lang), "include")
-        links = {"location": [{"reference": place["fullUrl"]}]}
-        related = [place]
-        if clinic.operator:
-            organization = {"name": clinic.operator}
-            related.append(_entry("Organization", clinic.operator, organization, "include"))
-            links["providedBy"] = {"reference": related[-1]["fullUrl"]}  # type: ignore[assignment]
-        offered = _service(clinic, service, vocabulary, lang) | links
-        key = f"{clinic.clinic_id}\n{service.service_id}"
-        match = _entry("HealthcareService", key, offered, "match")
-        if distance_km is not None:
-            unit = {"unit": "km", "code": "km", "system": "http://unitsofmeasure.org"}
-            far = {"url": DISTANCE, "valueDistance": {"value": distance_km, **unit}}
-            match["search"]["extension"] = [far]
-        entries |= {entry["fullUrl"]: entry for entry in (match, *related)}
+def _description(content: Content) -> JSON:
+    resources = []
+    for name, types in TABLES.items():
+        fields = [
+            {"name": column, "type": kind}
+            | ({"constraints": {"enum": list(CHOICES[column])}} if column in CHOICES else {})
+            for column, kind in types.items()
+        ]
+        schema: JSON = {"fields": fields, "missingValues": [""]}
+        if name in _PRIMARY:
+            schema["primaryKey"] = _PRIMARY[name]
+        if name in _FOREIGN:
+            keys = _PRIMARY[_FOREIGN[name]]
+            reference = {"resource": _FOREIGN[name], "fields": keys}
+            schema["foreignKeys"] = [{"fields": keys, "reference": reference}]
+        file = {"path": f"{name}.csv", "format": "csv", "mediatype": "text/csv"}
+        resources.append(
+            {"name": name, "type": "table", **file, "encoding": "utf-8", "schema": schema}
+        )
     return {
-        "resourceType": "Bundle",
-        "type": "searchset",
-        "language": lang,
-        "identifier": {"system": f"{SYSTEM}:snapshot", "value": snapshot},
-        "total": total,
-        **_stated(entry=list(entries.values())),
+        "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
+        "name": "ketafind-clinics",
+        "version": content.snapshot.id,
+        "resources": resources,
     }
 
 
-def _stated(**members: Any) -> JSON:
-    # FHIR has no empty texts and lists: what is not stated is left out.
-    return {name: value for name, value in members.items() if value}
+def _json_ld(content: Content) -> str:
+    lang, words = content.lang, content.vocabulary
+    graph = [_medical_clinic(clinic, words, lang) for clinic in content.clinics]
+    return _pretty({"@context": "https://schema.org", "@graph": graph})
 
 
-def _entry(kind: str, key: str, resource: JSON, mode: str) -> JSON:
-    name = uuid5(NAMESPACE_URL, f"{SYSTEM}:{kind}:{key}".encode("utf-8", "replace").decode())
-    return {
-        "fullUrl": f"urn:uuid:{name}",
-        "resource": {"resourceType": kind, "id": str(name), **resource},
-        "search": {"mode": mode},
-    }
+def _medical_clinic(clinic: Clinic, vocabulary: Vocabulary, lang: str) -> JSON:
+    """Describe a clinic in the words of schema.org; what is not stated is left out."""
 
+    def labels(facet: str, services: Iterable[Any] = clinic.services) -> list[str]:
+        known = {each.id: each for each in vocabulary.facets}
+        terms = dict.fromkeys(term for one in services for term in one.terms(facet))
+        return [known[facet][term].label(lang) for term in terms]
 
-def _identifier(kind: str, value: str) -> list[JSON]:
-    return [{"system": f"{SYSTEM}:{kind}", "value": value}]
+    def typed(kind: str, **members: Any) -> JSON:
+        stated = {name: value for name, value in members.items() if value not in (None, "", [])}
+        return {"@type": kind, **stated} if stated else {}
 
-
-def _location(clinic: Clinic, lang: str) -> JSON:
     place = clinic.location
-    doubt = None
-    if place is not None and not math.isclose(place.radius_km, 0.0):
-        doubt = DOUBT[lang].format(radius=place.radius_km, precision=place.precision)
-    return _stated(
-        identifier=_identifier("clinic", clinic.clinic_id),
-        status=STATUS[clinic.status],
-        name=clinic.name,
-        address=_stated(
-            line=[clinic.street_address] if clinic.street_address else [],
-            city=clinic.city,
-            state=clinic.province,
-            postalCode=clinic.postal_code,
-        ),
-        position=None if place is None else {"longitude": place.lon, "latitude": place.lat},
-        description=doubt,
-    )
-
-
-def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str) -> JSON:
-    coded = {
-        facet.id: [_concept(facet, term, vocabulary, lang) for term in service.terms(facet.id)]
-        for facet in vocabulary.facets
+    flags = {
+        flag: truth == "yes" for service in clinic.services for flag, truth in service.flags.items()
     }
-    staff, languages = coded.pop("staff", []), coded.pop("language", [])
-    contacts = [("phone", number) for number in _numbers(clinic.phone)]
-    contacts += [("url", clinic.website)] if clinic.website else []
-    numbers = [
-        f"{vocabulary.quantities[name].label(lang)}: {quantity.span} "
-        f"{label_of('unit', quantity.unit, lang)}"
-        for name, quantity in service.quantities.items()
+    address = {
+        "streetAddress": clinic.street_address,
+        "addressLocality": clinic.city,
+        "addressRegion": clinic.province,
+        "postalCode": clinic.postal_code,
+    }
+    therapies = [
+        typed("MedicalTherapy", name=", ".join(labels("product", [one])) or clinic.name)
+        | typed("MedicalTherapy", howPerformed=", ".join(labels("route", [one])))
+        for one in clinic.services
     ]
-    resource = _stated(
-        identifier=_identifier("service", f"{clinic.clinic_id}/{service.service_id}"),
-        name=clinic.name,
-        specialty=staff,
-        communication=languages,
-        characteristic=[concept for concepts in coded.values() for concept in concepts],
-        comment="; ".join(numbers),
-        telecom=[{"system": system, "value": value} for system, value in contacts],
-    )
-    if clinic.status != "uncertain":
-        resource["active"] = clinic.status == "active"
-    return resource
+    made = {
+        "name": clinic.name,
+        "url": clinic.website,
+        "telephone": clinic.phone,
+        "address": typed("PostalAddress", **address),
+        "geo": place and typed("GeoCoordinates", latitude=place.lat, longitude=place.lon),
+        "parentOrganization": typed("Organization", name=clinic.operator),
+        "availableService": therapies,
+        "knowsAbout": labels("condition"),
+        "knowsLanguage": list(clinic.languages),
+        "isAcceptingNewPatients": flags.get("accepting_patients"),
+    }
+    stated = {name: value for name, value in made.items() if value not in (None, "", [], {})}
+    named = {"@type": "MedicalClinic", "identifier": clinic.clinic_id}
+    return named | stated
 
 
-def _numbers(phone: str) -> list[str]:
-    """Cut a cell that holds several phone numbers; an extension is no number of its own."""
-    pieces = [piece.strip() for piece in _BETWEEN_PHONES.split(phone)]
-    several = all(sum(letter.isdigit() for letter in piece) >= _SHORTEST_PHONE for piece in pieces)
-    return list(filter(None, pieces if several else [phone]))
+def clinic_features(clinics: Iterable[Clinic], snapshot: Snapshot) -> JSON:
+    """Make a feature of everything that a clinic holds, which `features_found` reads back."""
+    features = []
+    for clinic in clinics:
+        plain: JSON = dict(clinic.to_dict())
+        place = dict(plain["location"] or {}) or None
+        if place is not None:
+            plain["location"] = place
+        point = None if place is None else _point(place.pop("lat"), place.pop("lon"))
+        one = {"type": "Feature", "id": clinic.clinic_id, "geometry": point, "properties": plain}
+        features.append(one)
+    return {"type": "FeatureCollection", "snapshot": str(snapshot), "features": features}
 
 
-def _concept(facet: Facet, term_id: str, vocabulary: Vocabulary, lang: str) -> JSON:
-    term = facet[term_id]
-    uris = {system.id: system.uri for system in vocabulary.systems}
-    own = {"system": f"{SYSTEM}:{facet.id}", "code": term.id, "display": term.label(lang)}
-    # A code that is broader than its term would say less than is meant.
-    known = [
-        {"system": uris[code.system], "code": code.code} for code in term.codes if not code.broader
+FORMATS: dict[str, Callable[[Content], str | bytes]] = {
+    "csv": lambda content: content.as_csv(False),
+    "geojson": lambda content: _pretty(content.to_geojson()),
+    "geoparquet": _geoparquet,
+    "geopackage": _geopackage,
+    "excel": _excel,
+    "fhir": lambda content: _pretty(content.to_fhir()),
+    "hsds": lambda content: _pretty(
+        service_list(content.clinics, content.vocabulary, content.lang)
+    ),
+    "jsonld": _json_ld,
+    "datapackage": _data_package,
+}
+ENDINGS = {
+    ".csv": "csv",
+    ".geojson": "geojson",
+    ".parquet": "geoparquet",
+    ".gpkg": "geopackage",
+    ".xlsx": "excel",
+    ".jsonld": "jsonld",
+    ".zip": "datapackage",
+}
+
+
+# -- Read -----------------------------------------------------------------------------------------
+
+
+def read_json(source: Any, what: str) -> tuple[Any, str]:
+    """Read a JSON file, or take what was read already; with its name."""
+    if isinstance(source, str | os.PathLike):
+        name = os.path.basename(os.fspath(source))
+        return parse_json(read_text(source, what, max_mb=_MAX_MB), name, what), name
+    return source, what
+
+
+def features_found(content: Any) -> Iterator[Found]:
+    """Find the clinics of a feature collection that `clinic_features` made."""
+    for at, feature in enumerate(_features(content)):
+        plain = dict(feature.get("properties") or {})
+        plain.setdefault("clinic_id", feature.get("id"))
+        place = _place(feature, at)
+        plain["location"] = (plain.get("location") or {}) | place if place else None
+        yield f"features[{at}]", plain
+
+
+def flat_features(content: Any) -> list[JSON] | None:
+    """Lay out features as rows, unless they hold services of their own."""
+    features = _features(content)
+    if not features or any("services" in (one.get("properties") or {}) for one in features):
+        return None
+    return [
+        {"clinic_id": feature.get("id")}
+        | {"lat": None, "lon": None}
+        | (feature.get("properties") or {})
+        | _place(feature, at)
+        for at, feature in enumerate(features)
     ]
-    return {"coding": [own, *known], "text": term.label(lang)}
+
+
+def _features(content: Any) -> list[Any]:
+    found = content.get("features") if isinstance(content, Mapping) else None
+    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+        raise DataError("GeoJSON", [Fault("there is no list of features in it")])
+    return found
+
+
+def _place(feature: Any, at: int) -> JSON:
+    point = feature.get("geometry")
+    if not point:
+        return {}
+    if point.get("type") != "Point":
+        raise DataError("GeoJSON", [Fault("the geometry is no point", path=f"features[{at}]")])
+    lon, lat, *_ = point["coordinates"]
+    return {"lat": lat, "lon": lon}
+
+
+def read_data_package(path: str | os.PathLike[str]) -> tuple[list[Found], str]:
+    """Find the clinics of a data package: a zip file, a folder, or its datapackage.json."""
+    path = Path(path)
+    name = path.name
+    folder: Any = path if path.is_dir() else path.parent
+    if path.suffix.lower() == ".zip":
+        try:
+            folder = zipfile.Path(path)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise DataError(name, [Fault(f"cannot be opened: {error}")]) from None
+    texts = {table: folder / f"{table}.csv" for table in TABLES}
+    absent = [table for table, file in texts.items() if not file.is_file()]
+    if absent:
+        raise DataError(name, [Fault(f"there is no {table}.csv in it") for table in absent])
+    tables: dict[str, list[Record]] = {
+        table: read_rows(file.read_text(encoding="utf-8"), TABLES[table], f"{table}.csv")
+        for table, file in texts.items()
+    }
+    return records_from_tables(tables, name), name

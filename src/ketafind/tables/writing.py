@@ -64,10 +64,17 @@ def write_clinics(
         If two clinics share an id.
     """
     vocabulary = checked_vocabulary(vocabulary)
-    clinics = tuple(clinics)
+    text = clinics_text(tuple(clinics), vocabulary, spreadsheet=spreadsheet)
+    write_whole(path, text, overwrite=overwrite)
+
+
+def clinics_text(
+    clinics: Sequence[Clinic], vocabulary: Vocabulary, *, spreadsheet: bool = False
+) -> str:
+    """Write clinics as the text of a CSV file."""
     _check_ids(clinics)
     columns, rows = _clinic_rows(clinics, vocabulary)
-    write_whole(path, csv_rows(columns, rows, spreadsheet=spreadsheet), overwrite=overwrite)
+    return csv_rows(columns, rows, spreadsheet=spreadsheet)
 
 
 def write_evidence(

@@ -1,0 +1,237 @@
+"""Clinics as an HSDS 3 list of services, and such lists as clinics."""
+
+# What HSDS has no property for stands in a property of ours, "ketafind", which its schemas allow.
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
+
+from ketafind.errors import DataError, Fault
+from ketafind.show.fhir import SYSTEM, find, put, warn_of_unread
+from ketafind.tables.places import postal_letters
+from ketafind.tables.plain import Found
+
+if TYPE_CHECKING:
+    from ketafind.records import Clinic, Service
+    from ketafind.vocabulary import Vocabulary
+
+JSON = dict[str, Any]
+
+OURS = "ketafind"
+STATUS = {"active": "active", "uncertain": "inactive", "closed": "defunct"}
+LOCATION = {
+    "clinic_id": "external_identifier",
+    "name": "name",
+    "lat": "latitude",
+    "lon": "longitude",
+    "street_address": "addresses/0/address_1",
+    "city": "addresses/0/city",
+    "province": "addresses/0/state_province",
+    "postal_code": "addresses/0/postal_code",
+    "phone": "phones/0/number",
+}
+ADDRESS = ("address_1", "city", "state_province", "postal_code", "country")
+METADATA = {
+    "checked_on": "last_action_date",
+    "method": "last_action_type",
+    "term": "replacement_value",
+    "facet": "field_name",
+    "source_url": "updated_by",
+}
+_UNKNOWN = ("", None)
+
+
+def service_list(clinics: Iterable[Clinic], vocabulary: Vocabulary, lang: str) -> JSON:
+    """Write each service, with its organization and location, as a page of an HSDS API."""
+    contents = [
+        _service(clinic, service, vocabulary, lang)
+        for clinic in clinics
+        for service in clinic.services
+    ]
+    n = len(contents)
+    page = {"total_items": n, "total_pages": 1, "page_number": 1, "size": n}
+    return {**page, "first_page": True, "last_page": True, "empty": n == 0, "contents": contents}
+
+
+def _id(*key: object) -> str:
+    text = "\n".join(map(str, (SYSTEM, "hsds", *key)))
+    return str(uuid5(NAMESPACE_URL, text.encode("utf-8", "replace").decode()))
+
+
+def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str) -> JSON:
+    plain: JSON = dict(service.to_dict())
+    own = _id(clinic.clinic_id, service.service_id)
+    facts: JSON = plain["facts"]
+    attributes = [
+        {
+            "id": _id(own, name, term["id"]),
+            "link_id": own,
+            "link_entity": "service",
+            "link_type": name,
+            "value": term["truth"],
+            "taxonomy_term": _term(vocabulary, name, term["id"], lang),
+        }
+        for name, facet in facts.items()
+        for term in facet["terms"]
+    ]
+    costs = [
+        {
+            "id": _id(own, name),
+            "option": vocabulary.quantities[name].label(lang),
+            "amount_description": str(number),
+            OURS: {"quantity": name, **plain["quantities"][name]},
+        }
+        for name, number in service.quantities.items()
+    ]
+    spoken = [
+        {"id": _id(own, "language", code), "code": code, "name": _label(vocabulary, code, lang)}
+        for code in service.terms("language")
+    ]
+    operator = clinic.operator or clinic.name
+    made = {
+        "id": own,
+        "name": clinic.name,
+        "status": STATUS[clinic.status],
+        "organization": {"id": _id(operator), "name": operator, "description": operator},
+        "service_at_locations": [{"id": _id(own, "at"), "location": _location(clinic)}],
+        "attributes": attributes,
+        "cost_options": costs,
+        "languages": spoken,
+        OURS: {
+            "service_id": service.service_id,
+            "combined": service.combined,
+            "complete": sorted(service.complete),
+        },
+    }
+    if clinic.checked_on:
+        made["assured_date"] = clinic.checked_on.isoformat()
+    return {name: value for name, value in made.items() if value not in ([], {})}
+
+
+def _label(vocabulary: Vocabulary, code: str, lang: str) -> str:
+    return vocabulary.facet("language")[code].label(lang)
+
+
+def _term(vocabulary: Vocabulary, name: str, term: str, lang: str) -> JSON:
+    facet = vocabulary.facet(name)
+    label = facet[term].label(lang)
+    taxonomy = f"{SYSTEM}:{name}"
+    said = {"code": term, "name": label, "description": label, "taxonomy": taxonomy}
+    return {"id": _id(name, term), **said, "language": lang}
+
+
+def _location(clinic: Clinic) -> JSON:
+    plain: JSON = dict(clinic.to_dict())
+    own, place = _id(clinic.clinic_id), plain["location"] or {}
+    made: JSON = {
+        "id": own,
+        "location_type": "physical",
+        "external_identifier_type": f"{SYSTEM}:clinic",
+    }
+    for name, path in LOCATION.items():
+        if (value := plain.get(name, place.get(name))) is not None:
+            put(made, path, value)
+    for kind in ("addresses", "phones"):
+        for one in made.get(kind, ()):
+            one["id"] = _id(own, kind)
+    if "addresses" in made:
+        # HSDS wants all of them, as texts.
+        whole = dict.fromkeys(ADDRESS, "") | {"address_type": "physical"} | made["addresses"][0]
+        made["addresses"] = [whole | {"country": "CA" if postal_letters(clinic.province) else ""}]
+    if clinic.website:
+        made["url"] = clinic.website
+    more = {name: each for name, each in place.items() if name not in LOCATION}
+    native = (*LOCATION, "services", "website", "status", "checked_on")
+    rest = {name: each for name, each in plain.items() if name not in native}
+    made[OURS] = {**rest, "location": more, "evidence": []}
+    made["metadata"] = [_metadata(at, fact, own) for at, fact in enumerate(plain["evidence"])]
+    return made
+
+
+def _metadata(at: int, fact: JSON, own: str) -> JSON:
+    made: JSON = {"id": _id(own, at), "resource_id": own, "resource_type": "location"}
+    made |= {path: fact[name] or "" for name, path in METADATA.items()} | {"previous_value": ""}
+    skipped = (*METADATA, "clinic_id")
+    return made | {OURS: {name: each for name, each in fact.items() if name not in skipped}}
+
+
+def clinics_in_list(content: Any) -> Iterator[Found]:
+    """Find the clinics of a list of services: the locations at which services are given."""
+    unread: list[str] = []
+    whole = content if isinstance(content, dict) else {}
+    listed = whole.get("contents", whole.get("services", [whole]))
+    if (
+        not isinstance(listed, list)
+        or not all(isinstance(one, dict) for one in listed)
+        or not whole
+    ):
+        raise DataError("HSDS", [Fault("is no list of services, nor a service")])
+    clinics: dict[str, Found] = {}
+    for at, service in enumerate(listed):
+        for n, there in enumerate(service.get("service_at_locations") or ()):
+            place = there.get("location") or {}
+            key = str(place.get("id"))
+            where = f"contents[{at}].service_at_locations[{n}].location"
+            if key not in clinics:
+                clinics[key] = where, _clinic(place, service)
+            clinics[key][1]["services"].append(_offered(service, unread))
+    yield from clinics.values()
+    warn_of_unread(unread)
+
+
+def _clinic(place: JSON, service: JSON) -> JSON:
+    native = {
+        name: found
+        for name, path in LOCATION.items()
+        if (found := find(place, path)) not in _UNKNOWN
+    }
+    ours = place.get(OURS) or {}
+    position = {name: native.pop(name) for name in ("lat", "lon") if name in native}
+    native.setdefault("clinic_id", place.get("id"))
+    for name in ("organization/name", "name"):
+        if "name" not in native and find(service, name):
+            native["name"] = find(service, name)
+    states = {theirs: mine for mine, theirs in STATUS.items()} | {"temporarily closed": "uncertain"}
+    foreign = {
+        "website": place.get("url") or service.get("url"),
+        "status": states.get(str(service.get("status"))),
+        "checked_on": service.get("assured_date"),
+    }
+    operator = find(service, "organization/name")
+    if operator != native.get("name"):  # else it stands for the clinic itself
+        foreign["operator"] = operator
+    said = [
+        {name: one[path] or None for name, path in METADATA.items()} | one[OURS]
+        for one in place.get("metadata") or ()
+        if OURS in one
+    ]
+    return (
+        ours
+        | native
+        | foreign
+        | {"location": (ours.get("location") or {}) | position if position else None}
+        | {"evidence": said, "services": []}
+    )
+
+
+def _offered(service: JSON, unread: list[str]) -> JSON:
+    ours = service.get(OURS) or {}
+    facts: dict[str, JSON] = {}
+    for one in service.get("attributes") or ():
+        system, _, name = str(find(one, "taxonomy_term/taxonomy")).rpartition(":")
+        if system == SYSTEM:
+            term = {"id": find(one, "taxonomy_term/code"), "truth": one.get("value", "yes")}
+            facts.setdefault(name, {"terms": []})["terms"].append(term)
+        elif term := find(one, "taxonomy_term/name") or one.get("value"):
+            unread.append(str(term))
+    for name in ours.get("complete") or ():
+        facts.setdefault(name, {"terms": []})["complete"] = True
+    costs = [one[OURS] for one in service.get("cost_options") or () if OURS in one]
+    return {
+        "service_id": ours.get("service_id") or service.get("id"),
+        "combined": ours.get("combined", False),
+        "facts": facts,
+        "quantities": {one["quantity"]: one for one in costs},
+    }

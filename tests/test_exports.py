@@ -1,0 +1,404 @@
+"""Exports are what their standards say, by other people's validators, and lose nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+
+import ketafind as kf
+from ketafind.cli import main
+from ketafind.errors import DataError, InvalidInputError
+from ketafind.show.exports import ENDINGS, FORMATS
+from strategies import directories, examples
+
+geopandas = pytest.importorskip("geopandas")
+openpyxl = pytest.importorskip("openpyxl")
+ROOT = Path(__file__).parent
+DIRECTORY = kf.load_directory()
+ENDING = {form: ending for ending, form in ENDINGS.items()}
+BACK = {
+    "geojson": kf.Directory.from_geojson,
+    "fhir": kf.Directory.from_fhir,
+    "hsds": kf.Directory.from_hsds,
+    "datapackage": kf.Directory.from_datapackage,
+}
+
+
+def written(what: kf.Directory | kf.Matches, form: str, folder: Path, **options: Any) -> Path:
+    path = folder / f"made{ENDING.get(form, '.json')}"
+    what.export(path, form, overwrite=True, **options)
+    return path
+
+
+# -- Validators that are not ours, each with a fault that it must find --------------------------------
+
+
+def check_fhir(text: str) -> None:
+    """R4B differs from R4 in none of these resources; invariants of R4 that no library checks."""
+    from fhir.resources.R4B.bundle import Bundle
+
+    content = json.loads(text)
+    Bundle.model_validate(content)
+    resources = [entry["resource"] for entry in content.get("entry", [])]
+    known = {entry["fullUrl"] for entry in content.get("entry", [])}
+    assert len(known) == len(resources), "bdl-7"
+    assert content["type"] == "searchset" or not any(
+        "search" in e for e in content.get("entry", [])
+    )
+    for one in resources:
+        if one["resourceType"] == "Organization":
+            assert one.get("name") or one.get("identifier"), "org-1"
+        assert "practitioner" not in one, "no persons"
+        for reference in references(one):
+            assert reference in known, reference
+        for point in one.get("telecom", []):
+            assert not point.get("value") or point.get("system"), "cpt-2"
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("reference"), str):
+            yield value["reference"]
+        for item in value.values():
+            yield from references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from references(item)
+
+
+HSDS = jsonschema.Draft202012Validator(
+    json.loads((ROOT / "data" / "hsds_3_service.json").read_text("utf-8"))
+)
+
+
+def check_hsds(text: str) -> None:
+    for service in json.loads(text)["contents"]:
+        HSDS.validate(service)
+
+
+def check_geojson(text: str) -> None:
+    from geojson_pydantic import FeatureCollection
+
+    FeatureCollection.model_validate_json(text, strict=True)
+
+
+def check_package(path: Path) -> None:
+    import frictionless
+
+    report = frictionless.validate(str(path))
+    assert report.valid, report.flatten(["rowNumber", "fieldName", "message"])
+
+
+CHECKS: dict[str, Callable[[str], None]] = {
+    "fhir": check_fhir,
+    "hsds": check_hsds,
+    "geojson": check_geojson,
+}
+FAULTS: dict[str, list[tuple[str, str, Any]]] = {
+    # The first object with this key has this one instead, of this value.
+    "fhir": [
+        ("display", "displayed", "IV"),
+        ("latitude", "latitude", "north"),
+        ("type", "type", "collection"),
+        ("total", "total", "many"),
+        ("telecom", "telecom", {"system": "phone"}),
+        ("telecom", "telecom", [{"value": "416-555-0100"}]),
+        ("lastPerformed", "lastPerformed", "lately"),
+        ("status", "state", "active"),
+        ("reference", "reference", "urn:uuid:0"),
+        ("fullUrl", "fullUrl", "urn:uuid:0"),
+        ("practitioner", "practitioner", {"display": "N. N."}),
+        ("organization", "organization", {"display": 5}),
+    ],
+    "hsds": [
+        ("status", "status", "open"),
+        ("latitude", "latitude", "44"),
+        ("external_identifier", "external_identifier", 5),
+        ("location_type", "kind", "physical"),
+        ("address_1", "street", "1 Rue"),
+        ("last_action_date", "day", "2026-01-01"),
+    ],
+    "geojson": [
+        ("features", "features", {}),
+        ("geometry", "geometry", {"type": "Pint", "coordinates": [1, 2]}),
+        ("coordinates", "coordinates", ["w", 2]),
+    ],
+}
+
+
+def holding(value: Any, key: str) -> Iterator[dict[str, Any]]:
+    """The objects that have a key; a role has room for a person."""
+    if isinstance(value, dict):
+        if key in value or (key == "practitioner" == value.get("resourceType", "").lower()[:12]):
+            yield value
+        for item in value.values():
+            yield from holding(item, key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from holding(item, key)
+
+
+@pytest.mark.parametrize("form", CHECKS)
+def test_what_is_bundled_is_valid_and_every_seeded_fault_is_found(form, tmp_path):
+    near = DIRECTORY.nearest("Kingston, ON", 5, routes="iv")
+    for what in (DIRECTORY, near, near[:0]):
+        CHECKS[form](written(what, form, tmp_path).read_text("utf-8"))
+    text = written(near, form, tmp_path).read_text("utf-8")
+    for key, other, value in FAULTS[form]:
+        content = json.loads(text)
+        first = next(holding(content, key))
+        first.pop(key, None)
+        first[other] = value
+        with pytest.raises((ValueError, AssertionError, jsonschema.ValidationError)):
+            CHECKS[form](json.dumps(content))
+
+
+@given(directories())
+def test_any_directory_is_valid_in_every_form_and_comes_back_whole(tmp_path_factory, directory):
+    folder = tmp_path_factory.mktemp("made")
+    for form, read in BACK.items():
+        path = written(directory, form, folder)
+        if form in CHECKS:
+            CHECKS[form](path.read_text("utf-8"))
+        if len(directory):
+            again = read(path, check=False)
+            assert again.snapshot == directory.snapshot, (form, str(directory.diff(again)))
+
+
+@examples(0.05)
+@given(directories())
+def test_any_directory_is_a_valid_data_package(tmp_path_factory, directory):
+    check_package(written(directory, "datapackage", tmp_path_factory.mktemp("made")))
+
+
+@settings(max_examples=4)
+@given(directories())
+def test_any_directory_is_a_workbook_and_layers(tmp_path_factory, directory):
+    folder = tmp_path_factory.mktemp("made")
+    book = sheets(written(directory, "excel", folder))
+    assert book["services"] == 1 + sum(len(one.services) for one in directory.values())
+    layers(written(directory, "geopackage", folder), directory.to_frame)
+    points = geopandas.read_parquet(written(directory, "geoparquet", folder))
+    assert points.clinic_id.to_list() == list(directory)
+
+
+def test_a_package_with_a_fault_is_found_out(tmp_path):
+    good, bad = written(DIRECTORY, "datapackage", tmp_path), tmp_path / "bad.zip"
+    check_package(good)
+    for file, right, wrong in [
+        ("facts.csv", "caledon-clinic,", "caledonia,"),
+        ("clinics.csv", ",closed,", ",shut,"),
+        ("clinics.csv", ",43.", ",x43."),
+        ("datapackage.json", '"resources"', '"files"'),
+    ]:
+        with zipfile.ZipFile(good) as old, zipfile.ZipFile(bad, "w") as new:
+            for name in old.namelist():
+                text = old.read(name).decode()
+                assert name != file or right in text
+                new.writestr(name, text.replace(right, wrong, 1) if name == file else text)
+        with pytest.raises(AssertionError):
+            check_package(bad)
+
+
+def sheets(path: Path) -> dict[str, int]:
+    """How many rows each sheet of a workbook has; a text stays what it is, and no formula."""
+    book = openpyxl.load_workbook(path)
+    for sheet in book:
+        assert not any(cell.data_type == "f" for row in sheet.iter_rows() for cell in row)
+    return {sheet.title: sheet.max_row for sheet in book}
+
+
+def layers(path: Path, frame: Callable[[str], Any]) -> None:
+    for per in ("clinic", "service", "fact"):
+        layer = geopandas.read_file(path, layer=f"{per}s")
+        assert len(layer) == len(frame(per))
+        if len(layer):
+            assert layer.clinic_id.to_list() == frame(per).clinic_id.to_list()
+
+
+def test_the_tables_of_a_map_and_a_workbook_hold_what_frames_do(tmp_path):
+    near = DIRECTORY.nearest("Kingston, ON", 3, routes="iv")
+    for what in (DIRECTORY, near):
+        layers(written(what, "geopackage", tmp_path), what.to_frame)
+        points = geopandas.read_parquet(written(what, "geoparquet", tmp_path))
+        assert points.crs.to_epsg() == 4326
+        assert points.geometry.equals(what.to_geodataframe().geometry)
+        assert list(points) == list(what.to_geodataframe())
+        book = sheets(written(what, "excel", tmp_path))
+        frames = {f"{per}s": len(what.to_frame(per)) + 1 for per in ("clinic", "service", "fact")}
+        assert book == frames
+
+
+def test_text_that_looks_like_a_formula_stays_text(tmp_path):
+    clinic = kf.Clinic(clinic_id="a", name="=1+1", notes="bell\x07", phone="+1 416 555 0100")
+    directory = kf.Directory.from_clinics([clinic])
+    sheet = openpyxl.load_workbook(written(directory, "excel", tmp_path))["clinics"]
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    assert dict(zip(*rows, strict=True))["name"] == "=1+1"
+    assert "f" not in {cell.data_type for row in sheet.iter_rows() for cell in row}
+    for form, wanted in ((False, "=1+1"), (True, "'=1+1")):
+        text = written(directory, "csv", tmp_path, spreadsheet=form).read_text("utf-8")
+        assert next(csv.DictReader(io.StringIO(text)))["name"] == wanted
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="ten seconds to import: on one Python")
+def test_every_clinic_is_one_of_schema_org_and_a_seeded_fault_is_found(tmp_path):
+    from schema_org import MedicalClinic
+
+    graph = json.loads(written(DIRECTORY, "jsonld", tmp_path).read_text("utf-8"))
+    assert graph["@context"] == "https://schema.org"
+    assert len(graph["@graph"]) == len(DIRECTORY)
+    for one in graph["@graph"]:
+        MedicalClinic.model_validate(one)
+    full = next(one for one in graph["@graph"] if {"telephone", "geo"} <= set(one))
+    for fault in ({"phone": "1"}, {"geo": {"@type": "GeoPoint"}}, {"name": 5}, {"address": 5}):
+        with pytest.raises(ValueError, match="validation error"):
+            MedicalClinic.model_validate(full | fault)
+
+
+# -- Read what others wrote ---------------------------------------------------------------------------
+
+
+def test_what_a_file_misses_is_named_with_its_place():
+    location = {"resourceType": "Location", "id": "x"}
+    for read, content, wanted in [
+        (kf.Directory.from_fhir, {"entry": [{"resource": location}]}, "Location 1.*name missing"),
+        (kf.Directory.from_fhir, {"resourceType": "Bundle"}, "there is no Location in it"),
+        (kf.Directory.from_fhir, [], "there is no Location in it"),
+        (kf.Directory.from_hsds, {"contents": []}, "there is no location in it"),
+        (kf.Directory.from_hsds, {"name": "x", "status": "active"}, "there is no location in it"),
+        (kf.Directory.from_hsds, [5], "is no list of services"),
+        (
+            kf.Directory.from_hsds,
+            {"name": "x", "service_at_locations": [{"location": {"id": "p", "latitude": 44.0}}]},
+            "location.*lon missing",
+        ),
+        (kf.Directory.from_geojson, {}, "no list of features"),
+        (
+            kf.Directory.from_geojson,
+            {"features": [{"geometry": {"type": "Polygon"}, "properties": {}}]},
+            r"features\[0\].*no point",
+        ),
+        (
+            kf.Directory.from_geojson,
+            {"features": [{"id": "a", "properties": {"services": [], "name": 5}}]},
+            r"features\[0\].*name cannot be 5",
+        ),
+    ]:
+        with pytest.raises(DataError, match=wanted):
+            read(content)
+
+
+def test_a_foreign_bundle_is_read_by_its_codes_and_what_has_no_term_is_named():
+    iv = {"coding": [{"system": "http://snomed.info/sct", "code": "47625008"}]}
+    odd = {"text": "leeches", "coding": [{"system": "urn:x", "code": "y"}]}
+    place = {
+        "resourceType": "Location",
+        "id": "p",
+        "name": "Clinic",
+        "status": "active",
+        "address": {"line": ["1 King St"], "city": "Kingston", "state": "ON"},
+        "position": {"latitude": 44.23, "longitude": -76.48},
+        "telecom": [{"system": "phone", "value": "613 555 0100"}],
+    }
+    service = {
+        "resourceType": "HealthcareService",
+        "id": "s",
+        "characteristic": [iv, odd],
+        "location": [{"reference": "Location/p"}],
+        "providedBy": {"reference": "Organization/o"},
+    }
+    owner = {"resourceType": "Organization", "id": "o", "name": "Owner"}
+    found = {"entry": [{"resource": one} for one in (service, place, owner)]}
+    with pytest.warns(UserWarning, match="1 of its codes .* left out: 'leeches'"):
+        clinic = kf.Directory.from_fhir(found)["p"]
+    assert clinic.services[0].routes == ("iv",)
+    assert (clinic.operator, clinic.phone, clinic.street_address) == (
+        *("Owner", "613 555 0100", "1 King St"),
+    )
+    assert clinic.location.lat == 44.23
+
+
+def test_what_was_edited_outside_is_believed_over_how_it_was_written():
+    clinic = kf.Clinic(clinic_id="a", name="Caf\u00a0é")
+    sent = kf.Directory.from_clinics([clinic]).to_fhir()
+    assert kf.Directory.from_fhir(sent)["a"].name == "Caf\u00a0é"
+    text = json.dumps(sent).replace('"name": "Caf \\u00e9"', '"name": "Bistro"')
+    assert kf.Directory.from_fhir(json.loads(text))["a"].name == "Bistro"
+
+
+def test_features_of_others_are_rows_of_a_table():
+    near = DIRECTORY.nearest("Kingston, ON", 3, routes="iv")
+    read = kf.Directory.from_geojson(near.to_geojson())
+    assert set(read) == {match.clinic.clinic_id for match in near}
+    for match in near:
+        assert "iv" in read[match.clinic.clinic_id].services[0].routes
+    point = {"type": "Point", "coordinates": [-76.48, 44.23]}
+    one = {"type": "Feature", "id": "a", "geometry": point, "properties": {"name": "A"}}
+    assert kf.Directory.from_geojson({"features": [one]})["a"].location.lon == -76.48
+    with pytest.raises(DataError, match="name"):
+        kf.Directory.from_geojson({"features": [one | {"properties": {"nam": "A"}}]})
+
+
+def test_a_package_is_read_from_its_folder_and_says_what_it_lacks(tmp_path):
+    with zipfile.ZipFile(written(DIRECTORY, "datapackage", tmp_path)) as archive:
+        archive.extractall(tmp_path / "open")
+    read = kf.Directory.from_datapackage
+    assert read(tmp_path / "open").snapshot == DIRECTORY.snapshot
+    assert read(tmp_path / "open" / "datapackage.json").snapshot == DIRECTORY.snapshot
+    facts = tmp_path / "open" / "facts.csv"
+    text = facts.read_text("utf-8")
+    facts.write_text(text.replace("caledon-clinic,", "nowhere,", 1), "utf-8")
+    with pytest.raises(DataError, match="there is no 'nowhere/ketamine'"):
+        read(tmp_path / "open")
+    facts.write_text(text.replace("truth", "verity", 1), "utf-8")
+    with pytest.raises(DataError, match="there is no column 'truth'"):
+        read(tmp_path / "open")
+    facts.unlink()
+    with pytest.raises(DataError, match=r"there is no facts\.csv in it"):
+        read(tmp_path / "open")
+    (tmp_path / "not.zip").write_text("x")
+    with pytest.raises(DataError, match=r"not\.zip: 1 fault\n  cannot be opened"):
+        read(tmp_path / "not.zip")
+
+
+# -- The command --------------------------------------------------------------------------------------
+
+
+def test_the_command_writes_the_directory_those_that_match_or_the_nearest(tmp_path, capsys):
+    for options, n in [
+        ([], len(DIRECTORY)),
+        (["--route", "oral"], len(DIRECTORY.search(routes="oral"))),
+        (["Kingston, ON", "-k", "2", "--route", "iv"], 2),
+    ]:
+        out = tmp_path / f"{n}.geojson"
+        assert main(["export", *options, "--out", str(out)]) == 0
+        assert len(json.loads(out.read_text("utf-8"))["features"]) == n
+        assert main(["export", *options, "--out", str(out)]) == 2
+        assert "is there already" in capsys.readouterr().err
+    for form in FORMATS:
+        out = tmp_path / f"made.{form}"
+        assert main(["export", "--format", form, "--out", str(out)]) == 0
+        assert out.stat().st_size
+    assert main(["export", "--out", str(tmp_path / "made.doc")]) == 2
+    assert "the ending '.doc' names no format" in capsys.readouterr().err
+
+
+def test_where_was_searched_from_is_in_no_file(tmp_path):
+    near = DIRECTORY.nearest("K7L 3N6", 3, routes="iv")
+    for form in ("csv", "geojson", "fhir", "hsds", "jsonld"):
+        text = written(near, form, tmp_path).read_text("utf-8")
+        assert "K7L 3N6" not in text
+        assert str(near.origin.lat) not in text
+    with pytest.raises(InvalidInputError, match="'word' is unknown; formats: csv"):
+        near.export(tmp_path / "x", "word")
