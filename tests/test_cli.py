@@ -162,7 +162,7 @@ def test_show_prints_what_no_source_states_and_what_is_not_believed(tmp_path: Pa
     path.write_text("clinic_id,name,lat,lon,routes,virtual,door\na,A,44.2,-76.5,iv,no,red\n")
     assert main(["show", "a", "--data", str(path)]) == 0
     printed = capsys.readouterr().out
-    assert "position as given" in printed
+    assert "its position is given" in printed
     assert [line.split()[:2] for line in printed.splitlines()[5:]] == [
         ["name", "A"],
         ["route", "iv"],
@@ -306,7 +306,7 @@ def test_info_names_the_index_and_says_when_there_is_no_compiled_core(capsys, mo
 
 def test_geocode_prints_the_place_with_its_precision(capsys):
     assert main(["geocode", "M5V 2C3"]) == 0
-    assert "postal_code, within" in capsys.readouterr().out
+    assert "the postal code, within" in capsys.readouterr().out
     assert main(["geocode", "Kingston", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["label"] == "Kingston, ON"
 
@@ -397,3 +397,38 @@ def test_clinics_by_an_own_vocabulary_are_asked_about_on_the_command_line(tmp_pa
     kf.Directory.from_csv(data, vocabulary=kf.Vocabulary.read(own)).save(saved)
     assert main(["profile", "--data", str(saved), "--vocabulary", str(own)]) == 2
     assert "holds its vocabulary already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["nearest", "Kingstn", "--route", "iv", "-k", "1"], ("intraveineuse", "Données")),
+        (["show", "caledon-clinic"], ("ouverte", "voie d'administration", "page de la clinique")),
+        (["show", "nowhere"], ("aucune clinique ne porte l'identifiant",)),
+        (
+            ["geocode", "Kingstn"],
+            ("la localité, à", "a été lu comme Kingston", "source : GeoNames"),
+        ),
+        (["geocode", "Sydenham"], ("peut désigner 2 lieux", " à 44.")),
+        (["validate", "{folder}/sound.csv"], ("aucune erreur dans 1 clinique",)),
+        (
+            ["validate", "{folder}/faulty.csv"],
+            ("ligne 2, colonne « checked_on »", "1 erreur dans 1 lignes sur 1; rien"),
+        ),
+        (["join", "{folder}/none.csv"], ("ce fichier n'existe pas",)),
+    ],
+)
+def test_every_command_speaks_french(asked: list[str], said: tuple[str, ...], tmp_path, capsys):
+    (tmp_path / "sound.csv").write_text("clinic_id,name\na,A\n")
+    (tmp_path / "faulty.csv").write_text("clinic_id,name,checked_on\na,A,2026-02-31\n")
+    main([word.format(folder=tmp_path) for word in asked] + ["--lang", "fr"])
+    printed = capsys.readouterr()
+    assert all(words in printed.out + printed.err for words in said)
+
+
+def test_json_has_labels_where_a_language_is_asked_for(capsys):
+    question = ["nearest", "Kingston, ON", "--route", "iv", "-k", "1", "--format", "json"]
+    assert main(question) == 0
+    assert "labels" not in json.loads(capsys.readouterr().out)["matches"][0]
+    assert main([*question, "--lang", "fr"]) == 0
+    assert json.loads(capsys.readouterr().out)["matches"][0]["labels"]["truth"] == "oui"

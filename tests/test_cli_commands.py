@@ -100,7 +100,7 @@ def test_wrong_input_ends_with_two_and_one_line(capsys, arguments):
     ("asked", "said"),
     [
         (["Kingston", "--route", "intraveinous"], 'vouliez-vous dire "intraveineuse" (iv)?'),
-        (["Sydenham"], "plusieurs lieux éloignés; ajoutez le code postal ou la ville."),
+        (["Sydenham"], "plusieurs lieux éloignés; ajoutez une province ou un code postal"),
     ],
 )
 def test_what_is_refused_is_said_in_the_language_asked_for(capsys, asked, said):

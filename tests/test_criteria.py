@@ -288,3 +288,8 @@ def test_a_join_of_equal_parts_is_the_part_and_unlike_joins_stay_apart():
     assert (IV & IM).resolve(BUNDLED) == And((IM, IV))
     assert ((IV | IM) & IV).resolve(BUNDLED).parts == (IV, Or((IM, IV)))
     assert list((IV & (IM | ~IV)).leaves()) == [IV, IM, IV]
+
+
+def test_bytes_are_no_list_of_terms():
+    with pytest.raises(CriteriaError, match="b'iv' is not a term"):
+        kf.route(b"iv")

@@ -548,7 +548,7 @@ def offers(
 
 def _flat(terms: Iterable[Any]) -> Iterator[Any]:
     for term in terms:
-        if isinstance(term, Iterable) and not isinstance(term, str):
+        if isinstance(term, Iterable) and not isinstance(term, str | bytes):
             yield from term
         else:
             yield term

@@ -430,4 +430,9 @@ def bundled(name: str) -> Path:
     for folder in FOLDERS:
         if (folder / name).is_file():
             return folder / name
+    if not PACKAGE.is_dir():
+        raise DirectoryFileError(
+            f"ketafind runs out of the archive {PACKAGE.parent}, which its data file {name} cannot "
+            f"be read from; unpack it, or use a tool that does, such as shiv"
+        )
     raise DirectoryFileError(f"this installation lacks its data file {name}; reinstall ketafind")

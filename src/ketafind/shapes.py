@@ -203,4 +203,4 @@ def named(facet: str, term: str | None, lang: str, *vocabularies: Vocabulary | N
             return (found[term] if term else found).label(check_language(lang))
         except UnknownTermError:
             continue  # a field of the clinic, or a word of another vocabulary
-    return facet if term is None else term
+    return label_of("field", facet, check_language(lang)) if term is None else term

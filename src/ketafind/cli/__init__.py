@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lang = "en"
     try:
         arguments = make_parser().parse_args(spelled_out(sys.argv[1:] if argv is None else argv))
-        lang = getattr(arguments, "lang", lang)
+        lang = getattr(arguments, "lang", None) or lang
         with warnings.catch_warnings(action="always", category=UserWarning):
             warnings.showwarning = lambda message, *_: _say(str(message))
             code = arguments.run(arguments) or 0

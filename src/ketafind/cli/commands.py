@@ -21,10 +21,10 @@ from ketafind.cli.options import (
     sought,
     vocabulary_of,
 )
-from ketafind.errors import DataError, Fault, InvalidInputError
+from ketafind.errors import DataError, Fault, InvalidInputError, in_french
 from ketafind.files import read_text, refuse_existing, require, write_whole
 from ketafind.records import CLINIC_FACTS
-from ketafind.shapes import translated
+from ketafind.shapes import label_of, named, translated
 from ketafind.show.exports import csv_text
 from ketafind.show.text import escaped, terminal_width, text_table
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ketafind.facts import Decision
     from ketafind.matches import Matches
     from ketafind.records import Clinic, Evidence, Location
+    from ketafind.vocabulary import Vocabulary
 
 UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
@@ -48,8 +49,10 @@ def nearest(arguments: Namespace) -> None:
         _print_json(matches.to_geojson())
     elif arguments.format == "csv":
         _print_csv(csv_text(matches.columns()))
+    elif arguments.format == "json":
+        _print_json(matches.to_dict(arguments.lang))
     else:
-        _print(matches, arguments)
+        print(matches.translated(arguments.lang or "en"))
 
 
 def export(arguments: Namespace) -> None:
@@ -72,7 +75,7 @@ def export(arguments: Namespace) -> None:
     )
 
 
-def _print(answer: Matches | Explanation, arguments: Namespace) -> None:
+def _print(answer: Explanation, arguments: Namespace) -> None:
     if arguments.format == "json":
         _print_json(answer.to_dict())
     else:
@@ -97,7 +100,7 @@ def _say_origin(matches: Matches, arguments: Namespace) -> None:
     from ketafind.explain.sentences import say
     from ketafind.show.text import number
 
-    origin, lang = matches.origin, getattr(arguments, "lang", "en")
+    origin, lang = matches.origin, arguments.lang or "en"
     if arguments.place is None or origin is None:
         return
     radius = number(origin.radius_km, lang, 1 if origin.radius_km < 9.95 else 0)
@@ -112,48 +115,60 @@ def _say_origin(matches: Matches, arguments: Namespace) -> None:
 
 def show(arguments: Namespace) -> None:
     """Print one clinic's facts, each with its evidence."""
-    directory = directory_of(arguments)
+    from ketafind.explain.sentences import place_words, say
+
+    directory, lang = directory_of(arguments), arguments.lang
     clinic = directory[arguments.clinic_id]
     facts = _facts_of(clinic, directory.decisions(clinic.clinic_id, arguments.as_of))
     if arguments.format == "json":
         said = {"clinic_id": clinic.clinic_id, "name": clinic.name, "status": clinic.status}
         _print_json(said | {"facts": facts})
         return
-    print(escaped(f"{clinic.name} ({clinic.clinic_id}), {clinic.status}"))
-    print(escaped(f"{clinic.address or 'no address'} [{_where(clinic)}]"), end="\n\n")
+    status = label_of("status", clinic.status, lang)
+    print(escaped(f"{clinic.name} ({clinic.clinic_id}), {status}"))
+    where = place_words(clinic, None, None, lang)
+    print(escaped(f"{clinic.address or say('show.no_address', lang)} [{where}]"), end="\n\n")
     # The last column says what is not believed: rarely anything.
-    headers = HEADERS if any(fact["believed"] == "no" for fact in facts) else HEADERS[:-1]
-    _print_table([[fact[name] for name in headers] for fact in facts], headers)
+    names = HEADERS if any(fact["believed"] == "no" for fact in facts) else HEADERS[:-1]
+    if lang != "en":
+        facts = [_worded(fact, lang, directory.vocabulary) for fact in facts]
+    headers = [say(f"show.{name}", lang) for name in names]
+    _print_table([[fact[name] for name in names] for fact in facts], headers)
+
+
+def _worded(fact: dict[str, str], lang: str, vocabulary: Vocabulary) -> dict[str, str]:
+    """Say a fact in a language."""
+    more = {
+        "fact": named(fact["fact"], None, lang, vocabulary),
+        "value": named(fact["fact"], fact["value"], lang, vocabulary),
+        "source": label_of("source_class", fact["source"], lang),
+    }
+    truths = {name: label_of("truth", fact[name], lang) for name in ("truth", "believed")}
+    return fact | more | truths
 
 
 def _print_table(rows: list[list[str]], headers: Sequence[str]) -> None:
     print(text_table(rows, headers, terminal_width()))
 
 
-def _where(clinic: Clinic) -> str:
-    place = clinic.location
-    if place is None:
-        return "no position"
-    if place.precision == "unknown":
-        within = f", within {place.radius_km:.1f} km" if place.radius_km else ""
-        return f"position as given{within}"
-    return f"{place.precision}, within {place.radius_km:.1f} km"
-
-
 def validate(arguments: Namespace) -> int:
     """Print every fault of a file of clinics; where there is none, what is doubtful in it."""
+    from ketafind.explain.sentences import counted, headed
+
+    lang = arguments.lang
     try:
         with warnings.catch_warnings(action="ignore"):  # the findings say it
             directory = read_directory(arguments.file, arguments, arguments.evidence)
     except DataError as error:
         for fault in error.faults:
-            print(escaped(f"{error.source}: {fault}"))
-        print(escaped(str(error).splitlines()[0]), file=sys.stderr)
+            said = in_french(f"  {fault}") if lang == "fr" else None
+            print(escaped(f"{error.source}: {said.strip() if said else fault}"))
+        print(escaped(error.text(lang).splitlines()[0]), file=sys.stderr)
         return 1
-    n, unlocated = len(directory), sum(clinic.location is None for clinic in directory.clinics)
-    clinics = "1 clinic" if n == 1 else f"{n} clinics"
-    print(escaped(f"{arguments.file}: no fault in {clinics}, {unlocated} without a position"))
-    print(directory.validate())
+    unlocated = sum(clinic.location is None for clinic in directory.clinics)
+    sound = counted("validate.sound", len(directory), lang, unlocated=unlocated)
+    print(escaped(headed(arguments.file, sound, lang)))
+    print(directory.validate(lang=lang))
     return 0
 
 
@@ -238,12 +253,18 @@ def geocode(arguments: Namespace) -> None:
     if arguments.format == "json":
         _print_json(_place_dict(place))
         return
+    from ketafind.explain.sentences import headed, say
+    from ketafind.show.text import number
+
+    lang = arguments.lang
+    precision, radius = say(f"precision.{place.precision}", lang), number(place.radius_km, lang, 1)
+    matched = headed("match", label_of("match", place.match, lang), lang)
     for line in (
-        f"{place.label}: {place.lat:.5f}, {place.lon:.5f}",
-        f"{place.precision}, within {place.radius_km:.1f} km at 90 %",
-        *([] if place.match == "exact" else [f"match: {place.match}"]),
-        *place.corrections,
-        f"source: {place.source}",
+        headed(place.label, f"{place.lat:.5f}, {place.lon:.5f}", lang),
+        say("place.within", lang, precision=precision, radius=radius),
+        *([] if place.match == "exact" else [matched]),
+        *translated(place.corrections, lang),
+        headed("source", place.source, lang),
     ):
         print(escaped(line))
 

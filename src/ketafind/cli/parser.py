@@ -160,15 +160,24 @@ QUESTION = (
     *SOUGHT,
 )
 LANG = _choice("--lang", "the language", "en", "fr")
+LABELS = _option(
+    "--lang", choices=("en", "fr"), help="the language (default en); in JSON labels beside ids"
+)
 TABLE = _choice("--format", "how it is printed", "table", "json")
 SAID = (LANG, _choice("--format", "how it is printed", "text", "json"))
-NEAREST = (*QUESTION, _choice("--format", "how it is printed", "table", "json", "geojson", "csv"))
+NEAREST = (
+    *QUESTION,
+    LABELS,
+    _choice("--format", "how it is printed", "table", "json", "geojson", "csv"),
+)
 CLINIC = _option("clinic_id", metavar="CLINIC_ID", help="such as caledon-clinic")
+SHOW = (CLINIC, TABLE, LANG, *DATA)
 VALIDATE = (
     _file("file", "a CSV file of clinics, one row a service"),
     _file("--evidence", "its CSV file of evidence"),
     WORDS,
     REGION,
+    LANG,
 )
 FACET = _option("facet", nargs="?", metavar="FACET", help="such as route; all if left out")
 EXPLAIN = (
@@ -219,6 +228,7 @@ PLACE = (
     _file("--register", "a street register to ask first"),
     REGION,
     TABLE,
+    LANG,
     _option(
         "--in", dest="input", metavar="FILE", help="many addresses: .csv or .parquet; - for CSV in"
     ),
@@ -240,6 +250,7 @@ JOIN = (
     _option("--columns", metavar="NAMES", help="what to add of each clinic, such as name,phone"),
     _choice("--shape", "a row for each clinic, or columns for each", "long", "wide"),
     _choice("--how", "keep rows without a clinic, or not", "left", "inner"),
+    LANG,
     *OUT,
 )
 
@@ -255,7 +266,7 @@ EXPORT = (
 Run = Callable[[Namespace], int | None]
 COMMANDS: tuple[tuple[str, Run, str, Sequence[Option]], ...] = (
     ("nearest", commands.nearest, "the nearest clinics that match", NEAREST),
-    ("show", commands.show, "one clinic: its facts and their evidence", (CLINIC, TABLE, *DATA)),
+    ("show", commands.show, "one clinic: its facts and their evidence", SHOW),
     ("validate", commands.validate, "every fault of a file of clinics", VALIDATE),
     ("vocabulary", commands.vocabulary, "the terms that queries know", (FACET, WORDS, LANG)),
     ("explain", commands.explain, "why each clinic is in the answer, or is not", EXPLAIN),
