@@ -6,24 +6,28 @@
 The rest runs on a network made here: a jittered grid of which three in ten streets are missing
 and one in eight is one-way. Every ratio is of medians of turns taken one after the other.
 
-    python benchmarks/roads.py [--eval FOLDER] [--nodes 100000] [--rounds 9]
+    python benchmarks/roads.py [--eval FOLDER] [--nodes 100000] [--rounds 9] [--quick]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import pandas as pd
-from scipy.sparse.csgraph import dijkstra
+from scipy.sparse.csgraph import connected_components, dijkstra
 
+import ketafind as kf
 from ketafind.geo import geodesic_km
-from ketafind.travel import GraphRouter, build_roads
+from ketafind.travel import GraphRouter, TravelTimes, ValhallaRouter, build_roads
 from ketafind.travel.graph import network
 
 
@@ -75,6 +79,45 @@ def against_engine(folder: Path) -> None:
     print(f"  ours over the engine's: {np.quantile(ratio, [0.05, 0.5, 0.95]).round(3).tolist()}")
 
 
+def against_valhalla(folder: Path) -> None:
+    """Print what makes our times differ from those of Valhalla in this process, on one extract."""
+    extract = folder / "peterborough.osm.pbf"
+    ours = build_roads(extract)
+    pairs = pd.read_csv(folder / "peterborough_valhalla.csv")
+    starts, goals = (pairs[[f"lat{i}", f"lon{i}"]].to_numpy() for i in (0, 1))
+    found = ours.times(starts, goals).minutes.diagonal()
+    with tempfile.TemporaryDirectory() as tiles:
+        build_tiles(extract, Path(tiles))
+        for name, options in VALHALLA.items():
+            router = ValhallaRouter(tiles, options=options)
+            theirs = router.times(starts, goals).minutes.diagonal()
+            long = theirs > 1
+            ratio = found[long] / theirs[long]
+            spread = np.quantile(ratio / np.median(ratio), [0.05, 0.95]).round(3)
+            print(
+                f"  ours over Valhalla's, {name}: median {np.median(ratio):.3f}, about it {spread}"
+            )
+
+
+VALHALLA = {
+    "as it is": {},
+    "no turns or crossings": {
+        "maneuver_penalty": 0, "service_penalty": 0, "private_access_penalty": 0,
+        "gate_cost": 0, "destination_only_penalty": 0,
+    },
+}  # fmt: skip
+
+
+def build_tiles(extract: Path, folder: Path) -> None:
+    """Build Valhalla's tiles of an extract."""
+    import valhalla
+
+    config = folder / "config.json"
+    config.write_text(json.dumps(valhalla.get_config(tile_extract="", tile_dir=str(folder))))
+    build = Path(valhalla.__file__).parent / "bin" / "valhalla_build_tiles"
+    subprocess.run([build, "-c", config, extract], check=True, capture_output=True)
+
+
 def speed(n: int, rounds: int) -> None:
     """Print what searches and files take."""
     router = made(n)
@@ -101,6 +144,8 @@ def speed(n: int, rounds: int) -> None:
     print(f"  within 10 minutes {near * 1e3:.2f} ms; to snap a place {snap * 1e6:.0f} us")
     every = seconds(lambda: [router.reach(ends, at, back=True) for at in range(len(places))])
     print(f"  from every node to 50 clinics {every:.2f} s")
+    for n_clinics in (500, 10_000):
+        nearest(router, n_clinics, 5 * rounds)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "made.roads"
         router.save(path)
@@ -119,16 +164,137 @@ def speed(n: int, rounds: int) -> None:
         )
 
 
+def placed(router: GraphRouter, n: int) -> kf.Directory:
+    """Put clinics where people live: half about a few towns, half anywhere."""
+    rng = np.random.default_rng(2)
+    lat, lon = router.node_positions
+    known = np.flatnonzero(np.isfinite(lat))
+    at = rng.choice(known, n)
+    town = rng.choice(known, 12)[rng.integers(0, 12, n // 2)]
+    lats, lons = lat[at].copy(), lon[at].copy()
+    lats[: n // 2] = lat[town] + rng.normal(0, 0.03, n // 2)
+    lons[: n // 2] = lon[town] + rng.normal(0, 0.04, n // 2)
+    return kf.Directory.from_clinics(
+        kf.Clinic(
+            clinic_id=f"c{number:05}",
+            name="A clinic",
+            location=kf.Location(
+                lat=float(np.clip(lats[number], np.nanmin(lat), np.nanmax(lat))),
+                lon=float(np.clip(lons[number], np.nanmin(lon), np.nanmax(lon))),
+            ),
+        )
+        for number in range(n)
+    )
+
+
+def origins(router: GraphRouter, n: int) -> list[kf.Coordinates]:
+    """Places beside roads of which one may go anywhere."""
+    rng = np.random.default_rng(3)
+    lat, lon = router.node_positions
+    ways = router._forwards.copy()
+    ways.data = np.isfinite(ways.data).astype(float)
+    ways.eliminate_zeros()
+    _, piece = connected_components(ways, connection="strong")
+    at = rng.choice(np.flatnonzero(piece[: len(lat)] == np.bincount(piece).argmax()), n)
+    return [kf.Coordinates(lat=float(lat[i]) + 2e-4, lon=float(lon[i])) for i in at]
+
+
+def nearest(router: GraphRouter, n_clinics: int, rounds: int) -> None:
+    """Print what a bounded nearest of a directory takes, from Python."""
+    directory = placed(router, n_clinics)
+    first, *rest = origins(router, rounds + 1)
+    once = seconds(lambda: directory.nearest(first, 5, router=router))
+    turns = sorted(seconds(lambda o=o: directory.nearest(o, 5, router=router)) for o in rest)
+    last = turns[int(0.9 * len(turns))]
+    print(
+        f"  nearest 5 of {n_clinics:,} clinics {median(turns) * 1e3:.2f} ms (3), p90 "
+        f"{last * 1e3:.2f} ms; the first, that snaps the clinics, {once:.2f} s"
+    )
+
+
+class Counting:
+    """A service that answers by our own network, and counts what it is asked."""
+
+    profile, batch = "car", 50
+
+    def __init__(self, graph: GraphRouter) -> None:
+        self.graph, self.max_speed_kmh = graph, graph.max_speed_kmh
+
+    def times(self, origins: object, targets: object, *, limit_min: float = np.inf) -> TravelTimes:
+        return self.graph.times(origins, targets, limit_min=limit_min)
+
+
+def services(n: int, rounds: int) -> None:
+    """Print how often a service is asked for the nearest 5 of 10,000 clinics, 50 a request."""
+    router = made(n)
+    directory, service = placed(router, 10_000), Counting(router)
+    asked, examined, detours = [], [], []
+    for origin in origins(router, rounds):
+        near = directory.nearest(origin, 5, router=service)
+        truth = directory.nearest(origin, 5, router=router)
+        same = [one.clinic.clinic_id for one in near] == [one.clinic.clinic_id for one in truth]
+        if not same or not near.certificate.proved:
+            raise SystemExit("the service's answer is not that of the whole network")
+        asked.append(near.certificate.n_requests)
+        examined.append(near.certificate.n_examined)
+        detours += [one.travel_time_min / one.distance_km for one in near if one.distance_km > 0.1]
+    print(
+        f"services: {np.median(asked):.0f} requests at the median (1), "
+        f"{np.quantile(asked, 0.9):.0f} at p90 (2), {max(asked)} at most, over {rounds} origins; "
+        f"a kilometre in a straight line takes {np.median(detours):.2f} min, at the least "
+        f"{60 / router.max_speed_kmh:.2f}"
+    )
+
+
+def doubt(n: int, rounds: int) -> None:
+    """Print how often a true time lies in the interval that doubt of positions makes."""
+    router = made(n)
+    directory, rng = placed(router, 60), np.random.default_rng(5)
+    inside = {"normal": [], "even": []}
+    widths, unknown = [], 0
+    for origin in origins(router, rounds):
+        radius_km = float(rng.choice([0.5, 1.0, 3.0]))
+        start = kf.Location(lat=origin.lat, lon=origin.lon, radius_km=radius_km)
+        near = directory.nearest(start, 8, router=router)
+        if not near or near[-1].travel_time_high_min is None:
+            unknown += 1
+            continue
+        match = near[-1]
+        low, high = match.travel_time_low_min, match.travel_time_high_min
+        widths.append((high - low) / match.travel_time_min)
+        normal = rng.normal(0, radius_km / 2.146, (20, 2))
+        turn = rng.uniform(0, 2 * np.pi, 20)
+        far = radius_km / np.sqrt(0.9) * np.sqrt(rng.uniform(0, 1, 20))
+        even = np.column_stack([far * np.cos(turn), far * np.sin(turn)])
+        for name, km in (("normal", normal), ("even", even)):
+            east = 111.32 * np.cos(np.radians(origin.lat))
+            places = np.column_stack([origin.lat + km[:, 0] / 111.2, origin.lon + km[:, 1] / east])
+            minutes = router.times(places, match.clinic.location).minutes[:, 0]
+            minutes = minutes[np.isfinite(minutes)]
+            inside[name] += ((low <= minutes) & (minutes <= high)).tolist()
+    shares = ", ".join(f"{name} {np.mean(found):.1%}" for name, found in inside.items())
+    print(
+        f"doubt: true times inside the 90 % interval: {shares}; width "
+        f"{np.median(widths):.0%} of the time; {unknown} of {rounds} without an upper end"
+    )
+
+
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--eval", type=Path)
     parser.add_argument("--nodes", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--quick", action="store_true", help="small and few, to see that it runs")
     options = parser.parse_args()
+    nodes, rounds = (10_000, 3) if options.quick else (options.nodes, options.rounds)
     if options.eval:
         against_engine(options.eval)
-    speed(options.nodes, options.rounds)
+        if find_spec("valhalla"):
+            against_valhalla(options.eval)
+    speed(nodes, rounds)
+    services(nodes, 10 if options.quick else 200)
+    doubt(nodes, 10 if options.quick else 200)
 
 
 if __name__ == "__main__":

@@ -202,9 +202,9 @@ def test_doubt_of_positions_is_doubt_in_minutes():
     near = directory.nearest(start, 2, router=graph)
     first, second = near
     assert first.travel_time_min == pytest.approx(10.0, abs=0.01)
-    # 0.83 of what the farthest places of both circles make together: 3 and 4 km at 1 km a minute.
-    assert first.travel_time_low_min == pytest.approx(10 - 0.83 * 5, abs=0.1)
-    assert first.travel_time_high_min == pytest.approx(10 + 0.83 * 5, abs=0.1)
+    # 0.9 of what the farthest places of both circles make together: 3 and 4 km at 1 km a minute.
+    assert first.travel_time_low_min == pytest.approx(10 - 0.9 * 5, abs=0.1)
+    assert first.travel_time_high_min == pytest.approx(10 + 0.9 * 5, abs=0.1)
     assert not near.order_certain
     assert second.clinic in first.swaps
     far = directory.nearest(HERE, 2, router=graph, max_time_min=60)
@@ -233,7 +233,7 @@ def test_a_service_is_told_no_place_but_the_origin_and_the_clinics():
     service = Service(graph, 61.0)
     start = kf.Location(lat=HERE.lat, lon=HERE.lon, radius_km=3.0)
     near = directory.nearest(start, 2, router=service)
-    assert near[0].travel_time_low_min == pytest.approx(20 - 0.83 * 5, abs=0.1)
+    assert near[0].travel_time_low_min == pytest.approx(20 - 0.9 * 5, abs=0.1)
     assert not near.order_certain
     assert service.requests == 1
     assert len(service.asked) == 2

@@ -213,7 +213,7 @@ class Match(Frozen):
 
     @property
     def travel_time_high_min(self) -> float | None:
-        """Upper end of that interval; None, too, where some place it may be cannot be reached."""
+        """Upper end of that interval; None, too, where most places around have no time."""
         return None if self._trip is None else self._trip.high_min
 
     @property

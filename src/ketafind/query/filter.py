@@ -193,7 +193,13 @@ class Filter(Frozen):
 
     def _clinic_nos(self) -> NDArray[np.intp]:
         """Every eligible clinic, located or not, by id."""
-        return np.sort(self._catalogue.clinic_of_row[np.flatnonzero(self._flags(self._bits))])
+        return np.flatnonzero(self._passing(self.unknown))
+
+    def _passing(self, unknown: UnknownPolicy) -> NDArray[np.bool_]:
+        """Whether each clinic, by its number, is eligible under an unknown policy."""
+        passing = np.empty(len(self._catalogue.clinic_of_row), bool)
+        passing[self._catalogue.clinic_of_row] = self._flags(self._bits_under(unknown))
+        return passing
 
     def _truth(self, clinic_no: int) -> Truth:
         """The maximum over a clinic's services, then the minimum with its status."""

@@ -39,7 +39,7 @@ class Trip(NamedTuple):
     minutes: float | None
     low_min: float | None
     high_min: float | None
-    """None where a place around the origin or the clinic cannot be reached."""
+    """None where most places around the origin or the clinic have no time."""
     road_km: float | None
     """How long the way is, where the router says."""
     reason: str

@@ -20,8 +20,9 @@ BATCH = 50
 """So many targets a request: what public services allow in a matrix."""
 TIE_MIN = 1 / 60_000
 """Times are equal that are so to the millisecond: the least number comes first."""
-FIRST_MIN = 10.0
-"""How far a bounded search looks at first."""
+FIRST_MIN, PACE_MIN, USUAL_KMH = 1.0, 3.0, 110.0
+"""How far a bounded search looks at first: at the least, and for what a straight line would take
+at the fastest speed, or the usual one. Roads wind, and most are slower."""
 NEITHER, LISTED, POSSIBLE = 0, 1, 2
 """What a place is to the question: of no interest, one to list, or one that may be."""
 MAX_POSSIBLE = 3
@@ -155,14 +156,17 @@ class TimeSearch(ABC):
 class GraphSearch(TimeSearch):
     """One's own graph is searched from the origin, no farther than it takes."""
 
+    # ``near_km(k)`` is how far the k-th nearest place to be listed is in a straight line.
+
     router: GraphRouter
     method = "search"
 
     def __init__(
         self, router: GraphRouter, origin: tuple[float, float], places: Places,
-        limit_min: float = math.inf,
+        near_km: Callable[[int], float], limit_min: float = math.inf,
     ) -> None:  # fmt: skip
         super().__init__(router, origin, limit_min)
+        self._near_km = near_km
         self.number, self.role = places.number, places.role
         self._goal = router.targets(places.lat, places.lon)
         self._start = router.ends_of(router.snap(np.array([origin])))
@@ -182,14 +186,19 @@ class GraphSearch(TimeSearch):
     def first(self, k: int) -> None:
         with self._lock:
             listed, tries = self.role == LISTED, 0
+            speed_kmh = min(max(self.router.max_speed_kmh, 1.0), USUAL_KMH)
+            step = max(FIRST_MIN, PACE_MIN * self._near_km(k) / speed_kmh * 60.0)
+            if listed.sum() < k:
+                step = math.inf
             while self._reach_min < self.limit_min:
                 # One a hair farther off than the reach could tie with one a hair nearer.
                 if (self.minutes[listed] <= self._reach_min - TIE_MIN).sum() >= k:
                     return
+                if step > self._reach_min:
+                    self._look(min(self.limit_min, step))
                 # Most networks are crossed in a few doublings; what is left is not connected.
-                step = max(FIRST_MIN, 4.0 * self._reach_min) if tries < 4 else math.inf
-                self._look(min(self.limit_min, step))
                 tries += 1
+                step = 2.0 * step if tries < 4 else math.inf
 
     def everything(self) -> None:
         with self._lock:
