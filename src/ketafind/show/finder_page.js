@@ -324,26 +324,40 @@ if (typeof document !== "undefined") (async () => {
       }).join("");
     }
 
-    const scales = Object.fromEntries(["far", "near"].map((name) => {
-      const layers = base[name], layer = make("svg:g");
-      for (const part of ["land", "lakes", "borders"]) {
-        layer.append(make("svg:path", { class: part, ...FIXED, "fill-rule": "evenodd", d: outline(layers[part], layers.step, part !== "borders") }));
+    // The land at a scale, made when it is first looked at.
+    const scales = {};
+    function landAt(name) {
+      if (!scales[name]) {
+        const layers = base[name], shape = (part) => outline(layers[part], layers.step, part !== "borders");
+        const paths = ["land", "lakes", "borders"].map((part) => make("svg:path", { class: part, ...FIXED, "fill-rule": "evenodd", d: shape(part) }));
+        scales[name] = make("svg:g", {}, paths);
       }
-      land.append(layer);
-      return [name, layer];
-    }));
+      return scales[name];
+    }
 
     const perPixel = () => Math.max(box[2] / (svg.clientWidth || 500), box[3] / (svg.clientHeight || 400));
     const put = (shape, [x, y], scale) => shape.setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
 
-    // Marks that would touch are one, with the numbers of all.
+    // Where something of a size in pixels stands: its middle, and half its width and height.
+    const areaAt = ([x, y], wide, high, scale) => ({ x, y, wide: (wide / 2) * scale, high: (high / 2) * scale });
+    const touch = (one, other) => Math.abs(one.x - other.x) < one.wide + other.wide && Math.abs(one.y - other.y) < one.high + other.high;
+
+    // Marks that would touch are one, with the numbers of all; beside the star, not on it.
     function groups(scale) {
-      const made = [];
+      const star = from && areaAt(flat(from), 24, 24, scale), made = [];
+      const place = (group) => {
+        const area = areaAt(flat(group.matches[0].clinic), 16 + 8 * numbers(group).length, 28, scale);
+        if (star && touch(area, star)) area.y = star.y - star.high - area.high;
+        group.area = area;
+      };
       for (const match of shown) {
-        const at = flat(match.clinic), width = (one) => 16 + 4 * numbers(one).length;
-        const near = made.find((one) => Math.abs(one.at[0] - at[0]) < (width(one) + 12) * scale && Math.abs(one.at[1] - at[1]) < 26 * scale);
-        if (near) near.matches.push(match);
-        else made.push({ at, matches: [match] });
+        const group = { matches: [match] };
+        place(group);
+        for (let at; (at = made.findIndex((one) => touch(one.area, group.area))) >= 0;) {
+          group.matches = [...made.splice(at, 1)[0].matches, ...group.matches].sort((one, other) => one.rank - other.rank);
+          place(group);
+        }
+        made.push(group);
       }
       return made;
     }
@@ -355,40 +369,47 @@ if (typeof document !== "undefined") (async () => {
 
     function draw() {
       svg.setAttribute("viewBox", box.join(" "));
-      const scale = perPixel(), isNear = box[2] < NEAR_DEGREES;
-      scales.near.setAttribute("display", isNear ? "inline" : "none");
-      scales.far.setAttribute("display", isNear ? "none" : "inline");
-      const taken = from ? [flat(from)] : [];
-      const made = groups(scale).map((group) => {
-        const mark = badge(numbers(group), group.matches.map(({ truth }) => truth));
-        // Beside the star, not on it.
-        const isAtStar = from && Math.hypot(group.at[0] - flat(from)[0], group.at[1] - flat(from)[1]) < 26 * scale;
-        const at = isAtStar ? [group.at[0], group.at[1] - 28 * scale] : group.at;
-        taken.push(at);
-        put(mark, at, scale);
-        mark.prepend(make("svg:title", {}, group.matches.map(({ rank, clinic }) => `${rank}. ${clinic.name}`).join("; ")));
-        mark.dataset.ranks = group.matches.map(({ rank }) => rank).join(" ");
-        mark.addEventListener("click", () => {
-          const item = by(`hit-${group.matches[0].rank}`);
-          item.focus();
-          item.scrollIntoView({ block: "nearest" });
-        });
+      const scale = perPixel(), layer = landAt(box[2] < NEAR_DEGREES ? "near" : "far");
+      if (land.firstChild !== layer) land.replaceChildren(layer);
+      const grouped = groups(scale), taken = grouped.map(({ area }) => area);
+      const made = grouped.map(({ matches, area }) => {
+        const mark = badge(numbers({ matches }), matches.map(({ truth }) => truth));
+        put(mark, [area.x, area.y], scale);
+        mark.prepend(make("svg:title", {}, matches.map(({ rank, clinic }) => `${rank}. ${clinic.name}`).join("; ")));
+        mark.dataset.ranks = matches.map(({ rank }) => rank).join(" ");
+        mark.addEventListener("click", () => lookAt(matches));
         return mark;
       });
       if (from) {
         const star = make("svg:path", { class: "origin", d: STAR }, make("svg:title", {}, from.label || say("here")));
         put(star, flat(from), scale);
+        taken.push(areaAt(flat(from), 24, 24, scale));
         made.push(star);
       }
       marks.replaceChildren(...made);
-      const isFree = ([, lon, lat]) => !taken.some(([x, y]) => Math.abs(x - lon) < 60 * scale && Math.abs(y - flat({ lat, lon })[1]) < 22 * scale);
-      towns.replaceChildren(...base.towns.filter(isFree).flatMap(([name, lon, lat]) => {
+      towns.replaceChildren(...base.towns.flatMap(([name, lon, lat]) => {
+        const at = flat({ lat, lon }), wide = 14 + 6.5 * name.length;
+        const area = areaAt([at[0] + (wide / 2 - 4) * scale, at[1]], wide, 14, scale);
+        if (taken.some((one) => touch(one, area))) return [];
+        taken.push(area);
         const label = make("svg:text", { class: "town", "paint-order": "stroke", x: 6, y: 4 }, name), dot = make("svg:circle", { class: "town-dot", r: 2.5 });
-        put(label, flat({ lat, lon }), scale);
-        put(dot, flat({ lat, lon }), scale);
+        put(label, at, scale);
+        put(dot, at, scale);
         return [dot, label];
       }));
       drawBar(scale);
+    }
+
+    // Look closer where clinics of one mark stand apart; else go to the first in the list.
+    function lookAt(matches) {
+      const spots = matches.map(({ clinic }) => flat(clinic)), [[x, y]] = spots;
+      if (spots.some((one) => Math.hypot(one[0] - x, one[1] - y) > 1e-3)) {
+        frame(spots);
+        return;
+      }
+      const item = by(`hit-${matches[0].rank}`);
+      item.focus();
+      item.scrollIntoView({ block: "nearest" });
     }
 
     function drawBar(scale) {
@@ -400,18 +421,23 @@ if (typeof document !== "undefined") (async () => {
     }
 
     function zoom(factor, [x, y] = [0.5, 0.5]) {
-      const wide = Math.min(60, Math.max(0.02, box[2] * factor)), by_ = wide / box[2];
-      box = [box[0] + box[2] * (1 - by_) * x, box[1] + box[3] * (1 - by_) * y, wide, box[3] * by_];
+      const wide = Math.min(60, Math.max(0.02, box[2] * factor)), grown = wide / box[2];
+      box = [box[0] + box[2] * (1 - grown) * x, box[1] + box[3] * (1 - grown) * y, wide, box[3] * grown];
       draw();
     }
 
     function fit() {
-      const places = [...shown.map(({ clinic }) => clinic), ...(from ? [from] : [])];
-      if (!places.length) return;
-      const spots = places.map(flat), xs = spots.map(([x]) => x), ys = spots.map(([, y]) => y);
-      const room = Math.max(0.15, Math.max(...xs) - Math.min(...xs), (Math.max(...ys) - Math.min(...ys)) * 1.1) * 1.25;
-      const shape = (svg.clientHeight || 400) / (svg.clientWidth || 500), wide = room / Math.min(1, shape), high = wide * shape;
-      box = [(Math.min(...xs) + Math.max(...xs) - wide) / 2, (Math.min(...ys) + Math.max(...ys) - high) / 2, wide, high];
+      frame([...shown.map(({ clinic }) => clinic), ...(from ? [from] : [])].map(flat));
+    }
+
+    // Show some spots and a little around them.
+    function frame(spots) {
+      if (!spots.length) return;
+      const xs = spots.map(([x]) => x), ys = spots.map(([, y]) => y);
+      const [west, east, north, south] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+      const shape = (svg.clientHeight || 400) / (svg.clientWidth || 500);
+      const wide = Math.max(0.05, east - west, (south - north) / shape) * 1.4, high = wide * shape;
+      box = [(west + east - wide) / 2, (north + south - high) / 2, wide, high];
       draw();
     }
 
@@ -488,7 +514,9 @@ if (typeof document !== "undefined") (async () => {
   // No look-up of the names of linked hosts before somebody follows a link.
   document.head.append(make("meta", { "http-equiv": "x-dns-prefetch-control", content: "off" }));
   speak();
-  by("names").append(...gazetteer.suggestions().map((value) => make("option", { value })));
+  by("place").addEventListener("focus", () => {
+    by("names").append(...gazetteer.suggestions().map((value) => make("option", { value })));
+  }, { once: true });
   by("ask").addEventListener("submit", (event) => {
     event.preventDefault();
     read();
