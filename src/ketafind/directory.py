@@ -930,7 +930,7 @@ class Directory(Mapping[str, Clinic]):
         distance_km, point_no = self._catalogue.index.nearest_many(
             lat, lon, k, eligible._prepared, limit, threads=threads
         )
-        return distance_km, self._catalogue.clinic_nos(point_no)
+        return distance_km, self._catalogue.clinic_of_point[point_no]
 
     @cached_property
     def _filters(self) -> FilterCache:

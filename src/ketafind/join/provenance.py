@@ -6,6 +6,7 @@ import json
 import weakref
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 KEY = "ketafind"
 """Where pandas' attrs and Arrow's metadata hold the record."""
+
+_named = lru_cache(maxsize=64)(str)
+"""Of a snapshot; a join of few rows is asked for again and again."""
 
 # Other frames hold no record of their own; theirs goes when they go.
 _records: dict[int, dict[str, Any]] = {}
@@ -41,7 +45,7 @@ def stamped(
     from ketafind import __version__
 
     record: dict[str, Any] = {
-        "snapshot": str(directory.snapshot),
+        "snapshot": _named(directory.snapshot),
         "version": __version__,
         "method": method,
         "date": date.today().isoformat(),  # noqa: DTZ011 - the day where the work is done

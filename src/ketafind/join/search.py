@@ -108,7 +108,7 @@ def search(
             lat, lon, k, eligible._prepared, limit_km, threads=inner, out=out
         )
         if not catalogue.all_located:
-            out[1][:] = catalogue.clinic_nos(out[1])
+            out[1][:] = catalogue.clinic_of_point[out[1]]
         fault = _implausible(directory, lat, lon, out[0][:, 0]) if check else None
         if fault is not None:
             row = fault[0] if good is None else int(np.flatnonzero(good)[fault[0]])
@@ -175,4 +175,4 @@ def nearest_arrays(
     """Find the k nearest eligible clinics of positions that were checked."""
     catalogue = eligible._catalogue
     distance_km, point_no = catalogue.index.nearest_many(lat, lon, k, eligible._prepared, limit_km)
-    return distance_km, catalogue.clinic_nos(point_no)
+    return distance_km, catalogue.clinic_of_point[point_no]

@@ -168,18 +168,10 @@ class Catalogue:
         """Whether every clinic has a position: each point_no is the clinic_no then."""
         return len(self.clinics) == self.n_located
 
-    def clinic_nos(self, point_nos: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Find the clinics of points; -1 stays."""
-        if self.all_located:
-            return point_nos
-        # The extra entry turns -1 into -1.
-        return np.append(self.points.clinic_no, -1)[point_nos]
-
-    def clinic_no_list(self, point_nos: list[int]) -> list[int]:
-        """Find the clinics of a few points."""
-        if self.all_located:
-            return point_nos
-        return list(map(self.points.clinic_no.item, point_nos))
+    @cached_property
+    def clinic_of_point(self) -> NDArray[np.intp]:
+        """The clinic_no of each point_no; of -1, which says that there is none, -1."""
+        return np.append(self.points.clinic_no, -1)
 
     @cached_property
     def anchor(self) -> tuple[float, float]:

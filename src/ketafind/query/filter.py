@@ -174,7 +174,8 @@ class Filter(Frozen):
         answer = self._prepared.nearest(lat, lon, k, max_distance_km)
         if self._catalogue.all_located:
             return answer
-        return answer[0], self._catalogue.clinic_no_list(answer[1])
+        distances, points = answer
+        return distances, self._catalogue.clinic_of_point[points].tolist()
 
     @cached_property
     def _yes(self) -> Bits:

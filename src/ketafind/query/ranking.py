@@ -75,7 +75,7 @@ class Ranking:
             return None, self._by_id[start:stop].tolist()
         if stop is None:
             distances, points = (one.tolist() for one in self._within(self.filter._prepared))
-            return distances[start:], self.catalogue.clinic_no_list(points[start:])
+            return distances[start:], self.catalogue.clinic_of_point[points[start:]].tolist()
         lat, lon = self.origin[:2]
         distances, clinic_nos = self.filter.nearest(lat, lon, stop, self.limit_km)
         return distances[start:], clinic_nos[start:]
@@ -139,7 +139,7 @@ class Ranking:
         prepared = self.filter._possible if possible else self.filter._prepared
         far, points = self.contenders(reach, prepared, skip)
         for distance_km, point in zip(far, points, strict=True):
-            (clinic_no,) = self.catalogue.clinic_no_list([int(point)])
+            clinic_no = int(self.catalogue.clinic_of_point[point])
             yield clinic_no, self.interval_km(float(distance_km), clinic_no)
 
     @staticmethod
