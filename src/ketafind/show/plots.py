@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ketafind.errors import InvalidInputError
 from ketafind.files import require
 from ketafind.geo import Coordinates
 from ketafind.show.basemap import Ground, around, crowd
-from ketafind.show.projection import NOTHING, MapPoint, places
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ def plot_clinics(
     basemap: Any = "ontario",
     credit: bool = True,
     data: str = "",
-    empty: str = NOTHING,
+    empty: str = "No clinic with a position.",
 ) -> Any:
     """Draw clinics on a static map with matplotlib (extra ``maps``).
 
@@ -91,7 +91,7 @@ def plot_clinics(
     InvalidInputError
         If there is no ``lat`` or ``lon``.
     """
-    points = places(columns)
+    points = _points(columns)
     sheet = new_sheet(ax=ax, figsize=figsize, title=title, credit=credit, data=data)
     if not points:
         sheet.ax.set(xticks=[], yticks=[])
@@ -128,7 +128,7 @@ class _Clinics:
     """Clinics laid out on a sheet."""
 
     def __init__(
-        self, sheet: Sheet, points: tuple[MapPoint, ...], origin: Coordinates | None, basemap: Any
+        self, sheet: Sheet, points: Sequence[_Point], origin: Coordinates | None, basemap: Any
     ) -> None:
         self.sheet, self.points, self.has_origin = sheet, points, origin is not None
         spots = [*points, *([] if origin is None else [origin])]
@@ -139,7 +139,6 @@ class _Clinics:
         metres = np.array([[point.radius_km * 1000] for point in points])
         reach = np.vstack([self.marks, self.xy - metres, self.xy + metres])
         self.boxes = [around(reach), crowd(self.xy)]
-        self.kinds = [_kind(point) for point in points]
 
     def entries(self, n_unlocated: int) -> dict[str, Any]:
         """Say what the marks mean."""
@@ -147,7 +146,7 @@ class _Clinics:
 
         from ketafind.show.sheet import BLANK
 
-        kinds = [kind for kind in _MEANINGS if kind in self.kinds]
+        kinds = [kind for kind in _MEANINGS if kind in {point.kind for point in self.points}]
         kinds += ["origin"] if self.has_origin else []
         entries: dict[str, Any] = {
             _MEANINGS.get(kind, _ORIGIN): Line2D([], [], ls="none", **self._mark(kind))
@@ -175,7 +174,7 @@ class _Clinics:
         """Draw names where all have room, else numbers and a key."""
         names = [textwrap.fill(point.name, 24) for point in self.points]
         numbers = [point.label for point in self.points]
-        key = [_key(point) for point in self.points]
+        key = [f"{point.label}  {point.named}" for point in self.points]
         tries = [(numbers, key, True)] if labels else [([], [], True)]
         if labels is True and len(names) <= _MOST_NAMES and all(names):
             tries.insert(0, (names, [], False))
@@ -226,24 +225,48 @@ class _Clinics:
             )
             pane.axes.add_artist(ring)
         for kind in ("closed", "active", "yes", "unknown", "uncertain"):
-            spots = self.xy[[one == kind for one in self.kinds]]
+            spots = self.xy[[point.kind == kind for point in self.points]]
             if len(spots):
                 pane.axes.plot(*spots.T, ls="none", zorder=3, **self._mark(kind))
         if self.has_origin:
             pane.axes.plot(*self.marks[-1], ls="none", zorder=4, **self._mark("origin"))
 
 
-def _kind(point: MapPoint) -> str:
-    said = dict(point.details)
-    kind = said.get("truth") or said.get("status") or "active"
-    return kind if kind in _MEANINGS else "active"
+class _Point(NamedTuple):
+    """A clinic to draw."""
+
+    lat: float
+    lon: float
+    label: str
+    name: str
+    city: str
+    kind: str
+    radius_km: float
+
+    @property
+    def named(self) -> str:
+        """The name and the city, once."""
+        return self.name if self.city in self.name else f"{self.name}, {self.city}"
 
 
-def _key(point: MapPoint) -> str:
-    """Write a line of the key: the number, the name and the city."""
-    city = dict(point.details).get("city", "")
-    named = point.name if city in point.name else f"{point.name}, {city}"
-    return f"{point.label}  {named}"
+def _points(columns: Mapping[str, Sequence[Any]]) -> list[_Point]:
+    """Take the positions out of columns; rows without one are left out."""
+    if not {"lat", "lon"} <= set(columns):
+        raise InvalidInputError("a map needs the columns lat and lon")
+    if len({len(column) for column in columns.values()}) > 1:
+        raise InvalidInputError("the columns are of different lengths")
+    points = []
+    for at, cells in enumerate(zip(*columns.values(), strict=True), 1):
+        row = dict(zip(columns, cells, strict=True))
+        if row["lat"] is not None and row["lon"] is not None:
+            spot = Coordinates(lat=row["lat"], lon=row["lon"])
+            kind = str(row.get("truth") or row.get("status") or "active")
+            said = (row.get("rank") or at, row.get("name") or row.get("clinic_id"), row.get("city"))
+            texts = ("" if text is None else str(text) for text in said)
+            known = kind if kind in _MEANINGS else "active"
+            radius_km = float(row.get("radius_km") or 0.0)
+            points.append(_Point(spot.lat, spot.lon, *texts, known, radius_km))
+    return points
 
 
 def _listed(labels: Sequence[str]) -> str:

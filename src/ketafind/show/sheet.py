@@ -19,7 +19,6 @@ from matplotlib.patches import Patch, PathPatch, Rectangle
 
 from ketafind.geo import geodesic_km
 from ketafind.show.basemap import Box, Floats, Ground, towns
-from ketafind.show.projection import compass, scale_km
 from ketafind.show.text import escaped
 
 WIDE = 1.25
@@ -376,7 +375,8 @@ class Pane:
                 self.axes.plot(*line.T, lw=0.4, color=look["border"], zorder=0.5)
                 seen = line[((line > low) & (line < high)).all(axis=1)]
                 if len(seen):
-                    text = compass(float(value), sides)
+                    side = round((value + 180) % 360 - 180, 6)
+                    text = f"{abs(side):g}°{sides[0] if side >= 0 else sides[1]}"
                     self.label(seen[:1], [text], small, (0.0, 0.5), color=look["muted"])
 
     def _draw_bar(self) -> None:
@@ -385,7 +385,8 @@ class Pane:
         y = (low[1] + high[1]) / 2
         (lon1, lat1), (lon2, lat2) = self.ground.round([(low[0], y), (high[0], y)])
         true_km = float(geodesic_km(lat1, lon1, lat2, lon2))
-        length_km = scale_km(true_km)
+        power = 10.0 ** np.floor(np.log10(true_km / 4))
+        length_km = max(n * power for n in (1, 2, 5) if n * power <= true_km / 4 * 1.0000001)
         text, size = f"{length_km:g} km", 0.8 * self.sheet.size
         bar = length_km / true_km * (self.frame[2] - self.frame[0])
         words = self.sheet.measure(text, size)
