@@ -262,10 +262,10 @@ def _points(columns: Mapping[str, Sequence[Any]]) -> list[_Point]:
             spot = Coordinates(lat=row["lat"], lon=row["lon"])
             kind = str(row.get("truth") or row.get("status") or "active")
             said = (row.get("rank") or at, row.get("name") or row.get("clinic_id"), row.get("city"))
-            texts = ("" if text is None else str(text) for text in said)
+            label, name, city = ("" if text is None else str(text) for text in said)
             known = kind if kind in _MEANINGS else "active"
             radius_km = float(row.get("radius_km") or 0.0)
-            points.append(_Point(spot.lat, spot.lon, *texts, known, radius_km))
+            points.append(_Point(spot.lat, spot.lon, label, name, city, known, radius_km))
     return points
 
 
