@@ -199,6 +199,12 @@ def test_names_that_have_no_room_are_numbers_with_a_key():
     said = {text for text, _ in texts_of(plot_clinics(many).figure)}
     assert "1, 3, 5, 7, 9,\n11, 13, 15, 17,\n19" in said
     assert {f"{at}  First" for at in range(1, 20, 2)} <= said
+    most = {name: column * 100 for name, column in few.items()}
+    assert not any(
+        text[:1].isdigit() and "First" in text for text, _ in texts_of(plot_clinics(most).figure)
+    )
+    said = {text for text, _ in texts_of(plot_clinics(most, labels="numbers").figure)}
+    assert any(text.startswith("and ") and text.endswith(" more") for text in said)
 
 
 def test_where_clinics_crowd_they_are_drawn_again_enlarged():

@@ -61,8 +61,8 @@ def plot_clinics(
         The place that was searched from. It is drawn only when it is given here: it may be where
         somebody lives.
     labels : bool or str
-        Write the names where all have room, else numbers and a key; ``"numbers"`` for these in
-        any case, False for neither.
+        Write the names where all have room, else numbers and a key, and neither where a key has
+        room for less than half; ``"numbers"`` for these in any case, False for neither.
     ax : matplotlib axes, optional
         The part of a figure to draw in, legend and all; a new figure if None.
     figsize : tuple of float, optional
@@ -175,7 +175,9 @@ class _Clinics:
         names = [textwrap.fill(point.name, 24) for point in self.points]
         numbers = [point.label for point in self.points]
         key = [f"{point.label}  {point.named}" for point in self.points]
-        tries = [(numbers, key, True)] if labels else [([], [], True)]
+        columns, lines = self.sheet.key_form
+        too_many = labels is True and len(key) > 2 * columns * lines
+        tries = [(numbers, key, True)] if labels and not too_many else [([], [], True)]
         if labels is True and len(names) <= _MOST_NAMES and all(names):
             tries.insert(0, (names, [], False))
         for texts, beneath, together in tries:

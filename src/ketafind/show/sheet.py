@@ -141,20 +141,25 @@ class Sheet:
             self.made.pop(0).remove()
         return float(made.get_window_extent().height)
 
+    @property
+    def key_form(self) -> tuple[int, int]:
+        """How many columns a key has, and how many lines at the most."""
+        room = np.array([self.right - self.left, 0.4 * (self.top - self.bottom)])
+        columns, lines = (room / self.em / (16, 1.04)).astype(int)
+        return max(int(columns), 1), max(int(lines), 1)
+
     def _key(self, key: Sequence[str]) -> float:
         """Write numbered names at the foot, in columns; how high they are."""
-        width, most, size = self.right - self.left, 0.4 * (self.top - self.bottom), 0.8 * self.size
-        line = 1.04 * self.em
-        n = max(int(width / (16 * self.em)), 1)
-        rows = min(-(-len(key) // n), max(int(most / line), 1))
-        shown = list(key)
+        size, line, (n, most) = 0.8 * self.size, 1.04 * self.em, self.key_form
+        width, rows, shown = (self.right - self.left) / n, min(-(-len(key) // n), most), list(key)
         if len(key) > n * rows:
             shown[n * rows - 1 :] = [f"and {len(key) - n * rows + 1} more"]
         for at, text in enumerate(shown):
-            x, y = self.left + at // rows * width / n, self.bottom + (rows - at % rows) * line
-            short = self.cut(text, size, width / n - self.em)
-            self.made.append(self.write(x, y, short, size, va="top"))
-        return rows * line if key else 0.0
+            x, y = self.left + at // rows * width, self.bottom + (rows - at % rows) * line
+            self.made.append(
+                self.write(x, y, self.cut(text, size, width - self.em), size, va="top")
+            )
+        return float(rows * line)
 
     def divide(
         self, entries: Mapping[str, Any], key: Sequence[str] = (), *, inset: bool = False
