@@ -121,10 +121,8 @@ class Tail(NamedTuple):
 
 
 def row_of_plain(text: str, gazetteer: Gazetteer) -> int:
-    """Find the code of a text in the commonest form: the code's own town or city, ON, the code.
-
-    What `read` would say of it is known without reading the rest; -1 for every other text.
-    """
+    """Find the code of a text in the commonest form, "Kingston, ON K7L 3N6"; -1 for every other."""
+    # What `read` would say of such a text is known without reading the rest.
     number = whole_code(text[-7:]) if text[-4:-3] == " " and text[-8:-7] in (" ", ",") else -1
     row = gazetteer.ontario.find(number) if number >= 0 and text.isascii() else -1
     if row < 0:

@@ -367,7 +367,8 @@ class GraphRouter:
         road, done = self._road_of(piece), rows[whole]
         found.road[done], found.distance_km[done], found.side[done] = road, km, side
         found.fraction[done] = self._fractions(road, piece, along)
-        return rows[~whole]
+        left: NDArray[np.intp] = rows[~whole]
+        return left
 
     def _road_of(self, piece: Ints) -> Ints:
         road = np.searchsorted(self._arrays["shape_starts"], piece, side="right") - 1

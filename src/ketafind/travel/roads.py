@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from ketafind.errors import DataError, Fault, InvalidInputError, MissingFileError
@@ -195,6 +194,8 @@ class _Ways:
     def __init__(self, profiles: list[Profile], within: Any) -> None:
         self.profiles, self.within = profiles, within
         if within is not None:
+            import shapely
+
             shapely.prepare(within)
         self.kept = 0
         self.classes: dict[tuple[tuple[float, float], ...], int] = {}
@@ -231,6 +232,8 @@ class _Ways:
         if max(lons) < west or min(lons) > east or max(lats) < south or min(lats) > north:
             return False
         line = np.column_stack([lons, lats]) / 1e7
+        import shapely
+
         return bool(shapely.intersects(self.within, shapely.linestrings(line)))
 
     def arrays(self, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
