@@ -174,4 +174,5 @@ def test_the_table_of_a_difference_has_a_row_a_change_and_nothing_made_up(one, o
         pages = {fact.source_url for fact in change.evidence if fact.source_url}
         assert set((row["source_url"] or "").split(";")) - {""} == pages
     assert table.dtypes.equals(old.diff(old).to_frame().dtypes)
-    assert table.attrs["ketafind"] == {"before": str(old.snapshot), "after": str(new.snapshot)}
+    told = {"before": str(old.snapshot), "after": str(new.snapshot), "version": kf.__version__}
+    assert table.attrs["ketafind"] == kf.provenance(table) == told

@@ -139,3 +139,14 @@ def test_radii_of_a_dask_frame_are_a_column_or_one_number():
     joined = kf.nearest_join(people, kf.load_directory(), radius=2.0)
     assert kf.provenance(joined)["radius"] == "2.0 km"
     assert len(joined) == 1
+
+
+def test_what_dask_computes_remembers_where_it_comes_from_in_each_partition_and_whole():
+    people = dd.from_pandas(table(20), npartitions=3)
+    joined = kf.nearest_join(people, DIRECTORY, routes="iv")
+    told = kf.provenance(joined)
+    assert (told["method"], "criteria" in told) == ("nearest_join", False)
+    assert kf.provenance(joined.partitions[1].compute(scheduler="sync")) == told
+    assert kf.provenance(joined.compute(scheduler="sync")) == told
+    asked = kf.nearest_join(people, DIRECTORY, routes="iv", provenance=True)
+    assert kf.provenance(asked.partitions[0].compute(scheduler="sync"))["criteria"]

@@ -172,3 +172,14 @@ def test_the_points_of_a_geodataframe_are_positions():
     ):
         with pytest.raises(kf.errors.DataError, match=said):
             kf.Directory.from_frame(wrong)
+
+
+def test_tables_remember_the_data_and_neither_question_nor_place():
+    directory = kf.load_directory()
+    answer = directory.nearest("K7L 3N6", 3, conditions="ptsd")
+    tables = [directory.to_frame(per) for per in ("clinic", "service", "fact")]
+    tables += [directory.to_geodataframe(), answer.to_frame(), answer.to_geodataframe()]
+    told = {"snapshot": str(directory.snapshot), "version": kf.__version__}
+    assert all(kf.provenance(table) == told for table in tables)
+    with pytest.raises(kf.errors.InvalidInputError, match="a table of data"):
+        kf.methods(tables[0])

@@ -1270,7 +1270,7 @@ class Directory(Mapping[str, Clinic]):
         from ketafind.tables.frames import frame_from_columns, laid_out, types_of
 
         _, columns = laid_out(self.clinics, self.vocabulary, per)
-        return frame_from_columns(columns, types_of(self.vocabulary))
+        return frame_from_columns(columns, types_of(self.vocabulary), snapshot=self.snapshot)
 
     def to_geodataframe(self, per: str = "clinic") -> gpd.GeoDataFrame:
         """Return every clinic or service as a point in a GeoPandas frame (extra ``geo``).
@@ -1297,7 +1297,8 @@ class Directory(Mapping[str, Clinic]):
         if per == "fact":
             raise InvalidInputError("a fact has no place: write per='clinic' or per='service'")
         _, columns = laid_out(self.clinics, self.vocabulary, per)
-        return geodataframe_from_columns(columns, types_of(self.vocabulary))
+        kinds = types_of(self.vocabulary)
+        return geodataframe_from_columns(columns, kinds, snapshot=self.snapshot)
 
     def plot(self, **options: Any) -> Any:
         """Draw every clinic on a static map of land and water, without network (extra ``maps``).

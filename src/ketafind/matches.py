@@ -673,7 +673,8 @@ class Matches(Frozen, Sequence[Match]):
         """
         from ketafind.tables.frames import frame_from_columns, types_of
 
-        return frame_from_columns(self.columns(per, lang=lang), types_of(self.vocabulary))
+        columns, types = self.columns(per, lang=lang), types_of(self.vocabulary)
+        return frame_from_columns(columns, types, snapshot=self.snapshot)
 
     def to_geodataframe(self) -> gpd.GeoDataFrame:
         """Return the matches as points in a GeoPandas frame (extra ``geo``), in order.
@@ -690,7 +691,8 @@ class Matches(Frozen, Sequence[Match]):
         """
         from ketafind.tables.frames import geodataframe_from_columns, types_of
 
-        return geodataframe_from_columns(self.columns(), types_of(self.vocabulary))
+        types = types_of(self.vocabulary)
+        return geodataframe_from_columns(self.columns(), types, snapshot=self.snapshot)
 
     def to_geojson(self) -> dict[str, Any]:
         """Return the matches as GeoJSON (RFC 7946).

@@ -143,8 +143,8 @@ class Difference(ExplanationList[FactChange]):
             max((fact.checked_on for fact in change.evidence if fact.checked_on), default=None)
             for change in self.found
         ]
-        frame = frame_from_columns(columns, {"checked_on": "datetime64[s]"})
-        frame.attrs["ketafind"] = {"before": str(self.before), "after": str(self.after)}
+        types = {"checked_on": "datetime64[s]"}
+        frame = frame_from_columns(columns, types, before=self.before, after=self.after)
         return frame.rename(columns={"kind": "change"})
 
     def to_dict(self) -> dict[str, Any]:

@@ -72,6 +72,8 @@ class Join:
     threads: int | None
     progress: bool | None
     check: bool
+    told: bool
+    """Whether an answer remembers the criteria."""
 
     def __call__(self, frame: Any, first_row: int = 0, eligible: Filter | None = None) -> Any:
         """Join a frame that is in memory."""
@@ -98,9 +100,10 @@ class Join:
         lay_out = answers.wide if self.shape == "wide" else answers.long
         columns, times = lay_out(self._added(), left=self.how == "left")
         named = {self.prefix + name: column for name, column in columns.items()}
-        return opened.extended(named, times, threads)
+        joined = opened.extended(named, times, threads)
+        return self.stamped(joined, column_names(frame), eligible)
 
-    def stamped(self, joined: Any, names: Sequence[Any], eligible: Filter, *, told: bool) -> Any:
+    def stamped(self, joined: Any, names: Sequence[Any], eligible: Filter) -> Any:
         """Let an answer remember where it comes from; its criteria only where that is asked."""
         return stamped(
             joined,
@@ -109,7 +112,7 @@ class Join:
             eligible,
             unknown=eligible.unknown,
             radius=self.source.radius_told(names),
-            criteria=told,
+            criteria=self.told,
             travel=self.travel,
             k=self.k,
             **{"max_distance_km" if self.travel is None else "max_time_min": self.limit},
@@ -289,16 +292,16 @@ def nearest_join(
         threads=None if threads is None else check_count(threads, "threads"),
         progress=progress,
         check=check,
+        told=provenance,
     )
     engine = _engine_of(frame)
     if engine is None:
-        joined = join(frame, eligible=criteria)
-    elif not isinstance(radius, Hashable):
+        return join(frame, eligible=criteria)
+    if not isinstance(radius, Hashable):
         raise InvalidInputError("radius= is a column or one number for a frame of Dask or Spark")
-    else:
-        # The engine has the cores already, and shows its own progress.
-        joined = engine(frame, replace(join, threads=threads or 1, progress=False))
-    return join.stamped(joined, column_names(frame), criteria, told=provenance)
+    # The engine has the cores already, and shows its own progress.
+    joined = engine(frame, replace(join, threads=threads or 1, progress=False))
+    return join.stamped(joined, column_names(frame), criteria)
 
 
 def _limit(**limits: float | None) -> float | None:

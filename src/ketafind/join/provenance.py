@@ -85,7 +85,8 @@ def provenance(frame: Any) -> dict[str, Any]:
     ----------
     frame : frame
         What `nearest_join`, `coverage`, `gaps`, `access_score`, `catchments`, `best_sites` or
-        `compare` returned. Frames of pandas hold the record in ``attrs["ketafind"]`` and those of
+        `compare` returned; of a table that `to_frame` made, the data and the version alone. Frames
+        of Dask hold it when they are computed, too; Spark keeps none. Frames of pandas hold the record in ``attrs["ketafind"]`` and those of
         pyarrow in the metadata of their schema, and keep it in Parquet; of other frames only the
         very one that was returned is known, not what was made from it.
 
@@ -151,6 +152,8 @@ def methods(frame: Any) -> str:
     With ketafind 0.1.0, ...
     """
     record = provenance(frame)
+    if "method" not in record:
+        raise InvalidInputError("this is a table of data: methods are written of an analysis")
     settings = ", ".join(f"{name}={value!r}" for name, value in record["settings"].items())
     criteria = json.dumps(record.get("criteria"), ensure_ascii=False)
     way = "router" if "router" in record else "cost" if "cost" in record else "distance"

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
+    from ketafind.snapshot import Snapshot
+
 
 def clinics_from_frame(
     frame: Any,
@@ -216,17 +218,23 @@ _TYPES = {
 
 
 def frame_from_columns(
-    columns: Mapping[str, Any], types: Mapping[str, str] = FrozenMapping()
+    columns: Mapping[str, Any], types: Mapping[str, str] = FrozenMapping(), **data: Snapshot
 ) -> pd.DataFrame:
-    """Make a pandas frame whose column types follow from what the columns hold."""
+    """Make a pandas frame with column types by what the columns hold; it remembers the data."""
     import pandas as pd
 
+    from ketafind import __version__
+
     made = {name: _series(values, types.get(name, "string")) for name, values in columns.items()}
-    return pd.DataFrame(made, columns=list(columns))
+    frame = pd.DataFrame(made, columns=list(columns))
+    if data:
+        named = {name: str(snapshot) for name, snapshot in data.items()}
+        frame.attrs["ketafind"] = {**named, "version": __version__}
+    return frame
 
 
 def geodataframe_from_columns(
-    columns: Mapping[str, Any], types: Mapping[str, str] = FrozenMapping()
+    columns: Mapping[str, Any], types: Mapping[str, str] = FrozenMapping(), **data: Snapshot
 ) -> gpd.GeoDataFrame:
     """Make a GeoPandas frame of points (extra ``geo``)."""
     geopandas = require("geopandas", "geo")
@@ -236,7 +244,7 @@ def geodataframe_from_columns(
         None if lat is None or lon is None else shapely.Point(lon, lat)
         for lat, lon in zip(columns["lat"], columns["lon"], strict=True)
     ]
-    frame = frame_from_columns(columns, types)
+    frame = frame_from_columns(columns, types, **data)
     made: gpd.GeoDataFrame = geopandas.GeoDataFrame(frame, geometry=points, crs="EPSG:4326")
     return made
 
