@@ -110,7 +110,7 @@ def test_a_curve_has_a_line_for_each_group_and_many_groups_are_refused(by_county
 
 
 def test_bars_are_as_long_as_the_shares_and_the_rest_is_counted(by_county):
-    ax = plots.bars(by_county, "county", threshold_km=50, figsize=(6, 3))
+    ax = plots.bars(by_county, "county", threshold=50, figsize=(6, 3))
     said = {tick.get_text() for tick in ax.get_yticklabels()}
     frame = by_county[by_county["threshold_km"] == 50].sort_values(
         "share_confirmed", ascending=False, kind="stable"
@@ -122,8 +122,8 @@ def test_bars_are_as_long_as_the_shares_and_the_rest_is_counted(by_county):
     assert ends == pytest.approx(frame["share_possible"].tolist()[:n])
     assert f"{len(frame) - n} more groups are not shown" in entries_of(ax.figure)
     assert len(plots.bars(by_county, "county").get_yticklabels()) == len(frame)
-    with pytest.raises(InvalidInputError, match=r"threshold_km=7; there are: 25, 50"):
-        plots.bars(by_county, "county", threshold_km=7)
+    with pytest.raises(InvalidInputError, match=r"threshold=7; there are: 25, 50"):
+        plots.bars(by_county, "county", threshold=7)
 
 
 def squares(n=5):
@@ -225,3 +225,16 @@ def test_the_command_draws_what_nearest_answers(tmp_path, capsys):
     assert main([*command, "--out", str(tmp_path / "figure.gif9")]) == 2
     assert ".pdf" in capsys.readouterr().err
     assert main([*command, "--out", str(out), "--height", "0"]) == 2
+
+
+def test_what_was_measured_in_minutes_is_drawn_in_minutes(reach, by_county, codes, directory):
+    in_minutes = {"threshold_km": "threshold_min"}
+    ax = plots.coverage(reach.rename(columns=in_minutes))
+    assert ax.get_xlabel() == "minutes"
+    ax = plots.bars(by_county.rename(columns=in_minutes), "county", threshold=50)
+    assert ax.get_xlabel() == "share within 50 min"
+    gap = kf.gaps(codes, directory, thresholds_km=100, routes="iv")
+    gap.columns = [name.replace("_km", "_min") for name in gap.columns]
+    assert "min beyond 100 min" in entries_of(plots.gaps(gap).figure)
+    with pytest.raises(InvalidInputError, match="threshold_km"):
+        plots.coverage(reach.drop(columns="threshold_km"))

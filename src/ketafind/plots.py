@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from ketafind.access.demand import ENDS
 from ketafind.errors import InvalidInputError
-from ketafind.join.frames import open_frame
+from ketafind.join.frames import Frame, open_frame
 from ketafind.join.provenance import provenance
 from ketafind.show.basemap import Floats, Ground, around, crowd
 from ketafind.show.plots import new_sheet
 
+_ENDS = ("low", "confirmed", "possible", "high")
+_UNITS = {"km": "kilometres", "min": "minutes", "cost": "cost"}
 _HATCH = "/////"
 _BAND = "90 % band, for the doubt of positions"
 _POSSIBLE = "up to all that may match: not known"
@@ -54,9 +55,9 @@ def coverage(frame: Any, *, by: str | None = None, **options: Any) -> Any:
     MissingExtraError
         If matplotlib is not installed.
     """
-    groups, km, shares = _shares(frame, by)
+    groups, unit, limits, shares = _shares(frame, by)
     names = list(dict.fromkeys(groups))
-    if len(names) > _MOST_GROUPS or len({*zip(groups, km, strict=True)}) < len(km):
+    if len(names) > _MOST_GROUPS or len({*zip(groups, limits, strict=True)}) < len(limits):
         raise InvalidInputError(
             f"a curve is drawn for each of {_MOST_GROUPS} groups at the most: name their column in "
             f"by=, or choose rows; plots.bars draws more"
@@ -66,17 +67,19 @@ def coverage(frame: Any, *, by: str | None = None, **options: Any) -> Any:
     for name, color, marker in zip(names, sheet.look["series"], "osD^vP", strict=False):
         rows = [row for row, group in enumerate(groups) if group == name]
         low, confirmed, possible, high = shares[:, rows]
-        line = sheet.ax.plot(km[rows], confirmed, color=color, marker=marker, ms=0.5 * sheet.size)
-        band = sheet.ax.fill_between(km[rows], low, high, color=color, alpha=0.18, lw=0)
+        line = sheet.ax.plot(
+            limits[rows], confirmed, color=color, marker=marker, ms=0.5 * sheet.size
+        )
+        band = sheet.ax.fill_between(limits[rows], low, high, color=color, alpha=0.18, lw=0)
         hatched = {"facecolor": "none", "edgecolor": color, "lw": 0.6, "hatch": _HATCH}
-        unknown = sheet.ax.fill_between(km[rows], confirmed, possible, **hatched)
+        unknown = sheet.ax.fill_between(limits[rows], confirmed, possible, **hatched)
         entries[name or "confirmed"] = line[0]
-    sheet.ax.set(xlim=(0, None), ylim=(0, 1.02), xlabel="kilometres", ylabel="share within reach")
+    sheet.ax.set(xlim=(0, None), ylim=(0, 1.02), xlabel=_UNITS[unit], ylabel="share within reach")
     sheet.ax.yaxis.set_major_formatter(_percent)
     return sheet.chart(entries | {_POSSIBLE: unknown, _BAND: band})
 
 
-def bars(frame: Any, by: str, *, threshold_km: float | None = None, **options: Any) -> Any:
+def bars(frame: Any, by: str, *, threshold: float | None = None, **options: Any) -> Any:
     """Draw the share that is within reach in each group, the largest first.
 
     Parameters
@@ -85,8 +88,8 @@ def bars(frame: Any, by: str, *, threshold_km: float | None = None, **options: A
         What `ketafind.coverage` returned.
     by : str
         The column of its groups.
-    threshold_km : float, optional
-        Which distance; the first if None.
+    threshold : float, optional
+        Which distance or time; the first if None.
     **options
         ``ax``, ``figsize``, ``title``, ``credit``.
 
@@ -103,8 +106,8 @@ def bars(frame: Any, by: str, *, threshold_km: float | None = None, **options: A
     MissingExtraError
         If matplotlib is not installed.
     """
-    groups, km, shares = _shares(frame, by)
-    rows = _rows_of(km, threshold_km)
+    groups, unit, limits, shares = _shares(frame, by)
+    rows = _rows_of(limits, threshold)
     rows = rows[np.argsort(-shares[1, rows], kind="stable")]
     options.setdefault("figsize", (7.2, min(1.6 + 0.26 * len(rows), 12.0)))
     sheet = _sheet(frame, **options)
@@ -123,7 +126,7 @@ def bars(frame: Any, by: str, *, threshold_km: float | None = None, **options: A
     width = 0.4 * (sheet.right - sheet.left)
     said = [sheet.cut(groups[row], 0.9 * sheet.size, width) for row in rows[:n]]
     ax.set_yticks(at, said, parse_math=False)
-    reach = f"share within {km[rows[0]]:g} km"
+    reach = f"share within {limits[rows[0]]:g} {unit}"
     ax.set(xlim=(0, 1), ylim=(len(at) - 0.4, -0.6), xlabel=reach)
     ax.xaxis.set_major_formatter(_percent)
     return sheet.chart(entries)
@@ -237,22 +240,22 @@ def hexagons(
     return _coloured(frame, column, ground, paths, middles, together, **options)
 
 
-def gaps(frame: Any, *, threshold_km: float | None = None, **options: Any) -> Any:
-    """Draw where people are beyond a distance from every confirmed clinic, and how far.
+def gaps(frame: Any, *, threshold: float | None = None, **options: Any) -> Any:
+    """Draw where people are beyond a distance or time from every confirmed clinic, and how far.
 
     Parameters
     ----------
     frame : frame
         What `ketafind.gaps` returned.
-    threshold_km : float, optional
-        Which distance; the first if None.
+    threshold : float, optional
+        Which distance or time; the first if None.
     **options
         As in `hexagons`.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Hexagons by the mean of the kilometres beyond; hatched where a clinic that may match would change
+        Hexagons by the mean of what is beyond; hatched where a clinic that may match would change
         the class.
 
     Raises
@@ -263,15 +266,17 @@ def gaps(frame: Any, *, threshold_km: float | None = None, **options: Any) -> An
         If matplotlib is not installed.
     """
     opened = open_frame(frame)
-    limits = opened.numbers("threshold_km")
-    rows = _rows_of(limits, threshold_km)
-    said = f"km beyond {limits[rows[0]]:g} km"
-    options = {"label": said, "data": _data(frame), **options}
-    options = {"possible": "gap_possible_km", **options}
-    return hexagons(opened.chosen(rows).native, "gap_confirmed_km", **options)
+    unit, limits = _limits(opened)
+    rows = _rows_of(limits, threshold)
+    said = f"{unit} beyond {limits[rows[0]]:g} {unit}"
+    options = {"label": said, "possible": f"gap_possible_{unit}", **options}
+    chosen = opened.chosen(rows).native
+    return hexagons(chosen, f"gap_confirmed_{unit}", data=_data(frame), **options)
 
 
-def catchments(frame: Any, *, supply: str = "confirmed", **options: Any) -> Any:
+def catchments(
+    frame: Any, *, supply: str = "confirmed", threshold: float | None = None, **options: Any
+) -> Any:
     """Draw the land that each clinic is nearest to, by who lives on it.
 
     Parameters
@@ -280,6 +285,8 @@ def catchments(frame: Any, *, supply: str = "confirmed", **options: Any) -> Any:
         What `ketafind.catchments` returned.
     supply : str
         ``"confirmed"`` or ``"possible"``.
+    threshold : float, optional
+        Which time, where the land was found with a router; the first if None.
     **options
         As in `choropleth`.
 
@@ -298,6 +305,8 @@ def catchments(frame: Any, *, supply: str = "confirmed", **options: Any) -> Any:
     chosen = frame[frame["supply"] == supply]
     if not len(chosen):
         raise InvalidInputError(f"no row has the supply {supply!r}")
+    if "threshold_min" in chosen:
+        chosen = chosen.iloc[_rows_of(chosen["threshold_min"].to_numpy(float), threshold)]
     options = {
         "label": "weight of the origins nearest to the clinic",
         "names": "clinic_ids",
@@ -345,21 +354,28 @@ def _data(frame: Any) -> str:
         return ""
 
 
-def _shares(frame: Any, by: str | None) -> tuple[list[str], Floats, Floats]:
-    """The group and the threshold of each row, and the four ends of its share."""
+def _shares(frame: Any, by: str | None) -> tuple[list[str], str, Floats, Floats]:
+    """The group of each row, the unit and the threshold, and the four ends of its share."""
     opened = open_frame(frame)
-    opened.check_column(by or "threshold_km")
+    unit, limits = _limits(opened)
+    if by is not None:
+        opened.check_column(by)
     groups = [""] * len(opened) if by is None else [str(name) for name in opened.values(by)]
-    shares = [opened.numbers(f"share_{end}") for end in ENDS]
-    return groups, opened.numbers("threshold_km"), np.array(shares)
+    return groups, unit, limits, np.array([opened.numbers(f"share_{end}") for end in _ENDS])
 
 
-def _rows_of(limits: Floats, threshold_km: float | None) -> Any:
-    wanted = limits[0] if threshold_km is None and len(limits) else threshold_km
+def _limits(opened: Frame) -> tuple[str, Floats]:
+    """The unit of the thresholds, and the threshold of each row."""
+    unit = next((unit for unit in _UNITS if f"threshold_{unit}" in opened.names), "km")
+    return unit, opened.numbers(f"threshold_{unit}")
+
+
+def _rows_of(limits: Floats, threshold: float | None) -> Any:
+    wanted = limits[0] if threshold is None and len(limits) else threshold
     rows = np.flatnonzero(limits == wanted)
     if not len(rows):
         known = ", ".join(f"{one:g}" for one in np.unique(limits)) or "none"
-        raise InvalidInputError(f"no row has threshold_km={wanted}; there are: {known}")
+        raise InvalidInputError(f"no row has threshold={wanted}; there are: {known}")
     return rows
 
 

@@ -217,6 +217,7 @@ PAGE = (
 )
 PLOT = (
     *QUESTION,
+    LANG,
     _option("--out", metavar="FILE", required=True, help="such as figure.pdf, .svg or .png"),
     _option("--overwrite", action="store_true", help="replace FILE if it is there"),
     _option("--title", help="what stands above the map"),
