@@ -138,7 +138,7 @@ def test_areas_have_the_colour_of_their_class_and_hatches_where_it_is_not_known(
     )
     ax = plots.choropleth(frame, "share", possible="most", classes=[0, 0.1, 0.2, 0.4], label="x")
     entries = entries_of(ax.figure)
-    assert list(entries)[:6] == ["x", "0 to 0.1", "0.1 to 0.2", "0.2 to 0.4", "not known", OTHER]
+    assert list(entries)[:6] == ["x", "up to 0.1", "0.1 to 0.2", "0.2 or more", "not known", OTHER]
     counts = [len(one.get_paths()) for one in ax.collections]
     assert counts == [1, 1, 2, 1, 1]
     assert [bool(one.get_hatch()) for one in ax.collections] == [False] * 3 + [True] * 2
@@ -179,9 +179,7 @@ def test_hexagons_hold_every_row_once_and_a_mean_of_nothing_is_not_known():
     ax = plots.hexagons(frame, "value", width_km=50)
     assert "not known" in entries_of(ax.figure)
     ax = plots.hexagons(frame, width_km=2000)
-    n = frame["lat"].notna().sum()
     assert sum(len(one.get_paths()) for one in ax.collections) < 5
-    assert any(f"{n:g}"[:2] in name.replace(",", "") for name in entries_of(ax.figure))
     with pytest.raises(InvalidInputError, match="mean"):
         plots.hexagons(frame, "value", how="median")
     with pytest.raises(InvalidInputError, match="no row has a position"):

@@ -10,6 +10,7 @@ projection.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -459,13 +460,10 @@ def _coloured(
     layers = _layers(sheet.look, values, others, classes)
     entries: dict[str, Any] = {label or column or "rows in a hexagon": BLANK}
     entries |= {
-        said: Patch(**style) for said, drawn, style in layers if drawn.any() or " to " in said
+        said: Patch(**style) for said, drawn, style in layers if drawn.any() or "hatch" not in style
     }
-    key = (
-        []
-        if names is None
-        else [f"{at}  {name}" for at, name in enumerate(opened.values(names), 1)]
-    )
+    said = [] if names is None else opened.values(names)
+    key = [f"{at}  {name}" for at, name in enumerate(said, 1)]
     corners = np.vstack([path.get_extents().get_points() for path in paths])
     sheet.cover = 0.85
     boxes = [around(corners, 0.03), crowd(marks) if key else None]
@@ -491,9 +489,12 @@ def _layers(
     is_known = ~np.isnan(values)
     edge = {"edgecolor": look["muted"], "lw": 0.3}
     hatched = edge | {"hatch": _HATCH}
+    said = [f"{low:,g} to {high:,g}" for low, high in pairwise(breaks)]
+    if len(said) > 1:  # also of what lies beyond the ends, as do infinite gaps
+        said[0], said[-1] = f"up to {breaks[1]:,g}", f"{breaks[-2]:,g} or more"
     layers = [
-        (f"{low:,g} to {high:,g}", is_known & (kind == at), {"facecolor": color, **edge})
-        for at, (low, high, color) in enumerate(zip(breaks[:-1], breaks[1:], colors, strict=True))
+        (text, is_known & (kind == at), {"facecolor": color, **edge})
+        for at, (text, color) in enumerate(zip(said, colors, strict=True))
     ]
     layers.append(("not known", ~is_known, {"facecolor": look["land"], **hatched}))
     layers.append((_OTHER, is_known & (kind != other), {"facecolor": "none", **hatched}))
