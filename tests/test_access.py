@@ -257,7 +257,7 @@ def test_access_equals_pysal_and_is_zero_where_that_is_missing(method):
         method=method,
         catchment_km=limit,
         weight="people",
-        supply={f"{at:03}": beds[at] for at in range(m)},
+        capacity={f"{at:03}": beds[at] for at in range(m)},
     )
     pairs = pd.DataFrame([(i, j) for i in range(n) for j in range(m)], columns=["origin", "dest"])
     pairs["cost"] = geodesic_km(
@@ -341,7 +341,7 @@ def test_smooth_decays_fall_from_one_to_nothing():
     one = {DIRECTORY.clinics[0].clinic_id: 2.0}
     for decay in ("gaussian", "exponential"):
         scored = kf.access_score(
-            steps, DIRECTORY, method="gravity", supply=one, decay=decay, catchment_km=100.0
+            steps, DIRECTORY, method="gravity", capacity=one, decay=decay, catchment_km=100.0
         )["access_possible"]
         assert scored[0] == 2.0
         assert scored.is_monotonic_decreasing
@@ -402,7 +402,7 @@ def test_a_compiled_filter_stands_for_its_criteria_and_its_own_policy_is_refused
         (lambda f: kf.access_score(f, DIRECTORY, method="2sfca", decay={1: 1}), "knows no decay"),
         (lambda f: kf.access_score(f, DIRECTORY, decay=lambda km: -km), "decay must return"),
         (
-            lambda f: kf.access_score(f, DIRECTORY, supply={DIRECTORY.clinics[0].clinic_id: "2"}),
+            lambda f: kf.access_score(f, DIRECTORY, capacity={DIRECTORY.clinics[0].clinic_id: "2"}),
             "must be a number",
         ),
         (lambda f: kf.coverage(f.assign(lat=f["lon"], lon=f["lat"]), DIRECTORY), "swapped"),
@@ -431,7 +431,7 @@ def test_a_compiled_filter_stands_for_its_criteria_and_its_own_policy_is_refused
         (lambda f: kf.gaps(f, DIRECTORY, prefix=5), "prefix=5: give a text"),
         (lambda f: kf.coverage(f, DIRECTORY, unknown="include"), "unknown= is no argument"),
         (lambda f: kf.coverage(f, DIRECTORY, weight=np.ones(len(f))), "weight= names a column"),
-        (lambda f: kf.access_score(f, DIRECTORY, supply=[1, 2]), "supply= takes a mapping"),
+        (lambda f: kf.access_score(f, DIRECTORY, capacity=[1, 2]), "capacity= takes a mapping"),
         (lambda f: kf.access_score(f, DIRECTORY, decay=np.ones(2)), "choose 'gaussian'"),
         (lambda f: kf.access_score(f, DIRECTORY, decay={"10": 1, 5: 2}), "end of a ring must be"),
     ],
@@ -444,9 +444,9 @@ def test_what_cannot_be_analysed_is_refused_by_name(call, message):
         call(frame)
 
 
-def test_supply_of_an_unknown_clinic_is_refused():
+def test_capacity_of_an_unknown_clinic_is_refused():
     with pytest.raises(kf.errors.UnknownClinicError, match="no clinic has the id 'nowhere'"):
-        kf.access_score(None, DIRECTORY, supply={"nowhere": 1.0})
+        kf.access_score(None, DIRECTORY, capacity={"nowhere": 1.0})
 
 
 def test_the_municipalities_are_those_of_the_census():
@@ -586,7 +586,7 @@ def test_three_stage_scores_equal_pysal():
         supply_name="beds",
         weight_fn=weigh,
     ).reindex(range(len(people)))
-    asked = {"weight": "people", "supply": supply, "decay": "gaussian", "bandwidth_km": 20}
+    asked = {"weight": "people", "capacity": supply, "decay": "gaussian", "bandwidth_km": 20}
     scored = kf.access_score(people, directory, method="3sfca", catchment_km=60, **asked)
     assert np.allclose(scored["access_confirmed"], wanted.fillna(0), rtol=1e-9, atol=0)
 
@@ -595,7 +595,7 @@ def test_rational_agents_cost_what_they_cost_in_pysal():
     raam = pytest.importorskip("access.raam", reason="PySAL access is not installed")
     people, directory, supply, demand, beds, pairs = pysal_case(9)
     wanted = raam.raam(demand, beds, pairs, demand_name="people", supply_name="beds", tau=60)
-    asked = {"weight": "people", "supply": supply, "catchment_km": 1000}
+    asked = {"weight": "people", "capacity": supply, "catchment_km": 1000}
     scored = kf.access_score(people, directory, method="raam", tau_km=60, **asked)
     assert np.allclose(scored["access_confirmed"], wanted.sort_index(), rtol=1e-9, atol=0)
     assert "access_low" not in scored

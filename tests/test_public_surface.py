@@ -154,3 +154,12 @@ def test_importing_every_module_brings_no_heavy_package() -> None:
     modules = ", ".join(name for name in MODULES if name not in own)
     brought = set(run(f"import sys, {modules}; print(*sys.modules)").split())
     assert brought & HEAVY == set()
+
+
+def test_a_bundled_question_imports_one_required_package() -> None:
+    asked = "near = kf.load_directory().nearest('Kingston, ON', routes='iv')"
+    shown = "str(near), near.to_dict('fr'), str(near.explain())"
+    brought = run(f"import sys, ketafind as kf; {asked}; {shown}; print(*sys.modules)").split()
+    required = {"pandas", "shapely", "rtree", "geopy", "pyproj", "rapidfuzz", "narwhals", "tqdm"}
+    assert "numpy" in brought
+    assert required.isdisjoint(brought)

@@ -207,21 +207,21 @@ def check_thresholds(values: Any, name: str = "thresholds_km") -> Floats:
     return np.array([check_limit(value, name) for value in listed])
 
 
-def read_supply(directory: Directory, supply: Mapping[str, float] | Any) -> Floats:
+def read_capacity(directory: Directory, capacity: Mapping[str, float] | Any) -> Floats:
     """Read how much each clinic can give."""
-    if supply is None:
+    if capacity is None:
         return np.ones(len(directory))
-    if not hasattr(supply, "items"):
+    if not hasattr(capacity, "items"):
         raise InvalidInputError(
-            f"supply= takes a mapping or Series of clinic ids to amounts, not a "
-            f"{type(supply).__name__}"
+            f"capacity= takes a mapping or Series of clinic ids to amounts, not a "
+            f"{type(capacity).__name__}"
         )
     amounts = np.zeros(len(directory))
     number = {clinic.clinic_id: at for at, clinic in enumerate(directory.clinics)}
-    for clinic_id, amount in dict(supply).items():
+    for clinic_id, amount in dict(capacity).items():
         if not 0.0 <= real(amount) < np.inf:
             raise InvalidInputError(
-                f"the supply of {clinic_id!r} must be a number, 0 or more, not {amount!r}"
+                f"the capacity of {clinic_id!r} must be a number, 0 or more, not {amount!r}"
             )
         # Raises, with a suggestion, for an id that is not there.
         amounts[number[directory[clinic_id].clinic_id]] = float(amount)

@@ -14,8 +14,8 @@ from ketafind.access.demand import (
     LEVELS,
     Study,
     WithinDistance,
+    read_capacity,
     read_study,
-    read_supply,
 )
 from ketafind.errors import InvalidInputError
 from ketafind.geo import (
@@ -161,7 +161,7 @@ def access_score(
     bandwidth_min: float | None = None,
     tau_km: float | None = None,
     tau_min: float | None = None,
-    supply: Mapping[str, float] | None = None,
+    capacity: Mapping[str, float] | None = None,
     per: float = 1.0,
     weight: str | None = None,
     where: Criteria | Filter | None = None,
@@ -209,7 +209,7 @@ def access_score(
     tau_km, tau_min : float, optional
         ``raam`` only: the distance or time that weighs as much as a clinic at the mean ratio of
         demand to supply. None for 60.
-    supply : mapping of str to float, optional
+    capacity : mapping of str to float, optional
         How much each clinic can give, by id; those it leaves out give 0. None for 1 each.
     per : float
         Scores are for so many units of weight, such as ``per=100_000``.
@@ -240,7 +240,7 @@ def access_score(
     InvalidInputError
         If an argument or a column cannot be used.
     UnknownClinicError
-        If the supply names a clinic that is not in the directory.
+        If the capacity names a clinic that is not in the directory.
 
     Notes
     -----
@@ -259,7 +259,7 @@ def access_score(
         router=router, cost=cost,
     )  # fmt: skip
     weigh = read_decay(method, decay, limit, bandwidth, study.unit)
-    amounts = read_supply(directory, supply)
+    amounts = read_capacity(directory, capacity)
     covered = {
         end: np.ma.MaskedArray(study.ticks(near) <= study.ticks(limit), ~study.located)
         for end, near in study.reach().items()
