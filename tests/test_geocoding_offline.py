@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -71,6 +73,90 @@ def test_a_place_is_found_by_any_of_its_names(text: str, lat: float, lon: float)
     located = geocode(text)
     assert near(located, lat, lon, 8.0)
     assert located.radius_km >= 1.0
+
+
+def read_cases() -> list[dict[str, str]]:
+    with Path(__file__).with_name("places.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_what_people_type_is_answered_near_its_place_or_refused_as_it_should_be() -> None:
+    wrong = []
+    for case in read_cases():
+        answer = geocode_many([case["text"]])[0]
+        if isinstance(answer, Location):
+            known = case["expect"] != "refuse"
+            far = known and not near(
+                answer, float(case["lat"]), float(case["lon"]), float(case["within_km"])
+            )
+            good = known and not far
+        else:
+            good = "refuse" in case["expect"]
+        if not good:
+            wrong.append(f"{case['text']}: {answer!r}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("12 King St, Barrie - by appointment", "Barrie"),
+        ("Guelph - call for details", "Guelph"),
+        ("100 Main St (rear), Milton", "Milton"),
+    ],
+)
+def test_what_else_is_said_of_a_site_hides_no_town(text: str, name: str) -> None:
+    assert geocode(text).label == f"{name}, ON"
+
+
+def test_words_after_a_town_are_said_not_to_be_used() -> None:
+    located = geocode("Barrie, open Mondays")
+    assert located.corrections == ("open mondays was not used: the town alone was",)
+    assert geocode("Toronto, lower level").corrections == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Barrie (Orillia on Fridays)",
+        "London, serving Sarnia",
+        "Kingston ON (also Belleville)",
+        "Toronto (Monday), Hamilton (Tuesday)",
+    ],
+)
+def test_a_second_town_in_another_part_is_a_second_site(text: str) -> None:
+    with pytest.raises(errors.AmbiguousPlaceError, match="several sites"):
+        geocode(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Blue Springfield, ON", "Silver Springford, ON", "Port Mountain, ON"]
+)
+def test_a_word_before_a_village_s_name_makes_another_name(text: str) -> None:
+    with pytest.raises(errors.PlaceNotFoundError):
+        geocode(text)
+
+
+def test_a_name_that_only_a_longer_one_bears_suggests_that() -> None:
+    with pytest.raises(errors.OutsideCoverageError, match="for Chatham-Kent, ON write it whole"):
+        geocode("Kent")
+
+
+def test_a_village_of_a_name_far_better_known_elsewhere_says_so() -> None:
+    located = geocode("742 Evergreen Terrace, Springfield")
+    assert located.corrections == ("Springfield, ON was taken, not Springfield, United States",)
+    assert geocode("742 Evergreen Terrace, Springfield, ON").corrections == ()
+    assert geocode("London").corrections == ()
+
+
+def test_the_core_of_a_greater_city_does_not_contradict_the_codes_of_its_other_parts() -> None:
+    assert geocode("Sudbury, ON P3P 1A1").match == "exact"
+
+
+def test_an_unlisted_code_may_be_all_over_its_area() -> None:
+    located, area = geocode("K2A 4A4"), geocode("K2A")
+    away = sphere_km(located.lat, located.lon, area.lat, area.lon)
+    assert located.radius_km + away >= area.radius_km
 
 
 def test_one_confusable_character_is_repaired_and_reported() -> None:
@@ -593,7 +679,7 @@ def test_a_code_settles_which_of_the_names_is_meant() -> None:
         ("Comté de Lambton", "Lambton County"),
         ("Comtés unis de Prescott et Russell", "Prescott and Russell County"),
         ("Région de Durham", "Durham Region"),
-        ("Timiskaming, Unorganized, West Part, ON", "Timiskaming District"),
+        ("Timiskaming, Unorganized, West Part, ON", "Unorganized Timiskaming District"),
         ("Curve Lake First Nation", "Curve Lake"),
         ("Walpole Island 46, ON", "Walpole Island"),
         ("Barrie, Ontario, ON, Canada", "Barrie"),

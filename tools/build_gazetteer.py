@@ -24,6 +24,7 @@ from gazetteer_codes import Codes, clean, quality, read_codes
 from gazetteer_places import Area, Areas, build_places, cities, key_of
 
 from ketafind.geocoding.gazetteer import KINDS
+from ketafind.geocoding.spelling import WELL_KNOWN
 from ketafind.geocoding.words import PROVINCE_OF_LETTER, code_text
 
 TARGET = ROOT / "src" / "ketafind" / "geocoding" / "gazetteer.npz"
@@ -115,8 +116,8 @@ def packed_places(areas: Areas) -> dict[str, np.ndarray]:
     }
 
 
-def abroad(rest: Codes, known: set[str], ours: set[str]) -> list[str]:
-    """Keys and names of towns elsewhere that are no misspelt town of Ontario."""
+def abroad(rest: Codes, known: set[str], ours: set[str], large: set[str]) -> list[str]:
+    """Keys and names of towns elsewhere: no misspelt town of Ontario, or larger than ours by far."""
     import json
     from collections import Counter
 
@@ -126,19 +127,23 @@ def abroad(rest: Codes, known: set[str], ours: set[str]) -> list[str]:
     countries = json.loads((folder / "countries.json").read_text(encoding="utf-8"))
     cities = json.loads((folder / "cities15000.json").read_text(encoding="utf-8")).values()
     found: dict[str, str] = {}
+    famous: set[str] = set()
     for city in sorted(cities, key=lambda c: (-c["population"], c["geonameid"])):
         code, state = city["countrycode"], f"{city['countrycode']}.{city['admin1code']}"
         least = LARGE_NEAR if NEAR & {code, state} else LARGE
         if city["population"] >= least and state != "CA.08":
             where = PROVINCES[state] if code == "CA" else countries[code]["name"]
             found.setdefault(key_of(city["name"]), f"{city['name']}, {where}")
+            if city["population"] >= LARGE:
+                famous.add(key_of(city["name"]))
     found |= alike(known, set(found) | ours)
     letters = [code_text(int(number))[0].lower() for number in rest.number]
     counts = Counter(zip(rest.name.tolist(), letters, strict=True))
     for (name, letter), count in sorted(counts.items()):
         if count >= MANY_CODES:
             found[key_of(name)] = f"{name}, {PROVINCE_OF_LETTER[letter]}"
-    return [f"{key}\t{found[key]}" for key in sorted(found) if key and key not in known]
+    kept = (famous - large) | (set(found) - known)
+    return [f"{key}\t{found[key]}" for key in sorted(kept) if key]
 
 
 def alike(known: set[str], others: set[str]) -> dict[str, str]:
@@ -166,6 +171,11 @@ def is_solid(area: Area) -> bool:
     return area.codes > 0 or area.kind == "municipality" or area.people >= 500
 
 
+def is_large(area: Area) -> bool:
+    """Whether a bare name may well mean it, whatever else bears the name."""
+    return area.kind in {"municipality", "county"} or area.people >= WELL_KNOWN
+
+
 def build() -> dict[str, np.ndarray]:
     """Make every array of the file."""
     ontario, rest = read_codes()
@@ -179,7 +189,8 @@ def build() -> dict[str, np.ndarray]:
     arrays |= packed_places(places)
     arrays |= {f"ca_{key}": value for key, value in packed_codes(rest, name_of).items()}
     solid = {k for k, ids in places.of_key.items() if any(is_solid(places.all[i]) for i in ids)}
-    arrays["abroad"] = text(abroad(rest, solid, set(places.of_key)))
+    large = {key for key, ids in places.of_key.items() if any(is_large(places.all[i]) for i in ids)}
+    arrays["abroad"] = text(abroad(rest, solid, set(places.of_key), large))
     return arrays | {"ca_names": text(list(names))}
 
 

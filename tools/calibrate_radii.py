@@ -9,10 +9,17 @@ Two kinds of evidence, none of which is the data that accuracy is measured with:
   postal_code, lat, lon, weight), for the classes that are off by kilometres: a block is too large
   to judge the others by. Fitted on the National Address Register, June 2026.
 
-Radii of rural codes stay as they are in the table: they were fitted on how far the gazetteer's
-sources lie from each other. A place's radius is made with the gazetteer, from where the codes
-named after it stand.
+Radii of rural codes come from how far the gazetteer's own sources of a village lie from each
+other, and are fitted by every call, with or without the files:
 
+- a code with nothing but its own older point: how far the older points of the villages lie that
+  are settled by better sources; a place of which only the surroundings are known: the same;
+- a settled village: how far its newer codes lie from DB-IP's record of it, disagreements included;
+- a place whose sources disagree: twice the first, so that it covers both.
+
+A place's radius is made with the gazetteer, from where the codes named after it stand.
+
+    python tools/calibrate_radii.py
     python tools/calibrate_radii.py --addresses homes.csv --blocks blocks.csv
 """
 
@@ -30,6 +37,10 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
+
+from gazetteer_codes import clean, distance_km, read_codes
+from gazetteer_places import NEWER, key_of, names_at_points
+from gazetteer_places import table as rows_of
 
 from ketafind.geo import sphere_km
 from ketafind.geocoding.gazetteer import default_gazetteer
@@ -107,17 +118,42 @@ def urban(address_file: str, block_file: str) -> dict[tuple[int, ...], float]:
     return radii
 
 
+def rural() -> tuple[float, float, float, float]:
+    """Radii of rural codes by how their positions came about."""
+    codes, final = clean(read_codes()[0]), default_gazetteer().ontario
+    own = codes.rural & (names_at_points(codes) == 1)
+    newer = codes.number % 2000 < NEWER
+    settled = final.quality // 32 == TOWN
+    moved = distance_km(codes.lat, codes.lon, final.lat / 1e4, final.lon / 1e4)
+    alone = ninetieth(moved[own & ~newer & settled])
+    records = defaultdict(list)
+    for line in rows_of(ROOT / "tools" / "sources" / "settlements.csv"):
+        records[key_of(line["name"])].append((float(line["lat"]), float(line["lon"])))
+    apart = [
+        min(float(distance_km(codes.lat[i], codes.lon[i], *at)) for at in records[key])
+        for i in np.flatnonzero(own & newer)
+        if (key := key_of(codes.name[i])) in records
+    ]
+    village = ninetieth(apart)
+    print(f"rural: alone {alone:.2f} km, settled {village:.2f} km ({len(apart)} pairs)")
+    return alone, alone, village, 2 * alone
+
+
 def main() -> None:
     """Fit and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--addresses", required=True)
-    parser.add_argument("--blocks", required=True)
+    parser.add_argument("--addresses", help="with --blocks: fit the urban classes, too")
+    parser.add_argument("--blocks")
     arguments = parser.parse_args()
-    town = urban(arguments.addresses, arguments.blocks)
     table = json.loads(TARGET.read_text(encoding="utf-8"))
+    by_method = rural()
+    files = arguments.addresses and arguments.blocks
+    town = urban(arguments.addresses, arguments.blocks) if files else None
     for quality in range(128):
         method = quality // 32
-        if not quality & 16:
+        if quality & 16:
+            table["codes"][quality] = round(by_method[method], 2)
+        elif town is not None:
             key = group(quality) if method < TOWN else (OWN, 0, 3)
             table["codes"][quality] = round(town.get(key, table["codes"][quality | 16]), 2)
     TARGET.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")

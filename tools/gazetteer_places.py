@@ -12,9 +12,18 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from gazetteer_codes import DOUBTFUL, REPAIRED, TOWN, Codes, area_centres, distance_km
+from gazetteer_codes import (
+    DOUBTFUL,
+    REPAIRED,
+    TOWN,
+    Codes,
+    area_centres,
+    distance_km,
+    quality,
+)
 
 from ketafind.geocoding.gazetteer import SOURCES
+from ketafind.geocoding.locations import CODE_RADII
 from ketafind.geocoding.words import code_number, code_text, name_key, words_of
 
 GEONAMES, POSTAL, DBIP, CENSUS, AIRPORT = range(len(SOURCES))
@@ -91,20 +100,27 @@ CITY = 50_000
 DOUBLE_KM = 60.0
 RADIUS_KM = {"community": 3.5, "neighbourhood": 2.5, "reserve": 8.0, "landmark": 1.0}
 DOUBTFUL_KM = 20.0
+BY_HAND_KM = 1.5
+"""A landmark's position by hand is right to about this."""
+
 BESIDE_KM = 8.0
 """A place is about so far from the one that it is said to be beside."""
 
-LEAST_REACH = 0.54
-"""The addresses of a municipality reach at least so far, of its area's radius."""
+LEAST_REACH = 0.58
+"""The addresses of a municipality reach at least so far, of its area's radius.
+
+The lower quartile of what nine of ten people reach, by their codes, in the 140 municipalities that
+have many codes.
+"""
 
 PART_NAMED = 0.4
-"""How often an address in a part of a town names the town alone, against one in no part."""
+"""How often an address in a part of a town names the town alone, against one in no part.
 
-REACH_OF_TOWNS = 0.73
-"""A municipality of few codes: its addresses reach about so far, of its area's radius.
-
-The median of what nine of ten codes reach in the 140 municipalities that have many.
+Chosen by hand; between 0.2 and 0.5 it moves the radius of Toronto and Ottawa by a tenth.
 """
+
+REACH_OF_TOWNS = 0.76
+"""A municipality of few codes: its addresses reach about so far, the median of those 140."""
 
 
 @dataclass
@@ -454,6 +470,17 @@ def post_places(areas: Areas, codes: Codes) -> tuple[np.ndarray, np.ndarray]:
     return place_of, told
 
 
+def drop_doubles(areas: Areas) -> None:
+    """Let no name lead to a settlement of DB-IP that stands some way from a post place so named."""
+    for numbers in areas.of_key.values():
+        posts = [areas.all[i] for i in numbers if areas.all[i].codes]
+        for number in list(numbers):
+            one = areas.all[number]
+            loose = one.source == DBIP and one.kind == "community" and not one.codes
+            if loose and any(one.km(post.lat, post.lon) < DOUBLE_KM for post in posts):
+                numbers.remove(number)
+
+
 def newer_codes(codes: Codes, use: np.ndarray) -> np.ndarray:
     """The codes of a village that stand at its post office: local units that start with 0.
 
@@ -558,20 +585,29 @@ def ontario_airports() -> list[dict[str, str]]:
     return [row for row in rows if row["country"] == "CA" and row["subd"] == "Ontario"]
 
 
+def landmark_at(at: str, codes: Codes, grades: np.ndarray) -> tuple[float, float, float]:
+    """The position of a code, or one by hand, and its radius."""
+    if at[:1].isdigit():
+        lat, lon = map(float, at.split(" "))
+        return lat, lon, BY_HAND_KM
+    row = np.searchsorted(codes.number, code_number(at.lower().replace(" ", "")))
+    assert code_text(int(codes.number[row])) == at, f"landmarks.csv: no code {at}"
+    radius = max(RADIUS_KM["landmark"], CODE_RADII[grades[row]])
+    return float(codes.lat[row]), float(codes.lon[row]), radius
+
+
 def landmarks(areas: Areas, codes: Codes, sources: Path) -> None:
     """Add airports, universities, hospitals and sights: at their postal code or airfield."""
+    grades = quality(codes).quality
     for row in table(sources / "landmarks.csv"):
         names = row["names"].split(";")
-        at = np.searchsorted(codes.number, code_number(row["postal_code"].lower().replace(" ", "")))
-        found = code_text(int(codes.number[at])) == row["postal_code"]
-        assert found, f"landmarks.csv: no code {row['postal_code']}"
+        lat, lon, radius = landmark_at(row["at"], codes, grades)
         town = max(
             (areas.all[i] for i in areas.of_key[key_of(row["town"])]), key=lambda a: a.people
         )
-        lat, lon = float(codes.lat[at]), float(codes.lon[at])
         far = town.km(lat, lon)
         assert far <= 1.6 * town.reach_km + 6, f"landmarks.csv: {names[0]} is {far:.0f} km off"
-        number = areas.add(Area(names[0], "landmark", lat, lon, 10, GEONAMES))
+        number = areas.add(Area(names[0], "landmark", lat, lon, 10, GEONAMES, beside=radius))
         for name in names:
             areas.alias(name, number)
     for row in ontario_airports():
@@ -652,8 +688,10 @@ def place_municipalities(areas: Areas, codes: Codes, place_of: np.ndarray) -> No
             away = distance_km(codes.lat[inside], codes.lon[inside], centre.lat, centre.lon)
             own = inside[away <= limit]
         lat, lon = codes.lat[own], codes.lon[own]
-        # An address in a part with a post office of its own seldom names the whole alone.
-        weight = np.where(place_of[own] == number, 1.0, PART_NAMED)
+        # A code counts by its people. An address in a part with a post office of its own seldom
+        # names the whole alone.
+        people = np.where(codes.rural[own], PEOPLE_OF_A_RURAL_CODE, PEOPLE_OF_A_CODE)
+        weight = people * np.where(place_of[own] == number, 1.0, PART_NAMED)
         if area.kind == "municipality" and (
             len(own) >= MANY or (len(own) >= 3 and area.source == CENSUS)
         ):
@@ -757,6 +795,7 @@ def build_places(codes: Codes, sources: Path) -> tuple[Areas, np.ndarray, Towns]
     settlements(areas, sources)
     villages(areas, codes, sources)
     place_of, told = post_places(areas, codes)
+    drop_doubles(areas)
     landmarks(areas, codes, sources)
     in_toronto(areas, codes)
     owners(areas)
@@ -798,9 +837,7 @@ def give_alias(areas: Areas, row: dict[str, str]) -> None:
             areas.all[known].people = max(areas.all[known].people, area.people)
 
 
-def town_positions(
-    codes: Codes, areas: Areas, place_of: np.ndarray, told: np.ndarray
-) -> Towns:
+def town_positions(codes: Codes, areas: Areas, place_of: np.ndarray, told: np.ndarray) -> Towns:
     """Where each rural code's town is, NaN where its own point is better or it is urban.
 
     The third array is how the position came about: doubtful where sources of about equal weight
@@ -809,7 +846,9 @@ def town_positions(
     home = np.array([a.home or (np.nan, np.nan) for a in areas.all])[place_of]
     many = np.array([a.codes >= MANY for a in areas.all])[place_of]
     beside = np.array([a.beside for a in areas.all])[place_of]
-    near_only = (beside > 0) | np.array([a.source == CENSUS for a in areas.all])[place_of]
+    # A municipality's middle and an airfield are near the village, and not the village.
+    near_only = np.array([a.beside > AGREE_KM or a.source in {CENSUS, AIRPORT} for a in areas.all])
+    near_only = near_only[place_of]
     doubtful = np.array([a.doubtful for a in areas.all])[place_of] | (beside > SAME_KM)
     away, names = distance_km(codes.lat, codes.lon, home[:, 0], home[:, 1]), names_at_points(codes)
     postal = np.array([a.source == POSTAL for a in areas.all])[place_of]

@@ -145,13 +145,13 @@ def at_area(gazetteer: Gazetteer, area: int, corrections: tuple[str, ...] = ()) 
 
 
 def beside(gazetteer: Gazetteer, number: int) -> Location:
-    """Place an urban code that is not listed among those next to it in order."""
+    """Place an urban code that is not listed among those next to it: it may be all over its area."""
     table, label = gazetteer.ontario, code_text(number)
     low, high = table.areas[number // 2000]
     at = bisect_left(table.numbers, number, low, high)
     rows = range(max(low, at - BESIDE), min(high, at + BESIDE))
     note = (f"{label} is not listed; placed among the codes next to it",)
-    return _around(table, rows, f"{label}, ON", "postal_code", note)
+    return _around(table, rows, f"{label}, ON", "postal_code", note, within=range(low, high))
 
 
 def _around(
@@ -161,10 +161,12 @@ def _around(
     precision: str,
     corrections: tuple[str, ...] = (),
     factor: float = TOGETHER_FACTOR,
+    within: Sequence[int] = (),
 ) -> Location:
-    """Answer with the middle of some codes, and a radius from how far they lie from it."""
+    """Answer with the middle of some codes, and a radius from how far they, or others, lie from it."""
     lat, lon = (float(np.median(degrees[rows])) / 1e4 for degrees in (table.lat, table.lon))
-    far = sorted(sphere_km(lat, lon, table.lats[r] / 1e4, table.lons[r] / 1e4) for r in rows)
+    reached = within or rows
+    far = sorted(sphere_km(lat, lon, table.lats[r] / 1e4, table.lons[r] / 1e4) for r in reached)
     return Location(
         lat=lat,
         lon=lon,

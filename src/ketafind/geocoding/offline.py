@@ -38,6 +38,9 @@ from ketafind.geocoding.locations import (
 )
 from ketafind.geocoding.protocol import SearchPlace, privately
 from ketafind.geocoding.reading import (
+    ABOUT,
+    BUILDINGS,
+    LONGEST_TOWN,
     Reading,
     Town,
     contains,
@@ -46,8 +49,9 @@ from ketafind.geocoding.reading import (
     read_tail,
     row_of_plain,
     town_at_end,
+    town_in_a_part,
 )
-from ketafind.geocoding.spelling import LIKE, likeness, suggested
+from ketafind.geocoding.spelling import LIKE, bearers, likeness, suggested
 from ketafind.geocoding.words import (
     AREA_TEXTS,
     AREAS,
@@ -57,6 +61,7 @@ from ketafind.geocoding.words import (
     PROVINCE_CODES,
     PROVINCE_OF_LETTER,
     STATE_CODES,
+    UNIT_WORDS,
     check_text,
     code_text,
     find_codes,
@@ -65,7 +70,6 @@ from ketafind.geocoding.words import (
     name_key,
     names_a_street,
     whole_code,
-    words_for,
     words_of,
 )
 from ketafind.records import Location
@@ -79,6 +83,9 @@ OR = re.compile(r"/|&|\b(?:or|and|ou|et)\b", re.I)
 SEVERAL = re.compile(r"[;|\n\r]|\s[-–—]+\s|\s(?:to|vers|à)\s", re.I)
 """What stands between several sites, or between the lines or numbers of one."""
 
+ASIDES = re.compile(r"[;|\n\r()]|\s[-–—]+\s")
+"""What may part a site from what else is said of it."""
+
 BETWEEN_SITES = frozenset({"-", "–", "—", "--", "to", "vers", "à"})
 MARKS = re.compile(r"[;|\n\r]")
 JOURNEY = re.compile(r"\s(?:to|vers|à)\s", re.I)
@@ -89,9 +96,6 @@ DISTANCE = re.compile(
     re.I,
 )
 CROSSING = re.compile(r"\s(?:and|at|et|&|/|@)\s|\b(?:corner|intersection)\b", re.I)
-
-BUILDINGS = words_for("buildings")
-"""What stands at a town, and is not a street that crosses another."""
 
 MUCH_LARGER, ALL_BUT_ALONE = 8, 50
 """Of two places of one name, one of so many times the people is meant; then without a word."""
@@ -258,6 +262,15 @@ class OfflineGeocoder:
         ours = tuple(at_place(p) for p in sorted(named, key=lambda p: -p.population))
         names = " or ".join([one.label for one in ours][:3])
         hint = f"; add 'ON' for {names}" if ours else ""
+        if far and not ours and len(last) == 1:
+            # Kent alone may be meant for Chatham-Kent.
+            longer = [self.gazetteer.places[n] for n in bearers(self.gazetteer).get(last[0], ())]
+            ours = tuple(at_place(p) for p in longer if p.kind == "municipality")
+            hint = (
+                f"; for {' or '.join([one.label for one in ours][:3])} write it whole"
+                if ours
+                else ""
+            )
         return self._outside(repr(text), reading.elsewhere, ours, hint)
 
     def _without_code(self, text: str, reading: Reading) -> Location:
@@ -277,6 +290,10 @@ class OfflineGeocoder:
                 return self._at_town(text, several)
         if reading.town is not None:
             return self._at_named(text, reading, reading.town)
+        sites = [p for p in ASIDES.split(text) if p != text and self._site(p, whole=False)]
+        if len(sites) == 1:
+            # 12 King St, Barrie - by appointment.
+            return self._read(sites[0].strip())
         raise self._not_found(text, reading)
 
     def _at_named(self, text: str, reading: Reading, town: Town) -> Location:
@@ -291,11 +308,46 @@ class OfflineGeocoder:
                 f"{text!r} names streets that cross, but no town; add the town or the postal code"
             )
         located = self._at_finest(text, reading, town)
+        self._refuse_second(text, reading, town, located)
+        after = reading.words[town.stop : reading.stop] if town.start >= 0 else []
+        if not UNIT_WORDS.isdisjoint(after) or ABOUT.issuperset(after):
+            after = []
+        if after:
+            located = _noted(located, (f"{' '.join(after)} was not used: the town alone was",))
+        name = name_key(reading.words[max(town.start, 0) : town.stop])
+        far = "" if reading.ontario else self.gazetteer.abroad.get(name, "")
+        if far:
+            located = _noted(located, (f"{located.label} was taken, not {far}",))
         numbered = any(word[0].isdigit() for word in before)
         head = re.split(rf"\b{first}\b", text, maxsplit=1, flags=re.I)[0]
         if before and not crossed and not numbered and CROSSING.search(head):
             located = _noted(located, (f"{' '.join(before)} was not used: the town alone was",))
         return located
+
+    def _refuse_second(self, text: str, reading: Reading, town: Town, located: Location) -> None:
+        """Refuse a text in which another part begins with, or is, another town."""
+        words, parts = reading.words, reading.parts
+        others: list[Place] = []
+        first = last_part(parts, town.stop) if town.start > 0 else 0
+        if 0 < first <= town.start and not any(word[0].isdigit() for word in words[: town.start]):
+            # London, serving Sarnia.
+            earlier = town_in_a_part(words, parts, first, self.gazetteer)
+            others += earlier.places if earlier is not None else ()
+        starts = [at for at in range(town.stop, reading.stop) if parts[at] != parts[at - 1]]
+        for at in starts if town.start >= 0 else ():
+            # Barrie (Orillia on Fridays).
+            for stop in range(at + 1, min(reading.stop, at + LONGEST_TOWN) + 1):
+                others += self.gazetteer.named(name_key(words[at:stop]))
+        solid = [other for other in others if self.gazetteer.is_solid(other)]
+        if solid and all(
+            sphere_km(a.lat, a.lon, b.lat, b.lon) > TOGETHER_KM
+            and not (contains(a, b) or contains(b, a))
+            for a, b in product(others, town.places)
+        ):
+            raise AmbiguousPlaceError(
+                f"{text!r} names several sites; geocode one at a time",
+                candidates=(located, at_place(solid[0])),
+            )
 
     def _in_canada(self, reading: Reading) -> Location | None:
         """Answer with a code or a larger place of another province, if the text names one."""
@@ -473,7 +525,8 @@ class OfflineGeocoder:
         """Whether a code may be in a town: named after its parts, in its area or near its codes."""
         table = self.gazetteer.ontario
         own = self.gazetteer.places[table.names[row]]
-        if contains(town, own) or contains(own, town):
+        whole = self.gazetteer.places[own.owner].name if own.owner == town.owner >= 0 else ""
+        if contains(town, own) or contains(own, town) or whole == f"Greater {town.plain_name}":
             return True
         lat, lon = table.lats[row] / 1e4, table.lons[row] / 1e4
         apart = sphere_km(lat, lon, town.lat, town.lon)

@@ -8,7 +8,13 @@ from typing import NamedTuple
 
 from ketafind.geo import sphere_km
 from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
-from ketafind.geocoding.spelling import LIKE, landmark_like, likeness, near_names
+from ketafind.geocoding.spelling import (
+    LIKE,
+    is_well_known,
+    landmark_like,
+    likeness,
+    near_names,
+)
 from ketafind.geocoding.words import (
     AREAS,
     AUSTRALIAN_STATES,
@@ -53,6 +59,12 @@ TITLES = words_for("titles")
 
 INSTITUTIONS = words_for("institutions")
 """Words that after a town name a building there, of which no position is known."""
+
+BUILDINGS = words_for("buildings")
+"""What stands at a town, and is not a street that crosses another."""
+
+CROSSED = frozenset({"and", "at"})
+"""What stands between two streets that cross."""
 
 HEADS = words_for("heads")
 """Words that with the next make a name: Port Elsewhere is not Elsewhere."""
@@ -518,11 +530,23 @@ def town_despite_slips(
             return Town(0, stop, (landmark,), " ".join(words[:stop]))
     if best is not None:
         return best[1]
-    if alone and (exact is None or words[exact.start - 1] in HEADS):
-        return _town_of_institution(words, stop, gazetteer)
-    if alone and exact is not None:
+    if alone:
+        if exact is None or _is_another_name(words, parts, exact, gazetteer):
+            return _town_of_institution(words, stop, gazetteer)
         return _larger_before(words, exact, gazetteer) or exact
-    return exact or _town_in_a_part(words, parts, start, gazetteer)
+    return exact or town_in_a_part(words, parts, start, gazetteer)
+
+
+def _is_another_name(words: list[str], parts: list[int], town: Town, gazetteer: Gazetteer) -> bool:
+    """Whether what stands before makes another name of a village's: Silver Mountain, Port Alma."""
+    before = words[: town.start]
+    return before[-1] in HEADS or (
+        not any(is_well_known(place, gazetteer) for place in town.places)
+        and CROSSED.isdisjoint(before)
+        and BUILDINGS.isdisjoint(before)
+        and INSTITUTIONS.isdisjoint(before)
+        and town_at_end(words, parts, town.start, gazetteer) is None
+    )
 
 
 def _follows_street(before: list[str]) -> bool:
@@ -553,13 +577,14 @@ def _like(
     return (1 - slips / len(key), places) if places else None
 
 
-def _town_in_a_part(
+def town_in_a_part(
     words: list[str], parts: list[int], stop: int, gazetteer: Gazetteer
 ) -> Town | None:
     """Find the last earlier part that is a known name and nothing else."""
     while stop:
         start = last_part(parts, stop)
-        town = town_at_end(words, parts, stop, gazetteer)
+        end = start + read_tail(words[start:stop], parts[start:stop]).stop
+        town = town_at_end(words, parts, end, gazetteer) if end > start else None
         if town is not None and town.start == start:
             return town
         stop = start

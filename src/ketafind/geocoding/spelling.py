@@ -103,12 +103,12 @@ def near_names(
     numbers = _likeliest(numbers, gazetteer)
     if len(words) == 1:
         # Tecumseth is one slip from Tecumseh, and none from a word of New Tecumseth.
-        numbers = list(dict.fromkeys([*numbers, *_bearers(gazetteer).get(words[0], ())]))
+        numbers = list(dict.fromkeys([*numbers, *bearers(gazetteer).get(words[0], ())]))
     return int(least), tuple(gazetteer.places[number] for number in numbers)
 
 
 @lru_cache(maxsize=4)
-def _bearers(gazetteer: Gazetteer) -> dict[str, list[int]]:
+def bearers(gazetteer: Gazetteer) -> dict[str, list[int]]:
     """Numbers of the places that bear a word beside others in their name, by the word."""
     found: dict[str, list[int]] = {}
     for place in gazetteer.places:
@@ -181,9 +181,14 @@ def suggested(words: list[str], gazetteer: Gazetteer, most: int = 3) -> tuple[Pl
     return tuple(dict.fromkeys(place for place in places if gazetteer.is_solid(place)))[:most]
 
 
+def is_well_known(place: Place, gazetteer: Gazetteer) -> bool:
+    """Whether so many people live there that its name is no chance likeness."""
+    codes = gazetteer.codes_of_place[place.number]
+    return place.population >= WELL_KNOWN or codes >= POST_TOWN
+
+
 def _is_known(key: str, gazetteer: Gazetteer) -> bool:
-    people = max(gazetteer.places[number].population for number in gazetteer.aliases[key])
-    return people >= WELL_KNOWN or _is_large(key, gazetteer)
+    return any(is_well_known(place, gazetteer) for place in gazetteer.named(key))
 
 
 def _is_large(key: str, gazetteer: Gazetteer) -> bool:
