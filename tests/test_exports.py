@@ -197,8 +197,10 @@ def test_a_package_with_a_fault_is_found_out(tmp_path):
     check_package(good)
     for file, right, wrong in [
         ("facts.csv", "caledon-clinic,", "caledonia,"),
-        ("clinics.csv", ",closed,", ",shut,"),
-        ("clinics.csv", ",43.", ",x43."),
+        ("facts.csv", ",2026-11-23,", ",November,"),
+        ("facts.csv", "clinic_id,service_id", "clinic,service_id"),
+        ("clinics.json", '"languages"', '"tongues"'),
+        ("clinics.json", '\n  "caledon-clinic"', '\n  "camh-toronto"'),
         ("datapackage.json", '"resources"', '"files"'),
     ]:
         with zipfile.ZipFile(good) as old, zipfile.ZipFile(bad, "w") as new:
@@ -356,19 +358,19 @@ def test_a_package_is_read_from_its_folder_and_says_what_it_lacks(tmp_path):
     read = kf.Directory.from_datapackage
     assert read(tmp_path / "open").snapshot == DIRECTORY.snapshot
     assert read(tmp_path / "open" / "datapackage.json").snapshot == DIRECTORY.snapshot
-    facts = tmp_path / "open" / "facts.csv"
-    text = facts.read_text("utf-8")
-    facts.write_text(text.replace("caledon-clinic,", "nowhere,", 1), "utf-8")
-    with pytest.raises(DataError, match="there is no 'nowhere/ketamine'"):
+    clinics = tmp_path / "open" / "clinics.json"
+    text = clinics.read_text("utf-8")
+    clinics.write_text(text.replace('"truth": "yes"', '"truth": "maybe"', 1), "utf-8")
+    with pytest.raises(DataError, match=r"clinics\.json\[0\].*'maybe'"):
         read(tmp_path / "open")
-    facts.write_text(text.replace("truth", "verity", 1), "utf-8")
-    with pytest.raises(DataError, match="there is no column 'truth'"):
+    clinics.write_text(text.replace('"name"', '"nom"', 1), "utf-8")
+    with pytest.raises(DataError, match=r"clinics\.json\[0\]: name missing"):
         read(tmp_path / "open")
-    facts.unlink()
-    with pytest.raises(DataError, match=r"there is no facts\.csv in it"):
+    clinics.unlink()
+    with pytest.raises(DataError, match=r"clinics\.json cannot be read"):
         read(tmp_path / "open")
     (tmp_path / "not.zip").write_text("x")
-    with pytest.raises(DataError, match=r"not\.zip: 1 fault\n  cannot be opened"):
+    with pytest.raises(DataError, match=r"not\.zip: 1 fault.*\n  clinics\.json cannot be read"):
         read(tmp_path / "not.zip")
 
 

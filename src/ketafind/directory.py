@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from ketafind.qualification import RuleSet
     from ketafind.query.origin import Start
     from ketafind.snapshot import Snapshot
+    from ketafind.tables.plain import Found
     from ketafind.travel import Router
 
 
@@ -256,12 +257,7 @@ class Directory(Mapping[str, Clinic]):
 
     @classmethod
     def from_fhir(
-        cls,
-        source: Any,
-        *,
-        vocabulary: Vocabulary | None = None,
-        geocoder: Geocoder | None = None,
-        check: bool = True,
+        cls, source: Any, *, vocabulary: Vocabulary | None = None, check: bool = True
     ) -> Directory:
         """Read a directory from a Bundle of HL7 FHIR R4: its Locations, with their services.
 
@@ -272,8 +268,6 @@ class Directory(Mapping[str, Clinic]):
             service; a code is read by ketafind's own coding, or as one that a term has.
         vocabulary : Vocabulary, optional
             The terms; None for the bundled one.
-        geocoder : Geocoder, optional
-            Who geocodes clinics without a position; None for the bundled offline geocoder.
         check : bool
             False to accept a position that contradicts the clinic's own province.
 
@@ -296,18 +290,13 @@ class Directory(Mapping[str, Clinic]):
         from ketafind.show.fhir import clinics_in_bundle
 
         bundle, name = read_json(source, "a FHIR Bundle")
-        words = _checked(vocabulary, geocoder, None)
+        words = checked_vocabulary(vocabulary)
         found = clinics_in_bundle(bundle, words)
-        return cls._imported(found, name, "Location", words, geocoder, check=check)
+        return cls._imported(found, name, "Location", words, check=check)
 
     @classmethod
     def from_hsds(
-        cls,
-        source: Any,
-        *,
-        vocabulary: Vocabulary | None = None,
-        geocoder: Geocoder | None = None,
-        check: bool = True,
+        cls, source: Any, *, vocabulary: Vocabulary | None = None, check: bool = True
     ) -> Directory:
         """Read a directory from a list of services in HSDS 3.
 
@@ -318,8 +307,6 @@ class Directory(Mapping[str, Clinic]):
             that belongs to it. Each location at which a service is given is a clinic.
         vocabulary : Vocabulary, optional
             The terms; None for the bundled one.
-        geocoder : Geocoder, optional
-            Who geocodes clinics without a position; None for the bundled offline geocoder.
         check : bool
             False to accept a position that contradicts the clinic's own province.
 
@@ -342,18 +329,13 @@ class Directory(Mapping[str, Clinic]):
         from ketafind.show.hsds import clinics_in_list
 
         content, name = read_json(source, "an HSDS list of services")
-        words = _checked(vocabulary, geocoder, None)
+        words = checked_vocabulary(vocabulary)
         found = clinics_in_list(content)
-        return cls._imported(found, name, "location", words, geocoder, check=check)
+        return cls._imported(found, name, "location", words, check=check)
 
     @classmethod
     def from_geojson(
-        cls,
-        source: Any,
-        *,
-        vocabulary: Vocabulary | None = None,
-        geocoder: Geocoder | None = None,
-        check: bool = True,
+        cls, source: Any, *, vocabulary: Vocabulary | None = None, check: bool = True
     ) -> Directory:
         """Read a directory from GeoJSON, as `to_geojson` gives it: a clinic a feature.
 
@@ -364,8 +346,6 @@ class Directory(Mapping[str, Clinic]):
             without ``services`` are read as rows of a table with the columns of `from_frame`.
         vocabulary : Vocabulary, optional
             The terms; None for the bundled one.
-        geocoder : Geocoder, optional
-            Who geocodes clinics without a position; None for the bundled offline geocoder.
         check : bool
             False to accept a position that contradicts the clinic's own province.
 
@@ -379,17 +359,17 @@ class Directory(Mapping[str, Clinic]):
         DataError
             With every fault of the file: where, and what is missing or wrong.
         """
-        from ketafind.show.exports import features_found, flat_features, read_json
+        from ketafind.show.exports import features_found, read_json
 
         content, name = read_json(source, "a GeoJSON feature collection")
-        words = _checked(vocabulary, geocoder, None)
-        if (rows := flat_features(content)) is not None:
+        words = checked_vocabulary(vocabulary)
+        found = features_found(content)
+        if found and not any("services" in plain for _, plain in found):
             import pandas as pd
 
-            how: Any = {"vocabulary": words, "geocoder": geocoder, "check": check}
-            return cls.from_frame(pd.DataFrame(rows), **how)
-        found = features_found(content)
-        return cls._imported(found, name, "feature", words, geocoder, check=check)
+            rows = pd.DataFrame([plain for _, plain in found])
+            return cls.from_frame(rows, vocabulary=words, check=check)
+        return cls._imported(found, name, "feature", words, check=check)
 
     @classmethod
     def from_datapackage(
@@ -397,7 +377,6 @@ class Directory(Mapping[str, Clinic]):
         source: str | PathLike[str],
         *,
         vocabulary: Vocabulary | None = None,
-        geocoder: Geocoder | None = None,
         check: bool = True,
     ) -> Directory:
         """Read a directory from a data package that ketafind exported.
@@ -408,8 +387,6 @@ class Directory(Mapping[str, Clinic]):
             The zip file, the folder it was unpacked to, or the ``datapackage.json`` in that.
         vocabulary : Vocabulary, optional
             The terms; None for the bundled one.
-        geocoder : Geocoder, optional
-            Who geocodes clinics without a position; None for the bundled offline geocoder.
         check : bool
             False to accept a position that contradicts the clinic's own province.
 
@@ -426,24 +403,17 @@ class Directory(Mapping[str, Clinic]):
         from ketafind.show.exports import read_data_package
 
         found, name = read_data_package(source)
-        words = _checked(vocabulary, geocoder, None)
-        return cls._imported(found, name, "clinic", words, geocoder, check=check)
+        words = checked_vocabulary(vocabulary)
+        return cls._imported(found, name, "clinic", words, check=check)
 
     @classmethod
     def _imported(
-        cls,
-        found: Iterable[tuple[str, dict[str, Any]]],
-        name: str,
-        what: str,
-        vocabulary: Vocabulary,
-        geocoder: Geocoder | None,
-        *,
-        check: bool,
+        cls, found: Iterable[Found], name: str, what: str, vocabulary: Vocabulary, *, check: bool
     ) -> Directory:
         from ketafind.tables.plain import clinics_from_plain
 
         clinics = clinics_from_plain(found, name, what)
-        return cls.from_clinics(clinics, geocoder=geocoder, vocabulary=vocabulary, check=check)
+        return cls.from_clinics(clinics, vocabulary=vocabulary, check=check)
 
     @classmethod
     def open(
@@ -1480,22 +1450,12 @@ class Directory(Mapping[str, Clinic]):
         MissingFileError
             If there is no folder to write it in.
         """
-        from ketafind.show.exports import Content, export
-        from ketafind.tables.frames import laid_out
+        from ketafind.show.exports import Export
         from ketafind.tables.writing import clinics_text
 
-        words, clinics = self.vocabulary, self.clinics
-        content = Content(
-            clinics,
-            columns=lambda per: laid_out(clinics, words, per)[1],
-            as_csv=lambda safe: clinics_text(clinics, words, spreadsheet=safe),
-            to_geojson=self.to_geojson,
-            to_fhir=lambda: self.to_fhir(lang=lang),
-            vocabulary=words,
-            snapshot=self.snapshot,
-            lang=check_language(lang),
-        )
-        export(content, path, format, overwrite=overwrite, spreadsheet=spreadsheet)
+        named, clinics = check_language(lang), self.clinics
+        text = clinics_text(clinics, self.vocabulary, spreadsheet=spreadsheet)
+        Export(self, clinics, text, named).write(path, format, overwrite=overwrite)
 
     def diff(self, other: Directory, *, lang: str = "en") -> Difference:
         """List what changed from this directory to another.

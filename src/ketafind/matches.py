@@ -768,20 +768,11 @@ class Matches(Frozen, Sequence[Match]):
         MissingFileError
             If there is no folder to write it in.
         """
-        from ketafind.show.exports import Content, csv_text, export
+        from ketafind.show.exports import Export, csv_text
 
-        named = check_language(lang or self._lang)
-        content = Content(
-            [match.clinic for match in self],
-            columns=self.columns,
-            as_csv=lambda safe: csv_text(self.columns(), spreadsheet=safe),
-            to_geojson=self.to_geojson,
-            to_fhir=lambda: self.to_fhir(lang=named),
-            vocabulary=self.vocabulary,
-            snapshot=self.snapshot,
-            lang=named,
-        )
-        export(content, path, format, overwrite=overwrite, spreadsheet=spreadsheet)
+        named, clinics = check_language(lang or self._lang), [match.clinic for match in self]
+        text = csv_text(self.columns(), spreadsheet=spreadsheet)
+        Export(self, clinics, text, named).write(path, format, overwrite=overwrite)
 
     def plot(self, **options: Any) -> Any:
         """Draw the matches on a static map of land and water, without network (extra ``maps``).

@@ -7,34 +7,27 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import date
 from enum import Enum
 from numbers import Integral, Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ketafind.errors import DataError, Fault, InvalidInputError
 from ketafind.files import parse_json, read_text, require, write_whole
 from ketafind.geo import Coordinates
-from ketafind.records import Clinic
+from ketafind.records import EVIDENCE_FIELDS, Clinic
+from ketafind.show.fhir import find
 from ketafind.show.hsds import service_list
-from ketafind.tables.frames import PER, frame_from_columns, geodataframe_from_columns, types_of
-from ketafind.tables.plain import (
-    CHOICES,
-    TABLES,
-    Found,
-    Record,
-    flat_tables,
-    read_rows,
-    records_from_tables,
-    write_cell,
-)
+from ketafind.tables.frames import PER, laid_out, terms_of
+from ketafind.tables.plain import Found
 from ketafind.tables.writing import csv_rows
 
 if TYPE_CHECKING:
+    from ketafind.records import Service
     from ketafind.snapshot import Snapshot
     from ketafind.vocabulary import Vocabulary
 
@@ -153,89 +146,74 @@ def _csv_cell(cell: Any) -> str:
 
 # -- Whole files ----------------------------------------------------------------------------------
 
-POINTS: dict[str, Any] = {"driver": "GPKG", "promote_to_multi": False}
 JSON = dict[str, Any]
-Columns = Mapping[str, Sequence[Any]]
 _MAX_MB = 500
 _NOT_IN_CELLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f]"
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What is exported: a directory, or an answer."""
+class Export(NamedTuple):
+    """A `Directory` or `Matches`, with its clinics, its form as CSV and the language of labels."""
 
+    what: Any
     clinics: Sequence[Clinic]
-    columns: Callable[[str], Columns]
-    """A row a clinic, service or fact, as `Directory.to_frame` has them."""
-    as_csv: Callable[[bool], str]
-    to_geojson: Callable[[], JSON]
-    to_fhir: Callable[[], JSON]
-    vocabulary: Vocabulary
-    snapshot: Snapshot
-    lang: str = "en"
+    csv: str
+    lang: str
 
-
-def export(
-    content: Content,
-    path: str | os.PathLike[str],
-    form: str | None,
-    *,
-    overwrite: bool,
-    spreadsheet: bool,
-) -> None:
-    """Write a file in one of `FORMATS`, whole or not at all."""
-    ending = os.path.splitext(os.fspath(path))[1].lower()
-    form = ENDINGS.get(ending) if form is None else form
-    if form not in FORMATS:
-        known = ", ".join(FORMATS)
-        said = f"the ending {ending!r} names no format" if form is None else f"{form!r} is unknown"
-        raise InvalidInputError(f"{said}; formats: {known}").of(form or ending, tuple(FORMATS))
-    if form == "csv":
-        made: str | bytes = content.as_csv(spreadsheet)
-    else:
-        made = FORMATS[form](content)
-    write_whole(path, made if isinstance(made, str) else [made], overwrite=overwrite)
+    def write(self, path: str | os.PathLike[str], form: str | None, *, overwrite: bool) -> None:
+        """Write a file in one of `FORMATS`, whole or not at all."""
+        ending = os.path.splitext(os.fspath(path))[1].lower()
+        named = ENDINGS.get(ending) if form is None else form
+        if named not in FORMATS:
+            what = (
+                f"the ending {ending!r} names no format" if form is None else f"{form!r} is unknown"
+            )
+            known = tuple(FORMATS)
+            raise InvalidInputError(f"{what}; formats: {', '.join(known)}").of(
+                form or ending, known
+            )
+        made = FORMATS[named](self)
+        write_whole(path, made if isinstance(made, str) else [made], overwrite=overwrite)
 
 
 def _pretty(made: JSON) -> str:
     return geojson_text(made, indent=2) + "\n"
 
 
-def _frame(content: Content, per: str) -> Any:
-    return frame_from_columns(content.columns(per), types_of(content.vocabulary))
+def _points(export: Export, per: str) -> Any:
+    geopandas = require("geopandas", "exports")
+    frame = export.what.to_frame(per)
+    points = geopandas.GeoSeries.from_xy(frame.lon, frame.lat, crs="EPSG:4326")
+    return geopandas.GeoDataFrame(frame, geometry=points.where(frame.lat.notna(), None))
 
 
-def _points(content: Content, per: str) -> Any:
-    return geodataframe_from_columns(content.columns(per), types_of(content.vocabulary))
-
-
-def _geoparquet(content: Content) -> bytes:
+def _geoparquet(export: Export) -> bytes:
     require("pyarrow", "exports")
     file = io.BytesIO()
-    _points(content, "clinic").to_parquet(file, index=False)
+    _points(export, "clinic").to_parquet(file, index=False)
     return file.getvalue()
 
 
-def _geopackage(content: Content) -> bytes:
-    """Make a database of three layers; one without places is a table of attributes."""
+def _geopackage(export: Export) -> bytes:
+    """Make a database of two layers, and a table of facts, which have no place."""
     pyogrio = require("pyogrio", "exports")
     with TemporaryDirectory() as folder:
         path = os.path.join(folder, "ketafind.gpkg")
         for per in PER:
-            layer = _frame(content, per) if per == "fact" else _points(content, per)
-            # What a column holds only blanks of is text.
-            pyogrio.write_dataframe(layer, path, layer=f"{per}s", append=per != PER[0], **POINTS)
+            layer = export.what.to_frame(per) if per == "fact" else _points(export, per)
+            pyogrio.write_dataframe(
+                layer, path, layer=f"{per}s", append=per != PER[0], driver="GPKG"
+            )
         return Path(path).read_bytes()
 
 
-def _excel(content: Content) -> bytes:
+def _excel(export: Export) -> bytes:
     require("openpyxl", "exports")
     import pandas as pd
 
     file = io.BytesIO()
     with pd.ExcelWriter(file, engine="openpyxl") as book:
         for per in PER:
-            frame = _frame(content, per).replace(_NOT_IN_CELLS, " ", regex=True)
+            frame = export.what.to_frame(per).replace(_NOT_IN_CELLS, " ", regex=True)
             frame.to_excel(book, sheet_name=f"{per}s", index=False, freeze_panes=(1, 0))
             for row in book.sheets[f"{per}s"].iter_rows():
                 for cell in row:
@@ -244,102 +222,89 @@ def _excel(content: Content) -> bytes:
     return file.getvalue()
 
 
-def _data_package(content: Content) -> bytes:
-    """Pack the flat tables of everything, with their description, into a zip file."""
-    tables = flat_tables(content.clinics)
+def _data_package(export: Export) -> bytes:
+    """Pack everything as plain data, and the facts as a table, with their description."""
+    records: list[JSON] = [dict(clinic.to_dict()) for clinic in export.clinics]
+    rows = [_KEPT, *([record[name] for name in _KEPT] for record in records)]
+    facts = laid_out(export.clinics, export.what.vocabulary, "fact")[1]
+    clinics = [{"name": name, "type": _TYPES.get(name, "string")} for name in _KEPT]
+    table = [
+        {"name": part.name, "type": _TYPES.get(part.name, "string")} for part in EVIDENCE_FIELDS
+    ]
+    keys = {"fields": ["clinic_id"], "reference": {"resource": "clinics", "fields": ["clinic_id"]}}
+    described = {
+        "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
+        "name": "ketafind-clinics",
+        "version": export.what.snapshot.id,
+        "resources": [
+            _described("clinics", "json", fields=clinics, primaryKey=["clinic_id"]),
+            _described("facts", "csv", fields=table, foreignKeys=[keys]),
+        ],
+    }
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("datapackage.json", _pretty(_description(content)))
-        for name, types in TABLES.items():
-            rows = ([write_cell(row.get(column)) for column in types] for row in tables[name])
-            archive.writestr(f"{name}.csv", csv_rows(tuple(types), rows))
+        archive.writestr("datapackage.json", _pretty(described))
+        archive.writestr(CLINICS, json.dumps(rows, ensure_ascii=False, indent=1))
+        archive.writestr("facts.csv", csv_text(facts))
     return file.getvalue()
 
 
-_PRIMARY = {"clinics": ["clinic_id"], "services": ["clinic_id", "service_id"]}
-_FOREIGN = {
-    "services": "clinics",
-    "evidence": "clinics",
-    "facts": "services",
-    "quantities": "services",
-}
+CLINICS = "clinics.json"
+_KEPT = [part.name for part in fields(Clinic)]
+_TYPES = {"location": "object", "extra": "object", "checked_on": "date", "page_date": "date"}
+_TYPES |= dict.fromkeys(("services", "languages", "evidence"), "array")
 
 
-def _description(content: Content) -> JSON:
-    resources = []
-    for name, types in TABLES.items():
-        fields = [
-            {"name": column, "type": kind}
-            | ({"constraints": {"enum": list(CHOICES[column])}} if column in CHOICES else {})
-            for column, kind in types.items()
-        ]
-        schema: JSON = {"fields": fields, "missingValues": [""]}
-        if name in _PRIMARY:
-            schema["primaryKey"] = _PRIMARY[name]
-        if name in _FOREIGN:
-            keys = _PRIMARY[_FOREIGN[name]]
-            reference = {"resource": _FOREIGN[name], "fields": keys}
-            schema["foreignKeys"] = [{"fields": keys, "reference": reference}]
-        file = {"path": f"{name}.csv", "format": "csv", "mediatype": "text/csv"}
-        resources.append(
-            {"name": name, "type": "table", **file, "encoding": "utf-8", "schema": schema}
-        )
-    return {
-        "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
-        "name": "ketafind-clinics",
-        "version": content.snapshot.id,
-        "resources": resources,
-    }
+def _described(name: str, form: str, **schema: Any) -> JSON:
+    file = {"name": name, "type": "table", "path": f"{name}.{form}", "format": form}
+    return file | {"encoding": "utf-8", "schema": schema | {"missingValues": [""]}}
 
 
-def _json_ld(content: Content) -> str:
-    lang, words = content.lang, content.vocabulary
-    graph = [_medical_clinic(clinic, words, lang) for clinic in content.clinics]
+def _json_ld(export: Export) -> str:
+    graph = [_medical_clinic(one, export.what.vocabulary, export.lang) for one in export.clinics]
     return _pretty({"@context": "https://schema.org", "@graph": graph})
 
 
-def _medical_clinic(clinic: Clinic, vocabulary: Vocabulary, lang: str) -> JSON:
+def _medical_clinic(clinic: Clinic, vocabulary: Vocabulary, lang: str) -> JSON | None:
     """Describe a clinic in the words of schema.org; what is not stated is left out."""
+    facets = {each.id: each for each in vocabulary.facets}
 
-    def labels(facet: str, services: Iterable[Any] = clinic.services) -> list[str]:
-        known = {each.id: each for each in vocabulary.facets}
-        terms = dict.fromkeys(term for one in services for term in one.terms(facet))
-        return [known[facet][term].label(lang) for term in terms]
+    def labels(facet: str, services: Iterable[Service]) -> list[str]:
+        return [facets[facet][term].label(lang) for term in terms_of(services, facet)]
 
-    def typed(kind: str, **members: Any) -> JSON:
-        stated = {name: value for name, value in members.items() if value not in (None, "", [])}
-        return {"@type": kind, **stated} if stated else {}
-
-    place = clinic.location
-    flags = {
-        flag: truth == "yes" for service in clinic.services for flag, truth in service.flags.items()
-    }
     address = {
         "streetAddress": clinic.street_address,
         "addressLocality": clinic.city,
         "addressRegion": clinic.province,
         "postalCode": clinic.postal_code,
     }
+    place = clinic.location
     therapies = [
-        typed("MedicalTherapy", name=", ".join(labels("product", [one])) or clinic.name)
-        | typed("MedicalTherapy", howPerformed=", ".join(labels("route", [one])))
+        _typed(
+            "MedicalTherapy",
+            name=", ".join(labels("product", [one])) or clinic.name,
+            howPerformed=", ".join(labels("route", [one])),
+        )
         for one in clinic.services
     ]
-    made = {
-        "name": clinic.name,
-        "url": clinic.website,
-        "telephone": clinic.phone,
-        "address": typed("PostalAddress", **address),
-        "geo": place and typed("GeoCoordinates", latitude=place.lat, longitude=place.lon),
-        "parentOrganization": typed("Organization", name=clinic.operator),
-        "availableService": therapies,
-        "knowsAbout": labels("condition"),
-        "knowsLanguage": list(clinic.languages),
-        "isAcceptingNewPatients": flags.get("accepting_patients"),
-    }
-    stated = {name: value for name, value in made.items() if value not in (None, "", [], {})}
-    named = {"@type": "MedicalClinic", "identifier": clinic.clinic_id}
-    return named | stated
+    return _typed(
+        "MedicalClinic",
+        identifier=clinic.clinic_id,
+        name=clinic.name,
+        url=clinic.website,
+        telephone=clinic.phone,
+        address=_typed("PostalAddress", **address),
+        geo=place and _typed("GeoCoordinates", latitude=place.lat, longitude=place.lon),
+        parentOrganization=_typed("Organization", name=clinic.operator),
+        availableService=therapies,
+        knowsAbout=labels("condition", clinic.services),
+        knowsLanguage=list(clinic.languages),
+    )
+
+
+def _typed(kind: str, **members: Any) -> JSON | None:
+    stated = {name: value for name, value in members.items() if value not in (None, "", [])}
+    return {"@type": kind, **stated} if stated else None
 
 
 def clinic_features(clinics: Iterable[Clinic], snapshot: Snapshot) -> JSON:
@@ -356,15 +321,15 @@ def clinic_features(clinics: Iterable[Clinic], snapshot: Snapshot) -> JSON:
     return {"type": "FeatureCollection", "snapshot": str(snapshot), "features": features}
 
 
-FORMATS: dict[str, Callable[[Content], str | bytes]] = {
-    "csv": lambda content: content.as_csv(False),
-    "geojson": lambda content: _pretty(content.to_geojson()),
+FORMATS: dict[str, Callable[[Export], str | bytes]] = {
+    "csv": lambda export: export.csv,
+    "geojson": lambda export: _pretty(export.what.to_geojson()),
     "geoparquet": _geoparquet,
     "geopackage": _geopackage,
     "excel": _excel,
-    "fhir": lambda content: _pretty(content.to_fhir()),
-    "hsds": lambda content: _pretty(
-        service_list(content.clinics, content.vocabulary, content.lang)
+    "fhir": lambda export: _pretty(export.what.to_fhir(lang=export.lang)),
+    "hsds": lambda export: _pretty(
+        service_list(export.clinics, export.what.vocabulary, export.lang)
     ),
     "jsonld": _json_ld,
     "datapackage": _data_package,
@@ -391,63 +356,34 @@ def read_json(source: Any, what: str) -> tuple[Any, str]:
     return source, what
 
 
-def features_found(content: Any) -> Iterator[Found]:
-    """Find the clinics of a feature collection that `clinic_features` made."""
-    for at, feature in enumerate(_features(content)):
-        plain = dict(feature.get("properties") or {})
-        plain.setdefault("clinic_id", feature.get("id"))
-        place = _place(feature, at)
-        plain["location"] = (plain.get("location") or {}) | place if place else None
-        yield f"features[{at}]", plain
-
-
-def flat_features(content: Any) -> list[JSON] | None:
-    """Lay out features as rows, unless they hold services of their own."""
-    features = _features(content)
-    if not features or any("services" in (one.get("properties") or {}) for one in features):
-        return None
-    return [
-        {"clinic_id": feature.get("id")}
-        | {"lat": None, "lon": None}
-        | (feature.get("properties") or {})
-        | _place(feature, at)
-        for at, feature in enumerate(features)
-    ]
-
-
-def _features(content: Any) -> list[Any]:
-    found = content.get("features") if isinstance(content, Mapping) else None
-    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+def features_found(content: Any) -> list[Found]:
+    """Find the clinics of a feature collection: a record each, or a row."""
+    found = []
+    features = content.get("features") if isinstance(content, Mapping) else None
+    if not isinstance(features, list):
         raise DataError("GeoJSON", [Fault("there is no list of features in it")])
+    for at, feature in enumerate(features):
+        where = f"features[{at}]"
+        plain = {"clinic_id": find(feature, "id"), **(find(feature, "properties") or {})}
+        point = find(feature, "geometry")
+        if point and find(point, "type") != "Point":
+            raise DataError("GeoJSON", [Fault("the geometry is no point", path=where)])
+        lon, lat, *_ = point["coordinates"] if point else (None, None)
+        position = {"lat": lat, "lon": lon}
+        if "services" in plain:
+            position = {"location": (plain.get("location") or {}) | position if point else None}
+        found.append((where, plain | position))
     return found
-
-
-def _place(feature: Any, at: int) -> JSON:
-    point = feature.get("geometry")
-    if not point:
-        return {}
-    if point.get("type") != "Point":
-        raise DataError("GeoJSON", [Fault("the geometry is no point", path=f"features[{at}]")])
-    lon, lat, *_ = point["coordinates"]
-    return {"lat": lat, "lon": lon}
 
 
 def read_data_package(path: str | os.PathLike[str]) -> tuple[list[Found], str]:
     """Find the clinics of a data package: a zip file, a folder, or its datapackage.json."""
     path = Path(path)
-    name = path.name
     folder: Any = path if path.is_dir() else path.parent
-    if path.suffix.lower() == ".zip":
-        try:
-            folder = zipfile.Path(path)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise DataError(name, [Fault(f"cannot be opened: {error}")]) from None
-    texts = {table: folder / f"{table}.csv" for table in TABLES}
-    absent = [table for table, file in texts.items() if not file.is_file()]
-    if absent:
-        raise DataError(name, [Fault(f"there is no {table}.csv in it") for table in absent])
-    tables: dict[str, list[Record]] = {
-        table: read_rows(file.read_text(encoding="utf-8"), TABLES[table], f"{table}.csv")
-        for table, file in texts.items()
-    }
-    return records_from_tables(tables, name), name
+    try:
+        folder = zipfile.Path(path) if path.suffix.lower() == ".zip" else folder
+        head, *rows = json.loads((folder / CLINICS).read_text(encoding="utf-8"))
+        records = [dict(zip(head, row, strict=True)) for row in rows]
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(path.name, [Fault(f"{CLINICS} cannot be read: {error}")]) from None
+    return [(f"{CLINICS}[{at}]", record) for at, record in enumerate(records)], path.name

@@ -6,12 +6,12 @@ import json
 import math
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from ketafind.shapes import label_of
-from ketafind.tables.plain import Found
+from ketafind.tables.plain import Found, add_fact
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic, Evidence, Service
@@ -179,14 +179,12 @@ def find(source: Any, path: str) -> Any:
 def _location(clinic: Clinic, lang: str) -> JSON:
     plain: JSON = dict(clinic.to_dict())
     place = plain["location"] or {}
-    details = {name: each for name, each in place.items() if name not in POSITION and each}
-    rest = {
-        name: plain[name]
-        for name in plain
-        if name not in (*LOCATION, *TELECOM.values(), "status", "operator", "services", "evidence")
-    } | {"location": details}
-    verbatim = {name: plain[name] for name in (*TELECOM.values(), "operator")}
-    rest |= {name: text for name, text in verbatim.items() if _clean(text) != text}
+    native = (*LOCATION, "status", "services", "evidence")
+    rest = {name: plain[name] for name in plain if name not in native}
+    for name in (*TELECOM.values(), "operator"):
+        if rest[name] == _clean(rest[name]):
+            del rest[name]
+    rest["location"] = {name: each for name, each in place.items() if name not in POSITION and each}
     made = _resource(plain | dict.fromkeys(POSITION) | place, LOCATION | POSITION, **rest)
     made["identifier"][0]["system"] = f"{SYSTEM}:clinic"
     contacts = [
@@ -196,8 +194,7 @@ def _location(clinic: Clinic, lang: str) -> JSON:
     ]
     doubt = None
     if place and not math.isclose(place["radius_km"], 0.0):
-        words = {"radius": place["radius_km"], "precision": place["precision"]}
-        doubt = DOUBT[lang].format(**words)
+        doubt = DOUBT[lang].format(radius=place["radius_km"], precision=place["precision"])
     return made | {"status": STATUS[clinic.status], **_stated(telecom=contacts, description=doubt)}
 
 
@@ -214,8 +211,9 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str
         f"{label_of('unit', quantity.unit, lang)}"
         for name, quantity in service.quantities.items()
     ]
-    refused = {
-        name: [term["id"] for term in facet["terms"] if term["truth"] == "no"]
+    # An element cannot say NO, nor that it is complete.
+    more: dict[str, JSON] = {
+        name: facet | {"terms": [term for term in facet["terms"] if term["truth"] == "no"]}
         for name, facet in plain["facts"].items()
     }
     made = _resource(
@@ -223,8 +221,7 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str
         {"key": "identifier/0/value"},
         service_id=service.service_id,
         combined=service.combined,
-        complete=sorted(service.complete),
-        not_offered={name: terms for name, terms in refused.items() if terms},
+        facts={name: facet for name, facet in more.items() if facet["terms"] or facet["complete"]},
         quantities=plain["quantities"],
     )
     made["identifier"][0]["system"] = f"{SYSTEM}:service"
@@ -273,39 +270,46 @@ def _verification(fact: Evidence) -> JSON:
 
 def clinics_in_bundle(content: Any, vocabulary: Vocabulary) -> Iterator[Found]:
     """Find the clinics of a Bundle: its Locations, with the services that lead to them."""
-    by_name: dict[str, JSON] = {}
-    kinds: dict[str, list[JSON]] = {}
+    by_name: dict[Any, JSON] = {}
+    kinds: dict[Any, list[JSON]] = {}
     for entry in _list(content, "entry"):
         resource = find(entry, "resource")
-        kind, own = str(find(resource, "resourceType")), find(resource, "id")
+        kind = find(resource, "resourceType")
         kinds.setdefault(kind, []).append(resource)
-        by_name |= {f"{kind}/{own}": resource, str(find(entry, "fullUrl")): resource}
+        names = (f"{kind}/{find(resource, 'id')}", find(entry, "fullUrl"))
+        by_name |= dict.fromkeys(filter(None, names), resource)
 
-    def at(resource: JSON, path: str) -> Any:
-        return by_name.get(find(resource, f"{path}/reference") or "")
+    def at(resource: Any, path: str) -> Any:
+        return by_name.get(find(resource, f"{path}/reference"))
 
-    reader = _Reader(vocabulary)
-    services: dict[int, list[JSON]] = {}
-    evidence: dict[int, list[JSON]] = {}
-    for service in kinds.get("HealthcareService", ()):
-        for place in _list(service, "location"):
-            services.setdefault(id(by_name.get(str(find(place, "reference")))), []).append(service)
-    for said in kinds.get("VerificationResult", ()):
-        target = at(said, "target/0")
-        place = at(target, "location/0") or target
-        evidence.setdefault(id(place), []).append(said)
+    def grouped(kind: str, owners: Callable[[JSON], Iterable[Any]]) -> dict[int, list[JSON]]:
+        made: dict[int, list[JSON]] = {}
+        for one in kinds.get(kind, ()):
+            for place in owners(one):
+                made.setdefault(id(place), []).append(one)
+        return made
+
+    def places(resource: JSON) -> Iterable[Any]:
+        return [by_name.get(find(one, "reference")) for one in _list(resource, "location")]
+
+    def target(resource: JSON) -> Iterable[Any]:
+        aim = at(resource, "target/0")
+        return [at(aim, "location/0") or aim]
+
+    services = grouped("HealthcareService", places)
+    evidence = grouped("VerificationResult", target)
+    codes, unread = _codes(vocabulary), list[str]()
     for n, place in enumerate(kinds.get("Location", ())):
         offered = services.get(id(place), [])
-        plain = reader.clinic(place)
+        plain = _read_clinic(place)
         owner = at(place, "managingOrganization") or at(find(offered, "0"), "providedBy")
         plain = _merged({"operator": find(owner, "name")}, plain)
-        plain["services"] = [reader.service(one, plain["clinic_id"]) for one in offered]
-        read = [
-            _merged(_native(one, VERIFICATION), _rest(one)) for one in evidence.get(id(place), ())
-        ]
-        plain["evidence"] = [one for one in read if "facet" in one]
+        key = plain["clinic_id"]
+        plain["services"] = [_read_service(one, key, codes, unread) for one in offered]
+        said = evidence.get(id(place), ())
+        plain["evidence"] = [_merged(_native(one, VERIFICATION), _rest(one)) for one in said]
         yield f"Location {n + 1}", plain
-    warn_of_unread(reader.unread)
+    warn_of_unread(unread)
 
 
 def _list(source: Any, path: str) -> list[Any]:
@@ -313,13 +317,12 @@ def _list(source: Any, path: str) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def _native(resource: JSON, paths: Mapping[str, str]) -> JSON:
-    return {
-        name: found for name, path in paths.items() if (found := find(resource, path)) is not None
-    }
+def _native(resource: Any, paths: Mapping[str, str]) -> JSON:
+    read = {name: find(resource, path) for name, path in paths.items()}
+    return {name: value for name, value in read.items() if value is not None}
 
 
-def _rest(resource: JSON) -> JSON:
+def _rest(resource: Any) -> JSON:
     """Read our extensions."""
     made = {}
     for one in _list(resource, "extension"):
@@ -333,78 +336,50 @@ def _rest(resource: JSON) -> JSON:
 
 def _merged(native: JSON, rest: JSON) -> JSON:
     """Add extensions to elements; one that only repeats an element says how it was written."""
-    return native | {
-        name: value
-        for name, value in rest.items()
-        if _clean(value) == native.get(name, _clean(value))
+    fits = {name: v for name, v in rest.items() if _clean(v) == native.get(name, _clean(v))}
+    return native | fits
+
+
+def _read_clinic(place: Any) -> JSON:
+    native = {"clinic_id": find(place, "id")} | _native(place, LOCATION)
+    for contact in reversed(_list(place, "telecom")):
+        if name := TELECOM.get(find(contact, "system")):
+            native[name] = find(contact, "value")
+    known = {theirs: ours for ours, theirs in STATUS.items()}
+    native["status"] = known.get(find(place, "status"), "active")
+    rest, position = _rest(place), _native(place, POSITION)
+    details = rest.pop("location", {})
+    return _merged(native, rest) | {"location": details | position if position else None}
+
+
+def _read_service(service: Any, clinic_id: str, codes: Codes, unread: list[str]) -> JSON:
+    rest = {"combined": False, **_rest(service)}
+    key = str(find(service, "identifier/0/value") or find(service, "id"))
+    facts = rest.setdefault("facts", {})
+    for element in (*FACETS.values(), OTHERS):
+        for concept in _list(service, element):
+            codings = [(find(c, "system"), find(c, "code")) for c in _list(concept, "coding")]
+            if fact := next(filter(None, map(codes.get, codings)), None):
+                add_fact(facts, *fact, "yes")
+            else:
+                unread.append(find(concept, "text") or str(codings))
+    return {"service_id": key.removeprefix(f"{clinic_id}/"), **rest}
+
+
+Codes = dict[tuple[Any, Any], tuple[str, str]]
+
+
+def _codes(vocabulary: Vocabulary) -> Codes:
+    """Index terms by our codes and by those of others that mean the same."""
+    uris = {system.id: system.uri for system in vocabulary.systems}
+    terms = [(facet.id, term) for facet in vocabulary.facets for term in facet.terms]
+    others = {
+        (uris[code.system], code.code): (facet, term.id)
+        for facet, term in terms
+        for code in term.codes
+        if not code.broader
     }
-
-
-class _Reader:
-    """Reads resources, and remembers the codes that no term has."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        uris = {system.id: system.uri for system in vocabulary.systems}
-        self.codes = {
-            (uris[code.system], code.code): (facet.id, term.id)
-            for facet in vocabulary.facets
-            for term in facet.terms
-            for code in term.codes
-            if not code.broader
-        }
-        self.unread: dict[str, None] = {}
-
-    def clinic(self, place: JSON) -> JSON:
-        """Read a Location."""
-        native = _native(place, LOCATION)
-        native.setdefault("clinic_id", find(place, "id"))
-        for contact in _list(place, "telecom"):
-            if (name := TELECOM.get(str(find(contact, "system")))) and name not in native:
-                native[name] = find(contact, "value")
-        known = {theirs: ours for ours, theirs in STATUS.items()}
-        native["status"] = known.get(str(find(place, "status")), "active")
-        rest = _rest(place)
-        position = _native(place, POSITION)
-        located = {"location": rest.pop("location", {}) | position if position else None}
-        rest.pop("location", None)
-        return _merged(native, rest) | located
-
-    def service(self, service: JSON, clinic_id: str) -> JSON:
-        """Read a HealthcareService."""
-        rest = _rest(service)
-        key = str(find(service, "identifier/0/value") or find(service, "id"))
-        facts: dict[str, JSON] = {}
-
-        def state(name: str, term: str, truth: str) -> None:
-            terms = facts.setdefault(name, {"terms": []})["terms"]
-            terms += [] if {"id": term, "truth": truth} in terms else [{"id": term, "truth": truth}]
-
-        for element in (*FACETS.values(), OTHERS):
-            for concept in _list(service, element):
-                if fact := self.fact(concept):
-                    state(*fact, "yes")
-        for name, terms in rest.get("not_offered", {}).items():
-            for term in terms:
-                state(name, term, "no")
-        for name in rest.get("complete", ()):
-            facts.setdefault(name, {"terms": []})["complete"] = True
-        return {
-            "service_id": rest.get("service_id", key.removeprefix(f"{clinic_id}/")),
-            "combined": rest.get("combined", False),
-            "facts": facts,
-            "quantities": rest.get("quantities", {}),
-        }
-
-    def fact(self, concept: JSON) -> tuple[str, str] | None:
-        """Read a concept by our own coding, or by a code that a term has."""
-        codings = [(str(find(c, "system")), str(find(c, "code"))) for c in _list(concept, "coding")]
-        for system, code in codings:
-            if system.startswith(f"{SYSTEM}:"):
-                return system.removeprefix(f"{SYSTEM}:"), code
-            if (system, code) in self.codes:
-                return self.codes[system, code]
-        self.unread |= dict.fromkeys([find(concept, "text") or str(codings)])
-        return None
+    return others | {(f"{SYSTEM}:{facet}", term.id): (facet, term.id) for facet, term in terms}
 
 
 def warn_of_unread(names: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 from ketafind.errors import DataError, Fault
 from ketafind.show.fhir import SYSTEM, find, put, warn_of_unread
 from ketafind.tables.places import postal_letters
-from ketafind.tables.plain import Found
+from ketafind.tables.plain import Found, add_fact
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic, Service
@@ -64,6 +64,7 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str
     plain: JSON = dict(service.to_dict())
     own = _id(clinic.clinic_id, service.service_id)
     facts: JSON = plain["facts"]
+    labels = {facet.id: facet for facet in vocabulary.facets}
     attributes = [
         {
             "id": _id(own, name, term["id"]),
@@ -71,23 +72,24 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str
             "link_entity": "service",
             "link_type": name,
             "value": term["truth"],
-            "taxonomy_term": _term(vocabulary, name, term["id"], lang),
+            "taxonomy_term": {
+                "id": _id(name, term["id"]),
+                "code": term["id"],
+                **dict.fromkeys(("name", "description"), labels[name][term["id"]].label(lang)),
+                "taxonomy": f"{SYSTEM}:{name}",
+                "language": lang,
+            },
         }
         for name, facet in facts.items()
         for term in facet["terms"]
     ]
-    costs = [
-        {
-            "id": _id(own, name),
-            "option": vocabulary.quantities[name].label(lang),
-            "amount_description": str(number),
-            OURS: {"quantity": name, **plain["quantities"][name]},
-        }
-        for name, number in service.quantities.items()
-    ]
     spoken = [
-        {"id": _id(own, "language", code), "code": code, "name": _label(vocabulary, code, lang)}
+        {"id": _id(own, code), "code": code, "name": labels["language"][code].label(lang)}
         for code in service.terms("language")
+    ]
+    prices = [
+        f"{vocabulary.quantities[name].label(lang)}: {number}"
+        for name, number in service.quantities.items()
     ]
     operator = clinic.operator or clinic.name
     made = {
@@ -97,29 +99,18 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str
         "organization": {"id": _id(operator), "name": operator, "description": operator},
         "service_at_locations": [{"id": _id(own, "at"), "location": _location(clinic)}],
         "attributes": attributes,
-        "cost_options": costs,
+        "fees_description": "; ".join(prices),
         "languages": spoken,
         OURS: {
             "service_id": service.service_id,
             "combined": service.combined,
-            "complete": sorted(service.complete),
+            "facts": {name: facts[name] | {"terms": []} for name in sorted(service.complete)},
+            "quantities": plain["quantities"],
         },
     }
     if clinic.checked_on:
         made["assured_date"] = clinic.checked_on.isoformat()
-    return {name: value for name, value in made.items() if value not in ([], {})}
-
-
-def _label(vocabulary: Vocabulary, code: str, lang: str) -> str:
-    return vocabulary.facet("language")[code].label(lang)
-
-
-def _term(vocabulary: Vocabulary, name: str, term: str, lang: str) -> JSON:
-    facet = vocabulary.facet(name)
-    label = facet[term].label(lang)
-    taxonomy = f"{SYSTEM}:{name}"
-    said = {"code": term, "name": label, "description": label, "taxonomy": taxonomy}
-    return {"id": _id(name, term), **said, "language": lang}
+    return {name: value for name, value in made.items() if value not in ([], "")}
 
 
 def _location(clinic: Clinic) -> JSON:
@@ -218,20 +209,11 @@ def _clinic(place: JSON, service: JSON) -> JSON:
 
 def _offered(service: JSON, unread: list[str]) -> JSON:
     ours = service.get(OURS) or {}
-    facts: dict[str, JSON] = {}
+    facts = {name: dict(facet, terms=[]) for name, facet in ours.get("facts", {}).items()}
     for one in service.get("attributes") or ():
         system, _, name = str(find(one, "taxonomy_term/taxonomy")).rpartition(":")
         if system == SYSTEM:
-            term = {"id": find(one, "taxonomy_term/code"), "truth": one.get("value", "yes")}
-            facts.setdefault(name, {"terms": []})["terms"].append(term)
+            add_fact(facts, name, find(one, "taxonomy_term/code"), one.get("value", "yes"))
         elif term := find(one, "taxonomy_term/name") or one.get("value"):
             unread.append(str(term))
-    for name in ours.get("complete") or ():
-        facts.setdefault(name, {"terms": []})["complete"] = True
-    costs = [one[OURS] for one in service.get("cost_options") or () if OURS in one]
-    return {
-        "service_id": ours.get("service_id") or service.get("id"),
-        "combined": ours.get("combined", False),
-        "facts": facts,
-        "quantities": {one["quantity"]: one for one in costs},
-    }
+    return {"service_id": service.get("id"), **ours, "facts": facts}

@@ -1,11 +1,8 @@
-"""Plain data, as ``to_dict`` writes them, become clinics again; and four flat tables, both ways."""
+"""Plain data, as ``to_dict`` writes them, become clinics again."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import MISSING
 from datetime import date
 from typing import Any
@@ -134,118 +131,6 @@ def _evidence(plain: Record) -> Evidence:
     return Evidence(**made | {"truth": Truth(made["truth"])})
 
 
-_DETAILS = ("match", "corrections", "source", "label", "candidates")
-_KEYS = {"clinic_id": "string", "service_id": "string"}
-_TYPES = dict.fromkeys(_NUMBERS, "number") | {"date": "date", "yes_no": "boolean"}
-
-
-def _columns(known: Iterable[Field]) -> dict[str, str]:
-    return {part.name: _TYPES.get(part.kind, "string") for part in known}
-
-
-TABLES = {
-    "clinics": _columns(CLINIC_FIELDS)
-    | {"location_details": "object", "languages": "array", "extra": "object"},
-    "services": {"clinic_id": "string", **_columns(SERVICE_FIELDS), "complete": "array"},
-    "facts": _KEYS | {"facet": "string", "term": "string", "truth": "string"},
-    "quantities": _KEYS
-    | {"quantity": "string", "low": "number", "high": "number", "unit": "string"},
-    "evidence": _columns(EVIDENCE_FIELDS),
-}
-"""The flat tables: the columns of each, with their types by the words of Table Schema."""
-CHOICES = {part.name: part.choices for part in (*CLINIC_FIELDS, *EVIDENCE_FIELDS) if part.choices}
-
-
-def flat_tables(clinics: Iterable[Clinic]) -> dict[str, list[Record]]:
-    """Lay out everything that clinics hold in flat tables of plain data."""
-    made: dict[str, list[Record]] = {name: [] for name in TABLES}
-    for clinic in clinics:
-        plain: Record = dict(clinic.to_dict())
-        key, place = {"clinic_id": clinic.clinic_id}, plain["location"] or {}
-        details = {name: place[name] for name in _DETAILS if place.get(name)}
-        made["clinics"].append({**plain, **place, "location_details": details})
-        made["evidence"] += plain["evidence"]
-        for service in plain["services"]:
-            own = key | {"service_id": service["service_id"]}
-            complete = [name for name, facet in service["facts"].items() if facet["complete"]]
-            made["services"].append({**own, "combined": service["combined"], "complete": complete})
-            made["facts"] += [
-                {**own, "facet": name, "term": term["id"], "truth": term["truth"]}
-                for name, facet in service["facts"].items()
-                for term in facet["terms"]
-            ]
-            made["quantities"] += [
-                {**own, "quantity": name, **number}
-                for name, number in service["quantities"].items()
-            ]
-    return made
-
-
-def records_from_tables(tables: Mapping[str, Sequence[Record]], source: str) -> list[Found]:
-    """Put the rows of flat tables together, clinic by clinic."""
-    clinics: list[Found] = []
-    services: dict[tuple[Any, ...], Record] = {}
-    by_id: dict[tuple[Any, ...], Record] = {}
-    faults: list[Fault] = []
-
-    def owner(known: Mapping[tuple[Any, ...], Record], row: Record, at: int, name: str) -> Record:
-        keys = tuple(row[key] for key in list(_KEYS)[: 1 if known is by_id else 2])
-        if keys not in known:
-            shown = "/".join(map(str, keys))
-            faults.append(Fault(f"there is no {shown!r}", at + 2, ", ".join(_KEYS), path=name))
-        return known.get(keys, {"services": [], "evidence": [], "facts": {}, "quantities": {}})
-
-    for at, row in enumerate(tables["clinics"]):
-        is_placed = row["lat"] is not None or row["lon"] is not None
-        place = {part.name: row[part.name] for part in _OF_LOCATION}
-        place |= row["location_details"] or {}
-        record = row | {"location": place if is_placed else None, "services": [], "evidence": []}
-        clinics.append((f"clinics, row {at + 2}", record))
-        by_id[(row["clinic_id"],)] = record
-    for at, row in enumerate(tables["services"]):
-        facts = {name: {"complete": True, "terms": []} for name in row["complete"] or ()}
-        service = row | {"facts": facts, "quantities": {}}
-        owner(by_id, row, at, "services")["services"].append(service)
-        services[row["clinic_id"], row["service_id"]] = service
-    for at, row in enumerate(tables["facts"]):
-        stated = owner(services, row, at, "facts")["facts"]
-        facet = stated.setdefault(row["facet"], {"complete": False, "terms": []})
-        facet["terms"].append({"id": row["term"], "truth": row["truth"]})
-    for at, row in enumerate(tables["quantities"]):
-        owner(services, row, at, "quantities")["quantities"][row["quantity"]] = row
-    for at, row in enumerate(tables["evidence"]):
-        owner(by_id, row, at, "evidence")["evidence"].append(row)
-    if faults:
-        raise DataError(source, faults)
-    return clinics
-
-
-def write_cell(value: Any) -> str:
-    """Write a value of a flat table as a cell."""
-    if isinstance(value, bool | list | dict):
-        return json.dumps(value, ensure_ascii=False) if value not in ([], {}) else ""
-    return "" if value is None else str(value)
-
-
-def read_rows(text: str, types: Mapping[str, str], source: str) -> list[Record]:
-    """Read a flat table of CSV; every column must be there."""
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    absent = [name for name in types if name not in (reader.fieldnames or ())]
-    if absent:
-        raise DataError(source, [Fault(f"there is no column {name!r}") for name in absent])
-    rows, faults = [], []
-    for at, row in enumerate(reader):
-        made: Record = {}
-        for name, kind in types.items():
-            try:
-                made[name] = _READERS.get(kind, str)(row[name]) if row[name] else None
-            except ValueError:
-                faults.append(Fault(f"is not of the type {kind}", at + 2, name, row[name]))
-        rows.append(made)
-    if faults:
-        raise DataError(source, faults)
-    return rows
-
-
-_READERS: dict[str, Any] = dict.fromkeys(("boolean", "array", "object"), json.loads)
-_READERS["number"] = float
+def add_fact(facts: Record, facet: str, term: str, truth: str) -> None:
+    """State a fact in the plain form of a service's facts."""
+    facts.setdefault(facet, {"terms": []})["terms"].append({"id": term, "truth": truth})
