@@ -392,3 +392,65 @@ def test_a_certificate_holds_no_place():
     assert certificate.bound_min >= 5.0
     for number in (HERE.lat, HERE.lon):
         assert str(number) not in repr(certificate)
+
+
+class Stated:
+    """A router that knows each clinic's minutes by its latitude."""
+
+    profile, batch = "car", 2
+
+    def __init__(self, minutes: dict[float, float], max_speed_kmh: float) -> None:
+        self.minutes, self.max_speed_kmh = minutes, max_speed_kmh
+
+    def times(self, origins, targets, *, limit_min: float = math.inf) -> TravelTimes:
+        found = np.array([[self.minutes[round(float(lat), 3)] for lat, _ in np.asarray(targets)]])
+        none = np.full(found.shape[1], np.nan)
+        return TravelTimes(found, np.zeros(found.shape, np.int8), none[:1], none)
+
+
+@pytest.mark.parametrize(("speed", "asked"), [(66.0, 4), (60.0, 4), (33.0, 2)])
+def test_a_clinic_far_off_is_asked_about_as_long_as_it_may_be_nearer_by_time(speed, asked):
+    # Two across the water, an hour away; two 33 km off, at the end of a motorway.
+    minutes = {44.01: 60.0, 44.02: 60.0, 44.3: 33.0, 44.31: 35.0}
+    directory = kf.Directory.from_clinics(
+        kf.Clinic(clinic_id=f"c{lat}", name="C", location=kf.Location(lat=lat, lon=-78.0))
+        for lat in minutes
+    )
+    near = directory.nearest(HERE, 1, router=Stated(minutes, speed))
+    assert near.certificate.n_examined == asked
+    assert near[0].travel_time_min == (33.0 if asked == 4 else 60.0)
+    least = geodesic_km(44.0, -78.0, 44.3, -78.0) / speed * 60
+    assert near.certificate.bound_min == (None if asked == 4 else pytest.approx(least))
+
+
+def test_a_possible_clinic_as_far_but_later_by_its_id_is_not_nearer():
+    graph, directory = line_of_clinics(20.0)
+    (sure,) = directory.clinics
+    twins = [
+        kf.Clinic(clinic_id=name, name=name, status="uncertain", location=sure.location)
+        for name in ("a", "d")
+    ]
+    near = directory.with_clinics(twins).nearest(HERE, 1, router=graph)
+    assert listed(near) == ["c0"]
+    assert listed(near.nearer_possible) == ["a"]
+
+
+def test_times_beyond_what_was_searched_are_not_taken_for_times():
+    # The way round by the far end is known early; the short way over it only from farther off.
+    nodes = pd.DataFrame({"node": range(4), "lat": [44, 44.01, 44.02, 44.03], "lon": [-78.0] * 4})
+    edges = pd.DataFrame(
+        {"source": [0, 1, 2, 3], "target": [1, 2, 3, 2], "minutes": [0.9, 0.3, 0.3, 90.0]}
+    )
+    graph = GraphRouter.from_edges(edges, nodes)
+    places = [44.0, 44.015, 44.025, 44.029]
+    directory = kf.Directory.from_clinics(
+        kf.Clinic(clinic_id=f"c{at}", name="C", location=kf.Location(lat=lat, lon=-78.0))
+        for at, lat in enumerate(places)
+    )
+    truth = [one for _, one, _ in by_brute_force(graph, directory, HERE)]
+    for k in range(1, 5):
+        for limit in (None, 1.0, 1.3):
+            near = directory.nearest(HERE, k, router=graph, max_time_min=limit)
+            kept = [one for t, one, m in by_brute_force(graph, directory, HERE, limit=limit or 99)]
+            assert listed(near) == kept[:k]
+    assert len(truth) == 4
