@@ -435,22 +435,24 @@ def test_a_possible_clinic_as_far_but_later_by_its_id_is_not_nearer():
     assert listed(near.nearer_possible) == ["a"]
 
 
-def test_times_beyond_what_was_searched_are_not_taken_for_times():
-    # The way round by the far end is known early; the short way over it only from farther off.
-    nodes = pd.DataFrame({"node": range(4), "lat": [44, 44.01, 44.02, 44.03], "lon": [-78.0] * 4})
+def test_the_time_by_the_end_of_a_road_that_was_reached_is_not_taken_for_the_least():
+    nodes = pd.DataFrame(
+        {"node": range(4), "lat": [44, 44.001, 44.02, 44.01], "lon": [-78, -78, -78, -77.98]}
+    )
+    ways = [(0, 1, 1.0), (1, 2, 100.0), (0, 3, 2.5), (3, 2, 2.5)]
     edges = pd.DataFrame(
-        {"source": [0, 1, 2, 3], "target": [1, 2, 3, 2], "minutes": [0.9, 0.3, 0.3, 90.0]}
+        [*ways, *((b, a, minutes) for a, b, minutes in ways)],
+        columns=["source", "target", "minutes"],
     )
     graph = GraphRouter.from_edges(edges, nodes)
-    places = [44.0, 44.015, 44.025, 44.029]
+    near, far = (kf.Location(lat=lat, lon=-78.0) for lat in (44.001, 44.018))
     directory = kf.Directory.from_clinics(
-        kf.Clinic(clinic_id=f"c{at}", name="C", location=kf.Location(lat=lat, lon=-78.0))
-        for at, lat in enumerate(places)
+        kf.Clinic(clinic_id=name, name=name, location=place)
+        for name, place in (("near", near), ("far", far))
     )
-    truth = [one for _, one, _ in by_brute_force(graph, directory, HERE)]
-    for k in range(1, 5):
-        for limit in (None, 1.0, 1.3):
-            near = directory.nearest(HERE, k, router=graph, max_time_min=limit)
-            kept = [one for t, one, m in by_brute_force(graph, directory, HERE, limit=limit or 99)]
-            assert listed(near) == kept[:k]
-    assert len(truth) == 4
+    found = directory.nearest(HERE, 1, router=graph)
+    assert listed(found) == ["near"]
+    assert found.certificate.bound_min < 5.0
+    missed = found.why_not("far")
+    assert missed.trip.minutes == pytest.approx(graph.times(HERE, far).minutes[0, 0])
+    assert missed.rank == 2
