@@ -194,7 +194,7 @@ def _clinic(place: JSON, service: JSON) -> JSON:
     if operator != native.get("name"):  # else it stands for the clinic itself
         foreign["operator"] = operator
     said = [
-        {name: one[path] or None for name, path in METADATA.items()} | one[OURS]
+        {name: one.get(path) or None for name, path in METADATA.items()} | one[OURS]
         for one in place.get("metadata") or ()
         if OURS in one
     ]

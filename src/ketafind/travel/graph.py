@@ -21,6 +21,8 @@ from ketafind.travel.router import Floats, TravelTimes, read_places
 KIND, VERSION = "network of roads", 1
 UNREACHABLE, OFF_NETWORK, BEYOND_LIMIT = 1, 2, 3
 SPACING_KM = 0.25
+WHOLE = ("starts", "ends", "forward", "backward", "shape_starts", "shape_lat", "shape_lon")
+"""The arrays of whole numbers, those that lead elsewhere first."""
 """No piece of a road is longer than this without a point by which it is found."""
 AT_ONCE = 2**20
 """So many pairs of a place and a sample are looked at in one go."""
@@ -739,32 +741,36 @@ def _km_per_degree(lat: Floats) -> tuple[Floats, Floats]:
 
 
 def _fault(arrays: Mapping[str, NDArray[Any]], *, deep: bool) -> str:
-    """Say what makes a file's arrays no network; deep looks at every number."""
-    try:
-        starts, ends = arrays["starts"], arrays["ends"]
-        forward, backward = arrays["forward"], arrays["backward"]
-        shapes = arrays["shape_starts"]
-    except KeyError as error:
-        return f"it lacks {error}"
-    roads = len(forward)
+    """Say what makes a file's arrays no network; deep looks at more than what keeps them safe."""
     weights = [array for name, array in arrays.items() if name.startswith("seconds.")]
+    kinds = {name: arrays[name].dtype.str for name in WHOLE if name in arrays}
+    if kinds != dict.fromkeys(WHOLE, "<i4") or any(one.dtype != np.float64 for one in weights):
+        return "an array is missing, or of another type"
+    starts, ends, forward, backward, shapes = (arrays[name] for name in WHOLE[:5])
+    roads = len(forward)
     sizes = (
-        len(backward) == roads == len(shapes) - 1
+        all(array.ndim == 1 for array in (*(arrays[name] for name in WHOLE), *weights))
+        and len(backward) == roads == len(shapes) - 1
+        and len(starts) >= 2
         and len(ends) == 2 * roads + 2 == starts[-1]
         and all(len(weight) == len(ends) for weight in weights)
         and len(arrays["shape_lat"]) == len(arrays["shape_lon"]) == shapes[-1]
     )
     if not sizes:
         return "its arrays do not fit together"
-    if not deep or not roads:
-        return ""
-    nodes = len(starts) - 2
+    # What follows an array where it leads trusts these: looking at them takes milliseconds.
     within = (
-        (np.diff(starts) >= 0).all()
-        and ends.min() >= 0
-        and ends.max() < nodes
-        and np.array_equal(np.sort(np.concatenate([forward, backward])), np.arange(2 * roads))
-        and (np.diff(shapes) >= 2).all()
+        starts[0] == shapes[0] == 0
+        and (starts[1:] >= starts[:-1]).all()
+        and (shapes[1:] - shapes[:-1] >= 2).all()
+        and all(one.min(initial=0) >= 0 for one in (ends, forward, backward))
+        and ends.max() <= max(0, len(starts) - 3)
+        and max(one.max(initial=-1) for one in (forward, backward)) < 2 * roads
     )
-    valid = all((weight >= 0).all() for weight in weights)
+    valid = not deep or (
+        np.array_equal(np.sort(np.concatenate([forward, backward])), np.arange(2 * roads))
+        and all((weight >= 0).all() for weight in weights)
+        and (np.abs(arrays["shape_lat"]) <= 90 * 10**7).all()
+        and (np.abs(arrays["shape_lon"]) <= 180 * 10**7).all()
+    )
     return "" if within and valid else "its numbers are no network"

@@ -1,0 +1,41 @@
+"""Damaged input at every door of the package: only a KetafindError may come out."""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parents[1]
+if not (ROOT / "tools/fuzz.py").exists():
+    pytest.skip("the tools are in the source tree", allow_module_level=True)
+sys.path.insert(0, str(ROOT / "tools"))
+
+from fuzz import Doors, damaged, escaping  # noqa: E402
+
+NAMES = (
+    *("csv", "evidence", "address", "criteria", "vocabulary", "rules", "directory", "roads"),
+    *("cache", "provider", "routing", "pbf", "fhir", "hsds", "geojson", "cli", "mcp"),
+)
+
+
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Doors:
+    return Doors(tmp_path_factory.mktemp("fuzz"))
+
+
+def test_every_door_is_named(doors: Doors) -> None:
+    assert tuple(doors.targets()) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_damaged_input_is_refused_or_harmless(name: str, doors: Doors) -> None:
+    target, seeds = doors.targets()[name]
+    for data in seeds:
+        assert escaping(target, data) is None
+    for data in islice(damaged(name, 1, doors), max(20, settings().max_examples // 2)):
+        error = escaping(target, data)
+        assert error is None, (data[:500], error)
