@@ -73,6 +73,13 @@ def faults_of(figure):
                 yield f"{text!r} covers {other!r}"
     handles = entries_of(figure).values()
     explained = {mark_of(handle) for handle in handles}
+    drawn = {mark_of(line) for axes in figure.axes for line in axes.lines}
+    for mark in (mark for mark in explained - drawn if mark and mark[0] != "None"):
+        yield f"the legend explains {mark}, which is not drawn"
+    has_circle = any(getattr(one, "is_dashed", lambda: False)() for one in handles)
+    dashes = [p for axes in figure.axes for p in axes.patches if p.get_ls() not in ("-", "solid")]
+    if has_circle and not dashes:
+        yield "the legend explains circles, and there are none"
     for axes in figure.axes:
         for line in axes.lines:
             if line.get_marker() not in ("None", "", None, "|") and mark_of(line) not in explained:
@@ -136,6 +143,14 @@ def test_of_many_clinics_no_label_covers_another_and_the_legend_is_whole(seed):
     for size in SIZES:
         for style in STYLES:
             check(random_columns(seed), size, style)
+
+
+def test_the_legend_explains_no_mark_that_is_not_there():
+    """A clinic stands on the only town: its square is not drawn."""
+    answer = load_directory().nearest("Windsor, ON", k=4, unknown="include")
+    figure = answer.plot(figsize=(3.35, 3.35), title="Nearest to Windsor").figure
+    assert list(faults_of(figure)) == []
+    assert "town" not in entries_of(figure)
 
 
 @pytest.mark.parametrize("where", [(44.2, -76.5), (-33.9, 151.2), (-17.0, 179.9), (78.2, 15.6)])

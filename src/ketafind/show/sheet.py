@@ -218,9 +218,10 @@ class Sheet:
         for pane in panes:
             pane.lay()
         has_towns = [pane.draw_towns() for pane in panes]
-        if not any(has_towns) and _TOWN in self.entries:
+        if not any(has_towns):
+            self.entries.pop(_TOWN, None)
+        if len(self.made[0].get_texts()) != len(self.entries):
             self.made.pop(0).remove()
-            del self.entries[_TOWN]
             self.legend(self.entries)
         return self.ax
 
