@@ -211,8 +211,17 @@ def test_places_a_metre_apart_have_a_cell_each():
 
 def test_the_postal_codes_are_counted_unless_others_are_given():
     cells = kf.catchments(None, kf.load_directory())
-    whole = len(kf.ontario_postal_codes())
-    assert cells.groupby("supply")["weight"].sum().tolist() == [whole, whole]
+    codes = kf.ontario_postal_codes()
+    assert cells.groupby("supply")["weight"].sum().tolist() == [len(codes), len(codes)]
+    # Ontario is cut up, not the box around its clinics: nobody but those on a shore is outside.
+    confirmed = cells[cells["supply"] == "confirmed"]
+    assert 1_060_000 < confirmed["area_km2"].sum() < 1_090_000
+    some = codes.sample(4_000, random_state=1)
+    inside = gpd.points_from_xy(some.lon, some.lat).within(confirmed.union_all())
+    assert inside.mean() > 0.99
+    for town in ("Windsor, ON", "Cornwall, ON", "Kenora, ON"):
+        place = kf.geocode(town)
+        assert confirmed.contains(shapely.Point(place.lon, place.lat)).sum() == 1
     abroad = kf.Directory.from_clinics(
         [kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=48.2, lon=16.4))]
     )

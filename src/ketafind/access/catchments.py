@@ -25,6 +25,7 @@ from ketafind.index.protocol import Floats
 from ketafind.join.certainty import nearest_end_km
 from ketafind.join.origins import Source, check_directory
 from ketafind.query.origin import check_polygon
+from ketafind.show.basemap import layers
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -173,13 +174,15 @@ def catchments(
     ----------
     origins : pandas, geopandas, polars or pyarrow frame, or None
         One row a person, place or area: who is counted, each at the nearest clinic by geodesic
-        distance, inside the region or not. None for the bundled postal codes of Ontario, which do
-        not widen the box, if a clinic stands in Ontario or near it; else nobody is counted.
+        distance, inside the region or not. None for the bundled postal codes of Ontario, if a
+        clinic stands in Ontario or near it; else nobody is counted.
     directory : Directory
         The clinics.
     region : shapely Polygon or MultiPolygon, optional
-        What to cut up, in (lon, lat) degrees; None for the box around clinics and origins,
-        widened by half a degree. Neither around a pole nor across the antimeridian.
+        What to cut up, in (lon, lat) degrees; None for Ontario where its postal codes are counted
+        (a simple outline, lakes inside it included: some who live on a shore are outside), else
+        for the box around clinics and origins, widened by half a degree: the areas are then those
+        of that box. Neither around a pole nor across the antimeridian.
     router : GraphRouter or another with ``isochrone``, optional
         Draw instead from where each clinic is reached within given times.
     thresholds_min : float or sequence of float, optional
@@ -240,7 +243,9 @@ def catchments(
         )
         settings = {"thresholds_min": limits, "weighted": weight is not None}
         return study.stamped(areas, "catchments", **settings)
-    if region is None:
+    if region is None and counted is None:
+        region = layers("near")["ontario"]
+    elif region is None:
         region = _box(study, widen=origins is not None)
     else:
         check_polygon(region)
