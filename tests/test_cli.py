@@ -238,7 +238,7 @@ def test_how_the_place_was_read_is_said_beside_the_answer_and_never_in_it(form, 
     assert main(["nearest", "Kingstn, ON", "--staff", "nurse", "--format", form]) == 0
     printed = capsys.readouterr()
     assert printed.err == (
-        "Origin read as Kingston, ON: the place, within 6.7 km. Kingstn was read as Kingston.\n"
+        "Origin read as Kingston, ON: the place, within 7.0 km. Kingstn was read as Kingston.\n"
     )
     assert "Kingstn" not in printed.out
     assert "Origin" not in printed.out
