@@ -232,3 +232,23 @@ def test_a_clip_that_is_no_polygon_is_refused(tmp_path, capsys, text, message):
     command = ["roads", "build", str(two_towns(tmp_path)), "--out", str(tmp_path / "a.roads")]
     assert main([*command, "--clip", str(tmp_path / "a.geojson")]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_command_line_finds_the_nearest_by_road(tmp_path, capsys):
+    out, clinics = str(tmp_path / "a.roads"), tmp_path / "clinics.csv"
+    assert main(["roads", "build", str(two_towns(tmp_path)), "--out", out]) == 0
+    clinics.write_text("clinic_id,name,lat,lon\nnear,Near,44.011,-78\nfar,Far,45,-78\n")
+    place = ["--lat", "44", "--lon", "-78", "--data", str(clinics), "--unknown", "include"]
+    capsys.readouterr()
+    assert main(["nearest", *place, "--roads", out, "--format", "json"]) == 0
+    (match,) = json.loads(capsys.readouterr().out)["matches"]
+    km = float(geodesic_km(*APART[0], *APART[1]))
+    assert match["travel_time_min"] == pytest.approx(km / 40.95 * 60, rel=1e-4)
+    assert main(["nearest", *place, "--max-time-min", "5"]) == 2
+    assert "--max-time-min goes with --roads" in capsys.readouterr().err
+    (tmp_path / "people.csv").write_text("lat,lon\n44,-78\n")
+    people = [str(tmp_path / "people.csv"), "--data", str(clinics), "--columns", "city"]
+    assert main(["join", *people, "--roads", out, "--max-time-min", "9"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].split(",")[2:6] == [
+        "rank", "clinic_id", "travel_time_min", "distance_km"
+    ]  # fmt: skip

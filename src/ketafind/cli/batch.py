@@ -9,7 +9,7 @@ from argparse import Namespace
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from ketafind.cli.options import address_geocoder, directory_of, sought
+from ketafind.cli.options import address_geocoder, by_road, directory_of, sought
 from ketafind.errors import InvalidInputError
 from ketafind.files import refuse_existing, require, write_whole
 from ketafind.show.exports import csv_text
@@ -46,6 +46,7 @@ def join(arguments: Namespace) -> None:
         columns=usual if arguments.columns is None else arguments.columns.split(","),
         prefix=arguments.prefix,
         check=not arguments.no_check,
+        **by_road(arguments),
         **sought(arguments),
     )
     for name in numbers:  # as they were written

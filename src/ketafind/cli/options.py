@@ -35,8 +35,21 @@ def asked(arguments: Namespace) -> Matches:
         arguments.k,
         max_distance_km=arguments.max_distance_km,
         check=not arguments.no_check,
+        **by_road(arguments),
         **sought(arguments),
     )
+
+
+def by_road(arguments: Namespace) -> dict[str, Any]:
+    """How one travels, as keywords of a query; none for straight lines."""
+    if getattr(arguments, "roads", None) is None:
+        if getattr(arguments, "max_time_min", None) is not None:
+            raise InvalidInputError("--max-time-min goes with --roads")
+        return {}
+    from ketafind.travel import GraphRouter
+
+    router = GraphRouter.open(arguments.roads, arguments.profile)
+    return {"router": router, "max_time_min": arguments.max_time_min}
 
 
 def sought(arguments: Namespace) -> dict[str, Any]:

@@ -165,9 +165,15 @@ LABELS = _option(
 )
 TABLE = _choice("--format", "how it is printed", "table", "json")
 SAID = (LANG, _choice("--format", "how it is printed", "text", "json"))
+ROADS = (
+    _file("--roads", "order by travel time on this network, from roads build"),
+    _option("--profile", default="car", help="how one travels: car (default), foot, bicycle"),
+    _option("--max-time-min", type=_number, metavar="MIN", help="leave out what takes longer"),
+)
 NEAREST = (
     *QUESTION,
     LABELS,
+    *ROADS,
     _choice("--format", "how it is printed", "table", "json", "geojson", "csv"),
 )
 CLINIC = _option("clinic_id", metavar="CLINIC_ID", help="such as caledon-clinic")
@@ -248,6 +254,7 @@ JOIN = (
     _option("--address", metavar="COLUMN", help="instead: an address, postal code or town"),
     _option("-k", type=_whole, default=1, help="how many for each row (default 1)"),
     *SOUGHT,
+    *ROADS,
     _option("--columns", metavar="NAMES", help="what to add of each clinic, such as name,phone"),
     _choice("--shape", "a row for each clinic, or columns for each", "long", "wide"),
     _choice("--how", "keep rows without a clinic, or not", "left", "inner"),
