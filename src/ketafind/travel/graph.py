@@ -768,9 +768,16 @@ def _fault(arrays: Mapping[str, NDArray[Any]], *, deep: bool) -> str:
         and max(one.max(initial=-1) for one in (forward, backward)) < 2 * roads
     )
     valid = not deep or (
-        np.array_equal(np.sort(np.concatenate([forward, backward])), np.arange(2 * roads))
-        and all((weight >= 0).all() for weight in weights)
+        _each_once(forward, backward)
+        and all(weight.min() >= 0 for weight in weights)  # NaN is not
         and (np.abs(arrays["shape_lat"]) <= 90 * 10**7).all()
         and (np.abs(arrays["shape_lon"]) <= 180 * 10**7).all()
     )
     return "" if within and valid else "its numbers are no network"
+
+
+def _each_once(forward: Ints, backward: Ints) -> bool:
+    """Whether the arcs of roads are all numbers from 0, each once."""
+    seen = np.zeros(2 * len(forward), np.bool_)
+    seen[forward] = seen[backward] = True
+    return bool(seen.all())
