@@ -127,6 +127,9 @@ def random_text(rng: random.Random) -> tuple[str, str]:
     row = rng.randrange(len(codes.number))
     code = code_text(int(codes.number[row]))
     own = places[codes.name[row]].plain_name
+    lat, lon = codes.lat[row] / 1e4, codes.lon[row] / 1e4
+    apart = [abs(one.lat - lat) + abs(one.lon - lon) for one in places]
+    near = places[rng.choice(sorted(range(len(places)), key=apart.__getitem__)[:40])].plain_name
     place = rng.choice(places)
     name = rng.choice(
         [place.plain_name, rng.choice(list(gazetteer.aliases)), place.plain_name.lower()]
@@ -151,6 +154,8 @@ def random_text(rng: random.Random) -> tuple[str, str]:
         "address with code": f"{street}{unit}, {own}{tail} {code}",
         "address with code, run together": f"{street} {own} ON {code}",
         "address with another town": f"{street}, {name}{tail} {code}",
+        "address with a near town": f"{street}, {near}{tail} {code}",
+        "name elsewhere": f"{name}{rng.choice([', ', ' '])}{rng.choice(['Quebec', 'Ohio', 'PA', 'NY', 'France', 'Manitoba', 'UK', '14201'])}",
         "address with town": f"{street}{unit}, {name}{tail}",
         "address with town, run together": f"{street} {name}{tail}",
         "code before": f"{code}, {own}",
@@ -197,7 +202,7 @@ def read_alike(question: JSON, answer: JSON) -> str:
         assert "refused" in answer, f"only the page reads {text!r}: {answer['origin']}"
         return "refused by both"
     if "refused" in answer:
-        is_promised = kind in UNTIL_READ and not set(text) & set("()/,'’.")
+        is_promised = kind in UNTIL_READ and not set(text) & set("()/,'’.") and " - " not in text
         assert not is_promised or "," in place.label.partition(", ON")[0], f"{kind} {text!r}"
         return "refused by the page"
     there = answer["origin"]

@@ -385,8 +385,9 @@ const Finder = (() => {
         throw refuse(start ? "unreadable" : "not_found");
       }
       // Read together with what stands before or behind, the words may mean something else.
-      const isWhole = this.whole.has(words.slice(start, stop).join(" "));
-      if (!isWhole && this.mayBeElsewhere(words, stop, isRunOn && start ? 0 : stop - start)) throw refuse();
+      const isOpen = !ontario && (stop < words.length || (isRunOn && start > 0));
+      const isWhole = !isOpen && this.whole.has(words.slice(start, stop).join(" "));
+      if (!isWhole && this.mayBeElsewhere(words, stop, isOpen ? 0 : stop - start)) throw refuse();
       if (stop - start > 1 && this.compass[words[start]]) throw refuse();
       if (stop < words.length && this.keys.has(this.key(words.slice(start)))) throw refuse();
       if (start && !this.isNumberedStreet(words, parts, start)) throw refuse();
@@ -447,7 +448,8 @@ const Finder = (() => {
       const longest = found.at(-1), at = longest.start, before = words[at - 1];
       if (at === first) return longest;
       // A direction or a number before the name may be the street's.
-      if (this.compass[before] && this.keys.has(this.key([this.compass[before], ...words.slice(at, stop)]))) return undefined;
+      const isAfterType = at > first + 1 && this.streets.has(words[at - 2]);
+      if (this.compass[before] && !isAfterType && this.keys.has(this.key([this.compass[before], ...words.slice(at, stop)]))) return undefined;
       if (found.length > 1 && this.directions.has(words[at]) && this.streets.has(before)) {
         // King Street West in Perth is far likelier than West Perth.
         const codes = found.map(({ numbers }) => Math.max(...numbers.map((one) => this.counts[one])));
