@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -23,8 +24,11 @@ MICROMETRE_KM = 1e-9
 RUN = Path(__file__).with_name("run_finder.js")
 FORMS = ("{}", "{}, ON", "1 Main St, {}", "1 Main St, {}, ON")
 """How people name a place."""
+WORDS = (Path(kf.__file__).parent / "geocoding/words.json").read_text("utf-8")
 UNTIL_READ = frozenset({"code", "area", "name", "name, ON", "code, own town"})
 """Kinds of text that the page promises to read wherever the package does."""
+MEANINGFUL = [word for text in re.findall(r'"([^"]*)"', WORDS) for word in text.split()]
+"""Streets' types, provinces, directions and the rest that addresses are read by."""
 JSON = dict[str, Any]
 
 
@@ -120,6 +124,18 @@ def random_criteria(rng: random.Random, words: kf.Vocabulary, depth: int = 0) ->
     return kf.offers(facet.id, *terms, at_least=rng.randint(1, len(terms)))  # fmt: skip
 
 
+def random_words(rng: random.Random) -> str:
+    """Words that mean something in an address, in no order."""
+    gazetteer = default_gazetteer()
+    code = code_text(int(rng.choice(gazetteer.ontario.number)))
+    text = ""
+    for _ in range(rng.randint(1, 5)):
+        name = rng.choice(gazetteer.places).plain_name
+        some = [name, name, rng.choice(MEANINGFUL), rng.choice(MEANINGFUL), code, "ON", "and", "12"]
+        text += rng.choice([" ", " ", ", ", "-", "/"]) + rng.choice(some)
+    return text[1:]
+
+
 def random_text(rng: random.Random) -> tuple[str, str]:
     """A text that says where somebody is, as people write it, and of which kind it is."""
     gazetteer = default_gazetteer()
@@ -163,7 +179,7 @@ def random_text(rng: random.Random) -> tuple[str, str]:
         "two names": f"{name}, {rng.choice(places).plain_name}{tail}",
         "misspelt": "".join(slip) + tail,
         "degrees": f"{rng.uniform(42, 50):.{rng.randint(1, 5)}f}, {-rng.uniform(75, 90):.4f}",
-        "words": " ".join(rng.choice(["near", "north", "bay", "st", "mount", "12", "of", name, "et", "to", "ON", code, "10 km", "n", "port"]) for _ in range(rng.randint(1, 5))),
+        "words": random_words(rng),
     }  # fmt: skip
     return rng.choice(list(made.items()))
 
