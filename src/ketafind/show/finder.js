@@ -251,21 +251,22 @@ const Finder = (() => {
       return { lat: lat[row] / 1e4, lon: lon[row] / 1e4, radius, label, precision: "postal_code", notes };
     }
 
-    around(low, high, label, precision, notes = []) {
+    // The middle of some codes, and a radius from how far they, or those of an area, lie from it.
+    around([low, high], label, precision, notes = [], [first, last] = [low, high]) {
       const { lat, lon } = this.codes;
       const middle = (column) => {
         const sorted = column.slice(low, high).sort(), half = sorted.length >> 1;
         return (sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2) / 1e4;
       };
-      const [north, east] = [middle(lat), middle(lon)], far = new Float64Array(high - low);
-      for (let row = low; row < high; row += 1) far[row - low] = sphereKm(north, east, lat[row] / 1e4, lon[row] / 1e4);
+      const [north, east] = [middle(lat), middle(lon)], far = new Float64Array(last - first);
+      for (let row = first; row < last; row += 1) far[row - first] = sphereKm(north, east, lat[row] / 1e4, lon[row] / 1e4);
       far.sort();
       const radius = Math.max(1, this.around_factor * far[Math.floor(0.9 * (far.length - 1))]);
       return { lat: north, lon: east, radius, label: `${label}, ON`, precision, notes };
     }
 
     atArea(area, notes = []) {
-      return this.around(...this.codes.areas.get(area), areaText(area), "fsa", notes);
+      return this.around(this.codes.areas.get(area), areaText(area), "fsa", notes);
     }
 
     // A code that is alone and not listed.
@@ -276,7 +277,7 @@ const Finder = (() => {
       if (Math.floor(area / 20) % 10 === 0) return this.atArea(area, [["unlisted_area", { code: label, area: label.slice(0, 3) }]]);
       const [low, high] = this.codes.areas.get(area), at = bisect(this.codes.number, number, low, high);
       const rows = [Math.max(low, at - this.beside), Math.min(high, at + this.beside)];
-      return this.around(...rows, label, "postal_code", [["unlisted_beside", { code: label }]]);
+      return this.around(rows, label, "postal_code", [["unlisted_beside", { code: label }]], [low, high]);
     }
 
     typed(found) {

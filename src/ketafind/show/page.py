@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ketafind.errors import GeocodingError, InvalidInputError, check_language
+from ketafind.errors import AmbiguousPlaceError, GeocodingError, InvalidInputError, check_language
 from ketafind.geo import EAST, NORTH, SOUTH, WEST
 from ketafind.geocoding import OfflineGeocoder, locations, reading, words
 from ketafind.geocoding.gazetteer import KINDS, POST_TOWN, Gazetteer, Place
@@ -292,8 +292,8 @@ def _answer(geocoder: OfflineGeocoder, text: str) -> JSON:
     try:
         return _place(geocoder.geocode(text), counties)
     except GeocodingError as error:
+        reason = "ambiguous" if isinstance(error, AmbiguousPlaceError) else "elsewhere"
         candidates = [_place(one, counties) for one in error.candidates]
-        reason = "ambiguous" if len(candidates) > 1 else "elsewhere"
         return {"refused": reason, "candidates": candidates}
 
 
