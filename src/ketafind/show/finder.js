@@ -298,7 +298,7 @@ const Finder = (() => {
       const typed = text.includes(".") && COORDINATES.exec(text);
       if (typed) return this.typed(typed);
       const sites = text.toLowerCase().split(/\s+/).some((word) => BETWEEN_SITES.has(word));
-      if (!PLAIN.test(text) || /norgani/i.test(text)) throw new Refused("unreadable");
+      if (!PLAIN.test(text) || / (?:un|non )organi/i.test(text)) throw new Refused("unreadable");
       if (sites || PHONE.test(text) || DISTANCE.test(text)) throw new Refused("unreadable", { offers: this.offers(text) });
       if (!WELL_ENDED.test(text)) {
         text = text.replace(GLUED, " ").replace(SHIFTED, (...found) => found.slice(1, 5).filter(Boolean).join(""));
