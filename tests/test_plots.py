@@ -9,7 +9,7 @@ import ketafind as kf
 from ketafind import plots
 from ketafind.errors import InvalidInputError
 from ketafind.show.basemap import Ground
-from test_show_plots import SIZES, STYLES, entries_of, faults_of, texts_of
+from test_show_plots import SIZES, STYLES, TITLE, entries_of, faults_of, texts_of
 
 mpl.use("agg")
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -67,7 +67,7 @@ def drawn(codes, directory, reach, by_county):
 @pytest.mark.parametrize("kind", ["coverage", "bars", "gaps", "catchments", "scores", "hexagons"])
 def test_no_text_covers_another_or_leaves_the_figure(drawn, kind, at):
     with plt.style.context(STYLES[at % 2]):
-        ax = drawn[kind](figsize=SIZES[at], title="A title that says what is drawn")
+        ax = drawn[kind](figsize=SIZES[at], title=TITLE)
     assert list(faults_of(ax.figure)) == []
     said = " ".join(text.replace("\n", " ") for text, _ in texts_of(ax.figure))
     assert kind == "hexagons" or kf.load_directory().snapshot.id in said

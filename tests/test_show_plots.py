@@ -27,6 +27,7 @@ COLUMNS = {
     "radius_km": [9.0, 0.0, None, None],
     "truth": ["yes", "unknown", "unknown", "unknown"],
 }
+TITLE = "Clinics that match, and those that may: a title of so many words that some must be broken"
 ORIGIN = Coordinates(lat=44.5, lon=-76.1)
 
 
@@ -117,7 +118,7 @@ def random_columns(seed):
 
 def check(columns, size, style, **options):
     with plt.style.context(style):
-        ax = plot_clinics(columns, figsize=size, title="Clinics that match", **options)
+        ax = plot_clinics(columns, figsize=size, title=TITLE, **options)
     figure = ax.figure
     assert list(faults_of(figure)) == []
     figure.set_dpi(200)  # as it may be saved

@@ -92,7 +92,7 @@ def plot_clinics(
         If there is no ``lat`` or ``lon``.
     """
     points = _points(columns)
-    sheet = new_sheet(ax=ax, figsize=figsize, title=title, credit=credit, data=data)
+    sheet = new_sheet(data, credit=credit, ax=ax, figsize=figsize, title=title)
     if not points:
         sheet.ax.set(xticks=[], yticks=[])
         sheet.ax.set_axis_off()
@@ -106,14 +106,7 @@ def plot_clinics(
     return clinics.draw(clinics.entries(n_unlocated), labels=labels)
 
 
-def new_sheet(
-    *,
-    ax: Any = None,
-    figsize: tuple[float, float] | None = None,
-    title: str | None = None,
-    credit: bool = True,
-    data: str = "",
-) -> Sheet:
+def new_sheet(data: str, *, credit: bool = True, **options: Any) -> Sheet:
     """Divide up axes or a new figure; its footer names the program, the data and their licence."""
     require("matplotlib.pyplot", "maps")
     from ketafind import __version__
@@ -121,7 +114,7 @@ def new_sheet(
 
     named = (f"ketafind {__version__}", data.rstrip("."), "bundled data CC BY 4.0")
     footer = " · ".join([*filter(None, named), "base map Natural Earth"])
-    return Sheet(ax, figsize, title, footer if credit else None)
+    return Sheet(footer if credit else None, **options)
 
 
 class _Clinics:
@@ -273,13 +266,14 @@ def _points(columns: Mapping[str, Sequence[Any]]) -> list[_Point]:
 
 def _listed(labels: Sequence[str]) -> str:
     """Write several numbers in short: 3–5, 8."""
-    if len(labels) < 2 or not all(label.isdecimal() for label in labels):
-        return textwrap.fill(", ".join(labels), 16) if len(labels) > 1 else "".join(labels)
+    if len(labels) == 1:
+        return labels[0]
     runs: list[list[int]] = []
-    for number in sorted(map(int, labels)):
+    for number in sorted(int(label) for label in labels if label.isdecimal()):
         if runs and number == runs[-1][-1] + 1:
             runs[-1].append(number)
         else:
             runs.append([number])
     said = [f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    said += [label for label in labels if not label.isdecimal()]
     return textwrap.fill(", ".join(said), 16)

@@ -53,9 +53,9 @@ FigureCanvasAgg(_FINE)  # measures with one renderer
 
 
 @lru_cache(4096)
-def _measured(text: str, size: float) -> tuple[float, float]:
+def _measured(text: str, size: float, weight: str) -> tuple[float, float]:
     """Return the width and height of a text in inches, at any resolution it is saved with."""
-    written = _FINE.text(0, 0, text, size=size, parse_math=False)
+    written = _FINE.text(0, 0, text, size=size, weight=weight, parse_math=False)
     extent = written.get_window_extent()
     written.remove()
     # Letters are fitted to the pixels: some resolutions make them up to 6 % wider.
@@ -66,7 +66,11 @@ class Sheet:
     """A figure of its own, or the part of one that axes take up, divided by what its texts measure."""
 
     def __init__(
-        self, ax: Any, figsize: tuple[float, float] | None, title: str | None, footer: str | None
+        self,
+        footer: str | None,
+        ax: Any = None,
+        figsize: tuple[float, float] | None = None,
+        title: str | None = None,
     ) -> None:
         if ax is None:
             from matplotlib import pyplot as plt
@@ -85,29 +89,32 @@ class Sheet:
         self.bottom, self.top = box.y0 + 0.4 * self.em, box.y1 - 0.5 * self.em
         self.made: list[Any] = []
         self.cover = 0.6  # of what a label stands on
+        large, small = 1.2 * self.size, 0.75 * self.size
         if title:
-            lines, size = self.wrapped(title, 1.2 * self.size), 1.2 * self.size
-            self.write(self.left, self.top, lines, size, va="top", weight="bold")
-            self.top -= 1.1 * self.measure(lines, size)[1] + 0.5 * self.em
+            lines = self.wrapped(title, large, weight="bold")
+            self.write(self.left, self.top, lines, large, va="top", weight="bold")
+            self.top -= self.measure(lines, large, "bold")[1] + 0.5 * self.em
         if footer:
-            lines, size = self.wrapped(footer, 0.75 * self.size), 0.75 * self.size
-            self.write(self.left, self.bottom, lines, size, va="bottom", color=self.look["muted"])
-            self.bottom += self.measure(lines, size)[1] + 0.5 * self.em
+            lines = self.wrapped(footer, small)
+            self.write(self.left, self.bottom, lines, small, va="bottom", color=self.look["muted"])
+            self.bottom += self.measure(lines, small)[1] + 0.5 * self.em
 
     def write(self, x: float, y: float, text: str, size: float, **look: Any) -> Any:
         """Write a text at a place in pixels; a dollar sign is a dollar sign."""
         look = {"color": self.look["ink"], "parse_math": False, "size": size, **look}
         return self.figure.text(*((x, y) / self.pixels), _shown(text), **look)
 
-    def measure(self, text: str, size: float) -> Floats:
+    def measure(self, text: str, size: float, weight: str = "normal") -> Floats:
         """Return the width and height of a text in pixels."""
-        return np.asarray(_measured(_shown(text), size)) * float(self.figure.dpi)
+        return np.asarray(_measured(_shown(text), size, weight)) * float(self.figure.dpi)
 
-    def wrapped(self, text: str, size: float, width: float | None = None) -> str:
+    def wrapped(
+        self, text: str, size: float, width: float | None = None, weight: str = "normal"
+    ) -> str:
         """Break a text into lines no wider than so many pixels, else than the sheet."""
         most, letters = width or self.right - self.left, max(len(text), 1)
         lines = text
-        while letters > 4 and (wide := self.measure(lines, size)[0]) > most:
+        while letters > 4 and (wide := self.measure(lines, size, weight)[0]) > most:
             letters = min(letters - 1, int(letters * most / wide) + 1)
             lines = textwrap.fill(text, letters)
         return lines
