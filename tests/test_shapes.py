@@ -404,7 +404,7 @@ RAISED = {kind.__name__ for kind in EVERY_ERROR}
 QUERY_MODULES = (
     *("criteria", "directory", "errors", "facts", "geo", "guide", "matches", "query/catalogue"),
     *("query/filter", "query/origin", "geocoding/offline", "geocoding/words", "geocoding/http"),
-    *("geocoding/protocol", "vocabulary/vocabulary"),
+    *("geocoding/protocol", "geocoding/batch", "vocabulary/vocabulary", "join/columns"),
 )
 
 
