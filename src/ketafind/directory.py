@@ -1361,10 +1361,10 @@ class Directory(Mapping[str, Clinic]):
 
         Notes
         -----
-        The page reads postal codes, halves of them, names of places that the gazetteer knows,
-        numbered streets with their town or code, and decimal degrees. A code may hold one
-        character that is mistaken for its look-alike; a name may not be misspelt. What it cannot
-        read for certain as `nearest` would, it refuses, and offers what it can.
+        The page reads postal codes of Ontario, halves of them, names of places there, numbered
+        streets with their town or code, and decimal degrees. A code may hold one character that
+        is mistaken for its look-alike; a name may not be misspelt. What it cannot read for certain
+        as `nearest` would, it refuses, and offers what it can.
         """
         from ketafind.explain.questions import words_for_page
         from ketafind.guide import questions_for_page
