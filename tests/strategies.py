@@ -126,6 +126,7 @@ def criteria(expression) -> kf.Criteria:
 # Cs cannot be written as UTF-8, Cc is refused by every reader of tables.
 awkward = st.sampled_from(
     [
+        "",
         "=1+1",
         "@SUM(A1)",
         '"',

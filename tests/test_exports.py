@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,11 +16,13 @@ from typing import Any
 import jsonschema
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.cli import main
 from ketafind.errors import DataError, InvalidInputError
 from ketafind.show.exports import ENDINGS, FORMATS
+from ketafind.show.hsds import service_list
 from strategies import directories, examples
 
 geopandas = pytest.importorskip("geopandas")
@@ -277,9 +281,9 @@ def test_what_a_file_misses_is_named_with_its_place():
         (kf.Directory.from_fhir, {"entry": [{"resource": location}]}, "Location 1.*name missing"),
         (kf.Directory.from_fhir, {"resourceType": "Bundle"}, "there is no Location in it"),
         (kf.Directory.from_fhir, [], "there is no Location in it"),
-        (kf.Directory.from_hsds, {"contents": []}, "there is no location in it"),
+        (kf.Directory.from_hsds, {"contents": []}, "is not of the form|no location in it"),
         (kf.Directory.from_hsds, {"name": "x", "status": "active"}, "there is no location in it"),
-        (kf.Directory.from_hsds, [5], "is no list of services"),
+        (kf.Directory.from_hsds, [5], "is not of the form that it should have"),
         (
             kf.Directory.from_hsds,
             {"name": "x", "service_at_locations": [{"location": {"id": "p", "latitude": 44.0}}]},
@@ -299,6 +303,16 @@ def test_what_a_file_misses_is_named_with_its_place():
     ]:
         with pytest.raises(DataError, match=wanted):
             read(content)
+
+
+def test_a_file_that_is_no_json_or_not_there_is_refused_by_name(tmp_path):
+    path = tmp_path / "cut.json"
+    path.write_text('{"entry": [')
+    for read in (kf.Directory.from_fhir, kf.Directory.from_hsds, kf.Directory.from_geojson):
+        with pytest.raises(DataError, match=r"cut\.json: 1 fault.*\n  not JSON"):
+            read(path)
+        with pytest.raises(DataError, match="no such file"):
+            read(tmp_path / "none.json")
 
 
 def test_a_foreign_bundle_is_read_by_its_codes_and_what_has_no_term_is_named():
@@ -350,6 +364,42 @@ def test_features_of_others_are_rows_of_a_table():
     assert kf.Directory.from_geojson({"features": [one]})["a"].location.lon == -76.48
     with pytest.raises(DataError, match="name"):
         kf.Directory.from_geojson({"features": [one | {"properties": {"nam": "A"}}]})
+
+
+def nodes(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths to everything in a value of JSON."""
+    yield path
+    items = dict(enumerate(value)) if isinstance(value, list) else value
+    for key, item in items.items() if isinstance(items, dict) else ():
+        yield from nodes(item, (*path, key))
+
+
+SENT = {
+    "geojson": DIRECTORY.nearest("Kingston", 2).to_geojson(),
+    "fhir": kf.Directory.from_clinics(list(DIRECTORY.values())[:2]).to_fhir(),
+    "hsds": service_list(list(DIRECTORY.values())[:2], DIRECTORY.vocabulary, "en"),
+}
+SENT["records"] = kf.Directory.from_clinics(list(DIRECTORY.values())[:2]).to_geojson()
+PATHS = {name: list(nodes(content)) for name, content in SENT.items()}
+leaf = st.sampled_from([None, 5, -1e400, True, "", "x", "2026-13-01", [], {}, [[]], {"id": []}])
+
+
+@examples(2)
+@given(st.sampled_from(sorted(SENT)), st.data())
+def test_a_file_of_any_shape_is_read_or_refused_with_a_reason(name, data):
+    content = json.loads(json.dumps(SENT[name]))
+    path = data.draw(st.sampled_from(PATHS[name]))
+    value = data.draw(leaf)
+    holder: Any = content
+    for step in path[:-1]:
+        holder = holder[step]
+    if path:
+        holder[path[-1]] = value
+    read = BACK["geojson" if name == "records" else name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        with contextlib.suppress(kf.errors.KetafindError):
+            assert isinstance(read(content if path else value), kf.Directory)
 
 
 def test_a_package_is_read_from_its_folder_and_says_what_it_lacks(tmp_path):

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ketafind.errors import DataError, Fault, InvalidInputError
-from ketafind.files import parse_json, read_text, require, write_whole
+from ketafind.files import read_text, require, write_whole
 from ketafind.geo import Coordinates
 from ketafind.records import EVIDENCE_FIELDS, Clinic
 from ketafind.show.fhir import find
@@ -352,7 +352,10 @@ def read_json(source: Any, what: str) -> tuple[Any, str]:
     """Read a JSON file, or take what was read already; with its name."""
     if isinstance(source, str | os.PathLike):
         name = os.path.basename(os.fspath(source))
-        return parse_json(read_text(source, what, max_mb=_MAX_MB), name, what), name
+        try:
+            return json.loads(read_text(source, what, max_mb=_MAX_MB)), name
+        except (ValueError, RecursionError) as error:
+            raise DataError(name, [Fault(f"not JSON: {error}")]) from None
     return source, what
 
 
@@ -364,14 +367,15 @@ def features_found(content: Any) -> list[Found]:
         raise DataError("GeoJSON", [Fault("there is no list of features in it")])
     for at, feature in enumerate(features):
         where = f"features[{at}]"
-        plain = {"clinic_id": find(feature, "id"), **(find(feature, "properties") or {})}
+        known = find(feature, "properties")
+        plain = {"clinic_id": find(feature, "id"), **(known if isinstance(known, dict) else {})}
         point = find(feature, "geometry")
         if point and find(point, "type") != "Point":
             raise DataError("GeoJSON", [Fault("the geometry is no point", path=where)])
-        lon, lat, *_ = point["coordinates"] if point else (None, None)
-        position = {"lat": lat, "lon": lon}
+        position = {"lat": find(point, "coordinates/1"), "lon": find(point, "coordinates/0")}
         if "services" in plain:
-            position = {"location": (plain.get("location") or {}) | position if point else None}
+            details = plain["location"] if isinstance(plain.get("location"), dict) else {}
+            position = {"location": details | position if point else None}
         found.append((where, plain | position))
     return found
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from ketafind.errors import DataError, Fault
 from ketafind.show.fhir import SYSTEM, find, put, warn_of_unread
 from ketafind.tables.places import postal_letters
 from ketafind.tables.plain import Found, add_fact
@@ -40,6 +39,7 @@ METADATA = {
     "facet": "field_name",
     "source_url": "updated_by",
 }
+QUANTITIES = {"price_cad": "fees_description", "wait_days": "wait_time"}
 _UNKNOWN = ("", None)
 
 
@@ -87,10 +87,6 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str
         {"id": _id(own, code), "code": code, "name": labels["language"][code].label(lang)}
         for code in service.terms("language")
     ]
-    prices = [
-        f"{vocabulary.quantities[name].label(lang)}: {number}"
-        for name, number in service.quantities.items()
-    ]
     operator = clinic.operator or clinic.name
     made = {
         "id": own,
@@ -99,7 +95,9 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str
         "organization": {"id": _id(operator), "name": operator, "description": operator},
         "service_at_locations": [{"id": _id(own, "at"), "location": _location(clinic)}],
         "attributes": attributes,
-        "fees_description": "; ".join(prices),
+        **{
+            QUANTITIES[name]: str(n) for name, n in service.quantities.items() if name in QUANTITIES
+        },
         "languages": spoken,
         OURS: {
             "service_id": service.service_id,
@@ -110,7 +108,7 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str
     }
     if clinic.checked_on:
         made["assured_date"] = clinic.checked_on.isoformat()
-    return {name: value for name, value in made.items() if value not in ([], "")}
+    return {name: value for name, value in made.items() if value != []}
 
 
 def _location(clinic: Clinic) -> JSON:
@@ -151,14 +149,7 @@ def _metadata(at: int, fact: JSON, own: str) -> JSON:
 def clinics_in_list(content: Any) -> Iterator[Found]:
     """Find the clinics of a list of services: the locations at which services are given."""
     unread: list[str] = []
-    whole = content if isinstance(content, dict) else {}
-    listed = whole.get("contents", whole.get("services", [whole]))
-    if (
-        not isinstance(listed, list)
-        or not all(isinstance(one, dict) for one in listed)
-        or not whole
-    ):
-        raise DataError("HSDS", [Fault("is no list of services, nor a service")])
+    listed = find(content, "contents") or find(content, "services") or [content]
     clinics: dict[str, Found] = {}
     for at, service in enumerate(listed):
         for n, there in enumerate(service.get("service_at_locations") or ()):

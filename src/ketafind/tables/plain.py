@@ -25,6 +25,7 @@ Record = dict[str, Any]
 Found = tuple[str, Record]
 """Where in a file a clinic was found, and what it states, in the form of `Clinic.to_dict`."""
 
+_WRONG_FORM = (ValueError, TypeError, LookupError, AttributeError)
 _NUMBERS = ("latitude", "longitude", "radius")
 _OF_CLINIC = [part for part in CLINIC_FIELDS if part.level == "clinic"]
 _OF_LOCATION = [part for part in CLINIC_FIELDS if part.level == "location"]
@@ -34,11 +35,15 @@ def clinics_from_plain(found: Iterable[Found], source: str, what: str) -> tuple[
     """Make clinics, or refuse the file with every fault; `what` is looked for in it."""
     made: dict[str, Clinic] = {}
     faults: list[Fault] = []
-    rows = list(found)
+    try:
+        rows = list(found)
+    except _WRONG_FORM as error:
+        fault = Fault(f"is not of the form that it should have ({type(error).__name__}: {error})")
+        raise DataError(source, [fault]) from None
     for where, record in rows:
         try:
             clinic = _clinic(record)
-        except (InvalidInputError, ValueError, TypeError, LookupError, AttributeError) as error:
+        except (InvalidInputError, *_WRONG_FORM) as error:
             ours = isinstance(error, InvalidInputError)
             said = str(error) if ours else f"cannot be read ({type(error).__name__}: {error})"
             faults.append(Fault(said, path=where))
