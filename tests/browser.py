@@ -17,6 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import geopandas as gpd
+
 import ketafind as kf
 from ketafind.truth import Truth
 from test_show_exports import HOSTILE
@@ -73,8 +75,39 @@ def ask_finder(page: Any) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
 
 
+def everything_explored(directory: kf.Directory) -> Any:
+    return everything(directory).explore()
+
+
+def areas(directory: kf.Directory) -> gpd.GeoDataFrame:
+    """A square about each clinic that has a position."""
+    held = directory.to_geodataframe()
+    held = held[held.geometry.notna()]
+    return held.set_geometry(held.geometry.to_crs(3347).buffer(5000, cap_style="square"))
+
+
+def explored(page: Any) -> None:
+    """Open the filters and two entries of the list, and choose a mark."""
+    for script in (
+        "[...document.querySelectorAll('summary')].slice(0, 3)",
+        "[...document.querySelectorAll('.pin')].slice(0, 1)",
+    ):
+        page.frames[-1].evaluate(f"{script}.forEach(element => element.click())")
+
+
 PAGES = {
     "finder": Sheet(finder, ask_finder),
+    "explore": Sheet(lambda directory: directory.explore().page, explored),
+    "explore matches": Sheet(
+        lambda d: everything(d).explore(origin=ORIGIN, lang="fr", column="routes").page, explored
+    ),
+    "explore areas": Sheet(lambda d: kf.plots.explore(areas(d), column="city").page, explored),
+    "explore hexagons": Sheet(
+        lambda d: (
+            kf.plots.explore(d.to_frame(), name="name", hexagon_km=5, title=d.clinics[0].name).page
+        )
+    ),
+    "explore in a notebook": in_notebook(everything_explored)._replace(act=explored),
     "matches": in_notebook(everything),
     "matches in French": in_notebook(lambda directory: everything(directory).translated("fr")),
     "directory": in_notebook(lambda directory: directory),
@@ -149,7 +182,7 @@ def directory_of(texts: list[str]) -> kf.Directory:
 @contextmanager
 def opened(browser: Any, path: Path) -> Iterator[tuple[Any, list[str]]]:
     """A page in a window of its own, and all that it asks for or says, but the page itself."""
-    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, reduced_motion="null")
     page = context.new_page()
     said: list[str] = []
     page.on("request", lambda r: r.url == path.as_uri() or said.append(f"request: {r.url}"))
@@ -158,7 +191,11 @@ def opened(browser: Any, path: Path) -> Iterator[tuple[Any, list[str]]]:
     page.on("console", lambda message: said.append(f"console: {message.text}"))
     try:
         page.goto(path.as_uri())
-        page.wait_for_timeout(50)
+        # A page that is not whole at once says when it is.
+        for frame in page.frames:
+            if frame.query_selector("#map"):
+                frame.wait_for_selector("html.ready", state="attached")
+        skeletons(page)
         yield page, said
     finally:
         context.close()
@@ -170,8 +207,14 @@ SKELETON = """() => [...document.querySelectorAll('*')].map(element => element.l
 
 
 def skeletons(page: Any) -> list[list[str]]:
-    """What elements a page and its frames are made of."""
-    return [frame.evaluate(SKELETON) for frame in page.frames]
+    """What elements a page and its frames are made of, once they change no more."""
+    seen: list[list[str]] = []
+    for _ in range(50):
+        before, seen = seen, [frame.evaluate(SKELETON) for frame in page.frames]
+        if seen == before:
+            break
+        page.wait_for_timeout(100)
+    return seen
 
 
 def text_of(page: Any) -> str:
@@ -201,13 +244,13 @@ def axe(page: Any) -> list[str]:
     return found
 
 
-def node(package: str, script: str, *arguments: str | Path) -> str:
+def node(package: str, script: str, *arguments: str | Path, cwd: Path = NODE.parent) -> str:
     """Run a program of a package; nothing is printed where there is nothing to find."""
     done = subprocess.run(
         ["node", NODE / package / script, *arguments],
         capture_output=True,
         text=True,
         check=False,
-        cwd=NODE.parent,
+        cwd=cwd,
     )
     return done.stdout + done.stderr if done.returncode else ""

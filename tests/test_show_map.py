@@ -1,85 +1,86 @@
-"""Plots and maps: in the right place, at the right scale, and asking nobody for anything."""
+"""Maps to pan and zoom: every row in the page, in its place, and nobody is asked for anything.
 
+What a browser makes of them is in test_browser.py.
+"""
+
+import json
 import math
 import re
-import shutil
 import socket
-import subprocess
 
-import matplotlib as mpl
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ketafind import load_directory
+import ketafind as kf
 from ketafind.errors import CoordinatesError, InvalidInputError
-from ketafind.geo import Coordinates, geodesic_km
-from ketafind.show.map import explore_clinics
-from ketafind.show.projection import LocalProjection, compass, places, scale_km
+from ketafind.show.html import asset
+from ketafind.show.map import explore_clinics, packed, source_hash
+from ketafind.show.projection import compass, places, scale_km
 from ketafind.show.text import escaped
 from test_show_exports import HOSTILE, Reader
 
-mpl.use("agg")
-plt = pytest.importorskip("matplotlib.pyplot")
-
+WORDS = kf.load_directory().vocabulary
 COLUMNS = {
     "rank": [1, 2, 3, 4],
     "name": ["A & B", "Same place", "Far", "Nowhere"],
+    "city": ["Kingston", "Kingston", "Ottawa", ""],
     "lat": [44.2, 44.2, 45.4, None],
     "lon": [-76.5, -76.5, -75.7, None],
     "radius_km": [9.0, 0.0, None, None],
+    "truth": ["yes", "unknown", "yes", "unknown"],
     "website": ["https://a.ca", "javascript:alert(1)", "", ""],
-    "routes": [("iv", "im"), (), (), ()],
+    "routes": [["iv", "im"], [], [], []],
+    "not_offered": [[], ["route:iv"], [], []],
+    "virtual": ["yes", None, "no", None],
+    "price": [100.0, 250.0, None, 300.0],
 }
-ORIGIN = Coordinates(lat=44.5, lon=-76.1)
+ORIGIN = kf.Coordinates(lat=44.5, lon=-76.1)
 
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch):
-    """Any attempt to reach a network fails; figures are closed."""
+    """Any attempt to reach a network fails."""
 
     def refuse(*arguments, **options):
         raise AssertionError("a socket was opened")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    yield
-    plt.close("all")
 
 
-# The projection.
+def data_of(made):
+    """What a page holds for its script."""
+    return json.loads(re.search(r'id="data">(.*?)</script>', made.page, re.DOTALL)[1])
 
 
-@given(st.floats(42, 57), st.floats(-95, -74), st.floats(-1, 1), st.floats(-1, 1))
-def test_near_the_middle_the_sheet_is_true_to_scale(lat, lon, up, right):
-    """Within a degree, to a few per cent."""
-    projection = LocalProjection(lat, lon)
-    drawn = math.hypot(*projection.east_north_km(lat + up, lon + right))
-    true = float(geodesic_km(lat, lon, lat + up, lon + right))
-    assert drawn == pytest.approx(true, rel=0.04, abs=1e-6)
+def explored(columns=COLUMNS, **options):
+    return data_of(explore_clinics(columns, WORDS, **options))
 
 
-def test_the_middle_is_found_across_the_antimeridian():
-    """Neighbours on both sides stay neighbours."""
-    projection = LocalProjection.about([(0.0, 179.0), (0.0, -179.0)])
-    assert abs(projection.lon) == pytest.approx(180)
-    assert abs(
-        projection.lon_lat(0.0, 179.0)[0] - projection.lon_lat(0.0, -179.0)[0]
-    ) == pytest.approx(2)
+def unpacked(rings, step):
+    return [np.reshape(ring, (-1, 2)).cumsum(axis=0) * step for ring in rings]
+
+
+# Degrees and scales.
 
 
 @given(st.floats(1e-2, 1e5))
 def test_a_scale_bar_is_a_round_tenth_to_a_quarter_of_the_width(width):
-    """1, 2 or 5 times a power of ten."""
     length = scale_km(width)
     assert width / 10.001 <= length <= width / 3.999
     assert f"{length:e}"[0] in "125"
 
 
-def test_rows_without_a_position_are_left_out_and_others_keep_their_order():
-    """A position that is none is refused, and so are columns without one."""
+def test_degrees_name_their_side_of_the_earth():
+    assert [compass(x, "EW") for x in (-79.4, 0.0, 181.0)] == ["79.4°W", "0°E", "179°W"]
+    assert compass(-1.0, "NS") == "1°S"
+
+
+def test_positions_keep_their_order_and_what_is_none_is_refused():
     assert [place.label for place in places(COLUMNS)] == ["1", "2", "3"]
-    assert places(COLUMNS)[0].details[-1] == ("routes", "iv, im")
     with pytest.raises(InvalidInputError, match="lat and lon"):
         places({"lat": [1.0]})
     with pytest.raises(CoordinatesError):
@@ -88,109 +89,138 @@ def test_rows_without_a_position_are_left_out_and_others_keep_their_order():
         places({"lat": [1.0], "lon": []})
 
 
-KINDS = COLUMNS | {"truth": ["yes", "unknown", "unknown", "unknown"]}
+# Clinics.
 
 
-@pytest.mark.parametrize("truth", ["yes", None])
-def test_where_all_match_nothing_is_said_of_marks(truth):
-    columns = COLUMNS | {"truth": [truth] * 4}
-    page = explore_clinics(columns).page
-    assert 'class="ring"' not in page
-    assert 'id="legend"' not in page
+def test_every_clinic_is_in_the_page_with_and_without_a_position():
+    rows = explored()["rows"]
+    assert [row["at"] for row in rows] == [[44.2, -76.5], [44.2, -76.5], [45.4, -75.7], None]
+    assert [row["r"] for row in rows] == [9.0, 0.0, 0.0, 0.0]
+    assert [row["kind"] for row in rows] == ["yes", "unknown", "yes", "unknown"]
+    assert "1 without a position" in explore_clinics(COLUMNS, WORDS).page
 
 
-def test_degrees_name_their_side_of_the_earth():
-    """Also when unrolled beyond the antimeridian."""
-    assert [compass(x, "EW") for x in (-79.4, 0.0, 181.0)] == ["79.4°W", "0°E", "179°W"]
-    assert compass(-1.0, "NS") == "1°S"
+def test_the_entry_says_what_is_known_in_the_words_of_its_language():
+    english, french = (explored(lang=lang)["rows"] for lang in ("en", "fr"))
+    assert ["route of administration", "intravenous; intramuscular", ""] in english[0]["facts"]
+    assert ["website", "https://a.ca", "https://a.ca"] in english[0]["facts"]
+    assert ["website", "javascript:alert(1)", ""] in english[1]["facts"]
+    assert ["indiqué comme non offert", "intraveineuse", ""] in french[1]["facts"]
+    assert english[1]["sub"] == "Kingston · may match: not everything is known"
+    assert {label for label, *_ in english[2]["facts"]} >= {"address", "virtual care"}
 
 
-# The map.
+def test_a_filter_knows_what_is_offered_what_is_not_and_what_nobody_says():
+    data = explored()
+    assert data["facets"][0]["id"] == "route"
+    assert [term for term, _ in data["facets"][0]["terms"]] == ["iv", "im"]
+    assert data["rows"][1]["not"]["route"] == ["iv"]
+    assert data["rows"][2]["has"]["route"] == data["rows"][2]["not"]["route"] == []
 
 
-def test_the_page_names_no_address_but_the_clinics_own():
-    """No source, no style projection, no image; and another scheme than http is no link."""
-    page = explore_clinics(COLUMNS, origin=ORIGIN).page
-    reader = Reader(page)
-    assert not {"link", "img", "iframe", "object", "embed", "base"} & set(reader.tags)
-    assert not {"src", "xlink:href", "srcset", "data", "onclick"} & {
-        n for n, _ in reader.attributes
-    }
-    assert [value for name, value in reader.attributes if name == "href"] == ["https://a.ca"]
-    assert re.findall(r"url\(|@import|fetch\(|XMLHttp|WebSocket", page) == []
-    assert "1 without a position" in page
-    assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
+def test_the_origin_is_in_the_page_only_where_it_is_given():
+    assert explored()["origin"] is None
+    assert explored(origin=ORIGIN)["origin"] == [44.5, -76.1]
+    assert repr(explore_clinics(COLUMNS, WORDS, origin=ORIGIN)) == "MapPage(height=480)"
 
 
-def test_the_map_shows_its_points_and_circles():
-    """Clinics at one position share a mark; the origin is drawn only when given."""
-    page = explore_clinics(COLUMNS).page
-    assert page.count('class="point"') == 2
-    assert "<title>1 A &amp; B; 2 Same place</title>" in page
-    assert page.count('class="doubt"') == 1
-    assert 'r="9.0000"' in page
-    assert 'class="origin"' not in page
-    assert 'class="origin"' in explore_clinics(COLUMNS, origin=ORIGIN).page
-    assert explore_clinics({"lat": [], "lon": []}).page.count('class="point"') == 0
+def test_neighbours_across_the_antimeridian_stay_neighbours():
+    data = explored({"lat": [0.0, 0.0], "lon": [179.5, -179.5]})
+    (_, first), (_, second) = (row["at"] for row in data["rows"])
+    assert abs(first - second) == pytest.approx(1.0)
+    assert data["base"] is None
 
 
-def test_a_clinic_that_may_match_is_a_ring_in_the_page():
-    """With a legend of the marks that occur, and words in the list."""
-    page = explore_clinics(KINDS).page
-    drawn, beside = page.split('<div id="list">')
-    assert drawn.count('class="ring"') == 2
-    assert drawn.count('class="point"') == 1
-    assert "<title>1 A &amp; B; 2 Same place (may match)</title>" in drawn
-    assert "<summary>3. Far (may match)</summary>" in beside
-    for words in ("matches", "may match, not known", "both at one position"):
-        assert f"</svg> {words}</span>" in beside
+@given(st.lists(st.none() | st.floats(-1e6, 1e6), min_size=1, max_size=30))
+def test_a_column_of_numbers_is_parted_into_classes_in_order(cells):
+    n = len(cells)
+    columns = {"lat": [44.0] * n, "lon": [-76.0] * n, "x": cells}
+    data = explored(columns, column="x")
+    classes = [row["c"] for row in data["rows"]]
+    if data["colour"] is None:
+        assert set(cells) == {None}
+        return
+    assert [c is None for c in classes] == [cell is None for cell in cells]
+    assert data["colour"]["missing"] == (None in cells)
+    known = sorted((cell, c) for cell, c in zip(cells, classes, strict=True) if c is not None)
+    assert [c for _, c in known] == sorted(c for _, c in known)
+    assert known[-1][1] < len(data["colour"]["classes"]) <= 5
 
 
-@pytest.mark.parametrize("tiles", [None, "OpenStreetMap"])
-def test_a_page_of_nothing_is_its_text(tiles):
-    """No map, no script, and no tiles of a place that was not asked for."""
-    columns = {"lat": [None], "lon": [None]}
-    page = explore_clinics(columns, empty="No <b>.\nData x.", tiles=tiles).page
-    assert "<p>No &lt;b&gt;.</p><p>Data x.</p>" in page
-    assert "script-src 'none'" in page
-    assert not {"svg", "script"} & set(Reader(page).tags)
+def test_a_column_of_texts_has_a_class_for_each_of_the_commonest():
+    cells = [*"aaabbc", "", None, *"defgh"]
+    columns = {"lat": [44.0] * 13, "lon": [-76.0] * 13, "x": cells}
+    data = explored(columns, column="x")
+    assert data["colour"]["classes"] == [*"abcdefg", "other"]
+    assert [row["c"] for row in data["rows"]] == [0, 0, 0, 1, 1, 2, None, None, 3, 4, 5, 6, 7]
 
 
-def test_the_page_writes_degrees_as_the_plot_does():
-    """West is no minus."""
-    page = explore_clinics(COLUMNS).page
-    assert "°W</text>" in page
-    assert "°N</text>" in page
-    assert ">-" not in page
+def test_a_directory_shows_its_closed_clinics_and_its_evidence_with_links():
+    directory = kf.load_directory()
+    data = data_of(directory.explore())
+    assert [row["name"] for row in data["rows"]] == [clinic.name for clinic in directory.clinics]
+    assert data["kind"] == "status"
+    assert sum(row["kind"] == "no" for row in data["rows"]) == sum(
+        clinic.status == "closed" for clinic in directory.clinics
+    )
+    (clinic,) = (row for row in data["rows"] if row["name"] == "Caledon Clinic")
+    urls = {fact.source_url for fact in directory["caledon-clinic"].evidence}
+    assert {url for _, url in clinic["evidence"]} == urls
+    assert any("intravenous" in text for text, _ in clinic["evidence"])
 
 
-def test_an_empty_answer_draws_what_its_table_says_but_no_distance():
-    """From the directory on: a picture gives no searcher away."""
-    answer = load_directory().nearest("Kenora", routes="oral")
+def test_an_answer_shows_city_and_distance_and_names_its_data():
+    near = kf.load_directory().nearest("Kingston", 2, routes="iv")
+    made = near.translated("fr").explore()
+    assert data_of(made)["rows"][1]["sub"].startswith("Ottawa · 14")
+    assert near.snapshot.id in made.page
+    assert '<html lang="fr">' in made.page
+    assert 'title="Cliniques"' in made._repr_html_()
+
+
+def test_an_empty_answer_says_what_its_table_says_but_no_distance():
+    """A picture gives no searcher away."""
+    answer = kf.load_directory().nearest("Kenora", routes="oral")
     assert len(answer) == 0
     assert " km" in repr(answer)
     page = answer.explore().page
-    assert "No clinics with a position match" in page
+    assert repr(answer).split(".")[0] in page
     assert " km" not in page.partition("<body>")[2]
+    assert "script-src 'none'" in page
+    assert "script" not in Reader(page).tags
+
+
+# The page.
+
+
+def test_the_page_runs_two_scripts_that_it_names_and_loads_nothing():
+    page = explore_clinics(COLUMNS, WORDS, origin=ORIGIN).page
+    reader = Reader(page)
+    assert not {"link", "img", "iframe", "object", "embed", "base"} & set(reader.tags)
+    assert not {"src", "srcset", "onclick", "style"} & {name for name, _ in reader.attributes}
+    assert [value for name, value in reader.attributes if name == "href"] == ["#list"]
+    own = page.replace(asset("leaflet.min.js"), "")
+    assert re.findall(r"url\(|@import|fetch\(|XMLHttp|WebSocket|sourceMapping", own) == []
+    policy = re.search(r'Policy" content="([^"]*)"', page)[1]
+    named = [source_hash(asset(name)) for name in ("leaflet.min.js", "explore.js")]
+    assert policy.startswith(f"default-src 'none'; script-src {' '.join(named)}; style-src ")
+    assert reader.tags.count("script") == 3
+    assert "BSD 2-Clause License" in page
 
 
 def test_the_page_is_the_same_every_time():
-    """Byte for byte."""
-    assert explore_clinics(COLUMNS).page == explore_clinics(COLUMNS).page
+    assert explore_clinics(COLUMNS, WORDS).page == explore_clinics(COLUMNS, WORDS).page
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_does_not_leave_its_place(text):
-    """In the page and in the frame of a notebook."""
-    columns = {name: [text] for name in ("rank", "name", "website", text)}
+    """In the page and in the frame of a notebook, title and notes too."""
+    columns = {name: [text] for name in ("rank", "name", "city", "website", "status", text)}
     columns |= {"lat": [44.2], "lon": [-76.5]}
-    made = explore_clinics(columns)
-    reader = Reader(made.page)
-    plain = Reader(explore_clinics({"lat": [44.2], "lon": [-76.5]}).page)
-    extra = {"dt", "dd"}
-    assert set(reader.tags) - extra <= set(plain.tags)
-    assert reader.tags.count("script") == 1
-    assert escaped(text) in reader.text
+    made = explore_clinics(columns, WORDS, title=text, notes=[text], evidence=[[(text, text)]])
+    plain = explore_clinics({"lat": [44.2], "lon": [-76.5]}, WORDS, notes=["x"])
+    assert Reader(made.page).tags == Reader(plain.page).tags
+    assert data_of(made)["rows"][0]["name"] == escaped(text)
     frame = Reader(made._repr_html_())
     assert frame.tags == ["iframe"]
     assert dict(frame.attributes)["srcdoc"] == made.page
@@ -198,8 +228,7 @@ def test_hostile_text_does_not_leave_its_place(text):
 
 
 def test_a_saved_page_does_not_replace_a_file_unless_asked(tmp_path):
-    """And is the page."""
-    made = explore_clinics(COLUMNS)
+    made = explore_clinics(COLUMNS, WORDS)
     made.save(tmp_path / "map.html")
     assert (tmp_path / "map.html").read_text(encoding="utf-8") == made.page
     with pytest.raises(FileExistsError):
@@ -210,62 +239,84 @@ def test_a_saved_page_does_not_replace_a_file_unless_asked(tmp_path):
 def test_a_height_that_is_none_is_refused(height):
     """It would stand in an attribute."""
     with pytest.raises(InvalidInputError, match="height"):
-        explore_clinics(COLUMNS, height=height)
+        explore_clinics(COLUMNS, WORDS, height=height)
 
 
-def test_the_repr_shows_no_position():
-    """A map may have been made with an origin."""
-    assert repr(explore_clinics(COLUMNS, origin=ORIGIN)) == "MapPage(height=480)"
+def test_a_column_that_is_not_there_is_refused():
+    for columns, options in (({"lat": [1.0]}, {}), (COLUMNS, {"column": "colour"})):
+        with pytest.raises(InvalidInputError, match=r"needs a column '(lon|colour)'; there are"):
+            explore_clinics(columns, WORDS, **options)
+    with pytest.raises(InvalidInputError, match="different lengths"):
+        explore_clinics({"lat": [1.0], "lon": []}, WORDS)
+    with pytest.raises(CoordinatesError):
+        explore_clinics({"lat": [95.0], "lon": [1.0]}, WORDS)
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_with_tiles_a_name_is_no_code_either(text):
-    """folium writes texts into template literals; none can be ended or entered."""
-    pytest.importorskip("folium")
-    columns = {"lat": [44.2], "lon": [-76.5], "name": [text], "notes": [text]}
-    page = explore_clinics(columns, tiles="OpenStreetMap").get_root().render()
-    harmless = explore_clinics(
-        {"lat": [44.2], "lon": [-76.5], "name": ["x"], "notes": ["x"]}, tiles="OpenStreetMap"
+# Frames.
+
+
+def test_points_of_a_frame_are_rows_by_their_names():
+    frame = pd.DataFrame({"lat": [44.0, None], "lon": [-76.0, -77.0], "score": [1.25, None]})
+    data = data_of(kf.plots.explore(frame, column="score"))
+    assert [row["name"] for row in data["rows"]] == ["0", "1"]
+    assert [row["sub"] for row in data["rows"]] == ["1.25", ""]
+    assert [row["at"] for row in data["rows"]] == [[44.0, -76.0], None]
+
+
+def test_areas_are_drawn_as_they_are_within_a_step_of_the_grid():
+    gpd = pytest.importorskip("geopandas")
+    shapely = pytest.importorskip("shapely")
+    hole = shapely.box(-77.5, 44.2, -77.2, 44.5)
+    shape = shapely.box(-78, 44, -77, 45).difference(hole)
+    frame = gpd.GeoDataFrame({"county": ["Here"]}, geometry=[shape], crs=4326).to_crs(3347)
+    data = data_of(kf.plots.explore(frame, name="county"))
+    rings = unpacked(data["rows"][0]["shape"], data["step"])
+    drawn = shapely.Polygon(rings[0], rings[1:])
+    assert drawn.hausdorff_distance(shape) < 3 * data["step"]
+    given_map = data_of(kf.plots.explore(frame, basemap=frame))["base"]["far"]
+    assert len(given_map["land"]) == 2
+    assert unpacked(packed(shapely.LineString([(0, 0), (1, 2)]), 0.5), 0.5)[0][-1].tolist() == [
+        1,
+        2,
+    ]
+
+
+@given(st.integers(1, 60), st.integers(0, 2**32), st.floats(1, 80))
+def test_every_point_is_in_its_hexagon_and_none_is_counted_twice(n, seed, width):
+    """The hexagons are of the map's own projection; their values are medians."""
+    generator = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {"lat": generator.uniform(42, 47, n), "lon": generator.uniform(-82, -75, n)}
+    ).assign(x=generator.uniform(0, 9, n))
+    (level,) = data_of(kf.plots.explore(frame, column="x", hexagon_km=width))["hexagons"]
+    assert sum(level["n"]) == n
+    size, q, r = level["size"], np.array(level["q"]), np.array(level["r"])
+    middles = size * np.column_stack([np.sqrt(3) * (q + r / 2), 1.5 * r])
+    earth = 6378137.0
+    points = earth * np.column_stack(
+        [np.radians(frame.lon), np.arctanh(np.sin(np.radians(frame.lat)))]
     )
-    same = harmless.get_root().render()
-    for mark in ("`", "${", "<script", "</script", "<img"):
-        assert page.count(mark) == same.count(mark)
-
-
-CHROMIUM = shutil.which("chromium")
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
-@pytest.mark.slow
-def test_in_a_browser_the_map_draws_itself_and_no_payload_runs(tmp_path):
-    """The script sets the scale; hostile texts change nothing; no foreign host is asked."""
-    payloads = [*HOSTILE, "<img src=http://evil.invalid/x onerror=document.title='PWNED'>"]
-    payloads += ["</title><script>document.title='PWNED'</script>", "${document.title='PWNED'}"]
-    n = len(payloads)
-    columns = {
-        "name": payloads,
-        "notes": payloads,
-        "lat": [44 + 0.1 * i for i in range(n)],
-        "lon": [-76.5] * n,
-    }
-    page = tmp_path / "map.html"
-    explore_clinics(columns).save(page)
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    log = tmp_path / "net.json"
-    done = subprocess.run(
-        [
-            CHROMIUM,
-            *options,
-            f"--log-net-log={log}",
-            f"--user-data-dir={tmp_path}",
-            "--dump-dom",
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
+    apart = np.hypot(*(points[:, None] - middles[None]).transpose(2, 0, 1))
+    nearest = apart.argmin(axis=1)
+    assert apart.min(axis=1).max() <= size * (1 + 1e-9)
+    assert np.bincount(nearest, minlength=len(q)).tolist() == level["n"]
+    alone = level["n"].index(1) if 1 in level["n"] else None
+    if alone is not None:
+        (value,) = frame.x[nearest == alone]
+        assert float(level["value"][alone]) == pytest.approx(value, abs=0.006)
+    assert size * math.sqrt(3) == pytest.approx(
+        width * 1000 / math.cos(math.radians(frame.lat.mean()))
     )
-    assert re.search(r'id="bar-text">[0-9.]+ km<', done.stdout)
-    assert "<title>Clinics</title>" in done.stdout
-    assert "evil.invalid" not in log.read_text()
+
+
+def test_many_points_are_hexagons_of_three_widths_and_no_row_of_theirs_is_in_the_page():
+    generator = np.random.default_rng(1)
+    frame = pd.DataFrame(generator.uniform([42, -82], [47, -75], (6000, 2)), columns=["lat", "lon"])
+    data = data_of(kf.plots.explore(frame.assign(name="a person")))
+    assert data["rows"] == []
+    assert [sum(level["n"]) for level in data["hexagons"]] == [6000] * 3
+    assert "a person" not in kf.plots.explore(frame.assign(name="a person")).page
+    with pytest.raises(InvalidInputError, match="hexagons show numbers, and 'name' holds none"):
+        kf.plots.explore(frame.assign(name="a person"), column="name")
+    with pytest.raises(InvalidInputError, match="85 degrees"):
+        kf.plots.explore(frame.assign(lat=89.0))

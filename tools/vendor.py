@@ -9,6 +9,7 @@ From the npm registry, through npm; building and installing ketafind need neithe
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -27,8 +28,13 @@ class Copied(NamedTuple):
     file: str
     licence: str
     to: str
+    without: str = r"(?!)"
+    """What is left out, as a pattern."""
 
 
+LEAFLET = "leaflet@1.9.4", "84c65a256e50657896f54c33bd857b6849ebe94c817803be818bf32a3dde0b77"
+# What is asked for, what only old browsers read, and what is only for tiles.
+ELSEWHERE = r"(?m)^[^{}]*\{[^{}]*(?:url\(|progid|behavior|plus-lighter)[^{}]*\}\n"
 FILES = (
     Copied(
         "geographiclib-geodesic@2.2.0",
@@ -37,6 +43,8 @@ FILES = (
         "LICENSE.txt",
         "geographiclib-geodesic.min.js",
     ),
+    Copied(*LEAFLET, "dist/leaflet.js", "LICENSE", "leaflet.min.js", r"//# sourceMappingURL.*"),
+    Copied(*LEAFLET, "dist/leaflet.css", "LICENSE", "leaflet.css", ELSEWHERE),
 )
 
 
@@ -50,10 +58,10 @@ def content_of(one: Copied, folder: Path) -> str:
         raise SystemExit(f"{one.package}: the archive's sha256 is {found}, not {one.sha256}")
     with tarfile.open(archive) as files:
         read = lambda path: files.extractfile(f"package/{path}").read().decode()  # noqa: E731
-        licence, source = read(one.licence), read(one.file)
+        licence, source = read(one.licence), read(one.file).replace("\r\n", "\n")
     head = f"{one.package}, {one.file}, from npm (archive's sha256 {one.sha256})\n\n{licence}"
     lines = "\n".join(f" * {line}".rstrip() for line in head.strip().splitlines())
-    return f"/*!\n{lines}\n */\n{source.rstrip()}\n"
+    return f"/*!\n{lines}\n */\n{re.sub(one.without, '', source).rstrip()}\n"
 
 
 def main(arguments: list[str]) -> int:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ketafind.geocoding import Geocoder
     from ketafind.qualification import RuleSet
     from ketafind.query.origin import Start
+    from ketafind.show.map import MapPage
     from ketafind.snapshot import Snapshot
     from ketafind.tables.plain import Found
     from ketafind.travel import Router
@@ -1294,6 +1295,35 @@ class Directory(Mapping[str, Clinic]):
         return plot_clinics(
             columns, **{"data": f"Data {snapshot_words(self.snapshot, 'en')}", **options}
         )
+
+    def explore(self, **options: Any) -> MapPage:
+        """Show every clinic on a map to pan and zoom, beside a list; asks no other host.
+
+        Closed clinics are among them. A clinic that may have closed, which is not known, is a
+        ring, a closed one is crossed out; one without a position is in the list.
+
+        Parameters
+        ----------
+        **options
+            As in `ketafind.show.map.explore_clinics`: ``column``, ``basemap``, ``title``,
+            ``lang``, ``height``.
+
+        Returns
+        -------
+        MapPage
+            Shows itself in a notebook; ``save(path)`` writes a page.
+        """
+        from ketafind.explain.findings import sources
+        from ketafind.explain.sentences import say, snapshot_words
+        from ketafind.show.map import explore_clinics
+        from ketafind.tables.frames import laid_out
+
+        lang = check_language(options.get("lang", "en"))
+        words = self.vocabulary
+        _, columns = laid_out(self.clinics, words, "clinic")
+        named = say("data", lang, snapshot=snapshot_words(self.snapshot, lang))
+        given = {"evidence": [sources(one.evidence, words, lang) for one in self.clinics]}
+        return explore_clinics(columns, words, **{**given, "notes": [named], **options})
 
     def to_csv(
         self,

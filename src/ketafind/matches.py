@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ketafind.explain.relax import Relaxations
     from ketafind.query.ranking import Trip
     from ketafind.records import Clinic, Evidence, Location, Service
+    from ketafind.show.map import MapPage
     from ketafind.snapshot import Snapshot
     from ketafind.travel.search import Certificate
     from ketafind.truth import Truth
@@ -796,25 +797,31 @@ class Matches(Frozen, Sequence[Match]):
 
         return plot_clinics(self.columns(), **{"data": self._data(), **self._empty(), **options})
 
-    def explore(self, **options: Any) -> Any:
-        """Show the matches on a map to pan and zoom; asks no other host unless told to.
+    def explore(self, **options: Any) -> MapPage:
+        """Show the matches on a map to pan and zoom, beside a list; asks no other host.
 
         A clinic of which it is not known whether it matches is a ring; where there is no clinic to
-        show, it says how many match instead, without a distance.
+        show, it says how many match instead, without a distance. The origin is marked only where
+        it is given as ``origin=matches.origin``.
 
         Parameters
         ----------
         **options
-            Passed to `ketafind.show.map.explore_clinics`.
+            As in `ketafind.show.map.explore_clinics`: ``column``, ``origin``, ``basemap``,
+            ``title``, ``lang``, ``height``.
 
         Returns
         -------
-        object
+        MapPage
             Shows itself in a notebook; ``save(path)`` writes a page.
         """
+        from ketafind.explain.findings import sources
         from ketafind.show.map import explore_clinics
 
-        return explore_clinics(self.columns(), **{**self._empty(), **options})
+        asked = {"lang": self._lang, **self._empty(), **options}
+        evidence = [sources(one.evidence(), self.vocabulary, asked["lang"]) for one in self]
+        asked = {"evidence": evidence, "notes": [self._counts(), self._data()], **asked}
+        return explore_clinics(self.columns(), self.vocabulary, **asked)
 
     def _empty(self) -> dict[str, Any]:
         """What a map says that has nothing to show; a picture holds no distances."""

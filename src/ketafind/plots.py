@@ -1,6 +1,6 @@
-"""Plots of what an analysis returns, for papers and slides (extra ``maps``).
+"""Plots of what an analysis returns, for papers and slides (extra ``maps``); and a map to explore.
 
-Solid is what is confirmed, hatched what is not known. Every function takes ``ax`` (the part of a
+Solid is what is confirmed, hatched what is not known. Every function but `explore` takes ``ax`` (the part of a
 figure to draw in, legend and all), ``figsize`` in inches, ``title`` and ``credit`` (the footer with
 the data's name and licence); those that draw maps take ``basemap``, too, all as in
 `ketafind.show.plots.plot_clinics`. They return the axes; those of a map are in metres of its
@@ -19,7 +19,19 @@ from ketafind.errors import InvalidInputError
 from ketafind.join.frames import Frame, open_frame
 from ketafind.join.provenance import provenance
 from ketafind.show.basemap import Floats, Ground, around, crowd
+from ketafind.show.map import explore
 from ketafind.show.plots import new_sheet
+
+__all__ = [
+    "bars",
+    "catchments",
+    "choropleth",
+    "coverage",
+    "explore",
+    "gaps",
+    "hexagons",
+    "scores",
+]
 
 _ENDS = ("low", "confirmed", "possible", "high")
 _UNITS = {"km": "kilometres", "min": "minutes", "cost": "cost"}

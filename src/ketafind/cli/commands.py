@@ -315,6 +315,15 @@ def plot(arguments: Namespace) -> None:
     _say_origin(matches, arguments)
 
 
+def explore(arguments: Namespace) -> None:
+    """Write a map of the nearest clinics."""
+    matches = asked(arguments)
+    origin = matches.origin if arguments.with_origin else None
+    page = matches.explore(lang=arguments.lang, column=arguments.column, origin=origin)
+    page.save(arguments.out, overwrite=arguments.overwrite)
+    _say_origin(matches, arguments)
+
+
 def build_roads(arguments: Namespace) -> None:
     """Build a network of roads and print what is in it."""
     from tqdm import tqdm

@@ -230,6 +230,14 @@ PLOT = (
     _option("--width", type=_number, default=7.2, metavar="INCHES", help="(default 7.2)"),
     _option("--height", type=_number, default=4.8, metavar="INCHES", help="(default 4.8)"),
 )
+MAP = (
+    *QUESTION,
+    _option("--column", metavar="NAME", help="what colours the marks, such as status"),
+    _option("--with-origin", action="store_true", help="mark the place; others may see the page"),
+    _option("--out", metavar="FILE", required=True, help="the page to write, such as map.html"),
+    _option("--overwrite", action="store_true", help="replace FILE if it is there"),
+    LANG,
+)
 PLACE = (
     _option("text", nargs="?", metavar="TEXT", help="on one line, as people write it"),
     _file("--register", "a street register to ask first"),
@@ -282,6 +290,7 @@ COMMANDS: tuple[tuple[str, Run, str, Sequence[Option]], ...] = (
     ("diff", commands.diff, "what changed from one directory to another", DIFF),
     ("profile", commands.profile, "how complete, precise and old the data are", STATE),
     ("geocode", commands.geocode, "place an address, postal code or town, or many", PLACE),
+    ("map", commands.explore, "a map to pan and zoom of the nearest clinics", MAP),
     ("page", commands.page, "a page in which anybody finds the nearest clinics", PAGE),
     ("plot", commands.plot, "the nearest clinics on a map, as a picture", PLOT),
     ("join", batch.join, "the nearest clinics of every row of a file", JOIN),

@@ -121,8 +121,10 @@ def _doubt(said: set[Any]) -> str:
     return "stale" if len(said) == 1 else "conflict"
 
 
-def evidence_lines(facts: Iterable[Evidence], lang: str, depth: int) -> list[Line]:
-    """Write evidence, one line a source."""
+def evidence_lines(
+    facts: Iterable[Evidence], lang: str, depth: int, wording: Wording | None = None
+) -> list[Line]:
+    """Write evidence, one line a source; with a wording, each says what it is evidence of."""
     pages: dict[tuple[str, str], list[Evidence]] = {}
     for fact in facts:
         pages.setdefault((fact.source_url, _dated(fact, lang)), []).append(fact)
@@ -135,8 +137,17 @@ def evidence_lines(facts: Iterable[Evidence], lang: str, depth: int) -> list[Lin
         # What pages say is noted in English: left out of another language's text.
         if hints and lang == "en":
             parts.append(say("evidence.quoted", lang, text="; ".join(hints)))
-        lines.append(Line(depth, ", ".join(parts), url))
+        text = ", ".join(parts)
+        if wording is not None and (named := dict.fromkeys(map(wording.fact, same))):
+            text = headed("; ".join(named), text, lang)
+        lines.append(Line(depth, text, url))
     return lines
+
+
+def sources(facts: Iterable[Evidence], vocabulary: Vocabulary, lang: str) -> list[tuple[str, str]]:
+    """Say what each page is evidence of, with its address."""
+    wording = Wording(lang, (vocabulary, bundled_words()))
+    return [(line.text, line.url) for line in evidence_lines(facts, lang, 0, wording)]
 
 
 def _dated(fact: Evidence, lang: str) -> str:

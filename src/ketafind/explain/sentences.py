@@ -27,10 +27,11 @@ from ketafind.errors import check_language
 from ketafind.records import CITY_LEVEL
 from ketafind.shapes import label_of, named
 from ketafind.show.text import escaped, interval_matters, number, outwards, time_text
+from ketafind.truth import Truth
 
 if TYPE_CHECKING:
     from ketafind.query.ranking import Trip
-    from ketafind.records import Clinic, Quantity
+    from ketafind.records import Clinic, Evidence, Quantity
     from ketafind.snapshot import Snapshot
     from ketafind.travel.search import Certificate
     from ketafind.vocabulary import Vocabulary
@@ -245,6 +246,11 @@ class Wording:
     def label(self, facet: str, term: str | None = None) -> str:
         """Name a facet, a quantity, or a term of a facet."""
         return named(facet, term, self.lang, *self.vocabularies)
+
+    def fact(self, fact: Evidence) -> str:
+        """Name what a piece of evidence says."""
+        name = self.label(fact.facet, fact.term)
+        return say("clause.not", self.lang, what=name) if fact.truth == Truth.NO else name
 
     def terms(self, facet: str, terms: Sequence[str], word: str = "or") -> str:
         """Name several terms."""

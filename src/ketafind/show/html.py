@@ -73,18 +73,21 @@ def _cell(value: Any, name: str) -> str:
     return f'<td data-name="{name}"{more}>{text}</td>'
 
 
+def web_address(text: str) -> str:
+    """Return a web address in the letters that one is written in; empty for anything else."""
+    try:
+        return quote(website(text), safe=_IN_ADDRESSES)
+    except CellError:
+        return ""
+
+
 def html_link(address: str) -> str:
     """Write a link to a web page; what is no web address stays text."""
-    text = html_text(address)
-    try:
-        url = website(address)
-    except CellError:
-        return text
+    text, url = html_text(address), html_text(web_address(address))
     if not url:
         return text
-    url = quote(url, safe=_IN_ADDRESSES)
     # The page that is linked to learns nothing of the page it was linked from.
-    return f'<a href="{html_text(url)}" target="_blank" rel="noopener noreferrer">{text}</a>'
+    return f'<a href="{url}" target="_blank" rel="noopener noreferrer">{text}</a>'
 
 
 MOST = 20

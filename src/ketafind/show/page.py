@@ -22,7 +22,7 @@ from ketafind.records import CITY_LEVEL
 from ketafind.shapes import translated
 from ketafind.show.basemap import packed as packed_basemap
 from ketafind.show.html import asset, html_text
-from ketafind.show.map import MapPage, _hash
+from ketafind.show.map import MapPage, source_hash
 from ketafind.show.text import WORDS, escaped
 from ketafind.tables.clinics import website
 from ketafind.tables.csv import CellError
@@ -84,9 +84,9 @@ def _page(content: JSON, gazetteer: Gazetteer, said: Mapping[str, str], lang: st
         Template(plain).substitute(
             lang=lang,
             style=style,
-            style_source=_hash(style),
+            style_source=source_hash(style),
             script=script,
-            script_source=_hash(script),
+            script_source=source_hash(script),
             data=_packed(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()),
             codes=_packed_codes(gazetteer),
             basemap=base64.b64encode(packed_basemap()).decode(),

@@ -1,11 +1,11 @@
-"""Positions laid out on a flat projection of kilometres, to be looked at and never measured on."""
+"""Positions to draw, taken out of columns, and how degrees and scales are written."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from ketafind.errors import InvalidInputError
 from ketafind.geo import Coordinates
@@ -13,14 +13,6 @@ from ketafind.truth import Truth
 
 NOTHING = "No clinic with a position."
 """What a map says that has nothing to show, unless told something better."""
-MARKS = {"dot": "dot", "ring": "ring", "both": "dot in a ring"}
-"""The marks by their names in words."""
-_KM_PER_DEGREE = 111.195
-# Nearer to a pole the east-west scale would run away.
-_LEAST_COSINE = 0.02
-
-
-Spot = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +28,7 @@ class MapPoint:
     is_unknown: bool = False
 
     @property
-    def spot(self) -> Spot:
+    def spot(self) -> tuple[float, float]:
         """Latitude and longitude."""
         return self.lat, self.lon
 
@@ -76,80 +68,6 @@ def _text(value: Any) -> str:
     if isinstance(value, (list, tuple, set, frozenset)):
         return ", ".join(map(str, value))
     return str(value)
-
-
-class LocalProjection(NamedTuple):
-    """A flat projection about a centre, east and north in kilometres."""
-
-    lat: float
-    lon: float
-
-    @classmethod
-    def about(cls, positions: Sequence[Spot]) -> LocalProjection:
-        """Put the centre in the middle of positions, also across the antimeridian."""
-        if not positions:
-            return cls(0.0, 0.0)
-        lats = [lat for lat, _ in positions]
-        angles = [math.radians(lon) for _, lon in positions]
-        east, north = sum(map(math.sin, angles)), sum(map(math.cos, angles))
-        mean = math.degrees(math.atan2(east, north))
-        offsets = [math.remainder(lon - mean, 360.0) for _, lon in positions]
-        middle = mean + (min(offsets) + max(offsets)) / 2
-        return cls((min(lats) + max(lats)) / 2, math.remainder(middle, 360.0))
-
-    @property
-    def cosine(self) -> float:
-        """How much shorter a degree of longitude is than one of latitude."""
-        return max(math.cos(math.radians(self.lat)), _LEAST_COSINE)
-
-    def east_north_km(self, lat: float, lon: float) -> tuple[float, float]:
-        """Lay one position on the projection."""
-        east = math.remainder(lon - self.lon, 360.0) * _KM_PER_DEGREE * self.cosine
-        return east, (lat - self.lat) * _KM_PER_DEGREE
-
-    def lon_lat(self, lat: float, lon: float) -> tuple[float, float]:
-        """Unroll one position, so that neighbours across the antimeridian stay neighbours."""
-        return self.lon + math.remainder(lon - self.lon, 360.0), lat
-
-    def degrees_east(self, km: float) -> float:
-        """Turn kilometres along the centre's parallel into degrees."""
-        return km / (_KM_PER_DEGREE * self.cosine)
-
-    def degrees_north(self, km: float) -> float:
-        """Turn kilometres along a meridian into degrees."""
-        return km / _KM_PER_DEGREE
-
-
-class Layout(NamedTuple):
-    """What a map shows, and the projection that it is laid out on."""
-
-    points: tuple[MapPoint, ...]
-    origin: Coordinates | None
-    n_unlocated: int
-    spots: list[Spot]
-    projection: LocalProjection
-
-    @classmethod
-    def of(cls, columns: Mapping[str, Sequence[Any]], origin: Any) -> Layout:
-        """Lay out the positions of columns, and an origin where one is given."""
-        points = places(columns)
-        start = None if origin is None else Coordinates(lat=origin.lat, lon=origin.lon)
-        spots = [point.spot for point in points]
-        if start is not None:
-            spots.append((start.lat, start.lon))
-        n_unlocated = len(next(iter(columns.values()))) - len(points)
-        return cls(points, start, n_unlocated, spots, LocalProjection.about(spots))
-
-    def mark_meanings(self) -> dict[str, str]:
-        """Say what the marks mean; nothing where every clinic matches."""
-        dots = {point.spot for point in self.points if not point.is_unknown}
-        rings = {point.spot for point in self.points if point.is_unknown}
-        meanings = {
-            "dot": ("matches", dots),
-            "ring": ("may match, not known", rings),
-            "both": ("both at one position", dots & rings),
-        }
-        return {mark: said for mark, (said, marked) in meanings.items() if rings and marked}
 
 
 def compass(degrees: float, sides: str) -> str:
