@@ -194,7 +194,7 @@ def opened(browser: Any, path: Path) -> Iterator[tuple[Any, list[str]]]:
         # A page that is not whole at once says when it is.
         for frame in page.frames:
             if frame.query_selector("#map"):
-                frame.wait_for_selector("html.ready", state="attached")
+                frame.wait_for_selector("html[data-ready]", state="attached")
         skeletons(page)
         yield page, said
     finally:

@@ -26,7 +26,7 @@ MODULES = sorted(
 )
 NAMES = sorted(ketafind.__all__)
 HEAVY = {
-    "folium", "geopandas", "geopy", "httpx", "matplotlib", "narwhals", "pandas", "polars", "pyarrow",
+    "geopandas", "geopy", "httpx", "matplotlib", "narwhals", "pandas", "polars", "pyarrow",
     "pyproj", "rapidfuzz", "rtree", "scipy", "shapely", "tqdm",
 }  # fmt: skip
 

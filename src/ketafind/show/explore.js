@@ -447,11 +447,11 @@
     chooseGround(base);
     map.on("zoomend", () => chooseGround(base));
     nameTowns();
-    root.classList.add("ready");
+    root.dataset.ready = "";
   };
   if (data.base === null) {
     layGrid();
-    root.classList.add("ready");
+    root.dataset.ready = "";
   }
   else if (typeof data.base === "object") lay(data.base);
   else {
