@@ -17,6 +17,7 @@ from ketafind.join.frames import Frame, code_type, open_frame
 from ketafind.join.origins import Origins
 from ketafind.join.search import LONG, Found, shown, ticks
 from ketafind.travel.graph import OFF_NETWORK, GraphRouter
+from ketafind.travel.router import error_of
 from ketafind.travel.search import BATCH
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ class Travel:
         if self.costs is not None:
             return told | {"cost": self.costs.name}
         told |= {"router": type(self.router).__name__, "profile": self.router.profile}
-        error = getattr(self.router, "error", None)
-        return told if error is None else told | {"interval": list(error)}
+        return told | {"interval": list(error_of(self.router))}
 
 
 class Journeys:
@@ -203,7 +203,7 @@ class Routed(Journeys):
         self._places = np.column_stack([origins.lat, origins.lon])[self._rows]
         self._kept: dict[tuple[float, float], Floats] = {}
         self._off = np.ones(len(self._rows), np.bool_)
-        self._factors = getattr(router, "error", None) or (1.0, 1.0)
+        self._factors = error_of(router)
 
     def over(
         self, clinic_nos: Iterable[int], limit: float = math.inf
@@ -254,8 +254,9 @@ class Routed(Journeys):
                     minutes[self._off] = np.inf
                 yield minutes
             return
-        for first in range(0, len(table), BATCH):
-            answer = self.router.times(self._places, table[first : first + BATCH], limit_min=limit)
+        size = getattr(self.router, "batch", BATCH)
+        for first in range(0, len(table), size):
+            answer = self.router.times(self._places, table[first : first + size], limit_min=limit)
             self._off = self._off & (answer.reason == OFF_NETWORK).all(axis=1)
             yield from np.nan_to_num(answer.minutes, nan=np.inf).T
 
