@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
 JSON = dict[str, Any]
-LANGUAGES = ("en", "fr")
 PLANES = ("on_code", "on_lat", "on_lon", "on_name", "on_quality")
 """The postal codes as they lie in the gazetteer's file: the page unpacks them."""
 COLUMNS = ("name", "radius_km", "reach_km", "owner", "county")
@@ -150,7 +149,7 @@ def _web_address(text: str) -> str:
 
 
 def _labels(labelled: Any) -> JSON:
-    return {"labels": {lang: labelled.label(lang) for lang in LANGUAGES}}
+    return {"labels": {lang: labelled.label(lang) for lang in ("en", "fr")}}
 
 
 def _facet(facet: Any) -> JSON:
