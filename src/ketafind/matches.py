@@ -912,7 +912,7 @@ class Matches(Frozen, Sequence[Match]):
         if self.n_possible and self.unknown == "exclude":
             said.append(counted("possible", self.n_possible, lang))
         if self.n_unlocated:
-            said.append(say("table.unlocated", lang, n=self.n_unlocated))
+            said.append(counted("table.unlocated", self.n_unlocated, lang))
         inside = self._page.ranking.n_inside
         if inside is not None and inside != (self.n_eligible, self.n_eligible):
             said.append(say("inside", lang, low=inside[0], high=inside[1]))
