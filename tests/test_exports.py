@@ -305,6 +305,30 @@ def test_what_a_file_misses_is_named_with_its_place():
             read(content)
 
 
+def test_what_is_read_keeps_to_the_rules_of_records():
+    feature = {"id": "a", "properties": {"services": [], "name": "A"}}
+    twice = {"features": [feature, feature | {"properties": feature["properties"] | {"city": "B"}}]}
+    with pytest.raises(DataError, match=r"features\[1\]: the id 'a' is there already"):
+        kf.Directory.from_geojson(twice)
+    for name, value, wanted in [
+        ("status", "open", "status: 'open' is not one of active, uncertain, closed"),
+        ("website", "a.example", "is not a web address"),
+        ("checked_on", "lately", "cannot be read"),
+        ("languages", [5], "must be texts"),
+        ("evidence", [{"facet": "name", "truth": "yes", "source_class": "rumour"}], "'rumour'"),
+        ("services", [{"service_id": "s", "facts": {"route": {"terms": [{}]}}}], "cannot be read"),
+        ("location", {"precision": "about"}, "'about' is not one of"),
+    ]:
+        told = {"geometry": {"type": "Point", "coordinates": [-76.5, 44.2]}}
+        told |= feature | {"properties": feature["properties"] | {name: value}}
+        with pytest.raises(DataError, match=wanted):
+            kf.Directory.from_geojson({"features": [told]})
+    unknown = {"service_id": "s", "facts": {"route": {"terms": [{"id": "ear", "truth": "yes"}]}}}
+    told = {"id": "a", "properties": {"name": "A", "services": [unknown]}}
+    with pytest.raises(kf.errors.KetafindError, match='"ear" is not a known route'):
+        kf.Directory.from_geojson({"features": [told]})
+
+
 def test_a_file_that_is_no_json_or_not_there_is_refused_by_name(tmp_path):
     path = tmp_path / "cut.json"
     path.write_text('{"entry": [')
@@ -335,7 +359,9 @@ def test_a_foreign_bundle_is_read_by_its_codes_and_what_has_no_term_is_named():
         "providedBy": {"reference": "Organization/o"},
     }
     owner = {"resourceType": "Organization", "id": "o", "name": "Owner"}
-    found = {"entry": [{"resource": one} for one in (service, place, owner)]}
+    aim = [{"reference": "Location/p"}]
+    said = {"resourceType": "VerificationResult", "id": "v", "status": "validated", "target": aim}
+    found = {"entry": [{"resource": one} for one in (service, place, owner, said)]}
     with pytest.warns(UserWarning, match="1 of its codes .* left out: 'leeches'"):
         clinic = kf.Directory.from_fhir(found)["p"]
     assert clinic.services[0].routes == ("iv",)
@@ -343,6 +369,7 @@ def test_a_foreign_bundle_is_read_by_its_codes_and_what_has_no_term_is_named():
         *("Owner", "613 555 0100", "1 King St"),
     )
     assert clinic.location.lat == 44.23
+    assert clinic.evidence == ()
 
 
 def test_what_was_edited_outside_is_believed_over_how_it_was_written():

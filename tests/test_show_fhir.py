@@ -108,3 +108,33 @@ def test_several_phones_in_a_cell_are_several_contacts(cell, numbers):
         if entry["resource"]["resourceType"] == "HealthcareService"
     ]
     assert [one["value"] for one in service.get("telecom", [])] == numbers
+
+
+def test_evidence_says_which_element_it_is_about_and_where_it_was_read():
+    kinds = check(kf.load_directory().to_fhir())
+    said = [entry["resource"] for entry in kinds["VerificationResult"]]
+    assert len(said) == sum(len(one.evidence) for one in kf.load_directory().values())
+    assert {one["targetLocation"][0] for one in said} == {
+        *(f"Location.{name}" for name in ("name", "status", "telecom", "managingOrganization")),
+        *(f"Location.address.{name}" for name in ("line", "city", "state", "postalCode")),
+        *(f"HealthcareService.{name}" for name in ("specialty", "characteristic")),
+    }
+    assert all(one["primarySource"][0]["who"]["identifier"]["value"] for one in said)
+
+
+def test_kinds_of_staff_are_roles_without_persons_at_their_service():
+    directory = kf.load_directory()
+    kinds = check(directory.to_fhir())
+    services = {entry["fullUrl"]: entry["resource"] for entry in kinds["HealthcareService"]}
+    roles = [entry["resource"] for entry in kinds["PractitionerRole"]]
+    assert len(roles) == sum(len(s.staff) for one in directory.values() for s in one.services)
+    for role in roles:
+        assert "practitioner" not in role
+        assert role["code"][0] in services[role["healthcareService"][0]["reference"]]["specialty"]
+
+
+def test_a_location_carries_its_distance():
+    near = kf.load_directory().nearest("Kingston, ON", 3)
+    places = check(near.to_fhir())["Location"]
+    found = [entry["search"]["extension"][0]["valueDistance"]["value"] for entry in places]
+    assert found == [match.distance_km for match in near]

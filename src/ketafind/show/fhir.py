@@ -44,6 +44,8 @@ VERIFICATION = {
     "checked_on": "lastPerformed",
     "method": "validationProcess/0/text",
 }
+FIELDS = LOCATION | {"status": "status", "operator": "managingOrganization"}
+FIELDS |= dict.fromkeys(("phone", "website"), "telecom")
 TELECOM = {"phone": "phone", "url": "website"}
 FACETS = {"staff": "specialty", "language": "communication"}
 OTHERS = "characteristic"
@@ -260,9 +262,10 @@ def _verification(fact: Evidence) -> JSON:
     put(made, "primarySource/0/type/0/coding/0/system", f"{SYSTEM}:source_class")
     if fact.source_url:
         put(made, "primarySource/0/who/identifier/system", "urn:ietf:rfc:3986")
-    path = (LOCATION.get(fact.facet) or FACETS.get(fact.facet) or OTHERS).replace("/0", "")
-    kind = "Location" if fact.facet in LOCATION else "HealthcareService"
-    return made | {"status": "attested", "targetLocation": [f"{kind}.{path.replace('/', '.')}"]}
+    element = f"HealthcareService.{FACETS.get(fact.facet, OTHERS)}"
+    if fact.facet in FIELDS:
+        element = f"Location.{FIELDS[fact.facet]}".replace("/0", "").replace("/", ".")
+    return made | {"status": "attested", "targetLocation": [element]}
 
 
 # -- Read -----------------------------------------------------------------------------------------
@@ -306,8 +309,8 @@ def clinics_in_bundle(content: Any, vocabulary: Vocabulary) -> Iterator[Found]:
         plain = _merged({"operator": find(owner, "name")}, plain)
         key = plain["clinic_id"]
         plain["services"] = [_read_service(one, key, codes, unread) for one in offered]
-        said = evidence.get(id(place), ())
-        plain["evidence"] = [_merged(_native(one, VERIFICATION), _rest(one)) for one in said]
+        said = [(_native(one, VERIFICATION), _rest(one)) for one in evidence.get(id(place), ())]
+        plain["evidence"] = [_merged(*one) for one in said if "facet" in one[1]]
         yield f"Location {n + 1}", plain
     warn_of_unread(unread)
 
