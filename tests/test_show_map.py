@@ -18,7 +18,6 @@ import ketafind as kf
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.show.html import asset
 from ketafind.show.map import explore_clinics, packed, source_hash
-from ketafind.show.projection import compass, places, scale_km
 from ketafind.show.text import escaped
 from test_show_exports import HOSTILE, Reader
 
@@ -62,31 +61,6 @@ def explored(columns=COLUMNS, **options):
 
 def unpacked(rings, step):
     return [np.reshape(ring, (-1, 2)).cumsum(axis=0) * step for ring in rings]
-
-
-# Degrees and scales.
-
-
-@given(st.floats(1e-2, 1e5))
-def test_a_scale_bar_is_a_round_tenth_to_a_quarter_of_the_width(width):
-    length = scale_km(width)
-    assert width / 10.001 <= length <= width / 3.999
-    assert f"{length:e}"[0] in "125"
-
-
-def test_degrees_name_their_side_of_the_earth():
-    assert [compass(x, "EW") for x in (-79.4, 0.0, 181.0)] == ["79.4°W", "0°E", "179°W"]
-    assert compass(-1.0, "NS") == "1°S"
-
-
-def test_positions_keep_their_order_and_what_is_none_is_refused():
-    assert [place.label for place in places(COLUMNS)] == ["1", "2", "3"]
-    with pytest.raises(InvalidInputError, match="lat and lon"):
-        places({"lat": [1.0]})
-    with pytest.raises(CoordinatesError):
-        places({"lat": [float("nan")], "lon": [1.0]})
-    with pytest.raises(InvalidInputError, match="different lengths"):
-        places({"lat": [1.0], "lon": []})
 
 
 # Clinics.

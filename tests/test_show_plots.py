@@ -1,6 +1,7 @@
 """Plots of clinics: on land, to scale, every mark explained, and no text over another."""
 
 import math
+import re
 
 import matplotlib as mpl
 import numpy as np
@@ -316,3 +317,17 @@ def test_what_is_no_position_is_refused():
         plot_clinics({"lat": [1.0]})
     with pytest.raises(CoordinatesError):
         plot_clinics({"lat": [float("nan")], "lon": [1.0]})
+    with pytest.raises(InvalidInputError, match="different lengths"):
+        plot_clinics({"lat": [1.0], "lon": []})
+
+
+@pytest.mark.parametrize("spread", [0.001, 0.3, 2.5])
+def test_degrees_name_their_side_of_the_earth_and_the_scale_is_round(spread):
+    ax = plot_clinics({"lat": [-17.0, -17.0 - spread], "lon": [180 - spread, spread - 180]})
+    said = [text.get_text() for text in ax.texts]
+    degrees = [text for text in said if "°" in text]
+    assert degrees
+    assert all(re.fullmatch(r"[\d.]+°[EWS]", text) for text in degrees)
+    assert {text[-1] for text in degrees} >= {"S"}
+    (scale,) = [text for text in said if text.endswith(" km")]
+    assert f"{float(scale[:-3]):e}"[0] in "125"
