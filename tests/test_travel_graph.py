@@ -224,3 +224,19 @@ def test_a_graph_without_places_in_degrees_or_without_times_is_refused_by_name()
     graph.add_edge("a", "b", length=3)
     with pytest.raises(InvalidInputError, match="edge 'a' to 'b': travel_time=nan"):
         GraphRouter.from_networkx(graph)
+
+
+def test_a_long_piece_is_found_behind_many_short_ones_that_are_farther():
+    lat, lon = 44.0, -78.0
+    east = 1 / (111.32 * math.cos(math.radians(lat)))
+    turn = np.radians(np.linspace(20, 160, 40))
+    bend = [(lon + 0.06 * east * math.cos(t), lat + 0.06 / 111.1 * math.sin(t)) for t in turn]
+    south = lat - 0.05 / 111.1
+    graph = nx.MultiDiGraph()
+    ends = [(lon - 0.25 * east, south), (lon + 0.25 * east, south), bend[0], bend[-1]]
+    graph.add_nodes_from((at, {"x": x, "y": y}) for at, (x, y) in enumerate(ends))
+    graph.add_edge(0, 1, travel_time=60)
+    graph.add_edge(2, 3, travel_time=60, geometry=shapely.LineString(bend))
+    snap = GraphRouter.from_networkx(graph).snap(np.array([[lat, lon]]))
+    assert snap.distance_km.item() == pytest.approx(0.05, rel=1e-2)
+    assert snap.fraction.item() == pytest.approx(0.5, abs=1e-3)
