@@ -230,7 +230,8 @@ def test_a_long_piece_is_found_behind_many_short_ones_that_are_farther():
     lat, lon = 44.0, -78.0
     east = 1 / (111.32 * math.cos(math.radians(lat)))
     turn = np.radians(np.linspace(20, 160, 40))
-    bend = [(lon + 0.06 * east * math.cos(t), lat + 0.06 / 111.1 * math.sin(t)) for t in turn]
+    far = np.linspace(0.055, 0.08, 40)
+    bend = list(zip(lon + far * east * np.cos(turn), lat + far / 111.1 * np.sin(turn), strict=True))
     south = lat - 0.05 / 111.1
     graph = nx.MultiDiGraph()
     ends = [(lon - 0.25 * east, south), (lon + 0.25 * east, south), bend[0], bend[-1]]
