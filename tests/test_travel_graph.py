@@ -234,7 +234,7 @@ def test_a_long_piece_is_found_behind_many_short_ones_that_are_farther():
     bend = list(zip(lon + far * east * np.cos(turn), lat + far / 111.1 * np.sin(turn), strict=True))
     south = lat - 0.05 / 111.1
     graph = nx.MultiDiGraph()
-    ends = [(lon - 0.25 * east, south), (lon + 0.25 * east, south), bend[0], bend[-1]]
+    ends = [(lon - 0.24 * east, south), (lon + 0.24 * east, south), bend[0], bend[-1]]
     graph.add_nodes_from((at, {"x": x, "y": y}) for at, (x, y) in enumerate(ends))
     graph.add_edge(0, 1, travel_time=60)
     graph.add_edge(2, 3, travel_time=60, geometry=shapely.LineString(bend))
