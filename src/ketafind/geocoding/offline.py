@@ -80,13 +80,13 @@ TOGETHER_KM = 25.0
 OR = re.compile(r"/|&|\b(?:or|and|ou|et)\b", re.I)
 """What stands between the names of several towns."""
 
-SEVERAL = re.compile(r"[;|\n\r]|\s[-–—]+\s|\s(?:to|vers|à)\s", re.I)
+SEVERAL = re.compile(r"[;|\n\r]|\s(?:[-–—]+|[-=]>|→)\s|\s(?:to|vers|à)\s|\s/\s(?=[0-9])", re.I)
 """What stands between several sites, or between the lines or numbers of one."""
 
 ASIDES = re.compile(r"[;|\n\r()]|\s[-–—]+\s")
 """What may part a site from what else is said of it."""
 
-BETWEEN_SITES = frozenset({"-", "–", "—", "--", "to", "vers", "à"})
+BETWEEN_SITES = frozenset({"-", "–", "—", "--", "->", "=>", "→", "/", "to", "vers", "à"})
 MARKS = re.compile(r"[;|\n\r]")
 JOURNEY = re.compile(r"\s(?:to|vers|à)\s", re.I)
 LEADING = re.compile(r"^\s*(?:from|between|de|entre)\s", re.I)

@@ -51,6 +51,9 @@ DOMINANT = 4
 PART_KM = 25.0
 """A part of a town lies this near to it."""
 
+WIDEST_KM = 75.0
+"""What is farther from the middle of an area of several counties is in it by its county alone."""
+
 ABOUT = words_for("about")
 """Words after a town that only say: somewhere there."""
 
@@ -78,7 +81,7 @@ PLAIN_NAME = re.compile(r"[A-Za-z .-]+")
 """A town that needs no folding."""
 
 NOT_PLAIN = re.compile(
-    r"[;:|'`\"]|[-\s]-|-\s|\b(?:to|vers)\b|[a-z][0-9][a-z][\W_]*[0-9][a-z][0-9]", re.I
+    r"[;:|>'`\"]|[-\s]-|-\s|\s/\s|\b(?:to|vers)\b|[a-z][0-9][a-z][\W_]*[0-9][a-z][0-9]", re.I
 )
 """What may part several sites, hold a second code or be no address at all."""
 
@@ -455,7 +458,8 @@ def _without_direction(
 def contains(whole: Place, part: Place) -> bool:
     """Whether an area is, or holds, another."""
     if whole.kind == "county":
-        near = sphere_km(whole.lat, whole.lon, part.lat, part.lon) <= whole.radius_km
+        reached = min(whole.radius_km, WIDEST_KM)
+        near = sphere_km(whole.lat, whole.lon, part.lat, part.lon) <= reached
         return part.county == whole.county or near
     return whole.number in {part.number, part.owner}
 
