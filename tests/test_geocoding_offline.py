@@ -124,7 +124,6 @@ def test_words_after_a_town_are_said_not_to_be_used() -> None:
         "Toronto (Monday), Hamilton (Tuesday)",
         "Sudbury; North Bay",
         "Cornwall -> Ottawa",
-        "1 Main St Hamilton / 2 King St Guelph",
     ],
 )
 def test_a_second_town_in_another_part_is_a_second_site(text: str) -> None:

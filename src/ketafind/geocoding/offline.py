@@ -86,7 +86,7 @@ SEVERAL = re.compile(r"[;|\n\r]|\s(?:[-–—]+|[-=]>|→)\s|\s(?:to|vers|à)\s|
 ASIDES = re.compile(r"[;|\n\r()]|\s[-–—]+\s")
 """What may part a site from what else is said of it."""
 
-BETWEEN_SITES = frozenset({"-", "–", "—", "--", "->", "=>", "→", "/", "to", "vers", "à"})
+BETWEEN_SITES = frozenset({"-", "–", "—", "--", "->", "=>", "→", "to", "vers", "à"})
 MARKS = re.compile(r"[;|\n\r]")
 JOURNEY = re.compile(r"\s(?:to|vers|à)\s", re.I)
 LEADING = re.compile(r"^\s*(?:from|between|de|entre)\s", re.I)

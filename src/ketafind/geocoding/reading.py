@@ -80,9 +80,9 @@ AFTER_WORDS = words_for("words_after_the_town")
 PLAIN_NAME = re.compile(r"[A-Za-z .-]+")
 """A town that needs no folding."""
 
-NOT_PLAIN = re.compile(
-    r"[;:|>'`\"]|[-\s]-|-\s|\s/\s|\b(?:to|vers)\b|[a-z][0-9][a-z][\W_]*[0-9][a-z][0-9]", re.I
-)
+NOT_PLAIN = frozenset(";:|>'`\"")
+HALF_A_CODE = re.compile(r"[a-z][0-9][a-z]")
+HYPHENS_APART = re.compile(r"[-\s]-|-\s")
 """What may part several sites, hold a second code or be no address at all."""
 
 NEVER_PLAIN = ONTARIO | CANADA | UNIT_WORDS | AFTER_WORDS
@@ -160,10 +160,13 @@ def row_of_plain(text: str, gazetteer: Gazetteer) -> int:
         or words[-1] in NEVER_PLAIN
         or words[-1] in gazetteer.comma_endings
         or not text.isprintable()
-        or NOT_PLAIN.search(before) is not None
+        or not NOT_PLAIN.isdisjoint(before)
     ):
         return -1
-    return row
+    lowered = f" {before.lower()}"
+    if " to " in lowered or " vers " in lowered or HALF_A_CODE.search(lowered) is not None:
+        return -1
+    return -1 if "-" in lowered and HYPHENS_APART.search(lowered) is not None else row
 
 
 def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
