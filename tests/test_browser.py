@@ -202,6 +202,19 @@ def test_a_filter_keeps_what_nobody_says_only_where_it_is_asked_for(browser, wri
         assert shown.count() == (~refuses & clinics.city.isin(["Ottawa"])).sum()
 
 
+def test_on_paper_a_dark_map_is_light(browser, written):
+    at_middle = """[...document.querySelector('canvas').getContext('2d')
+        .getImageData(600, 500, 1, 1).data].slice(0, 3).every(part => part > 150)"""
+    with opened(browser, path_of(written, "bundled", "explore")) as (page, _):
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_timeout(100)
+        assert not page.evaluate(at_middle)
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert page.evaluate(at_middle)
+        page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+        assert not page.evaluate(at_middle)
+
+
 def test_none_of_two_thousand_clinics_is_hidden_where_they_crowd(browser, tmp_path):
     """Marks lie apart from each other at any zoom, and together stand for all."""
     generator = np.random.default_rng(3)
@@ -243,7 +256,7 @@ def look(page):
 def test_the_pages_are_valid(written):
     """By html-validate and, where there is Java, the Nu checker."""
     pages = []
-    for path in [*written.glob("hostile-*"), *written.glob("bundled-*")]:
+    for path in sorted(written.glob("hostile-*")):
         # Scripts are linted, and make pages long.
         text = re.sub(r"(?s)(<script[^>]*>).*?(</script>)", r"\1\2", path.read_text("utf-8"))
         pages.append(path.with_name(f"plain-{path.name}"))

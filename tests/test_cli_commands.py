@@ -108,3 +108,14 @@ def test_what_is_refused_is_said_in_the_language_asked_for(capsys, asked, said):
     assert said in capsys.readouterr().err
     assert main(["explain", *asked]) == 2
     assert said not in capsys.readouterr().err
+
+
+def test_map_writes_a_page_that_marks_the_place_only_where_it_is_asked_to(capsys, tmp_path):
+    path = tmp_path / "map.html"
+    for more in ([], ["--with-origin", "--overwrite"]):
+        assert main(["map", *ASK, "--column", "status", "--out", str(path), *more]) == 0
+        assert ('"origin":null' in path.read_text("utf-8")) == (not more)
+        assert "Kingston" in capsys.readouterr().err
+    assert main(["map", *ASK, "--out", str(path)]) == 2
+    assert main(["map", *ASK, "--column", "colour", "--out", str(path), "--overwrite"]) == 2
+    assert "needs a column 'colour'" in capsys.readouterr().err

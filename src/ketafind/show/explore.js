@@ -460,14 +460,17 @@
     new Response(stream).json().then((base) => lay({ ...base, around: data.around }));
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
-  window.addEventListener("beforeprint", () => {
-    root.classList.add("light");
+  // On paper all is light; the map keeps its size and is only made smaller, for a canvas of a new
+  // size would be printed before it is drawn.
+  const layOut = (isPaper) => {
+    const { clientWidth, clientHeight, style } = map.getContainer();
+    root.classList.toggle("light", isPaper);
+    style.width = isPaper ? `${clientWidth}px` : "";
+    style.height = isPaper ? `${clientHeight}px` : "";
+    style.zoom = isPaper ? Math.min(1, 680 / clientWidth) : "";
     restyle();
-    map.invalidateSize({ animate: false });
-  });
-  window.addEventListener("afterprint", () => {
-    root.classList.remove("light");
-    restyle();
-    map.invalidateSize({ animate: false });
-  });
+    Object.values(renderers).filter((one) => map.hasLayer(one)).forEach((one) => one._redraw());
+  };
+  window.addEventListener("beforeprint", () => layOut(true));
+  window.addEventListener("afterprint", () => layOut(false));
 })();
