@@ -139,6 +139,12 @@ def test_a_word_before_a_village_s_name_makes_another_name(text: str) -> None:
         geocode(text)
 
 
+def test_a_short_name_holds_one_slip_at_most() -> None:
+    assert geocode("28 Highway 6, Vernar, ON").label == "Verner, ON"
+    with pytest.raises(errors.PlaceNotFoundError):
+        geocode("28 Highway 6, Varney, ON")
+
+
 def test_a_name_that_only_a_longer_one_bears_suggests_that() -> None:
     with pytest.raises(errors.OutsideCoverageError, match="for Chatham-Kent, ON write it whole"):
         geocode("Kent")

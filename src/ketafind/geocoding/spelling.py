@@ -46,7 +46,7 @@ def _allowed(size: int, *, alone: bool) -> int:
     """How many slips a name of this length may hold; fewer if nothing shows that it is a town."""
     if alone:
         return 1 if size < 10 else 2
-    return 1 if size < 6 else 2 if size < 10 else 3
+    return 1 if size < 7 else 2 if size < 10 else 3
 
 
 @lru_cache(maxsize=4)
