@@ -207,12 +207,11 @@ def test_on_paper_a_dark_map_is_light(browser, written):
         .getImageData(600, 500, 1, 1).data].slice(0, 3).every(part => part > 150)"""
     with opened(browser, path_of(written, "bundled", "explore")) as (page, _):
         page.emulate_media(color_scheme="dark")
-        page.wait_for_timeout(100)
-        assert not page.evaluate(at_middle)
+        page.wait_for_function(f"!({at_middle})")
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
         assert page.evaluate(at_middle)
         page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-        assert not page.evaluate(at_middle)
+        page.wait_for_function(f"!({at_middle})")
 
 
 def test_none_of_two_thousand_clinics_is_hidden_where_they_crowd(browser, tmp_path):
