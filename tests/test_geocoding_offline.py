@@ -141,7 +141,7 @@ def test_a_word_before_a_village_s_name_makes_another_name(text: str) -> None:
 
 def test_a_short_name_holds_one_slip_at_most() -> None:
     assert geocode("28 Highway 6, Vernar, ON").label == "Verner, ON"
-    with pytest.raises(errors.PlaceNotFoundError):
+    with pytest.raises(errors.AmbiguousPlaceError):
         geocode("28 Highway 6, Varney, ON")
 
 
