@@ -202,16 +202,25 @@ def test_a_filter_keeps_what_nobody_says_only_where_it_is_asked_for(browser, wri
         assert shown.count() == (~refuses & clinics.city.isin(["Ottawa"])).sum()
 
 
+def becomes(page, condition):
+    """Whether something is so before long; a page's policy keeps Playwright from waiting for it."""
+    for _ in range(100):
+        if page.evaluate(condition):
+            return True
+        page.wait_for_timeout(50)
+    return False
+
+
 def test_on_paper_a_dark_map_is_light(browser, written):
     at_middle = """[...document.querySelector('canvas').getContext('2d')
         .getImageData(600, 500, 1, 1).data].slice(0, 3).every(part => part > 150)"""
     with opened(browser, path_of(written, "bundled", "explore")) as (page, _):
         page.emulate_media(color_scheme="dark")
-        page.wait_for_function(f"!({at_middle})")
+        assert becomes(page, f"!({at_middle})")
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
         assert page.evaluate(at_middle)
         page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-        page.wait_for_function(f"!({at_middle})")
+        assert becomes(page, f"!({at_middle})")
 
 
 def test_none_of_two_thousand_clinics_is_hidden_where_they_crowd(browser, tmp_path):

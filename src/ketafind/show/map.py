@@ -352,25 +352,30 @@ def explore(
         spots = zip(table[lat], table[lon], strict=True)
         for at, (spot, label) in enumerate(zip(spots, names, strict=True)):
             record = dict(zip(plain, plain.iloc[at], strict=True))
-            row: JSON = {
-                "n": str(at + 1),
-                "name": _shown(label),
-                "sub": "" if column is None else _shown(_text(record[column], lang)),
-                "at": _spot(*spot),
-                "r": 0.0,
-                "kind": "yes",
-                "facts": [[_shown(k), _shown(_text(v, lang)), ""] for k, v in record.items()],
-                "c": classes[at] if classes else None,
-                "evidence": [],
-                "has": {},
-                "not": {},
-                "complete": [],
-            }
+            row = _plain_row(record, at, label, spot, lang)
+            row["sub"] = "" if column is None else _shown(_text(record[column], lang))
+            row["c"] = classes[at] if classes else None
             if len(shapes) and row["at"]:
                 row["shape"] = packed(shapes[at], step)
                 data["step"] = step
             data["rows"].append(row)
     return _page(data, said, lang, title or said["places"], basemap, height)
+
+
+def _plain_row(record: JSON, at: int, label: Any, spot: tuple[Any, Any], lang: str) -> JSON:
+    """Write a row of a frame as its entry of the list and its mark."""
+    return {
+        "n": str(at + 1),
+        "name": _shown(label),
+        "at": _spot(*spot),
+        "r": 0.0,
+        "kind": "yes",
+        "facts": [[_shown(name), _shown(_text(cell, lang)), ""] for name, cell in record.items()],
+        "evidence": [],
+        "has": {},
+        "not": {},
+        "complete": [],
+    }
 
 
 def _coloured(
