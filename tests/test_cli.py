@@ -219,7 +219,9 @@ def test_validate_names_the_rows_that_could_not_be_placed(tmp_path: Path, capsys
     assert main(["validate", str(path)]) == 0
     assert "no fault in 1 clinic, 1 without a position" in capsys.readouterr().out
     assert main(["nearest", "Kingston", "--data", str(path)]) == 0
-    assert capsys.readouterr().out.startswith("No clinics with a position match. 1 that matches, or")
+    assert capsys.readouterr().out.startswith(
+        "No clinics with a position match. 1 that matches, or"
+    )
 
 
 def test_rows_that_could_not_be_placed_are_said_beside_the_answer(tmp_path: Path, capsys):

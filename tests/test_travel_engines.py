@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 import pytest
+import shapely
 
 import ketafind as kf
 from ketafind import errors
@@ -489,3 +490,21 @@ def test_valhalla_refuses_what_it_cannot_use(tmp_path, monkeypatch):
         pytest.skip("there is such a folder")
     with pytest.raises((errors.MissingFileError, errors.MissingExtraError)):
         ValhallaRouter("/nowhere")
+
+
+def test_valhalla_in_process_draws_what_is_reached_and_a_service_refuses_to(tiles):
+    router, middle = ValhallaRouter(tiles), kf.Coordinates(lat=44.3105, lon=-78.286)
+    small, large = (router.isochrone(middle, minutes) for minutes in (0.5, 1.5))
+    assert large.area > small.area > 0
+    assert large.contains(shapely.Point(middle.lon, middle.lat))
+    assert router.isochrone(kf.Coordinates(lat=44.6, lon=-78.0), 1).is_empty
+    with pytest.raises(kf.KetafindError, match="above 0"):
+        router.isochrone(middle, 0)
+    with pytest.raises(errors.RoutingError):
+        router.isochrone(middle, 10_000)
+
+
+def test_a_table_of_times_is_no_area():
+    router = ServiceRouter(FORMATS["OSRM"][0]("https://a.example"))
+    with pytest.raises(kf.KetafindError, match="GraphRouter"):
+        router.isochrone(kf.Coordinates(lat=44.3, lon=-78.3), 10)

@@ -21,7 +21,7 @@ import numpy as np
 
 from ketafind import errors
 from ketafind.files import require
-from ketafind.geo import geodesic_km
+from ketafind.geo import geodesic_km, real
 from ketafind.geocoding.limiter import PacedService, retry_after_s, unlogged
 from ketafind.travel.router import REASONS, Floats, TravelTimes, read_places
 
@@ -116,6 +116,14 @@ class TableRouter(ABC):
                 [[row[at].target_snap_km for row in table] for at in range(len(there))], len(there)
             ),
             None if np.isnan(metres).all() else metres / 1000.0,
+        )
+
+    def isochrone(self, origin: Any, minutes: float, *, reverse: bool = False) -> Any:
+        """Refuse: a table of times is no area."""
+        del origin, minutes, reverse
+        raise errors.InvalidInputError(
+            f"{type(self).__name__} draws no isochrones: take GraphRouter or ValhallaRouter, or "
+            "catchments(origins, directory, router=...), which asks for tables"
         )
 
     def _answered(self, here: list[Place], there: list[Place]) -> Cells:
@@ -271,6 +279,52 @@ class ValhallaRouter(TableRouter):
         )
         config["service_limits"][COSTINGS[self.profile]].update(LIMITS)
         return self._valhalla.Actor(config)
+
+    def isochrone(self, origin: Any, minutes: float, *, reverse: bool = False) -> Any:
+        """Draw what can be reached within a time.
+
+        Parameters
+        ----------
+        origin : Coordinates, Location or Point
+            Where from.
+        minutes : float
+            The time, more than 0.
+        reverse : bool
+            True for the places from which the origin can be reached.
+
+        Returns
+        -------
+        shapely Polygon or MultiPolygon
+            In lon, lat degrees; empty where the origin is off the network.
+
+        Raises
+        ------
+        RoutingError
+            If Valhalla fails, as it does beyond the time that its settings allow.
+        """
+        from shapely import Polygon
+        from shapely.geometry import shape
+
+        if not real(minutes) > 0:
+            raise errors.InvalidInputError("minutes= is a time above 0")
+        lat, lon = (float(side[0]) for side in read_places(origin, "origin"))
+        if self.times(origin, origin).reason[0, 0]:
+            return Polygon()
+        costing = COSTINGS[self.profile]
+        question = {
+            "locations": [{"lat": lat, "lon": lon}],
+            "contours": [{"time": float(minutes)}],
+            "costing": costing,
+            "costing_options": {costing: self._options},
+            "polygons": True,
+            "reverse": reverse,
+        }
+        code = None
+        try:
+            return shape(self._actor.isochrone(question)["features"][0]["geometry"])
+        except self._valhalla.ValhallaError as error:
+            code = error.code
+        raise errors.RoutingError(f"Valhalla failed (error {code})")  # out here: it may hold places
 
     def _asked_as(self) -> Any:
         return [self._path, self._options]

@@ -80,6 +80,24 @@ class Router(Protocol):
         """
         ...
 
+    def isochrone(self, origin: Any, minutes: float, *, reverse: bool = False) -> Any:
+        """Draw what can be reached within a time, or refuse by name where that is not known.
+
+        Parameters
+        ----------
+        origin : Coordinates, Location or Point
+            Where from.
+        minutes : float
+            The time, more than 0.
+        reverse : bool
+            True for the places from which the origin can be reached.
+
+        Returns
+        -------
+        shapely Polygon or MultiPolygon
+            In lon, lat degrees.
+        """
+
 
 def error_of(router: Router) -> tuple[float, float]:
     """Read what a router says of its own error: factors of its times, 1.0 and 1.0 for none."""
