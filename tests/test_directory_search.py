@@ -400,3 +400,8 @@ def test_an_origin_that_cannot_be_placed_is_never_shown(text):
     for word in (word for word in text.replace(",", " ").split() if len(word) > 3):
         assert word.lower() not in str(error).lower()
     assert "origin could not be placed" in str(error)
+
+
+def test_a_quantity_as_a_keyword_says_how_numbers_are_asked_for():
+    with pytest.raises(CriteriaError, match=r"where=ketafind\.at_most\('price_cad', \.\.\.\)"):
+        kf.load_directory().nearest("Kingston, ON", price_cad=300)

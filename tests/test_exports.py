@@ -444,7 +444,7 @@ def test_a_package_is_read_from_its_folder_and_says_what_it_lacks(tmp_path):
     with pytest.raises(DataError, match=r"clinics\.json\[0\]: name missing"):
         read(tmp_path / "open")
     clinics.unlink()
-    with pytest.raises(DataError, match=r"clinics\.json cannot be read"):
+    with pytest.raises(DataError, match=r"clinics\.json is not there"):
         read(tmp_path / "open")
     (tmp_path / "not.zip").write_text("x")
     with pytest.raises(DataError, match=r"not\.zip: 1 fault.*\n  clinics\.json cannot be read"):
@@ -481,3 +481,10 @@ def test_where_was_searched_from_is_in_no_file(tmp_path):
         assert str(near.origin.lat) not in text
     with pytest.raises(InvalidInputError, match="'word' is unknown; formats: csv"):
         near.export(tmp_path / "x", "word")
+
+
+def test_a_file_of_json_is_refused_as_csv_with_one_fault_that_says_who_reads_it(tmp_path):
+    DIRECTORY.export(tmp_path / "clinics.geojson")
+    with pytest.raises(DataError, match="this is JSON; from_geojson, from_fhir") as refused:
+        kf.Directory.from_csv(tmp_path / "clinics.geojson")
+    assert len(refused.value.faults) == 1

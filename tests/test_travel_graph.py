@@ -241,3 +241,17 @@ def test_a_long_piece_is_found_behind_many_short_ones_that_are_farther():
     snap = GraphRouter.from_networkx(graph).snap(np.array([[lat, lon]]))
     assert snap.distance_km.item() == pytest.approx(0.05, rel=1e-2)
     assert snap.fraction.item() == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("edges", "missing"),
+    [
+        ({"source": [1], "target": [2], "time": [1.0]}, "edges: there is no column 'minutes'"),
+        (pd.DataFrame({"target": [2], "minutes": [1.0]}), "edges: there is no column 'source'"),
+        ([[1, 2, 1.0]], "edges: there is no column 'source'; needed: source, target, minutes"),
+    ],
+)
+def test_a_table_of_edges_without_a_column_is_refused_by_its_name(edges, missing):
+    with pytest.raises(InvalidInputError, match=missing) as refused:
+        GraphRouter.from_edges(edges, TWO)
+    assert "il n'y a pas de colonne" in refused.value.text("fr")

@@ -357,7 +357,7 @@ def test_how_long_the_way_is_stands_only_where_the_router_says_it():
     ("given", "message"),
     [
         ({"max_time_min": 5}, "max_time_min needs router="),
-        ({"router": object()}, "a router has profile; object has none"),
+        ({"router": object()}, "a router has profile; object has none. GraphRouter.open"),
         ({"router": ..., "max_time_min": -1}, "must be a number of minutes, 0 or more, not"),
         ({"router": ..., "max_time_min": math.nan}, "must be a number of minutes, 0 or more, not"),
         ({"router": ..., "max_time_min": "5"}, "must be a number of minutes, 0 or more, not"),

@@ -292,7 +292,8 @@ class AnswerExplanation(Explanation):
 def _at(one: MatchExplanation, lang: str) -> str:
     if one.trip is not None:
         minutes, low, high = one.trip[:3]
-        return say("trip.at", lang, far=time_text(minutes, low, high, lang))
+        key = "trip.at_bound" if high is None and low is not None else "trip.at"
+        return say(key, lang, far=time_text(minutes, low, high, lang))
     far = one.distance_km or 0.0
     return distance_phrase(far, one.interval_km, precision_of(one.clinic), lang, "at")
 

@@ -310,6 +310,8 @@ def _check_names(asked: Mapping[str, Any], vocabulary: Vocabulary) -> None:
 
 
 def _check_facet(name: str, vocabulary: Vocabulary) -> None:
+    if name in vocabulary.quantities:
+        raise CriteriaError(f"{name}= is a number: write where=ketafind.at_most({name!r}, ...)")
     try:
         vocabulary.facet(name)
     except UnknownTermError as error:

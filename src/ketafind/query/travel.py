@@ -257,7 +257,10 @@ def travel_ranking(
         raise InvalidInputError("max_time_min needs router=, who knows how long a way takes")
     for name in ("profile", "max_speed_kmh", "times"):
         if not hasattr(router, name):
-            raise InvalidInputError(f"a router has {name}; {type(router).__name__} has none")
+            raise InvalidInputError(
+                f"a router has {name}; {type(router).__name__} has none. "
+                "GraphRouter.open reads a file of roads"
+            )
     limit_min = math.inf if max_time_min is None else _minutes(max_time_min)
     return TravelRanking(eligible, origin, router, limit_km=limit_km, limit_min=limit_min)
 

@@ -165,7 +165,9 @@ class Export(NamedTuple):
         named = ENDINGS.get(ending) if form is None else form
         if named not in FORMATS:
             what = (
-                f"the ending {ending!r} names no format" if form is None else f"{form!r} is unknown"
+                f"the ending {ending!r} names no format: name one"
+                if form is None
+                else f"{form!r} is unknown"
             )
             known = tuple(FORMATS)
             raise InvalidInputError(f"{what}; formats: {', '.join(known)}").of(
@@ -389,5 +391,7 @@ def read_data_package(path: str | os.PathLike[str]) -> tuple[list[Found], str]:
         head, *rows = json.loads((folder / CLINICS).read_text(encoding="utf-8"))
         records = [dict(zip(head, row, strict=True)) for row in rows]
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(path.name, [Fault(f"{CLINICS} cannot be read: {error}")]) from None
+        is_missing = isinstance(error, FileNotFoundError | KeyError)
+        why = "is not there" if is_missing else f"cannot be read: {error}"
+        raise DataError(path.name, [Fault(f"{CLINICS} {why}")]) from None
     return [(f"{CLINICS}[{at}]", record) for at, record in enumerate(records)], path.name

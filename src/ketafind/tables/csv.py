@@ -143,6 +143,7 @@ _FOREIGN = {
     b"PAR1": "is a Parquet file; read it into a data frame and use from_frame",
     b"SQLite format 3": "is a SQLite database; export a table as CSV (UTF-8)",
     b"%PDF": "is a PDF file",
+    b"{": "is JSON; from_geojson, from_fhir or from_hsds may read it",
     b"\xff\xfe\x00\x00": "looks like UTF-32; save it as CSV in UTF-8",
     b"\x00\x00\xfe\xff": "looks like UTF-32; save it as CSV in UTF-8",
     b"\xff\xfe": "looks like UTF-16; save it as CSV in UTF-8",

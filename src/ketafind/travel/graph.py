@@ -180,6 +180,8 @@ class GraphRouter:
         InvalidInputError
             Naming the row and what is wrong with it.
         """
+        _check_columns("nodes", nodes, "node", "lat", "lon")
+        _check_columns("edges", edges, "source", "target", minutes)
         ids = list(nodes["node"])
         number = {node: at for at, node in enumerate(ids)}
         if len(number) < len(ids):
@@ -624,6 +626,15 @@ def _part(fraction: Floats, seconds: Any) -> Floats:
     with np.errstate(invalid="ignore"):
         part: Floats = np.where(fraction == 0, 0.0, fraction * seconds)
     return part
+
+
+def _check_columns(what: str, table: Any, *needed: str) -> None:
+    named = list(getattr(table, "column_names", getattr(table, "columns", table)))
+    for name in needed:
+        if name not in named:
+            raise InvalidInputError(
+                f"{what}: there is no column {name!r}; needed: {', '.join(needed)}"
+            )
 
 
 class _Roads:
