@@ -331,3 +331,18 @@ def test_degrees_name_their_side_of_the_earth_and_the_scale_is_round(spread):
     assert {text[-1] for text in degrees} >= {"S"}
     (scale,) = [text for text in said if text.endswith(" km")]
     assert f"{float(scale[:-3]):e}"[0] in "125"
+
+
+def test_a_map_speaks_french_in_its_legend_and_its_footer():
+    near = load_directory().nearest("Kingston, ON", k=3, routes="iv", unknown="include")
+    for ax in (near.translated("fr").plot(), near.plot(lang="fr-CA")):
+        assert {"correspond", "correspond peut-être, on ne le sait pas"} <= set(
+            entries_of(ax.figure)
+        )
+        (footer,) = [text.get_text() for text in ax.figure.texts if "ketafind" in text.get_text()]
+        assert "Données" in footer
+        assert "fond de carte Natural Earth" in footer
+    ax = plot_clinics(COLUMNS, lang="fr")
+    assert "1 sans position, hors de la carte" in entries_of(ax.figure)
+    with pytest.raises(InvalidInputError, match="lang='de'"):
+        plot_clinics(COLUMNS, lang="de")

@@ -1280,21 +1280,21 @@ class Directory(Mapping[str, Clinic]):
         ----------
         **options
             As in `ketafind.show.plots.plot_clinics`: ``ax``, ``figsize``, ``title``, ``labels``,
-            ``basemap``, ``credit`` and more.
+            ``basemap``, ``credit``, ``lang`` and more.
 
         Returns
         -------
         matplotlib.axes.Axes
             The map, in metres of its projection; ``directory.plot().figure`` to save.
         """
-        from ketafind.explain.sentences import snapshot_words
+        from ketafind.explain.sentences import say, snapshot_words
         from ketafind.show.plots import plot_clinics
         from ketafind.tables.frames import laid_out
 
+        lang = check_language(options.get("lang", "en"))
+        data = say("table.data", lang, snapshot=snapshot_words(self.snapshot, lang))
         _, columns = laid_out(self.clinics, self.vocabulary, "clinic")
-        return plot_clinics(
-            columns, **{"data": f"Data {snapshot_words(self.snapshot, 'en')}", **options}
-        )
+        return plot_clinics(columns, **{"data": data, **options})
 
     def explore(self, **options: Any) -> MapPage:
         """Show every clinic on a map to pan and zoom, beside a list; asks no other host.

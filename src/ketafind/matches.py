@@ -786,7 +786,7 @@ class Matches(Frozen, Sequence[Match]):
         ----------
         **options
             As in `ketafind.show.plots.plot_clinics`: ``ax``, ``figsize``, ``title``, ``labels``,
-            ``basemap``, ``credit`` and more.
+            ``basemap``, ``credit``, ``lang`` and more.
 
         Returns
         -------
@@ -795,7 +795,9 @@ class Matches(Frozen, Sequence[Match]):
         """
         from ketafind.show.plots import plot_clinics
 
-        return plot_clinics(self.columns(), **{"data": self._data(), **self._empty(), **options})
+        said = self.translated(options.pop("lang", self._lang))
+        asked = {"data": said._data(), **said._empty(), **options}
+        return plot_clinics(self.columns(), lang=said._lang, **asked)
 
     def explore(self, **options: Any) -> MapPage:
         """Show the matches on a map to pan and zoom, beside a list; asks no other host.

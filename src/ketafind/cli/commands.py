@@ -306,7 +306,7 @@ def plot(arguments: Namespace) -> None:
     matches, size = asked(arguments), (arguments.width, arguments.height)
     if not (min(size) >= 1.0 and max(size) <= 100.0):
         raise InvalidInputError("width and height must be 1 to 100 inches")
-    figure = matches.plot(title=arguments.title, figsize=size).figure
+    figure = matches.plot(title=arguments.title, figsize=size, lang=arguments.lang).figure
     kind, drawn = Path(arguments.out).suffix[1:].lower(), BytesIO()
     if kind not in (kinds := figure.canvas.get_supported_filetypes()):
         raise InvalidInputError(f"{arguments.out}: the name must end in .{', .'.join(kinds)}")

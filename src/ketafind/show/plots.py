@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ketafind.errors import InvalidInputError
+from ketafind.errors import InvalidInputError, check_language
 from ketafind.files import require
 from ketafind.geo import Coordinates
 from ketafind.show.basemap import Ground, around, crowd
@@ -43,6 +43,7 @@ def plot_clinics(
     credit: bool = True,
     data: str = "",
     empty: str = "No clinic with a position.",
+    lang: str = "en",
 ) -> Any:
     """Draw clinics on a static map with matplotlib (extra ``maps``).
 
@@ -77,6 +78,8 @@ def plot_clinics(
         What the data are called there.
     empty : str
         What to say, without a map, where no clinic has a position.
+    lang : str
+        The language of legend and footer, ``"en"`` or ``"fr"``.
 
     Returns
     -------
@@ -89,14 +92,17 @@ def plot_clinics(
     MissingExtraError
         If matplotlib is not installed.
     InvalidInputError
-        If there is no ``lat`` or ``lon``.
+        If there is no ``lat`` or ``lon``, or lang is another language.
     """
     points = _points(columns)
-    sheet = new_sheet(data, credit=credit, ax=ax, figsize=figsize, title=title)
+    sheet = new_sheet(data, credit=credit, ax=ax, figsize=figsize, title=title, lang=lang)
     if not points:
         sheet.ax.set(xticks=[], yticks=[])
         sheet.ax.set_axis_off()
-        lines = "\n".join(sheet.wrapped(line, sheet.size) for line in empty.split("\n"))
+        from ketafind.show.sheet import said
+
+        text = said(empty, sheet.lang)
+        lines = "\n".join(sheet.wrapped(line, sheet.size) for line in text.split("\n"))
         middle = (sheet.left + sheet.right) / 2, (sheet.bottom + sheet.top) / 2
         sheet.write(*middle, lines, sheet.size, ha="center", va="center")
         return sheet.ax
@@ -106,15 +112,16 @@ def plot_clinics(
     return clinics.draw(clinics.entries(n_unlocated), labels=labels)
 
 
-def new_sheet(data: str, *, credit: bool = True, **options: Any) -> Sheet:
+def new_sheet(data: str, *, credit: bool = True, lang: str = "en", **options: Any) -> Sheet:
     """Divide up axes or a new figure; its footer names the program, the data and their licence."""
     require("matplotlib.pyplot", "maps")
     from ketafind import __version__
-    from ketafind.show.sheet import Sheet
+    from ketafind.show.sheet import Sheet, said
 
-    named = (f"ketafind {__version__}", data.rstrip("."), "bundled data CC BY 4.0")
-    footer = " · ".join([*filter(None, named), "base map Natural Earth"])
-    return Sheet(footer if credit else None, **options)
+    lang = check_language(lang)
+    named = (f"ketafind {__version__}", data.rstrip("."), said("bundled data CC BY 4.0", lang))
+    footer = " · ".join([*filter(None, named), said("base map Natural Earth", lang)])
+    return Sheet(footer if credit else None, lang=lang, **options)
 
 
 class _Clinics:
@@ -137,7 +144,7 @@ class _Clinics:
         """Say what the marks mean."""
         from matplotlib.lines import Line2D
 
-        from ketafind.show.sheet import BLANK
+        from ketafind.show.sheet import BLANK, said
 
         kinds = [kind for kind in _MEANINGS if kind in {point.kind for point in self.points}]
         kinds += ["origin"] if self.has_origin else []
@@ -147,7 +154,8 @@ class _Clinics:
         }
         entries[_CIRCLE] = Line2D([], [], ls=_DASHES, lw=0.9, color=self.sheet.look["known"])
         if n_unlocated:
-            entries[f"{n_unlocated} without a position, not drawn"] = BLANK
+            text = said("{n} without a position, not drawn", self.sheet.lang)
+            entries[text.format(n=n_unlocated)] = BLANK
         return entries
 
     def _mark(self, kind: str) -> dict[str, Any]:

@@ -38,6 +38,12 @@ BLANK = Line2D([], [], ls="none")
 """What a line of a legend shows that explains no mark."""
 
 
+def said(text: str, lang: str) -> str:
+    """Say what a map says of itself in a language."""
+    found = LOOKS["french"].get(text, text) if lang == "fr" else text
+    return str(found)
+
+
 class SheetFigure(Figure):
     """A figure that writes its text as text into PDF and SVG."""
 
@@ -71,7 +77,9 @@ class Sheet:
         ax: Any = None,
         figsize: tuple[float, float] | None = None,
         title: str | None = None,
+        lang: str = "en",
     ) -> None:
+        self.lang = lang
         if ax is None:
             from matplotlib import pyplot as plt
 
@@ -137,7 +145,8 @@ class Sheet:
         """Say what the marks mean, at the foot; how high it is, in pixels."""
         left, low, right = self.foot
         size = 0.9 * self.size
-        labels = [self.wrapped(text, size, right - left - 3 * self.em) for text in entries]
+        room = right - left - 3 * self.em
+        labels = [self.wrapped(said(text, self.lang), size, room) for text in entries]
         for columns in (4, 3, 2, 1):
             at = {"bbox_to_anchor": (left, low) / self.pixels, "ncols": min(columns, len(labels))}
             look = {"fontsize": size, "labelcolor": self.look["ink"]}
