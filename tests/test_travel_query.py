@@ -316,6 +316,13 @@ def test_an_answer_by_time_says_minutes_wherever_it_is_shown():
     assert features[0]["properties"]["travel_time_min"] == record["matches"][0]["travel_time_min"]
     assert repr(near[0]) == "<Match 1: c0, 5.0 min, yes>"
     assert ">time</th>" in near._repr_html_()
+    page = near.explore().page
+    assert "5 min · " in page
+    assert "Ordered by free-flow travel time" in page
+    assert "travel_time_min" not in page
+    page = near.explore(lang="fr").page
+    assert "Classement selon le temps de parcours" in page
+    assert "of 2 clinics that match" not in page
     assert str(near.questions())
     # And one by straight line says none of it.
     straight = directory.nearest(HERE, 2)

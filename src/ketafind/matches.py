@@ -820,10 +820,11 @@ class Matches(Frozen, Sequence[Match]):
         from ketafind.explain.findings import sources
         from ketafind.show.map import explore_clinics
 
-        asked = {"lang": self._lang, **self._empty(), **options}
-        evidence = [sources(one.evidence(), self.vocabulary, asked["lang"]) for one in self]
-        asked = {"evidence": evidence, "notes": [self._counts(), self._data()], **asked}
-        return explore_clinics(self.columns(), self.vocabulary, **asked)
+        said = self.translated(options.pop("lang", self._lang))
+        evidence = [sources(one.evidence(), self.vocabulary, said._lang) for one in self]
+        notes = [said._counts(), *said._proof(), said._data()]
+        asked = {"evidence": evidence, "notes": notes, **said._empty(), **options}
+        return explore_clinics(self.columns(), self.vocabulary, lang=said._lang, **asked)
 
     def _empty(self) -> dict[str, Any]:
         """What a map says that has nothing to show; a picture holds no distances."""
@@ -897,9 +898,13 @@ class Matches(Frozen, Sequence[Match]):
         names = [f"{one.clinic.name}, {how_far(one, lang)}" for one in self.nearer_possible]
         key = "nearer" if self else "nearest"
         nearer = [counted(key, len(names), lang, names="; ".join(names))] if names else []
-        travel = self._page.ranking.travel
-        proof = [] if self.certificate is None else travel_notes(self.certificate, travel, lang)
-        return [self._counts(), *nearer, *proof, self._data()]
+        return [self._counts(), *nearer, *self._proof(), self._data()]
+
+    def _proof(self) -> list[str]:
+        """How an answer by time is ordered, and of how many clinics no time is given."""
+        if self.certificate is None:
+            return []
+        return travel_notes(self.certificate, self._page.ranking.travel, self._lang)
 
     def _data(self) -> str:
         return say("table.data", self._lang, snapshot=snapshot_words(self.snapshot, self._lang))

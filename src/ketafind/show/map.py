@@ -18,7 +18,7 @@ from ketafind.files import write_whole
 from ketafind.geo import Coordinates
 from ketafind.show import basemap as home
 from ketafind.show.html import asset, html_text, web_address
-from ketafind.show.text import distance_text, escaped, number, remark
+from ketafind.show.text import distance_text, escaped, number, remark, time_text
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
@@ -190,6 +190,9 @@ _NOT_TOLD = frozenset(
         "distance_km",
         "distance_low_km",
         "distance_high_km",
+        "travel_time_min",
+        "travel_time_low_min",
+        "travel_time_high_min",
         "street_address",
         "city",
         "province",
@@ -215,9 +218,11 @@ def _clinic(
     truth, status = record.get("truth"), str(record.get("status") or "active")
     kind = str(truth) if truth is not None else _OF_STATUS.get(status, "unknown")
     far = _distance(record, lang)
+    usual, low, high = (record.get(f"travel_time_{end}min") for end in ("", "low_", "high_"))
+    time = None if usual is None else time_text(usual, low, high, lang)
     tags = [said["unknown"]] if truth == Truth.UNKNOWN else []
     tags += [said[status]] if status in ("uncertain", "closed") and truth != Truth.UNKNOWN else []
-    parts = [record.get("city"), far, *tags]
+    parts = [record.get("city"), time, far, *tags]
     full = [facet for facet in record.get("complete") or () if facet]
     refused = [str(pair).split(":", 1) for pair in record.get("not_offered") or ()]
     return {
