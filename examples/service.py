@@ -3,11 +3,12 @@
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 import ketafind as kf
-from ketafind.errors import ErrorRecord
+from ketafind.errors import ErrorRecord, InvalidInputError
 from ketafind.matches import AnswerRecord
 from ketafind.shapes import ClinicRecord
 
@@ -63,3 +64,10 @@ def refused(request: Request, error: kf.KetafindError) -> JSONResponse:
     services = dict.fromkeys(("service_failed", "service_busy", "service_timeout"), 503)
     status = {"unknown_clinic": 404, **services}.get(error.code, 422)
     return JSONResponse(error.to_dict(language(request.headers.get("accept-language", ""))), status)
+
+
+@app.exception_handler(RequestValidationError)
+def unreadable(request: Request, error: RequestValidationError) -> JSONResponse:
+    first = error.errors()[0]  # without what was sent, which may be a place
+    where = ".".join(map(str, first["loc"][1:]))
+    return refused(request, InvalidInputError(f"{where}: {first['msg']}"))

@@ -154,3 +154,9 @@ def test_no_format_sends_a_terminal_what_it_would_obey(form, tmp_path, capsys, m
     assert not {letter for letter in shown if letter in HIDDEN and not letter.isprintable()}
     if form == "json":
         assert json.loads(shown)["matches"][0]["name"] == f"A{HIDDEN}"
+
+
+@pytest.mark.parametrize("argument", ["router", "max_time_min"])
+def test_a_query_by_distance_says_which_one_is_by_time(argument):
+    with pytest.raises(kf.KetafindError, match="nearest"):
+        DIRECTORY.within(ORIGIN, 30, **{argument: 5})

@@ -312,6 +312,11 @@ def _check_names(asked: Mapping[str, Any], vocabulary: Vocabulary) -> None:
 def _check_facet(name: str, vocabulary: Vocabulary) -> None:
     if name in vocabulary.quantities:
         raise CriteriaError(f"{name}= is a number: write where=ketafind.at_most({name!r}, ...)")
+    if name in ("router", "max_time_min"):
+        raise CriteriaError(
+            f"{name}= is no argument of this query, which is by straight distance or by none: "
+            "write nearest(origin, k, router=..., max_time_min=...)"
+        )
     try:
         vocabulary.facet(name)
     except UnknownTermError as error:
