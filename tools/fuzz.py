@@ -49,7 +49,7 @@ class Doors:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.directory = kf.load_directory()
-        data = Path(str(self.directory_files()))
+        data = Path(__file__).resolve().parents[1] / "data"
         rows = (data / "ontario_clinics.csv").read_bytes().splitlines(keepends=True)
         facts = (data / "ontario_clinics_evidence.csv").read_bytes().splitlines(keepends=True)
         self.clinics, self.facts = b"".join(rows[:6]), b"".join(facts[:12])
@@ -59,12 +59,6 @@ class Doors:
             {"source": [0, 1, 1, 2], "target": [1, 0, 2, 1], "minutes": [5.0, 5.0, 7.0, 7.0]},
             {"node": [0, 1, 2], "lat": [44.2, 44.25, 44.3], "lon": [-76.5, -76.48, -76.45]},
         )
-
-    @staticmethod
-    def directory_files() -> Path:
-        """The folder of the bundled clinics."""
-        root = Path(__file__).resolve().parents[1]
-        return root / "data"
 
     def file(self, name: str, data: bytes = b"") -> Path:
         """A file with this content."""
