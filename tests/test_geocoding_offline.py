@@ -536,9 +536,10 @@ def test_an_area_beside_its_town_is_finer_than_the_town(text: str) -> None:
 
 
 def test_an_area_that_is_cut_out_of_a_code_says_so() -> None:
-    located = geocode("Toronto ON M5V 2")
-    assert (located.match, located.precision) == ("corrected", "fsa")
-    assert "cut short" in located.corrections[0]
+    for text in ("Toronto ON M5V 2", "M5V 2C", "m5v 2", "M5V 2C, ON"):
+        located = geocode(text)
+        assert (located.match, located.precision) == ("corrected", "fsa")
+        assert "cut short" in located.corrections[0]
 
 
 def test_an_area_that_contradicts_its_town_is_refused_and_both_are_named() -> None:

@@ -327,9 +327,11 @@ def _area_at(words: list[str], parts: list[int], gazetteer: Gazetteer) -> tuple[
             continue
         if at and words[at - 1] in UNIT_WORDS:
             continue
-        rest = words[at + 1 : last + 1] if at == last - 1 and at else []
+        rest = words[at + 1 : last + 1] if at == last - 1 else []
         if rest and not _begins_unit(rest[0]):
-            continue
+            if at:
+                continue
+            rest = []
         return at, at + 1 + len(rest)
     return 0, 0
 
