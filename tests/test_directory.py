@@ -195,6 +195,26 @@ def test_a_postal_code_is_held_against_its_form_its_province_and_the_position(co
             assert ("postal" in said) == bool(expected)
 
 
+@pytest.mark.parametrize(
+    ("city", "province", "position", "kinds"),
+    [
+        ("Ottawa", "ON", (44.23, -76.48), {"town_far"}),
+        ("Calgary", "AB", (53.5, -113.5), {"town_far"}),
+        ("Calgary", "AB", (51.05, -114.07), set()),
+        ("Kanata", "Ontario", (45.36, -75.79), set()),
+        ("Xyzzy", "ON", (44.23, -76.48), set()),
+        ("Ottawa", "NY", (44.23, -76.48), set()),
+        ("Ottawa", "ON", None, set()),
+        ("", "ON", (44.23, -76.48), set()),
+    ],
+)
+def test_a_town_is_held_against_the_position(city, province, position, kinds):
+    place = position and kf.Location(lat=position[0], lon=position[1])
+    clinic = kf.Clinic(clinic_id="a", name="A", province=province, city=city, location=place)
+    found = kf.Directory.from_clinics([clinic], check=False).validate().found
+    assert {doubt.kind for doubt in found} & {"town_far", "postal_far"} == kinds
+
+
 @given(
     st.text(max_size=30)
     | st.sampled_from(["caledon", "Caladon clinic", "ST MICHAELS", "\0", "é" * 900])

@@ -41,8 +41,8 @@ class Doubt:
         ``unlocated``, ``unplaced`` (an address that the geocoder could not place), ``no_fact``,
         ``no_evidence``, ``conflict``, ``overruled`` (a row says otherwise than its evidence),
         ``same_place``, ``no_contact``, ``unknown_column``, ``postal_shape`` (a postal code that is
-        none), ``postal_province`` (one of another province) or ``postal_far`` (one far from the
-        position that is given).
+        none), ``postal_province`` (one of another province), ``postal_far`` or ``town_far`` (a
+        code or a town far from the position that is given).
     clinic_id : str
         The clinic; empty for a column.
     what : str
@@ -222,7 +222,7 @@ def _doubts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Doubt]:
         yield Doubt(kind="overruled", clinic_id=own, what=clinic.extra[OVERRULED])
     if not clinic.phone and not clinic.website:
         yield Doubt(kind="no_contact", clinic_id=own)
-    yield from _postal_doubts(clinic)
+    yield from _place_doubts(clinic)
     made = decisions(clinic, vocabulary)
     for one in made:
         if one.reason == "conflict":
@@ -236,25 +236,28 @@ def _doubts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Doubt]:
                     yield Doubt(kind="no_evidence", clinic_id=own, what=f"{facet} {term}")
 
 
-def _postal_doubts(clinic: Clinic) -> Iterator[Doubt]:
-    """Hold a Canadian postal code against its own form, the province and the position."""
+def _place_doubts(clinic: Clinic) -> Iterator[Doubt]:
+    """Hold a Canadian postal code and town against their form, the province and the position."""
     from ketafind.geocoding import OfflineGeocoder
     from ketafind.geocoding.words import whole_code
     from ketafind.tables.places import postal_letters
 
     code, place, letters = clinic.postal_code, clinic.location, postal_letters(clinic.province)
-    if not code or not letters:
+    if not letters:
         return
-    if whole_code(code) < 0:
-        yield Doubt(kind="postal_shape", clinic_id=clinic.clinic_id, what=code)
-    elif code[0].upper() not in letters:
-        yield Doubt(kind="postal_province", clinic_id=clinic.clinic_id, what=code)
-    elif place is not None and place.match == "given":
+    wrong = "postal_shape" if whole_code(code) < 0 else "postal_province"
+    if code and (wrong == "postal_shape" or code[0].upper() not in letters):
+        yield Doubt(kind=wrong, clinic_id=clinic.clinic_id, what=code)
+        code = ""
+    if place is None or place.match != "given":
+        return
+    town = clinic.city and f"{clinic.city}, {clinic.province}"
+    for kind, text in (("postal_far", code), ("town_far", town)):
         try:
-            meant = OfflineGeocoder(region="CA").geocode(code)
+            meant = OfflineGeocoder(region="CA").geocode(text)
         except GeocodingError:
-            return  # a code that is not listed, which new ones are
+            continue  # a code or a town that is not listed, or borne by several
         apart_km = sphere_km(place.lat, place.lon, meant.lat, meant.lon)
         if apart_km > max(FAR_KM, FACTOR * meant.radius_km) + place.radius_km:
-            what = f"{code}, {apart_km:.0f} km"
-            yield Doubt(kind="postal_far", clinic_id=clinic.clinic_id, what=what)
+            what = f"{text.removesuffix(', ' + clinic.province)}, {apart_km:.0f} km"
+            yield Doubt(kind=kind, clinic_id=clinic.clinic_id, what=what)
