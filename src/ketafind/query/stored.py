@@ -26,7 +26,7 @@ from ketafind.snapshot import EncodedClinics, Snapshot, encode_directory, readab
 from ketafind.vocabulary import Vocabulary
 
 KIND = "ketafind directory"
-VERSION = 6
+VERSION = 5
 INDEX = "index."
 
 TYPES: dict[str, tuple[Any, int]] = {
