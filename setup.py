@@ -11,6 +11,8 @@ from setuptools.command.build_py import build_py
 KERNEL = Path("src/kernel")
 # One wheel serves every Python from 3.11 on; free-threaded ones have no stable ABI.
 ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
+# A wheel for every machine, without the kernel: for browsers (Pyodide).
+PURE = os.environ.get("KETAFIND_NO_KERNEL") == "1"
 # Distances are the same wherever they are computed: no fused operations.
 FLAGS = (
     ["/O2", "/std:c11"]
@@ -69,6 +71,6 @@ setup(
     packages=find_namespace_packages("src", include=["ketafind*"]),
     package_dir={"": "src"},
     cmdclass={"build_py": BuildWithData},
-    ext_modules=[kernel],
-    options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
+    ext_modules=[] if PURE else [kernel],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 and not PURE else {},
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 import subprocess
+import sys
 import tomllib
 from fnmatch import fnmatch
 from importlib import metadata
@@ -16,6 +19,10 @@ from packaging.utils import canonicalize_name
 import ketafind
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import supply  # noqa: E402
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 DECLARED = [
@@ -63,6 +70,70 @@ def test_every_declared_package_is_pinned_within_its_range(requirement: Requirem
 
 def test_every_pin_is_exact() -> None:
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pins().values())
+
+
+def test_the_lock_has_the_pinned_versions_and_a_hash_for_each() -> None:
+    locked = supply.locked()
+    assert {name: f"=={version}" for name, (version, _) in locked.items()} == {
+        name: line[line.index("==") :] for name, line in pins().items()
+    }
+    assert all(hashes for _, hashes in locked.values())
+    for name in PROJECT["project"]["dependencies"]:
+        assert canonicalize_name(Requirement(name).name) in locked
+
+
+def test_what_is_installed_beside_the_lock_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tqdm-1.0.dist-info").mkdir()
+    (tmp_path / "tqdm-1.0.dist-info" / "METADATA").write_text("Name: tqdm\nVersion: 1.0\n")
+    assert supply.strangers([str(tmp_path)]) == [f"{tmp_path}: tqdm 1.0 is not in the lock"]
+
+
+def test_the_bill_of_materials_is_valid_and_names_what_is_required_and_bundled() -> None:
+    pytest.importorskip("cyclonedx")
+    bill = supply.bill()
+    assert supply.faults_of(json.dumps(bill)) is None
+    required = {part["name"] for part in bill["components"] if part.get("scope") == "required"}
+    assert required == {row["name"] for row in LICENCES if row["kind"] == "required"}
+    bill["components"][0]["type"] = "thing"
+    assert "thing" in supply.faults_of(json.dumps(bill))
+
+
+with (ROOT / "LICENSES.csv").open(encoding="utf-8", newline="") as listed:
+    LICENCES = list(csv.DictReader(listed))
+
+
+@pytest.mark.parametrize(
+    "row", [r for r in LICENCES if r["kind"] == "required"], ids=lambda r: r["name"]
+)
+def test_each_required_package_has_the_licence_that_is_listed(row: dict[str, str]) -> None:
+    stated = metadata.metadata(row["name"])
+    licence = stated["License-Expression"] or stated["License"]
+    if metadata.version(row["name"]) == row["version"]:  # another version may have another
+        assert licence == row["licence"]
+    assert supply.locked()[row["name"]][0] == row["version"]
+
+
+def test_every_file_of_others_is_listed_with_its_licence_and_credited() -> None:
+    notice = " ".join((ROOT / "NOTICE").read_text("utf-8").split())
+    patterns = []
+    for row in LICENCES:
+        assert not row["credit"] or row["kind"] == "code" or row["credit"] in notice, row["name"]
+        if row["kind"] != "code":
+            patterns += row["files"].split()
+    for pattern in patterns:
+        assert list(ROOT.glob(pattern)), pattern
+    # What nobody here wrote: binary or minified files, and the data.
+    for path in files("src/ketafind", "data"):
+        foreign = path.suffix in {".npz", ".bin"} or ".min." in path.name or path.parts[0] == "data"
+        assert not foreign or any(fnmatch(path.as_posix(), one) for one in patterns), path
+    shipped = {
+        part
+        for row in LICENCES
+        if row["kind"] in {"code", "bundled"}
+        for part in row["licence"].split(" AND ")
+        if not part.startswith(("LicenseRef", "OGL"))
+    }
+    assert set(PROJECT["project"]["license"].split(" AND ")) == shipped
 
 
 def test_the_build_system_is_pinned() -> None:
