@@ -31,15 +31,8 @@ def wanted_in(archive: Path) -> set[str]:
     """What must be there, by the name it has there."""
     if archive.suffix != ".whl":
         kept = tracked("benchmarks", "data", "docs", "examples", "src", "tests", "tools")
-        return {
-            *kept,
-            "LICENSE",
-            "NOTICE",
-            "README.md",
-            "constraints.txt",
-            "lock.txt",
-            "pyproject.toml",
-        }
+        top = "LICENSE NOTICE README.md constraints.txt lock.txt pyproject.toml"
+        return {*kept, *top.split()}
     code = {name.removeprefix("src/") for name in tracked("src") if not name.endswith((".c", ".h"))}
     return code | {f"ketafind/{name}" for name in tracked("data")}
 
