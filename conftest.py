@@ -25,6 +25,7 @@ hypothesis.settings.register_profile("dev", PLAIN, max_examples=50)
 hypothesis.settings.register_profile("brief", PLAIN, max_examples=50, derandomize=True)
 hypothesis.settings.register_profile("ci", PLAIN, max_examples=120, derandomize=True)
 hypothesis.settings.register_profile("full", PLAIN, max_examples=5_000)
+hypothesis.settings.register_profile("release", PLAIN, max_examples=40_000)  # of one test at a time
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 )

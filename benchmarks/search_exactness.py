@@ -6,15 +6,23 @@ is longer than the k-th distance, since no geodesic is shorter than its chord; o
 candidates are taken, in the end all. The truth itself is checked against brute force on 1,000
 questions a set (20 with --quick). Ids count as equal in either order where Karney's distances
 differ by less than 1.03 micrometres: that is where the rounding of two libraries may differ.
+Of each set 300 origins (20 with --quick) are also asked for all within a radius: half of the radii
+are exactly the distance of a point.
 
     python benchmarks/search_exactness.py [--quick] [--only "Ontario;poles"] [--geodtest FILE]
+        [--seed 0] [--state FILE]
+
+Other seeds ask other questions. What FILE says is done is not done again, so that a run can be
+broken off.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,6 +84,14 @@ class Truth:
             metres[open_], best[open_] = self.nearest(lat[open_], lon[open_], wanted * 8)
         return metres, best
 
+    def within(self, lat: float, lon: float, km: float) -> tuple[Array, Array]:
+        """Metres to all within a radius and a micrometre more, and their positions."""
+        near = self.tree.query_ball_point(earth_centred(lat, lon), km * 1e3 + 1e-5)[0]
+        found = np.sort(np.array(near, np.intp))[None, :]
+        metres = self.metres(np.array([lat]), np.array([lon]), found)[0]
+        inside = metres <= km * 1e3 + EQUAL_M
+        return metres[inside], self.positions[found[0][inside]]
+
     def brute(self, lat: float, lon: float) -> Array:
         """The answer to one question from every distance."""
         everyone = np.arange(len(self.lat))[None, :]
@@ -83,17 +99,18 @@ class Truth:
         return self.positions[np.lexsort((everyone[0], np.rint(metres * 1e6)))[:K]]
 
 
-def ring(n: int, metres: float) -> tuple[Array, Array]:
+def ring(n: int, metres: float, seed: int) -> tuple[Array, Array]:
     """Points whose distances from (44, -79) differ by centimetres."""
-    rng = np.random.default_rng(6)
+    rng = np.random.default_rng([6, seed] if seed else 6)
     away = metres + rng.uniform(-0.01, 0.01, n)
     lon, lat, _ = GEOD.fwd(np.full(n, -79.0), np.full(n, 44.0), rng.uniform(0, 360, n), away)
     return lat, lon
 
 
-def sets(scale: float) -> list[tuple[str, Any, Any]]:
+def sets(scale: float, seed: int) -> list[tuple[str, Any, Any]]:
     """Name, points, origins."""
-    rng = np.random.default_rng(8)
+    rng = np.random.default_rng([8, seed] if seed else 8)
+    points, origins = 1 + 10 * seed, 2 + 10 * seed
 
     def several(n: float) -> int:
         return max(20, int(n * scale))
@@ -123,8 +140,8 @@ def sets(scale: float) -> list[tuple[str, Any, Any]]:
     one = np.full(20_000, 43.7), np.full(20_000, -79.4)
     doubled = tuple(np.repeat(axis, 4) for axis in near_city(5000))
     return [
-        ("Ontario", ontario(100_000, 1), ontario(several(250_000), 2, 0.2)),
-        ("world", world(100_000, 1), world(several(200_000), 2, 0.2)),
+        ("Ontario", ontario(100_000, points), ontario(several(250_000), origins, 0.2)),
+        ("world", world(100_000, points), world(several(200_000), origins, 0.2)),
         ("sparse world", anywhere(300), anywhere(several(30_000))),
         ("poles", pole(50_000), pole(several(12_000))),
         ("antimeridian", seam(50_000), seam(several(12_000))),
@@ -132,16 +149,17 @@ def sets(scale: float) -> list[tuple[str, Any, Any]]:
         ("shared coordinates", doubled, near_city(several(6_000))),
         ("one point, 20,000 times", one, near_city(several(1_000))),
         ("city from its antipode", near_city(20_000), opposite(several(1_000))),
-        ("ring at 5 km", ring(20_000, 5e3), centre(several(1_000))),
-        ("ring at 900 km", ring(20_000, 9e5), centre(several(1_000))),
-        ("ring at 4,000 km", ring(20_000, 4e6), centre(several(1_000))),
+        ("ring at 5 km", ring(20_000, 5e3, seed), centre(several(1_000))),
+        ("ring at 900 km", ring(20_000, 9e5, seed), centre(several(1_000))),
+        ("ring at 4,000 km", ring(20_000, 4e6, seed), centre(several(1_000))),
     ]
 
 
 def compare(
     name: str, points: Any, origins: Any, share: float, checks: int
-) -> tuple[int, int, int]:
-    """Ask and count: questions, wrong ids, wrong order; so many truths are checked by force."""
+) -> tuple[int, int, int, int]:
+    """Ask and count: questions, wrong ids, wrong order, and wrong answers about a radius; so many
+    truths are checked by force."""
     lat, lon = (np.ascontiguousarray(axis) for axis in points)
     passes = mask(len(lat), share)
     index = KernelIndex(lat, lon)
@@ -170,7 +188,30 @@ def compare(
         f"  {name:24} {share:4.0%}  {len(right):8,} questions  wrong ids {wrong_ids}  wrong order "
         f"{wrong_order}  (ties to the micrometre {swapped})  distance within {error:.1f} nm"
     )
-    return len(right), wrong_ids, wrong_order
+    wrong_within = around(index, index.prepare(bits), truth, origins, metres[:, -1] / 1e3, checks)
+    return len(right), wrong_ids, wrong_order, wrong_within
+
+
+def around(
+    index: KernelIndex, passing: Any, truth: Truth, origins: Any, to_fifth_km: Array, checks: int
+) -> int:
+    """Count wrong answers about all within a radius: exactly as far as a point, and any radius."""
+    rng = np.random.default_rng(len(to_fifth_km))
+    wrong = 0
+    for turn, row in enumerate(rng.integers(0, len(to_fifth_km), min(checks, 300)).tolist()):
+        at = float(origins[0][row]), float(origins[1][row])
+        fifth = index.nearest(*at, K, passing)[0][-1]
+        radius_km = fifth if turn % 2 else float(10 ** rng.uniform(-1.5, 1.5))
+        km, position = index.within(*at, radius_km, passing)
+        metres, right = truth.within(*at, radius_km)
+        sure = right[metres < radius_km * 1e3 - EQUAL_M]
+        own = dict(zip(right.tolist(), metres.tolist(), strict=True))
+        order = np.array([own.get(one, np.nan) for one in position.tolist()])
+        good = len(set(position.tolist())) == len(position) and set(sure) <= set(position.tolist())
+        good = good and bool((np.abs(order - km * 1e3) < EQUAL_M).all())
+        good = good and bool((np.diff(np.rint(km * 1e9)) >= 0).all())
+        wrong += not good
+    return wrong
 
 
 def distances(n: int, path: str | None) -> None:
@@ -197,15 +238,27 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", help="names of sets, separated by semicolons")
     parser.add_argument("--geodtest", help="Karney's test set as CSV, with a header")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--state", type=Path, help="a line a set that is done, as JSON")
     options = parser.parse_args()
     begun = time.perf_counter()
-    total = np.zeros(3, dtype=int)
-    for name, points, origins in sets(0.01 if options.quick else 1.0):
+    state = options.state
+    lines = state.read_text().splitlines() if state and state.exists() else []
+    done = {tuple(key): counts for key, counts in map(json.loads, lines)}
+    checks = 20 if options.quick else 1000
+    for name, points, origins in sets(0.01 if options.quick else 1.0, options.seed):
         if options.only and name not in options.only.split(";"):
             continue
         for share in (1.0, 0.1):
-            total += compare(name, points, origins, share, 20 if options.quick else 1000)
-    print(f"{total[0]:,} questions: {total[1]} wrong ids, {total[2]} wrong order")
+            key = options.seed, name, share
+            if key not in done:
+                done[key] = compare(name, points, origins, share, checks)
+                if state:
+                    with state.open("a") as file:
+                        print(json.dumps([key, done[key]]), file=file)
+    total = np.sum(list(done.values()), axis=0)
+    print(f"{total[0]:,} questions: {total[1]} wrong ids, {total[2]} wrong order; "
+          f"{total[3]} wrong answers about a radius")  # fmt: skip
     distances(20_000 if options.quick else 300_000, options.geodtest)
     print(f"{time.perf_counter() - begun:.0f} s")
     if total[1:].any():

@@ -1,14 +1,17 @@
-"""Memory that stays flat, files that are damaged, and threads that agree.
+"""Memory that stays flat, files that are damaged, threads that agree, and forks beside them.
 
-python benchmarks/search_safety.py [--quick]
+python benchmarks/search_safety.py [--quick] [--only agree,forks,damaged,flat]
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -108,32 +111,81 @@ def damaged(flips: int, folder: Path) -> bool:
 
 
 def agree(rounds: int) -> bool:
-    """Sixty-four threads against one."""
+    """Sixty-four threads against one: in a batch, and each asking on its own."""
     index = KernelIndex(*ontario(100_000, 1))
     prepared = index.prepare(np.packbits(mask(100_000, 0.1)[index.order], bitorder="little"))
-    origins = ontario(64_000, 2, 0.2)
-    serial = [part.tobytes() for part in index.nearest_many(*origins, K, prepared, threads=1)]
-    same = all(
-        [part.tobytes() for part in index.nearest_many(*origins, K, prepared, threads=64)] == serial
-        for _ in range(rounds)
-    )
-    print(
-        f"64 threads, 64,000 origins, {rounds} times: {'the same bytes' if same else 'DIFFERENT'}"
-    )
-    return same
+    same = True
+    for turn in range(rounds):
+        lat, lon = ontario(64_000, 2 + turn, 0.2)
+        one = index.nearest_many(lat, lon, K, prepared, threads=1)
+        many = index.nearest_many(lat, lon, K, prepared, threads=64)
+        same &= all(a.tobytes() == b.tobytes() for a, b in zip(one, many, strict=True))
+        asked = list(zip(lat.tolist(), lon.tolist(), strict=True))
+        alone: list[Any] = [None] * 64
+
+        def ask(number: int, asked: Any = asked, alone: Any = alone) -> None:
+            alone[number] = [index.nearest(*at, K, prepared) for at in asked[number::64]]
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(64)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for number in range(64):
+            same &= (
+                np.array([km for km, _ in alone[number]]).tobytes() == one[0][number::64].tobytes()
+            )
+            same &= [found for _, found in alone[number]] == one[1][number::64].tolist()
+    print(f"64 threads, {rounds} times 64,000 origins, in a batch and one by one: "
+          f"{'the same bytes' if same else 'DIFFERENT'}")  # fmt: skip
+    return bool(same)
+
+
+def forks(times: int) -> bool:
+    """Forks while threads are busy: each child asks, on threads of its own, and is right."""
+    index = KernelIndex(*ontario(100_000, 1))
+    lat, lon = ontario(10_000, 2, 0.2)
+    right = index.nearest_many(lat, lon, K)[1].tobytes()
+    stop = threading.Event()
+
+    def busy() -> None:
+        while not stop.is_set():
+            index.nearest_many(lat, lon, K, threads=2)
+            index.nearest(44.0, -79.0, K, index.prepare(np.full(12_500, 0x55, np.uint8)))
+
+    threads = [threading.Thread(target=busy) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    good = 0
+    for _ in range(times):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(120)  # what hangs is killed, and counted
+            answer = index.nearest_many(lat, lon, K, threads=2)[1].tobytes()
+            os._exit(0 if answer == right else 1)
+        good += os.waitpid(child, 0)[1] == 0
+    stop.set()
+    for thread in threads:
+        thread.join()
+    print(f"{times:,} forks beside 4 busy threads: {good:,} children answered right")
+    return good == times
 
 
 def main() -> None:
-    """All of it."""
+    """All of it, or parts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
+    parser.add_argument("--only", default="agree,forks,damaged,flat")
+    options = parser.parse_args()
+    quick = options.quick
     with tempfile.TemporaryDirectory() as folder:
-        passed = [
-            agree(2 if quick else 20),
-            damaged(500 if quick else 20_000, Path(folder)),
-            flat(10**6 if quick else 10**7, 500 if quick else 10_000, Path(folder)),
-        ]
+        parts: dict[str, Callable[[], bool]] = {
+            "agree": lambda: agree(1 if quick else 100),
+            "forks": lambda: forks(20 if quick else 1000),
+            "damaged": lambda: damaged(500 if quick else 20_000, Path(folder)),
+            "flat": lambda: flat(10**6 if quick else 10**7, 500 if quick else 10_000, Path(folder)),
+        }
+        passed = [parts[name]() for name in options.only.split(",")]
     if not all(passed):
         sys.exit(1)
 

@@ -2,9 +2,10 @@
 
     python tools/fuzz.py TARGET [--seconds 60] [--seed 1]     seeded mutations of sound input
     python tools/fuzz.py TARGET --guided [--seconds 60]       by coverage, with atheris
-    python tools/fuzz.py all --seconds 60
+    python tools/fuzz.py all --seconds 60 --state FILE        goes on where FILE says it stopped
 
-What escapes is printed with the input that did it, and the exit code is 1.
+What escapes is printed with the input that did it, and the exit code is 1. So is an input that
+takes over a second of the processor's time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import io
 import json
 import os
 import random
+import resource
 import sys
 import tempfile
 import time
@@ -302,23 +304,28 @@ def escaping(target: Target, data: bytes) -> BaseException | None:
     return None
 
 
-def search(name: str, seconds: float, seed: int, doors: Doors) -> tuple[int, list[bytes]]:
-    """Try mutations for some seconds: how many, and one input for each kind of escape."""
+def search(name: str, seconds: float, seed: int, doors: Doors) -> dict[str, Any]:
+    """Try mutations for some seconds: how many, one input for each kind of escape, and costs."""
     target, until, found, n = doors.targets()[name][0], time.monotonic() + seconds, {}, 0
+    slowest = 0.0
     for data in damaged(name, seed, doors):
         if time.monotonic() > until:
             break
         n += 1
+        begun = time.process_time()
         error = escaping(target, data)
+        took = time.process_time() - begun
+        slowest = max(slowest, took)
+        kind: tuple[object, ...] = ("over a second",)
         if error is not None:
             where = traceback.extract_tb(error.__traceback__)[-1]
             kind = type(error).__name__, where.filename, where.lineno
-            if kind not in found:
-                found[kind] = data
-                print(
-                    f"{name}: {kind[0]}: {str(error)[:100]} ({where.filename}:{where.lineno})\n  {data[:300]!r}"
-                )
-    return n, list(found.values())
+        if (error is not None or took > 1) and kind not in found:
+            found[kind] = data
+            print(f"{name}: {kind}: {str(error)[:100]}\n  {data[:300]!r}", flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return {"door": name, "seed": seed, "inputs": n, "escapes": len(found),
+            "slowest_s": round(slowest, 3), "peak_mib": peak}  # fmt: skip
 
 
 def guided(name: str, seconds: float, doors: Doors) -> None:
@@ -347,6 +354,7 @@ def main() -> int:
     parser.add_argument("target")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--state", type=Path, help="a line a door and run, as JSON")
     parser.add_argument("--guided", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -357,11 +365,16 @@ def main() -> int:
         names = list(doors.targets()) if given.target == "all" else [given.target]
         if given.guided:
             guided(names[0], given.seconds, doors)
+        done = given.state.read_text().splitlines() if given.state and given.state.exists() else []
+        runs = [json.loads(line)["door"] for line in done]
         escaped = 0
-        for name in names:
-            n, inputs = search(name, given.seconds, given.seed, doors)
-            escaped += len(inputs)
-            print(f"{name}: {n:,} inputs, {len(inputs)} kinds of escape", flush=True)
+        for name in sorted(names, key=runs.count):
+            found = search(name, given.seconds, given.seed + runs.count(name), doors)
+            escaped += found["escapes"]
+            print(json.dumps(found), flush=True)
+            if given.state:
+                with given.state.open("a") as state:
+                    print(json.dumps(found), file=state)
     return 1 if escaped else 0
 
 
