@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import signal
 
 import numpy as np
 import pytest
@@ -249,6 +250,33 @@ def test_threads_do_not_change_a_byte(index_type):
     serial = index.nearest_many(lat, lon, 4, prepared, threads=1)
     for threads in (2, 64, None):
         same(index.nearest_many(lat, lon, 4, prepared, threads=threads), serial)
+
+
+class InterruptedBatchError(Exception):
+    """What a handler of a signal raises."""
+
+
+@needs_kernel
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no such timer")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_batch_ends_when_it_is_interrupted(threads):
+    """Long before all of its origins have been asked for, on threads too."""
+
+    def interrupt(*_):
+        raise InterruptedBatchError
+
+    index = KernelIndex(np.full(20_000, 44.0), np.full(20_000, -79.0))  # a slow one: all are near
+    n = 20_000
+    out = np.empty((n, 1)), np.full((n, 1), -7, np.intp)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(InterruptedBatchError):
+            index.nearest_many(np.full(n, 44.1), np.full(n, -79.1), 1, threads=threads, out=out)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+    assert (out[1] == -7).any()
 
 
 @needs_kernel

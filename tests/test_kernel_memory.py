@@ -186,6 +186,31 @@ def test_arrays_stay_as_long_as_a_tree_looks_at_them():
     assert held == before - 1
 
 
+@pytest.mark.parametrize("share", [0.001, 0.05, 0.5, 1.0])
+def test_points_that_are_no_numbers_are_laid_out_and_asked_for(share):
+    """As an unverified file may hold them: nothing else is touched, and every call ends."""
+    rng = np.random.default_rng(3)
+    n = 5000
+    tree, arrays = built(n)
+    lat, lon = rng.uniform(42, 50, 100), rng.uniform(-90, -75, 100)
+    before = tree.nearest(44.0, -80.0, n, INFINITY)[1]
+    for wrong in (np.nan, np.inf, -1e300, None):
+        points = arrays[0]
+        some = rng.random(len(points)) < share
+        points[some] = (
+            rng.choice([np.nan, np.inf, 1e300, 7.0], some.sum()) if wrong is None else wrong
+        )
+        small = empty(tree.count)
+        tree.compact(*small)
+        assert sorted(small[1].tolist()) == sorted(before)
+        for one in (tree, core.Tree(*small, n)):
+            km, position = np.zeros((100, 40)), np.zeros((100, 40), np.intp)
+            one.nearest_many(lat, lon, km, position, 40, INFINITY)
+            assert ((position >= -1) & (position < n)).all()
+            assert set(one.nearest(44.0, -80.0, n, INFINITY)[1]) <= set(before)
+            one.within(44.0, -80.0, INFINITY)
+
+
 def test_refused_arguments_release_what_was_taken():
     """No buffer stays exported after an error."""
     tree, _ = built()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ketafind as kf
-from ketafind.errors import InvalidInputError
+from ketafind.errors import DirectoryFileError, InvalidInputError
 from ketafind.travel import REASONS, GraphRouter
 
 nx = pytest.importorskip("networkx")
@@ -122,6 +122,27 @@ def test_a_file_gives_the_same_times_with_and_without_checks(tmp_path):
         again = GraphRouter.open(tmp_path / "a.roads", verify=verify)
         assert again.times(here, there).minutes == pytest.approx(3.0)
         assert REASONS[again.times(there, here).reason[0, 0]] == "unreachable"
+
+
+@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize("weight", [-1.0, math.nan])
+def test_times_that_a_search_would_not_end_on_are_refused(tmp_path, weight, verify):
+    """With right checksums, unverified too."""
+    router = GraphRouter.from_edges({"source": [1], "target": [2], "minutes": [1.0]}, TWO)
+    router._seconds[0] = weight
+    router.save(tmp_path / "a.roads")
+    with pytest.raises(DirectoryFileError, match="no network"):
+        GraphRouter.open(tmp_path / "a.roads", verify=verify)
+
+
+def test_roads_around_the_earth_again_and_again_are_refused():
+    """They would take all memory."""
+    n = 3000
+    nodes = {"node": range(n), "lat": [0.0] * n, "lon": [0.0, 179.0] * (n // 2)}
+    edges = {"source": range(n - 1), "target": range(1, n), "minutes": [1.0] * (n - 1)}
+    router = GraphRouter.from_edges(edges, nodes)
+    with pytest.raises(InvalidInputError, match="are the most"):
+        router.times([kf.Coordinates(lat=1, lon=1)], [kf.Coordinates(lat=1, lon=2)])
 
 
 def test_a_place_far_from_every_road_fails_alone():

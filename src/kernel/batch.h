@@ -59,6 +59,12 @@ static void radix_sort(uint64_t *items, uint64_t *other, int64_t n)
     memcpy(other, items, (size_t)n * sizeof *items); /* after three passes they lie in the other */
 }
 
+/* A number's place along an axis; what is no number has the first. */
+static inline uint32_t cell_of(double value)
+{
+    return value > 0.0 ? (uint32_t)value : 0;
+}
+
 /* Order origins along a Z-curve: over two axes of the turned frame where they lie flat in it. */
 static void order_origins(const Tree *tree, const Point *origins, int64_t n, uint64_t *items,
                           uint64_t *other)
@@ -82,7 +88,7 @@ static void order_origins(const Tree *tree, const Point *origins, int64_t n, uin
         uint32_t cell[3];
         turn(tree->frame, origins[i], at);
         for (int axis = 0; axis < 3; axis++)
-            cell[axis] = (uint32_t)((at[axis] - low[axis]) * scale);
+            cell[axis] = cell_of((at[axis] - low[axis]) * scale);
         const uint32_t key =
             flat ? spread_one(cell[0]) | spread_one(cell[1]) << 1
                  : spread_two(cell[0]) | spread_two(cell[1]) << 1 | spread_two(cell[2]) << 2;

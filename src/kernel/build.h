@@ -181,7 +181,8 @@ static void arrange(Item *items, int64_t n, int64_t rows, Item *scratch, int thr
 }
 
 /* A frame whose third axis points up at the middle of the points: boxes over a region then lie
-   flat. Points all around the globe keep the usual axes. */
+   flat. Points all around the globe keep the usual axes, and so do those of a damaged file that are
+   not on it. */
 static void choose_frame(const Point *points, int64_t n, double frame[12])
 {
     static const double usual[12] = {1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0};
@@ -195,7 +196,7 @@ static void choose_frame(const Point *points, int64_t n, double frame[12])
     const double share = n > 0 ? 1.0 / (double)n : 0.0;
     mean = (Point){mean.x * share, mean.y * share, mean.z * share};
     const double length = sqrt(mean.x * mean.x + mean.y * mean.y + mean.z * mean.z);
-    if (length < 0.1 * EARTH_A)
+    if (!(length >= 0.1 * EARTH_A && length <= EARTH_A))
         return;
     const double up[3] = {mean.x / length, mean.y / length, mean.z / length};
     const bool polar = fabs(up[2]) > 0.9; /* there, cross with x instead of z */
@@ -287,7 +288,11 @@ static bool lay_out(const Point *all, const int32_t *names, int64_t n, int threa
     for (int64_t i = 0; i < n; i++) {
         double turned[3];
         turn(frame, all[i], turned);
-        items[i] = (Item){{(float)turned[0], (float)turned[1], (float)turned[2]}, (int32_t)i};
+        items[i].id = (int32_t)i;
+        /* What is no number cannot be sorted: the pivots would not be in order, and split_at() would
+           write beyond the items, or not end. */
+        for (int axis = 0; axis < 3; axis++)
+            items[i].at[axis] = isnan(turned[axis]) ? 0.0f : (float)turned[axis];
     }
     int64_t rows = FANOUT;
     while (rows * FANOUT < n)

@@ -161,6 +161,8 @@ def _cell_centre(lat: float, lon: float, size: float) -> Coordinates:
     return Coordinates(lat=centre, lon=(column + 0.5) / columns * 360.0 - 180.0)
 
 
+PAIRS = 1 << 16
+"""Measured at a time."""
 MICROMETRES_PER_KM = 1e9
 EQUATOR_KM, FLATTENING = 6378.137, 1.0 / 298.257223563
 """WGS 84: the semi-major axis, and by how much of it the poles are nearer."""
@@ -220,7 +222,10 @@ def geodesic_km(
     if core is None:
         return _by_pyproj(flat, shape)
     distance_km = np.empty(shape)
-    core.distance(*flat, distance_km.reshape(-1))
+    out = distance_km.reshape(-1)
+    for start in range(0, out.size, PAIRS):  # an interrupt is heard between slices
+        part = slice(start, start + PAIRS)
+        core.distance(*(side if side.size == 1 else side[part] for side in flat), out[part])
     return distance_km
 
 

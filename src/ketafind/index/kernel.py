@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from threading import Lock
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -30,8 +32,9 @@ from ketafind.index.protocol import (
 ARRAYS = {"points": np.float64, "ids": np.int32, "boxes": np.float32, "frame": np.float64}
 """Name and type of each array that an index is stored in."""
 
-# Above this many origins work is cut up, so that an interrupt is heard and memory stays flat.
-BLOCK = 1 << 19
+# Work is cut into slices of about so many seconds of a processor, between which an interrupt is
+# heard: the first has FIRST origins, and none more than BLOCK, so that memory stays flat.
+SLICE_S, FIRST, BLOCK = 0.1, 512, 1 << 19
 # Fewer rows than this are not worth a thread of their own.
 LEAST_BLOCK = 4096
 # Building splits in two, and again: more threads than this gain little.
@@ -192,7 +195,7 @@ class KernelIndex(SpatialIndex):
         def fill(part: slice) -> None:
             tree.nearest_many(lat[part], lon[part], distance_km[part], position[part], k, limit_km)
 
-        if threads is None and len(lat) < 2 * LEAST_BLOCK:  # no slices: a third less time
+        if len(lat) <= FIRST:  # no slices: a third less time
             tree.nearest_many(lat, lon, distance_km, position, k, limit_km)
         else:
             _share_out(fill, len(lat), threads_for(len(lat)) if threads is None else threads)
@@ -230,16 +233,33 @@ def _usable_processors() -> int:
 
 
 def _share_out(work: Callable[[slice], None], n: int, threads: int) -> None:
-    """Do work on slices of n origins, on threads of its own."""
-    block = max(1, min(BLOCK, -(-n // threads)))
-    parts = [slice(start, min(start + block, n)) for start in range(0, max(n, 1), block)]
-    if threads == 1 or len(parts) == 1:
-        for part in parts:
+    """Do work on slices of n origins, on threads of its own, until an exception."""
+    most = max(1, min(BLOCK, -(-n // threads)))
+    begun, lock = 0, Lock()
+
+    def take(size: int) -> slice:
+        nonlocal begun
+        with lock:
+            start, begun = begun, min(n, begun + size)
+            return slice(start, begun)
+
+    def go_on() -> None:
+        size = min(FIRST, most)
+        while (part := take(size)).start < n:
+            since = thread_time()
             work(part)
+            more = SLICE_S / max(thread_time() - since, 1e-9)
+            size = max(1, min(most, int(size * min(16.0, more))))
+
+    if threads == 1:
+        go_on()
         return
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        for _ in pool.map(work, parts):
-            pass
+        try:
+            for each in [pool.submit(go_on) for _ in range(threads)]:
+                each.result()
+        finally:
+            take(n)  # what is left, after an exception
 
 
 def _empty_arrays(n: int) -> dict[str, Any]:

@@ -24,6 +24,8 @@ SPACING_KM = 0.25
 WHOLE = ("starts", "ends", "forward", "backward", "shape_starts", "shape_lat", "shape_lon")
 """The arrays of whole numbers, those that lead elsewhere first."""
 """No piece of a road is longer than this without a point by which it is found."""
+MOST_SAMPLES = 2**26
+"""Of such points: Ontario's roads have a twentieth of it."""
 AT_ONCE = 2**20
 """So many pairs of a place and a sample are looked at in one go."""
 FOREVER = np.finfo(np.float64).max
@@ -712,6 +714,11 @@ def _sampled(arrays: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats, Ints]:
     points = earth_centred(lat, lon)
     km = np.linalg.norm(points[:, piece + 1] - points[:, piece], axis=0)
     parts = np.maximum(1, np.ceil(1.001 * km / SPACING_KM)).astype(np.intp)
+    if parts.sum() > MOST_SAMPLES:
+        raise InvalidInputError(
+            f"the roads are {km.sum():,.0f} km long together; "
+            f"{MOST_SAMPLES * SPACING_KM:,.0f} km are the most"
+        )
     each = np.repeat(np.arange(len(piece)), parts)
     share = (np.arange(len(each)) - np.repeat(np.cumsum(parts) - parts, parts) + 0.5) / parts[each]
     east = (lon[piece + 1] - lon[piece] + 180.0) % 360.0 - 180.0
@@ -777,10 +784,10 @@ def _fault(arrays: Mapping[str, NDArray[Any]], *, deep: bool) -> str:
         and all(one.min(initial=0) >= 0 for one in (ends, forward, backward))
         and ends.max() <= max(0, len(starts) - 3)
         and max(one.max(initial=-1) for one in (forward, backward)) < 2 * roads
+        and all(weight.min() >= 0 for weight in weights)  # NaN is not; less would never end
     )
     valid = not deep or (
         _each_once(forward, backward)
-        and all(weight.min() >= 0 for weight in weights)  # NaN is not
         and (np.abs(arrays["shape_lat"]) <= 90 * 10**7).all()
         and (np.abs(arrays["shape_lon"]) <= 180 * 10**7).all()
     )
