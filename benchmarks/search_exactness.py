@@ -256,7 +256,7 @@ def main() -> None:
                 if state:
                     with state.open("a") as file:
                         print(json.dumps([key, done[key]]), file=file)
-    total = np.sum(list(done.values()), axis=0)
+    total = np.sum([[0] * 4, *done.values()], axis=0)
     print(f"{total[0]:,} questions: {total[1]} wrong ids, {total[2]} wrong order; "
           f"{total[3]} wrong answers about a radius")  # fmt: skip
     distances(20_000 if options.quick else 300_000, options.geodtest)
