@@ -96,6 +96,15 @@ def test_corners_are_measured_the_same_both_ways():
     assert np.abs(ours * 1000.0 - theirs).max() < 1.5e-8
 
 
+def test_long_rows_are_measured_slice_by_slice():
+    """From one place to many, and from many to one: the same as a pair alone."""
+    n = PAIRS + 3
+    lat, lon = np.linspace(-80, 80, n), np.linspace(-170, 170, n)
+    for far in (geodesic_km(43.0, -79.0, lat, lon), geodesic_km(lat, lon, [43.0], [[-79.0]])[0]):
+        for at in (0, PAIRS - 1, PAIRS, n - 1):
+            assert far[at] == geodesic_km(43.0, -79.0, lat[at], lon[at])
+
+
 @given(LAT, LON)
 def test_a_point_is_at_no_distance_from_itself(lat, lon):
     """Exactly zero, not nearly."""
