@@ -140,6 +140,14 @@ def no_sockets() -> Iterator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--network", action="store_true", help="run tests marked network as well")
+    parser.addoption("--canary", action="store_true", help="read all logs for places, at DEBUG")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--canary"):
+        from canary import WholeSuite
+
+        config.pluginmanager.register(WholeSuite())
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

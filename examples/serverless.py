@@ -25,13 +25,13 @@ def directory() -> kf.Directory:
 def handler(event: dict[str, Any], context: object = None) -> dict[str, Any]:  # noqa: ARG001
     """Answer a request whose body is JSON: place, where, k and lang."""
     try:
-        asked = json.loads(event["body"])
+        asked = dict(json.loads(event["body"]))
         where = kf.Criteria.from_dict(asked.get("where", {"everything": True}))
         found = directory().nearest(asked["place"], min(asked.get("k", 5), 50), where=where)
         answer, status = found.to_dict(asked.get("lang")), 200
     except kf.KetafindError as error:
         answer, status = error.to_dict(), 422
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         answer, status = {"message": "the body is JSON with place, and k, where, lang"}, 400
     return {"statusCode": status, "body": json.dumps(answer, ensure_ascii=False)}
 

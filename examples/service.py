@@ -31,8 +31,9 @@ class Question(BaseModel):
 
 
 def directory(response: Response) -> kf.Directory:
-    response.headers["ETag"] = f'"{app.state.directory.snapshot.id}"'
-    return app.state.directory
+    held: kf.Directory = app.state.directory  # read once: it may be replaced meanwhile
+    response.headers["ETag"] = f'"{held.snapshot.id}"'
+    return held
 
 
 def language(accept_language: Annotated[str, Header()] = "en") -> str:

@@ -85,12 +85,13 @@ print(json.dumps([name for name in ("pandas", "geopy", "shapely") if name in sys
 """
     asked = {"place": "Kingston, ON", "where": kf.route("iv").to_dict(), "k": 3}
     bodies = [json.dumps(asked), json.dumps({"place": "Moosoneeville"}), "{", json.dumps({"k": 1})]
+    bodies += ["[7]", '"Kingston"', "null", "[" * 100_000]
     done = subprocess.run(
         [sys.executable, "-c", program], input=json.dumps(bodies), capture_output=True, text=True,
         check=True,
     )  # fmt: skip
     *answers, heavy = map(json.loads, done.stdout.splitlines())
-    assert [one["statusCode"] for one in answers] == [200, 422, 400, 400]
+    assert [one["statusCode"] for one in answers] == [200, 422, *[400] * 6]
     found = json.loads(answers[0]["body"])["matches"]
     assert [row["clinic_id"] for row in found] == [one.clinic.clinic_id for one in IV]
     assert heavy == []

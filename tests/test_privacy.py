@@ -11,9 +11,22 @@ import sys
 import pytest
 import shapely
 
+import canary_doors as doors
 import ketafind as kf
+from canary import (
+    CONDITION,
+    CONTROL,
+    LAT,
+    LON,
+    Interrupted,
+    Seen,
+    look_at_error,
+    places_in,
+    searched,
+)
+from test_travel_engines import machine
 
-LAT, LON = 43.713579, -79.246813
+SLOW_DOORS = {"plot", "best sites", "export excel", "export geopackage"}
 CANARIES = ("43.7135", "79.2468", "713579", "246813")
 COLD_START = """
 import socket, sys
@@ -139,3 +152,116 @@ def test_typed_coordinates_are_refused_with_the_likely_cause_and_without_a_digit
     text = str(caught.value)
     assert not any(character.isdigit() for character in text)
     assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory):
+    return tmp_path_factory.mktemp("canary")
+
+
+def leaks(make, box, *, thorough, broken_off=True, sampled=6):
+    """What shows of a place, a key or a condition at each door, also if something breaks in it."""
+    found, skipped = {}, set() if thorough else SLOW_DOORS
+    asked_of, controls = make(CONDITION), make(CONTROL)
+    for name in asked_of.keys() - skipped:
+        asked = asked_of[name]
+        seen = searched(asked.call, box)
+        hits = seen.traces(asked)
+        if asked is not controls[name]:
+            control = searched(controls[name].call, box)
+            sought, unsought = (one.conditions(CONDITION, asked) for one in (seen, control))
+            hits += [
+                f"{where}: {CONDITION}" for where, n in sought.items() if n > unsought.get(where, 0)
+            ]
+        if thorough:
+            for error in (KeyboardInterrupt, MemoryError, OSError):
+                hits += broken(asked, box, error, sampled)
+        elif broken_off:
+            hits += broken(asked, box, KeyboardInterrupt, 1)
+        if hits:
+            found[name] = hits
+    return found
+
+
+def broken(asked, box, error, sampled):
+    """What shows where an error arises in some of the functions that a call goes through."""
+    counter = Interrupted()
+    searched(lambda: counter.run(asked.call), box)
+    hits = []
+    for at in (
+        {1 + counter.n * part // (sampled + 1) for part in range(1, sampled + 1)}
+        if counter.n
+        else ()
+    ):
+        seen = searched(lambda at=at: Interrupted(at, error("canary")).run(asked.call), box)
+        hits += [f"{error.__name__} at {at}: {hit}" for hit in seen.traces(asked)]
+    return hits
+
+
+@pytest.fixture(scope="module")
+def thorough(pytestconfig):
+    return pytestconfig.getoption("--canary")
+
+
+def test_no_query_leaves_a_place_or_a_condition_behind(box, thorough):
+    assert leaks(doors.queries, box, thorough=thorough) == {}
+
+
+def test_no_answer_tells_where_it_was_asked_from(box, thorough):
+    assert leaks(lambda condition: doors.answers(box, condition), box, thorough=thorough) == {}
+
+
+def test_no_study_leaves_its_rows_anywhere_but_in_its_answer(box, thorough):
+    assert leaks(doors.studies, box, thorough=thorough) == {}
+
+
+def test_no_geocoder_tells_a_key_or_a_searcher_s_place(box, thorough):
+    found, servers = doors.geocoders(box)
+    try:
+        assert leaks(lambda _: found, box, thorough=thorough, broken_off=False) == {}
+    finally:
+        for server in servers:
+            server.socket.close()
+
+
+def test_no_router_tells_where_a_way_begins(box, thorough):
+    routingpy = pytest.importorskip("routingpy")
+    with machine("ORS") as (service, _):
+        made = doors.routers(box, service, routingpy)
+        assert leaks(lambda _: made, box, thorough=thorough, broken_off=False) == {}
+
+
+def test_no_app_tells_more_than_it_was_asked(box, thorough):
+    assert leaks(lambda one: doors.apps(box, one), box, thorough=thorough, broken_off=False) == {}
+
+
+@pytest.mark.parametrize("value", doors.WRONG, ids=lambda value: type(value).__name__)
+def test_a_place_given_where_none_belongs_is_not_repeated(value):
+    directory, here = kf.load_directory(), kf.Coordinates(lat=LAT, lon=LON)
+    near = directory.nearest(here, 2)
+    frame = doors.origins()
+    calls = [
+        *(lambda name=name: directory.nearest(here, **{name: value}) for name in
+          ("k", "unknown", "max_distance_km", "routes", "conditions", "where", "offset", "virtual", "geocoder", "router")),
+        *(lambda name=name: kf.nearest_join(frame, directory, **{name: value}) for name in
+          ("lat", "k", "how", "shape", "columns", "where", "radius", "max_distance_km")),
+        lambda: directory.within(here, value), lambda: directory.inside(value), lambda: directory.as_of(value),
+        lambda: directory[value], lambda: near.why_not(value), lambda: near.more(value), lambda: near.translated(value),
+        lambda: near.to_frame(value), lambda: near.export("x.csv", value), lambda: kf.route(value, all_of=value),
+        lambda: directory.search(where=kf.treats(value)), lambda: directory.search(where=kf.offers(value, "iv")),
+        lambda: kf.at_most("price_cad", value), lambda: kf.qualified(level=value), lambda: near.relax(value),
+        lambda: kf.OfflineGeocoder(region=value), lambda: directory.search(where=kf.flag(value)),
+    ]  # fmt: skip
+    told = {}
+    for at, call in enumerate(calls):
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - whatever is raised is read
+            look_at_error(seen := Seen(), error)
+            french = error.text("fr") if isinstance(error, kf.KetafindError) else ""
+            told[at] = [
+                f"{french} {seen.texts['error']}",
+                *places_in("".join(seen.texts["traceback"])),
+            ]
+    assert len(told) > 20
+    assert {at: said for at, said in told.items() if places_in("".join(said))} == {}

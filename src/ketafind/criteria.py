@@ -198,13 +198,13 @@ class Offers(Criteria):
 
     def __post_init__(self) -> None:
         if not isinstance(self.facet, str) or not self.facet.strip():
-            raise CriteriaError(f"a facet is a text, such as 'route', not {self.facet!r}")
+            raise CriteriaError(f"a facet is a text, such as 'route', not {shown(self.facet)}")
         if not self.terms:
             raise CriteriaError(f"{self.facet}: no term is given; leave the filter out for any")
         for term in self.terms:
             if not isinstance(term, str) or not term.strip():
                 raise CriteriaError(
-                    f"{self.facet}: {term!r} is not a term; give its id or label as text"
+                    f"{self.facet}: {shown(term)} is not a term; give its id or label as text"
                 )
         if self.at_least is not None:
             object.__setattr__(self, "at_least", _whole(self.at_least, len(self.terms)))
@@ -254,7 +254,9 @@ class Bound(Criteria):
 
     def __post_init__(self) -> None:
         if not isinstance(self.quantity, str) or not self.quantity.strip():
-            raise CriteriaError(f"a quantity is a text, such as 'price_cad', not {self.quantity!r}")
+            raise CriteriaError(
+                f"a quantity is a text, such as 'price_cad', not {shown(self.quantity)}"
+            )
         size = real(self.number)
         if not 0.0 <= size < math.inf:
             raise CriteriaError(
@@ -448,7 +450,7 @@ def _whole(needed: Any, n_terms: int) -> int:
     if isinstance(needed, bool) or not 1 <= count <= n_terms:
         raise CriteriaError(
             f"at_least must be a whole number from 1 up to the number of terms ({n_terms}), "
-            f"not {needed!r}"
+            f"not {shown(needed)}"
         )
     return count
 
@@ -539,7 +541,7 @@ def offers(
         that of the terms.
     """
     if not isinstance(all_of, bool):
-        raise CriteriaError(f"all_of must be True or False, not {all_of!r}")
+        raise CriteriaError(f"all_of must be True or False, not {shown(all_of)}")
     if all_of and at_least is not None:
         raise CriteriaError("give all_of or at_least, not both")
     needed = 1 if at_least is None else at_least

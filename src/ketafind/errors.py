@@ -128,7 +128,7 @@ def check_language(lang: Any) -> str:
     wanted = lang.replace("_", "-").partition("-")[0].lower() if isinstance(lang, str) else lang
     if wanted not in LANGUAGES:
         choices = ", ".join(map(repr, LANGUAGES))
-        raise InvalidInputError(f"lang={lang!r}: choose {choices}").of(lang, LANGUAGES)
+        raise InvalidInputError(f"lang={shown(lang)}: choose {choices}").of(lang, LANGUAGES)
     return str(wanted)
 
 
@@ -157,14 +157,25 @@ class ErrorRecord(TypedDict):
     retry_after_s: float | None
 
 
+_PLACE = re.compile(r"[A-Z]\d[A-Z][ -]?\d[A-Z]\d|\d\.\d\d|^\s*\d+ +[A-Z]", re.IGNORECASE)
+"""A postal code, degrees, or a street number: in a word that was given where no place belongs."""
+
+
+def may_be_place(text: str) -> bool:
+    """Tell whether a word that cannot be used may be where somebody searches from."""
+    return bool(_PLACE.search(text))
+
+
 def shown(value: object) -> str:
     """Write a refused argument into a message; of what may be a place, its type alone."""
+    if isinstance(value, str | bytes) and not may_be_place(str(value)):
+        return repr(value)
     coarse = isinstance(value, float) and not (math.isfinite(value) and value * 10.0 % 1.0)
     if value is None or isinstance(value, bool) or coarse:
         return repr(value)
     if isinstance(value, int) and abs(value) < 1_000_000:
         return repr(value)
-    return f"a value of type {type(value).__name__}"
+    return "a text" if isinstance(value, str) else f"a value of type {type(value).__name__}"
 
 
 class KetafindError(Exception):
@@ -213,7 +224,8 @@ class KetafindError(Exception):
         KetafindError
             This error.
         """
-        self.value = value[:200] if isinstance(value, str) else repr(value)[:200]
+        said = value[:200] if isinstance(value, str) else shown(value)
+        self.value = shown(value) if may_be_place(said) else said
         self.known, self.facet, self._french = tuple(known), facet, french
         return self
 
@@ -273,7 +285,8 @@ class KetafindError(Exception):
             "code": self.code,
             "message": self.text(lang),
             "facet": self.facet,
-            "value": self.value,
+            # What came in by JSON may hold half a character, which cannot go out again.
+            "value": self.value and self.value.encode(errors="backslashreplace").decode(),
             "known": list(self.known),
             "suggestions": list(self.suggestions),
             "candidates": [place.to_dict(lang) for place in self.candidates],

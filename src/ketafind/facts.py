@@ -8,13 +8,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from functools import cache, partial
 from operator import is_
 from typing import TYPE_CHECKING
 
-from ketafind.errors import DataError, Fault, InvalidInputError, UnknownTermError
+from ketafind.errors import DataError, Fault, InvalidInputError, UnknownTermError, shown
 from ketafind.records import (
     OVERRULED,
     SOURCE_CLASSES,
@@ -72,11 +73,9 @@ def as_day(day: date | str) -> date:
     if isinstance(day, date):
         # A datetime is a date, too, and does not compare with one.
         return date(day.year, day.month, day.day)
-    try:
+    with suppress(TypeError, ValueError):
         return date.fromisoformat(day)
-    except (TypeError, ValueError):
-        message = f'as_of={day!r} is not a date; write it as "2027-06-30"'
-        raise InvalidInputError(message) from None
+    raise InvalidInputError(f'as_of={shown(day)} is not a date; write it as "2027-06-30"')
 
 
 def is_fresh(fact: Evidence, as_of: date | None) -> bool:

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ketafind.errors import InvalidInputError, UnknownTermError, check_language
+from ketafind.errors import InvalidInputError, UnknownTermError, check_language, shown
 from ketafind.explain.sentences import Explanation, Line, picked
 
 __all__ = ["Item", "Topic", "notice", "topic", "topics"]
@@ -114,7 +114,7 @@ def topic(name: str, lang: str = "en") -> Topic:
         raise InvalidInputError(f"a topic is named by text, not by {type(name).__name__}")
     if name not in _topics():
         known = ", ".join(_topics())
-        message = f"{name!r} is not a topic of the guide. Known: {known}"
+        message = f"{shown(name)} is not a topic of the guide. Known: {known}"
         raise UnknownTermError(message).of(name, _topics())
     return Topic(id=name, lang=lang)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ketafind.errors import InvalidInputError
+from ketafind.errors import InvalidInputError, shown
 from ketafind.join.frames import Frame, open_frame
 from ketafind.join.provenance import provenance
 from ketafind.show.basemap import Floats, Ground, around, crowd
@@ -233,7 +233,7 @@ def hexagons(
         If matplotlib is not installed.
     """
     if how not in {"mean", "sum"}:
-        raise InvalidInputError(f'how must be "mean" or "sum", not {how!r}')
+        raise InvalidInputError(f'how must be "mean" or "sum", not {shown(how)}')
     x, y = _positions(frame, lat, lon)
     rows = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
     if not len(rows):

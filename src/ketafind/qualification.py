@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ketafind.criteria import And, Criteria, Labelled, Not, Or
-from ketafind.errors import CriteriaError, DataError, Fault, InvalidInputError, UnknownTermError
+from ketafind.errors import (
+    CriteriaError,
+    DataError,
+    Fault,
+    InvalidInputError,
+    UnknownTermError,
+    shown,
+)
 from ketafind.files import JsonObject, parse_json, read_text
 from ketafind.records import FrozenMapping
 from ketafind.truth import Truth
@@ -195,7 +202,7 @@ class RuleSet:
         """
         if not isinstance(level, str) or level not in self.levels:
             known = ", ".join(map(repr, self.levels))
-            raise InvalidInputError(f"level={level!r}: {self.id} has {known}")
+            raise InvalidInputError(f"level={shown(level)}: {self.id} has {known}")
         return tuple(rule for rule in self.rules if rule.id in self.levels[level])
 
     def criteria(self, level: str = "team") -> Criteria:

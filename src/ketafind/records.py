@@ -12,7 +12,7 @@ from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ketafind.errors import InvalidInputError
+from ketafind.errors import InvalidInputError, shown
 from ketafind.geo import Coordinates, degrees, real
 from ketafind.truth import Truth
 from ketafind.vocabulary.terms import FLAG, quoted
@@ -182,7 +182,7 @@ def _several(record: Any, name: str, kind: type = object) -> Any:
 
 def _check_choice(value: str, what: str, known: Iterable[str]) -> None:
     if value not in known:
-        message = f"{value!r} is not a {what}; known: {', '.join(known)}"
+        message = f"{shown(value)} is not a {what}; known: {', '.join(known)}"
         raise InvalidInputError(message).of(value, known)
 
 

@@ -17,7 +17,7 @@ from ketafind.access.demand import (
     read_capacity,
     read_study,
 )
-from ketafind.errors import InvalidInputError
+from ketafind.errors import InvalidInputError, shown
 from ketafind.geo import (
     SIGMA_PER_RADIUS,
     SIGMAS_BELOW,
@@ -80,7 +80,7 @@ class Decay:
 def read_decay(method: str, decay: Any, catchment: float, bandwidth: Any, unit: str) -> Decay:
     """Choose how weight falls with distance."""
     if method not in METHODS:
-        raise InvalidInputError(f"method={method!r}: choose {', '.join(map(repr, METHODS))}")
+        raise InvalidInputError(f"method={shown(method)}: choose {', '.join(map(repr, METHODS))}")
     if method in ("2sfca", "raam"):
         if decay is not None or bandwidth is not None:
             raise InvalidInputError(f'"{method}" knows no decay; choose "e2sfca" for one')
@@ -98,7 +98,7 @@ def read_decay(method: str, decay: Any, catchment: float, bandwidth: Any, unit: 
     if callable(decay):
         return Decay(unit, catchment, lambda far: _checked(decay(far), far))
     raise InvalidInputError(
-        f"decay={decay!r}: choose 'gaussian', 'exponential', a mapping of kilometres (or minutes) "
+        f"decay={shown(decay)}: choose 'gaussian', 'exponential', a mapping of kilometres (or minutes) "
         f"to weights or a function of an array of them"
     )
 

@@ -120,10 +120,13 @@ def read_json(text: str) -> Any:
     try:
         value = json.loads(text)
     except ValueError:
-        raise GeocoderFailedError("the reply is not JSON") from None
-    if value is None or value == {}:
-        raise GeocoderFailedError("the reply is empty")
-    return value
+        fault = "is not JSON"
+    else:
+        if value is not None and value != {}:
+            return value
+        fault = "is empty"
+    # Out here: the error behind it holds the reply, which may repeat what was asked.
+    raise GeocoderFailedError(f"the reply {fault}")
 
 
 def _checked(text: str, *, private: bool) -> httpx.URL:

@@ -18,6 +18,7 @@ from ketafind.errors import (
     InvalidInputError,
     OutsideCoverageError,
     PlaceNotFoundError,
+    shown,
 )
 from ketafind.geo import KM_PER_DEGREE, Coordinates, sphere_km
 from ketafind.geocoding.gazetteer import KNOWN, POST_TOWN, Gazetteer, Place, default_gazetteer
@@ -137,7 +138,7 @@ class OfflineGeocoder:
 
     def __init__(self, gazetteer: Gazetteer | None = None, *, region: str = "ON") -> None:
         if region not in {"ON", "CA"}:
-            raise InvalidInputError(f"region is 'ON' or 'CA', not {region!r}")
+            raise InvalidInputError(f"region is 'ON' or 'CA', not {shown(region)}")
         self.gazetteer = gazetteer if gazetteer is not None else default_gazetteer()
         self.region = region
 

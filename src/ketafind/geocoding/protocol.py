@@ -150,10 +150,11 @@ def privately(geocode: Callable[[str], Location], place: SearchPlace) -> Locatio
     try:
         return geocode(place.reveal())
     except GeocodingError as error:
-        raise type(error)(
-            f"the place could not be used ({type(error).__name__}); give a postal code or a town "
-            "of Ontario"
-        ) from None
+        kind = type(error)
+    # Raised outside the handler, so that no chained error carries the text.
+    raise kind(
+        f"the place could not be used ({kind.__name__}); give a postal code or a town of Ontario"
+    )
 
 
 def shown(items: Iterable[Any], what: str, unit: str, *, progress: bool) -> Iterable[Any]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy.typing as npt
 
-from ketafind.errors import InvalidInputError
+from ketafind.errors import InvalidInputError, shown
 from ketafind.geo import compiled_core
 from ketafind.index.kernel import KernelIndex, require_core
 from ketafind.index.protocol import Floats, PreparedFilter, SpatialIndex
@@ -88,7 +88,7 @@ def make_index(name: IndexName | None = None) -> MakeIndex:
     }
     if not isinstance(name, str | None) or name not in known:
         names = ", ".join(f'"{one}"' for one in known if one)
-        raise InvalidInputError(f"index={name!r} is not known; known: {names}")
+        raise InvalidInputError(f"index={shown(name)} is not known; known: {names}")
     if name == "kernel":
         require_core()
     return known[name]

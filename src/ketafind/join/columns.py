@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.errors import InvalidInputError
+from ketafind.errors import InvalidInputError, shown
 from ketafind.geo import distance_intervals_km
 from ketafind.index.protocol import Floats
 from ketafind.join.certainty import order_certain
@@ -78,7 +78,9 @@ def check_extra(
 ) -> tuple[str, ...]:
     """Refuse the name of a column that a join cannot add."""
     if not isinstance(columns, Iterable):
-        raise InvalidInputError(f"columns={columns!r}: give names of columns, such as ['city']")
+        raise InvalidInputError(
+            f"columns={shown(columns)}: give names of columns, such as ['city']"
+        )
     wanted = (columns,) if isinstance(columns, str) else tuple(dict.fromkeys(columns))
     # The order of times is not worked out twice, and costs have no interval.
     own = EXTRA if unit == "km" else (*EXTRA[:-1], *(TIMES if unit == "min" else ()))
@@ -86,7 +88,7 @@ def check_extra(
     unknown = [name for name in wanted if name not in able]
     if unknown:
         raise InvalidInputError(
-            f"a join cannot add the column {unknown[0]!r}; it adds {', '.join(always(unit))} always "
+            f"a join cannot add the column {shown(unknown[0])}; it adds {', '.join(always(unit))} always "
             f"and on request {', '.join(able)}"
         )
     return wanted

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.errors import InvalidInputError
+from ketafind.errors import InvalidInputError, shown
 from ketafind.files import require
 from ketafind.geo import real
 from ketafind.index.protocol import Floats
@@ -170,7 +170,7 @@ class Frame:
         if name not in self.names:
             found = ", ".join(repr(one) for one in self.names[:12]) or "none"
             raise InvalidInputError(
-                f"the frame has no column {name!r}; its columns: {found}{advice}"
+                f"the frame has no column {shown(name)}; its columns: {found}{advice}"
             )
 
     def _check_new(self, names: Iterable[str]) -> None:

@@ -18,6 +18,7 @@ from ketafind.errors import (
     GeocodingError,
     InvalidInputError,
     OutsideCoverageError,
+    shown,
 )
 from ketafind.geo import fault_of_pair
 from ketafind.geocoding.protocol import checked_location
@@ -45,13 +46,13 @@ def check_directory(directory: Any) -> None:
 def check_prefix(prefix: Any) -> None:
     """Refuse what cannot be put before the name of a column."""
     if not isinstance(prefix, str):
-        raise InvalidInputError(f"prefix={prefix!r}: give a text, such as 'near_'")
+        raise InvalidInputError(f"prefix={shown(prefix)}: give a text, such as 'near_'")
 
 
 def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """Read a choice."""
     if value not in allowed:
-        raise InvalidInputError(f"{name}={value!r}: choose {' or '.join(map(repr, allowed))}")
+        raise InvalidInputError(f"{name}={shown(value)}: choose {' or '.join(map(repr, allowed))}")
     return str(value)
 
 

@@ -36,6 +36,7 @@ from ketafind.errors import (
     GeocodingError,
     InvalidInputError,
     UnknownClinicError,
+    shown,
 )
 from ketafind.facts import canonical, resolved
 from ketafind.geocoding.protocol import checked_location
@@ -237,7 +238,7 @@ class Catalogue:
 
     def _unknown(self, clinic_id: str) -> UnknownClinicError:
         near = self._near(clinic_id)
-        message = f"no clinic has the id {clinic_id!r}"
+        message = f"no clinic has the id {shown(clinic_id)}"
         if near:
             message += f"; did you mean {' or '.join(map(repr, near))}?"
         error = UnknownClinicError(message).of(clinic_id)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ketafind.bits import Bits, pack, truth_at
 from ketafind.criteria import Criteria, shorthand
-from ketafind.errors import CriteriaError, InvalidInputError, UnknownTermError
+from ketafind.errors import CriteriaError, InvalidInputError, UnknownTermError, shown
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def check_policy(unknown: object) -> None:
     """Refuse a word that is not an unknown policy."""
     if not isinstance(unknown, str) or unknown not in POLICIES:
         choices = ", ".join(map(repr, POLICIES))
-        raise InvalidInputError(f"unknown={unknown!r}: choose {choices}").of(unknown, POLICIES)
+        raise InvalidInputError(f"unknown={shown(unknown)}: choose {choices}").of(unknown, POLICIES)
 
 
 class Filter(Frozen):
@@ -306,7 +306,7 @@ def _check_names(asked: Mapping[str, Any], vocabulary: Vocabulary) -> None:
             _check_facet(name, vocabulary)
         if value is not None and isinstance(value, bool) != is_flag:
             takes = "True, False (stated not to be so) or None" if is_flag else "a term or several"
-            raise CriteriaError(f"{name}= takes {takes}, not {value!r}")
+            raise CriteriaError(f"{name}= takes {takes}, not {shown(value)}")
 
 
 def _check_facet(name: str, vocabulary: Vocabulary) -> None:

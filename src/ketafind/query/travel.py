@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ketafind.errors import InvalidInputError
+from ketafind.errors import InvalidInputError, shown
 from ketafind.geo import geodesic_km
 from ketafind.query.filter import Filter, UnknownPolicy
 from ketafind.query.origin import Start
@@ -268,7 +268,7 @@ def travel_ranking(
 def _minutes(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0.0:
         raise InvalidInputError(
-            f"max_time_min must be a number of minutes, 0 or more, not {value!r}"
+            f"max_time_min must be a number of minutes, 0 or more, not {shown(value)}"
         )
     return float(value)
 

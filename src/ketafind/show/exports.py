@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ketafind.errors import DataError, Fault, InvalidInputError
+from ketafind.errors import DataError, Fault, InvalidInputError, shown
 from ketafind.files import read_text, require, write_whole
 from ketafind.geo import Coordinates
 from ketafind.records import EVIDENCE_FIELDS, Clinic
@@ -167,7 +167,7 @@ class Export(NamedTuple):
             what = (
                 f"the ending {ending!r} names no format: name one"
                 if form is None
-                else f"{form!r} is unknown"
+                else f"{shown(form)} is unknown"
             )
             known = tuple(FORMATS)
             raise InvalidInputError(f"{what}; formats: {', '.join(known)}").of(

@@ -8,7 +8,7 @@ from datetime import date
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-from ketafind.errors import InvalidInputError
+from ketafind.errors import InvalidInputError, shown
 from ketafind.facts import decisions
 from ketafind.files import require
 from ketafind.records import (
@@ -80,7 +80,9 @@ def laid_out(
 ) -> tuple[list[int], Columns]:
     """Lay clinics out with a row each, a row a service or a row a fact, and number their rows."""
     if per not in PER:
-        raise InvalidInputError(f"per={per!r}: write {', '.join(map(repr, PER[:-1]))} or 'fact'")
+        raise InvalidInputError(
+            f"per={shown(per)}: write {', '.join(map(repr, PER[:-1]))} or 'fact'"
+        )
     if per == "fact":
         facts = [(at, fact) for at, one in enumerate(clinics) for fact in _facts(one, vocabulary)]
         names = [part.name for part in EVIDENCE_FIELDS]

@@ -257,7 +257,7 @@ class ValhallaRouter(TableRouter):
     ) -> None:
         if profile not in COSTINGS:
             raise errors.InvalidInputError(
-                f"{profile!r} is not a profile of Valhalla's; known: {', '.join(COSTINGS)}"
+                f"{errors.shown(profile)} is not a profile of Valhalla's; known: {', '.join(COSTINGS)}"
             )
         self.profile = profile
         self._path, self._options = fspath(tiles), dict(options or {})

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.errors import DirectoryFileError, InvalidInputError
+from ketafind.errors import DirectoryFileError, InvalidInputError, shown
 from ketafind.files import open_arrays, require, write_arrays
 from ketafind.geo import ECCENTRICITY_2, EQUATOR_KM, earth_centred, geodesic_km
 from ketafind.index import default_index
@@ -101,7 +101,7 @@ class GraphRouter:
         if name not in arrays:
             known = sorted(key[8:] for key in arrays if key.startswith("seconds."))
             raise InvalidInputError(
-                f"the network has no times for {profile!r}; it has {', '.join(known)}"
+                f"the network has no times for {shown(profile)}; it has {', '.join(known)}"
             )
         self.profile = profile
         self.error = tuple(map(float, arrays.get(f"error.{profile}", (1.0, 1.0))))
@@ -484,7 +484,7 @@ class GraphRouter:
         import shapely
 
         if not minutes > 0:
-            raise InvalidInputError(f"minutes={minutes!r} is not a time above 0")
+            raise InvalidInputError(f"minutes={shown(minutes)} is not a time above 0")
         ends = self.ends_of(self.snap(origin))
         if ends.snap.road[0] < 0:
             return shapely.Polygon()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ketafind.errors import InvalidInputError, UnknownTermError
+from ketafind.errors import InvalidInputError, UnknownTermError, may_be_place
 
 # Only real accents are dropped: a combining overlay or an added dot makes another letter.
 _ACCENTS = frozenset("\u0300\u0301\u0302\u0303\u0304\u0306\u0308\u030a\u030b\u030c\u0327\u0328")
@@ -382,7 +382,8 @@ class Facet(Labelled):
         near = self.suggest(text)
         # "staff" has no singular.
         noun = f"{self.id} type" if self.id == self.plural else self.id
-        parts = [f"{quoted(text)} is not a known {noun}"]
+        hidden = may_be_place(text)
+        parts = [f"{'what was given' if hidden else quoted(text)} is not a known {noun}"]
         pieces = [fold(piece) for piece in text[:1000].replace(";", ",").split(",")]
         if len(pieces) > 1 and all(piece in self._known for piece in pieces):
             parts.append("these are several: give each on its own")
@@ -392,7 +393,8 @@ class Facet(Labelled):
             parts.append(f"did you mean {' or '.join(map(self._named, near))}?")
         known = ", ".join(term.id for term in self.terms) or "none"
         message = "; ".join(parts)
-        french = f"{quoted(text)} n'est pas un terme connu : {self.label('fr')}"
+        french = "ce qui est donné" if hidden else quoted(text)
+        french += f" n'est pas un terme connu : {self.label('fr')}"
         maybe = " ou ".join(self._named(term, "fr") for term in near)
         french += f"; vouliez-vous dire {maybe}? " if near else ". "
         french += f"Connus : {known}"

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ketafind.errors import DataError, Fault, InvalidInputError, UnknownTermError
+from ketafind.errors import DataError, Fault, InvalidInputError, UnknownTermError, may_be_place
 from ketafind.files import JsonObject, parse_json, read_text
 from ketafind.vocabulary.terms import (
     FLAG,
@@ -198,7 +198,8 @@ class Vocabulary:
         near = dict.fromkeys(names[word] for word in get_close_matches(name.lower()[:100], names))
         maybe = f"; did you mean {' or '.join(map(quoted, near))}?" if near else "."
         known = ", ".join(facet.id for facet in self.facets)
-        message = f"{quoted(name)} is not a known facet{maybe} Known: {known}"
+        what = "what was given" if may_be_place(name) else quoted(name)
+        message = f"{what} is not a known facet{maybe} Known: {known}"
         known_ids = [facet.id for facet in self.facets]
         return UnknownTermError(message, tuple(near)).of(name, known_ids)
 
