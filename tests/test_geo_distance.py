@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from ketafind.geo import compiled_core, geodesic_km, micrometres
+from ketafind.geo import PAIRS, compiled_core, geodesic_km, micrometres
 
 LAT = st.floats(-90, 90)
 LON = st.floats(-180, 180)
