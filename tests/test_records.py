@@ -16,7 +16,7 @@ TRIP = """
 import json, sys
 import pandas as pd
 import ketafind as kf
-from ketafind.tables.writing import write_clinics
+from ketafind.tables.frames import write_clinics
 
 folder = sys.argv[1]
 with open(f"{folder}/in.csv", "w") as file:

@@ -13,7 +13,7 @@ from ketafind.files import write_whole
 from ketafind.records import PRECISIONS, STATUSES, Clinic, Evidence, Location, Quantity, Service
 from ketafind.tables.clinics import match_key, read_clinics, read_evidence
 from ketafind.tables.csv import column_key
-from ketafind.tables.writing import csv_rows, write_clinics, write_evidence
+from ketafind.tables.frames import csv_rows, write_clinics, write_evidence
 from ketafind.truth import Truth
 from ketafind.vocabulary import default_vocabulary
 from strategies import examples

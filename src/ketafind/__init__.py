@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "access.catchments": ("catchments",),
     "access.coverage": ("best_sites", "compare", "coverage", "gaps"),
-    "access.ontario": ("ontario_municipalities", "ontario_postal_codes"),
+    "access.demand": ("ontario_municipalities", "ontario_postal_codes"),
     "access.score": ("access_score",),
     "criteria": (
         *("Criteria", "at_least", "at_most", "everything", "flag", "no_service", "offers"),

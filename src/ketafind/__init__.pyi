@@ -8,8 +8,8 @@ from ketafind.access.coverage import best_sites as best_sites
 from ketafind.access.coverage import compare as compare
 from ketafind.access.coverage import coverage as coverage
 from ketafind.access.coverage import gaps as gaps
-from ketafind.access.ontario import ontario_municipalities as ontario_municipalities
-from ketafind.access.ontario import ontario_postal_codes as ontario_postal_codes
+from ketafind.access.demand import ontario_municipalities as ontario_municipalities
+from ketafind.access.demand import ontario_postal_codes as ontario_postal_codes
 from ketafind.access.score import access_score as access_score
 from ketafind.criteria import Criteria as Criteria
 from ketafind.criteria import at_least as at_least

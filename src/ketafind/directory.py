@@ -43,9 +43,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ketafind.criteria import Criteria
-    from ketafind.explain.changes import Difference
-    from ketafind.explain.profile import Profile, Validation
-    from ketafind.explain.qualification import Qualification
+    from ketafind.explain.findings import Qualification
+    from ketafind.explain.profile import Difference, Profile, Validation
     from ketafind.facts import Decision
     from ketafind.geocoding import Geocoder
     from ketafind.qualification import RuleSet
@@ -1134,7 +1133,7 @@ class Directory(Mapping[str, Clinic]):
         >>> directory.qualification("caledon-clinic").result
         <Result.QUALIFIED: 'QUALIFIED'>
         """
-        from ketafind.explain.qualification import qualification
+        from ketafind.explain.findings import qualification
         from ketafind.qualification import bundled_rules, qualified
 
         clinic_no = self._catalogue.clinic_no(clinic_id)
@@ -1354,7 +1353,7 @@ class Directory(Mapping[str, Clinic]):
         MissingFileError
             If there is no folder to write it in.
         """
-        from ketafind.tables.writing import write_clinics, write_evidence
+        from ketafind.tables.frames import write_clinics, write_evidence
 
         how: Any = {"overwrite": overwrite, "spreadsheet": spreadsheet}
         write_clinics(self.clinics, path, vocabulary=self.vocabulary, **how)
@@ -1481,7 +1480,7 @@ class Directory(Mapping[str, Clinic]):
             If there is no folder to write it in.
         """
         from ketafind.show.exports import Export
-        from ketafind.tables.writing import clinics_text
+        from ketafind.tables.frames import clinics_text
 
         named, clinics = check_language(lang), self.clinics
         text = clinics_text(clinics, self.vocabulary, spreadsheet=spreadsheet)
@@ -1508,7 +1507,7 @@ class Directory(Mapping[str, Clinic]):
         InvalidInputError
             If it is not a directory.
         """
-        from ketafind.explain.changes import difference
+        from ketafind.explain.profile import difference
 
         if not isinstance(other, Directory):
             raise InvalidInputError(f"diff takes a Directory, not {type(other).__name__}")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from ketafind.criteria import Criteria
     from ketafind.explain.answers import AnswerExplanation, MatchExplanation, MissExplanation
-    from ketafind.explain.qualification import Qualification
+    from ketafind.explain.findings import Qualification
     from ketafind.explain.questions import Questions
     from ketafind.explain.relax import Relaxations
     from ketafind.query.ranking import Trip
@@ -234,7 +234,7 @@ class Match(Frozen):
 
         By the rule set and level that the criteria ask for; else by ``on-2026.1``, level team.
         """
-        from ketafind.explain.qualification import qualification, rules_of
+        from ketafind.explain.findings import qualification, rules_of
 
         rules, level = rules_of(self._page.ranking.filter.criteria)
         catalogue = self._page.ranking.catalogue

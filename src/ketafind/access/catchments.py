@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import LEVELS, Study, read_study, read_thresholds
-from ketafind.access.ontario import ontario_postal_codes
+from ketafind.access.demand import LEVELS, Study, ontario_postal_codes, read_study, read_thresholds
 from ketafind.errors import InvalidInputError
 from ketafind.files import require
 from ketafind.geo import (
@@ -22,8 +21,8 @@ from ketafind.geo import (
     micrometres,
 )
 from ketafind.index.protocol import Floats
-from ketafind.join.certainty import nearest_end_km
 from ketafind.join.origins import Source, check_directory
+from ketafind.join.search import nearest_end_km
 from ketafind.query.origin import check_polygon
 from ketafind.show.basemap import layers
 

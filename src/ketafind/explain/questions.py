@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from ketafind.criteria import Bound, Criteria, Offers
 from ketafind.explain.answers import MatchExplanation, explain_clinic
-from ketafind.explain.findings import unsettled, vocabularies_of
-from ketafind.explain.qualification import rules_of
+from ketafind.explain.findings import rules_of, unsettled, vocabularies_of
 from ketafind.explain.relax import clauses_of
 from ketafind.explain.sentences import (
     ExplanationList,

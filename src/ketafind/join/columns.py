@@ -13,7 +13,6 @@ import numpy.typing as npt
 from ketafind.errors import InvalidInputError, shown
 from ketafind.geo import distance_intervals_km
 from ketafind.index.protocol import Floats
-from ketafind.join.certainty import order_certain
 from ketafind.join.frames import (
     BLOCK,
     Codes,
@@ -36,7 +35,7 @@ from ketafind.join.origins import (
     UNPLACED,
     Origins,
 )
-from ketafind.join.search import column_name
+from ketafind.join.search import column_name, order_certain
 from ketafind.records import CLINIC_FIELDS
 
 if TYPE_CHECKING:

@@ -22,9 +22,8 @@ from ketafind.geo import Coordinates
 from ketafind.records import EVIDENCE_FIELDS, Clinic
 from ketafind.show.fhir import find
 from ketafind.show.hsds import service_list
-from ketafind.tables.frames import PER, laid_out, terms_of
+from ketafind.tables.frames import PER, csv_rows, laid_out, terms_of
 from ketafind.tables.plain import Found
-from ketafind.tables.writing import csv_rows
 
 if TYPE_CHECKING:
     from ketafind.records import Service
