@@ -215,3 +215,11 @@ def test_slices_that_are_kept_cannot_be_written_and_unknown_kinds_are_refused():
         slices.evaluate(kf.route("iv").resolve(BUNDLED), YES)[0] = 1
     with pytest.raises(TypeError, match="type str cannot be evaluated"):
         slices.evaluate("iv", YES)
+
+
+def test_a_fact_stated_to_be_unknown_is_as_one_that_is_not_stated():
+    stated = kf.Service(facts={"route": {"iv": UNKNOWN, "im": YES}})
+    facts = [StatedFacts.of([kf.Clinic(clinic_id="a", name="A", services=(service,))], BUNDLED)
+             for service in (stated, kf.Service(facts={"route": {"im": YES}}))]  # fmt: skip
+    for side in ("yes", "no"):
+        assert np.array_equal(getattr(facts[0], side), getattr(facts[1], side))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 
 import pytest
 from hypothesis import given
@@ -18,6 +20,7 @@ from ketafind.criteria import (
     NotInVocabulary,
     Offers,
     Or,
+    shorthand,
 )
 from ketafind.errors import CriteriaError, UnknownTermError
 from oracle import TERMS
@@ -79,6 +82,21 @@ def test_canonical_forms_are_ordered_alike_only_where_they_are_equal(one, other)
     assert (one == other) == (one.order() == other.order()) == (one.to_json() == other.to_json())
 
 
+@pytest.mark.parametrize("joined", [lambda part: part & IM, lambda part: ~part, kf.no_service])
+def test_expressions_that_read_alike_are_ordered_apart_where_they_differ(joined):
+    alike = [IV, NotInVocabulary(IV), Labelled("route iv", IV), Labelled("route iv", IM)]
+    assert len({str(joined(part)) for part in alike}) == 1
+    assert len({joined(part).order() for part in alike}) == len(alike)
+
+
+def test_json_has_one_order_of_its_keys_and_keeps_letters_as_they_are():
+    asked = kf.offers("route", "voie intraveineuse à domicile") & ~IM
+    assert asked.to_json() == (
+        '{"and": [{"at_least": 1, "facet": "route", "terms": ["voie intraveineuse à domicile"]}, '
+        '{"not": {"at_least": 1, "facet": "route", "terms": ["im"]}}]}'
+    )
+
+
 @given(wrapped)
 def test_every_expression_survives_json(asked):
     assert kf.Criteria.from_json(asked.to_json()) == asked
@@ -121,6 +139,8 @@ def test_flags_are_terms_of_a_facet_and_bounds_are_one_clause():
     )
     assert cheap.to_dict() == {"quantity": "price_cad", "at_most": 300.0}
     assert cheap != kf.at_least("price_cad", 300)
+    assert kf.at_most("price_cad", 300).to_json() == kf.at_most("price_cad", 300.0).to_json()
+    assert kf.at_most("price_cad", -0.0).to_json() == kf.at_most("price_cad", 0).to_json()
     assert kf.at_most("price of a session", 300).resolve(BUNDLED) == cheap
     with pytest.raises(UnknownTermError, match='"prise" is not a known quantity'):
         kf.at_most("prise", 300).resolve(BUNDLED)
@@ -207,6 +227,51 @@ def test_nesting_is_read_up_to_the_limit_and_refused_beyond(wrap):
     assert list(kf.Criteria.from_dict(data).leaves()) == [IV]
     with pytest.raises(CriteriaError, match=f"nested deeper than {MAX_DEPTH} levels"):
         kf.Criteria.from_dict(wrap(data))
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda part: ~part, kf.no_service, lambda part: Labelled("a", part),
+             lambda part: Labelled("a", part) & IV]
+)  # fmt: skip
+def test_nesting_is_combined_up_to_the_limit_and_refused_beyond(wrap):
+    with pytest.raises(CriteriaError, match=f"nested deeper than {MAX_DEPTH} levels"):
+        functools.reduce(lambda part, _: wrap(part), range(MAX_DEPTH + 1), IV)
+
+
+@pytest.mark.parametrize("wrap", [lambda d: {"not": d}, lambda d: {"or": [d]},
+                                  lambda d: {"named": "a", "criteria": d}])  # fmt: skip
+def test_data_nested_beyond_what_python_follows_is_refused_by_name(wrap):
+    data = functools.reduce(lambda inside, _: wrap(inside), range(100_000), IV.to_dict())
+    with pytest.raises(CriteriaError, match=f"nested deeper than {MAX_DEPTH} levels"):
+        kf.Criteria.from_dict(data)
+    while isinstance(data, dict):  # taken apart by hand: Python would recurse
+        [*_, data] = data.values()
+        data = data[0] if isinstance(data, list) and isinstance(data[0], dict) else data
+
+
+def test_a_named_expression_keeps_its_name_and_source_in_canonical_form():
+    canonical = Labelled("team", kf.route("IV"), "rules").resolve(BUNDLED)
+    assert canonical == Labelled("team", IV)
+    assert (canonical.name, canonical.part, canonical.source) == ("team", IV, "rules")
+
+
+def test_shorthands_join_what_is_asked_for_and_leave_out_what_is_not():
+    assert shorthand(None) == shorthand(None, routes=None) == Everything()
+    assert shorthand(IV) == shorthand(None, route="iv") == IV
+    assert shorthand(IV, route=["im"], staff=None) == And((IV, IM))
+    assert shorthand(None, virtual=True) == kf.flag("virtual")
+    assert shorthand(IV, virtual=False) == And((IV, ~kf.flag("virtual")))
+    with pytest.raises(CriteriaError, match="where takes criteria, not str"):
+        shorthand("iv")
+
+
+def test_a_chain_of_one_operator_is_no_deeper_however_long():
+    for chain in (
+        functools.reduce(operator.and_, [IV] * 500),
+        functools.reduce(operator.or_, [IM] * 500),
+    ):
+        assert len(chain.parts) == 500
+        assert kf.Criteria.from_json(chain.to_json()) == chain
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import pickle
 import signal
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.geo import compiled_core, geodesic_km
 from ketafind.index import KernelIndex, RTreeIndex, ScanIndex, default_index, make_index
+from ketafind.index.kernel import threads_for
 from strategies import examples
 
 needs_kernel = pytest.mark.skipif(compiled_core() is None, reason="installed without a C compiler")
@@ -277,6 +279,23 @@ def test_a_batch_ends_when_it_is_interrupted(threads):
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
     assert (out[1] == -7).any()
+
+
+@pytest.mark.parametrize("index_type", INDEXES)
+def test_more_answers_than_an_array_can_hold_are_refused_before_memory_is_asked_for(index_type):
+    index = index_type([43.0], [-79.0])
+    with pytest.raises(
+        InvalidInputError, match=r"k=\d+ for 2 origins is more than an array can hold"
+    ):
+        index.nearest_many([43.0, 44.0], [-79.0, -79.0], 2**62)
+
+
+def test_processors_are_counted_where_a_system_does_not_say_which_may_be_used(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    for counted, threads in ((3, 3), (None, 1)):
+        monkeypatch.setattr(os, "cpu_count", lambda counted=counted: counted)
+        assert threads_for(10_000_000) == threads
+    assert threads_for(1) == 1
 
 
 @needs_kernel

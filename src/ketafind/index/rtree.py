@@ -167,14 +167,11 @@ class RTreeIndex(ScanIndex):
         return found
 
     def _some_near(self, eligible: Eligible, point: list[float], k: int) -> Positions:
-        """Some k eligible points that are near by chord."""
+        """Some k eligible points that are near by chord; there are more than k."""
         wanted = 2 * k * len(self._tree) // len(eligible.positions)
-        while wanted < 4 * len(self._tree):
-            found = self._eligible(self._tree.near(point, wanted), eligible)
-            if len(found) >= k:
-                return found[:k]
+        while len(found := self._eligible(self._tree.near(point, wanted), eligible)) < k:
             wanted *= 4
-        return eligible.positions[:k]
+        return found[:k]
 
     def _eligible(self, slots: Positions, eligible: Eligible) -> Positions:
         """Of slots those whose points this index has and a filter lets pass."""

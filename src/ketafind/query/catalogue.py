@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -175,8 +176,8 @@ class Catalogue:
 
     @cached_property
     def anchor(self) -> tuple[float, float]:
-        """Latitude and longitude of one located clinic."""
-        return float(self.points.lat[0]), float(self.points.lon[0])
+        """Latitude and longitude of one located clinic, in radians."""
+        return math.radians(self.points.lat[0]), math.radians(self.points.lon[0])
 
     @cached_property
     def clinic_of_row(self) -> NDArray[np.intp]:
