@@ -238,15 +238,29 @@ def _by_pyproj(
     flat: list[npt.NDArray[np.float64]], shape: tuple[int, ...]
 ) -> npt.NDArray[np.float64]:
     lat1, lon1, lat2, lon2 = np.broadcast_arrays(*flat)
-    metres = _geod().inv(lon1, lat1, lon2, lat2)[2]
+    metres = wgs84().inv(lon1, lat1, lon2, lat2)[2]
     return np.asarray(metres, dtype=np.float64).reshape(shape) / 1000.0
 
 
 @cache
-def _geod() -> Any:
+def wgs84() -> Any:
+    """The ellipsoid, as pyproj measures on it."""
     from pyproj import Geod
 
     return Geod(ellps="WGS84")
+
+
+def circles(
+    lat: npt.NDArray[np.float64],
+    lon: npt.NDArray[np.float64],
+    radius_km: npt.NDArray[np.float64],
+    n: int,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Latitudes and longitudes of n places on the circle about each position, a row each."""
+    places = [np.repeat(side, n) for side in (lon, lat, 1000.0 * radius_km)]
+    bearings = np.tile(np.linspace(0.0, 360.0, n, endpoint=False), len(lat))
+    east, north, _ = wgs84().fwd(*places[:2], bearings, places[2])
+    return np.reshape(north, (-1, n)), np.reshape(east, (-1, n))
 
 
 # A position known within r at 90 % scatters by 0.466 r a side if it is normal, by 0.5 r if it is

@@ -19,6 +19,7 @@ from ketafind.geo import (
     SIGMAS_BELOW,
     distance_lows_km,
     micrometres,
+    wgs84,
 )
 from ketafind.index.protocol import Floats
 from ketafind.join.origins import Source, check_directory
@@ -293,11 +294,10 @@ def _row(
     study: Study, level: str, clinic_nos: list[int], counts: Iterable[float], shape: Any
 ) -> dict[str, Any]:
     import shapely
-    from pyproj import Geod
 
     ids = [study.directory.clinics[clinic_no].clinic_id for clinic_no in clinic_nos]
     # A hole counts against its shell only if it runs the other way round.
-    square_m = Geod(ellps="WGS84").geometry_area_perimeter(shapely.normalize(shape))[0]
+    square_m = wgs84().geometry_area_perimeter(shapely.normalize(shape))[0]
     named = {"supply": level, "clinic_id": ids[0], "clinic_ids": ";".join(ids)}
     people = {name: float(n) for name, n in zip(WEIGHTS, counts, strict=True)}
     return {**named, **people, "area_km2": abs(square_m) / 1e6, "geometry": shape}

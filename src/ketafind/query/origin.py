@@ -21,7 +21,7 @@ from ketafind.errors import (
     PlaceNotFoundError,
     RejectedAnswerError,
 )
-from ketafind.geo import Coordinates, degrees, in_ontario
+from ketafind.geo import Coordinates, circles, degrees, in_ontario
 from ketafind.records import Location
 
 if TYPE_CHECKING:
@@ -218,7 +218,6 @@ def counted_inside(
 ) -> tuple[int, int]:
     """Count the clinics of which the whole 90 % circle is inside, and those of which any part is."""
     import shapely
-    from pyproj import Geod
 
     at = np.isin(places.clinic_no, clinic_nos)
     lat, lon, radius_km = places.lat[at], places.lon[at], places.radius_km[at]
@@ -230,17 +229,14 @@ def counted_inside(
     boundary = polygon.boundary
     shapely.prepare(boundary)
     near = (radius_km > 0.0) & shapely.intersects(boundary, boxes)
-    n = int(near.sum())
-    lons, lats, metres = (np.repeat(one[near], SIDES) for one in (lon, lat, 1000.0 * radius_km))
-    bearings = np.tile(np.linspace(0.0, 360.0, SIDES, endpoint=False), n)
-    east, north, _ = Geod(ellps="WGS84").fwd(lons, lats, bearings, metres)
+    north, east = circles(lat[near], lon[near], radius_km[near], SIDES)
     # Unbroken where a circle passes the antimeridian.
-    east = lons + (east - lons + 180.0) % 360.0 - 180.0
-    corners = np.column_stack([east, north]).reshape(n, SIDES, 2)
-    circles = shapely.polygons(corners)
+    middle = lon[near, None]
+    east = middle + (east - middle + 180.0) % 360.0 - 180.0
+    about = shapely.polygons(np.stack([east, north], axis=-1))
     certain, possible = inside.copy(), inside.copy()
-    certain[near] = shapely.covers(polygon, circles)
-    possible[near] = shapely.intersects(polygon, circles)
+    certain[near] = shapely.covers(polygon, about)
+    possible[near] = shapely.intersects(polygon, about)
     return int(certain.sum()), int(possible.sum())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ketafind.errors import InvalidInputError, shown
-from ketafind.geo import geodesic_km
+from ketafind.geo import circles, geodesic_km
 from ketafind.query.filter import Filter, UnknownPolicy
 from ketafind.query.origin import Start
 from ketafind.query.ranking import Page, Ranking, Span, Trip
@@ -275,12 +275,7 @@ def _minutes(value: Any) -> float:
 
 def _ring(lat: Floats, lon: Floats, radius_km: Floats) -> Floats:
     """Places on circles, of shape (n * RING, 2): lat and lon."""
-    from pyproj import Geod
-
-    lons, lats, metres = (np.repeat(one, RING) for one in (lon, lat, 1000.0 * radius_km))
-    bearings = np.tile(np.arange(RING) * 360.0 / RING, len(lat))
-    east, north, _ = Geod(ellps="WGS84").fwd(lons, lats, bearings, metres)
-    return np.column_stack([north, east])
+    return np.stack(circles(lat, lon, radius_km, RING), axis=-1).reshape(-1, 2)
 
 
 def _spread(table: Floats, minutes: Floats) -> tuple[Floats, Floats]:

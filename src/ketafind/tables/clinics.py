@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, replace
@@ -41,6 +40,7 @@ from ketafind.tables.csv import (
     column_key,
     extra,
     identifier,
+    match_key,
     read_table,
     table_of_frame,
     text,
@@ -213,14 +213,6 @@ def reader_of(field: Field) -> Reader:
     # Of a location it counts whether anything is stated.
     blank = "" if field.level == "location" or field.default is MISSING else field.default
     return choice(field.choices, what, blank)
-
-
-def match_key(value: str) -> str:
-    """Reduce an id to what must be unique: composed, without invisible or outer characters."""
-    if value.isascii() and value.isprintable():
-        return value.strip()
-    seen = (letter for letter in value if unicodedata.category(letter) not in {"Cf", "Cc"})
-    return unicodedata.normalize("NFC", "".join(seen)).strip()
 
 
 _PLACE_COLUMNS = ("lat", "lon", "precision", "radius_km")
