@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 import ketafind as kf
-from ketafind.errors import ErrorRecord, InvalidInputError
+from ketafind.errors import ErrorRecord, InvalidInputError, ServiceFailedError
 from ketafind.matches import AnswerRecord
 from ketafind.shapes import ClinicRecord
 
@@ -62,9 +62,11 @@ def vocabulary(data: Data) -> dict[str, Any]:
 
 @app.exception_handler(kf.KetafindError)
 def refused(request: Request, error: kf.KetafindError) -> JSONResponse:
-    services = dict.fromkeys(("service_failed", "service_busy", "service_timeout"), 503)
-    status = {"unknown_clinic": 404, **services}.get(error.code, 422)
-    return JSONResponse(error.to_dict(language(request.headers.get("accept-language", ""))), status)
+    failed = isinstance(error, ServiceFailedError)  # a geocoder's or a router's, not the asker's
+    status = 503 if failed else {"unknown_clinic": 404}.get(error.code, 422)
+    wait = {} if error.retry_after_s is None else {"Retry-After": f"{error.retry_after_s:.0f}"}
+    lang = language(request.headers.get("accept-language", ""))
+    return JSONResponse(error.to_dict(lang), status, wait)
 
 
 @app.exception_handler(RequestValidationError)

@@ -258,7 +258,7 @@ def test_all_of_canada_is_read_when_the_region_says_so(tmp_path: Path, capsys):
     path.write_text("clinic_id,name,city,province\nv,V,Vancouver,BC\n")
     assert main(["nearest", "Victoria", "--data", str(path), "--region", "CA"]) == 0
     printed = capsys.readouterr()
-    assert "1 of 1 clinics that match" in printed.out
+    assert "The one clinic that matches." in printed.out
     assert "Victoria, British Columbia" in printed.err
     assert main(["nearest", "Montreal"]) == 2
     assert "--region CA" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import socket
@@ -38,6 +39,23 @@ def test_the_service_is_the_one_of_the_documents() -> None:
     page = (ROOT / "docs/apps.md").read_text("utf-8")
     (block,) = re.findall(r"```python\n(from typing import .*?)\n\n\ndef test_", page, re.DOTALL)
     assert (EXAMPLES / "service.py").read_text("utf-8").partition('"""\n\n')[2] == f"{block}\n"
+
+
+@pytest.mark.parametrize("failure", [kf.errors.GeocoderBusyError, kf.errors.RoutingBusyError])
+def test_the_service_says_that_what_it_asks_failed_and_when_to_come_again(
+    failure: type[kf.errors.ServiceFailedError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fastapi.testclient import TestClient
+
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    app = importlib.import_module("service").app
+
+    def fail(*given: object, **named: object) -> None:
+        raise failure("it asks to wait", retry_after_s=7.2)
+
+    monkeypatch.setattr(kf.Directory, "nearest", fail)
+    answer = TestClient(app).post("/nearest", json={"place": "Kingston, ON"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")
 
 
 def test_the_service_answers_over_http_and_logs_no_query() -> None:

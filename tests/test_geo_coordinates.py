@@ -186,3 +186,10 @@ def test_earth_centred_positions_agree_with_proj(lat, lon):
     ours = earth_centred(np.array([lat]), np.array([lon]))
     assert ours.shape == (3, 1)
     assert ours[:, 0] * 1000.0 == pytest.approx(place, rel=0, abs=1e-6)
+
+
+@pytest.mark.parametrize("pair", [(44.23,), (44.23, -76.48), ("K7L 3N6",)])
+def test_bare_numbers_are_refused_by_saying_how_to_name_them(pair):
+    with pytest.raises(CoordinatesError, match=r"Coordinates\(lat=\.\.\., lon=\.\.\.\)") as caught:
+        kf.Coordinates(*pair)
+    assert "44" not in str(caught.value)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import csv
 import inspect
 import json
 import pickle
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -464,6 +466,44 @@ def test_a_report_of_faults_is_french_as_far_as_each_fault_is() -> None:
         "  ligne 3, colonne « day » : contient une heure; donnez la date seule",
         "  no French of this",
     ]
+
+
+CELLS = {
+    "lat": ["43,65", "43° 39' 12\" N", "abc", "95", "-79.38"], "lon": ["79.38", "1e9"],
+    "precision": ["about"], "radius_km": ["-3", "far"], "status": ["open"], "routes": ["ivv", "iv,im", ";"],
+    "staff": ["doctoor"], "conditions": ["sadness"], "referral_required": ["perhaps"],
+    "price_cad": ["cheap", "9-1"], "website": ["x.example", "javascript:x"], "languages": ["de"],
+    "checked_on": ["yesterday", "2026-02-30"], "not_offered": ["im", "route:x"], "complete": ["x"],
+    "clinic_id": ["", "b"], "name": ["", "a\u200bb"], "notes": ["x,y", '"'],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("column", "cell"), [(name, one) for name in CELLS for one in CELLS[name]])
+def test_every_fault_of_a_table_is_said_in_french(column: str, cell: str, tmp_path: Path) -> None:
+    names = ["clinic_id", "name", "province", *(set(CELLS) - {"clinic_id", "name"})]
+    rows = [{"clinic_id": "a", "name": "A", "province": "ON"}] * 2
+    rows[1] = {"clinic_id": "b", "name": "B", "province": "ON"} | {column: cell}
+    if column in {"lat", "lon"}:
+        rows[1] = {"lat": "43.65", "lon": "-79.38"} | rows[1]
+    lines = [names, *([row.get(name, "") for name in names] for row in [*rows, rows[0]])]
+    path = tmp_path / "a.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(lines)
+    with pytest.raises(errors.DataError) as caught:  # one clinic stands twice, in any case
+        kf.Directory.from_csv(path)
+    for fault in caught.value.faults:
+        assert errors.in_french(fault.message), fault.message
+    assert not {"the", "is", "and", "or", "not"} & set(
+        re.findall(r"\w+", re.sub('["«].*?["»]', "", caught.value.text("fr")))
+    )
+
+
+def test_what_a_service_failed_to_do_is_told_from_what_was_asked() -> None:
+    for kind in (errors.GeocoderBusyError, errors.RoutingBusyError):
+        error = kind("it asks to wait", retry_after_s=7)
+        assert isinstance(error, errors.ServiceFailedError)
+        assert pickle.loads(pickle.dumps(error)).to_dict()["retry_after_s"] == 7
+    assert not issubclass(errors.RejectedAnswerError, errors.ServiceFailedError)
 
 
 def test_units_are_named_in_the_language_of_the_answer() -> None:

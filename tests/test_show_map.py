@@ -294,3 +294,12 @@ def test_many_points_are_hexagons_of_three_widths_and_no_row_of_theirs_is_in_the
         kf.plots.explore(frame.assign(name="a person"), column="name")
     with pytest.raises(InvalidInputError, match="85 degrees"):
         kf.plots.explore(frame.assign(lat=89.0))
+
+
+@pytest.mark.parametrize(
+    ("verb", "remedy"), [("explore", r"explore\(\)\.save"), ("plot", "savefig")]
+)
+def test_a_path_without_a_name_is_answered_by_how_a_file_is_written(verb, remedy):
+    for shown in (kf.load_directory(), kf.load_directory().nearest("Kingston, ON", k=1)):
+        with pytest.raises(InvalidInputError, match=remedy):
+            getattr(shown, verb)("map.html")

@@ -323,10 +323,19 @@ def test_a_position_that_cannot_be_is_refused_with_the_likely_cause(write, lat, 
 
 def test_the_province_is_only_held_against_a_row_when_asked(write):
     """check=False takes the pair as it is; without a province, or with a foreign one, so does True."""
-    swapped = f"{HEAD}x,X,-79.38,43.65,ON,\n"
-    assert read_clinics(write(swapped), check=False)[0].location.lat == -79.38
-    assert read_clinics(write(swapped.replace("ON", "")))
-    assert read_clinics(write(swapped.replace("ON", "Bavaria")))
+    elsewhere = f"{HEAD}x,X,43.65,79.38,ON,\n"
+    assert read_clinics(write(elsewhere), check=False)[0].location.lon == 79.38
+    assert read_clinics(write(elsewhere.replace("ON", "")))
+    assert read_clinics(write(elsewhere.replace("ON", "Bavaria")))
+
+
+@pytest.mark.parametrize("province", ["", "New York"])
+def test_what_would_lie_off_antarctica_is_refused_as_swapped_whatever_the_province(write, province):
+    fault = only_fault(write(f"{HEAD}x,X,-73.98,40.75,{province},\n"))
+    assert "lat and lon look swapped: did you mean lat 40.75, lon -73.98?" in fault.message
+    (clinic,) = read_clinics(write(f"{HEAD}x,X,-73.98,40.75,{province},\n"), check=False)
+    assert clinic.location.lat == -73.98
+    assert read_clinics(write(f"{HEAD}x,X,-77.85,166.67,,\n"))  # McMurdo, which cannot be swapped
 
 
 def test_a_postal_code_tells_the_province_where_that_is_blank(write):
@@ -334,7 +343,7 @@ def test_a_postal_code_tells_the_province_where_that_is_blank(write):
     head = "clinic_id,name,lat,lon,postal_code\n"
     assert "look swapped" in only_fault(write(head + "x,X,-79.38,43.65,m5v2c3\n")).message
     for code in ("M1 1AE", "X0A 0H0", "90210"):
-        assert read_clinics(write(head + f"x,X,-79.38,43.65,{code}\n"))
+        assert read_clinics(write(head + f"x,X,43.65,79.38,{code}\n"))
 
 
 def test_whole_degrees_and_a_bare_precision_get_a_wide_radius(write):
@@ -511,7 +520,7 @@ def test_clinics_made_by_hand_are_held_to_the_same_positions():
             ("fine", "ON", 43.65, -79.38),
             ("swapped", "ON", -79.38, 43.65),
             ("null", "", 0.0, 0.0),
-            ("anywhere", "", -79.38, 43.65),
+            ("anywhere", "", -23.55, -46.63),
         )
     ]
     with pytest.raises(DataError, match=r'"swapped".*look swapped') as caught:

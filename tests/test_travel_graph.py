@@ -145,6 +145,14 @@ def test_roads_around_the_earth_again_and_again_are_refused():
         router.times([kf.Coordinates(lat=1, lon=1)], [kf.Coordinates(lat=1, lon=2)])
 
 
+@pytest.mark.parametrize(("lat", "lon"), [([44.2, 44.3], [-76.5, 951.0]), ([-76.5, -76.4], [44.2, 44.3]),
+                                      ([-94.5, -94.4], [49.7, 49.8]), ([44.2, np.nan], [-76.5, -76.4])])  # fmt: skip
+def test_nodes_that_no_road_is_at_are_refused_with_the_likely_cause(lat, lon) -> None:
+    edges = {"source": [1], "target": [2], "minutes": [1.0]}
+    with pytest.raises(InvalidInputError, match=r"nodes, row [01]: .*swapped, or projected"):
+        GraphRouter.from_edges(edges, {"node": [1, 2], "lat": lat, "lon": lon})
+
+
 def test_a_place_far_from_every_road_fails_alone():
     router = GraphRouter.from_edges({"source": [1], "target": [2], "minutes": [1.0]}, TWO)
     answer = router.times(np.array([[44.0, -78.0], [50.0, -78.0]]), np.array([[44.01, -78.0]]))

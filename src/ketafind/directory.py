@@ -8,12 +8,12 @@ from datetime import date
 from functools import cache, cached_property, lru_cache
 from os import PathLike, fspath, stat
 from os.path import abspath
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Never, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ketafind.errors import DirectoryFileError, InvalidInputError, check_language
+from ketafind.errors import DirectoryFileError, InvalidInputError, check_language, refuse_unnamed
 from ketafind.facts import as_day, resolved
 from ketafind.files import bundled
 from ketafind.geocoding.protocol import check_geocoder, check_works_offline, works_offline
@@ -1270,13 +1270,15 @@ class Directory(Mapping[str, Clinic]):
         kinds = types_of(self.vocabulary)
         return geodataframe_from_columns(columns, kinds, snapshot=self.snapshot)
 
-    def plot(self, **options: Any) -> Any:
+    def plot(self, *unnamed: Never, **options: Any) -> Any:
         """Draw every clinic on a static map of land and water, without network (extra ``maps``).
 
         A clinic that may have closed, which is not known, is a ring, a closed one a cross.
 
         Parameters
         ----------
+        *unnamed
+            Refused: options go by name, and a file is written from what this returns.
         **options
             As in `ketafind.show.plots.plot_clinics`: ``ax``, ``figsize``, ``title``, ``labels``,
             ``basemap``, ``credit``, ``lang`` and more.
@@ -1287,6 +1289,8 @@ class Directory(Mapping[str, Clinic]):
             The map, in metres of its projection; ``directory.plot().figure`` to save.
         """
         from ketafind.explain.sentences import say, snapshot_words
+
+        refuse_unnamed(unnamed, ".plot().figure.savefig(path)")
         from ketafind.show.plots import plot_clinics
         from ketafind.tables.frames import laid_out
 
@@ -1295,7 +1299,7 @@ class Directory(Mapping[str, Clinic]):
         _, columns = laid_out(self.clinics, self.vocabulary, "clinic")
         return plot_clinics(columns, **{"data": data, **options})
 
-    def explore(self, **options: Any) -> MapPage:
+    def explore(self, *unnamed: Never, **options: Any) -> MapPage:
         """Show every clinic on a map to pan and zoom, beside a list; asks no other host.
 
         Closed clinics are among them. A clinic that may have closed, which is not known, is a
@@ -1303,6 +1307,8 @@ class Directory(Mapping[str, Clinic]):
 
         Parameters
         ----------
+        *unnamed
+            Refused: options go by name, and a file is written from what this returns.
         **options
             As in `ketafind.show.map.explore_clinics`: ``column``, ``basemap``, ``title``,
             ``lang``, ``height``.
@@ -1314,6 +1320,8 @@ class Directory(Mapping[str, Clinic]):
         """
         from ketafind.explain.findings import sources
         from ketafind.explain.sentences import say, snapshot_words
+
+        refuse_unnamed(unnamed, ".explore().save(path)")
         from ketafind.show.map import explore_clinics
         from ketafind.tables.frames import laid_out
 

@@ -8,17 +8,18 @@ KetafindError
 │   └── PrivatePlaceError               a searcher's place was about to leave the machine
 ├── UnknownTermError (ValueError, LookupError)    a word the vocabulary does not know
 ├── UnknownClinicError (KeyError)       an id the directory does not hold
+├── ServiceFailedError                  a service or an engine failed: the two marked with *
 ├── GeocodingError (ValueError)         a text that cannot be turned into one position
 │   ├── PlaceNotFoundError (LookupError)
 │   ├── AmbiguousPlaceError             several places far apart; carries them
 │   ├── ConflictingPlaceError           the parts of the text contradict each other; carries them
 │   ├── OutsideCoverageError            another province or country, by name
 │   ├── RejectedAnswerError             a service's answer that cannot be right; carries it
-│   └── GeocoderFailedError             a service failed; the address may well be good
+│   └── GeocoderFailedError *           a service failed; the address may well be good
 │       ├── GeocoderTimeoutError (TimeoutError)    no answer before the deadline
 │       ├── GeocoderBusyError           it asks to wait for longer than the deadline
 │       └── GeocoderRefusedError        key, quota or policy: asking again is of no use
-├── RoutingError (RuntimeError)         a router failed; it says nothing about the way
+├── RoutingError * (RuntimeError)       a router failed; it says nothing about the way
 │   ├── RoutingTimeoutError (TimeoutError)         no answer before the deadline
 │   ├── RoutingBusyError                it asks to wait for longer than the deadline
 │   └── RoutingRefusedError             key, quota, budget or use: asking again is of no use
@@ -76,6 +77,7 @@ __all__ = [
     "RoutingError",
     "RoutingRefusedError",
     "RoutingTimeoutError",
+    "ServiceFailedError",
     "UnknownClinicError",
     "UnknownTermError",
 ]
@@ -301,6 +303,12 @@ class InvalidInputError(KetafindError, ValueError):
     code = "invalid_input"
 
 
+def refuse_unnamed(given: Sequence[Any], instead: str) -> None:
+    """Refuse options without a name, such as the path that a picture is to be written to."""
+    if given:
+        raise InvalidInputError(f"options go by name, and a file is written by {instead}")
+
+
 class CoordinatesError(InvalidInputError):
     """A position that is not one on earth, or that is implausible where it stands.
 
@@ -426,6 +434,26 @@ class UnknownClinicError(KetafindError, KeyError):
         return Exception.__str__(self)  # a KeyError puts its text in quotes
 
 
+class ServiceFailedError(KetafindError):
+    """A service or an engine that ketafind asked failed, and the question may well be good.
+
+    `GeocoderFailedError` and `RoutingError` are its kinds: a web service answers either with 503.
+
+    Parameters
+    ----------
+    message : str
+        What to print; it holds no key, no URL and no place.
+    retry_after_s : float or None
+        How long the service asked to wait, in seconds, where it did.
+    """
+
+    code = "service_unavailable"
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class GeocodingError(KetafindError, ValueError):
     """A text that cannot be turned into one position.
 
@@ -474,7 +502,7 @@ class RejectedAnswerError(GeocodingError):
     code = "place_rejected"
 
 
-class GeocoderFailedError(GeocodingError):
+class GeocoderFailedError(ServiceFailedError, GeocodingError):
     """A geocoding service failed: it says nothing about the address.
 
     Parameters
@@ -486,10 +514,6 @@ class GeocoderFailedError(GeocodingError):
     """
 
     code = "service_failed"
-
-    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
 
 class GeocoderTimeoutError(GeocoderFailedError, TimeoutError):
@@ -510,7 +534,7 @@ class GeocoderRefusedError(GeocoderFailedError):
     code = "service_refused"
 
 
-class RoutingError(KetafindError, RuntimeError):
+class RoutingError(ServiceFailedError, RuntimeError):
     """A router failed: it says nothing about the way, and no answer is made of what is left.
 
     Parameters
@@ -522,10 +546,6 @@ class RoutingError(KetafindError, RuntimeError):
     """
 
     code = "routing_failed"
-
-    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
 
 class RoutingTimeoutError(RoutingError, TimeoutError):

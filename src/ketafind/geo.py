@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from numbers import Real
 from types import ModuleType
-from typing import Any
+from typing import Any, Never, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,11 @@ def _cause(number: float) -> str:
     return "; is it in metres of a map projection (UTM, Web Mercator)? Convert it to WGS 84 degrees"
 
 
+def look_swapped(lat: Any, lon: Any) -> Any:
+    """Tell which positions lie off or on Antarctica, and amid people the other way round."""
+    return (lat < -56.0) & (lon >= 24.0) & (lon <= 84.0)
+
+
 def fault_of_pair(lat: Any, lon: Any) -> str | None:
     """Say what is wrong with a pair, without its digits, or None if nothing is."""
     try:
@@ -107,6 +112,12 @@ class Coordinates:
 
     lat: float
     lon: float
+
+    def __new__(cls, *positional: Never, **_named: Any) -> Self:
+        """Refuse two bare numbers, of which nobody can tell which is which."""
+        if positional:
+            raise CoordinatesError("name them: Coordinates(lat=..., lon=...)")
+        return object.__new__(cls)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lat", degrees(self.lat, "lat", 90.0))

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NotRequired, cast, overload
+from typing import TYPE_CHECKING, Any, Never, NotRequired, cast, overload
 
-from ketafind.errors import InvalidInputError, TypedDict, check_language
+from ketafind.errors import InvalidInputError, TypedDict, check_language, refuse_unnamed
 from ketafind.explain.sentences import (
     counted,
     plain,
@@ -775,7 +775,7 @@ class Matches(Frozen, Sequence[Match]):
         text = csv_text(self.columns(), spreadsheet=spreadsheet)
         Export(self, clinics, text, named).write(path, format, overwrite=overwrite)
 
-    def plot(self, **options: Any) -> Any:
+    def plot(self, *unnamed: Never, **options: Any) -> Any:
         """Draw the matches on a static map of land and water, without network (extra ``maps``).
 
         A clinic of which it is not known whether it matches is a ring; where there is no clinic to
@@ -784,6 +784,8 @@ class Matches(Frozen, Sequence[Match]):
 
         Parameters
         ----------
+        *unnamed
+            Refused: options go by name, and a file is written from what this returns.
         **options
             As in `ketafind.show.plots.plot_clinics`: ``ax``, ``figsize``, ``title``, ``labels``,
             ``basemap``, ``credit``, ``lang`` and more.
@@ -793,13 +795,14 @@ class Matches(Frozen, Sequence[Match]):
         matplotlib.axes.Axes
             The map, in metres of its projection; ``matches.plot().figure`` to save.
         """
+        refuse_unnamed(unnamed, ".plot().figure.savefig(path)")
         from ketafind.show.plots import plot_clinics
 
         said = self.translated(options.pop("lang", self._lang))
         asked = {"data": said._data(), **said._empty(), **options}
         return plot_clinics(self.columns(), lang=said._lang, **asked)
 
-    def explore(self, **options: Any) -> MapPage:
+    def explore(self, *unnamed: Never, **options: Any) -> MapPage:
         """Show the matches on a map to pan and zoom, beside a list; asks no other host.
 
         A clinic of which it is not known whether it matches is a ring; where there is no clinic to
@@ -808,6 +811,8 @@ class Matches(Frozen, Sequence[Match]):
 
         Parameters
         ----------
+        *unnamed
+            Refused: options go by name, and a file is written from what this returns.
         **options
             As in `ketafind.show.map.explore_clinics`: ``column``, ``origin``, ``basemap``,
             ``title``, ``lang``, ``height``.
@@ -818,6 +823,8 @@ class Matches(Frozen, Sequence[Match]):
             Shows itself in a notebook; ``save(path)`` writes a page.
         """
         from ketafind.explain.findings import sources
+
+        refuse_unnamed(unnamed, ".explore().save(path)")
         from ketafind.show.map import explore_clinics
 
         said = self.translated(options.pop("lang", self._lang))
@@ -914,7 +921,8 @@ class Matches(Frozen, Sequence[Match]):
         lang = self._lang
         placed = say("table.placed", lang) if self.n_unlocated else ""
         counts = {"n": len(self), "of": self.n_eligible, "placed": placed}
-        key = f"table.{self.unknown}.{'some' if self.n_eligible else 'none'}"
+        some = "one" if len(self) == self.n_eligible == 1 else "some"
+        key = f"table.{self.unknown}.{some if self.n_eligible else 'none'}"
         said = [say(key, lang, **counts)]
         if self.n_possible and self.unknown == "exclude":
             said.append(counted("possible", self.n_possible, lang))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ketafind.errors import CoordinatesError, DataError, Fault
-from ketafind.geo import KM_PER_DEGREE, degrees
+from ketafind.geo import KM_PER_DEGREE, degrees, look_swapped
 from ketafind.records import ASSUMED_RADIUS_KM, Clinic
 from ketafind.tables.csv import CellError, text
 from ketafind.vocabulary.terms import fold, quoted, strange_characters
@@ -149,12 +149,12 @@ def implausible(
     provinces: Iterable[str],
     postal_codes: Iterable[str],
 ) -> dict[int, str]:
-    """Say which positions are at (0, 0) or contradict the province beside them, and how."""
+    """Say which positions are at (0, 0), off Antarctica or not in the province beside them."""
     lat, lon = np.fromiter(lats, np.float64), np.fromiter(lons, np.float64)
     boxes = list(map(_box, provinces, postal_codes))
     numbers = {box: number for number, box in enumerate(dict.fromkeys(boxes))}
     box_of = np.fromiter(map(numbers.__getitem__, boxes), np.intp, len(boxes))
-    wrong = (lat == 0.0) & (lon == 0.0)
+    wrong = (lat == 0.0) & (lon == 0.0) | look_swapped(lat, lon)
     for box, number in numbers.items():
         if box is not None:
             wrong |= (box_of == number) & ~box.holds(lat, lon)
@@ -165,8 +165,13 @@ def implausible(
 
 
 def _contradiction(box: _Box | None, lat: float, lon: float) -> str:
-    if box is None or lat == lon == 0.0:
+    if lat == lon == 0.0:
         return "(0, 0) is in the Atlantic, often a blank that became zero; leave both blank"
+    if box is None:
+        return (
+            f"{lat:g}, {lon:g} is in or off Antarctica; lat and lon look swapped: did you mean "
+            f"lat {lon!r}, lon {lat!r}? Pass check=False if it is meant"
+        )
     repairs = {
         "lat and lon look swapped": (lon, lat),
         "the minus sign of lon is missing": (lat, -lon),

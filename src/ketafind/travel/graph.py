@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError, InvalidInputError, shown
 from ketafind.files import open_arrays, require, write_arrays
-from ketafind.geo import ECCENTRICITY_2, EQUATOR_KM, earth_centred, geodesic_km
+from ketafind.geo import ECCENTRICITY_2, EQUATOR_KM, earth_centred, geodesic_km, look_swapped
 from ketafind.index import default_index
 from ketafind.travel.router import Floats, TravelTimes, read_places
 
@@ -189,6 +189,11 @@ class GraphRouter:
         if len(number) < len(ids):
             raise InvalidInputError("nodes: a node stands there twice")
         places = np.column_stack([np.asarray(nodes[name], np.float64) for name in ("lat", "lon")])
+        if (at := _misplaced(places)) is not None:
+            raise InvalidInputError(
+                f"nodes, row {at}: lat and lon are no place with roads, in degrees; are the two "
+                f"columns swapped, or projected?"
+            )
         roads = _Roads(places)
         rows = zip(edges["source"], edges["target"], edges[minutes], strict=True)
         for row, (source, target, time) in enumerate(rows):
@@ -234,12 +239,10 @@ class GraphRouter:
             ],
             np.float64,
         ).reshape(-1, 2)
-        bad = ~(np.abs(places) <= (90.0, 180.0)).all(axis=1)
-        if bad.any():
-            node = list(number)[int(bad.argmax())]
+        if (at := _misplaced(places)) is not None:
             raise InvalidInputError(
-                f"node {node!r}: x and y are its lon and lat in degrees; a projected graph is "
-                f'turned back with osmnx.project_graph(graph, to_crs="EPSG:4326")'
+                f"node {list(number)[at]!r}: x and y are its lon and lat in degrees; a projected graph "
+                f'is turned back with osmnx.project_graph(graph, to_crs="EPSG:4326")'
             )
         roads = _Roads(places)
         for source, target, data in graph.edges(data=True):
@@ -628,6 +631,13 @@ def _part(fraction: Floats, seconds: Any) -> Floats:
     with np.errstate(invalid="ignore"):
         part: Floats = np.where(fraction == 0, 0.0, fraction * seconds)
     return part
+
+
+def _misplaced(places: Floats) -> int | None:
+    """Find the first row of lat and lon that no road is at, or None."""
+    lat, lon = places.T
+    bad = ~((np.abs(lat) <= 90.0) & (np.abs(lon) <= 180.0)) | look_swapped(lat, lon)
+    return int(bad.argmax()) if bad.any() else None
 
 
 def _check_columns(what: str, table: Any, *needed: str) -> None:
