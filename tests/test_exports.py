@@ -451,6 +451,40 @@ def test_a_package_is_read_from_its_folder_and_says_what_it_lacks(tmp_path):
         read(tmp_path / "not.zip")
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_package_of_the_bundled_data_is_valid_and_reads_back_equal(packed, tmp_path):
+    package = ROOT.parent / "data" / "datapackage.json"
+    check_package(package)
+    if packed:
+        with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+            for path in package.parent.iterdir():
+                archive.write(path, path.name)
+        package = tmp_path / "data.zip"
+    again = kf.Directory.from_datapackage(package)
+    assert again.snapshot.id == DIRECTORY.snapshot.id
+    again.export(tmp_path / "again.zip")
+    check_package(tmp_path / "again.zip")
+    assert (
+        kf.Directory.from_datapackage(tmp_path / "again.zip").snapshot.id == DIRECTORY.snapshot.id
+    )
+
+
+def test_a_package_of_tables_names_the_faults_of_its_tables_and_reads_no_file_outside(tmp_path):
+    for name in ("datapackage.json", "ontario_clinics.csv", "ontario_clinics_evidence.csv"):
+        (tmp_path / name).write_bytes((ROOT.parent / "data" / name).read_bytes())
+    table = tmp_path / "ontario_clinics.csv"
+    table.write_text(table.read_text("utf-8").replace(",ON,", ",BC,", 1), "utf-8")
+    with pytest.raises(DataError, match=r"ontario_clinics\.csv: .*\n.*is not in British Columbia"):
+        kf.Directory.from_datapackage(tmp_path)
+    described = (tmp_path / "datapackage.json").read_text("utf-8")
+    for path in ("../secret.csv", "/ontario_clinics.csv"):
+        spoilt = described.replace('"ontario_clinics.csv"', f'"{path}"')
+        (tmp_path / "datapackage.json").write_text(spoilt, "utf-8")
+        (tmp_path.parent / "secret.csv").write_text("clinic_id,name\na,A\n")
+        with pytest.raises(DataError, match=r"clinics\.json is not there|is not in British"):
+            kf.Directory.from_datapackage(tmp_path)
+
+
 # -- The command --------------------------------------------------------------------------------------
 
 
@@ -488,3 +522,48 @@ def test_a_file_of_json_is_refused_as_csv_with_one_fault_that_says_who_reads_it(
     with pytest.raises(DataError, match="this is JSON; from_geojson, from_fhir") as refused:
         kf.Directory.from_csv(tmp_path / "clinics.geojson")
     assert len(refused.value.faults) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.geojson", "a.json:fhir", "a.json:hsds", "a.json:geojson", "a.zip", "a.ketafind", "a.csv"],
+)
+def test_the_command_reads_clinics_of_every_form_that_is_read_back(name, tmp_path, capsys):
+    name, _, form = name.partition(":")
+    path = tmp_path / name
+    if name == "a.ketafind":
+        DIRECTORY.save(path)
+    else:
+        DIRECTORY.export(path, form or None)
+    assert main(["export", "--data", str(path), "--out", str(tmp_path / "again.geojson")]) == 0
+    again = kf.Directory.from_geojson(tmp_path / "again.geojson")
+    assert list(again) == list(DIRECTORY)
+    if name != "a.csv":  # the table has no evidence, which stands in a file of its own
+        assert again.snapshot == DIRECTORY.snapshot
+        assert main(["nearest", "Kingston", "--data", str(path), "--evidence", "e.csv"]) == 2
+        assert "evidence" in capsys.readouterr().err
+
+
+def test_the_command_refuses_by_name_what_is_not_read_back(tmp_path, capsys):
+    for name, content, said in [
+        ("a.xlsx", "", ".xlsx is not read back; files that are: .ketafind, .json, .csv, .geojson, .zip"),
+        ("a.parquet", "", ".parquet is not read back"),
+        ("a.json", "[1]", "this is JSON, but not a FHIR Bundle, GeoJSON, an HSDS list of services or"),
+        ("a.json", "{", "not JSON"),
+        ("b.json", None, "no such file; give the path of a directory in JSON"),
+    ]:  # fmt: skip
+        if content is not None:
+            (tmp_path / name).write_text(content)
+        assert main(["nearest", "Kingston", "--data", str(tmp_path / name)]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_what_is_read_back_is_placed_and_asked_by_the_geocoder_that_is_given():
+    directory = kf.Directory.from_clinics(
+        [kf.Clinic(clinic_id="a", name="A", city="Vancouver", province="BC")],
+        geocoder=kf.OfflineGeocoder(region="CA"),
+    )
+    again = kf.Directory.from_geojson(
+        directory.to_geojson(), geocoder=kf.OfflineGeocoder(region="CA")
+    )
+    assert [one.rank for one in again.nearest("Victoria, BC", k=1)] == [1]

@@ -257,7 +257,12 @@ class Directory(Mapping[str, Clinic]):
 
     @classmethod
     def from_fhir(
-        cls, source: Any, *, vocabulary: Vocabulary | None = None, check: bool = True
+        cls,
+        source: Any,
+        *,
+        vocabulary: Vocabulary | None = None,
+        geocoder: Geocoder | None = None,
+        check: bool = True,
     ) -> Directory:
         """Read a directory from a Bundle of HL7 FHIR R4: its Locations, with their services.
 
@@ -268,6 +273,9 @@ class Directory(Mapping[str, Clinic]):
             service; a code is read by ketafind's own coding, or as one that a term has.
         vocabulary : Vocabulary, optional
             The terms; None for the bundled one.
+        geocoder : Geocoder, optional
+            Who places clinics by their addresses and reads origins, offline; None for the bundled
+            one.
         check : bool
             False to accept a position that contradicts the clinic's own province.
 
@@ -292,11 +300,16 @@ class Directory(Mapping[str, Clinic]):
         bundle, name = read_json(source, "a FHIR Bundle")
         words = checked_vocabulary(vocabulary)
         found = clinics_in_bundle(bundle, words)
-        return cls._imported(found, name, "Location", words, check=check)
+        return cls._imported(found, name, "Location", words, geocoder, check=check)
 
     @classmethod
     def from_hsds(
-        cls, source: Any, *, vocabulary: Vocabulary | None = None, check: bool = True
+        cls,
+        source: Any,
+        *,
+        vocabulary: Vocabulary | None = None,
+        geocoder: Geocoder | None = None,
+        check: bool = True,
     ) -> Directory:
         """Read a directory from a list of services in HSDS 3.
 
@@ -307,6 +320,9 @@ class Directory(Mapping[str, Clinic]):
             that belongs to it. Each location at which a service is given is a clinic.
         vocabulary : Vocabulary, optional
             The terms; None for the bundled one.
+        geocoder : Geocoder, optional
+            Who places clinics by their addresses and reads origins, offline; None for the bundled
+            one.
         check : bool
             False to accept a position that contradicts the clinic's own province.
 
@@ -331,11 +347,16 @@ class Directory(Mapping[str, Clinic]):
         content, name = read_json(source, "an HSDS list of services")
         words = checked_vocabulary(vocabulary)
         found = clinics_in_list(content)
-        return cls._imported(found, name, "location", words, check=check)
+        return cls._imported(found, name, "location", words, geocoder, check=check)
 
     @classmethod
     def from_geojson(
-        cls, source: Any, *, vocabulary: Vocabulary | None = None, check: bool = True
+        cls,
+        source: Any,
+        *,
+        vocabulary: Vocabulary | None = None,
+        geocoder: Geocoder | None = None,
+        check: bool = True,
     ) -> Directory:
         """Read a directory from GeoJSON, as `to_geojson` gives it: a clinic a feature.
 
@@ -346,6 +367,9 @@ class Directory(Mapping[str, Clinic]):
             without ``services`` are read as rows of a table with the columns of `from_frame`.
         vocabulary : Vocabulary, optional
             The terms; None for the bundled one.
+        geocoder : Geocoder, optional
+            Who places clinics by their addresses and reads origins, offline; None for the bundled
+            one.
         check : bool
             False to accept a position that contradicts the clinic's own province.
 
@@ -368,8 +392,8 @@ class Directory(Mapping[str, Clinic]):
             import pandas as pd
 
             rows = pd.DataFrame([plain for _, plain in found])
-            return cls.from_frame(rows, vocabulary=words, check=check)
-        return cls._imported(found, name, "feature", words, check=check)
+            return cls.from_frame(rows, vocabulary=words, geocoder=geocoder, check=check)
+        return cls._imported(found, name, "feature", words, geocoder, check=check)
 
     @classmethod
     def from_datapackage(
@@ -377,16 +401,23 @@ class Directory(Mapping[str, Clinic]):
         source: str | PathLike[str],
         *,
         vocabulary: Vocabulary | None = None,
+        geocoder: Geocoder | None = None,
         check: bool = True,
     ) -> Directory:
-        """Read a directory from a data package that ketafind exported.
+        """Read a directory from a data package: one that ketafind exported, or CSV tables.
 
         Parameters
         ----------
         source : path
             The zip file, the folder it was unpacked to, or the ``datapackage.json`` in that.
+            Without ``clinics.json`` in it the tables that ``datapackage.json`` describes are read
+            as by `from_csv`: that with the fields ``clinic_id`` and ``name``, and as evidence that
+            with ``facet`` and ``truth``.
         vocabulary : Vocabulary, optional
             The terms; None for the bundled one.
+        geocoder : Geocoder, optional
+            Who places clinics by their addresses and reads origins, offline; None for the bundled
+            one.
         check : bool
             False to accept a position that contradicts the clinic's own province.
 
@@ -400,20 +431,36 @@ class Directory(Mapping[str, Clinic]):
         DataError
             With every fault of the file: where, and what is missing or wrong.
         """
-        from ketafind.show.exports import read_data_package
+        from ketafind.show.exports import read_data_package, tables_of_package
 
-        found, name = read_data_package(source)
         words = checked_vocabulary(vocabulary)
-        return cls._imported(found, name, "clinic", words, check=check)
+        with tables_of_package(source) as tables:
+            if tables is not None:
+                return cls.from_csv(
+                    tables[0],
+                    evidence=tables[1],
+                    vocabulary=words,
+                    geocoder=geocoder,
+                    check=check,
+                )
+        found, name = read_data_package(source)
+        return cls._imported(found, name, "clinic", words, geocoder, check=check)
 
     @classmethod
     def _imported(
-        cls, found: Iterable[Found], name: str, what: str, vocabulary: Vocabulary, *, check: bool
+        cls,
+        found: Iterable[Found],
+        name: str,
+        what: str,
+        vocabulary: Vocabulary,
+        geocoder: Geocoder | None,
+        *,
+        check: bool,
     ) -> Directory:
         from ketafind.tables.plain import clinics_from_plain
 
         clinics = clinics_from_plain(found, name, what)
-        return cls.from_clinics(clinics, vocabulary=vocabulary, check=check)
+        return cls.from_clinics(clinics, vocabulary=vocabulary, geocoder=geocoder, check=check)
 
     @classmethod
     def open(

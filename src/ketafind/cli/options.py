@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any
@@ -103,15 +103,23 @@ def directory_of(arguments: Namespace) -> Directory:
 
 
 def read_directory(path: str, arguments: Namespace, evidence: str | None) -> Directory:
-    """Open a saved directory, or read one from CSV."""
+    """Open a saved directory, or read a file of clinics in one of the forms that are known."""
     from ketafind.directory import Directory
+    from ketafind.show.exports import reader_of
 
     geocoder, words = geocoder_of(arguments), vocabulary_of(arguments)
-    if path.endswith(".ketafind"):
+    reader = "open" if path.endswith(".ketafind") else reader_of(path)
+    if evidence is not None and reader != "from_csv":
+        raise InvalidInputError(f"{path}: its evidence is in the file; --evidence goes with CSV")
+    if reader == "open":
         if words is not None:
             raise InvalidInputError(f"{path}: a saved directory holds its vocabulary already")
         return Directory.open(path, geocoder=geocoder)
-    return Directory.from_csv(path, evidence=evidence, geocoder=geocoder, vocabulary=words)
+    given: dict[str, Any] = {"geocoder": geocoder, "vocabulary": words}
+    if reader == "from_csv":
+        given["evidence"] = evidence
+    read: Callable[..., Directory] = getattr(Directory, reader)
+    return read(path, **given)
 
 
 def vocabulary_of(arguments: Namespace) -> Vocabulary | None:

@@ -99,7 +99,7 @@ REGION = _option(
 )
 WORDS = _file("--vocabulary", "the vocabulary of clinics of your own, JSON")
 DATA = (
-    _file("--data", "clinics of your own, CSV or saved"),
+    _file("--data", "clinics of your own: CSV, saved, GeoJSON, FHIR, HSDS or a data package"),
     _file("--evidence", "the evidence of --data"),
     WORDS,
     _option("--as-of", metavar="DATE", help="believe only what is fresh on that day"),
@@ -193,7 +193,7 @@ EXPLAIN = (
     *SAID,
 )
 DIFF = (
-    _option("old", metavar="OLD", help="clinics, CSV or saved"),
+    _option("old", metavar="OLD", help="clinics, as --data takes them"),
     _option("new", metavar="NEW", help="the later ones"),
     _file("--old-evidence", "the evidence of OLD"),
     _file("--new-evidence", "the evidence of NEW"),
@@ -341,7 +341,9 @@ def _add_roads(parser: ArgumentParser) -> None:
     clip = build.add_mutually_exclusive_group()
     clip.add_argument("--clip", metavar="GEOJSON", help="a polygon: leave out what is outside")
     clip.add_argument(
-        "--around", metavar="CLINICS", help="the same around clinics, CSV or saved; - the bundled"
+        "--around",
+        metavar="CLINICS",
+        help="the same around clinics, as --data takes them; - the bundled",
     )
     build.add_argument(
         "--margin-km", type=_number, default=50.0, help="how far around them (default 50)"

@@ -7,7 +7,8 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import date
 from enum import Enum
@@ -244,13 +245,13 @@ def _data_package(export: Export) -> bytes:
     }
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("datapackage.json", _pretty(described))
+        archive.writestr(DESCRIPTION, _pretty(described))
         archive.writestr(CLINICS, json.dumps(rows, ensure_ascii=False, indent=1))
         archive.writestr("facts.csv", csv_text(facts))
     return file.getvalue()
 
 
-CLINICS = "clinics.json"
+CLINICS, DESCRIPTION = "clinics.json", "datapackage.json"
 _KEPT = [part.name for part in fields(Clinic)]
 _TYPES = {"location": "object", "extra": "object", "checked_on": "date", "page_date": "date"}
 _TYPES |= dict.fromkeys(("services", "languages", "evidence"), "array")
@@ -353,8 +354,9 @@ def read_json(source: Any, what: str) -> tuple[Any, str]:
     """Read a JSON file, or take what was read already; with its name."""
     if isinstance(source, str | os.PathLike):
         name = os.path.basename(os.fspath(source))
+        text = read_text(source, what, max_mb=_MAX_MB)
         try:
-            return json.loads(read_text(source, what, max_mb=_MAX_MB)), name
+            return json.loads(text), name
         except (ValueError, RecursionError) as error:
             raise DataError(name, [Fault(f"not JSON: {error}")]) from None
     return source, what
@@ -381,6 +383,47 @@ def features_found(content: Any) -> list[Found]:
     return found
 
 
+@contextmanager
+def tables_of_package(path: str | os.PathLike[str]) -> Iterator[tuple[Path, Path | None] | None]:
+    """Find the tables of clinics and of evidence that a data package without records describes.
+
+    They are known by their columns; of a zip file they are unpacked for as long as they are read.
+    """
+    path = Path(path)
+    folder: Any = path if path.is_dir() else path.parent
+    with TemporaryDirectory() as unpacked:
+        try:
+            folder = zipfile.Path(path) if path.suffix.lower() == ".zip" else folder
+            described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+            clinics, evidence = (
+                _table_file(folder, described["resources"], columns, Path(unpacked, kind))
+                for kind, columns in _TABLES.items()
+            )
+        except (OSError, ValueError, TypeError, LookupError, zipfile.BadZipFile):
+            clinics = evidence = None
+        yield None if clinics is None else (clinics, evidence)
+
+
+_TABLES = {"clinics": {"clinic_id", "name"}, "evidence": {"clinic_id", "facet", "truth"}}
+"""The columns by which tables are known."""
+
+
+def _table_file(folder: Any, resources: Any, columns: set[str], beside: Path) -> Path | None:
+    """Find the CSV table that has these columns and lies in the folder; of an archive, a copy."""
+    for resource in resources:
+        names = {find(one, "name") for one in find(resource, "schema/fields") or ()}
+        inside = Path(str(find(resource, "path")))
+        if inside.suffix == ".csv" and columns <= names and ".." not in inside.parts:
+            found = folder.joinpath(*inside.relative_to(inside.anchor).parts)
+            if isinstance(found, Path):
+                return found
+            beside.mkdir()
+            with found.open("rb") as packed, open(beside / inside.name, "wb") as file:
+                file.write(packed.read(_MAX_MB * 10**6))
+            return beside / inside.name
+    return None
+
+
 def read_data_package(path: str | os.PathLike[str]) -> tuple[list[Found], str]:
     """Find the clinics of a data package: a zip file, a folder, or its datapackage.json."""
     path = Path(path)
@@ -394,3 +437,34 @@ def read_data_package(path: str | os.PathLike[str]) -> tuple[list[Found], str]:
         why = "is not there" if is_missing else f"cannot be read: {error}"
         raise DataError(path.name, [Fault(f"{CLINICS} {why}")]) from None
     return [(f"{CLINICS}[{at}]", record) for at, record in enumerate(records)], path.name
+
+
+def reader_of(path: str | os.PathLike[str]) -> str:
+    """Tell by its ending, and of JSON by what it holds, which method of `Directory` reads a file."""
+    ending = os.path.splitext(os.fspath(path))[1].lower()
+    if os.path.isdir(path):
+        return "from_datapackage"
+    if ending == ".json":
+        content, name = read_json(path, "a directory in JSON")
+        members = set(content) if isinstance(content, dict) else set()
+        for reader, signs in _SIGNS.items():
+            if members & signs:
+                return reader
+        kinds = "a FHIR Bundle, GeoJSON, an HSDS list of services or a data package"
+        raise DataError(name, [Fault(f"this is JSON, but not {kinds}")])
+    if ending in _READERS:
+        return _READERS[ending]
+    if ending in ENDINGS:
+        readable = ", ".join([".ketafind", ".json", *_READERS])
+        raise InvalidInputError(f"{ending} is not read back; files that are: {readable}")
+    return "from_csv"
+
+
+_READERS = {".csv": "from_csv", ".geojson": "from_geojson", ".zip": "from_datapackage"}
+_SIGNS = {
+    "from_fhir": {"resourceType"},
+    "from_geojson": {"features"},
+    "from_hsds": {"contents", "services", "service_at_locations"},
+    "from_datapackage": {"resources"},
+}
+"""What a JSON object holds that a method of `Directory` reads."""
