@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, update_wrapper
 from numbers import Real
 from types import ModuleType
 from typing import Any, Never, Self
@@ -159,6 +159,10 @@ class Coordinates:
         north = "N" if self.lat >= 0 else "S"
         east = "E" if self.lon >= 0 else "W"
         return f"<Coordinates near {abs(self.lat):.0f}°{north} {abs(self.lon):.0f}°{east}>"
+
+
+# What help shows is the names that go.
+update_wrapper(Coordinates.__new__, Coordinates.__init__, assigned=(), updated=())
 
 
 def _cell_centre(lat: float, lon: float, size: float) -> Coordinates:

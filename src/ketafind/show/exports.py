@@ -385,10 +385,7 @@ def features_found(content: Any) -> list[Found]:
 
 @contextmanager
 def tables_of_package(path: str | os.PathLike[str]) -> Iterator[tuple[Path, Path | None] | None]:
-    """Find the tables of clinics and of evidence that a data package without records describes.
-
-    They are known by their columns; of a zip file they are unpacked for as long as they are read.
-    """
+    """Find the CSV tables of clinics and of evidence of a package, unpacked while they are read."""
     path = Path(path)
     folder: Any = path if path.is_dir() else path.parent
     with TemporaryDirectory() as unpacked:
