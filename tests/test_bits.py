@@ -223,3 +223,15 @@ def test_a_fact_stated_to_be_unknown_is_as_one_that_is_not_stated():
              for service in (stated, kf.Service(facts={"route": {"im": YES}}))]  # fmt: skip
     for side in ("yes", "no"):
         assert np.array_equal(getattr(facts[0], side), getattr(facts[1], side))
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 16, 17])
+def test_whole_and_cut_bytes_of_clinics_are_evaluated_alike(n):
+    iv = kf.Service(facts={"route": {"iv": YES}})
+    clinics = [clinic_of(*[iv, kf.Service()][:: 1 if at % 3 else -1]) for at in range(n)]
+    clinics += [replace(clinics[0], status="closed")] if n else []
+    for some in (clinics[:n], clinics, [clinic_of(iv)] * n):
+        slices = slices_of(StatedFacts.of(some, BUNDLED), BUNDLED, range(len(some)))
+        yes = slices.by_clinic(slices.evaluate(kf.route("iv"), YES), YES)
+        passing = np.unpackbits(slices.with_status(yes, YES), count=len(some), bitorder="little")
+        assert passing.tolist() == [clinic.status == "active" for clinic in some]

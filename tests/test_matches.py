@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from itertools import combinations
 from typing import NotRequired, get_origin, get_type_hints
 
@@ -78,6 +79,136 @@ def test_the_order_of_a_page_is_certain_where_no_interval_meets_one_of_it(places
     )
     if page:
         assert page.order_certain == (not meet)
+
+
+def clinic_at(clinic_id: str, up: float | None, km: float = 0.0, truth: str = "yes") -> kf.Clinic:
+    """A clinic north of HERE by degrees, known within a radius, that offers IV: yes, no, unknown."""
+    facts = {} if truth == "unknown" else {"route": {"iv": kf.Truth(truth)}}
+    return kf.Clinic(
+        clinic_id=clinic_id,
+        name=clinic_id,
+        services=(kf.Service(facts=facts),),
+        location=None if up is None else kf.Location(lat=44.2 + up, lon=-76.5, radius_km=km),
+    )
+
+
+def overlap(one: kf.Match, other: kf.Match) -> bool:
+    return one.distance_low_km <= other.distance_high_km and (
+        other.distance_low_km <= one.distance_high_km
+    )
+
+
+places = st.tuples(
+    st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.5]) | st.floats(0.0, 0.6),
+    st.sampled_from([0.0, 0.0, 2.0, 9.0, 40.0]),
+    st.sampled_from(["yes", "yes", "unknown", "no"]),
+)
+
+
+@FEWER
+@given(st.lists(places, max_size=12), st.integers(1, 5), st.sampled_from([0.0, 3.0]),
+       st.none() | st.sampled_from([12.0, 30.0]), policies)  # fmt: skip
+@example([(0.1, 0.0, "yes"), (0.3, 40.0, "yes")], 1, 0.0, None, "exclude")
+@example([(0.1, 0.0, "yes"), (0.2, 0.0, "yes"), (0.5, 40.0, "unknown")], 2, 0.0, None, "exclude")
+@example([(0.1, 0.0, "unknown")] * 5, 1, 0.0, 30.0, "exclude")
+@example([(0.1, 9.0, "yes"), (0.2, 9.0, "yes"), (0.3, 9.0, "yes")], 2, 0.0, 30.0, "include")
+def test_all_that_an_answer_says_of_itself_follows_from_the_whole_order(
+    chosen, k, radius_km, limit_km, unknown
+):
+    clinics = [clinic_at(f"{n:02}", *place) for n, place in enumerate(chosen)]
+    directory = kf.Directory.from_clinics(clinics, check=False)
+    here = kf.Location(lat=44.2, lon=-76.5, radius_km=radius_km)
+
+    def whole(unknown: str, limit_km: float | None = None) -> kf.Matches:
+        more = {"routes": "iv", "unknown": unknown, "check": False}
+        return directory.nearest(here, 99, max_distance_km=limit_km, **more)
+
+    answer = directory.nearest(
+        here, k, routes="iv", unknown=unknown, max_distance_km=limit_km, check=False
+    )
+    every = whole(unknown)
+    inside, maybe_inside = whole(unknown, limit_km), whole("only", limit_km)
+    ids = [match.clinic.clinic_id for match in answer]
+    assert ids == [match.clinic.clinic_id for match in inside][:k]
+    assert (answer.n_eligible, answer.n_possible) == (len(inside), len(maybe_inside))
+
+    counts = (answer.n_certainly_inside, answer.n_possibly_inside)
+    assert counts == (
+        (None, None)
+        if limit_km is None
+        else (
+            sum(match.distance_high_km <= limit_km for match in every),
+            sum(match.distance_low_km <= limit_km for match in every),
+        )
+    )
+
+    # UNKNOWN clinics before the last one listed, by distance to a micrometre and then by id.
+    def place(match: kf.Match) -> tuple[float, str]:
+        return round(match.distance_km * 1e9), match.clinic.clinic_id
+
+    last = max(map(place, answer), default=(math.inf, ""))
+    before = [m.clinic.clinic_id for m in maybe_inside if place(m) < last]
+    nearer = [match.clinic.clinic_id for match in answer.nearer_possible]
+    assert nearer == (before[:3] if unknown == "exclude" else [])
+
+    # Neighbours: those listed, and the first clinic after them that may be nearer than one.
+    farthest = max((match.distance_high_km for match in answer), default=0.0)
+    later = [m for m in inside[len(answer) :] if len(answer) == k and m.distance_low_km <= farthest]
+    for match in answer:
+        beside = [m for m in [*answer, *later[:1]] if m.rank != match.rank and overlap(m, match)]
+        assert [one.clinic_id for one in match.swaps] == [m.clinic.clinic_id for m in beside]
+
+    # Whatever may come in between, and where clinics are left out as unknown.
+    for match in every:
+        missed = answer.why_not(match.clinic.clinic_id).to_dict()
+        assert missed["rank"] == match.rank
+
+
+def test_an_order_is_certain_where_nothing_known_less_well_lies_farther_off():
+    near, next_, far = clinic_at("a", 0.1), clinic_at("b", 0.3), clinic_at("c", 0.5, 60.0)
+    maybe = clinic_at("d", 0.5, 60.0, "unknown")
+    unlocated = clinic_at("e", None)
+
+    def certain(*clinics: kf.Clinic, k: int = 1, **more) -> bool:
+        directory = kf.Directory.from_clinics(clinics, check=False)
+        return directory.nearest(HERE, k, routes="iv", check=False, **more).order_certain
+
+    assert certain(near)
+    assert certain(near, next_)
+    assert certain(near, next_, k=2)
+    assert not certain(near, next_, far)
+    assert not certain(near, maybe)
+    assert certain(near, clinic_at("d", 0.5, 0.0, "unknown"))
+    assert not certain(near, clinic_at("d", 0.5, 0.0, "unknown"), k=2)
+    assert certain(near, clinic_at("d", 0.5, 60.0, "no"))
+    assert not certain(near, unlocated)
+    assert certain(near, clinic_at("e", None, truth="no"))
+    assert not kf.Directory.from_clinics([near, next_]).search(routes="iv").order_certain
+
+
+def test_a_later_page_is_certain_where_it_meets_neither_the_one_before_nor_what_follows():
+    clinics = [clinic_at(name, up) for name, up in zip("abcd", (0.1, 0.2, 0.3, 0.4), strict=True)]
+    first = kf.Directory.from_clinics(clinics).nearest(HERE, 2)
+    assert first.more(1).order_certain
+    assert first.more(9).order_certain
+    wide = clinic_at("a", 0.1, 30.0)
+    unsure = kf.Directory.from_clinics([wide, *clinics[1:]]).nearest(HERE, 2)
+    assert not unsure.more(1).order_certain
+    assert not unsure.order_certain
+
+
+def test_where_there_is_no_origin_nothing_could_swap_or_be_nearer():
+    clinics = [
+        clinic_at("a", 0.1, 9.0),
+        clinic_at("b", 0.1, 9.0),
+        clinic_at("c", 0.1, 9.0, "unknown"),
+    ]
+    answer = kf.Directory.from_clinics(clinics).search(routes="iv")
+    assert [match.swaps for match in answer] == [(), ()]
+    assert answer.nearer_possible == ()
+    assert (answer.n_eligible, answer.n_possible) == (2, 1)
+    assert answer.n_certainly_inside is None
+    assert [match.distance_km for match in answer] == [None, None]
 
 
 def test_an_order_is_not_certain_where_intervals_touch():
