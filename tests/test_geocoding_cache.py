@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import random
 import sqlite3
 import subprocess
@@ -87,6 +88,38 @@ def test_answers_age_and_a_clock_set_back_keeps_none_alive(tmp_path: Path) -> No
         assert cache.get("p", "1", "a") is None
         now[0] -= 900 * DAY_S
         assert cache.get("p", "1", "a") is None
+
+
+@pytest.mark.parametrize(("status", "days"), [("ok", 180), ("not_found", 14)])
+def test_an_answer_is_good_to_the_end_of_its_last_day(
+    tmp_path: Path, status: str, days: int
+) -> None:
+    now = [1_000.0 * DAY_S]
+    with GeocodeCache(tmp_path / "c.sqlite", clock=lambda: now[0]) as cache:
+        if status == "ok":
+            cache.put("p", "1", "a", HERE)
+        else:
+            cache.put_not_found("p", "1", "a", "none")
+        for later, known in ((-2.0, False), (-1.0, True), (days, True), (days + 1e-6, False)):
+            now[0] = (1_000.0 + later) * DAY_S
+            found = cache.get("p", "1", "a")
+            assert (found is not None) == known
+            assert found is None or (found.status, found.reason == "none") == (status, days == 14)
+
+
+def test_a_cache_is_shown_by_its_name_and_opened_again_where_it_is_used_after_closing(
+    tmp_path: Path,
+) -> None:
+    with GeocodeCache(tmp_path / "c.sqlite") as cache:
+        cache.put("p", "1", "a", HERE)
+    assert repr(cache) == "<GeocodeCache c.sqlite>"
+    with pytest.raises(TypeError, match="not pickled; open its path in each process"):
+        pickle.dumps(cache)
+    assert cache.remember("p", "1", "a", ask_never, 10.0) == HERE
+    cache.put_not_found("p", "1", "b", "no such street")
+    with pytest.raises(errors.PlaceNotFoundError, match="no such street"):
+        cache.remember("p", "1", "b", ask_never, 10.0)
+    cache.close()
 
 
 def test_the_files_hold_no_text_of_an_address_and_are_their_owner_s_alone(tmp_path: Path) -> None:

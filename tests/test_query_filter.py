@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import weakref
+from dataclasses import replace
 
 import pytest
 
 import ketafind as kf
+from ketafind.errors import KetafindError
 from ketafind.query import filter as filters
 
 ROUTES = ("iv", "im", "intranasal", "oral", "sublingual", "subcutaneous")
@@ -35,3 +39,117 @@ def test_filters_are_let_go_where_there_is_no_room_for_more(directory: kf.Direct
     first = directory.filter(routes="iv")
     assert [match.clinic.clinic_id for match in directory.search(routes="iv", unknown="include")]
     assert first is directory.filter(routes="iv")
+
+
+def test_a_filter_found_by_another_spelling_is_as_recent_as_the_one_asked_for(
+    directory: kf.Directory,
+) -> None:
+    first = weakref.ref(directory.filter(routes="iv"))
+    for route in ROUTES[1:4]:
+        directory.filter(routes=route)
+    assert directory.filter(routes="IV") is first()
+    assert directory.filter(where=kf.route("iv")) is first()
+    directory.filter(routes=ROUTES[4])
+    gc.collect()
+    assert first() is not None
+
+
+def test_the_order_of_terms_makes_no_other_filter_and_what_may_change_is_read_each_time(
+    directory: kf.Directory,
+) -> None:
+    one = directory.filter(routes=["iv", "im"])
+    assert directory.filter(routes=("im", "iv")) is one
+    assert directory.filter(routes={"iv", "im"}) is one
+    assert directory.filter(routes=(route for route in ("iv", "im"))) is one
+    assert directory.filter(routes=["iv", "im"], unknown="include") is not one
+    assert directory.filter(routes=["iv"], unknown="exclude") is not one
+    terms = ["iv"]
+    before = directory.filter(routes=terms)
+    terms.append("im")
+    assert directory.filter(routes=terms) is one
+    assert before is directory.filter(routes="iv")
+
+
+def test_what_is_asked_for_is_neither_changed_nor_copied_nor_pickled_nor_shown(
+    directory: kf.Directory,
+) -> None:
+    made = directory.filter(conditions="ptsd", unknown="include")
+    with pytest.raises(AttributeError, match="unknown: a Filter cannot be changed"):
+        made.unknown = "exclude"
+    with pytest.raises(AttributeError, match="criteria: a Filter cannot be changed"):
+        del made.criteria
+    assert copy.copy(made) is copy.deepcopy(made) is made
+    with pytest.raises(TypeError, match="a Filter is not pickled: it holds what somebody asked"):
+        pickle.dumps(made)
+    assert repr(made) == "<Filter unknown='include', 0 clinics eligible>"
+
+
+IV = kf.Service(facts={"route": {"iv": kf.Truth.YES}})
+NONE = kf.Service(facts={"route": {"iv": kf.Truth.NO}})
+
+
+def clinic(clinic_id: str, *services: kf.Service, up: float | None = None, **more) -> kf.Clinic:
+    place = None if up is None else kf.Location(lat=44.0 + up, lon=-76.5)
+    numbered = tuple(replace(one, service_id=str(n)) for n, one in enumerate(services))
+    return kf.Clinic(clinic_id=clinic_id, name="x", services=numbered, location=place, **more)
+
+
+def test_located_clinics_are_counted_by_their_truth_and_the_others_apart() -> None:
+    directory = kf.Directory.from_clinics(
+        [
+            clinic("a", IV),
+            clinic("b", IV, up=0.2),
+            clinic("c", kf.Service(), up=0.1),
+            clinic("d", kf.Service()),
+            clinic("e", NONE, up=0.1),
+            clinic("f", NONE),
+            clinic("g", IV, up=0.3, status="closed"),
+            clinic("h", IV, up=0.1, status="uncertain"),
+        ]
+    )
+    located = {"exclude": ["b"], "include": ["c", "h", "b"], "only": ["c", "h"]}
+    unlocated = {"exclude": ["a"], "include": ["a", "d"], "only": ["d"]}
+    for unknown, ids in located.items():
+        made = directory.filter(routes="iv", unknown=unknown)
+        assert (made.n_eligible, made.n_possible, made.n_unlocated) == (len(ids), 2, 2)
+        near = [directory.clinics[no].clinic_id for no in made.nearest(44.0, -76.5, 9)[1]]
+        assert near == ids
+        within = made.nearest(44.0, -76.5, 9, 15.0)[1]
+        assert [directory.clinics[no].clinic_id for no in within] == [
+            one for one in ids if one != "b"
+        ]
+        found = [match.clinic.clinic_id for match in directory.search(routes="iv", unknown=unknown)]
+        assert found == sorted(ids + unlocated[unknown])
+
+
+def test_the_service_that_answers_is_the_first_of_those_with_the_highest_truth() -> None:
+    two = replace(IV, facts={"route": {"iv": kf.Truth.YES}, "condition": {"ptsd": kf.Truth.YES}})
+    directory = kf.Directory.from_clinics(
+        [clinic("a", NONE, kf.Service(), IV, two), clinic("b", NONE, kf.Service(), kf.Service()),
+         clinic("c", NONE, NONE)]
+    )  # fmt: skip
+    services = {
+        match.clinic.clinic_id: match.service.service_id
+        for match in directory.search(routes="iv", unknown="include")
+    }
+    assert services == {"a": "2", "b": "1"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"virtual": "yes"}, r"virtual= takes True, False \(stated not to be so\) or None"),
+        ({"routes": True}, "routes= takes a term or several"),
+        ({"price_cad": 300}, r"price_cad= is a number: write where=ketafind.at_most\('price_cad'"),
+        ({"router": None}, r"router= is no argument of this query, which is by straight distance"),
+        ({"max_time_min": 5}, r"write nearest\(origin, k, router=..., max_time_min=...\)"),
+        ({"rutes": "iv"}, 'rutes= is no argument of this query, and "rutes" is not a known facet'),
+        ({"rutes": None}, 'rutes= is no argument of this query, and "rutes" is not a known facet'),
+        ({"unknown": "maybe"}, "unknown='maybe'|\"maybe\""),
+        ({"unknown": ["only"]}, "choose 'exclude', 'include', 'only'"),
+    ],
+)
+def test_what_is_no_filter_is_refused_with_what_to_write(asked: dict, message: str) -> None:
+    with pytest.raises(KetafindError, match=message):
+        kf.load_directory().filter(**asked)
+    assert kf.load_directory().filter(routes=None).criteria == kf.load_directory().filter().criteria
