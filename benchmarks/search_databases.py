@@ -1,6 +1,6 @@
-"""The search core against databases: DuckDB, and PostGIS and Redis where they are installed.
+"""The search core against databases: DuckDB, and SedonaDB, PostGIS and Redis where they are there.
 
-Servers are started on loopback in a temporary folder and stopped at the end. Each answers the five
+SedonaDB joins tables, so that it is held against `nearest_join`. Servers are started on loopback in a temporary folder and stopped at the end. Each answers the five
 nearest of those that pass one of the filters, the database's index built beforehand; DuckDB scans.
 PostGIS orders by a sphere and Redis by a geohash: their answers are not always right.
 
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _search import SHARES, Ketafind, each_ns, mask, ontario
+from _search import SHARES, K, Ketafind, directory, each_ns, mask, ontario
 
 Ask = Callable[[float, float, str], Any]
 LEVELS = {share: level for level, share in enumerate(reversed(SHARES))}
@@ -163,11 +163,66 @@ def postgis_ask(lat: Any, lon: Any, level: Any, folder: Path) -> Iterator[Ask]:
         quietly(*server, "-m", "fast", "stop")
 
 
+def sedona_join(n_origins: int, n_clinics: int) -> None:
+    """SedonaDB's ST_KNN against `nearest_join`: time an origin, wrong sets, and a filter in WHERE."""
+    try:
+        import sedonadb
+    except ImportError as error:
+        print(f"   (SedonaDB left out: {error})")
+        return
+    import pandas as pd
+    import pyarrow as pa
+
+    import ketafind
+
+    lat, lon = ontario(n_clinics, 1)
+    asked = pd.DataFrame(dict(zip(("lat", "lon"), ontario(n_origins, 2, 0.2), strict=True)))
+    clinics = directory(lat, lon)
+    ketafind.nearest_join(asked[:1000], clinics, k=K)
+    begun = time.perf_counter()
+    joined = ketafind.nearest_join(asked, clinics, k=K)
+    own_s = time.perf_counter() - begun
+    row_of = pd.Series(range(n_clinics), [f"clinic-{row:07}" for row in range(n_clinics)])
+    right = np.sort(joined.clinic_id.map(row_of).to_numpy().reshape(-1, K))
+
+    engine = sedonadb.connect()
+    passes = mask(n_clinics, SHARES["10%"])
+    tables = {"clinics": pd.DataFrame({"lat": lat, "lon": lon, "passes": passes}), "origins": asked}
+    for name, frame in tables.items():
+        engine.create_data_frame(frame.assign(id=np.arange(len(frame)))).to_view(f"{name}_in")
+        query = f"select *, ST_Point(lon, lat) as place from {name}_in"
+        engine.sql(query).to_memtable().to_view(name)
+
+    def knn(spheroid: str, n: int, where: str = "") -> tuple[float, Any]:
+        begun = time.perf_counter()
+        rows = pa.table(
+            engine.sql(f"""
+            select o.id as o, c.id as c from (select * from origins where id < {n}) o
+            join clinics c on ST_KNN(o.place, c.place, {K}, {spheroid}) {where}""")
+        )
+        return time.perf_counter() - begun, rows
+
+    few = n_origins // 50  # on a spheroid it would take hours for all
+    print(
+        f"join of {n_origins:,} origins to {n_clinics:,} clinics, k = {K}: ketafind {own_s:.2f} s"
+    )
+    for spheroid, n in (("false", n_origins), ("true", few)):
+        took_s, rows = knn(spheroid, n)
+        pairs = np.column_stack([rows["o"].to_numpy(), rows["c"].to_numpy()])
+        pairs = pairs[np.lexsort(pairs.T[::-1])]
+        wrong = (pairs[:, 1].reshape(-1, K) != right[:n]).any(axis=1).mean()
+        _, filtered = knn(spheroid, few, "where c.passes")
+        print(f"   SedonaDB {sedonadb.__version__}, use_spheroid {spheroid}: "
+              f"x {took_s / n / (own_s / n_origins):,.0f} an origin, wrong sets {wrong:.2%}, "
+              f"rows with 1 clinic in 10 passing {filtered.num_rows:,} of {few * K:,}")  # fmt: skip
+
+
 def main() -> None:
     """Each database that is there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
-    n = 10_000 if parser.parse_args().quick else 100_000
+    quick = parser.parse_args().quick
+    n = 10_000 if quick else 100_000
     lat, lon = ontario(n, 1)
     level = levels(n)
     origins = list(zip(*(axis.tolist() for axis in ontario(200, 2, 0.2)), strict=True))
@@ -197,6 +252,7 @@ def main() -> None:
                 own, other = np.median(mine) / 1e3, np.median(theirs) / 1e3
                 print(f"   {name:8} {share:>5}  {other:10.0f} us   ketafind {own:5.2f} us   "
                       f"x {other / own:.0f}")  # fmt: skip
+    sedona_join(*((5_000, 2_000) if quick else (100_000, 20_000)))
 
 
 if __name__ == "__main__":
