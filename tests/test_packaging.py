@@ -76,7 +76,7 @@ def test_the_lock_has_the_pinned_versions_and_a_hash_for_each() -> None:
     locked = supply.locked()
     assert {name: f"=={version}" for name, (version, _) in locked.items()} == {
         name: line[line.index("==") :] for name, line in pins().items()
-    }
+    }, "python -m pip install uv && python tools/supply.py lock"
     assert all(hashes for _, hashes in locked.values())
     for name in PROJECT["project"]["dependencies"]:
         assert canonicalize_name(Requirement(name).name) in locked

@@ -49,10 +49,11 @@ def locked() -> dict[str, tuple[str, list[str]]]:
 def lock(*, check: bool) -> int:
     """Write the lock anew, or say whether it is what would be written."""
     command = (
-        "uv pip compile -q --universal --generate-hashes --no-header --no-annotate --all-extras"
+        "-m uv pip compile -q --universal --generate-hashes --no-header --no-annotate --all-extras"
     )
     made = subprocess.run(
         [
+            sys.executable,
             *command.split(),
             "--python-version",
             OLDEST,
@@ -186,7 +187,17 @@ def sbom(path: Path) -> int:
 
 def audit() -> int:
     """Known flaws of what is locked; where nothing could be looked up, say that, and fail."""
-    command = ["pip-audit", "-r", str(LOCK), "--require-hashes", "--disable-pip", "-f", "json"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip_audit",
+        "-r",
+        str(LOCK),
+        "--require-hashes",
+        "--disable-pip",
+        "-f",
+        "json",
+    ]
     done = subprocess.run(
         [*command, "--progress-spinner", "off"], capture_output=True, text=True, check=False
     )
