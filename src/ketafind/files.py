@@ -35,15 +35,17 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
 
-def require(module: str, extra: str) -> Any:
-    """Import an optional package, or say which extra brings it."""
+def require(module: str, extra: str = "") -> Any:
+    """Import an optional package, or say which extra brings it, or its name if none does."""
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != module.partition(".")[0]:
+        package = module.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != package:
             raise
+        wanted = f"ketafind[{extra}]" if extra else package
         raise MissingExtraError(
-            f'this needs the package {module.partition(".")[0]!r}: pip install "ketafind[{extra}]"'
+            f'this needs the package {package!r}: pip install "{wanted}"'
         ) from None
 
 

@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any
 
 from ketafind import errors
+from ketafind.edits import edits
 from ketafind.files import open_arrays
 from ketafind.geo import sphere_km
 from ketafind.geocoding.address import Address, parse_address
@@ -184,13 +185,11 @@ class RegisterGeocoder:
 
     def _misspelt(self, name: str, low: int, high: int) -> list[int]:
         """Streets of one town with the likest name, if it is like enough."""
-        from rapidfuzz import process
-        from rapidfuzz.distance import OSA
-
         if len(name) < 4 or any(c.isdigit() for c in name):
             return []
-        names, alike = self._names[low:high], OSA.normalized_similarity
-        found = process.extract(name, names, scorer=alike, score_cutoff=SLIPS, limit=8)
+        osa, extract = edits()
+        names, alike = self._names[low:high], osa.normalized_similarity
+        found = extract(name, names, scorer=alike, score_cutoff=SLIPS, limit=8)
         return [low + at for _, like, at in found if like == found[0][1]]
 
     def _fits(self, street: int, kind: str, way: str) -> bool:

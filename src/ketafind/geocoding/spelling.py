@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
+from ketafind.edits import edits
 from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
 from ketafind.geocoding.words import (
     DIRECTIONS,
@@ -50,24 +50,18 @@ def _allowed(size: int, *, alone: bool) -> int:
 
 
 @lru_cache(maxsize=4)
-def _choices(gazetteer: Gazetteer) -> tuple[list[str], Any, Any]:
-    from rapidfuzz import process
-    from rapidfuzz.distance import OSA
-
+def _choices(gazetteer: Gazetteer) -> list[str]:
     solid, places = gazetteer.is_solid, gazetteer.places
-    keys = [
+    return [
         key
         for key, numbers in gazetteer.aliases.items()
         if len(key) >= SHORTEST and any(solid(places[number]) for number in numbers)
     ]
-    return keys, process, OSA
 
 
 def likeness(written: str, place: Place) -> float:
     """Compare a key with a place's own."""
-    from rapidfuzz.distance import OSA
-
-    return float(OSA.normalized_similarity(written, name_key(place.words)))
+    return float(edits()[0].normalized_similarity(written, name_key(place.words)))
 
 
 def near_names(
@@ -81,10 +75,9 @@ def near_names(
         return 0, ()
     if words[-1].isdigit() or not NEVER_MISSPELT.isdisjoint(words):
         return 0, ()
-    keys, process, osa = _choices(gazetteer)
-    found = process.extract(
-        key, keys, scorer=osa.distance, score_cutoff=_allowed(len(key), alone=alone), limit=24
-    )
+    osa, extract = edits()
+    most = _allowed(len(key), alone=alone)
+    found = extract(key, _choices(gazetteer), scorer=osa.distance, score_cutoff=most, limit=24)
     heads = HEADS.intersection(SHORT_FORMS.get(word, word) for word in words)
     right = [
         (slips, name)
@@ -132,15 +125,14 @@ def _like_a_street(
     key: str, gazetteer: Gazetteer, *, after_street: bool
 ) -> tuple[int, tuple[Place, ...]]:
     """Find what is one slip away: post towns only, unless a street stands before the name."""
-    from rapidfuzz.distance import OSA
-
+    osa = edits()[0]
     found = [
         place
         for name, ending, place in _towns_like_streets(gazetteer)
         if name[0] == key[0]
         and key.endswith(ending)
         and (after_street or gazetteer.codes_of_place[place.number] >= POST_TOWN)
-        and OSA.distance(key, name, score_cutoff=1) == 1
+        and osa.distance(key, name, score_cutoff=1) == 1
     ]
     known = [place for place in found if gazetteer.is_solid(place)]
     return (1, tuple(known or found)) if found else (0, ())
@@ -172,10 +164,9 @@ def landmark_like(words: list[str], gazetteer: Gazetteer) -> Place | None:
 
 def suggested(words: list[str], gazetteer: Gazetteer, most: int = 3) -> tuple[Place, ...]:
     """Find places that words that name none may mean: what one of them names, then the like."""
-    keys, process, osa = _choices(gazetteer)
-    near = process.extract(
-        name_key(words), keys, scorer=osa.normalized_similarity, score_cutoff=NEAR, limit=most
-    )
+    osa, extract = edits()
+    keys, alike = _choices(gazetteer), osa.normalized_similarity
+    near = extract(name_key(words), keys, scorer=alike, score_cutoff=NEAR, limit=most)
     named = [word for word in words if len(word) >= SHORTEST] + [key for key, *_ in near]
     places = (place for key in named for place in gazetteer.named(key))
     return tuple(dict.fromkeys(place for place in places if gazetteer.is_solid(place)))[:most]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 import numpy.typing as npt
 
 from ketafind.errors import InvalidInputError, shown
+from ketafind.files import require
 from ketafind.geo import compiled_core
 from ketafind.index.kernel import KernelIndex, require_core
 from ketafind.index.protocol import Floats, PreparedFilter, SpatialIndex
@@ -52,12 +54,13 @@ def default_index(lat: npt.ArrayLike, lon: npt.ArrayLike) -> SpatialIndex:
     """
     if compiled_core() is not None:
         return KernelIndex(lat, lon)
-    warnings.warn(
-        "ketafind was installed without its compiled core: ScanIndex gives the same answers, more "
-        "slowly; install it again with a C compiler at hand",
-        RuntimeWarning,
-        stacklevel=2,
-    )
+    if sys.platform != "emscripten":  # no compiler helps there
+        warnings.warn(
+            "ketafind was installed without its compiled core: ScanIndex gives the same answers, "
+            "more slowly; install it again with a C compiler at hand",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     return ScanIndex(lat, lon)
 
 
@@ -79,6 +82,8 @@ def make_index(name: IndexName | None = None) -> MakeIndex:
     InvalidInputError
         If there is no such index, or if it is ``"kernel"`` and ketafind was installed without its
         compiled core.
+    MissingExtraError
+        If it is ``"rtree"`` and that package is not installed, as in a browser.
     """
     known: dict[str | None, MakeIndex] = {
         None: default_index,
@@ -91,4 +96,6 @@ def make_index(name: IndexName | None = None) -> MakeIndex:
         raise InvalidInputError(f"index={shown(name)} is not known; known: {names}")
     if name == "kernel":
         require_core()
+    if name == "rtree":
+        require("rtree.index")
     return known[name]

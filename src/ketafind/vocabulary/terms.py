@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from ketafind.edits import edits
 from ketafind.errors import InvalidInputError, UnknownTermError, may_be_place
 
 # Only real accents are dropped: a combining overlay or an added dot makes another letter.
@@ -70,8 +71,6 @@ def _score(key: str, term: Term) -> float:
 
 def likeness(key: str, word: str) -> float:
     """Compare two folded words: 100 for equal ones, `CUTOFF` or more for words that are near."""
-    from rapidfuzz.distance import OSA
-
     if key == word:
         return 100.0
     if min(len(key), len(word)) < _SHORTEST:
@@ -79,7 +78,7 @@ def likeness(key: str, word: str) -> float:
     shorter, longer = sorted((key, word), key=len)
     part = 80.0 + 10.0 * len(shorter) / len(longer) if shorter in longer else 0.0
     # By edits, not by letters in common: "autism" is inside "traumatisme", letter by letter.
-    return max(part, 100.0 * OSA.normalized_similarity(key, word))
+    return max(part, 100.0 * float(edits()[0].normalized_similarity(key, word)))
 
 
 def folded_words(name: str) -> list[str]:

@@ -1,0 +1,70 @@
+"""What has no package of its own in a browser: the same words are found, and the rest is named."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rapidfuzz.distance import OSA
+from rapidfuzz.process import extract
+
+import ketafind as kf
+from ketafind.edits import PlainOSA, edits, plain_extract
+from ketafind.index import make_index
+
+words = st.text("abc", max_size=7)
+
+
+@given(words, words, st.none() | st.integers(0, 5), st.floats(0, 1))
+def test_plain_edits_are_counted_as_rapidfuzz_counts_them(one, other, most, least):
+    slips = PlainOSA.distance(one, other, score_cutoff=most)
+    assert slips == OSA.distance(one, other, score_cutoff=most)
+    like = PlainOSA.normalized_similarity(one, other, score_cutoff=least)
+    assert like == pytest.approx(OSA.normalized_similarity(one, other, score_cutoff=least))
+
+
+@given(words, st.lists(words, max_size=8), st.integers(0, 4), st.integers(1, 4))
+def test_plain_choices_are_those_of_rapidfuzz(word, choices, most, limit):
+    for plain, theirs, cutoff in [
+        (PlainOSA.distance, OSA.distance, most),
+        (PlainOSA.normalized_similarity, OSA.normalized_similarity, most / 4 or 0.1),
+    ]:
+        found = plain_extract(word, choices, scorer=plain, score_cutoff=cutoff, limit=limit)
+        wanted = extract(word, choices, scorer=theirs, score_cutoff=cutoff, limit=limit)
+        assert [(one, at) for one, _, at in found] == [(one, at) for one, _, at in wanted]
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Hide packages, as where they cannot be installed."""
+
+    def hide(*names):
+        for name in [*sys.modules, *names]:
+            if name.partition(".")[0] in names:
+                monkeypatch.setitem(sys.modules, name, None)
+        edits.cache_clear()
+
+    yield hide
+    edits.cache_clear()
+
+
+def test_misspelt_places_and_terms_are_found_without_rapidfuzz(without):
+    wanted = kf.geocode("Kingstn, ON"), kf.vocabulary.suggest("depresion")
+    without("rapidfuzz")
+    assert edits() == (PlainOSA, plain_extract)
+    assert (kf.geocode("Kingstn, ON"), kf.vocabulary.suggest("depresion")) == wanted
+
+
+def test_the_index_that_cannot_be_had_is_named_when_it_is_chosen(without):
+    without("rtree")
+    with pytest.raises(kf.KetafindError, match="needs the package 'rtree'"):
+        make_index("rtree")
+
+
+def test_no_compiler_is_asked_for_in_a_browser(monkeypatch, recwarn):
+    monkeypatch.setattr("ketafind.index.compiled_core", lambda: None)
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    assert len(make_index()([44.0], [-76.0])) == 1
+    assert not recwarn.list
