@@ -99,6 +99,34 @@ def test_every_field_is_written_and_named(kind, name):
     assert snapshot != encode_directory([clinic(one)], words)[1]
 
 
+def test_whole_numbers_of_kilometres_are_named_as_others():
+    words = kf.load_directory().vocabulary
+    one, other = (
+        [kf.Clinic(clinic_id="a", name="A", location=replace(PLACE, radius_km=radius_km))]
+        for radius_km in (3, 3.0)
+    )
+    assert encode_directory(one, words) == encode_directory(other, words)
+
+
+def test_what_many_clinics_share_is_written_for_each():
+    service = kf.Service(facts={"route": {"iv": kf.Truth.YES}})
+    clinics = [
+        kf.Clinic(
+            clinic_id=f"{n:04d}",
+            name="A",
+            services=(service,),
+            location=PLACE if n % 3 else None,
+            checked_on=date(2026, 1, 1 + n % 28),
+        )
+        for n in range(2_500)
+    ]
+    records, snapshot = encode_directory(clinics, kf.load_directory().vocabulary)
+    assert list(map(decode_clinic, records)) == clinics
+    assert snapshot.date == date(2026, 1, 28)
+    moved = [*clinics[:-1], replace(clinics[-1], name="B")]
+    assert encode_directory(moved, kf.load_directory().vocabulary)[1] != snapshot
+
+
 def test_the_order_in_which_facts_and_evidence_are_given_is_kept_and_not_named():
     words = kf.load_directory().vocabulary
     terms = {"iv": kf.Truth.YES, "im": kf.Truth.NO}

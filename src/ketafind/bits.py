@@ -82,14 +82,13 @@ class StatedFacts:
         """Read the facts of clinics, or refuse all that contradict themselves."""
         groups = _Groups(vocabulary)
         more: list[tuple[int, int]] = []
-        first = np.zeros(len(clinics), np.int32)
-        numbers = quantity_numbers(vocabulary)
+        first: list[int] = []
         measured: list[tuple[float, ...]] = []
         faults: list[Fault] = []
         for clinic_no, clinic in enumerate(clinics):
             for at, service in enumerate(clinic.services):
                 try:
-                    group = groups.of(service)
+                    group, sizes = groups.of(service)
                 except DataError as error:
                     named = f"clinic {clinic.clinic_id!r}, service {service.service_id!r}"
                     faults += [Fault(f"{named}: {fault}") for fault in error.faults]
@@ -97,19 +96,22 @@ class StatedFacts:
                 if at:
                     more.append((clinic_no, group))
                 else:
-                    first[clinic_no] = group
-                if service.quantities:
-                    measured += [
-                        (clinic_no, at, numbers[name], size.low, size.high)
-                        for name, size in service.quantities.items()
-                    ]
+                    first.append(group)
+                if sizes:
+                    measured += [(clinic_no, at, *size) for size in sizes]
         if faults:
             raise DataError("clinics", faults)
         owners, more_groups = np.array(more, np.int64).reshape(-1, 2).T
         codes = {status: code for code, status in enumerate(STATUSES)}
         status = np.array([codes[clinic.status] for clinic in clinics], np.uint8)
-        sizes = _in_order(np.array(measured, np.float64).reshape(-1, 5).T)
-        return cls(*groups.bits(), first, owners, more_groups.astype(np.int32), status, sizes)
+        return cls(
+            *groups.bits(),
+            np.array(first, np.int32),
+            owners,
+            more_groups.astype(np.int32),
+            status,
+            _in_order(np.array(measured, np.float64).reshape(-1, 5).T),
+        )
 
     def changed(
         self, dropped: NDArray[np.intp], inserted: NDArray[np.intp], added: StatedFacts
@@ -307,22 +309,32 @@ class TermSlices:
         return np.concatenate([bits, pack(further.astype(bool))])
 
 
+Size = tuple[int, float, float]
+"""The place of a quantity in the vocabulary, low and high."""
+
+
 class _Groups:
     """The groups of services alike, with the terms that follow from what each states."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
         self.columns = columns_of(vocabulary)
+        self.quantities = quantity_numbers(vocabulary)
         self.numbers: dict[object, int] = {}
         # By identity, and kept alive: most clinics share their services.
-        self.seen: dict[int, tuple[Service, int]] = {}
+        self.seen: dict[int, tuple[Service, tuple[int, list[Size]]]] = {}
         self.lineages: dict[tuple[str, str], tuple[frozenset[int], frozenset[int]]] = {}
         self.terms: list[tuple[set[int], set[int]]] = [(set(), set())]
 
-    def of(self, service: Service) -> int:
+    def of(self, service: Service) -> tuple[int, list[Size]]:
+        """The group of a service, and the numbers that it states."""
         seen = self.seen.get(id(service))
         if seen is None:
-            seen = self.seen[id(service)] = service, self._number(service)
+            sizes = [
+                (self.quantities[name], size.low, size.high)
+                for name, size in service.quantities.items()
+            ]
+            seen = self.seen[id(service)] = service, (self._number(service), sizes)
         return seen[1]
 
     def _number(self, service: Service) -> int:

@@ -296,9 +296,11 @@ class Location:
         object.__setattr__(self, "lon", degrees(self.lon, "lon", 180.0))
         for name in ("corrections", "candidates"):
             object.__setattr__(self, name, _several(self, name))
+        radius_km = real(self.radius_km) + 0.0  # no minus zero
         # Half the equator: no doubt on earth is wider.
-        if not 0.0 <= real(self.radius_km) <= 20_038.0:
+        if not 0.0 <= radius_km <= 20_038.0:
             raise InvalidInputError("radius_km must be a number of kilometres, 0 to 20,038")
+        object.__setattr__(self, "radius_km", radius_km)
         _check_choice(self.precision, "precision", PRECISIONS)
 
     @property

@@ -1,14 +1,17 @@
-"""Clinics as JSON, and the name of a directory's data: a content hash and a date."""
+"""Clinics as text, and the name of a directory's data: a content hash and a date."""
+
+# A record is the texts of a clinic and, as JSON, what else is known of it, parted by NUL, which no
+# text holds; what is empty is blank. Many clinics are written by columns, and what they share is
+# written once: what takes the time is to fetch so many objects from memory.
 
 from __future__ import annotations
 
 import hashlib
 import json
-from bisect import bisect
-from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from datetime import date
-from json.encoder import encode_basestring
+from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -25,193 +28,138 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Texts = tuple[str, str]
-"""The JSON of a value as it is stored, where mappings are lists of pairs, to keep the order in
-which facts were stated; and as it is hashed, where they are objects with sorted keys."""
+"""A value as it is stored, with facts in the order in which they were stated; and as hashed."""
 
-
-def _fields_of(kind: type[Any]) -> tuple[Callable[[Any], Any], list[tuple[str, Any]]]:
-    """How to read a record's fields by name; each one's name and default."""
-    # Flags are among the facts.
-    known = {part.name: part.default for part in fields(kind) if part.compare}
-    return attrgetter(*sorted(known)), [(name, known[name]) for name in sorted(known)]
-
-
-_FIELDS = {kind: _fields_of(kind) for kind in (Evidence, Location, Service)}
-_QUICK = (str, float)
-_TEXTS = sorted(part.name for part in fields(Clinic) if part.default in ("", MISSING))
-_TEXT_KEYS = [f',"{name}":' for name in _TEXTS]
+_TEXTS = tuple(part.name for part in fields(Clinic) if part.type == "str")
 _texts_of = attrgetter(*_TEXTS)
-# Where the fields that are no texts stand among them, by the alphabet.
-_EVIDENCE, _LANGUAGES, _SERVICES = (
-    bisect(_TEXTS, n) for n in ("evidence", "languages", "services")
-)
+_others_of = attrgetter("location", "evidence", "extra", "services", "checked_on", "languages")
+_DEFAULTS: dict[type, dict[str, Any]] = {
+    # Flags are among the facts.
+    kind: {part.name: part.default for part in fields(kind) if part.compare}
+    for kind in (Evidence, Location, Quantity, Service)
+}
+_GRADES = tuple(name for name in _DEFAULTS[Location] if name not in ("lat", "lon", "radius_km"))
+_grades_of = attrgetter(*_GRADES)
+_AT_ONCE = 1_000  # as many as a processor's cache holds
+_UTF8 = ("utf-8", "surrogatepass")
 
 
 def encode_directory(
     clinics: Sequence[Clinic], vocabulary: Vocabulary
 ) -> tuple[list[bytes], Snapshot]:
     """Write clinics, in the order of their ids, and name them."""
-    words = json.dumps(
-        vocabulary.to_dict(), sort_keys=True, ensure_ascii=False, separators=(",", ":")
-    )
-    digest = hashlib.blake2b(words.encode(*_UTF8), digest_size=8)
-    write = _Encoder().clinic
+    digest = hashlib.blake2b(_hashed(vocabulary.to_dict()).encode(*_UTF8), digest_size=8)
     records: list[bytes] = []
-    days: set[date] = set()
-    for start in range(0, len(clinics), 1_000):
-        some = clinics[start : start + 1_000]
-        texts = [write(clinic) for clinic in some]
-        records += [record.encode(*_UTF8) for record, _ in texts]
-        digest.update("".join([content for _, content in texts]).encode(*_UTF8))
-        days.update([clinic.checked_on for clinic in some if clinic.checked_on])
-    return records, Snapshot(digest.hexdigest(), max(days, default=None))
+    writer = _Writer()
+    for start in range(0, len(clinics), _AT_ONCE):
+        stored, hashed = writer.rows(clinics[start : start + _AT_ONCE])
+        records += [row.encode(*_UTF8) for row in stored]
+        digest.update("\0".join([*hashed, ""]).encode(*_UTF8))
+    return records, Snapshot(digest.hexdigest(), max(filter(None, writer.days), default=None))
 
 
-_UTF8 = ("utf-8", "surrogatepass")
-
-
-class _Encoder:
-    """Writes records as JSON in one way only; what clinics share is written once."""
+class _Writer:
+    """Writes clinics by columns, and once what they share."""
 
     def __init__(self) -> None:
+        self.days: set[date | None] = set()
+        self._graded = cache(_graded)
         # By identity, and kept alive: facts that are equal may stand in another order.
         self._shared: dict[int, tuple[object, Texts]] = {}
 
-    def clinic(self, clinic: Clinic) -> Texts:
-        """Write a clinic, without the fields that have their default: most, in most clinics."""
-        # Joined by runs: a loop over all of its fields takes twice the time.
-        texts = [
-            key + encode_basestring(text) if text else ""
-            for key, text in zip(_TEXT_KEYS, _texts_of(clinic), strict=True)
-        ]
-        day, status, place = clinic.checked_on, clinic.status, clinic.location
-        checked_on = f',"checked_on":{self._once(day)[0]}' if day else ""
-        languages = f',"languages":{self._once(clinic.languages)[0]}' if clinic.languages else ""
-        location = "" if place is None else f',"location":{self._place(place)}'
-        state = "" if status == "active" else f',"status":"{status}"'
-        begin = f"{checked_on}{''.join(texts[:_EVIDENCE])}"[1:]
-        middle = f"{''.join(texts[_EVIDENCE:_LANGUAGES])}{languages}{location}"
-        middle += "".join(texts[_LANGUAGES:_SERVICES])
-        end = f"{state}{''.join(texts[_SERVICES:])}"
-        offered, services = self._listed(clinic.services)
-        offered = "" if offered == "[{}]" else f',"services":{offered}'
-        services = f',"services":{services}' if offered else ""
-        facts, evidence, more, extra = "", "[]", "", "{}"
-        if clinic.evidence:
-            facts, evidence = self._listed(clinic.evidence)
-            facts = f',"evidence":{facts}'
-        if clinic.extra:
-            more, extra = _plain(clinic.extra)
-            more = f',"extra":{more}'
-        return (
-            f"{{{begin}{facts}{more}{middle}{offered}{end}}}",
-            f'{{{begin},"evidence":{evidence},"extra":{extra}{middle}{services}{end}}}',
-        )
-
-    def _place(self, place: Location) -> str:
-        """Write a location: of most no more is known than a graded position."""
-        radius_km, precision = place.radius_km, place.precision
-        usual = type(radius_km) is float and radius_km and precision != "unknown"
-        more = place.corrections or place.candidates or place.label or place.source
-        if not usual or more or place.match != "given":
-            return self._record(place)[0]
-        return (
-            f'{{"lat":{place.lat!r},"lon":{place.lon!r},"precision":"{precision}",'
-            f'"radius_km":{radius_km!r}}}'
-        )
-
-    def _record(self, record: Any) -> Texts:
-        """Write another record; what a service states is hashed even where it is blank."""
-        get, known = _FIELDS[type(record)]
-        stored, hashed = [], []
-        for (name, default), item in zip(known, get(record), strict=True):
-            if item != default:
-                if name == "candidates":
-                    one, other = self._listed(item)
-                else:
-                    one, other = _plain(item) if type(item) in _QUICK else self._once(item)
-                stored.append(f'"{name}":{one}')
-                hashed.append(f'"{name}":{other}')
-            elif name == "facts":
-                hashed.append('"facts":{}')
-        return f"{{{','.join(stored)}}}", f"{{{','.join(hashed)}}}"
+    def rows(self, clinics: Sequence[Clinic]) -> Iterator[list[str]]:
+        """Write clinics as they are stored, then as they are hashed."""
+        places, *own, services, days, languages = zip(*map(_others_of, clinics), strict=True)
+        self.days.update(days)
+        same = [list(map("\0".join, map(_texts_of, clinics))), list(map(self._place, places))]
+        columns = [list(map(_written, values)) for values in own]
+        columns += [list(map(self._once, values)) for values in (services, days, languages)]
+        for form in (0, 1):
+            parts = [[texts[form] for texts in column] for column in columns]
+            yield list(map("\0".join, zip(*same, *parts, strict=True)))
 
     def _once(self, value: object) -> Texts:
-        """Write what others may share."""
-        known = self._shared.get(id(value))
-        if known is None:
-            write = self._record if type(value) is Service else _plain
-            known = self._shared[id(value)] = value, write(value)
-        return known[1]
+        if id(value) not in self._shared:
+            self._shared[id(value)] = value, _written(value)
+        return self._shared[id(value)][1]
 
-    def _listed(self, records: tuple[Any, ...]) -> Texts:
-        """Write the services, the evidence or the candidates of a record."""
-        kind = type(records[0])
-        if kind is Service and len(records) == 1:
-            stored, other = self._once(records[0])
-            return f"[{stored}]", f"[{other}]"
-        parts = list(map(self._once if kind is Service else self._record, records))
-        hashed = [text for _, text in parts]
-        if kind is Evidence:
-            hashed.sort()  # its order does not matter
-        return f"[{','.join([text for text, _ in parts])}]", f"[{','.join(hashed)}]"
+    def _place(self, place: Location | None) -> str:
+        if place is None:
+            return ""
+        found = self._graded(*_grades_of(place))
+        return f"[{place.lat!r},{place.lon!r},{place.radius_km!r},{found}]"
 
 
-def _plain(value: Any) -> Texts:
-    """Write what is not a record."""
+def _graded(*grades: Any) -> str:
+    """Write how a position was found: of most the same is known."""
+    return _hashed(_without_defaults(dict(zip(_GRADES, grades, strict=True)), Location))
+
+
+def _written(value: Any) -> Texts:
+    if not value:
+        return "", ""
+    if isinstance(value, tuple) and isinstance(value[0], Evidence):
+        facts = list(map(_hashed, value))
+        # The order of evidence does not matter.
+        return f"[{','.join(facts)}]", f"[{','.join(sorted(facts))}]"
+    return _stored(value), _hashed(value)
+
+
+def _plain(value: Any) -> Any:
+    """Say what JSON is to write for a value that it does not know."""
     if isinstance(value, FrozenMapping):
-        items = [(encode_basestring(key), _plain(item)) for key, item in value.items()]
-        return (
-            f"[{','.join(f'[{key},{one}]' for key, (one, _) in items)}]",
-            f"{{{','.join(f'{key}:{other}' for key, (_, other) in sorted(items))}}}",
-        )
-    if isinstance(value, Quantity):
-        text = json.dumps([value.low, value.high, value.unit], ensure_ascii=False)
-    elif isinstance(value, str):
-        text = encode_basestring(value)
-    elif isinstance(value, date):
-        text = f'"{value.isoformat()}"'
-    elif isinstance(value, tuple | frozenset):
-        parts = value if isinstance(value, tuple) else sorted(value)
-        text = f"[{','.join(_plain(part)[0] for part in parts)}]"
-    elif type(value) is float:
-        text = repr(value)
-    else:
-        text = json.dumps(value, allow_nan=False)
-    return text, text
+        return dict(value)
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    stated = {name: getattr(value, name) for name in _DEFAULTS[type(value)]}
+    return _without_defaults(stated, type(value))
+
+
+def _without_defaults(stated: dict[str, Any], kind: type) -> dict[str, Any]:
+    return {name: item for name, item in stated.items() if item != _DEFAULTS[kind][name]}
+
+
+def _encoder(*, sort_keys: bool) -> Callable[[Any], str]:
+    return json.JSONEncoder(
+        sort_keys=sort_keys, default=_plain, ensure_ascii=False, separators=(",", ":")
+    ).encode
+
+
+# The order in which facts were stated is kept, and not named.
+_stored, _hashed = _encoder(sort_keys=False), _encoder(sort_keys=True)
 
 
 def decode_clinic(data: bytes) -> Clinic:
-    """Read a clinic that `encode_clinic` wrote."""
-    plain = json.loads(data.decode(*_UTF8))
-    place = plain.get("location")
+    """Read a clinic that `encode_directory` wrote."""
+    *texts, place, evidence, extra, services, day, languages = data.decode(*_UTF8).split("\0")
+    known = dict(zip(_TEXTS, texts, strict=True))
     return Clinic(
-        **{
-            **plain,
-            "services": tuple(_service(service) for service in plain.get("services", ({},))),
-            "location": None if place is None else _location(place),
-            "languages": tuple(plain.get("languages", ())),
-            "extra": dict(plain.get("extra", ())),
-            "checked_on": _date(plain.get("checked_on")),
-            "evidence": tuple(_evidence(fact) for fact in plain.get("evidence", ())),
-        }
+        **known,
+        location=_location(*json.loads(place)) if place else None,
+        services=tuple(_service(service) for service in json.loads(services)),
+        checked_on=_date(json.loads(day)) if day else None,
+        languages=tuple(json.loads(languages or "[]")),
+        evidence=tuple(_evidence(fact) for fact in json.loads(evidence or "[]")),
+        extra=json.loads(extra or "{}"),
     )
 
 
 def _service(plain: dict[str, Any]) -> Service:
     facts = {
-        facet: {term: Truth(truth) for term, truth in terms}
-        for facet, terms in plain.get("facts", ())
+        facet: {term: Truth(truth) for term, truth in terms.items()}
+        for facet, terms in plain.get("facts", {}).items()
     }
+    quantities = {name: Quantity(**size) for name, size in plain.get("quantities", {}).items()}
     complete = frozenset(plain.get("complete", ()))
-    quantities = {name: Quantity(*parts) for name, parts in plain.get("quantities", ())}
     return Service(**{**plain, "facts": facts, "complete": complete, "quantities": quantities})
 
 
-def _location(plain: dict[str, Any]) -> Location:
-    candidates = tuple(_location(place) for place in plain.get("candidates", ()))
-    corrections = tuple(plain.get("corrections", ()))
-    return Location(**{**plain, "corrections": corrections, "candidates": candidates})
+def _location(lat: float, lon: float, radius_km: float, grades: dict[str, Any]) -> Location:
+    candidates = tuple(Location(**place) for place in grades.get("candidates", ()))
+    found = {**grades, "candidates": candidates}
+    return Location(lat=lat, lon=lon, radius_km=radius_km, **found)
 
 
 def _evidence(plain: dict[str, Any]) -> Evidence:

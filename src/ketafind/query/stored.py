@@ -26,7 +26,7 @@ from ketafind.snapshot import EncodedClinics, Snapshot, encode_directory, readab
 from ketafind.vocabulary import Vocabulary
 
 KIND = "ketafind directory"
-VERSION = 5
+VERSION = 6
 INDEX = "index."
 
 TYPES: dict[str, tuple[Any, int]] = {
