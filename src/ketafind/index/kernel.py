@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import time  # in a browser it lacks thread_time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from threading import Lock
-from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -246,9 +246,9 @@ def _share_out(work: Callable[[slice], None], n: int, threads: int) -> None:
     def go_on() -> None:
         size = min(FIRST, most)
         while (part := take(size)).start < n:
-            since = thread_time()
+            since = time.thread_time()
             work(part)
-            more = SLICE_S / max(thread_time() - since, 1e-9)
+            more = SLICE_S / max(time.thread_time() - since, 1e-9)
             size = max(1, min(most, int(size * min(16.0, more))))
 
     if threads == 1:
