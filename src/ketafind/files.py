@@ -101,7 +101,7 @@ def _move(beside: str, target: str, *, overwrite: bool) -> None:
         os.link(beside, target)  # unlike a rename, refuses if somebody else was faster
     except FileExistsError:
         raise _exists(target) from None
-    except OSError:
+    except (OSError, AttributeError):  # no links on that disk; in a browser no such function
         os.replace(beside, target)
     else:
         os.unlink(beside)

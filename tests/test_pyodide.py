@@ -1,8 +1,11 @@
-"""What has no package of its own in a browser: the same words are found, and the rest is named."""
+"""In a browser some packages cannot be had: the same is found, and what is missing is named."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -68,3 +71,31 @@ def test_no_compiler_is_asked_for_in_a_browser(monkeypatch, recwarn):
     monkeypatch.setattr(sys, "platform", "emscripten")
     assert len(make_index()([44.0], [-76.0])) == 1
     assert not recwarn.list
+
+
+# A Pyodide of CPython's: no kernel, no threads, and neither these packages nor these functions.
+BROWSER = """
+import os, runpy, sys, threading, time
+import pandas, pyproj, shapely
+for name in ("rapidfuzz", "rtree", "ketafind._kernel"):
+    sys.modules[name] = None
+def start(thread):
+    raise RuntimeError("can't start new thread")
+threading.Thread.start = start
+del os.link, time.thread_time
+sys.platform = "emscripten"
+runpy.run_path(sys.argv[1])
+"""
+
+
+def test_a_browser_has_the_same_answers(tmp_path):
+    answers = Path(__file__).with_name("pyodide_answers.py")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore:tqdm", "-c", BROWSER, answers],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("28 clinics\n", "")
