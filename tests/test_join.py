@@ -327,6 +327,19 @@ def test_addresses_are_geocoded_offline_with_their_radius(no_sockets):
     assert reasons[5] == "address outside the gazetteer"
 
 
+def test_parts_of_an_address_in_several_columns_are_read_as_one():
+    whole = ["76 Stuart St, Kingston, K7L 2V7", "Toronto", "", "xyzzy"]
+    parts = pd.DataFrame(
+        {"street": ["76 Stuart St", None, None, "xyzzy"], "town": ["Kingston", "Toronto", "", None]}
+    ).assign(code=["K7L 2V7", " ", None, ""])
+    wanted = kf.nearest_join(pd.DataFrame({"where": whole}), DIRECTORY, address="where")
+    joined = kf.nearest_join(parts, DIRECTORY, address=["street", "town", "code"])
+    assert joined[list(wanted)[1:]].equals(wanted[list(wanted)[1:]])
+    for address in ([], ["street", "city"]):
+        with pytest.raises(kf.errors.InvalidInputError, match="the frame has no column"):
+            kf.nearest_join(parts, DIRECTORY, address=address)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_radii_of_a_geocoded_frame_count_as_those_of_addresses_do(kind):
     texts = pd.DataFrame({"where": ["Kingston, ON", None, "K7L 3N6", "Nowhere at all zzz"]})

@@ -162,7 +162,7 @@ def catchments(
     lat: str | None = None,
     lon: str | None = None,
     geometry: str | None = None,
-    address: str | None = None,
+    address: str | Sequence[str] | None = None,
     radius: Any = None,
     check: bool = True,
     provenance: bool = False,

@@ -259,7 +259,12 @@ JOIN = (
     _option("file", metavar="FILE", help="a row each: .csv or .parquet; - for CSV in"),
     _option("--lat", metavar="COLUMN", help="latitude in degrees (default lat)"),
     _option("--lon", metavar="COLUMN", help="longitude in degrees (default lon)"),
-    _option("--address", metavar="COLUMN", help="instead: an address, postal code or town"),
+    _option(
+        "--address",
+        action="append",
+        metavar="COLUMN",
+        help="instead: an address, postal code or town; several times for its parts",
+    ),
     _option("-k", type=_whole, default=1, help="how many for each row (default 1)"),
     *SOUGHT,
     *ROADS,

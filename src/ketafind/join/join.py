@@ -242,7 +242,7 @@ def nearest_join(
     lat: str | None = None,
     lon: str | None = None,
     geometry: str | None = None,
-    address: str | None = None,
+    address: str | Sequence[str] | None = None,
     radius: Any = None,
     where: Criteria | Filter | None = None,
     unknown: UnknownPolicy = "exclude",
@@ -278,9 +278,10 @@ def nearest_join(
     geometry : str, optional
         A column of points of a GeoDataFrame, in any CRS that is stated; its active geometry if
         nothing else says where the rows are.
-    address : str, optional
-        A column of addresses, geocoded offline as the directory's origins are; adds ``origin_lat``, ``origin_lon`` and
-        ``origin_radius_km``, the 90 % radius.
+    address : str or sequence of str, optional
+        A column of addresses, or the columns of their parts in order, geocoded offline as the
+        directory's origins are; adds ``origin_lat``, ``origin_lon`` and ``origin_radius_km``, the
+        90 % radius.
     radius : str, float or array of float, optional
         The 90 % radii of the positions in kilometres: a column, one number for all rows, or an
         array of one for each (on Dask and Spark a column or a number): intervals and

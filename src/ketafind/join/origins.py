@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -26,8 +26,6 @@ from ketafind.index.protocol import Floats
 from ketafind.join.frames import BLOCK, Frame, is_missing, on_threads, slices
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ketafind.geocoding import Geocoder
     from ketafind.records import Location
 
@@ -84,7 +82,7 @@ class Source:
     lat: str | None = None
     lon: str | None = None
     geometry: str | None = None
-    address: str | None = None
+    address: str | Sequence[str] | None = None
     radius: Any = None
 
     def __post_init__(self) -> None:
@@ -284,11 +282,18 @@ def _to_degrees(crs: Any) -> Any:
         ) from error
 
 
-def _from_addresses(frame: Frame, name: str, geocoder: Geocoder | None) -> Origins:
+def _from_addresses(
+    frame: Frame, address: str | Sequence[str], geocoder: Geocoder | None
+) -> Origins:
     from ketafind.geocoding import OfflineGeocoder
 
-    frame.check_column(name)
-    texts = [_text(value, row, name) for row, value in enumerate(frame.values(name))]
+    parts = []
+    several = bool(address) and isinstance(address, list | tuple)
+    columns: list[Any] = list(address) if several else [address]
+    for name in columns:
+        frame.check_column(name)
+        parts.append([_text(value, row, name) for row, value in enumerate(frame.values(name))])
+    texts = [", ".join(filter(None, those)) for those in zip(*parts, strict=True)]
     # Each address is read once, however often it stands there.
     wanted = list(dict.fromkeys(text for text in texts if text))
     asked = OfflineGeocoder() if geocoder is None else geocoder
