@@ -17,6 +17,7 @@ from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -27,12 +28,19 @@ from ketafind.errors import (
     DirectoryFileError,
     ExistingFileError,
     Fault,
+    KetafindError,
     MissingExtraError,
     MissingFileError,
 )
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows, where nobody removes a file that is open
+    fcntl = None
 
 
 def require(module: str, extra: str = "") -> Any:
@@ -63,20 +71,76 @@ def write_whole(
     folder, name = os.path.split(target)
     if not os.path.isdir(folder):
         raise MissingFileError(f"{os.fspath(path)}: there is no folder {folder} to write it in")
-    beside = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(8)}.part")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    descriptor = os.open(beside, flags, 0o666)
+    with naming(path):
+        _remove_leftovers(folder, name)
+        descriptor, beside = _open_beside(folder, name)
+        try:
+            with open(descriptor, "wb") as file:
+                file.writelines([content.encode()] if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
+                if fcntl is not None:  # while it is locked: nobody may take it for a leftover
+                    _move(beside, target, overwrite=overwrite)
+            if fcntl is None:
+                _move(beside, target, overwrite=overwrite)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(beside)
+            raise
+        _sync_folder(folder)
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Let what the system says of a file name it."""
     try:
-        with open(descriptor, "wb") as file:
-            file.writelines([content.encode()] if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        _move(beside, target, overwrite=overwrite)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(beside)
+        yield
+    except KetafindError:
         raise
-    _sync_folder(folder)
+    except OSError as error:
+        error.filename, error.filename2 = os.fspath(path), None
+        raise
+
+
+def _open_beside(folder: str, name: str) -> tuple[int, str]:
+    """Make a file to be renamed, locked until it is closed: so a leftover is told apart."""
+    while True:
+        beside = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(8)}.part")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        if fcntl is None or not _lock(descriptor) or os.fstat(descriptor).st_nlink:
+            return descriptor, beside
+        os.close(descriptor)  # removed by another before it was locked
+
+
+def _lock(descriptor: int, *, wait: bool = True) -> bool:
+    """Lock a file for as long as it is open; False where it is, or where none can be."""
+    assert fcntl is not None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        return False
+    return True
+
+
+def _remove_leftovers(folder: str, name: str) -> None:
+    """Remove what processes that were killed left of this file, and nothing that one writes.
+
+    A writer holds a lock on its file, which the system takes back when the process ends, however
+    it does. Where there are no locks, nothing is removed.
+    """
+    leftover = re.compile(rf"\.{re.escape(name[:100])}\.[0-9a-f]{{16}}\.part")
+    for found in filter(leftover.fullmatch, os.listdir(folder)):
+        with contextlib.suppress(OSError):  # another's, or gone already
+            path = os.path.join(folder, found)
+            if fcntl is None:
+                os.unlink(path)
+                continue
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                if _lock(descriptor, wait=False):
+                    os.unlink(path)
+            finally:
+                os.close(descriptor)
 
 
 def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
@@ -138,7 +202,8 @@ def read_text(path: str | os.PathLike[str], what: str, *, max_mb: int) -> str:
     if path.stat().st_size > max_mb * 2**20:
         raise DataError(path.name, [Fault(f"the file is over {max_mb} MB: this is not {what}")])
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        with naming(path):
+            return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(path.name, [Fault(f"the file is not UTF-8: {error.reason}")]) from None
 
@@ -374,7 +439,7 @@ def _map(path: str | os.PathLike[str], *, private: bool) -> tuple[memoryview, in
     # Looked at before it is opened: to open a pipe would wait for its writer.
     if not stat.S_ISREG(os.stat(path).st_mode):
         _refuse(os.fspath(path), "this is not a regular file")
-    with open(path, "rb") as file:
+    with naming(path), open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size < READ_BELOW:
             data = file.read()

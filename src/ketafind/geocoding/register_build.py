@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketafind.errors import DataError, Fault, InvalidInputError, KetafindError, MissingFileError
-from ketafind.files import refuse_existing, write_arrays
+from ketafind.files import naming, refuse_existing, write_arrays
 from ketafind.geo import EAST, NORTH, SOUTH, WEST
 from ketafind.geocoding.gazetteer import default_gazetteer
 from ketafind.geocoding.protocol import shown
@@ -191,7 +191,8 @@ def _readable(path: Path) -> Iterator[None]:
     if not path.is_file():
         raise MissingFileError(f"{path}: there is no such file")
     try:
-        yield
+        with naming(path):
+            yield
     except KetafindError:
         raise
     except zipfile.BadZipFile:

@@ -17,6 +17,7 @@ from numbers import Integral, Real
 from typing import Any, BinaryIO, NamedTuple
 
 from ketafind.errors import DataError, Fault, MissingFileError, UnknownTermError
+from ketafind.files import naming
 from ketafind.records import text_fault
 from ketafind.vocabulary.terms import quoted
 
@@ -185,7 +186,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
     if not stat.S_ISREG(found.st_mode):
         kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a socket or a device"
         raise DataError(name, [Fault(f"this is {kind}; give the path of a regular file")])
-    with open(name, "rb") as file:
+    with naming(name), open(name, "rb") as file:
         # One byte more than is allowed tells a file that grew meanwhile.
         raw = file.read(MAX_FILE_BYTES + 1)
     return _checked_text(raw, file_name(name))
