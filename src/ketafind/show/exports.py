@@ -6,9 +6,11 @@ import io
 import json
 import math
 import os
+import re
+import sqlite3
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import fields
 from datetime import date
 from enum import Enum
@@ -148,6 +150,8 @@ def _csv_cell(cell: Any) -> str:
 
 JSON = dict[str, Any]
 _MAX_MB = 500
+_FIRST_DAY = date(1980, 1, 1)  # of a zip archive
+_CORE = "docProps/core.xml"
 _NOT_IN_CELLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f]"
 
 
@@ -205,6 +209,9 @@ def _geopackage(export: Export) -> bytes:
             pyogrio.write_dataframe(
                 layer, path, layer=f"{per}s", append=per != PER[0], driver="GPKG"
             )
+        with closing(sqlite3.connect(path)) as database, database:
+            said = f"{_day(export)}T00:00:00.000Z"
+            database.execute("UPDATE gpkg_contents SET last_change = ?", (said,))
         return Path(path).read_bytes()
 
 
@@ -221,7 +228,11 @@ def _excel(export: Export) -> bytes:
                 for cell in row:
                     if cell.data_type == "f":  # a text that begins with = is no formula
                         cell.data_type = "s"
-    return file.getvalue()
+    with zipfile.ZipFile(file) as archive:
+        made = {name: archive.read(name) for name in archive.namelist()}
+    said = f">{_day(export)}T00:00:00Z<".encode()
+    made[_CORE] = re.sub(rb">[0-9-]{10}T[0-9:]{8}Z<", said, made[_CORE])
+    return _zipped(export, made)
 
 
 def _data_package(export: Export) -> bytes:
@@ -243,11 +254,25 @@ def _data_package(export: Export) -> bytes:
             _described("facts", "csv", fields=table, foreignKeys=[keys]),
         ],
     }
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(DESCRIPTION, _pretty(described))
-        archive.writestr(CLINICS, json.dumps(rows, ensure_ascii=False, indent=1))
-        archive.writestr("facts.csv", csv_text(facts))
+    made: dict[str, str | bytes] = {
+        DESCRIPTION: _pretty(described),
+        CLINICS: json.dumps(rows, ensure_ascii=False, indent=1),
+        "facts.csv": csv_text(facts),
+    }
+    return _zipped(export, made)
+
+
+def _day(export: Export) -> date:
+    """Choose a day for what bears one: that of the data, so that equal data are equal files."""
+    return max(export.what.snapshot.date or _FIRST_DAY, _FIRST_DAY)
+
+
+def _zipped(export: Export, made: Mapping[str, str | bytes]) -> bytes:
+    file, day = io.BytesIO(), _day(export)
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in made.items():
+            entry = zipfile.ZipInfo(name, (day.year, day.month, day.day, 0, 0, 0))
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return file.getvalue()
 
 
