@@ -45,9 +45,7 @@ def run_again_with_faults() -> None:
     folder = tempfile.mkdtemp(prefix="ketafind-faults-")
     library = os.path.join(folder, "faults.so")
     compiler = os.environ.get("CC", "cc")
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"], check=True
-    )
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"], check=True)
     code = subprocess.run(
         [sys.executable, *sys.argv], env=os.environ | {"LD_PRELOAD": library}, check=False
     ).returncode
@@ -93,7 +91,9 @@ def _range(library: str) -> tuple[int, int]:
 
 
 def in_child(
-    work: Callable[[], Any], plan: Callable[[], None] | None = None, killed_after_s: float | None = None
+    work: Callable[[], Any],
+    plan: Callable[[], None] | None = None,
+    killed_after_s: float | None = None,
 ) -> Any:
     """Do something in a fork: what it returns, or the name of the signal that ended it."""
     reading, writing = os.pipe()
@@ -167,7 +167,6 @@ class Workshop:
     def writes(self) -> Iterator[Write]:
         """Everything that makes a file, where there is one and where there is none."""
         from ketafind.geocoding import build_register
-        from ketafind.tables.writing import write_clinics
 
         def register(path: Path) -> None:
             build_register(path, openaddresses=self.addresses, progress=False, overwrite=True)
@@ -179,7 +178,6 @@ class Workshop:
 
         kinds: dict[str, Callable[[Path], object]] = {
             "save": self.directory.save,
-            "clinics": lambda path: write_clinics(self.clinics, path, overwrite=True),
             "register": register,
             "roads": roads,
             "page": lambda path: self.directory.to_html(path, overwrite=True),
@@ -193,11 +191,10 @@ class Workshop:
     def reads(self) -> Iterator[Read]:
         """Everything that opens a file."""
         from ketafind.geocoding import RegisterGeocoder, build_register
-        from ketafind.tables.writing import write_clinics
 
         path = {name: self.files / name for name in ("k", "csv", "register", "roads", "large")}
         self.directory.save(path["k"])
-        write_clinics(self.clinics, path["csv"], overwrite=True)
+        self.directory.export(path["csv"], "csv", overwrite=True)
         build_register(
             path["register"], openaddresses=self.addresses, progress=False, overwrite=True
         )
@@ -220,7 +217,7 @@ class Workshop:
         yield Read("fhir", lambda: len(kf.Directory.from_fhir(bundle)))
         yield Read(
             "roads",
-            lambda: kf.travel.GraphRouter.open(path["roads"]).times([here], [here]).minutes.tolist(),
+            lambda: str(kf.travel.GraphRouter.open(path["roads"]).times([here], [here]).minutes),
         )
         yield Read(
             "register",
@@ -323,7 +320,7 @@ class Fake:
 
     def geocode(self, text: str) -> kf.Location:
         """Answer by the number in the text."""
-        return kf.Location(lat=44.0 + int(text.split()[0]) / 1e5, lon=-76.5, source="fake")
+        return kf.Location(lat=44.0 + int(text.split(maxsplit=1)[0]) / 1e5, lon=-76.5, source="fake")
 
 
 def faults_of_a_cache(folder: Path) -> Iterator[list[str]]:
@@ -505,11 +502,16 @@ def kills_of_batches(n: int, folder: Path, seed: int) -> Iterator[dict[str, Any]
 
     asked_log, kept_log, work = folder / "asked", folder / "kept", folder / "batch"
     work.mkdir()
-    plan, rng = Plan(work), random.Random(seed)  # noqa: S311
+    plan, rng = Plan(work), random.Random(seed)
     port, server = answer_requests(asked_log)
     texts = [f"{n} King St, Kingston, ON" for n in range(n)]
     right = [44.22 + n / 1e5 for n in range(n)]
     kept_before, n_asked = set[str](), 0
+    # Made before the forks, since reading the certificates takes longer than all they do.
+    service = Nominatim(user_agent="kills", domain=f"127.0.0.1:{port}", scheme="http")
+    geocoder = GeopyGeocoder(service, limit=RateLimit(0.0), allow_private=True, retries=0)
+    geocoder.geocode(texts[0])
+    asked_log.unlink()
     remember = GeocodeCache.remember
 
     def noting(self: Any, provider: str, version: str, text: str, *rest: Any) -> Any:
@@ -520,8 +522,6 @@ def kills_of_batches(n: int, folder: Path, seed: int) -> Iterator[dict[str, Any]
 
     def batch() -> str | None:
         GeocodeCache.remember = noting  # type: ignore[method-assign]
-        service = Nominatim(user_agent="kills", domain=f"127.0.0.1:{port}", scheme="http")
-        geocoder = GeopyGeocoder(service, limit=RateLimit(0.0), allow_private=True, retries=0)
         found = outcomes(texts, geocoder, resume=work / "cache")
         same = [getattr(one.location, "lat", None) for one in found] == right
         return None if same else "wrong answers"
@@ -537,9 +537,13 @@ def kills_of_batches(n: int, folder: Path, seed: int) -> Iterator[dict[str, Any]
             # Requests are answered in turn: those of who was killed are noted once this one is.
             urlopen(f"http://127.0.0.1:{port}/").close()
             asked, kept = (
-                log.read_text().splitlines() if log.exists() else [] for log in (asked_log, kept_log)
+                log.read_text().splitlines() if log.exists() else []
+                for log in (asked_log, kept_log)
             )
-            told = {"killed": ended == {"signal": "SIGKILL"}, "repeated": len(asked) - len(set(asked))}
+            told = {
+                "killed": ended == {"signal": "SIGKILL"},
+                "repeated": len(asked) - len(set(asked)),
+            }
             told["lost"] = sum(text in kept_before for text in asked[n_asked:])
             kept_before, n_asked = set(kept), len(asked)
             told["wrong"] = None if told["killed"] else ended

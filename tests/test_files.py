@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ketafind.errors import DataError
-from ketafind.files import JsonObject, parse_json, read_text
+from ketafind.files import JsonObject, parse_json, read_text, write_whole
 
 names = st.text('abc_"{}\\\n é.', max_size=4)
 values = st.recursive(
@@ -84,3 +86,56 @@ def test_a_file_that_is_missing_too_big_or_not_utf_8_is_refused_by_name(tmp_path
     path.write_bytes(b" " * (2**20 + 1))
     with pytest.raises(DataError, match="over 1 MB: this is not a thing"):
         read_text(path, "a thing", max_mb=1)
+
+
+def test_what_a_killed_write_left_is_removed_and_what_one_writes_is_not(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    path = tmp_path / "some.file"
+    left, living = (tmp_path / f".some.file.{letter * 16}.part" for letter in "ab")
+    others = [".some.file.part", ".some.file.12.part", f".other.{'a' * 16}.part",
+              f"some.file.{'a' * 16}.part", f".some.file.{'a' * 16}.part.txt"]  # fmt: skip
+    for name in (left.name, living.name, *others):
+        (tmp_path / name).write_text("half")
+    with open(living, "rb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)  # as one that writes has it
+        write_whole(path, "whole")
+        assert {*os.listdir(tmp_path)} == {path.name, living.name, *others}
+    write_whole(path, "again", overwrite=True)
+    assert {*os.listdir(tmp_path)} == {path.name, *others}
+    assert path.read_text() == "again"
+
+
+def test_a_writer_s_own_file_is_locked_until_it_is_moved(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    seen = []
+
+    def content():
+        (beside,) = tmp_path.iterdir()
+        with open(beside, "rb") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Another who writes the same file leaves it alone.
+        write_whole(tmp_path / "file", "theirs", overwrite=True)
+        seen.append(beside.exists())
+        yield b"ours"
+
+    write_whole(tmp_path / "file", content(), overwrite=True)
+    assert seen == [True]
+    assert (tmp_path / "file").read_bytes() == b"ours"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("name", ["fsync", "replace", "open"])
+def test_a_failure_of_the_system_names_the_file_and_leaves_nothing(tmp_path, monkeypatch, name):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"ketafind.files.os.{name}", fail)
+        with pytest.raises(OSError, match="No space left") as caught:
+            write_whole(path, "new", overwrite=True)
+    assert caught.value.filename == str(path)
+    assert os.listdir(tmp_path) == ["file"]
+    assert path.read_text() == "old"

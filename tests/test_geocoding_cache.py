@@ -203,6 +203,32 @@ def test_a_newer_cache_a_folder_and_a_path_in_no_folder_are_refused_by_name(
         GeocodeCache(tmp_path / "none" / "c.sqlite")
 
 
+def test_the_word_for_no_file_makes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.DirectoryFileError, match="word for no file"):
+        GeocodeCache(":memory:")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs the permissions of POSIX")
+def test_what_others_may_do_with_a_cache_is_taken_back(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    with GeocodeCache(path) as cache:
+        cache.put("p", "1", "a", HERE)
+    path.chmod(0o666)
+    with GeocodeCache(path) as cache:
+        assert cache.remember("p", "1", "a", ask_never, 1.0) == HERE
+        assert path.stat().st_mode & 0o777 == 0o600
+        cache.put("p", "1", "b", HERE)
+        assert not any(file.stat().st_mode & 0o077 for file in tmp_path.iterdir())
+    foreign = tmp_path / "notes"
+    foreign.write_text("notes of mine, which are no cache, and which all may read")
+    foreign.chmod(0o644)
+    with pytest.raises(errors.DirectoryFileError):
+        GeocodeCache(foreign)
+    assert foreign.stat().st_mode & 0o777 == 0o644
+
+
 @pytest.fixture
 def locked(tmp_path: Path) -> Iterator[Callable[..., sqlite3.Connection]]:
     """Lock a database as another process does that has begun to write, or has it for itself."""

@@ -98,6 +98,9 @@ FAILED = {
     "null lat": found(None, None),
     "zero": found("0", "0"),
     "deep": sends(reply(b"[" * 200_000)),
+    "two lat": sends(
+        reply(b'[{"lat": "44.2", "lon": "-76.5", "lat": "44.3", "display_name": "x"}]')
+    ),
     "redirect": sends(reply(b"", "302 Found", "Location: http://169.254.169.254/\r\n")),
     "500": says({}, status="500 Oops"),
     "503": says({}, status="503 Busy"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import subprocess
+import sys
 import traceback
 from decimal import Decimal
 from functools import reduce
 from operator import and_
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +18,9 @@ import pytest
 
 import ketafind as kf
 from ketafind.cli import main
+from ketafind.query.origin import read_origin
 
+HERE = Path(__file__).parent
 DIRECTORY = kf.load_directory()
 ORIGIN = kf.Coordinates(lat=44.23, lon=-76.48)
 HUGE = 10**400
@@ -123,7 +129,7 @@ def test_a_chain_of_one_operator_may_be_as_long_as_it_likes():
 @pytest.mark.parametrize(
     "arguments",
     [{"k": 44.231777}, {"k": "K7L 3N6"}, {"max_distance_km": "K7L 3N6"}, {"offset": 44.231777},
-     {"k": np.float64(44.231777)}],
+     {"k": np.float64(44.231777)}, {"unknown": "K7L 3N6"}, {"router": "K7L 3N6"}],
 )  # fmt: skip
 def test_a_place_in_the_wrong_argument_is_not_repeated(arguments):
     with pytest.raises(kf.KetafindError) as caught:
@@ -160,3 +166,166 @@ def test_no_format_sends_a_terminal_what_it_would_obey(form, tmp_path, capsys, m
 def test_a_query_by_distance_says_which_one_is_by_time(argument):
     with pytest.raises(kf.KetafindError, match="nearest"):
         DIRECTORY.within(ORIGIN, 30, **{argument: 5})
+
+
+# -- The cases ------------------------------------------------------------------------------------
+
+with open(HERE / "hostile_cases.csv", newline="") as _file:
+    CASES = {row["case"]: row["tests"].split() for row in csv.DictReader(_file)}
+
+
+def test_every_case_and_every_finding_is_there():
+    known = [*map(str, range(1, 100)), *(f"finding {n}" for n in range(1, 25))]
+    assert [case for case in CASES if not case.startswith("privacy")] == known
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_tests_of_a_case_exist(case):
+    assert CASES[case]
+    for test in CASES[case]:
+        file, name = test.split("::")
+        assert f"\ndef {name}(" in "\n" + (HERE / file).read_text(), test
+
+
+def test_blank_routes_are_unknown_and_counted():
+    """Case 15."""
+    frame = pd.DataFrame(
+        {"clinic_id": ["a"], "name": ["A"], "lat": [44.2], "lon": [-76.5], "routes": [""]}
+    )
+    near = kf.Directory.from_frame(frame).nearest(ORIGIN, routes="iv")
+    assert (len(near), near.n_eligible, near.n_possible) == (0, 0, 1)
+
+
+def test_a_word_that_only_ends_like_a_term_is_refused():
+    """Case 16."""
+    with pytest.raises(kf.errors.UnknownTermError, match="not_depression"):
+        DIRECTORY.search(conditions="not_depression")
+    frame = pd.DataFrame({"clinic_id": ["a"], "name": ["A"], "conditions": ["not_depression"]})
+    with pytest.raises(kf.KetafindError, match="not_depression"):
+        kf.Directory.from_frame(frame)
+
+
+POSITIONS = [float("nan"), float("inf"), None, True, "44", 1j, b"44", 90.5, -1e9, 10**400]
+
+
+@pytest.mark.parametrize("lat", POSITIONS, ids=lambda one: repr(one)[:12])
+def test_no_door_takes_a_position_that_is_none(lat):
+    """Cases 32 and 33; nothing wraps round."""
+    frame = pd.DataFrame({"lat": [lat], "lon": [-76.5]}, dtype=object)
+    doors = [
+        lambda: kf.Coordinates(lat=lat, lon=-76.5),
+        lambda: kf.Location(lat=lat, lon=-76.5),
+        lambda: kf.Location(lat=44.2, lon=200 if lat == 90.5 else lat),
+        lambda: DIRECTORY.nearest_arrays([lat], [-76.5]),
+        lambda: kf.nearest_join(frame, DIRECTORY),
+    ]
+    for door in doors[: 4 if lat is None or lat != lat else 5]:  # a cell may be missing
+        with pytest.raises(kf.KetafindError):
+            door()
+
+
+def test_a_clinic_is_at_no_distance_from_itself():
+    """Case 38."""
+    for clinic in DIRECTORY.clinics:
+        if clinic.location is not None and clinic.status != "closed":
+            near = DIRECTORY.nearest(clinic.location, 1, unknown="include")
+            assert near[0].distance_km == 0.0
+
+
+def test_a_plain_string_is_one_term():
+    """Case 46: not its letters."""
+    assert (
+        DIRECTORY.search(routes="iv")
+        .to_frame()
+        .equals(DIRECTORY.search(where=kf.route("iv")).to_frame())
+    )
+    with pytest.raises(kf.errors.UnknownTermError):
+        DIRECTORY.search(routes=["i", "v"])
+
+
+@pytest.mark.parametrize("word", [".*", "iv|im", "' OR 1=1 --", "iv\0", "%", "iv;im", "${iv}"])
+def test_words_of_other_languages_are_words(word):
+    """Case 48."""
+    with pytest.raises(kf.KetafindError):
+        DIRECTORY.search(routes=word)
+    with pytest.raises(kf.errors.UnknownClinicError):
+        DIRECTORY[word]
+    named = kf.Directory.from_clinics([kf.Clinic(clinic_id="a", name=f"Clinic {word}")]) if (
+        "\0" not in word
+    ) else DIRECTORY  # fmt: skip
+    assert all(word in clinic.name for clinic in named.find(word) if "\0" not in word)
+
+
+def test_an_answer_of_nothing_has_its_columns_and_its_reasons():
+    """Case 52."""
+    where = kf.route("im") & kf.treats("ocd") & kf.staff("psychologist")
+    nothing = DIRECTORY.nearest(ORIGIN, where=where)
+    assert len(nothing) == 0
+    assert list(nothing.to_frame().columns) == list(DIRECTORY.nearest(ORIGIN, 1).to_frame().columns)
+    said = str(nothing.explain()).lower()
+    assert all(word in said for word in ("intramuscular", "obsessive", "psychologist"))
+
+
+def test_a_function_is_no_filter():
+    """Case 53."""
+    with pytest.raises(kf.errors.CriteriaError, match="where takes criteria"):
+        DIRECTORY.nearest(ORIGIN, where=lambda clinic: True)
+
+
+def test_a_geocoder_that_raises_or_calls_back_stops_nothing_else():
+    """Case 53."""
+
+    class Curious:
+        name, version, works_offline = "curious", "1", True
+
+        def geocode(self, text):
+            near = DIRECTORY.nearest(ORIGIN, 1)  # calls back
+            if text == "worse":
+                raise RuntimeError("a bug of its own")
+            return near[0].clinic.location
+
+    frame = pd.DataFrame({"a": ["x", "y"]})
+    assert list(kf.geocode_frame(frame, "a", Curious(), progress=False)["status"]) == ["ok", "ok"]
+    with pytest.raises(RuntimeError, match="of its own"):
+        kf.geocode_frame(pd.DataFrame({"a": ["worse"]}), "a", Curious(), progress=False)
+    assert len(DIRECTORY.nearest(ORIGIN, 2)) == 2
+
+
+def test_nothing_in_the_working_folder_is_read_or_run(tmp_path):
+    """Case 98."""
+    for name in ("ketafind.toml", "ketafind.cfg", ".ketafind", ".env", "pyproject.toml"):
+        (tmp_path / name).write_text("[ketafind]\nk = 1\nroute = 'nonsense'\n")
+    for name in ("sitecustomize", "numpy", "json"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('run')")
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "ketafind", "nearest", "Kingston", "-k", "2"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "run" in done.stderr) == (0, False), done.stderr
+    assert "2 " in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--key", "--api-key", "--token", "--password"])
+def test_no_command_takes_a_key(option, capsys):
+    """Case 99: whoever lists processes sees arguments."""
+    for command in ("nearest", "geocode", "join", "export"):
+        with pytest.raises(SystemExit) as ended:
+            sys.exit(main([command, "Kingston", option, "CANARYKEY123"]))
+        assert ended.value.code == 2
+        assert "CANARYKEY123" not in capsys.readouterr().err
+
+
+def test_thousands_of_unknown_terms_come_in_one_report(tmp_path):
+    """Finding 22."""
+    file = tmp_path / "clinics.csv"
+    rows = "".join(f"c{n},A,t{n};u{n}\n" for n in range(1_000))
+    file.write_text("clinic_id,name,routes\n" + rows)
+    with pytest.raises(kf.errors.DataError, match="in 1000 of 1000 rows") as caught:
+        kf.Directory.from_csv(file)
+    assert {fault.row for fault in caught.value.faults} == set(range(2, 1_002))
+
+
+def test_what_the_engine_makes_of_an_origin_shows_no_place():
+    """Whoever prints the variables of a frame sees them."""
+    start = read_origin(ORIGIN)
+    assert "44" not in f"{start!r} {start}"

@@ -107,14 +107,15 @@ def _open_beside(folder: str, name: str) -> tuple[int, str]:
     while True:
         beside = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(8)}.part")
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        if fcntl is None or not _lock(descriptor) or os.fstat(descriptor).st_nlink:
+        if not _lock(descriptor) or os.fstat(descriptor).st_nlink:
             return descriptor, beside
         os.close(descriptor)  # removed by another before it was locked
 
 
 def _lock(descriptor: int, *, wait: bool = True) -> bool:
     """Lock a file for as long as it is open; False where it is, or where none can be."""
-    assert fcntl is not None
+    if fcntl is None:
+        return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:

@@ -62,7 +62,8 @@ class GeocodeCache(AbstractContextManager["GeocodeCache"]):
     Parameters
     ----------
     path : path-like
-        The file; made if absent, readable by its owner only.
+        The file; made if absent. It is for its owner alone: what others may do with one that is
+        there is taken back. ``":memory:"`` is refused.
     clock : callable, optional
         Seconds since the epoch.
     sleep : callable, optional
@@ -80,8 +81,9 @@ class GeocodeCache(AbstractContextManager["GeocodeCache"]):
     Each answer is committed before the next request. Threads and forked processes may share the
     object. If the file is locked, damaged, read-only or on a full disk, answers are still given,
     and one warning says so: what could not be written is held in memory, and written as soon as
-    that is possible. Nothing is evicted: an answer takes some 300 bytes. The texts of addresses
-    are not in the file, only keyed hashes of them.
+    that is possible. Nothing is evicted and there is no bound on its size: an answer takes
+    some 300 bytes, a million of them 300 MB; to begin anew, remove the file. The texts of
+    addresses are not in it, only keyed hashes of them.
     """
 
     def __init__(
@@ -349,6 +351,10 @@ def _is_running(owner: str) -> bool:
 
 def open_private(path: Path) -> tuple[sqlite3.Connection, bytes]:
     """Open a database of ours that only its owner can read, made if absent; and its secret."""
+    if str(path) == ":memory:":
+        raise DirectoryFileError(
+            f'"{path}" is SQLite\'s word for no file; give a path, or no cache to keep nothing'
+        )
     if not path.exists():
         if not path.parent.is_dir():
             raise MissingFileError(f"{path}: there is no folder {path.parent} to make it in")
@@ -371,7 +377,9 @@ def _connected(path: Path, how: str) -> tuple[sqlite3.Connection, bytes]:
         uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False
     )
     try:
-        return database, _prepared(database, path, writable=not how)
+        secret = _prepared(database, path, writable=not how)
+        _close_to_others(path)
+        return database, secret
     except BaseException as error:
         database.close()
         if _code(error) == sqlite3.SQLITE_NOTADB:
@@ -380,6 +388,17 @@ def _connected(path: Path, how: str) -> tuple[sqlite3.Connection, bytes]:
                 "is: give another path"
             ) from None
         raise
+
+
+def _close_to_others(path: Path) -> None:
+    """Let nobody but its owner read a file that another program made or copied for all."""
+    if os.name != "posix":
+        return
+    for file in (path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))):
+        with suppress(OSError):  # it is not there, or not ours
+            mode = file.stat().st_mode
+            if mode & 0o077 and file.stat().st_uid == os.getuid():
+                file.chmod(mode & 0o700)
 
 
 def _prepared(database: sqlite3.Connection, path: Path, *, writable: bool) -> bytes:

@@ -113,20 +113,27 @@ class HttpxAdapter(BaseSyncAdapter):  # type: ignore[misc]
 
 
 def read_json(text: str) -> Any:
-    """Read a reply's JSON; null and {} are refused, and what is nested deeply."""
+    """Read a reply's JSON; null and {} are refused, doubled keys, and what is nested deeply."""
     depths = accumulate((c in "[{") - (c in "]}") for c in text)
     if any(depth > DEEPEST for depth in depths):  # reading it could exhaust the stack
         raise GeocoderFailedError("the reply is nested too deeply")
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_once)
     except ValueError:
-        fault = "is not JSON"
+        fault = "is not JSON that names each key once"
     else:
         if value is not None and value != {}:
             return value
         fault = "is empty"
     # Out here: the error behind it holds the reply, which may repeat what was asked.
     raise GeocoderFailedError(f"the reply {fault}")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):  # which of the two is meant nobody knows
+        raise ValueError
+    return found
 
 
 def _checked(text: str, *, private: bool) -> httpx.URL:

@@ -6,7 +6,8 @@ import math
 import os
 import time  # in a browser it lacks thread_time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -255,8 +256,14 @@ def _share_out(work: Callable[[slice], None], n: int, threads: int) -> None:
         go_on()
         return
     with ThreadPoolExecutor(max_workers=threads) as pool:
+        helpers: list[Future[None]] = []
         try:
-            for each in [pool.submit(go_on) for _ in range(threads)]:
+            with suppress(RuntimeError):  # no thread can be begun: at a limit, or at the exit
+                while len(helpers) < threads:
+                    helpers.append(pool.submit(go_on))
+            if len(helpers) < threads:
+                go_on()
+            for each in helpers:
                 each.result()
         finally:
             take(n)  # what is left, after an exception

@@ -48,6 +48,9 @@ class Start(NamedTuple):
     radius_km: float = 0.0
     read: Location | None = None
 
+    def __repr__(self) -> str:
+        return "<Start of a search>"  # whoever prints the variables of a frame sees no place
+
     @property
     def location(self) -> Location:
         """How it was read; a bare position was given as it is."""

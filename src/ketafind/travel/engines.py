@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
 import math
 import os
@@ -20,7 +21,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from ketafind import errors
-from ketafind.files import require
+from ketafind.files import naming, require
 from ketafind.geo import geodesic_km, real
 from ketafind.geocoding.limiter import PacedService, retry_after_s, unlogged
 from ketafind.travel.router import REASONS, Floats, TravelTimes, read_places
@@ -679,7 +680,7 @@ class _Kept(dict[str, Any]):
             file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
         except FileNotFoundError:
             raise errors.MissingFileError(f"{self._path}: there is no folder for it") from None
-        with file:
+        with naming(self._path), file:
             whole = file.read()
             end = whole.rfind(b"\n") + 1
             file.truncate(end)
@@ -694,5 +695,12 @@ class _Kept(dict[str, Any]):
     def update(self, cells: Mapping[str, Any]) -> None:  # type: ignore[override]
         """Keep the cells of a table."""
         super().update(cells)
-        with open(self._path, "ab") as file:
-            file.write(json.dumps(cells).encode() + b"\n")
+        line = json.dumps(cells).encode() + b"\n"
+        with naming(self._path), open(self._path, "ab", buffering=0) as file:
+            end = file.tell()
+            try:
+                if (file.write(line) or 0) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:  # half a line must not stand before the next
+                file.truncate(end)
+                raise
