@@ -320,7 +320,9 @@ class Fake:
 
     def geocode(self, text: str) -> kf.Location:
         """Answer by the number in the text."""
-        return kf.Location(lat=44.0 + int(text.split(maxsplit=1)[0]) / 1e5, lon=-76.5, source="fake")
+        return kf.Location(
+            lat=44.0 + int(text.split(maxsplit=1)[0]) / 1e5, lon=-76.5, source="fake"
+        )
 
 
 def faults_of_a_cache(folder: Path) -> Iterator[list[str]]:

@@ -124,11 +124,9 @@ def _lock(descriptor: int, *, wait: bool = True) -> bool:
 
 
 def _remove_leftovers(folder: str, name: str) -> None:
-    """Remove what processes that were killed left of this file, and nothing that one writes.
-
-    A writer holds a lock on its file, which the system takes back when the process ends, however
-    it does. Where there are no locks, nothing is removed.
-    """
+    """Remove what processes that were killed left of this file, and nothing that one writes."""
+    # A writer holds a lock on its file, which the system takes back when the process ends,
+    # however it does. Where there are no locks, nothing is removed.
     leftover = re.compile(rf"\.{re.escape(name[:100])}\.[0-9a-f]{{16}}\.part")
     for found in filter(leftover.fullmatch, os.listdir(folder)):
         with contextlib.suppress(OSError):  # another's, or gone already
