@@ -51,12 +51,9 @@ if TYPE_CHECKING:
     from ketafind.query.origin import Start
     from ketafind.show.map import MapPage
     from ketafind.snapshot import Snapshot
+    from ketafind.tables.clinics import EvidenceSource
     from ketafind.tables.plain import Found
     from ketafind.travel import Router
-
-
-EvidenceSource = Any
-"""A path or a frame of evidence, an iterable of `Evidence`, or None."""
 
 
 class Directory(Mapping[str, Clinic]):

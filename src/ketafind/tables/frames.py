@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +21,7 @@ from ketafind.records import (
     FrozenMapping,
     Service,
 )
-from ketafind.tables.clinics import EvidenceSource, clinics_from_table
+from ketafind.tables.clinics import EvidenceSource, Path, clinics_from_table
 from ketafind.tables.csv import table_of_frame
 from ketafind.truth import Truth
 from ketafind.vocabulary import Facet, Vocabulary, checked_vocabulary
@@ -296,8 +295,6 @@ def _kind(values: Sequence[Any]) -> Any:
             return with_missing if missing else whole
     return "string"
 
-
-Path = str | os.PathLike[str]
 
 _QUOTED = re.compile(r'[",\r\n]|\A\s|\s\Z')
 # What a spreadsheet takes for a formula, at the start of a cell or after what may split one.
