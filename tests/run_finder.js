@@ -5,7 +5,7 @@ const fs = require("fs"), vm = require("vm"), lines = require("readline");
 const page = fs.readFileSync(process.argv[2], "utf8");
 const block = (id) => page.match(new RegExp(`id="${id}">([^<]*)<`))[1];
 globalThis.window = globalThis;
-vm.runInThisContext(page.match(/<script>([^]*)<\/script>/)[1]);
+for (const [, script] of page.matchAll(/<script>([^]*?)<\/script>/g)) vm.runInThisContext(script);
 const finder = vm.runInThisContext("Finder");
 
 function answer(opened, { text, place, criteria, unknown, k, limit, lang }) {
@@ -20,12 +20,12 @@ function answer(opened, { text, place, criteria, unknown, k, limit, lang }) {
       criteria: undefined,
       matches: found.matches.map((match) => ({
         ...match,
-        clinic: match.clinic.id,
+        clinic: match.clinic.clinic_id,
         text: finder.distanceText(match, directory, lang),
-        service: match.service.id,
+        service: match.service.service_id,
         questions: directory.questions(match, criteria, lang ?? "en"),
       })),
-      nearer: found.nearer.map((no) => directory.clinics[no].id),
+      nearer: found.nearer.map((no) => directory.clinics[no].clinic_id),
     };
   } catch (error) {
     if (!(error instanceof finder.Refused)) throw error;

@@ -26,6 +26,7 @@ from browser import (
 from ketafind.show.map import explore_clinics
 from ketafind.show.text import escaped
 from test_show_exports import HOSTILE
+from test_show_map import COLUMNS
 
 pytestmark = [
     pytest.mark.browser,
@@ -244,8 +245,107 @@ def test_none_of_two_thousand_clinics_is_hidden_where_they_crowd(browser, tmp_pa
             apart = (right[:, None] <= left + 1) | (bottom[:, None] <= top + 1)
             together = np.argwhere(np.triu(~(apart | apart.T), 1))
             assert [(boxes[i], boxes[j]) for i, j in together] == []
-            page.click(".leaflet-control-zoom-out")
+            page.click(".leaflet-control-zoom-in")
         assert said == []
+
+
+def explored(browser, tmp_path, made):
+    """A map, opened."""
+    made.save(tmp_path / "map.html", overwrite=True)
+    return opened(browser, tmp_path / "map.html")
+
+
+def test_an_entry_says_what_is_known_in_the_words_of_its_language(browser, tmp_path):
+    words = kf.load_directory().vocabulary
+    seen = []
+    for lang in ("en", "fr"):
+        with explored(browser, tmp_path, explore_clinics(COLUMNS, words, lang=lang)) as (
+            page,
+            said,
+        ):
+            for summary in page.query_selector_all("#list summary"):
+                summary.click()
+            seen.append(page.locator("#list > li").all_inner_texts())
+            hrefs = page.eval_on_selector_all("#list dd a", "links => links.map(a => a.href)")
+            assert hrefs == ["https://a.ca/"]
+            assert said == []
+    english, french = seen
+    assert "intravenous; intramuscular" in english[0]
+    assert "to within 9.0 km, at 90 %" in english[0]
+    assert "Kingston · may match: not everything is known" in english[1]
+    assert "javascript:alert(1)" in english[1]
+    assert re.search(r"(?i)indiqué comme non offert\s+intraveineuse", french[1])
+    assert re.search(r"soins virtuels\s+non", french[2])
+    assert re.search(r"price\s+100\b", english[0])
+
+
+def test_a_column_parts_the_marks_into_classes_in_order(browser, tmp_path):
+    """Numbers into fifths, texts by how common they are; what is not known has no colour."""
+    draw = np.random.default_rng(5)
+    words = kf.load_directory().vocabulary
+    for values in (draw.normal(0, 1e3, 40), draw.integers(0, 3, 40).astype(float), draw.random(2)):
+        cells = [None, *values.tolist()]
+        n = len(cells)
+        columns = {"lat": (44 + 3 * np.arange(n) / n).tolist(), "lon": [-76.0] * n, "x": cells}
+        made = explore_clinics(columns, words, column="x")
+        with explored(browser, tmp_path, made) as (page, said):
+            colours = page.eval_on_selector_all(
+                "#list .mark", "marks => marks.map(mark => mark.style.background)"
+            )
+            assert said == []
+        assert colours[0] == ""
+        by_value = [colours[1 + at] for at in np.argsort(values, kind="stable")]
+        found = list(dict.fromkeys(by_value))
+        assert sorted(by_value, key=found.index) == by_value
+        assert 1 < len(found) <= 5
+    cells = [*"aaabbc", "", None, *"defgh"]
+    columns = {"lat": [44.0] * 13, "lon": [-76.0] * 13, "x": cells}
+    with explored(browser, tmp_path, explore_clinics(columns, words, column="x")) as (page, _):
+        assert page.locator("#legend li").all_inner_texts()[-10:] == [
+            *("x", *"abcdefg", "other", "not known")
+        ]
+
+
+def test_neighbours_across_the_antimeridian_stay_neighbours(browser, tmp_path):
+    columns = {"lat": [0.0, 0.0], "lon": [179.5, -179.5]}
+    made = explore_clinics(columns, kf.load_directory().vocabulary)
+    with explored(browser, tmp_path, made) as (page, _):
+        assert re.fullmatch(r"[235]0 km", page.inner_text(".leaflet-control-scale-line"))
+
+
+def test_hexagons_are_read_by_keyboard_as_by_mouse(browser, tmp_path):
+    frame = kf.ontario_postal_codes().dropna(subset="population").head(8000)
+    made = kf.plots.explore(frame, column="population")
+    with explored(browser, tmp_path, made) as (page, said):
+        assert "hexagons in view" in page.inner_text("#count")
+        entries = page.locator("#list .cell").all_inner_texts()
+        medians = [
+            float(found[1].replace(",", ""))
+            for text in entries
+            if (found := re.search(r": ([\d.,]+); rows", text))
+        ]
+        assert medians == sorted(medians, reverse=True)
+        assert len(entries) <= 100
+        scale = page.inner_text(".leaflet-control-scale-line")
+        page.focus("#list .cell")
+        page.keyboard.press("Enter")
+        assert becomes(
+            page, f"document.querySelector('.leaflet-control-scale-line').innerText != '{scale}'"
+        )
+        assert said == []
+
+
+def test_a_map_says_where_its_shores_are_too_coarse_and_shows_nothing_beyond_them(browser, written):
+    with opened(browser, path_of(written, "bundled", "explore")) as (page, _):
+        assert page.locator(".coarse").count() == 0
+        page.locator("#list summary").first.click()
+        page.locator(".to-map").first.click()
+        assert "500 m" in page.inner_text(".coarse")
+        for _ in range(20):
+            page.locator(".leaflet-control-zoom-out").click(force=True)
+        corner = """[...document.querySelector('canvas').getContext('2d')
+            .getImageData(300, 800, 1, 1).data]"""
+        assert page.evaluate(corner)[3] == 255
 
 
 def look(page):

@@ -8,7 +8,7 @@ import pytest
 import ketafind as kf
 from ketafind import plots
 from ketafind.errors import InvalidInputError
-from ketafind.show.basemap import Ground
+from ketafind.show.basemap import Ground, half_steps, hexagons
 from test_show_plots import SIZES, STYLES, TITLE, entries_of, faults_of, texts_of
 
 mpl.use("agg")
@@ -168,14 +168,13 @@ def test_hexagons_hold_every_row_once_and_a_mean_of_nothing_is_not_known():
     frame = pd.DataFrame({"lat": draw.uniform(43, 46, 500), "lon": draw.uniform(-80, -76, 500)})
     frame.loc[::7, "lat"] = np.nan
     frame["value"] = np.where(frame["lon"] < -78, 3.0, np.nan)
-    middles, paths, cell = plots._hexagons(draw.uniform(0, 1e6, (500, 2)), 5e4)
-    assert len(middles) == len(paths) == cell.max() + 1
     xy = draw.uniform(0, 1e6, (500, 2))
-    middles, paths, cell = plots._hexagons(xy, 5e4)
-    assert all(
-        paths[at].contains_point(spot, radius=1.0) or paths[at].contains_point(spot, radius=-1.0)
-        for spot, at in zip(xy, cell, strict=True)
-    )
+    at, cell = hexagons(xy, 5e4)
+    middles = at * half_steps(5e4)
+    assert len(np.unique(middles, axis=0)) == len(middles) == cell.max() + 1
+    apart = np.hypot(*(xy[:, None] - middles[None]).transpose(2, 0, 1))
+    assert (apart.argmin(axis=1) == cell).all()
+    assert apart.min(axis=1).max() <= 5e4 / 3**0.5 + 1e-6
     ax = plots.hexagons(frame, "value", width_km=50)
     assert "not known" in entries_of(ax.figure)
     ax = plots.hexagons(frame, width_km=2000)

@@ -48,14 +48,15 @@ def test_shapes_are_valid_and_ontario_is_as_large_as_it_is(scale):
 def test_towns_stand_on_land_the_largest_first():
     towns = basemap.towns()
     assert 15 <= len(towns) <= 25
-    assert [town.population for town in towns] == sorted(
-        (t.population for t in towns), reverse=True
-    )
+    populations = [population for *_, population in towns]
+    assert populations == sorted(populations, reverse=True)
     where = basemap.layers("near")
     dry = where["land"].difference(where["lakes"])
     # To a hundredth of a degree, which is a kilometre.
-    assert all(dry.distance(shapely.Point(town.lon, town.lat)) < 0.02 for town in towns)
-    ontario = {t.name for t in towns if where["ontario"].contains(shapely.Point(t.lon, t.lat))}
+    assert all(dry.distance(shapely.Point(lon, lat)) < 0.02 for _, lon, lat, _ in towns)
+    ontario = {
+        name for name, lon, lat, _ in towns if where["ontario"].contains(shapely.Point(lon, lat))
+    }
     assert {"Toronto", "Ottawa", "Kenora", "Thunder Bay"} <= ontario
     assert not {"Detroit", "Montréal", "Buffalo", "Winnipeg"} & ontario
 

@@ -317,7 +317,7 @@ def test_an_answer_by_time_says_minutes_wherever_it_is_shown():
     assert repr(near[0]) == "<Match 1: c0, 5.0 min, yes>"
     assert ">time</th>" in near._repr_html_()
     page = near.explore().page
-    assert "5 min · " in page
+    assert '"5 min"' in page
     assert "Ordered by free-flow travel time" in page
     assert "travel_time_min" not in page
     page = near.explore(lang="fr").page

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from ketafind.geocoding import Geocoder
     from ketafind.qualification import RuleSet
     from ketafind.query.origin import Start
-    from ketafind.show.map import MapPage
+    from ketafind.show.html import MapPage
     from ketafind.snapshot import Snapshot
     from ketafind.tables.clinics import EvidenceSource
     from ketafind.tables.plain import Found
@@ -1332,16 +1332,22 @@ class Directory(Mapping[str, Clinic]):
         matplotlib.axes.Axes
             The map, in metres of its projection; ``directory.plot().figure`` to save.
         """
-        from ketafind.explain.sentences import say, snapshot_words
-
         refuse_unnamed(unnamed, ".plot().figure.savefig(path)")
         from ketafind.show.plots import plot_clinics
         from ketafind.tables.frames import laid_out
 
-        lang = check_language(options.get("lang", "en"))
-        data = say("table.data", lang, snapshot=snapshot_words(self.snapshot, lang))
         _, columns = laid_out(self.clinics, self.vocabulary, "clinic")
-        return plot_clinics(columns, **{"data": data, **options})
+        named = self._credit(options.get("lang", "en"))
+        return plot_clinics(columns, **{"sources": [named], **options})
+
+    def _credit(self, lang: str) -> str:
+        """Name the data, and their licence where they are those that ship."""
+        from ketafind.explain.sentences import say, snapshot_words
+        from ketafind.show.text import credited
+        from ketafind.snapshot import licence_of
+
+        words = snapshot_words(self.snapshot, lang := check_language(lang))
+        return credited(say("table.data", lang, snapshot=words), licence_of(self))
 
     def explore(self, *unnamed: Never, **options: Any) -> MapPage:
         """Show every clinic on a map to pan and zoom, beside a list; asks no other host.
@@ -1363,18 +1369,17 @@ class Directory(Mapping[str, Clinic]):
             Shows itself in a notebook; ``save(path)`` writes a page.
         """
         from ketafind.explain.findings import sources
-        from ketafind.explain.sentences import say, snapshot_words
-
         refuse_unnamed(unnamed, ".explore().save(path)")
         from ketafind.show.map import explore_clinics
+        from ketafind.show.text import remark
         from ketafind.tables.frames import laid_out
 
-        lang = check_language(options.get("lang", "en"))
-        words = self.vocabulary
+        lang, words = check_language(options.get("lang", "en")), self.vocabulary
         _, columns = laid_out(self.clinics, words, "clinic")
-        named = say("data", lang, snapshot=snapshot_words(self.snapshot, lang))
-        given = {"evidence": [sources(one.evidence, words, lang) for one in self.clinics]}
-        return explore_clinics(columns, words, **{**given, "notes": [named], **options})
+        evidence = [sources(one.evidence, words, lang) for one in self.clinics]
+        far = [[remark(precision, lang)] for precision in columns["precision"]]
+        given = {"evidence": evidence, "far": far, "notes": [self._credit(lang)], **options}
+        return explore_clinics(columns, words, **given)
 
     def to_csv(
         self,

@@ -22,6 +22,7 @@ from ketafind.query.filter import Frozen
 from ketafind.query.ranking import Page
 from ketafind.shapes import label_of
 from ketafind.show.text import (
+    credited,
     distance_text,
     remark,
     terminal_width,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from ketafind.explain.relax import Relaxations
     from ketafind.query.ranking import Trip
     from ketafind.records import Clinic, Evidence, Location, Service
-    from ketafind.show.map import MapPage
+    from ketafind.show.html import MapPage
     from ketafind.snapshot import Snapshot
     from ketafind.travel.search import Certificate
     from ketafind.truth import Truth
@@ -799,7 +800,7 @@ class Matches(Frozen, Sequence[Match]):
         from ketafind.show.plots import plot_clinics
 
         said = self.translated(options.pop("lang", self._lang))
-        asked = {"data": said._data(), **said._empty(), **options}
+        asked = {"sources": said._credits(), **said._empty(), **options}
         return plot_clinics(self.columns(), lang=said._lang, **asked)
 
     def explore(self, *unnamed: Never, **options: Any) -> MapPage:
@@ -829,9 +830,27 @@ class Matches(Frozen, Sequence[Match]):
 
         said = self.translated(options.pop("lang", self._lang))
         evidence = [sources(one.evidence(), self.vocabulary, said._lang) for one in self]
-        notes = [said._counts(), *said._proof(), said._data()]
-        asked = {"evidence": evidence, "notes": notes, **said._empty(), **options}
+        far = [list(said._far(match)) for match in said]
+        notes = [said._counts(), *said._proof(), *said._credits()]
+        asked = {"evidence": evidence, "far": far, "notes": notes, **said._empty(), **options}
         return explore_clinics(self.columns(), self.vocabulary, lang=said._lang, **asked)
+
+    def _far(self, match: Match) -> Iterator[str]:
+        if self._travels:
+            yield _time(match, self._lang)
+        is_far = match.distance_km is not None
+        yield (
+            _distance(match, self._lang)
+            if is_far
+            else remark(precision_of(match.clinic), self._lang)
+        )
+
+    def _credits(self) -> list[str]:
+        """Whose data and roads a picture shows."""
+        from ketafind.snapshot import licence_of
+
+        data = credited(self._data(), licence_of({match.clinic.clinic_id for match in self}))
+        return [data, *filter(None, [self._page.ranking.credit])]
 
     def _empty(self) -> dict[str, Any]:
         """What a map says that has nothing to show; a picture holds no distances."""
@@ -852,14 +871,12 @@ class Matches(Frozen, Sequence[Match]):
     def _repr_html_(self) -> str:
         from ketafind.show.html import html_table
 
-        columns = self._table()
-        columns = {"#": columns.pop("")} | columns
+        table = self._table()
         # What an answer is about stands first, where a narrow screen shows it.
-        first = ["#", *(say(f"table.{name}", self._lang) for name in ("distance", "match"))]
-        named = [name for name in first if name in columns]
-        columns = {name: columns[name] for name in [*named, *columns]}
-        rows = zip(*columns.values(), strict=True)
-        return html_table(rows, [*columns], notes=self._notes(), lang=self._lang)
+        first = ["", *(say(f"table.{name}", self._lang) for name in ("time", "distance", "match"))]
+        columns = {name: table[name] for name in [*first, *table] if name in table}
+        rows, headers = zip(*columns.values(), strict=True), ["#", *[*columns][1:]]
+        return html_table(rows, headers, notes=self._notes(), lang=self._lang)
 
     def _table(self) -> dict[str, list[str]]:
         """Columns of texts for people, by their headers."""

@@ -1,10 +1,10 @@
 """Plots of what an analysis returns, for papers and slides (extra ``maps``); and a map to explore.
 
-Solid is what is confirmed, hatched what is not known. Every function but `explore` takes ``ax`` (the part of a
-figure to draw in, legend and all), ``figsize`` in inches, ``title`` and ``credit`` (the footer with
-the data's name and licence); those that draw maps take ``basemap``, too, all as in
-`ketafind.show.plots.plot_clinics`. They return the axes; those of a map are in metres of its
-projection.
+Solid is what is confirmed, hatched what is not known. Every function but `explore` takes ``ax`` (the
+part of a figure to draw in, legend and all), ``figsize`` in inches, ``title``, ``lang`` (``"en"`` or
+``"fr"``) and ``credit`` (the footer that names the data, and whose roads and base map are drawn);
+those that draw maps take ``basemap``, too, all as in `ketafind.show.plots.plot_clinics`. They return
+the axes; those of a map are in metres of its projection.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from ketafind.errors import InvalidInputError, shown
+from ketafind.errors import InvalidInputError, check_language, shown
+from ketafind.explain.sentences import say
 from ketafind.join.frames import Frame, open_frame
 from ketafind.join.provenance import provenance
-from ketafind.show.basemap import Floats, Ground, around, crowd
+from ketafind.show.basemap import Floats, Ground, around, crowd, half_steps
+from ketafind.show.basemap import hexagons as binned
 from ketafind.show.map import explore
 from ketafind.show.plots import new_sheet
+from ketafind.show.text import credited, number
 
 __all__ = [
     "bars",
@@ -53,7 +57,7 @@ def coverage(frame: Any, *, by: str | None = None, **options: Any) -> Any:
     by : str, optional
         The column of its groups, six at the most: a line each.
     **options
-        ``ax``, ``figsize``, ``title``, ``credit``.
+        ``ax``, ``figsize``, ``title``, ``lang``, ``credit``.
 
     Returns
     -------
@@ -87,8 +91,9 @@ def coverage(frame: Any, *, by: str | None = None, **options: Any) -> Any:
         hatched = {"facecolor": "none", "edgecolor": color, "lw": 0.6, "hatch": _HATCH}
         unknown = sheet.ax.fill_between(limits[rows], confirmed, possible, **hatched)
         entries[name or "confirmed"] = line[0]
-    sheet.ax.set(xlim=(0, None), ylim=(0, 1.02), xlabel=_UNITS[unit], ylabel="share within reach")
-    sheet.ax.yaxis.set_major_formatter(_percent)
+    sheet.ax.set(xlim=(0, None), ylim=(0, 1.02))
+    sheet.ax.set(xlabel=sheet.say(_UNITS[unit]), ylabel=sheet.say("share within reach"))
+    sheet.ax.yaxis.set_major_formatter("{x:.0%}")
     return sheet.chart(entries | {_POSSIBLE: unknown, _BAND: band})
 
 
@@ -104,7 +109,7 @@ def bars(frame: Any, by: str, *, threshold: float | None = None, **options: Any)
     threshold : float, optional
         Which distance or time; the first if None.
     **options
-        ``ax``, ``figsize``, ``title``, ``credit``.
+        ``ax``, ``figsize``, ``title``, ``lang``, ``credit``.
 
     Returns
     -------
@@ -135,13 +140,15 @@ def bars(frame: Any, by: str, *, threshold: float | None = None, **options: Any)
         _BAND: ax.errorbar(confirmed, at, capsize=2, lw=1, **ends),
     }
     if len(rows) > n:
-        entries[f"{len(rows) - n} more groups are not shown"] = ax.plot([], [], ls="none")[0]
+        more = sheet.say("{n} more groups are not shown", n=len(rows) - n)
+        entries[more] = ax.plot([], [], ls="none")[0]
     width = 0.4 * (sheet.right - sheet.left)
     said = [sheet.cut(groups[row], 0.9 * sheet.size, width) for row in rows[:n]]
     ax.set_yticks(at, said, parse_math=False)
-    reach = f"share within {limits[rows[0]]:g} {unit}"
-    ax.set(xlim=(0, 1), ylim=(len(at) - 0.4, -0.6), xlabel=reach)
-    ax.xaxis.set_major_formatter(_percent)
+    reach = f"{limits[rows[0]]:g} {unit}"
+    xlabel = sheet.say("share within {reach}", reach=reach)
+    ax.set(xlim=(0, 1), ylim=(len(at) - 0.4, -0.6), xlabel=xlabel)
+    ax.xaxis.set_major_formatter("{x:.0%}")
     return sheet.chart(entries)
 
 
@@ -161,10 +168,10 @@ def choropleth(
     by : str, optional
         The column that both have in common.
     **options
-        ``names`` (a column to number the areas by, with a key), ``possible`` (a column with the same measure if all that may match did: where it falls into
-        another class, the area is hatched), ``classes`` (their borders, else five of them are
+        ``names`` (a column to number the areas by, with a key), ``possible`` (a column with the same
+        measure if all that may match did: where it falls into another class, the area is hatched), ``classes`` (their borders, else five of them are
         chosen), ``label`` (what the legend calls the column), ``ax``, ``figsize``, ``title``,
-        ``basemap``, ``credit``.
+        ``lang``, ``basemap``, ``credit``.
 
     Returns
     -------
@@ -189,7 +196,7 @@ def choropleth(
     ground = Ground(middles.x.to_numpy(), middles.y.to_numpy(), options.get("basemap", "ontario"))
     marks = ground.flat(middles.x, middles.y)
     paths = [ground.path(shape) for shape in shapes]
-    return _coloured(frame, column, ground, paths, marks, lambda values: values, **options)
+    return _coloured(frame, column, ground, paths, marks, **options)
 
 
 def hexagons(
@@ -234,6 +241,8 @@ def hexagons(
     """
     if how not in {"mean", "sum"}:
         raise InvalidInputError(f'how must be "mean" or "sum", not {shown(how)}')
+    from matplotlib.path import Path
+
     x, y = _positions(frame, lat, lon)
     rows = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
     if not len(rows):
@@ -241,14 +250,16 @@ def hexagons(
     ground = Ground(x[rows], y[rows], options.get("basemap", "ontario"))
     xy = ground.flat(x[rows], y[rows])
     width = float(np.ptp(xy, axis=0).max()) / 40 if width_km is None else width_km * 1000
-    middles, paths, cell = _hexagons(xy, max(width, 1.0))
+    width = max(width, 1.0)
+    at, cell = binned(xy, width)
+    middles, turns = at * half_steps(width), np.radians(np.arange(30, 391, 60))
+    corners = np.column_stack([np.cos(turns), np.sin(turns)]) * width / 3**0.5
+    paths = [Path(middle + corners, closed=True) for middle in middles]
 
     def together(values: Floats) -> Floats:
-        known = ~np.isnan(values[rows])
-        n = np.bincount(cell, known)
-        sums = np.bincount(cell, np.where(known, values[rows], 0.0))
-        part = n if how == "mean" and column is not None else 1.0
-        return np.asarray(np.divide(sums, part, out=np.full(len(n), np.nan), where=n > 0))
+        grouped = pd.Series(values[rows]).groupby(cell)
+        is_mean = how == "mean" and column is not None
+        return np.asarray(grouped.mean() if is_mean else grouped.sum(min_count=1), float)
 
     return _coloured(frame, column, ground, paths, middles, together, **options)
 
@@ -281,10 +292,10 @@ def gaps(frame: Any, *, threshold: float | None = None, **options: Any) -> Any:
     opened = open_frame(frame)
     unit, limits = _limits(opened)
     rows = _rows_of(limits, threshold)
-    said = f"{unit} beyond {limits[rows[0]]:g} {unit}"
+    said = "{unit} beyond {limit}", {"unit": unit, "limit": f"{limits[rows[0]]:g} {unit}"}
     options = {"label": said, "possible": f"gap_possible_{unit}", **options}
     chosen = opened.chosen(rows).native
-    return hexagons(chosen, f"gap_confirmed_{unit}", data=_data(frame), **options)
+    return hexagons(chosen, f"gap_confirmed_{unit}", source=frame, **options)
 
 
 def catchments(
@@ -356,15 +367,19 @@ def scores(frame: Any, column: str = "access_confirmed", **options: Any) -> Any:
     return hexagons(frame, column, **{"possible": possible, **options})
 
 
-def _sheet(frame: Any, *, data: str | None = None, **options: Any) -> Any:
-    return new_sheet(data=_data(frame) if data is None else data, **options)
-
-
-def _data(frame: Any) -> str:
+def _sheet(frame: Any, ground: Ground | None = None, *, lang: str = "en", **options: Any) -> Any:
+    """A sheet whose footer names what the frame was made of."""
+    lang = check_language(lang)
     try:
-        return f"Data {provenance(frame)['snapshot']}"
+        record = provenance(frame)
     except InvalidInputError:
-        return ""
+        sources = []
+    else:
+        named, _, day = record["snapshot"].partition(" of ")
+        snapshot = say("snapshot", lang, id=named, day=day) if day else named
+        data = say("table.data", lang, snapshot=snapshot)
+        sources = [credited(data, record["licence"]), record.get("credit", "")]
+    return new_sheet(sources, ground, lang=lang, **options)
 
 
 def _shares(frame: Any, by: str | None) -> tuple[list[str], str, Floats, Floats]:
@@ -405,25 +420,9 @@ def _joined(frame: Any, regions: Any, by: str | None) -> Any:
         raise InvalidInputError(f"frame and regions must both have the column of by={by!r}")
     if frame[by].duplicated().any():
         raise InvalidInputError(f"several rows are of one {by}: choose a threshold first")
-    values = frame.drop(columns=[name for name in frame if name in regions and name != by])
-    joined = regions.merge(values, on=by, how="left")
+    joined = regions[[by, regions.geometry.name]].merge(frame, on=by, how="left")
     joined.attrs = dict(frame.attrs)
     return joined
-
-
-def _hexagons(xy: Floats, width: float) -> tuple[Floats, list[Any], Any]:
-    """The hexagons that hold points of the plane, their outlines, and the one of each point."""
-    from matplotlib.path import Path
-
-    step = np.array([width, width * 3**0.5])
-    lattices = [np.round(xy / step) * step, (np.floor(xy / step) + 0.5) * step]
-    far = [np.hypot(*(xy - one).T) for one in lattices]
-    middle = np.where((far[0] <= far[1])[:, None], *lattices)
-    _, first, cell = np.unique(np.round(middle), axis=0, return_index=True, return_inverse=True)
-    turns = np.radians(np.arange(30, 391, 60))
-    corners = np.column_stack([np.cos(turns), np.sin(turns)]) * width / 3**0.5
-    paths = [Path(one + corners, closed=True) for one in middle[first]]
-    return np.asarray(middle[first]), paths, cell.ravel()
 
 
 def _breaks(values: Floats, classes: Sequence[float] | None) -> Floats:
@@ -439,38 +438,39 @@ def _breaks(values: Floats, classes: Sequence[float] | None) -> Floats:
     return np.asarray(MaxNLocator(5).tick_values(finite.min(), finite.max()), float)
 
 
-def _percent(share: float, _: Any) -> str:
-    return f"{share:.0%}"
-
-
 def _coloured(
     frame: Any,
     column: str | None,
     ground: Ground,
     paths: Sequence[Any],
     marks: Floats,
-    values_of: Callable[[Floats], Floats],
+    values_of: Callable[[Floats], Floats] = np.asarray,
     *,
     possible: str | None = None,
     classes: Sequence[float] | None = None,
-    label: str | None = None,
+    label: Any = None,
     names: str | None = None,
+    source: Any = None,
     basemap: Any = None,  # noqa: ARG001 - of the ground
     **options: Any,
 ) -> Any:
     """Draw areas of the plane by the classes of their values."""
-    sheet, opened = _sheet(frame, **options), open_frame(frame)
     from matplotlib.collections import PathCollection
     from matplotlib.patches import Patch
 
     from ketafind.show.sheet import BLANK
 
+    opened = open_frame(frame)
+    sheet = _sheet(frame if source is None else source, ground, **options)
     values, others = (
         values_of(np.ones(len(opened)) if name is None else opened.numbers(name))
         for name in (column, possible or column)
     )
-    layers = _layers(sheet.look, values, others, classes)
-    entries: dict[str, Any] = {label or column or "rows in a hexagon": BLANK}
+    layers = _layers(sheet, values, others, classes)
+    named = label or column or "rows in a hexagon"
+    entries: dict[str, Any] = {
+        named if isinstance(named, str) else sheet.say(named[0], **named[1]): BLANK
+    }
     entries |= {
         said: Patch(**style) for said, drawn, style in layers if drawn.any() or "hatch" not in style
     }
@@ -490,20 +490,22 @@ def _coloured(
 
 
 def _layers(
-    look: Any, values: Floats, others: Floats, classes: Sequence[float] | None
+    sheet: Any, values: Floats, others: Floats, classes: Sequence[float] | None
 ) -> list[tuple[str, Any, dict[str, Any]]]:
     """What the legend says of each class, which areas are of it, and how they look."""
     from matplotlib import colormaps
 
-    breaks = _breaks(values, classes)
+    breaks, look = _breaks(values, classes), sheet.look
     colors = colormaps[look["ramp"]](np.linspace(0.08, 0.95, len(breaks) - 1))
     kind, other = (np.searchsorted(breaks[1:-1], one, side="right") for one in (values, others))
     is_known = ~np.isnan(values)
     edge = {"edgecolor": look["muted"], "lw": 0.3}
     hatched = edge | {"hatch": _HATCH}
-    said = [f"{low:,g} to {high:,g}" for low, high in pairwise(breaks)]
+    ends = [number(float(edge), sheet.lang, None) for edge in breaks]
+    said = [sheet.say("{low} to {high}", low=low, high=high) for low, high in pairwise(ends)]
     if len(said) > 1:  # also of what lies beyond the ends, as do infinite gaps
-        said[0], said[-1] = f"up to {breaks[1]:,g}", f"{breaks[-2]:,g} or more"
+        said[0] = sheet.say("up to {high}", high=ends[1])
+        said[-1] = sheet.say("{low} or more", low=ends[-2])
     layers = [
         (text, is_known & (kind == at), {"facecolor": color, **edge})
         for at, (text, color) in enumerate(zip(said, colors, strict=True))

@@ -1,7 +1,7 @@
 // The scripts of pages: plain browser JavaScript, which never turns text into markup or code.
 const browser = ["document", "window", "matchMedia", "getComputedStyle", "navigator", "DecompressionStream",
   "Blob", "Response", "Intl", "L", "geodesic", "setTimeout", "clearTimeout", "requestAnimationFrame",
-  "TextDecoder", "atob", "URL", "Event", "Uint8Array"];
+  "ResizeObserver", "TextDecoder", "atob", "URL", "Event", "Uint8Array"];
 
 export default [{
   languageOptions: {

@@ -179,7 +179,7 @@ def catchments(
     directory : Directory
         The clinics.
     region : shapely Polygon or MultiPolygon, optional
-        What to cut up, in (lon, lat) degrees; None for Ontario where its postal codes are counted
+        What to cut up, in (lon, lat) degrees; None for Ontario where all who are counted are in it
         (a simple outline, lakes inside it included: some who live on a shore are outside), else
         for the box around clinics and origins, widened by half a degree: the areas are then those
         of that box. Neither around a pole nor across the antimeridian.
@@ -243,10 +243,9 @@ def catchments(
         )
         settings = {"thresholds_min": limits, "weighted": weight is not None}
         return study.stamped(areas, "catchments", **settings)
-    if region is None and counted is None:
-        region = layers("near")["ontario"]
-    elif region is None:
-        region = _box(study, widen=origins is not None)
+    if region is None:
+        is_home = counted is None or _in_home(study)
+        region = layers("near")["ontario"] if is_home else _box(study, widen=origins is not None)
     else:
         check_polygon(region)
         west, _, east, _ = region.bounds
@@ -348,6 +347,15 @@ def _people(
     sure = rivals == 1
     counts["weight_low"] += np.bincount(only[sure], study.weight[rows[sure]], n)
     return counts
+
+
+def _in_home(study: Study) -> bool:
+    """Whether there are origins, all of them in Ontario or so near that it is a matter of scale."""
+    import shapely
+
+    lat, lon = (getattr(study.origins, name)[study.located] for name in ("lat", "lon"))
+    outline = layers("near")["ontario"].buffer(0.1)
+    return bool(len(lat)) and bool(shapely.contains_xy(outline, lon, lat).all())
 
 
 def _box(study: Study, *, widen: bool) -> Any:

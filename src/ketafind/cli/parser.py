@@ -215,28 +215,23 @@ OUT = (
     _option("--out", metavar="FILE", default="-", help=".csv or .parquet; - (default) for CSV out"),
     _option("--overwrite", action="store_true", help="replace FILE if it is there"),
 )
-PAGE = (
-    _option("--out", metavar="FILE", required=True, help="the page to write, such as finder.html"),
+TO_FILE = (
+    _option("--out", metavar="FILE", required=True, help="to write; its ending says what it is"),
     _option("--overwrite", action="store_true", help="replace FILE if it is there"),
     LANG,
-    *DATA,
 )
 PLOT = (
     *QUESTION,
-    LANG,
-    _option("--out", metavar="FILE", required=True, help="such as figure.pdf, .svg or .png"),
-    _option("--overwrite", action="store_true", help="replace FILE if it is there"),
+    *TO_FILE,
     _option("--title", help="what stands above the map"),
     _option("--width", type=_number, default=7.2, metavar="INCHES", help="(default 7.2)"),
     _option("--height", type=_number, default=4.8, metavar="INCHES", help="(default 4.8)"),
 )
 MAP = (
     *QUESTION,
+    *TO_FILE,
     _option("--column", metavar="NAME", help="what colours the marks, such as status"),
     _option("--with-origin", action="store_true", help="mark the place; others may see the page"),
-    _option("--out", metavar="FILE", required=True, help="the page to write, such as map.html"),
-    _option("--overwrite", action="store_true", help="replace FILE if it is there"),
-    LANG,
 )
 PLACE = (
     _option("text", nargs="?", metavar="TEXT", help="on one line, as people write it"),
@@ -277,11 +272,9 @@ JOIN = (
 
 EXPORT = (
     *QUESTION,
+    *TO_FILE,
     _option("--format", choices=tuple(FORMATS), help="what FILE is; its ending says it otherwise"),
-    _option("--out", metavar="FILE", required=True, help="the file to write"),
-    _option("--overwrite", action="store_true", help="replace FILE if it is there"),
     _option("--spreadsheet", action="store_true", help="in CSV, no text that becomes a formula"),
-    LANG,
 )
 
 Run = Callable[[Namespace], int | None]
@@ -296,7 +289,7 @@ COMMANDS: tuple[tuple[str, Run, str, Sequence[Option]], ...] = (
     ("profile", commands.profile, "how complete, precise and old the data are", STATE),
     ("geocode", commands.geocode, "place an address, postal code or town, or many", PLACE),
     ("map", commands.explore, "a map to pan and zoom of the nearest clinics", MAP),
-    ("page", commands.page, "a page in which anybody finds the nearest clinics", PAGE),
+    ("page", commands.page, "a page in which anybody finds the nearest clinics", (*TO_FILE, *DATA)),
     ("plot", commands.plot, "the nearest clinics on a map, as a picture", PLOT),
     ("join", batch.join, "the nearest clinics of every row of a file", JOIN),
     ("mcp", commands.mcp, "a server for agents, on standard input and output", SERVER),

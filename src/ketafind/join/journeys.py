@@ -71,6 +71,8 @@ class Travel:
         if self.costs is not None:
             return told | {"cost": self.costs.name}
         told |= {"router": type(self.router).__name__, "profile": self.router.profile}
+        credit = getattr(self.router, "credit", "")
+        told |= {"credit": credit} if credit else {}
         return told | {"interval": list(error_of(self.router))}
 
 

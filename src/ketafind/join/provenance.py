@@ -11,6 +11,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import InvalidInputError
+from ketafind.snapshot import licence_of
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
@@ -46,6 +47,7 @@ def stamped(
 
     record: dict[str, Any] = {
         "snapshot": _named(directory.snapshot),
+        "licence": licence_of(directory),
         "version": __version__,
         "method": method,
         "date": date.today().isoformat(),  # noqa: DTZ011 - the day where the work is done
@@ -93,10 +95,10 @@ def provenance(frame: Any) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``snapshot`` and ``n_clinics`` of the directory, ``version`` of ketafind, ``method`` (the
+        ``snapshot``, ``n_clinics`` and, of the bundled clinics, ``licence`` of the directory, ``version`` of ketafind, ``method`` (the
         function), ``date``, ``unknown`` (the policy, or ``"both"``), ``n_unlocated``, ``radius``
         (where the 90 % radii of the origins come from), ``settings``; by travel time ``router`` (its
-        kind) and ``profile``, or ``cost`` (the column), and ``n_missing``, the pairs of an origin
+        kind), ``profile`` and ``credit`` (whose roads), or ``cost`` (the column), and ``n_missing``, the pairs of an origin
         and a clinic without one, or none within the limit (not known of lazy frames); and, if the analysis was
         asked with ``provenance=True``, ``criteria``. Never an origin.
 

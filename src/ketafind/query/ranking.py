@@ -54,6 +54,8 @@ class Ranking:
     """How it is proved that no other clinic is nearer, where that takes a proof."""
     travel: str | None = None
     """How one travels, where the order is by time."""
+    credit = ""
+    """Whose roads were travelled."""
     limit_min = math.inf
 
     def __init__(

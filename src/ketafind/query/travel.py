@@ -48,7 +48,7 @@ class TravelRanking(Ranking):
     ) -> None:  # fmt: skip
         super().__init__(eligible, origin, limit_km)
         self.router, self.limit_min, self.travel = router, limit_min, router.profile
-        self._error = error_of(router)
+        self._error, self.credit = error_of(router), getattr(router, "credit", "")
         self._asks = search is None
         self._members = eligible._passing(eligible.unknown)
         self._search = self._new_search() if search is None else search

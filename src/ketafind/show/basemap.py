@@ -7,7 +7,7 @@ import math
 import zlib
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,15 +28,6 @@ _FILE = Path(__file__).with_name("basemap.bin")
 _NEAR_KM = 500.0
 
 
-class Town(NamedTuple):
-    """A town that tells where one is."""
-
-    name: str
-    lon: float
-    lat: float
-    population: int
-
-
 def packed() -> bytes:
     """Return the file as it ships, for a page to unpack: deflated JSON, see tools/build_basemap.py."""
     return _FILE.read_bytes()
@@ -47,9 +38,9 @@ def _content() -> dict[str, Any]:
     return dict(json.loads(zlib.decompress(packed())))
 
 
-def towns() -> list[Town]:
-    """Return the towns, the largest first."""
-    return [Town(*town) for town in _content()["towns"]]
+def towns() -> list[tuple[str, float, float, int]]:
+    """Return the towns, the largest first: name, longitude, latitude, population."""
+    return list(map(tuple, _content()["towns"]))
 
 
 @cache
@@ -125,10 +116,9 @@ class Ground:
         # Holes run the other way round: a fill leaves them out.
         fine = shapely.segmentize(shapely.normalize(shape), 0.5)
         flat = shapely.transform(fine, lambda xy: self.flat(*xy.T))
-        rings: list[Any] = []
-        for part in shapely.get_parts(flat):
-            is_area = part.geom_type == "Polygon"
-            rings += [part.exterior, *part.interiors] if is_area else [part]
+        parts = shapely.get_parts(flat)
+        is_line = shapely.get_type_id(parts) == shapely.GeometryType.LINESTRING
+        rings = [*parts[is_line], *shapely.get_rings(parts[~is_line])]
         outlines = [Outline(ring.coords, closed=ring.is_ring) for ring in rings if len(ring.coords)]
         return Outline.make_compound_path(*outlines)
 
@@ -148,6 +138,21 @@ class Ground:
         wanted = {"water": shapely.box(*AROUND), **shapes}
         order = ("water", "land", "ontario", "lakes", "borders")
         return {name: shapely.clip_by_rect(wanted[name], *seen) for name in order}
+
+
+def hexagons(xy: Floats, width: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
+    """Find the hexagons, on a corner, that hold points: in half steps of a grid, and each point's."""
+    half = half_steps(width)
+    even, odd = 2 * np.round(xy / half / 2), 2 * np.floor(xy / half / 2) + 1
+    is_even = np.hypot(*(xy - even * half).T) <= np.hypot(*(xy - odd * half).T)
+    at = np.where(is_even[:, None], even, odd).astype(np.int64)
+    found, cell = np.unique(at, axis=0, return_inverse=True)
+    return found, cell.ravel()
+
+
+def half_steps(width: float) -> Floats:
+    """Half of what lies between the middles of hexagons of a width, sideways and upwards."""
+    return np.array([width, width * 3**0.5]) / 2
 
 
 def around(xy: Floats, margin: float = 0.1, least: float = 30_000.0) -> Box:

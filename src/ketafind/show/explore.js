@@ -7,6 +7,8 @@
   const RAMP = ["#fde725", "#5ec962", "#21918c", "#3b528b", "#440154"];
   const SET = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999"];
   const MOST_AT_ONCE = 12;
+  // As records.py knows them: no script, no text alone.
+  const WEB_ADDRESS = /^https?:\/\/(\[[\da-f:.]+\]|[^\s\0- \x7f/?#@\\[\]]+)([/?#][^\s\0- \x7f]*)?$/i;
 
   const say = (key, values = {}) => data.words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const make = (tag, traits = {}, ...children) => {
@@ -20,10 +22,80 @@
   };
   const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
-  // Colours of a column.
+  // Values as people read them.
 
-  const palette = data.colour && (data.colour.ordered ? RAMP : SET);
+  const isKnown = (value) => value !== null && value !== undefined && value !== "" && value.length !== 0;
+  const number = (value, digits) => value.toLocaleString(`${data.lang}-CA`, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: "min2" });
+  const text = (value) => {
+    if (!isKnown(value)) return "";
+    if (Array.isArray(value)) return value.map(text).join("; ");
+    if (typeof value !== "number") return String(value);
+    const size = Math.abs(value);
+    if (Number.isInteger(value)) return number(value, 0);
+    return size < 0.01 ? value.toPrecision(3) : number(value, size >= 100 ? 0 : size >= 10 ? 1 : 2);
+  };
+  const facetOf = new Map((data.facets || []).map((facet) => [facet.plural, facet]));
+  const labels = new Map(Object.entries(data.labels || {})), words = new Map(Object.entries(data.words));
+  const termOf = (facet, term) => (Object.hasOwn(facet.terms, term) ? facet.terms[term] : term);
+  const labelOf = (name) => (facetOf.has(name) ? facetOf.get(name).label : labels.get(name) || words.get(name) || name.replaceAll("_", " "));
+  const textOf = (name, value) => {
+    if (facetOf.has(name)) return [].concat(value || []).map((term) => termOf(facetOf.get(name), term)).join("; ");
+    return labels.has(name) && words.get(`is_${value}`) || text(value);
+  };
+  // Label, text, and where it leads, of all that is known of a row.
+  function factsOf({ cells, radius_km: radius }) {
+    const parts = ["street_address", "city", "province", "postal_code"];
+    const address = parts.map((part) => cells[part]).filter(isKnown).join(", ");
+    const facts = data.facets && address ? [[say("address"), address]] : [];
+    for (const [name, value] of Object.entries(cells)) {
+      if (!isKnown(value) || (data.facets && [...parts, "not_offered", "complete"].includes(name))) continue;
+      facts.push([labelOf(name), textOf(name, value), name === "website" ? value : ""]);
+    }
+    if (radius) facts.push([say("position"), say("near", { km: number(radius, 1) })]);
+    const refused = data.facets ? refusals(cells).map((pair) => termOf(...pair)) : [];
+    return refused.length ? [...facts, [say("not_offered"), refused.join("; ")]] : facts;
+  }
+  function refusals(cells) {
+    return (cells.not_offered || []).map((pair) => {
+      const [id, term] = pair.split(/:(.*)/s);
+      return [data.facets.find((facet) => facet.id === id), term];
+    }).filter(([facet]) => facet);
+  }
+
+  // Colours of a column: numbers are parted into fifths, texts have one each, the commonest first.
+
+  const MOST_NAMES = 7;
+  const colour = ((values) => {
+    const known = values.filter(isKnown);
+    if (!known.length) return null;
+    const missing = known.length < values.length, name = data.column;
+    const label = !data.hexagons ? labelOf(name) : name ? say("median", { name }) : say("count");
+    if (known.every((value) => typeof value === "number")) {
+      const sorted = Float64Array.from(known).sort(), last = sorted.length - 1;
+      const at = (part) => {
+        const low = Math.floor(part * last);
+        return sorted[low] + (sorted[Math.min(low + 1, last)] - sorted[low]) * (part * last - low);
+      };
+      const stops = [...new Set([0.2, 0.4, 0.6, 0.8].map((part) => Number(at(part).toPrecision(3))))];
+      const ends = [sorted[0], ...stops, sorted[last]];
+      const texts = ends.slice(1).map((end, i) => `${text(ends[i])} – ${text(end)}`);
+      return { label, missing, texts, palette: RAMP, of: (value) => stops.filter((stop) => stop <= value).length };
+    }
+    const counts = new Map();
+    for (const value of known) counts.set(textOf(name, value), (counts.get(textOf(name, value)) || 0) + 1);
+    const ranked = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([one]) => one);
+    const texts = [...ranked.slice(0, MOST_NAMES), ...(ranked.length > MOST_NAMES ? [say("other")] : [])];
+    return { label, missing, texts, palette: SET, of: (value) => Math.min(MOST_NAMES, ranked.indexOf(textOf(name, value))) };
+  })(data.hexagons ? data.hexagons.flatMap((level) => level.value) : data.column ? data.rows.map((row) => row.colour) : []);
+  const palette = colour && colour.palette;
   const colourOf = (c) => palette[c];
+  const classOf = (value) => (colour && isKnown(value) ? colour.of(value) : null);
+  for (const row of data.rows) {
+    row.c = classOf(row.colour);
+    const tag = data.kind === "match" ? row.kind === "unknown" && say("unknown") : row.kind !== "yes" && words.get(row.status);
+    const value = data.facets ? row.sub : [data.column && text(row.colour)];
+    row.said = [...value, tag].filter(Boolean).join(" · ");
+  }
   // Black or white, whichever is read better on a colour.
   const inkOn = (colour) => {
     const [r, g, b] = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) / 255) ** 2.2);
@@ -44,7 +116,7 @@
 
   const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const map = L.map("map", {
-    zoomControl: false, attributionControl: false, zoomSnap: 0.5, minZoom: 2, maxZoom: 17,
+    zoomControl: false, attributionControl: false, zoomSnap: 0.5, minZoom: 2, maxZoom: 17, maxBoundsViscosity: 1,
     zoomAnimation: !isStill, fadeAnimation: !isStill, markerZoomAnimation: !isStill,
   });
   // Lower panes leave the mouse to the areas.
@@ -69,9 +141,19 @@
   };
 
   const located = data.rows.filter((row) => row.at);
+  // Neighbours across the antimeridian stay neighbours.
+  const spots = [...located.map((row) => row.at), ...(data.origin ? [data.origin] : [])];
+  const mean = (turn) => spots.reduce((sum, [, lon]) => sum + turn((lon * Math.PI) / 180), 0);
+  const middle = (Math.atan2(mean(Math.sin), mean(Math.cos)) * 180) / Math.PI;
+  for (const spot of spots) spot[1] -= 360 * Math.round((spot[1] - middle) / 360);
   const bounds = L.latLngBounds([]);
   located.forEach((row) => bounds.extend(row.at));
   if (data.origin) bounds.extend(data.origin);
+  // Where nobody knows a place there is a list alone.
+  if (!data.hexagons && !bounds.isValid()) {
+    document.querySelector("main").classList.add("plain");
+    bounds.extend([0, 0]);
+  }
   const showAll = (options) => map.fitBounds(bounds, { padding: [34, 34], maxZoom: 12, ...options });
 
   // What lies beneath: land, lakes, borders and towns.
@@ -83,6 +165,15 @@
     ontario: () => ({ stroke: false, fillColor: css("--home"), fillOpacity: 1 }),
     lakes: () => ({ color: css("--shore"), weight: 1, fillColor: css("--water"), fillOpacity: 1 }),
     borders: () => ({ color: css("--border"), weight: 1.2, dashArray: "5 3" }),
+  };
+  const layGiven = (shapes) => {
+    const isLine = ({ type }) => /Line/.test(type);
+    const style = (part) => drawn("base", { fill: part === "land", ...groundStyle[part]() });
+    ground.given = L.layerGroup(shapes.map((shape) => {
+      const part = isLine(shape) ? "borders" : "land";
+      return Object.assign(L.geoJSON(shape, style(part)), { part });
+    })).addTo(map);
+    ground.reach = "given";
   };
   const layGround = (base, reach) => {
     const layers = base[reach], group = L.layerGroup();
@@ -112,7 +203,7 @@
   };
   // Where there is no base map, lines of latitude and longitude say where one is.
   const layGrid = () => {
-    const box = bounds.pad(2), step = [0.1, 0.5, 1, 2, 5, 10, 30].find((degrees) => degrees * 8 >= bounds.getEast() - bounds.getWest()) || 30;
+    const box = map.getBounds().pad(2), step = [0.1, 0.5, 1, 2, 5, 10, 30].find((degrees) => degrees * 8 >= bounds.getEast() - bounds.getWest()) || 30;
     for (let lat = Math.ceil(box.getSouth() / step) * step; lat < Math.min(85, box.getNorth()); lat += step) {
       L.polyline([[lat, box.getWest()], [lat, box.getEast()]], drawn("base", { color: "#8888", weight: 1 })).addTo(map);
     }
@@ -154,7 +245,7 @@
 
   const entries = data.rows.map((row, place) => {
     const number = make("span", {}), body = make("div");
-    const details = make("details", {}, make("summary", {}, number, make("span", {}, row.name), make("span", { class: "sub" }, row.sub)), body);
+    const details = make("details", {}, make("summary", {}, number, make("span", {}, row.name), make("span", { class: "sub" }, row.said)), body);
     number.append(face(row.n, [row]));
     details.addEventListener("toggle", () => {
       if (details.open && !body.firstChild) body.append(told(row));
@@ -171,14 +262,14 @@
   });
   by("list").append(...entries);
 
-  function link(text, url) {
-    return /^https?:/.test(url || "") ? make("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, text) : text;
+  function link(said, url) {
+    return WEB_ADDRESS.test(url || "") ? make("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, said) : said;
   }
   function told(row) {
     const facts = make("dl");
-    for (const [label, text, url] of row.facts) facts.append(make("dt", {}, label), make("dd", {}, link(text, url)));
-    if (row.evidence.length) {
-      const lines = row.evidence.map(([text, url]) => make("li", {}, `${text} `, link(url, url)));
+    for (const [label, said, url] of factsOf(row)) facts.append(make("dt", {}, label), make("dd", {}, link(said, url)));
+    if (row.evidence && row.evidence.length) {
+      const lines = row.evidence.map(([said, url]) => make("li", {}, `${said} `, link(url, url)));
       facts.append(make("dt", {}, say("evidence")), make("dd", {}, make("ul", {}, ...lines)));
     }
     const all = make("div", {}, facts);
@@ -211,9 +302,9 @@
   const width = 26 + 7 * String(data.rows.length).length * (data.rows.length > 1 ? 2 : 1);
   let shown = data.rows, groups = [];
   const marks = L.layerGroup().addTo(map);
-  function face(text, rows) {
+  function face(number, rows) {
     const kinds = new Set(rows.map((row) => row.kind)), colours = new Set(rows.map((row) => row.c));
-    const made = make("span", { class: `mark ${kinds.size === 1 ? rows[0].kind : "mixed"}` }, text);
+    const made = make("span", { class: `mark ${kinds.size === 1 ? rows[0].kind : "mixed"}` }, number);
     const [c] = colours;
     if (palette && !data.hexagons && colours.size === 1 && c !== null) {
       made.classList.add("coloured");
@@ -256,11 +347,11 @@
     return found;
   }
   function mark(group) {
-    const { rows } = group, text = rows.length > 1 ? `${rows[0].n} +${rows.length - 1}` : rows[0].n;
+    const { rows } = group, numbers = rows.length > 1 ? `${rows[0].n} +${rows.length - 1}` : rows[0].n;
     const names = rows.slice(0, MOST_AT_ONCE).map((row) => `${row.n} ${row.name}`).join("; ") + (rows.length > MOST_AT_ONCE ? "; ..." : "");
-    const icon = L.divIcon({ className: "pin", html: face(text, rows), iconSize: [0, 0] });
+    const icon = L.divIcon({ className: "pin", html: face(numbers, rows), iconSize: [0, 0] });
     const made = L.marker(group.at, { icon, riseOnHover: true }).bindTooltip(make("span", {}, names), { direction: "top", offset: [0, -12] });
-    made.on("add", () => made.getElement().setAttribute("aria-label", `${text}: ${names}`));
+    made.on("add", () => made.getElement().setAttribute("aria-label", `${numbers}: ${names}`));
     made.on("mouseover", () => light(rows, true)).on("mouseout", () => light(rows, false));
     const choose = () => {
       const spots = L.latLngBounds(rows.map((row) => row.at));
@@ -301,34 +392,60 @@
     : { color: css("--edge"), weight: 1, fillColor: palette ? colourOf(c) : css("--sure"), fillOpacity: palette ? 0.75 : 0.25 });
   function layAreas() {
     for (const row of data.rows.filter((one) => one.shape)) {
-      row.area = L.polygon(row.shape.map((ring) => unpack(ring, data.step)), { ...drawn("areas", areaStyle(row.c)), interactive: true, fillRule: "evenodd" });
-      row.area.bindTooltip(make("span", {}, [row.name, row.sub].filter(Boolean).join(", ")), { sticky: true });
+      row.area = L.geoJSON(row.shape, { ...drawn("areas", areaStyle(row.c)), interactive: true });
+      row.area.bindTooltip(make("span", {}, [row.name, row.said].filter(Boolean).join(", ")), { sticky: true });
       row.area.on("mouseover", () => light([row], true)).on("mouseout", () => light([row], false)).on("click", () => open([row]));
       bounds.extend(row.area.getBounds());
     }
   }
   const cells = { shown: null, layers: [] };
   function hexagon(level, at) {
-    const x = level.size * Math.sqrt(3) * (level.q[at] + level.r[at] / 2), y = level.size * 1.5 * level.r[at];
+    const x = (level.x[at] * level.width) / 2, y = (level.y[at] * level.width * Math.sqrt(3)) / 2, size = level.width / Math.sqrt(3);
     const corner = (turn) => {
       const angle = (Math.PI / 3) * turn + Math.PI / 6;
-      return L.CRS.EPSG3857.unproject(L.point(x + level.size * Math.cos(angle), y + level.size * Math.sin(angle)));
+      return L.CRS.EPSG3857.unproject(L.point(x + size * Math.cos(angle), y + size * Math.sin(angle)));
     };
-    const made = L.polygon([0, 1, 2, 3, 4, 5].map(corner), { ...drawn("areas", areaStyle(level.c[at])), weight: 0.3, interactive: true, smoothFactor: 0 });
-    made.c = level.c[at];
-    made.said = [level.value[at], say("cell", { n: level.n[at] })].filter((part) => part !== "").join("; ");
+    const c = classOf(level.value[at]);
+    const made = L.polygon([0, 1, 2, 3, 4, 5].map(corner), { ...drawn("areas", areaStyle(c)), weight: 0.3, interactive: true, smoothFactor: 0 });
+    made.c = c;
+    made.value = level.value[at];
+    made.said = [data.column && `${colour.label}: ${text(level.value[at]) || say("not_known")}`, say("cell", { n: number(level.n[at], 0) })].filter(Boolean).join("; ");
     return made;
   }
   function chooseCells() {
     const metres = 156543.034 / 2 ** map.getZoom();
-    const fine = data.hexagons.map((level) => level.size / metres >= 5).lastIndexOf(true);
+    const fine = data.hexagons.map((level) => level.width / metres >= 9).lastIndexOf(true);
     const at = Math.max(0, fine);
     if (cells.shown === at) return;
     if (cells.shown !== null) cells.layers[cells.shown].remove();
     const level = data.hexagons[at];
-    cells.layers[at] ||= L.featureGroup(level.q.map((_, i) => hexagon(level, i))).bindTooltip((layer) => make("span", {}, layer.said), { sticky: true });
+    cells.layers[at] ||= L.featureGroup(level.x.map((_, i) => hexagon(level, i))).bindTooltip((layer) => make("span", {}, layer.said), { sticky: true });
     cells.layers[at].addTo(map);
     cells.shown = at;
+  }
+
+  // The hexagons in view as a list, for those who use no mouse.
+  const MOST_CELLS = 100;
+  function listCells() {
+    const view = map.getBounds(), seen = [];
+    cells.layers[cells.shown].eachLayer((layer) => {
+      if (view.contains(layer.getBounds().getCenter())) seen.push(layer);
+    });
+    const rank = (layer) => (isKnown(layer.value) ? layer.value : -Infinity);
+    seen.sort((a, b) => rank(b) - rank(a));
+    by("count").textContent = say(seen.length > MOST_CELLS ? "cells" : "every_cell", { n: number(seen.length, 0), most: MOST_CELLS });
+    by("list").replaceChildren(...seen.slice(0, MOST_CELLS).map((layer) => {
+      const middle = layer.getBounds().getCenter(), go = () => map.setView(middle, Math.max(map.getZoom(), 9));
+      const button = make("button", { type: "button", class: "cell", onclick: go }, layer.said, make("span", { class: "sub" }, whereabouts(middle)));
+      const show = (isOn) => layer.setStyle({ weight: isOn ? 4 : 0.3, color: css(isOn ? "--text" : "--edge") }) && isOn && layer.bringToFront();
+      for (const [name, isOn] of [["mouseenter", true], ["mouseleave", false], ["focus", true], ["blur", false]]) button.addEventListener(name, () => show(isOn));
+      return make("li", {}, button);
+    }));
+  }
+  function whereabouts(middle) {
+    const degrees = `${number(middle.lat, 2)}°, ${number(middle.lng, 2)}°`;
+    const near = (ground.towns || []).map(([name, lon, lat]) => [middle.distanceTo([lat, lon]), name]).sort((a, b) => a[0] - b[0])[0];
+    return near && near[0] < 60000 ? `${say("near_town", { town: near[1] })}, ${degrees}` : degrees;
   }
   function tint() {
     data.rows.forEach((row) => row.area && row.area.setStyle(areaStyle(row.c)));
@@ -337,16 +454,25 @@
 
   // Filters: a term that is not stated of a clinic is not a no.
 
+  const KINDS = data.kind === "match" ? { yes: "yes", unknown: "unknown" } : { yes: "active", unknown: "uncertain", no: "closed" };
+  const kinds = Object.entries(KINDS).filter(([kind]) => data.rows.some((row) => row.kind === kind)).map(([kind, word]) => [kind, say(word)]);
   const choices = {};
-  const offers = (row, facet, term) => ((row.has[facet] || []).includes(term) ? "yes"
-    : (row.not[facet] || []).includes(term) || row.complete.includes(facet) ? "no" : "unknown");
+  const facets = (data.rows.length > 1 && data.facets || []).map((facet) => {
+    const held = new Set(data.rows.flatMap((row) => row.cells[facet.plural] || []));
+    return { ...facet, held: Object.entries(facet.terms).filter(([term]) => held.has(term)) };
+  }).filter(({ held }) => held.length);
+  const offers = ({ cells }, facet, term) => {
+    if ((cells[facet.plural] || []).includes(term)) return "yes";
+    const isRefused = refusals(cells).some(([one, other]) => one.id === facet.id && other === term);
+    return isRefused || (cells.complete || []).includes(facet.id) ? "no" : "unknown";
+  };
   const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
   function isWanted(row) {
     const takesUnknown = choices.unknown && choices.unknown.checked;
     if (choices.kind && choices.kind.value && row.kind !== choices.kind.value) return false;
-    if (choices.text && !fold(`${row.name} ${row.sub}`).includes(fold(choices.text.value.trim()))) return false;
-    return data.facets.every(({ id }) => {
-      const term = choices[id].value, truth = term && offers(row, id, term);
+    if (choices.text && !fold(`${row.name} ${row.said}`).includes(fold(choices.text.value.trim()))) return false;
+    return facets.every((facet) => {
+      const term = choices[facet.id].value, truth = term && offers(row, facet, term);
       return !term || truth === "yes" || (truth === "unknown" && takesUnknown);
     });
   }
@@ -362,17 +488,16 @@
     drawMarks();
   }
   function chooser(id, label, options) {
-    choices[id] = make("select", { onchange: filter }, new window.Option(say("any"), ""), ...options.map(([value, text]) => new window.Option(text, value)));
+    choices[id] = make("select", { onchange: filter }, new window.Option(say("any"), ""), ...options.map(([value, said]) => new window.Option(said, value)));
     return make("label", {}, label, choices[id]);
   }
   function layFilters() {
     if (data.rows.length < 2) return;
     choices.text = make("input", { type: "search", oninput: filter });
     const form = make("form", { onsubmit: (event) => event.preventDefault() }, make("label", {}, say("find"), choices.text));
-    const kinds = Object.entries(data.kinds);
     if (kinds.length > 1) form.append(chooser("kind", say(data.kind), kinds));
-    data.facets.forEach(({ id, label, terms }) => form.append(chooser(id, label, terms)));
-    if (data.facets.length) {
+    facets.forEach(({ id, label, held }) => form.append(chooser(id, label, held)));
+    if (facets.length) {
       choices.unknown = make("input", { type: "checkbox", onchange: filter });
       form.append(make("label", {}, choices.unknown, say("or_unknown")));
     }
@@ -382,25 +507,24 @@
   // What the marks mean.
 
   function layLegend() {
-    const line = (key, text) => by("legend").append(make("li", {}, make("span", { class: "key", "aria-hidden": "true" }, key), make("span", {}, text)));
-    const kinds = Object.entries(data.kinds);
-    if (located.some((row) => !row.shape) && (kinds.length > 1 || !data.kinds.yes)) {
-      kinds.forEach(([kind, text]) => line(make("span", { class: `mark ${kind}` }, "1"), text));
+    const line = (key, said) => by("legend").append(make("li", {}, make("span", { class: "key", "aria-hidden": "true" }, key), make("span", {}, said)));
+    if (located.some((row) => !row.shape) && data.facets) {
+      kinds.forEach(([kind, said]) => line(make("span", { class: `mark ${kind}` }, "1"), said));
     }
     if (located.filter((row) => !row.shape).length > 1) line(make("span", { class: "mark yes" }, "3 +2"), say("several", { first: 3, more: 2 }));
     if (kinds.length > 1 && located.length > 1) line(make("span", { class: "mark mixed" }, "3 +2"), say("mixed"));
-    if (located.some((row) => row.r > 0)) line(make("span", { class: "circle" }), say("doubt"));
+    if (located.some((row) => row.radius_km)) line(make("span", { class: "circle" }), say("doubt"));
     if (data.origin) line(make("span", { class: "star" }, "★"), say("origin"));
-    if (!data.colour) return;
-    by("legend").append(make("li", {}, make("strong", {}, data.colour.label)));
+    if (!colour) return;
+    by("legend").append(make("li", {}, make("strong", {}, colour.label)));
     const swatch = (colour) => {
       const made = make("canvas", { class: "swatch", width: 26, height: 16 }), pen = made.getContext("2d");
       pen.fillStyle = colour;
       pen.fillRect(0, 0, 26, 16);
       return made;
     };
-    data.colour.classes.forEach((text, c) => line(swatch(colourOf(c)), text));
-    if (data.colour.missing) line(swatch(hatch()), say("not_known"));
+    colour.texts.forEach((said, c) => line(swatch(colourOf(c)), said));
+    if (colour.missing) line(swatch(hatch()), say("not_known"));
   }
 
   // Together.
@@ -408,12 +532,20 @@
   layAreas();
   if (data.hexagons) {
     const coarse = data.hexagons[0];
-    coarse.q.forEach((_, at) => bounds.extend(hexagon(coarse, at).getBounds()));
+    coarse.x.forEach((_, at) => bounds.extend(hexagon(coarse, at).getBounds()));
   }
   if (bounds.getNorthEast().distanceTo(bounds.getSouthWest()) < 2000) bounds.extend(bounds.getCenter().toBounds(6000));
+  // Beyond the base map there is nothing to see: the window stays within, where all marks are.
+  const stay = () => {
+    if (!data.around || !L.latLngBounds(data.around).contains(bounds)) return;
+    map.setMinZoom(0);
+    map.setMaxBounds(data.around);
+    map.setMinZoom(Math.min(map.getBoundsZoom(data.around, true), map.getBoundsZoom(bounds, false, [68, 68])));
+  };
+  stay();
   showAll({ animate: false });
   for (const row of located) {
-    if (row.r > 0) row.doubt = L.circle(row.at, drawn("doubts", { radius: row.r * 1000, color: css("--sure"), weight: 1, dashArray: "4 4", fill: false, fillOpacity: 0.12 })).addTo(map);
+    if (row.radius_km) row.doubt = L.circle(row.at, drawn("doubts", { radius: row.radius_km * 1000, color: css("--sure"), weight: 1, dashArray: "4 4", fill: false, fillOpacity: 0.12 })).addTo(map);
     if (row.area) row.area.addTo(map);
   }
   if (data.origin) {
@@ -422,6 +554,10 @@
   }
   L.control.zoom({ position: "topleft", zoomInTitle: say("zoom_in"), zoomOutTitle: say("zoom_out") }).addTo(map);
   L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
+  const coarse = L.control({ position: "bottomright" });
+  coarse.onAdd = () => make("p", { class: "coarse" }, say("coarse"));
+  const warn = () => (data.around && map.getZoom() >= 11 ? coarse.addTo(map) : coarse.remove());
+  map.on("zoomend", warn);
   const all = L.control({ position: "topleft" });
   all.onAdd = () => {
     const button = make("button", { type: "button", title: say("all"), "aria-label": say("all"), onclick: () => showAll() }, "⤢");
@@ -437,27 +573,38 @@
   // A frame may get its size late: until somebody uses the page, all stays in view.
   let isUsed = false;
   for (const kind of ["pointerdown", "click", "wheel", "keydown"]) root.addEventListener(kind, () => { isUsed = true; }, { capture: true, passive: true });
-  map.on("resize", () => { if (!isUsed) showAll({ animate: false }); });
+  map.on("resize", () => {
+    stay();
+    if (!isUsed) showAll({ animate: false });
+  });
   if (data.hexagons) {
     chooseCells();
+    listCells();
     map.on("zoomend", chooseCells);
+    map.on("moveend", listCells);
   }
   const lay = (base) => {
     ground.towns = base.towns;
+    map.getContainer().classList.toggle("known", Boolean(base.around));
     chooseGround(base);
     map.on("zoomend", () => chooseGround(base));
     nameTowns();
+    if (data.hexagons) listCells();
     root.dataset.ready = "";
   };
   if (data.base === null) {
     layGrid();
     root.dataset.ready = "";
   }
-  else if (typeof data.base === "object") lay(data.base);
+  else if (Array.isArray(data.base)) {
+    layGiven(data.base);
+    root.dataset.ready = "";
+  }
   else {
     const packed = Uint8Array.from(atob(data.base), (letter) => letter.charCodeAt(0));
+    const [[south, west], [north, east]] = data.around;
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-    new Response(stream).json().then((base) => lay({ ...base, around: data.around }));
+    new Response(stream).json().then((base) => lay({ ...base, around: [[south, west], [south, east], [north, east], [north, west]] }));
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
   // On paper all is light; the map keeps its size and is only made smaller, for a canvas of a new

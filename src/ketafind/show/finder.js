@@ -23,17 +23,15 @@ const Finder = (() => {
     let at = 0;
     for (const [name, count] of Object.entries(planes)) {
       const column = (table[name] = new Int32Array(n));
-      for (let plane = 0; plane < count; plane += 1) {
-        for (let row = 0; row < n; row += 1) column[row] |= bytes[at + row] << (8 * plane);
-        at += n;
+      const isSigned = name !== "number", isSum = name !== "quality";
+      for (let row = 0, sum = 0; row < n; row += 1) {
+        let value = bytes[at + row];
+        if (count > 1) value |= bytes[at + n + row] << 8;
+        if (count > 2) value |= bytes[at + 2 * n + row] << 16;
+        if (isSigned && isSum) value = (value >>> 1) ^ -(value & 1);
+        column[row] = sum = isSum ? sum + value : value;
       }
-      const isSigned = name !== "number";
-      if (name !== "quality") {
-        for (let row = 0, sum = 0; row < n; row += 1) {
-          const value = column[row];
-          column[row] = sum += isSigned ? (value >>> 1) ^ -(value & 1) : value;
-        }
-      }
+      at += count * n;
     }
     table.areas = new Map();
     for (let row = 0, start = 0; row < n; row += 1) {
@@ -84,7 +82,7 @@ const Finder = (() => {
   }
 
   // As show.text.distance_text: the interval where it matters, rounded outwards.
-  function distanceText({ km, low, high, clinic }, { says, city_level: cityLevel }, lang) {
+  function distanceText({ km, low, high, clinic }, { remarks, city_level: cityLevel }, lang) {
     const isCity = cityLevel.includes(clinic.precision), wide = high - low;
     const number = (value, places) => {
       const [between, point] = lang === "fr" ? ["\u00a0", ","] : [",", "."];
@@ -94,9 +92,9 @@ const Finder = (() => {
     if (wide <= (isCity ? 0 : Math.max(1, 0.2 * km))) return `${number(km, km < 9.95 ? 1 : 0)} km`;
     const [parts, places] = high < 2 ? [10, 1] : [1, 0];
     const ends = [Math.floor(low * parts + 1e-6) / parts, Math.ceil(high * parts - 1e-6) / parts];
-    const span = fill(says["remark.span"][lang], { low: number(ends[0], places), high: number(ends[1], places) });
+    const span = fill(remarks.span[lang], { low: number(ends[0], places), high: number(ends[1], places) });
     const remark = isCity ? "city" : clinic.precision === "unknown" ? "unknown" : "";
-    return remark ? `${span}, ${says[`remark.${remark}`][lang]}` : span;
+    return remark ? `${span}, ${remarks[remark][lang]}` : span;
   }
 
   // -- Words -------------------------------------------------------------------------------------
@@ -218,9 +216,7 @@ const Finder = (() => {
         const [key, numbers] = line.split("\t");
         return [key, numbers.split(",").map(Number)];
       }));
-      const listed = (words) => new Set(words.split(" "));
-      for (const name of ["elsewhere", "states", "directions", "streets", "units", "about"]) this[name] = listed(this[name]);
-      for (const name of ["commas", "whole"]) this[name] = new Set(this[name]);
+      for (const name of ["elsewhere", "states", "directions", "streets", "units", "about", "commas", "whole"]) this[name] = new Set(this[name]);
       this.counts = new Int32Array(this.name.length);
       for (const name of codes.name) this.counts[name] += 1;
     }
@@ -237,7 +233,7 @@ const Finder = (() => {
     }
 
     atPlace(number) {
-      const [lat, lon] = [this.lat[number] / 1e4, this.lon[number] / 1e4];
+      const [lat, lon] = [this.lat[number], this.lon[number]];
       const precision = this.radius_km[number] > this.wide ? "municipality" : "place";
       const name = `${this.name[number]}, ON`;
       return { lat, lon, radius: this.radius[number], label: name, precision, county: this.county[number], notes: [] };
@@ -474,9 +470,9 @@ const Finder = (() => {
     // Whether the nearest of some places holds a code: the code is then taken without a word.
     holds(numbers, row, own) {
       const lat = this.codes.lat[row] / 1e4, lon = this.codes.lon[row] / 1e4;
-      const apart = (number) => sphereKm(lat, lon, this.lat[number] / 1e4, this.lon[number] / 1e4);
+      const apart = (number) => sphereKm(lat, lon, this.lat[number], this.lon[number]);
       const [near] = [...numbers].sort((a, b) => apart(a) - apart(b));
-      const rural = Boolean(this.codes.quality[row] & 16), kind = this.kinds[this.kind[near]];
+      const rural = Boolean(this.codes.quality[row] & 16), kind = this.kind[near];
       if (kind === "county" || own === near || own === this.owner[near]) return false;
       if (rural && ["community", "neighbourhood", "reserve"].includes(kind)) return false;
       if (this.owner[own] === near) return true;
@@ -492,21 +488,41 @@ const Finder = (() => {
   const POLICIES = { exclude: (truth) => truth === YES, include: (truth) => truth > NO, only: (truth) => truth === UNKNOWN };
 
   class Directory {
-    constructor(data) {
-      Object.assign(this, data);
-      this.columns = new Map();
-      for (const facet of this.facets) {
-        for (const term of facet.terms) this.columns.set(`${facet.id} ${term.id}`, this.columns.size);
+    constructor({ clinics, vocabulary, rules, yes, no, first_groups: first, more_groups: more, ...rest }) {
+      Object.assign(this, rest);
+      this.facets = vocabulary.facets;
+      this.quantities = Object.fromEntries(vocabulary.quantities.map((one) => [one.id, one]));
+      // Labels by facet and term: the rules' words where the directory has none.
+      this.labels = {};
+      for (const { id, labels, terms } of [...rules.facets, ...this.facets]) {
+        const known = (this.labels[id] ??= { terms: {} });
+        known.labels = labels;
+        for (const term of terms) known.terms[term.id] = term;
       }
-      this.truths = this.groups.map(([yes, no]) => {
+      this.columns = new Map(this.facets.flatMap(({ id, terms }) => terms.map((term) => `${id} ${term.id}`)).map((name, at) => [name, at]));
+      this.truths = yes.map((columns, group) => {
         const truths = new Uint8Array(this.columns.size).fill(UNKNOWN);
-        for (const column of yes) truths[column] = YES;
-        for (const column of no) truths[column] = NO;
+        for (const column of columns) truths[column] = YES;
+        for (const column of no[group]) truths[column] = NO;
         return truths;
       });
-      this.located = this.clinics.flatMap((clinic, no) => (clinic.lat === null ? [] : [no]));
+      let further = 0;
+      this.clinics = clinics.map(({ services, location, ...clinic }, at) => ({
+        ...clinic,
+        services: services.map((service, i) => ({ ...service, group: i ? more[further++] : first[at] })),
+        ...(location ?? { lat: null, lon: null, precision: null }),
+        radius: location?.radius_km ?? null,
+      }));
+      this.located = this.clinics.flatMap((clinic, at) => (clinic.lat === null ? [] : [at]));
       this.compiled = new WeakMap();
       this.radii = this.clinics.map((clinic) => clinic.radius ?? 0);
+    }
+
+    // The term and all that hold it, the nearest first.
+    above(facet, term) {
+      const terms = this.facets.find(({ id }) => id === facet)?.terms ?? [], found = [];
+      for (let at = terms.find(({ id }) => id === term); at; at = terms.find(({ id }) => id === at.parent)) found.push(at.id);
+      return found;
     }
 
     // How a service answers canonical criteria, as Criteria.to_dict writes them.
@@ -550,7 +566,7 @@ const Finder = (() => {
     bound({ quantity, at_most: atMost, at_least: atLeast }) {
       return ({ quantities }) => {
         if (!quantities[quantity]) return UNKNOWN;
-        const [low, high] = quantities[quantity];
+        const { low, high } = quantities[quantity];
         if (atMost !== undefined) return high <= atMost ? YES : low > atMost ? NO : UNKNOWN;
         return low >= atLeast ? YES : high < atLeast ? NO : UNKNOWN;
       };
@@ -636,7 +652,8 @@ const Finder = (() => {
       const open = this.unsettled(criteria, clinic, service).flatMap(leavesOf);
       const deciding = clinic.status === "active" ? [] : [this.says["ask.status"][lang]];
       deciding.push(...open.map((leaf) => this.question(leaf, lang)));
-      const known = new Set([...open.flatMap((leaf) => leaf.terms ?? []), ...service.flags]);
+      const stated = Object.keys(service.flags).flatMap((flag) => this.above("flag", flag));
+      const known = new Set([...open.flatMap((leaf) => leaf.terms ?? []), ...stated]);
       const more = this.asked_flags.filter(({ flag, province }) => !known.has(flag) && (province === null || province === clinic.province));
       const ask = ({ flag }) => this.question({ facet: "flag", terms: [flag], at_least: 1 }, lang);
       return { deciding: [...new Set(deciding)], more: more.map(ask) };
@@ -653,12 +670,12 @@ const Finder = (() => {
     }
 
     sizeAsked({ quantity, at_most: atMost, at_least: atLeast }, lang) {
-      const { labels, unit } = this.quantities[quantity];
+      const one = this.quantities[quantity];
       const [whole, part] = String(atMost ?? atLeast).split(".");
       const [between, point] = lang === "fr" ? ["\u00a0", ","] : [",", "."];
       const number = whole.replace(/\B(?=(\d{3})+$)/g, between) + (part ? point + part : "");
       const bound = this.says[atMost === undefined ? "clause.no_less" : "clause.no_more"][lang];
-      return { facet: labels[lang], what: fill(bound, { size: `${number} ${unit}` }) };
+      return { facet: named(one, lang), what: fill(bound, { size: `${number} ${one.unit}` }) };
     }
 
     listed(facet, terms, word, lang) {
@@ -667,11 +684,13 @@ const Finder = (() => {
     }
 
     label(facet, term, lang) {
-      const known = this.labels[facet];
-      return (term === null ? known?.labels : known?.terms[term])?.[lang] ?? term ?? facet;
+      const known = this.labels[facet], one = term === null ? known : known?.terms[term];
+      return one ? named(one, lang) : term ?? facet;
     }
   }
 
+  // What a facet, term or quantity is called: in its first language where it has no other.
+  const named = ({ labels }, lang) => labels[lang] ?? Object.values(labels)[0];
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 
   function partsOf(criteria) {
@@ -689,5 +708,5 @@ const Finder = (() => {
     return { ...content, directory: new Directory(content.directory), gazetteer: new Gazetteer(content.gazetteer, readCodes(table)) };
   }
 
-  return { open, inflateJson, distanceText, fill, Refused, NO, UNKNOWN, YES };
+  return { open, inflateJson, distanceText, fill, named, Refused, NO, UNKNOWN, YES };
 })();

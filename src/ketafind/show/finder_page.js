@@ -13,7 +13,12 @@ if (typeof document !== "undefined") (async () => {
   let lang = document.documentElement.lang, origin = null, found = null;
 
   const say = (key, values = {}) => Finder.fill(texts[key][lang], values);
-  const number = (value, places = 0) => value.toLocaleString(lang === "fr" ? "fr-CA" : "en-CA", { minimumFractionDigits: places, maximumFractionDigits: places });
+  // Making a format takes longer than all that is written with it.
+  const formats = {};
+  const number = (value, places = 0) => {
+    const format = formats[lang + places] ??= new Intl.NumberFormat(`${lang}-CA`, { minimumFractionDigits: places, maximumFractionDigits: places });
+    return format.format(value);
+  };
   const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
 
   const headed = (head, text) => Finder.fill(directory.says.headed[lang], { head, text });
@@ -28,9 +33,12 @@ if (typeof document !== "undefined") (async () => {
     return made;
   }
 
-  function link(address, text, attributes = {}) {
-    const outside = { href: address, target: "_blank", rel: "noopener noreferrer", ...attributes };
-    return make("a", outside, text);
+  // As records.py knows them: no script, no text alone.
+  const WEB_ADDRESS = /^https?:\/\/(\[[\da-f:.]+\]|[^\s\0- \x7f/?#@\\[\]]+)([/?#][^\s\0- \x7f]*)?$/i;
+
+  // A link where there is a web address, else the text alone.
+  function link(address, text) {
+    return WEB_ADDRESS.test(address ?? "") ? make("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, text) : text;
   }
 
   // -- What is asked for -------------------------------------------------------------------------
@@ -50,12 +58,12 @@ if (typeof document !== "undefined") (async () => {
     for (const select of document.querySelectorAll("select")) chosen.set(select.id, select.value);
     const main = [], more = [];
     for (const facet of facets) {
-      const terms = facet.terms.map((term) => [term.id, "\u00a0\u00a0".repeat(term.depth) + term.labels[lang]]);
-      const made = choice(`facet-${facet.id}`, facet.labels[lang], [["", say("any")], ...terms]);
+      const terms = facet.terms.map((term) => [term.id, "\u00a0\u00a0".repeat(directory.above(facet.id, term.id).length - 1) + Finder.named(term, lang)]);
+      const made = choice(`facet-${facet.id}`, Finder.named(facet, lang), [["", say("any")], ...terms]);
       (main.length < 3 ? main : more).push(made);
     }
     const yesOrNo = [["", say("any")], ["yes", say("yes")], ["no", say("no")]];
-    more.push(...flags.map((flag) => choice(`flag-${flag.id}`, flag.labels[lang], yesOrNo)));
+    more.push(...flags.map((flag) => choice(`flag-${flag.id}`, Finder.named(flag, lang), yesOrNo)));
     more.push(choice("qualified", say("qualified"), [["", say("any")], ["yes", say("yes")]]));
     const keepLegend = (id, made) => by(id).replaceChildren(by(id).querySelector("legend"), ...made);
     keepLegend("sought", main);
@@ -194,7 +202,7 @@ if (typeof document !== "undefined") (async () => {
     }
     details.push(say("position", { what: precisionOf(clinic) }));
     const contacts = [];
-    const digits = clinic.phone.replace(/[^0-9+]/g, "");
+    const digits = (clinic.phone ?? "").replace(/[^0-9+]/g, "");
     if (clinic.phone) contacts.push(make("li", {}, headed(say("phone"), ""), digits.length >= 7 && digits.length <= 15 ? make("a", { href: `tel:${digits}` }, clinic.phone) : clinic.phone));
     if (clinic.website) contacts.push(make("li", {}, headed(say("website"), ""), link(clinic.website, clinic.website)));
     const item = make("li", { class: isSure ? "hit" : "hit maybe", id: `hit-${rank}`, tabindex: "-1" },
@@ -202,13 +210,17 @@ if (typeof document !== "undefined") (async () => {
       make("p", { class: "truth" }, say(isSure ? "confirmed" : "possible")),
       make("p", { class: "far" }, isSpan ? text : straight),
       make("p", {}, details.join("; ")),
-      make("p", {}, clinic.address),
+      make("p", {}, addressOf(clinic)),
       contacts.length ? make("ul", { class: "contacts" }, contacts) : null,
       askedFor(match), asking(match), known(clinic));
     for (const [event, isNear] of [["mouseenter", true], ["mouseleave", false], ["focusin", true], ["focusout", false]]) {
       item.addEventListener(event, () => map.point(rank, isNear));
     }
     return item;
+  }
+
+  function addressOf({ street_address: street, city, province, postal_code: code }) {
+    return [street, city, [province, code].filter(Boolean).join(" ")].filter(Boolean).join(", ");
   }
 
   const truthWord = (truth) => say({ [Finder.YES]: "yes", [Finder.NO]: "no" }[truth] ?? "not_known");
@@ -233,36 +245,39 @@ if (typeof document !== "undefined") (async () => {
   // What is stated of a clinic, each with the pages that say so.
   function known(clinic) {
     const services = clinic.services.flatMap((service) => {
-      const facts = service.facts.map(([facet, term, truth]) => fact(clinic, service, facet, term, truth));
-      for (const [name, ends] of Object.entries(service.quantities)) {
-        const { labels, unit } = directory.quantities[name];
-        const size = [...new Set(ends.map((end) => number(end, end % 1 ? 2 : 0)))].join("\u2013");
-        facts.push(stated(headed(capital(labels[lang]), `${size} ${unit}`), clinic.evidence.filter((one) => one[1] === name && isOf(one, service))));
+      const facts = Object.entries(service.facts).flatMap(([facet, { terms }]) => terms.map(({ id, truth }) => fact(clinic, service, facet, id, truth)));
+      for (const [name, { low, high }] of Object.entries(service.quantities)) {
+        const quantity = directory.quantities[name];
+        const size = [...new Set([low, high].map((end) => number(end, end % 1 ? 2 : 0)))].join("\u2013");
+        facts.push(stated(headed(capital(Finder.named(quantity, lang)), `${size} ${quantity.unit}`), clinic.evidence.filter((one) => one.facet === name && isOf(one, service))));
       }
       return [
-        clinic.services.length > 1 ? make("h4", {}, say("service", { id: service.id })) : null,
+        clinic.services.length > 1 ? make("h4", {}, say("service", { id: service.service_id })) : null,
         service.combined ? make("p", {}, say("combined")) : null,
         facts.length ? make("ul", {}, facts) : make("p", {}, say("nothing_known")),
       ];
     });
-    const fields = clinic.evidence.filter(([, facet]) => texts[`field_${facet}`]).map((one) => stated(headed(capital(say(`field_${one[1]}`)), texts[`${one[1]}_${one[2]}`]?.[lang] ?? one[2]), [one]));
+    const fields = clinic.evidence.filter(({ facet }) => texts[`field_${facet}`]).map((one) => {
+      const text = texts[`${one.facet}_${one.term}`]?.[lang] ?? one.term;
+      return stated(headed(capital(say(`field_${one.facet}`)), text), [one]);
+    });
     const more = ["operator", "notes"].filter((name) => clinic[name]).map((name) => make("p", {}, headed(say(name), clinic[name])));
     return make("details", {}, make("summary", {}, say("known")), services, more, fields.length ? make("ul", {}, fields) : null);
   }
 
-  const isOf = ([service], { id }) => service === null || service === id;
+  const isOf = ({ service_id: of }, { service_id: id }) => of === null || of === id;
 
   function fact(clinic, service, facet, term, truth) {
-    const evidence = clinic.evidence.filter((one) => one[1] === facet && one[2] === term && isOf(one, service));
+    const evidence = clinic.evidence.filter((one) => one.facet === facet && one.term === term && isOf(one, service));
     const label = directory.label(facet, term, lang);
     const name = facet === "flag" ? capital(label) : headed(capital(directory.label(facet, null, lang)), label);
     return stated(`${name} \u2013 ${say(truth)}`, evidence, truth);
   }
 
   function stated(text, evidence, believed = "yes") {
-    const sources = evidence.map(([, , , truth, address, kind, day]) => {
-      const named = [say(`source_${kind}`), day].filter(Boolean).join(", ") + (truth === believed ? "" : ` \u2013 ${say(truth)}`);
-      return address ? link(address, named) : named;
+    const sources = evidence.map(({ truth, source_url: address, source_class: kind, page_date: day, checked_on: checked }) => {
+      const named = [say(`source_${kind}`), day ?? checked].filter(Boolean).join(", ") + (truth === believed ? "" : ` \u2013 ${say(truth)}`);
+      return link(address, named);
     });
     const list = sources.flatMap((source, at) => (at ? ["; ", source] : [source]));
     return make("li", {}, `${text} (`, list.length ? list : say("no_source"), ")");
@@ -272,6 +287,7 @@ if (typeof document !== "undefined") (async () => {
 
   function speak() {
     document.documentElement.lang = lang;
+    document.title = say("title");
     for (const one of document.querySelectorAll("[data-text]")) one.textContent = say(one.dataset.text);
     const language = by("language");
     language.lang = lang === "fr" ? "en" : "fr";
@@ -335,7 +351,14 @@ if (typeof document !== "undefined") (async () => {
       return scales[name];
     }
 
-    const perPixel = () => Math.max(box[2] / (svg.clientWidth || 500), box[3] / (svg.clientHeight || 400));
+    // The size is told, not asked for: asking would lay the page out once more.
+    let size = { width: 500, height: 400 };
+    const perPixel = () => Math.max(box[2] / size.width, box[3] / size.height);
+    new ResizeObserver(([{ contentRect }]) => {
+      if (!contentRect.width) return;
+      size = contentRect;
+      fit();
+    }).observe(svg);
     const put = (shape, [x, y], scale) => shape.setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
 
     // Where something of a size in pixels stands: its middle, and half its width and height.
@@ -426,8 +449,14 @@ if (typeof document !== "undefined") (async () => {
       draw();
     }
 
+    const reachOf = ({ radius, lat }) => radius / (KM_PER_DEGREE * Math.cos(lat * RADIANS));
+
+    // All marks, and the circles that they may be anywhere in.
     function fit() {
-      frame([...shown.map(({ clinic }) => clinic), ...(from ? [from] : [])].map(flat));
+      frame([...shown.map(({ clinic }) => clinic), ...(from ? [from] : [])].flatMap((one) => {
+        const [x, y] = flat(one), reach = one.radius ? reachOf(one) : 0;
+        return [[x - reach, y - reach], [x + reach, y + reach]];
+      }));
     }
 
     // Show some spots and a little around them.
@@ -435,8 +464,8 @@ if (typeof document !== "undefined") (async () => {
       if (!spots.length) return;
       const xs = spots.map(([x]) => x), ys = spots.map(([, y]) => y);
       const [west, east, north, south] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-      const shape = (svg.clientHeight || 400) / (svg.clientWidth || 500);
-      const wide = Math.max(0.05, east - west, (south - north) / shape) * 1.4, high = wide * shape;
+      const shape = size.height / size.width;
+      const wide = Math.max(0.05, east - west, (south - north) / shape) * 1.25, high = wide * shape;
       box = [(west + east - wide) / 2, (north + south - high) / 2, wide, high];
       draw();
     }
@@ -444,7 +473,7 @@ if (typeof document !== "undefined") (async () => {
     function show({ matches }, place) {
       [shown, from] = [matches, place];
       const circle = (one, rank) => {
-        const [cx, cy] = flat(one), r = one.radius / (KM_PER_DEGREE * Math.cos(one.lat * RADIANS));
+        const [cx, cy] = flat(one), r = reachOf(one);
         return make("svg:circle", { class: "doubt", ...FIXED, cx, cy, r, "data-rank": rank });
       };
       circles.replaceChildren(circle(from, 0), ...shown.filter(({ clinic }) => clinic.radius).map(({ clinic, rank }) => circle(clinic, rank)));
@@ -504,7 +533,6 @@ if (typeof document !== "undefined") (async () => {
     by("zoom-in").addEventListener("click", () => zoom(0.7));
     by("zoom-out").addEventListener("click", () => zoom(1.4));
     by("zoom-all").addEventListener("click", fit);
-    window.addEventListener("resize", () => shown.length && fit());
     window.addEventListener("beforeprint", fit);
     return { show, point };
   })();

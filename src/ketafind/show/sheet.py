@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,33 +15,32 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, PathPatch, Rectangle
+from matplotlib.patches import Patch, PathPatch, Polygon, Rectangle
 
 from ketafind.geo import geodesic_km
-from ketafind.show.basemap import Box, Floats, Ground, towns
+from ketafind.show.basemap import Box, Floats, Ground, around, crowd, towns
 from ketafind.show.text import escaped
 
 WIDE = 1.25
 """Where there is more width than so many heights, an inset stands beside the map."""
-_TOWN, _ENLARGED = "town", "the part that is enlarged"
+_ENLARGED = "the part that is enlarged"
 # Where a label may stand about its mark: near first, then farther out, with a line that leads there.
 _WAYS = np.array([(1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1)], float)
 _REACHES = (0.2, 1.0, 2.0, 3.5, 5.5, 8.0, 11.0, 15.0)
-_GRID_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-_LEGEND = {"loc": "lower left", "frameon": False, "borderpad": 0.0, "borderaxespad": 0.0}
-_LEGEND |= {"handlelength": 1.6, "labelspacing": 0.35, "columnspacing": 1.2, "handletextpad": 0.5}
+_GRID_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 90.0)
 
 
 LOOKS: dict[str, Any] = json.loads(Path(__file__).with_name("looks.json").read_text("utf-8"))
 """The colours of pictures on light and dark: told apart in grey and without colour vision, too."""
+MARKS: dict[str, Any] = LOOKS["marks"]
+_UNSURE = {MARKS["town"]["text"], MARKS["circle"]["text"], _ENLARGED}
+"""What a legend explains only where it was drawn."""
 BLANK = Line2D([], [], ls="none")
 """What a line of a legend shows that explains no mark."""
 
 
-def said(text: str, lang: str) -> str:
-    """Say what a map says of itself in a language."""
-    found = LOOKS["french"].get(text, text) if lang == "fr" else text
-    return str(found)
+_MOST_NAMES = 12
+"""Where there are more clinics, they are numbered."""
 
 
 class SheetFigure(Figure):
@@ -73,7 +72,7 @@ class Sheet:
 
     def __init__(
         self,
-        footer: str | None,
+        footer: Iterable[str] = (),
         ax: Any = None,
         figsize: tuple[float, float] | None = None,
         title: str | None = None,
@@ -96,16 +95,29 @@ class Sheet:
         self.left, self.right = box.x0 + 0.5 * self.em, box.x1 - 0.5 * self.em
         self.bottom, self.top = box.y0 + 0.4 * self.em, box.y1 - 0.5 * self.em
         self.made: list[Any] = []
+        self.seen: set[str] = set()
         self.cover = 0.6  # of what a label stands on
-        large, small = 1.2 * self.size, 0.75 * self.size
-        if title:
-            lines = self.wrapped(title, large, weight="bold")
-            self.write(self.left, self.top, lines, large, va="top", weight="bold")
-            self.top -= self.measure(lines, large, "bold")[1] + 0.5 * self.em
-        if footer:
-            lines = self.wrapped(footer, small)
-            self.write(self.left, self.bottom, lines, small, va="bottom", color=self.look["muted"])
-            self.bottom += self.measure(lines, small)[1] + 0.5 * self.em
+        self.top -= self._line(title or "", 1.2 * self.size, self.top, va="top", weight="bold")
+        named, muted = " · ".join(map(self.say, filter(None, footer))), self.look["muted"]
+        self.bottom += self._line(named, 0.75 * self.size, self.bottom, va="bottom", color=muted)
+
+    def say(self, text: str, **values: Any) -> str:
+        """Say what a picture says of itself in its language."""
+        found = LOOKS["french"].get(text, text) if self.lang == "fr" else text
+        return str(found).format(**values) if values else str(found)
+
+    def _line(self, text: str, size: float, y: float, weight: str = "normal", **look: Any) -> float:
+        """Write a text across the sheet; how high it is, with the room beside it."""
+        lines = self.wrapped(text, size, weight=weight)
+        self.write(self.left, y, lines, size, weight=weight, **look)
+        return float(self.measure(lines, size, weight)[1]) + 0.5 * self.em if text else 0.0
+
+    def mark(self, kind: str) -> dict[str, Any]:
+        """Say how a kind of mark looks, to matplotlib's `plot` or a `Line2D`."""
+        style = {"ls": "none", **MARKS[kind]}
+        del style["text"]
+        style |= {key: self.look[one] for key, one in style.items() if str(one) in self.look}
+        return style | ({"ms": style["ms"] * self.size} if "ms" in style else {})
 
     def write(self, x: float, y: float, text: str, size: float, **look: Any) -> Any:
         """Write a text at a place in pixels; a dollar sign is a dollar sign."""
@@ -144,17 +156,14 @@ class Sheet:
     def legend(self, entries: Mapping[str, Any]) -> float:
         """Say what the marks mean, at the foot; how high it is, in pixels."""
         left, low, right = self.foot
-        size = 0.9 * self.size
-        room = right - left - 3 * self.em
-        labels = [self.wrapped(said(text, self.lang), size, room) for text in entries]
-        for columns in (4, 3, 2, 1):
-            at = {"bbox_to_anchor": (left, low) / self.pixels, "ncols": min(columns, len(labels))}
-            look = {"fontsize": size, "labelcolor": self.look["ink"]}
-            made = self.figure.legend([*entries.values()], labels, **at, **look, **_LEGEND)
-            self.made.insert(0, made)
-            if columns == 1 or 1.06 * made.get_window_extent().width <= right - left:
-                break
-            self.made.pop(0).remove()
+        size, room = 0.9 * self.size, right - left - 3 * self.em
+        labels = [self.wrapped(self.say(text), size, room) for text in entries]
+        widest = max(self.measure(label, size)[0] for label in labels) + 4 * self.em
+        columns = max(1, min(4, len(labels), int((right - left + self.em) / widest)))
+        place = {"bbox_to_anchor": (left, low) / self.pixels, "ncols": columns}
+        look = {"fontsize": size, "labelcolor": self.look["ink"], **LOOKS["legend"]}
+        made = self.figure.legend([*entries.values()], labels, **place, **look)
+        self.made.insert(0, made)
         return float(made.get_window_extent().height)
 
     @property
@@ -169,7 +178,8 @@ class Sheet:
         size, line, (n, most) = 0.8 * self.size, 1.04 * self.em, self.key_form
         width, rows, shown = (self.right - self.left) / n, min(-(-len(key) // n), most), list(key)
         if len(key) > n * rows:
-            shown[n * rows - 1 :] = [f"and {len(key) - n * rows + 1} more"]
+            more = len(key) - n * rows + 1
+            shown[n * rows - 1 :] = [self.say("and {n} more", n=more)]
         for at, text in enumerate(shown):
             x, y = self.left + at // rows * width, self.bottom + (rows - at % rows) * line
             self.made.append(
@@ -208,37 +218,26 @@ class Sheet:
         marks: Floats,
         entries: Mapping[str, Any],
         key: Sequence[str] = (),
-        seen: Callable[[list[Pane]], dict[str, bool]] = lambda _: {},
     ) -> list[Pane]:
-        """Make room for a map and its inset, and for those entries of the legend that are seen."""
+        """Make room for a map and its inset; the legend has room for all that it may say."""
         frame = Patch(fill=False, edgecolor=self.look["ink"], lw=0.9)
-        town = Line2D([], [], **_town_mark(self.look))
-        self.entries = {**entries, _TOWN: town, _ENLARGED: frame}
-        for _ in range(2):  # the second time without what the first showed to be in no map
-            axes = self.divide(self.entries, key, inset=boxes[-1] is not None and len(boxes) > 1)
-            panes = [
-                Pane(self, one, ground, box, marks)
-                for one, box in zip(axes, filter(None, boxes), strict=False)
-            ]
-            if len(panes) == 2:
-                panes[0].enlarge(panes[1].seen)
-            there = seen(panes) | {
-                _TOWN: any(not marked for pane in panes for *_, marked in pane.towns),
-                _ENLARGED: len(panes) == 2,
-            }
-            self.entries = {k: one for k, one in self.entries.items() if there.get(k, True)}
+        town = Line2D([], [], **self.mark("town"))
+        self.entries = {**entries, MARKS["town"]["text"]: town, _ENLARGED: frame}
+        self.seen.clear()
+        axes = self.divide(self.entries, key, inset=len(boxes) > 1 and boxes[-1] is not None)
+        there = zip(axes, filter(None, boxes), strict=False)
+        panes = [Pane(self, one, ground, box, marks) for one, box in there]
+        if len(panes) == 2:
+            panes[0].enlarge(panes[1].view)
         return panes
 
     def finish(self, panes: Sequence[Pane]) -> Any:
-        """Draw what lies beneath, and the towns that have room; the axes."""
+        """Draw what lies beneath, the towns that have room, and a legend of what is seen; the axes."""
         for pane in panes:
             pane.lay()
-        has_towns = [pane.draw_towns() for pane in panes]
-        if not any(has_towns):
-            self.entries.pop(_TOWN, None)
-        if len(self.made[0].get_texts()) != len(self.entries):
-            self.made.pop(0).remove()
-            self.legend(self.entries)
+            pane.draw_towns()
+        self.made.pop(0).remove()
+        self.legend({k: v for k, v in self.entries.items() if k in self.seen or k not in _UNSURE})
         return self.ax
 
     def chart(self, entries: Mapping[str, Any]) -> Any:
@@ -262,15 +261,15 @@ class Pane:
     def __init__(self, sheet: Sheet, axes: Any, ground: Ground, box: Box, marks: Floats) -> None:
         self.sheet, self.axes, self.ground = sheet, axes, ground
         self.frame = np.array(axes.get_window_extent().extents)
-        self.seen = self._view(box)
+        self.view = self._view(box)
         self.hidden: Box | None = None
         pixels = axes.transData.transform(np.reshape(marks, (-1, 2)))
         half = 0.45 * sheet.em
         self.taken = np.hstack([pixels - half, pixels + half])
         self.towns = [
-            (town.name, spot, self.hits(self.pixels(spot), 2).any())
-            for town in (towns() if ground.has_map else ())
-            if self.shows(spot := ground.flat([town.lon], [town.lat])[0])
+            (name, spot, self.hits(self.pixels(spot), 2).any())
+            for name, lon, lat, _ in (towns() if ground.has_map else ())
+            if self.shows(spot := ground.flat([lon], [lat])[0])
         ]
         self._draw_bar()
 
@@ -293,7 +292,7 @@ class Pane:
 
     def shows(self, spot: Floats) -> bool:
         """Whether a point of the plane is in view, and not what an inset shows better."""
-        seen, hidden = (_holds(box, spot) for box in (self.seen, self.hidden))
+        seen, hidden = (_holds(box, spot) for box in (self.view, self.hidden))
         return seen and not hidden
 
     def enlarge(self, box: Box) -> None:
@@ -304,6 +303,7 @@ class Pane:
         low, high = self.pixels([low, high])
         self.take((low + high) / 2, (high - low) / 2)
         self.hidden = box
+        self.sheet.seen.add(_ENLARGED)
         self.towns = [town for town in self.towns if self.shows(town[1])]
 
     def take(self, middle: Floats, half: Any) -> None:
@@ -346,13 +346,7 @@ class Pane:
     def _write(self, spot: Floats, text: str, offset: Floats, half: Floats, **look: Any) -> None:
         sheet = self.sheet
         is_far = (np.abs(offset) - half > 1.3 * sheet.em).any()
-        line = {
-            "arrowstyle": "-",
-            "lw": 0.5,
-            "color": sheet.look["muted"],
-            "shrinkA": 0,
-            "shrinkB": 2,
-        }
+        line = {"arrowstyle": "-", "lw": 0.5, "color": sheet.look["muted"], "shrinkB": 2}
         written = self.axes.annotate(
             _shown(text),
             spot,
@@ -367,10 +361,8 @@ class Pane:
 
     def lay(self) -> None:
         """Draw what lies beneath, or degrees where nothing is known of it."""
-        look = self.sheet.look
-        faces = {"water": look["water"], "land": look["land"], "ontario": look["ontario"]}
-        faces |= {"lakes": look["water"], "borders": "none"}
-        beneath = self.ground.beneath(self.seen)
+        look, beneath = self.sheet.look, self.ground.beneath(self.view)
+        faces = {**look, "lakes": look["water"], "borders": "none"}
         self.axes.set_facecolor(look["water"] if self.ground.given is not None else look["land"])
         for at, (name, shape) in enumerate(beneath.items()):
             edge = look["border"] if name in {"lakes", "borders"} or len(beneath) == 1 else "none"
@@ -379,31 +371,31 @@ class Pane:
                 path = self.ground.path(shape)
                 self.axes.add_artist(PathPatch(path, zorder=0.1 + at / 100, **style))
         if not beneath:
-            self._graticule()
+            self._draw_degrees()
 
-    def _graticule(self) -> None:
-        low, high = np.reshape(self.seen, (2, 2))
-        rim = self.ground.round(np.stack(np.meshgrid(*np.linspace(low, high, 9).T), axis=-1))
-        lon = self.ground.round((low + high) / 2)[0, 0]
-        rim[:, 0] = lon + np.mod(rim[:, 0] - lon + 180, 360) - 180
-        first, last = rim.min(axis=0), rim.max(axis=0)
-        step = next((s for s in _GRID_STEPS if (last - first).max() / s < 8), 30.0)
+    def _draw_degrees(self) -> None:
+        """Draw lines of longitude and latitude, each with its degrees where it enters."""
+        low, high = np.reshape(self.view, (2, 2))
+        x, y = np.meshgrid(*np.linspace(low, high, 60).T)
+        degrees = self.ground.round(np.stack([x, y], axis=-1)).T.reshape(2, 60, 60)
+        middle = degrees[0, 30, 30]
+        degrees[0] = middle + np.mod(degrees[0] - middle + 180, 360) - 180
+        step = max(np.ptp(degrees, axis=(1, 2)).max() / 8, 0.01)
+        step = next(one for one in _GRID_STEPS if one >= step)
         small, look = 0.75 * self.sheet.size, self.sheet.look
-        for axis, sides in enumerate(("EW", "NS")):
-            for value in np.arange(np.ceil(first[axis] / step), last[axis] / step + 1e-9) * step:
-                ends = np.linspace(first, last, 60)
-                ends[:, axis] = value
-                line = self.ground.flat(*ends.T)
-                self.axes.plot(*line.T, lw=0.4, color=look["border"], zorder=0.5)
-                seen = line[((line > low) & (line < high)).all(axis=1)]
-                if len(seen):
-                    side = round((value + 180) % 360 - 180, 6)
-                    text = f"{abs(side):g}°{sides[0] if side >= 0 else sides[1]}"
-                    self.label(seen[:1], [text], small, (0.0, 0.5), color=look["muted"])
+        for values, sides in zip(degrees, ("EW", "NS"), strict=True):
+            levels = np.arange(np.ceil(values.min() / step), values.max() / step) * step
+            thin: Any = {"colors": look["border"], "linewidths": 0.4, "linestyles": "solid"}
+            drawn = self.axes.contour(x, y, values, levels, zorder=0.5, **thin)
+            for value, lines in zip(drawn.levels, drawn.allsegs, strict=True):
+                side = round((value + 180) % 360 - 180, 6)
+                text = f"{abs(side):g}°{sides[0] if side >= 0 else sides[1]}"
+                spots = [line[len(line) // 30] for line in lines[:1]]
+                self.label(spots, [text] * len(spots), small, (0.0, 0.5), color=look["muted"])
 
     def _draw_bar(self) -> None:
         """Draw a round length, true in the middle of the map, in a corner without marks."""
-        low, high = np.reshape(self.seen, (2, 2))
+        low, high = np.reshape(self.view, (2, 2))
         y = (low[1] + high[1]) / 2
         (lon1, lat1), (lon2, lat2) = self.ground.round([(low[0], y), (high[0], y)])
         true_km = float(geodesic_km(lat1, lon1, lat2, lon2))
@@ -424,26 +416,99 @@ class Pane:
         up = np.array([0.0, words[1] / 2 + 4])
         self._write(line.mean(axis=0), text, up, words / 2, size=size)
 
-    def draw_towns(self) -> bool:
-        """Draw the towns that have room, the largest first; whether there is one."""
+    def draw_towns(self) -> None:
+        """Draw the towns that have room, the largest first."""
         look, size, half = self.sheet.look, 0.8 * self.sheet.size, 0.25 * self.sheet.em
         # A clinic of the town stands for it; under a label there is no room.
-        free = [
+        towns = [
             one for one in self.towns if one[2] or not self.hits(self.pixels(one[1]), half).any()
         ]
-        for _, spot, _ in free:
+        for _, spot, _ in towns:
             self.take(self.pixels(spot), half)
-        is_drawn = False
-        for name, spot, is_marked in free:
-            muted = {"color": look["muted"], "style": "italic"}
-            if self.label([spot], [name], size, (0.0, 0.3), **muted) == [True] and not is_marked:
-                self.axes.plot(*spot, zorder=2, **_town_mark(look))
-                is_drawn = True
-        return is_drawn
+        muted = {"color": look["muted"], "style": "italic"}
+        for name, spot, is_marked in towns:
+            has_room = self.label([spot], [name], size, (0.0, 0.3), **muted) == [True]
+            if has_room and not is_marked:
+                self.axes.plot(*spot, **self.sheet.mark("town"))
+                self.sheet.seen.add(MARKS["town"]["text"])
 
 
-def _town_mark(look: Mapping[str, str]) -> dict[str, Any]:
-    return {"marker": "s", "ms": 2.6, "mec": look["muted"], "mfc": look["muted"], "ls": "none"}
+class ClinicsMap:
+    """Clinics laid out on a sheet."""
+
+    def __init__(
+        self, sheet: Sheet, rows: Sequence[dict[str, Any]], ground: Ground, marks: Floats
+    ) -> None:
+        self.sheet, self.rows, self.ground, self.marks = sheet, rows, ground, marks
+        self.xy, self.has_origin = marks[: len(rows)], len(marks) > len(rows)
+        kinds = [str(row.get("truth") or row.get("status")) for row in rows]
+        self.kinds = [kind if kind in MARKS else "active" for kind in kinds]
+        self.radii_km = np.array([row.get("radius_km") or 0.0 for row in rows], float)
+        metres = 1000 * self.radii_km[:, None]
+        reach = np.vstack([self.marks, self.xy - metres, self.xy + metres])
+        self.boxes = [around(reach), crowd(self.xy)]
+
+    def _entries(self, n_unlocated: int) -> dict[str, Any]:
+        """Say what the marks mean."""
+        kinds = {*self.kinds, "circle", *(["origin"] if self.has_origin else [])}
+        entries: dict[str, Any] = {
+            mark["text"]: Line2D([], [], **self.sheet.mark(kind))
+            for kind, mark in MARKS.items()
+            if kind in kinds
+        }
+        if n_unlocated:
+            entries[self.sheet.say("{n} without a position, not drawn", n=n_unlocated)] = BLANK
+        return entries
+
+    def draw(self, n_unlocated: int, *, labels: bool | str) -> Any:
+        """Draw names where all have room, else numbers and a key."""
+        entries = self._entries(n_unlocated)
+        names = [textwrap.fill(row["name"], 24) for row in self.rows]
+        numbers = [str(row["label"]) for row in self.rows]
+        key = [f"{row['label']}  {row['named']}" for row in self.rows]
+        columns, lines = self.sheet.key_form
+        too_many = labels is True and len(key) > 2 * columns * lines
+        tries = [(numbers, key, True)] if labels and not too_many else [([], [], True)]
+        if labels is True and len(names) <= _MOST_NAMES and all(names):
+            tries.insert(0, (names, [], False))
+        for texts, beneath, together in tries:
+            panes = self.sheet.maps(self.ground, self.boxes, self.marks, entries, beneath)
+            fits = [self._label(pane, texts, together=together) for pane in panes]
+            if all(fits):
+                break
+        for pane in panes:
+            self._paint(pane)
+        return self.sheet.finish(panes)
+
+    def _label(self, pane: Pane, texts: Sequence[str], *, together: bool) -> bool:
+        """Label the clinics of this map, those at one place together; whether all have room."""
+        groups: dict[Any, list[int]] = {}
+        cells = np.round(pane.pixels(self.xy) / (0.8 * self.sheet.em)).tolist()
+        for at in filter(lambda at: pane.shows(self.xy[at]), range(len(texts))):
+            groups.setdefault(tuple(cells[at]) if together else at, []).append(at)
+        said = [", ".join(texts[at] for at in group) for group in groups.values()]
+        if together:
+            said = [textwrap.fill(one, 16) for one in said]
+        return all(pane.label([self.xy[at] for at, *_ in groups.values()], said, self.sheet.size))
+
+    def _paint(self, pane: Pane) -> None:
+        circles = {
+            (row["lon"], row["lat"], km) for row, km in zip(self.rows, self.radii_km, strict=True)
+        }
+        least_km = (
+            0.6 * self.sheet.em * np.ptp(pane.axes.get_xlim()) / np.ptp(pane.frame[::2]) / 1000
+        )
+        # Circles larger than a mark, one a place.
+        for lon, lat, km in sorted(one for one in circles if one[2] > least_km):
+            edge = self.ground.circle(lon, lat, km)
+            pane.axes.add_artist(Polygon(edge, fill=False, zorder=2, **self.sheet.mark("circle")))
+            self.sheet.seen.add(MARKS["circle"]["text"])
+        for kind in MARKS:
+            spots = self.xy[[one == kind for one in self.kinds]]
+            if kind == "origin" and self.has_origin:
+                spots = self.marks[-1:]
+            if len(spots):
+                pane.axes.plot(*spots.T, **self.sheet.mark(kind))
 
 
 def _holds(box: Box | None, spot: Floats) -> bool:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ketafind.errors import InvalidInputError
 from ketafind.records import CITY_LEVEL
 
-WORDS = {
-    "none": {"en": "no position", "fr": "sans position"},
-    "span": {"en": "{low} to {high} km", "fr": "{low} à {high} km"},
-    "city": {"en": "city only", "fr": "ville seulement"},
-    "unknown": {"en": "position uncertain", "fr": "position incertaine"},
-    "no_way": {"en": "no way", "fr": "aucun chemin"},
-    "times": {"en": "{low} to {high}", "fr": "{low} à {high}"},
-    "least": {"en": "at least {low}", "fr": "au moins {low}"},
-}
+WORDS = json.loads(Path(__file__).with_name("text.json").read_text("utf-8"))
 # Of finer positions nothing is said: the doubt may be the origin's.
 _REMARKS = {"unknown": "unknown", **dict.fromkeys(CITY_LEVEL, "city")}
 
@@ -33,7 +27,11 @@ def number(value: float, lang: str, places: int | None = 0) -> str:
 def remark(precision: str | None, lang: str = "en") -> str:
     """Say that a position is known badly; empty for one that is known to the street or better."""
     said = _REMARKS.get(precision or "")
-    return WORDS[said][lang] if said else ""
+    return _say(said, lang) if said else ""
+
+
+def _say(key: str, lang: str, **values: object) -> str:
+    return str(WORDS[key][lang]).format(**values)
 
 
 def distance_text(
@@ -66,7 +64,7 @@ def distance_text(
         Below 10 km to the tenth, else whole kilometres; ``"no position"`` where there is none.
     """
     if distance_km is None or math.isnan(distance_km):
-        return WORDS["none"][lang]
+        return _say("none", lang)
     if (
         low_km is None
         or high_km is None
@@ -76,7 +74,7 @@ def distance_text(
         return f"{number(distance_km, lang, 1 if distance_km < 9.95 else 0)} km"
     low, high, places = outwards(low_km, high_km)
     ends = {"low": number(low, lang, places), "high": number(high, lang, places)}
-    return ", ".join(filter(None, (WORDS["span"][lang].format(**ends), remark(precision, lang))))
+    return ", ".join(filter(None, (_say("span", lang, **ends), remark(precision, lang))))
 
 
 def time_text(
@@ -85,16 +83,16 @@ def time_text(
 ) -> str:  # fmt: skip
     """Write minutes as a person reads them: ``"25 min"``, or ``"20 to 35 min"`` where it matters."""
     if minutes is None or math.isnan(minutes):
-        return WORDS["no_way"][lang]
+        return _say("no_way", lang)
     if low_min is None:
         return _hours(round(minutes))
     if high_min is None:
-        return WORDS["least"][lang].format(low=_hours(math.floor(low_min + 1e-6)))
+        return _say("least", lang, low=_hours(math.floor(low_min + 1e-6)))
     if high_min - low_min <= max(2.0, 0.2 * minutes):
         return _hours(round(minutes))
     low, high = math.floor(low_min + 1e-6), math.ceil(high_min - 1e-6)
     first = str(low) if high < 60 else _hours(low)
-    return WORDS["times"][lang].format(low=first, high=_hours(high))
+    return _say("times", lang, low=first, high=_hours(high))
 
 
 def _hours(minutes: int) -> str:
@@ -102,6 +100,23 @@ def _hours(minutes: int) -> str:
     if not hours:
         return f"{rest} min"
     return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def records_of(columns: Mapping[str, Sequence[Any]], *needed: str | None) -> list[dict[str, Any]]:
+    """Turn equally long columns into rows; some of them must be there."""
+    for name in filter(None, needed):
+        if name not in columns:
+            raise InvalidInputError(
+                f"a map needs a column {name!r}; there are {', '.join(map(str, columns))}"
+            )
+    if len({len(column) for column in columns.values()}) > 1:
+        raise InvalidInputError("the columns are of different lengths")
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def credited(data: str, licence: str) -> str:
+    """Name data and their licence, as a footer does."""
+    return ", ".join(filter(None, (data.rstrip("."), licence)))
 
 
 def interval_matters(

@@ -24,7 +24,7 @@ from ketafind import errors
 from ketafind.files import naming, require
 from ketafind.geo import geodesic_km, real
 from ketafind.geocoding.limiter import PacedService, retry_after_s, unlogged
-from ketafind.travel.router import REASONS, Floats, TravelTimes, read_places
+from ketafind.travel.router import OPENSTREETMAP, REASONS, Floats, TravelTimes, read_places
 
 if TYPE_CHECKING:
     from ketafind.geocoding.limiter import RateLimit
@@ -62,6 +62,7 @@ class TableRouter(ABC):
 
     profile: str
     max_speed_kmh: float | None
+    credit = OPENSTREETMAP
     batch: int
     """So many targets a table."""
     cells: int

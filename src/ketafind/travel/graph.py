@@ -16,7 +16,7 @@ from ketafind.errors import DirectoryFileError, InvalidInputError, shown
 from ketafind.files import open_arrays, require, write_arrays
 from ketafind.geo import ECCENTRICITY_2, EQUATOR_KM, earth_centred, geodesic_km, look_swapped
 from ketafind.index import default_index
-from ketafind.travel.router import Floats, TravelTimes, read_places
+from ketafind.travel.router import OPENSTREETMAP, Floats, TravelTimes, read_places
 
 KIND, VERSION = "network of roads", 1
 UNREACHABLE, OFF_NETWORK, BEYOND_LIMIT = 1, 2, 3
@@ -105,6 +105,7 @@ class GraphRouter:
             )
         self.profile = profile
         self.error = tuple(map(float, arrays.get(f"error.{profile}", (1.0, 1.0))))
+        self.credit = bytes(arrays.get("credit", b"")).decode()
         self._lock = Lock()
         self._targets: tuple[tuple[bytes, bytes], Ends] | None = None
         self._seconds: Floats = arrays[name]
@@ -114,8 +115,12 @@ class GraphRouter:
         self._backward: Ints = arrays["backward"]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        error = np.array(self.error)
-        return GraphRouter, ({**self._arrays, f"error.{self.profile}": error}, self.profile)
+        return GraphRouter, ({**self._arrays, **self._own()}, self.profile)
+
+    def _own(self) -> dict[str, NDArray[Any]]:
+        """What may be set after the network was built."""
+        credit = np.frombuffer(self.credit.encode(), np.uint8)
+        return {f"error.{self.profile}": np.array(self.error), "credit": credit}
 
     def __repr__(self) -> str:
         return f"<GraphRouter {self.profile}, {self.n_nodes:,} nodes, {self.n_roads:,} roads>"
@@ -258,7 +263,10 @@ class GraphRouter:
                 roads.add(number[target], number[source], time, line[::-1])
         if not roads.seconds:
             raise InvalidInputError("the graph has no edges")
-        return cls(roads.arrays(profile), profile)
+        made = cls(roads.arrays(profile), profile)
+        if "osmnx" in str(graph.graph.get("created_with", "")).lower():
+            made.credit = OPENSTREETMAP
+        return made
 
     # ---- files ----
 
@@ -298,8 +306,8 @@ class GraphRouter:
         path : path
             Written beside, synced and renamed into place; ``open`` reads it.
         """
-        own = {f"error.{self.profile}": np.array(self.error)}
-        write_arrays(path, {"kind": KIND, "version": VERSION}, {**self._arrays, **own})
+        whole = {**self._arrays, **self._own()}
+        write_arrays(path, {"kind": KIND, "version": VERSION}, whole)
 
     # ---- snapping ----
 

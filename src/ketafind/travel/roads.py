@@ -17,6 +17,7 @@ from ketafind.errors import DataError, Fault, InvalidInputError, MissingFileErro
 from ketafind.files import require
 from ketafind.geo import geodesic_km
 from ketafind.travel.graph import GraphRouter, network
+from ketafind.travel.router import OPENSTREETMAP
 
 Tags = Mapping[str, str]
 IN_MEMORY = 100_000_000
@@ -179,6 +180,7 @@ def build_roads(
     arrays = reader.arrays(profiles)
     for name, kind in zip(profiles, kinds, strict=True):
         arrays[f"error.{name}"] = np.array(kind.error)
+    arrays["credit"] = np.frombuffer(OPENSTREETMAP.encode(), np.uint8)
     return GraphRouter(arrays, profiles[0])
 
 

@@ -14,6 +14,8 @@ from ketafind.geo import Coordinates
 from ketafind.records import Location
 
 Floats = NDArray[np.float64]
+OPENSTREETMAP = "roads © OpenStreetMap contributors, ODbL"
+"""What stands on pictures of what was found on roads of OpenStreetMap."""
 
 REASONS = ("", "unreachable", "off_network", "beyond_limit")
 """Why a time is missing: no way leads there, no road is near, or it takes longer than asked for."""
@@ -49,7 +51,8 @@ class Router(Protocol):
     One that asks no network says so by an attribute ``works_offline`` that is True: such a one may
     be asked about places around the origin, to see what its doubt makes of the time. One that knows
     how well it does says so by ``error``, a pair of factors: nine true times in ten lie between the
-    first and the second times its own; (1.0, 1.0) where nothing is known.
+    first and the second times its own; (1.0, 1.0) where nothing is known. One whose roads want a
+    credit gives it as ``credit``: it stands on pictures of what the router found.
     """
 
     @property
