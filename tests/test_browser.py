@@ -233,7 +233,9 @@ def test_none_of_two_thousand_clinics_is_hidden_where_they_crowd(browser, tmp_pa
     path = tmp_path / "map.html"
     explore_clinics(columns, kf.load_directory().vocabulary).save(path)
     with opened(browser, path) as (page, said):
-        for _ in range(3):
+        for width in (1200, 700, 400):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(500)
             assert sum(pins(page)) == 2000
             boxes = page.evaluate(
                 """[...document.querySelectorAll('.pin[role] .mark')].map(mark => {
@@ -245,7 +247,6 @@ def test_none_of_two_thousand_clinics_is_hidden_where_they_crowd(browser, tmp_pa
             apart = (right[:, None] <= left + 1) | (bottom[:, None] <= top + 1)
             together = np.argwhere(np.triu(~(apart | apart.T), 1))
             assert [(boxes[i], boxes[j]) for i, j in together] == []
-            page.click(".leaflet-control-zoom-in")
         assert said == []
 
 
@@ -275,8 +276,8 @@ def test_an_entry_says_what_is_known_in_the_words_of_its_language(browser, tmp_p
     assert "Kingston · may match: not everything is known" in english[1]
     assert "javascript:alert(1)" in english[1]
     assert re.search(r"(?i)indiqué comme non offert\s+intraveineuse", french[1])
-    assert re.search(r"soins virtuels\s+non", french[2])
-    assert re.search(r"price\s+100\b", english[0])
+    assert re.search(r"(?i)soins virtuels\s+non", french[2])
+    assert re.search(r"(?i)price\s+100\b", english[0])
 
 
 def test_a_column_parts_the_marks_into_classes_in_order(browser, tmp_path):

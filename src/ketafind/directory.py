@@ -1332,10 +1332,10 @@ class Directory(Mapping[str, Clinic]):
         matplotlib.axes.Axes
             The map, in metres of its projection; ``directory.plot().figure`` to save.
         """
-        refuse_unnamed(unnamed, ".plot().figure.savefig(path)")
         from ketafind.show.plots import plot_clinics
         from ketafind.tables.frames import laid_out
 
+        refuse_unnamed(unnamed, ".plot().figure.savefig(path)")
         _, columns = laid_out(self.clinics, self.vocabulary, "clinic")
         named = self._credit(options.get("lang", "en"))
         return plot_clinics(columns, **{"sources": [named], **options})
@@ -1369,11 +1369,11 @@ class Directory(Mapping[str, Clinic]):
             Shows itself in a notebook; ``save(path)`` writes a page.
         """
         from ketafind.explain.findings import sources
-        refuse_unnamed(unnamed, ".explore().save(path)")
         from ketafind.show.map import explore_clinics
         from ketafind.show.text import remark
         from ketafind.tables.frames import laid_out
 
+        refuse_unnamed(unnamed, ".explore().save(path)")
         lang, words = check_language(options.get("lang", "en")), self.vocabulary
         _, columns = laid_out(self.clinics, words, "clinic")
         evidence = [sources(one.evidence, words, lang) for one in self.clinics]
