@@ -314,7 +314,7 @@ def test_a_plot_of_nothing_is_its_text():
 
 
 def test_what_is_no_position_is_refused():
-    with pytest.raises(InvalidInputError, match="lat and lon"):
+    with pytest.raises(InvalidInputError, match="needs a column 'lon'"):
         plot_clinics({"lat": [1.0]})
     with pytest.raises(CoordinatesError):
         plot_clinics({"lat": [float("nan")], "lon": [1.0]})

@@ -14,7 +14,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ketafind.errors import InvalidInputError, check_language, shown
 from ketafind.explain.sentences import say
@@ -241,6 +240,7 @@ def hexagons(
     """
     if how not in {"mean", "sum"}:
         raise InvalidInputError(f'how must be "mean" or "sum", not {shown(how)}')
+    import pandas as pd
     from matplotlib.path import Path
 
     x, y = _positions(frame, lat, lon)
