@@ -407,6 +407,13 @@ def test_the_default_index_is_the_fastest_there_is(monkeypatch):
     assert np.abs(geodesic_km(43.0, -79.0, lat, lon) - compiled).max() < 3e-11
 
 
+def test_where_no_compiler_could_help_the_scan_is_taken_without_a_word(monkeypatch):
+    """In a browser."""
+    monkeypatch.setattr("ketafind.index.compiled_core", lambda: None)
+    monkeypatch.setattr("sys.platform", "emscripten")
+    assert isinstance(default_index([43.0], [-79.0]), ScanIndex)
+
+
 def test_an_index_is_chosen_by_its_name():
     """Others are refused, with what there is."""
     assert make_index("scan") is ScanIndex

@@ -209,6 +209,8 @@ def test_where_there_is_no_origin_nothing_could_swap_or_be_nearer():
     assert (answer.n_eligible, answer.n_possible) == (2, 1)
     assert answer.n_certainly_inside is None
     assert [match.distance_km for match in answer] == [None, None]
+    with pytest.raises(ValueError, match="distances need an origin"):
+        answer._page.ranking.interval_km(1.0, 0)
 
 
 def test_an_order_is_not_certain_where_intervals_touch():

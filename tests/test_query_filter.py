@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import random
 import weakref
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+import shapely
 
 import ketafind as kf
-from ketafind.errors import KetafindError
+from ketafind.errors import InvalidInputError, KetafindError
 from ketafind.query import filter as filters
 
 ROUTES = ("iv", "im", "intranasal", "oral", "sublingual", "subcutaneous")
@@ -85,6 +88,7 @@ def test_what_is_asked_for_is_neither_changed_nor_copied_nor_pickled_nor_shown(
 
 
 IV = kf.Service(facts={"route": {"iv": kf.Truth.YES}})
+IV_0 = replace(IV, service_id="0")
 NONE = kf.Service(facts={"route": {"iv": kf.Truth.NO}})
 
 
@@ -126,13 +130,13 @@ def test_the_service_that_answers_is_the_first_of_those_with_the_highest_truth()
     two = replace(IV, facts={"route": {"iv": kf.Truth.YES}, "condition": {"ptsd": kf.Truth.YES}})
     directory = kf.Directory.from_clinics(
         [clinic("a", NONE, kf.Service(), IV, two), clinic("b", NONE, kf.Service(), kf.Service()),
-         clinic("c", NONE, NONE)]
+         clinic("c", NONE, NONE), clinic("d", kf.Service(), IV)]
     )  # fmt: skip
     services = {
         match.clinic.clinic_id: match.service.service_id
         for match in directory.search(routes="iv", unknown="include")
     }
-    assert services == {"a": "2", "b": "1"}
+    assert services == {"a": "2", "b": "1", "d": "1"}
 
 
 @pytest.mark.parametrize(
@@ -153,3 +157,47 @@ def test_what_is_no_filter_is_refused_with_what_to_write(asked: dict, message: s
     with pytest.raises(KetafindError, match=message):
         kf.load_directory().filter(**asked)
     assert kf.load_directory().filter(routes=None).criteria == kf.load_directory().filter().criteria
+
+
+def test_the_five_nearest_are_found_unless_another_number_is_asked_for() -> None:
+    directory = kf.Directory.from_clinics([clinic(f"{n}", IV, up=n / 10) for n in range(9)])
+    assert directory.filter(routes="iv").nearest(44.0, -76.5)[1] == [0, 1, 2, 3, 4]
+    assert directory.filter(routes="iv").nearest(44.0, -76.5, 2)[1] == [0, 1]
+
+
+def test_a_filter_cannot_be_written_through_and_knows_its_policies() -> None:
+    directory = kf.load_directory()
+    for unknown in ("exclude", "include", "only"):
+        assert not directory.filter(routes="iv", unknown=unknown)._bits.flags.writeable
+    made = directory.filter()
+    with pytest.raises(InvalidInputError, match="choose 'exclude', 'include', 'only'"):
+        filters.Filter(made._catalogue, made.criteria, "maybe")
+
+
+def test_clinics_outside_an_area_are_said_to_be_so_and_nobody_is_to_ask_them() -> None:
+    chance = random.Random(3)
+    ups = [chance.choice([0.05, 0.5]) for _ in range(40)]
+    truths = [chance.choice([IV, kf.Service()]) for _ in ups]
+    clinics = [
+        clinic(f"{n:02}", one, up=up) for n, (up, one) in enumerate(zip(ups, truths, strict=True))
+    ]
+    answer = kf.Directory.from_clinics(clinics).inside(
+        shapely.box(-77, 43.9, -76, 44.1), routes="iv"
+    )
+    inside = [one for one, up in zip(clinics, ups, strict=True) if up < 0.1]
+    assert [match.clinic for match in answer] == [one for one in inside if one.services[0] == IV_0]
+    for one, up in zip(clinics, ups, strict=True):
+        if one.services[0] == IV_0:
+            outcome = answer.why_not(one.clinic_id).to_dict()["outcome"]
+            assert outcome == ("listed" if up < 0.1 else "outside")
+    asked = [one["clinic_id"] for one in answer.questions(limit=99).to_dict()["clinics"]]
+    assert sorted(asked) == [one.clinic_id for one in inside if one.services[0] != IV_0]
+
+
+@pytest.mark.parametrize("n", [0, 10_000, 1_000_000, 10_000_000, 1_000_000_000])
+def test_filters_take_64_mebibytes_at_the_most_but_there_are_always_four(n: int) -> None:
+    catalogue = SimpleNamespace(clinics=range(n))
+    kept = filters.FilterCache(catalogue)._capacity // 2
+    assert 4 <= kept <= 1024
+    assert kept == 4 or kept * 6 * n / 8 <= 64 * 2**20
+    assert kept == 1024 or (kept + 1) * 6 * (n / 8 + 100) > 64 * 2**20

@@ -293,8 +293,6 @@ class Page:
     @cached_property
     def _neighbours(self) -> list[tuple[int, Span]]:
         """The page, and the first clinic after it that may be nearer than one of it."""
-        if self.ranking.origin is None:
-            return []
         found = list(zip(self.clinic_nos, self._spans, strict=True))
         if self._is_full and found:
             reach = max(high for _, high in self._spans)
