@@ -217,7 +217,7 @@ def town_in_canada(gazetteer: Gazetteer, key: str, province: str) -> Location | 
 NUMBER = r"[+-]?[0-9]{1,3}(?:\.[0-9]+)?"
 EXACT = r"[+-]?[0-9]{1,3}\.[0-9]+"
 MARKS = r"(?:[^\w+-]{1,5})"
-BETWEEN = r"\s*[,;/ \t]\s*"
+BETWEEN = r"(?:\s*+[,;/]\s*+|(?=\s*?[ \t])\s++)"
 LAT, LON = rf"(?P<lat>{NUMBER})", rf"(?P<lon>{NUMBER})"
 # How people and programs write a pair: with commas, in brackets, as geo: or WKT, as JSON, in links.
 FORMS = tuple(
@@ -226,8 +226,8 @@ FORMS = tuple(
         rf"[(\[]?\s*{LAT}°?{BETWEEN}{LON}°?\s*[)\]]?",
         rf"geo:{LAT},{LON}(?:[;,?].*)?",
         rf"(?:SRID=4326;\s*)?POINT\s*\(\s*{LON}\s+{LAT}\s*\)",
-        rf"{LAT}\s*°?\s*(?P<ns>[NS])\s*[,;/]?\s*{LON}\s*°?\s*(?P<ew>[EWO])",
-        rf"(?P<ns>[NS])\s*{LAT}°?\s*[,;/]?\s*(?P<ew>[EWO])\s*{LON}°?",
+        rf"{LAT}\s*+°?\s*+(?P<ns>[NS])\s*+[,;/]?\s*+{LON}\s*+°?\s*+(?P<ew>[EWO])",
+        rf"(?P<ns>[NS])\s*{LAT}°?\s*+[,;/]?\s*+(?P<ew>[EWO])\s*{LON}°?",
         rf"{MARKS}?lat(?:itude)?{MARKS}{LAT}{MARKS}(?:lon|lng|long|longitude){MARKS}{LON}\W*",
         rf"{MARKS}?(?:lon|lng|long|longitude){MARKS}{LON}{MARKS}lat(?:itude)?{MARKS}{LAT}\W*",
         (

@@ -92,7 +92,7 @@ MARKS = re.compile(r"[;|\n\r]")
 JOURNEY = re.compile(r"\s(?:to|vers|à)\s", re.I)
 LEADING = re.compile(r"^\s*(?:from|between|de|entre)\s", re.I)
 DISTANCE = re.compile(
-    r"\b[0-9][0-9.,]*\s*(?:km|kms|kilomet\w+|mi|miles?|mins?|minutes?|hours?|heures?)\b"
+    r"\b[0-9][0-9.,]{0,20}\s*(?:km|kms|kilomet\w+|mi|miles?|mins?|minutes?|hours?|heures?)\b"
     r".*\b(?:from|of|de|d|outside|away)\b",
     re.I,
 )

@@ -50,7 +50,7 @@ TELECOM = {"phone": "phone", "url": "website"}
 FACETS = {"staff": "specialty", "language": "communication"}
 OTHERS = "characteristic"
 
-_BETWEEN_PHONES = re.compile(r"\s*(?:[;/|,]|\bor\b|\bou\b)\s*")
+_BETWEEN_PHONES = re.compile(r"[;/|,]|\bor\b|\bou\b")
 _SHORTEST_PHONE = 7
 _NOT_IN_STRINGS = re.compile(r"[^\S \r\n\t]|[\x00-\x08\ufeff\ud800-\udfff]")
 

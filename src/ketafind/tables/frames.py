@@ -298,7 +298,9 @@ def _kind(values: Sequence[Any]) -> Any:
 
 _QUOTED = re.compile(r'[",\r\n]|\A\s|\s\Z')
 # What a spreadsheet takes for a formula, at the start of a cell or after what may split one.
-_FORMULA = re.compile(r"(\A|[;\t\r\n])(\s*)(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20\u2212])")
+_FORMULA = re.compile(
+    r"(\A|;|(?<!\s)[^\S\t\r\n]*[\t\r\n])(\s*)(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20\u2212])"
+)
 _PLAIN_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _LAST = ("notes", "checked_on")
 _HEAD = ["clinic_id", "service_id"]

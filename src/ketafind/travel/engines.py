@@ -400,7 +400,7 @@ MEANS = {
 }
 NO_ROAD = re.compile(r'NoSegment|"code":\s*6010\b|"error_code":\s*17[01]\b|PointNotFound')
 NO_WAY = re.compile(r'"error_code":\s*170\b')
-WHICH = re.compile(r"NoSegment.*?\bcoordinate (\d+)|\bcoordinate (\d+).*?NoSegment", re.DOTALL)
+WHICH = re.compile(r"\bcoordinate (\d+)")
 REFUSED = (401, 402, 403)
 """Statuses of a key, a payment or a permission that is lacking."""
 RETRIED = 429
@@ -549,9 +549,9 @@ class ServiceRouter(PacedService, TableRouter):
     def _failure(self, error: _StatusError) -> Exception:
         """What a status means: of a place, of the use, of the service."""
         if NO_ROAD.search(error.text):
-            which = WHICH.search(error.text)
+            which = WHICH.search(error.text) if "NoSegment" in error.text else None
             reason = UNREACHABLE if NO_WAY.search(error.text) else OFF_NETWORK
-            return _NoRoadError(int(which[1] or which[2]) if which else None, reason)
+            return _NoRoadError(int(which[1]) if which else None, reason)
         if error.status in REFUSED:
             self._refusal = f"{self.name} refused the key or the use (HTTP status {error.status})"
             return errors.GeocoderRefusedError(self._refusal)

@@ -84,7 +84,7 @@ PROFILES: Mapping[str, Profile] = {
 Peterborough, Ontario, against Valhalla (tools/calibrate_travel.py)."""
 
 KMH = {"": 1.0, "km/h": 1.0, "kmh": 1.0, "kph": 1.0, "mph": 1.609344, "knots": 1.852}
-_LIMIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z/]*)\s*(?:;.*)?", re.IGNORECASE)
+_LIMIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*+([a-z/]*)\s*+(?:;.*)?", re.IGNORECASE)
 
 
 def posted_kmh(text: str) -> float | None:
