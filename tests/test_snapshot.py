@@ -1,5 +1,6 @@
 """A clinic survives its JSON form, and equal clinics have one form."""
 
+import json
 from dataclasses import fields, replace
 from datetime import date
 
@@ -97,6 +98,14 @@ def test_every_field_is_written_and_named(kind, name):
     (record,), snapshot = encode_directory([clinic(other)], words)
     assert decode_clinic(record) == clinic(other)
     assert snapshot != encode_directory([clinic(one)], words)[1]
+
+
+def test_complete_lists_are_written_in_one_order_in_every_process():
+    """Sets of texts are walked in another order in each process."""
+    facets = ("condition", "flag", "language", "product", "route", "setting", "staff")
+    service = kf.Service(complete=frozenset(facets))
+    record = encode_clinic(kf.Clinic(clinic_id="a", name="A", services=(service,)))
+    assert json.dumps({"complete": facets}, separators=(",", ":")).encode() in record
 
 
 def test_whole_numbers_of_kilometres_are_named_as_others():
