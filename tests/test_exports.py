@@ -266,6 +266,15 @@ def test_every_clinic_is_one_of_schema_org_and_a_seeded_fault_is_found(tmp_path)
     assert len(graph["@graph"]) == len(DIRECTORY)
     for one in graph["@graph"]:
         MedicalClinic.model_validate(one)
+
+    @examples(0.1)
+    @given(directories())
+    def any_directory_is_valid(directory: kf.Directory) -> None:
+        text = written(directory, "jsonld", tmp_path).read_text("utf-8")
+        for one in json.loads(text)["@graph"]:
+            MedicalClinic.model_validate(one)
+
+    any_directory_is_valid()
     full = next(one for one in graph["@graph"] if {"telephone", "geo"} <= set(one))
     for fault in ({"phone": "1"}, {"geo": {"@type": "GeoPoint"}}, {"name": 5}, {"address": 5}):
         with pytest.raises(ValueError, match="validation error"):

@@ -468,6 +468,16 @@ def test_a_report_of_faults_is_french_as_far_as_each_fault_is() -> None:
     ]
 
 
+def test_a_fault_is_french_with_and_without_a_place_before_it() -> None:
+    faults = [errors.Fault("the geometry is no point", path="features[1]"),
+              errors.Fault("the JSON is nested too deeply"), errors.Fault("the odd: thing")]  # fmt: skip
+    assert errors.DataError("a.json", faults).text("fr").splitlines()[1:] == [
+        "  features[1] : la géométrie n'est pas un point",
+        "  le JSON est imbriqué trop profondément",
+        "  the odd: thing",
+    ]
+
+
 CELLS = {
     "lat": ["43,65", "43° 39' 12\" N", "abc", "95", "-79.38"], "lon": ["79.38", "1e9"],
     "precision": ["about"], "radius_km": ["-3", "far"], "status": ["open"], "routes": ["ivv", "iv,im", ";"],

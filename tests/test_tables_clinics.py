@@ -565,3 +565,14 @@ def test_a_cell_that_cannot_be_read_hides_no_other_fault(write, column):
     error = refusal(write(text))
     assert (3, column) in {(fault.row, fault.column) for fault in error.faults}
     assert (4, "name") in {(fault.row, fault.column) for fault in error.faults}
+
+
+@pytest.mark.parametrize(
+    ("head", "rename"), [("Identifiant,Nom", ("Identifiant", "Nom")), ("id,nom", ("id", "nom"))]
+)
+def test_a_column_of_another_name_is_pointed_out_where_a_needed_one_is_missing(write, head, rename):
+    error = refusal(write(f"{head},city\na,A,Kingston\n"))
+    wanted = zip(("clinic_id", "name"), rename, strict=True)
+    assert [fault.message.partition("?")[0] for fault in error.faults] == [
+        f'there is no column "{name}"; rename "{given}" to it' for name, given in wanted
+    ]

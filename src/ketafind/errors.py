@@ -116,13 +116,22 @@ def in_french(text: str) -> str | None:
     if "\n" in text:  # a report: what its first line says, then one fault a line
         head, *faults = text.split("\n")
         said = in_french(head)
-        return said and "\n".join([said, *(in_french(fault) or fault for fault in faults)])
+        return said and "\n".join([said, *map(fault_in_french, faults)])
     for english, french in _templates():
         if found := english.fullmatch(text):
             return french.format(
                 *(in_french(part) or _OR.sub(" ou ", part) for part in found.groups())
             )
     return None
+
+
+def fault_in_french(line: str) -> str:
+    """Say in French what a line of a report says, as far as there are words for it."""
+    if said := in_french(line) or in_french(line.strip()):
+        return f"  {said.strip()}"
+    where, _, message = line.partition(": ")
+    said = in_french(message)
+    return f"{where} : {said}" if said else line
 
 
 def check_language(lang: Any) -> str:

@@ -21,7 +21,7 @@ from ketafind.cli.options import (
     sought,
     vocabulary_of,
 )
-from ketafind.errors import DataError, Fault, InvalidInputError, in_french
+from ketafind.errors import DataError, Fault, InvalidInputError, fault_in_french
 from ketafind.files import read_text, refuse_existing, require, write_whole
 from ketafind.records import CLINIC_FACTS
 from ketafind.shapes import label_of, named, translated
@@ -161,8 +161,8 @@ def validate(arguments: Namespace) -> int:
             directory = read_directory(arguments.file, arguments, arguments.evidence)
     except DataError as error:
         for fault in error.faults:
-            said = in_french(f"  {fault}") if lang == "fr" else None
-            print(escaped(f"{error.source}: {said.strip() if said else fault}"))
+            said = fault_in_french(f"  {fault}") if lang == "fr" else str(fault)
+            print(escaped(f"{error.source}: {said.strip()}"))
         print(escaped(error.text(lang).splitlines()[0]), file=sys.stderr)
         return 1
     unlocated = sum(clinic.location is None for clinic in directory.clinics)

@@ -40,6 +40,7 @@ from ketafind.tables.csv import (
     column_key,
     extra,
     identifier,
+    known_words,
     match_key,
     read_table,
     table_of_frame,
@@ -491,7 +492,7 @@ def likely_column(given: str, meanings: Mapping[str, str]) -> str | None:
     from difflib import get_close_matches
 
     name = column_key(given)
-    if meant := places.known_words()["columns"].get(name):
+    if meant := known_words()["columns"].get(name):
         return str(meant)
     near = get_close_matches(name, meanings, n=1, cutoff=0.85) if len(name) > 3 else []
     return meanings[near[0]] if near else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import os
 import re
@@ -13,7 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import cache
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from ketafind.errors import DataError, Fault, MissingFileError, UnknownTermError
@@ -397,7 +400,10 @@ class Table:
         for name in needed:
             if name not in found:
                 listed = ", ".join(map(quoted, self.names[:12])) or "none"
-                message = f'there is no column "{name}"; is there a header row? Found: {listed}'
+                words = known_words()["columns"]
+                likely = next((one for one in self.names if words.get(column_key(one)) == name), "")
+                ask = f"rename {quoted(likely)} to it" if likely else "is there a header row"
+                message = f'there is no column "{name}"; {ask}? Found: {listed}'
                 self.report.add(message, self.header)
         for given in self.names if strict else ():
             if column_key(given) not in meanings:
@@ -418,6 +424,14 @@ class Table:
                     cell = self.columns[at][row]
                     self.report.add(str(value), self.row(row), self.names[at], cell)
         return values
+
+
+@cache
+def known_words() -> dict[str, Any]:
+    """The words that tables use for provinces and columns."""
+    text = Path(__file__).with_name("words.json").read_text(encoding="utf-8")
+    words: dict[str, Any] = json.loads(text)
+    return words
 
 
 def column_key(name: str) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +13,7 @@ import numpy as np
 from ketafind.errors import CoordinatesError, DataError, Fault
 from ketafind.geo import KM_PER_DEGREE, degrees, look_swapped
 from ketafind.records import ASSUMED_RADIUS_KM, Clinic
-from ketafind.tables.csv import CellError, text
+from ketafind.tables.csv import CellError, known_words, text
 from ketafind.vocabulary.terms import fold, quoted, strange_characters
 
 _DECIMAL = re.compile(
@@ -107,14 +105,6 @@ class _Box(NamedTuple):
     def holds(self, lat: Any, lon: Any) -> Any:
         """Tell which positions are inside; numbers or arrays."""
         return (self.south <= lat) & (lat <= self.north) & (self.west <= lon) & (lon <= self.east)
-
-
-@cache
-def known_words() -> dict[str, Any]:
-    """The words that tables use for provinces and columns."""
-    text = Path(__file__).with_name("words.json").read_text(encoding="utf-8")
-    words: dict[str, Any] = json.loads(text)
-    return words
 
 
 @cache
