@@ -72,5 +72,5 @@ def refused(request: Request, error: kf.KetafindError) -> JSONResponse:
 @app.exception_handler(RequestValidationError)
 def unreadable(request: Request, error: RequestValidationError) -> JSONResponse:
     first = error.errors()[0]  # without what was sent, which may be a place
-    where = ".".join(map(str, first["loc"][1:]))
+    where = ".".join(map(str, first["loc"][1:])) or "the body, as JSON"
     return refused(request, InvalidInputError(f"{where}: {first['msg']}"))

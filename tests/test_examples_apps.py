@@ -58,6 +58,19 @@ def test_the_service_says_that_what_it_asks_failed_and_when_to_come_again(
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")
 
 
+def test_the_service_says_that_it_wants_json_where_it_gets_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from fastapi.testclient import TestClient
+
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    client = TestClient(importlib.import_module("service").app)
+    answer = client.post("/nearest", content='{"place": "Kingston, ON"}')
+    assert answer.status_code == 422
+    assert answer.json()["message"].startswith("the body, as JSON: ")
+    assert "Kingston" not in answer.text
+
+
 def test_the_service_answers_over_http_and_logs_no_query() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -185,7 +185,7 @@ def test_any_directory_is_a_valid_data_package(tmp_path_factory, directory):
     check_package(written(directory, "datapackage", tmp_path_factory.mktemp("made")))
 
 
-@settings(max_examples=4)
+@settings(max_examples=max(4, settings.default.max_examples // 25))
 @given(directories())
 def test_any_directory_is_a_workbook_and_layers(tmp_path_factory, directory):
     folder = tmp_path_factory.mktemp("made")
