@@ -176,19 +176,19 @@ class TermSlices:
         row_of_clinic: NDArray[np.intp],
         vocabulary: Vocabulary,
     ) -> None:
-        self.columns = columns_of(vocabulary)
+        self.columns: dict[tuple[str, str], int] = columns_of(vocabulary)
         self._numbers = quantity_numbers(vocabulary)
         self._row_of_clinic = row_of_clinic
-        self.n_rows = len(clinic_of_row)
-        self.width = (self.n_rows + 7) // 8
-        self.owner = row_of_clinic[facts.more_clinic_no]
+        self.n_rows: int = len(clinic_of_row)
+        self.width: int = (self.n_rows + 7) // 8
+        self.owner: NDArray[np.intp] = row_of_clinic[facts.more_clinic_no]
         padding = np.zeros(8 * self.width - self.n_rows, np.intp)
         self._facts = facts
         self._groups = np.concatenate([facts.group[clinic_of_row], padding, facts.more_group])
         self._slices: dict[tuple[int, Truth], Bits] = {}
         status = facts.status[clinic_of_row]
-        self.active = pack(status == STATUSES.index("active"))
-        self.closed = pack(status == STATUSES.index("closed"))
+        self.active: Bits = pack(status == STATUSES.index("active"))
+        self.closed: Bits = pack(status == STATUSES.index("closed"))
 
     def evaluate(self, criteria: Criteria, side: Truth) -> Bits:
         """Mark the services of which canonical criteria are YES, or those of which they are NO."""

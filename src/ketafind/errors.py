@@ -395,7 +395,7 @@ class DataError(InvalidInputError):
         header: int | None = None,
     ) -> None:
         self.source = source
-        self.faults = tuple(faults)
+        self.faults: tuple[Fault, ...] = tuple(faults)
         self.n_rows = n_rows
         self.header = header
         super().__init__(source, self.faults, n_rows, header)
@@ -431,7 +431,7 @@ class UnknownTermError(KetafindError, ValueError, LookupError):
 
     def __init__(self, message: str, suggestions: Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.suggestions = tuple(suggestions)
+        self.suggestions: tuple[str, ...] = tuple(suggestions)
 
 
 class UnknownClinicError(KetafindError, KeyError):
@@ -478,7 +478,7 @@ class GeocodingError(KetafindError, ValueError):
 
     def __init__(self, message: str, candidates: Sequence[Any] = ()) -> None:
         super().__init__(message)
-        self.candidates = tuple(candidates)
+        self.candidates: tuple[Any, ...] = tuple(candidates)
 
 
 class PlaceNotFoundError(GeocodingError, LookupError):

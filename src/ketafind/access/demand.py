@@ -335,7 +335,7 @@ class WithinDistance:
     """Origins, laid out so that those near a clinic are found fast."""
 
     def __init__(self, lat: Floats, lon: Floats) -> None:
-        self.order = np.argsort(lat, kind="stable")
+        self.order: npt.NDArray[np.intp] = np.argsort(lat, kind="stable")
         self._lat, self._lon = lat[self.order], lon[self.order]
         self._points = earth_centred(self._lat, self._lon)
 

@@ -13,6 +13,7 @@ from ketafind.records import FrozenMapping
 from ketafind.truth import Truth
 
 if TYPE_CHECKING:
+    from ketafind.bits import TermSlices
     from ketafind.qualification import Assessment, RuleResult
     from ketafind.query.catalogue import Catalogue
     from ketafind.query.ranking import Ranking
@@ -35,12 +36,14 @@ class ServiceFacts:
     def __init__(self, catalogue: Catalogue, clinic_no: int, service: Service) -> None:
         clinic = catalogue.clinics[clinic_no]
         self.service = service
-        self.vocabulary = catalogue.vocabulary
-        self.slices = catalogue.slices
+        self.vocabulary: Vocabulary = catalogue.vocabulary
+        self.slices: TermSlices = catalogue.slices
         rows = self.slices.service_rows(int(catalogue.row_of_clinic[clinic_no]))
-        self.row = rows[[one.service_id for one in clinic.services].index(service.service_id)]
+        self.row: int = rows[[one.service_id for one in clinic.services].index(service.service_id)]
         own = (None, service.service_id)
-        self.own_evidence = [fact for fact in clinic.evidence if fact.service_id in own]
+        self.own_evidence: list[Evidence] = [
+            fact for fact in clinic.evidence if fact.service_id in own
+        ]
 
     def truth(self, criteria: Criteria) -> Truth:
         """Look up canonical criteria."""

@@ -93,7 +93,7 @@ class GeocodeCache(AbstractContextManager["GeocodeCache"]):
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._clock, self._sleep = clock, sleep
         self._links: dict[int, _Link] = {}
         self._salt = b""

@@ -139,12 +139,12 @@ class Gazetteer:
         self.path = path
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                self.ontario = CodeTable(arrays, "on_")
-                self.places = tuple(_places(arrays))
-                self.labels = tuple([f"{place.name}, ON" for place in self.places])
-                self.aliases = dict(_aliases(arrays))
+                self.ontario: CodeTable = CodeTable(arrays, "on_")
+                self.places: tuple[Place, ...] = tuple(_places(arrays))
+                self.labels: tuple[str, ...] = tuple([f"{place.name}, ON" for place in self.places])
+                self.aliases: dict[str, tuple[int, ...]] = dict(_aliases(arrays))
                 self._rows: dict[int, NDArray[np.intp]] = {}
-                self.edition = bytes(arrays["edition"]).decode()
+                self.edition: str = bytes(arrays["edition"]).decode()
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise DirectoryFileError(
                 f"the gazetteer {path} cannot be read ({error}); install ketafind again"

@@ -61,8 +61,9 @@ class RateLimit:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.min_delay_s = min_delay_s
-        self.path = None if path is None else Path(path)
-        self.clock, self._sleep = clock, sleep
+        self.path: Path | None = None if path is None else Path(path)
+        self.clock: Callable[[], float] = clock
+        self._sleep = sleep
         self._next: dict[str, float] = {}
         self._lock = Lock()
         self._warned = False
@@ -157,9 +158,11 @@ class PacedService:
         limit: RateLimit | None,
     ) -> None:  # fmt: skip
         self.name = name
-        self.deadline_s, self.retries, self.budget = deadline_s, retries, budget
-        self.limit = limit if limit is not None else RateLimit()
-        self.requests_sent = 0
+        self.deadline_s: float = deadline_s
+        self.retries: int = retries
+        self.budget: int | None = budget
+        self.limit: RateLimit = limit if limit is not None else RateLimit()
+        self.requests_sent: int = 0
         self._refusal: str | None = None
         self._lock = Lock()
 

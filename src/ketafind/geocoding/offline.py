@@ -139,7 +139,7 @@ class OfflineGeocoder:
     def __init__(self, gazetteer: Gazetteer | None = None, *, region: str = "ON") -> None:
         if region not in {"ON", "CA"}:
             raise InvalidInputError(f"region is 'ON' or 'CA', not {shown(region)}")
-        self.gazetteer = gazetteer if gazetteer is not None else default_gazetteer()
+        self.gazetteer: Gazetteer = default_gazetteer() if gazetteer is None else gazetteer
         self.region = region
 
     @property

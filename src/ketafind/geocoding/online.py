@@ -26,7 +26,7 @@ from ketafind.geocoding.protocol import Geocoder, SearchPlace, check_geocoder, w
 from ketafind.geocoding.words import check_text
 from ketafind.records import Location
 
-SETTINGS = (exc.ConfigurationError, exc.GeocoderNotFound)
+SETTINGS: tuple[type[Exception], ...] = (exc.ConfigurationError, exc.GeocoderNotFound)
 # A program may turn geopy's warning of impossible coordinates into an error.
 NO_POSITION = (ValueError, ArithmeticError, Warning)
 MALFORMED = (TypeError, LookupError, AttributeError, OSError, RecursionError)
@@ -124,7 +124,7 @@ class GeopyGeocoder(PacedService):
         super().__init__(name or type(geocoder).__name__, deadline_s, retries, budget, limit)
         self.version = version
         self.cache = cache
-        self.referee = referee if referee is not None else Referee()
+        self.referee: Referee = referee if referee is not None else Referee()
         self._options = OPTIONS.get(type(geocoder).__name__, {}) if options is None else {**options}
         self._geocoder, self._adapter = _own_copy(geocoder, allow_private=allow_private)
 
@@ -354,14 +354,14 @@ class ChainGeocoder:
     """
 
     def __init__(self, geocoders: Sequence[Geocoder], *, good_enough_km: float = math.inf) -> None:
-        self.geocoders = tuple(geocoders)
+        self.geocoders: tuple[Geocoder, ...] = tuple(geocoders)
         if not self.geocoders:
             raise errors.InvalidInputError("a chain needs one geocoder or more")
         for geocoder in self.geocoders:
             check_geocoder(geocoder)
-        self.name = "+".join(getattr(g, "name", type(g).__name__) for g in self.geocoders)
-        self.version = "+".join(str(getattr(g, "version", "1")) for g in self.geocoders)
-        self.works_offline = all(map(works_offline, self.geocoders))
+        self.name: str = "+".join(getattr(g, "name", type(g).__name__) for g in self.geocoders)
+        self.version: str = "+".join(str(getattr(g, "version", "1")) for g in self.geocoders)
+        self.works_offline: bool = all(map(works_offline, self.geocoders))
         self.good_enough_km = good_enough_km
         self._refused: set[int] = set()
 

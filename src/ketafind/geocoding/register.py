@@ -56,8 +56,8 @@ class RegisterGeocoder:
         self, meta: dict[str, Any], arrays: dict[str, Any], offline: OfflineGeocoder | None = None
     ) -> None:
         self.meta = meta
-        self.version = f"{meta.get('source', '')}:{meta.get('points', 0)}"
-        self.offline = offline if offline is not None else OfflineGeocoder()
+        self.version: str = f"{meta.get('source', '')}:{meta.get('points', 0)}"
+        self.offline: OfflineGeocoder = offline if offline is not None else OfflineGeocoder()
         self._civic, self._lat, self._lon = (arrays[n].data for n in ("civic", "lat", "lon"))
         self._kind, self._start = arrays["kind"].data, arrays["street_start"].data
         self._types, self._ways, communities, french = json.loads(bytes(arrays["words"]))

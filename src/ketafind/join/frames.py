@@ -54,7 +54,7 @@ class Texts:
     """Different texts; what a library makes of them is made once and used often."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        self.values = tuple(values)
+        self.values: tuple[str, ...] = tuple(values)
 
     @cached_property
     def of_pandas(self) -> Any:

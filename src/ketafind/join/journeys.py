@@ -43,7 +43,8 @@ class Travel:
             )
         self.n_missing: int | None = None
         """Pairs without a time or a cost, in what was looked at last."""
-        self.router, self.costs = router, None if cost is None else CostTable(cost)
+        self.router: Any = router
+        self.costs: CostTable | None = None if cost is None else CostTable(cost)
 
     def __repr__(self) -> str:
         # A task graph tells one from another by this; where somebody is, is not in it.
@@ -84,8 +85,9 @@ class Journeys:
     """Whether only what has a position is reached."""
 
     def __init__(self, directory: Directory, origins: Origins) -> None:
-        self.directory, self.origins = directory, origins
-        self.counted = origins.located
+        self.directory: Directory = directory
+        self.origins: Origins = origins
+        self.counted: npt.NDArray[np.bool_] = origins.located
         """The rows that are somewhere."""
         self.n_missing: int | None = None
         """Pairs without a time or a cost, in what was looked at last."""
@@ -318,12 +320,13 @@ class CostTable:
                 f"cost= takes a frame with origin, clinic_id and one column of costs, such as "
                 f"minutes; these are left: {', '.join(map(repr, others)) or 'none'}"
             )
-        self.name = str(others[0])
+        self.name: str = str(others[0])
         values = frame.numbers(others[0])
         if (values < 0).any():
             row = int(np.argmax(values < 0))
             raise InvalidInputError(f"cost=, row {row}, {self.name}: a cost is 0 or more")
-        origin, self.origins = pd.factorize(_labels(frame.values("origin")))
+        origin, names = pd.factorize(_labels(frame.values("origin")))
+        self.origins: Any = names
         clinic, ids = pd.factorize(_labels(frame.values("clinic_id")))
         pairs = pd.MultiIndex.from_arrays([origin, clinic])
         if pairs.has_duplicates:
@@ -331,7 +334,7 @@ class CostTable:
             raise InvalidInputError(f"cost=, row {row}: this pair stands there already")
         order = np.argsort(clinic, kind="stable")
         parts = np.split(order, np.searchsorted(clinic[order], np.arange(1, len(ids))))
-        self.of_clinic = {
+        self.of_clinic: dict[str, tuple[Any, Floats]] = {
             clinic_id: (origin[part], values[part])
             for clinic_id, part in zip(map(str, ids), parts, strict=False)
         }
@@ -394,9 +397,10 @@ class Costs(Journeys):
         self, directory: Directory, origins: Origins, costs: CostTable, frame: Frame
     ) -> None:
         super().__init__(directory, origins)
-        self.unit, self._costs = costs.unit, costs
-        self.counted = np.ones(len(origins), np.bool_)
-        self.row = costs.rows(frame)
+        self._costs = costs
+        self.unit: str = costs.unit
+        self.counted: npt.NDArray[np.bool_] = np.ones(len(origins), np.bool_)
+        self.row: npt.NDArray[np.intp] = costs.rows(frame)
 
     def over(
         self, clinic_nos: Iterable[int], limit: float = math.inf

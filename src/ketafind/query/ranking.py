@@ -24,6 +24,7 @@ from ketafind.query.origin import counted_inside
 if TYPE_CHECKING:
     from shapely import MultiPolygon, Polygon
 
+    from ketafind.query.catalogue import Catalogue
     from ketafind.query.origin import Start
     from ketafind.travel.search import Certificate
 
@@ -56,7 +57,7 @@ class Ranking:
     """How one travels, where the order is by time."""
     credit = ""
     """Whose roads were travelled."""
-    limit_min = math.inf
+    limit_min: float = math.inf
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class Ranking:
     ) -> None:
         self.filter = eligible
         self.area = area
-        self.catalogue = eligible._catalogue
+        self.catalogue: Catalogue = eligible._catalogue
         self.origin = origin
         self.limit_km = limit_km
 
@@ -217,12 +218,15 @@ class Page:
         stop: int | None,
         found: tuple[Sequence[float | None] | None, list[int]] | None = None,
     ) -> None:
-        self.ranking = ranking
-        self.start = start
-        self.stop = stop
-        distances, self.clinic_nos = ranking.part(start, stop) if found is None else found
-        self.distances_km = [None] * len(self.clinic_nos) if distances is None else distances
-        self.certificate = ranking.certificate
+        self.ranking: Ranking = ranking
+        self.start: int = start
+        self.stop: int | None = stop
+        distances, numbers = ranking.part(start, stop) if found is None else found
+        self.clinic_nos: list[int] = numbers
+        self.distances_km: Sequence[float | None] = (
+            [None] * len(numbers) if distances is None else distances
+        )
+        self.certificate: Certificate | None = ranking.certificate
 
     def __len__(self) -> int:
         return len(self.clinic_nos)

@@ -47,7 +47,9 @@ class TravelRanking(Ranking):
         limit_min: float = math.inf, search: TimeSearch | None = None,
     ) -> None:  # fmt: skip
         super().__init__(eligible, origin, limit_km)
-        self.router, self.limit_min, self.travel = router, limit_min, router.profile
+        self.router: Router = router
+        self.limit_min: float = limit_min
+        self.travel: str | None = router.profile
         self._error, self.credit = error_of(router), getattr(router, "credit", "")
         self._asks = search is None
         self._members = eligible._passing(eligible.unknown)

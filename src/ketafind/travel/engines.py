@@ -245,8 +245,9 @@ class ValhallaRouter(TableRouter):
     """
 
     works_offline = True
-    batch, cells = 500, 50_000
-    max_snap_km = 5.0
+    batch: int = 500
+    cells: int = 50_000
+    max_snap_km: float = 5.0
     """A place farther from every road than this has no time."""
 
     def __init__(
@@ -479,13 +480,15 @@ class ServiceRouter(PacedService, TableRouter):
         require("httpx", "routing")
         kind = KINDS.get(type(service).__name__, USUAL)
         super().__init__(name or type(service).__name__, deadline_s, retries, budget, limit)
-        self.service_profile, self.max_speed_kmh = profile, max_speed_kmh
-        self.profile = MEANS.get(profile, profile)
+        self.service_profile: str = profile
+        self.max_speed_kmh: float | None = max_speed_kmh
+        self.profile: str = MEANS.get(profile, profile)
         most = kind.places if places is None else places
-        self.cells = kind.cells if cells is None else cells
+        self.cells: int = kind.cells if cells is None else cells
         if most < 2 or self.cells < 1:
             raise errors.InvalidInputError("a request holds two places and a pair at the least")
-        self.batch, self._most = min(50, most - 1, self.cells), most
+        self.batch: int = min(50, most - 1, self.cells)
+        self._most = most
         self._options = {**kind.more, **(options or {})}
         self.known = _Kept(known) if isinstance(known, str | PathLike) else known
         self._service = copy.copy(service)

@@ -104,7 +104,9 @@ class GraphRouter:
                 f"the network has no times for {shown(profile)}; it has {', '.join(known)}"
             )
         self.profile = profile
-        self.error = tuple(map(float, arrays.get(f"error.{profile}", (1.0, 1.0))))
+        self.error: tuple[float, ...] = tuple(
+            map(float, arrays.get(f"error.{profile}", (1.0, 1.0)))
+        )
         self.credit = bytes(arrays.get("credit", b"")).decode()
         self._lock = Lock()
         self._targets: tuple[tuple[bytes, bytes], Ends] | None = None
@@ -614,7 +616,11 @@ class Reached:
     def __init__(
         self, router: GraphRouter, seconds: Floats, one: Ends, at: int, *, back: bool
     ) -> None:
-        self.router, self.seconds, self.one, self.at, self.back = router, seconds, one, at, back
+        self.router: GraphRouter = router
+        self.seconds: Floats = seconds
+        self.one: Ends = one
+        self.at: int = at
+        self.back: bool = back
 
     def to(self, many: Ends) -> Floats:
         """Minutes to (or from) places; infinite where no way was found."""

@@ -95,9 +95,11 @@ class TimeSearch(ABC):
     def __init__(
         self, router: Router, origin: tuple[float, float], limit_min: float = math.inf
     ) -> None:
-        self.router, self.origin, self.limit_min = router, origin, limit_min
+        self.router: Router = router
+        self.origin: tuple[float, float] = origin
+        self.limit_min: float = limit_min
         self.n_requests = 0
-        self.origin_snap_km = math.nan
+        self.origin_snap_km: float = math.nan
         self._lock = RLock()
 
     @abstractmethod
@@ -167,17 +169,20 @@ class GraphSearch(TimeSearch):
     ) -> None:  # fmt: skip
         super().__init__(router, origin, limit_min)
         self._near_km = near_km
-        self.number, self.role = places.number, places.role
+        self.number: Numbers = places.number
+        self.role: NDArray[np.int8] = places.role
         self._goal = router.targets(places.lat, places.lon)
         self._start = router.ends_of(router.snap(np.array([origin])))
-        self.snap_km = self._goal.snap.distance_km
-        self.origin_snap_km = float(self._start.snap.distance_km[0])
-        self.minutes = np.full(len(self.number), np.nan)
+        self.snap_km: Floats = self._goal.snap.distance_km
+        self.origin_snap_km: float = float(self._start.snap.distance_km[0])
+        self.minutes: Floats = np.full(len(self.number), np.nan)
         self._reach_min = -math.inf
         self._off = self._goal.snap.road < 0
         if self._start.snap.road[0] < 0:
             self._off = np.ones(len(self.number), bool)
-        self.reason = np.where(self._off, REASONS.index("off_network"), 0).astype(np.int8)
+        self.reason: NDArray[np.int8] = np.where(self._off, REASONS.index("off_network"), 0).astype(
+            np.int8
+        )
 
     @property
     def horizon_min(self) -> float:
