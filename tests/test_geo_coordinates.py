@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import numpy as np
@@ -20,6 +21,7 @@ from ketafind.geo import (
     fault_of_pair,
     geodesic_km,
     in_ontario,
+    look_swapped,
     real,
     sphere_km,
 )
@@ -145,11 +147,40 @@ def test_a_position_is_shown_by_whole_degrees_and_its_hemispheres(lat, lon, show
     assert repr(kf.Coordinates(lat=lat, lon=lon)) == f"<Coordinates near {shown}>"
 
 
+def test_help_shows_the_names_that_go():
+    assert list(inspect.signature(kf.Coordinates).parameters) == ["lat", "lon"]
+
+
 def test_what_was_refused_is_not_shown_in_a_traceback():
     refused = object.__new__(kf.Coordinates)
     object.__setattr__(refused, "lat", "44.2312")
     object.__setattr__(refused, "lon", -76.486)
     assert repr(refused) == "<Coordinates that were refused>"
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "swapped"),
+    [
+        (-79.38, 43.65, True),  # Toronto
+        (-58.4, 51.5, True),  # a little west of the Azores
+        (-89.3, 48.4, True),  # Thunder Bay
+        (-75.0, 24.0, True),
+        (-75.0, 84.0, True),
+        (-75.0, 23.9, False),  # on the Tropic of Cancer and south of it
+        (-75.0, 84.1, False),  # north of where anybody lives
+        (-56.0, 43.0, False),  # an island's latitude
+        (-54.8, -68.3, False),  # Ushuaia
+        (-77.8, 166.7, False),  # McMurdo
+        (43.65, -79.38, False),
+        (-33.9, 25.6, False),  # Gqeberha
+        (56.1, 43.0, False),
+    ],
+)
+def test_a_place_on_antarctica_that_is_inhabited_the_other_way_round_looks_swapped(
+    lat, lon, swapped
+):
+    assert look_swapped(lat, lon) == swapped
+    assert look_swapped(np.array([lat, 0.0]), np.array([lon, 0.0])).tolist() == [swapped, False]
 
 
 @given(origins, origins)
