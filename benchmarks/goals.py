@@ -159,7 +159,8 @@ def _unsaid(error: DataError, content: bytes, state: State) -> list[str]:
         wrong.append("a fault names no row")
     if len({fault.row for fault in of_rows}) > error.n_rows:
         wrong.append("more rows are refused than there are")
-    n = _rows_of(content)
+    # Where a quote stands inside a cell the standard library reads on, and we refuse the row.
+    n = None if any("quote" in fault.message for fault in error.faults) else _rows_of(content)
     if n is not None and not n - 1 <= error.n_rows <= n:
         wrong.append(f"{error.n_rows} of {n} rows are counted")
     return wrong
@@ -219,52 +220,53 @@ import ketafind as kf
 from ketafind.index import kernel
 from ketafind.show.exports import FORMATS
 
-seed, folder = int(sys.argv[1]), sys.argv[2]
-kernel._usable_processors = lambda: 1 + seed % 8
-directory = kf.Directory.from_clinics(list(kf.load_directory().clinics))
 made = {}
-def note(name, path):
+
+def note(name, write):
+    path = os.path.join(sys.argv[1], name)
+    write(path)
     with open(path, "rb") as file:
-        made[name] = hashlib.sha256(file.read()).hexdigest()
-directory.save(os.path.join(folder, "d")); note("directory", os.path.join(folder, "d"))
-for form in FORMATS:
-    path = os.path.join(folder, form)
-    directory.export(path, form); note(form, path)
-directory.to_html(os.path.join(folder, "page")); note("page", os.path.join(folder, "page"))
-near = directory.nearest("Kingston", 5, routes="iv", unknown="include")
-made["answer"] = hashlib.sha256((near.to_frame().to_csv() + str(near)).encode()).hexdigest()
+        made.setdefault(name, set()).add(hashlib.sha256(file.read()).hexdigest())
+    os.unlink(path)
+
+directory = kf.Directory.from_clinics(list(kf.load_directory().clinics))
 rng = random.Random(1)
-places = [kf.Clinic(clinic_id=str(n), name=str(n), location=kf.Location(
-    lat=rng.uniform(42, 50), lon=rng.uniform(-90, -75))) for n in range(40_000)]
-kf.Directory.from_clinics(places, check=False).save(os.path.join(folder, "many"))
-note("a large directory", os.path.join(folder, "many"))
-json.dump(made, sys.stdout)
+places = [kf.Location(lat=rng.uniform(42, 50), lon=rng.uniform(-90, -75)) for _ in range(9_000)]
+many = [kf.Clinic(clinic_id=str(n), name=str(n), location=at) for n, at in enumerate(places)]
+for threads in range(1, 9):
+    kernel._usable_processors = lambda: threads
+    note("directory", kf.Directory.from_clinics(list(directory.clinics)).save)
+    note("a large directory", kf.Directory.from_clinics(many, check=False).save)
+for form in FORMATS:
+    note(form, lambda path: directory.export(path, form))
+note("page", directory.to_html)
+near = directory.nearest("Kingston", 5, routes="iv", unknown="include")
+made["answer"] = {hashlib.sha256((near.to_frame().to_csv() + str(near)).encode()).hexdigest()}
+json.dump({name: sorted(hashes) for name, hashes in made.items()}, sys.stdout)
 """
 
 
 def same_bytes(state: State, folder: Path, *, short: bool) -> Iterator[list[str]]:
-    """G17: forms that pyarrow or GDAL write are compared within one Python only."""
+    """G17: eight builds a process; forms that libraries write are compared within one Python."""
     pythons = os.environ.get("PYTHONS", sys.executable).split(":")
     first: dict[str, dict[str, str]] = state.setdefault("hashes", {})
-    while state.get("done", 0) < (2 if short else 100):
-        number = state.get("done", 0)
+    while state.get("builds", 0) < (16 if short else 104):
+        number = state.get("builds", 0) // 8
         python = pythons[number % len(pythons)]
-        with tempfile.TemporaryDirectory(dir=folder) as place:
-            done = subprocess.run(
-                [python, "-W", "ignore", "-c", BUILD, str(number), place],
-                env=os.environ | {"PYTHONHASHSEED": str(number)},
-                capture_output=True, text=True, check=False,
-            )  # fmt: skip
-        state["done"] = number + 1
+        done = subprocess.run(
+            [python, "-W", "ignore", "-c", BUILD, str(folder)],
+            env=os.environ | {"PYTHONHASHSEED": str(number)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        state["builds"] = 8 * (number + 1)
         if done.returncode:
-            yield [f"build {number} by {python}: {done.stderr[-300:]}"]
+            yield [f"builds {number} by {python}: {done.stderr[-300:]}"]
             continue
-        made = json.loads(done.stdout)
         wrong = []
-        for name, digest in made.items():
-            key = python if name in ("geoparquet", "geopackage") else "every Python"
-            known = first.setdefault(name, {}).setdefault(key, digest)
-            wrong += [f"build {number} by {python}: another {name}"] * (known != digest)
+        for name, hashes in json.loads(done.stdout).items():
+            key = python if name in ("geoparquet", "geopackage", "excel") else "every Python"
+            known = first.setdefault(name, {}).setdefault(key, hashes[0])
+            wrong += [f"builds {number} by {python}: another {name}"] * (hashes != [known])
         yield wrong
 
 

@@ -30,6 +30,9 @@ needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a 
      "G17"],
 )  # fmt: skip
 @pytest.mark.skipif(compiled_core() is None, reason="installed without a C compiler")
+@pytest.mark.skipif(
+    os.environ.get("HYPOTHESIS_PROFILE") == "brief", reason="asked once, with the whole suite"
+)
 def test_a_goal_holds_in_short(goal: str) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", str(GOALS), goal, "--short"],
@@ -139,6 +142,34 @@ for k in (20, 28):
         raise SystemExit("there was memory enough")
     ask()
     directory.nearest_arrays(lat, lon, 3)
+""",
+    "no memory for an object": """
+try:
+    import _testcapi
+except ImportError:
+    sys.exit()
+from ketafind.index import KernelIndex
+
+rng = np.random.default_rng(1)
+tree = KernelIndex(rng.uniform(42, 50, 4_000), rng.uniform(-90, -75, 4_000))._tree
+arrays, bits = np.zeros((50, 80)), np.full(500, 17, np.uint8)
+place = (lat[:50], lon[:50], arrays, arrays.astype(np.intp), 80, float("inf"))
+for work in (
+    lambda: tree.nearest(44.0, -79.0, 70, float("inf")), lambda: tree.within(44.0, -79.0, 100.0),
+    lambda: tree.filtered(bits).count, lambda: tree.nearest_many(*place),
+):
+    result, refused = work(), 0
+    for start in range(300):
+        again = None
+        _testcapi.set_nomemory(start, start + 1)
+        try:
+            again = work()
+        except MemoryError:
+            refused += 1
+        finally:
+            _testcapi.remove_mem_hooks()
+        assert again in (None, result)
+    assert refused and work() == result
 """,
     "an exit while threads ask": """
 busy()
