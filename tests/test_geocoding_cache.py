@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -404,6 +405,34 @@ with warnings.catch_warnings(record=True) as noticed:
     found = outcomes([f"address {i}" for i in range(300)], Fake(), resume=sys.argv[1])
 print(sum(one.status == "ok" for one in found), Fake.asked, len(noticed))
 """
+
+
+def test_a_file_that_takes_long_to_fail_is_left_alone_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, tries = Clock(), []
+
+    def fail(_: Path) -> None:
+        tries.append(clock.now)
+        clock.now += 10.0
+        raise sqlite3.OperationalError("disk I/O error")
+
+    module = "ketafind.geocoding.cache"
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{module}.open_private", fail)
+        patch.setattr(f"{module}.time", SimpleNamespace(monotonic=clock))
+        with pytest.warns(UserWarning, match="disk I/O error"):
+            cache = GeocodeCache(tmp_path / "c.sqlite", clock=clock, sleep=clock.sleep)
+        for number in range(50):
+            assert cache.remember("p", "1", f"text {number}", lambda: HERE, 10.0) == HERE
+        assert len(tries) == 1
+        clock.now += 201.0
+        cache.put("p", "1", "later", HERE)
+        assert len(tries) == 2
+    cache.close()  # which tries again in any case
+    with GeocodeCache(tmp_path / "c.sqlite", clock=clock) as cache:
+        for text in ("text 0", "text 49", "later"):
+            assert cache.remember("p", "1", text, ask_never, 10.0) == HERE
 
 
 @pytest.mark.parametrize("size", [0, 10_000, 100_000, 300_000])

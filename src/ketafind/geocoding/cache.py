@@ -30,6 +30,10 @@ LIFETIMES_S = {"ok": 180 * DAY_S, "not_found": 14 * DAY_S}
 PATIENCE_S = 1.0
 
 POLL_S = 0.01
+
+# For how long a file is left alone after it could not be used, in times of how long that took.
+REST = 20.0
+
 FIELDS = ("lat", "lon", "label", "precision", "radius_km", "match", "corrections", "source")
 OWN_TABLES = {"meta", "answers", "asking", "turns"}
 # Of a cache and of a pace: both may share one file.
@@ -99,6 +103,7 @@ class GeocodeCache(AbstractContextManager["GeocodeCache"]):
         self._salt = b""
         self._unwritten: dict[str, tuple[str, str, float]] = {}
         self._patience_s = PATIENCE_S
+        self._left_alone_until = 0.0
         self._warned = False
         self._run(lambda _: None, None)
 
@@ -115,7 +120,7 @@ class GeocodeCache(AbstractContextManager["GeocodeCache"]):
         """Write what is not written yet and close the file; a later use opens it again."""
         link = self._link()
         with link.lock:
-            self._patience_s = PATIENCE_S
+            self._patience_s, self._left_alone_until = PATIENCE_S, 0.0
             if self._unwritten:
                 self._write(list(self._unwritten))
             # A parent's connection is left alone in its child: closing it drops the parent's lock.
@@ -301,9 +306,13 @@ class GeocodeCache(AbstractContextManager["GeocodeCache"]):
 
     def _run(self, use: Callable[[sqlite3.Connection], Value], otherwise: Value) -> Value:
         """Use the file; if that cannot be, say so once and go on with something else."""
-        link = self._link()
+        link, begun = self._link(), time.monotonic()
+        if begun < self._left_alone_until:
+            return otherwise
 
         def attempt() -> Value:
+            nonlocal begun
+            begun = time.monotonic()
             if link.database is None:
                 link.database, self._salt = open_private(self.path)
             return use(link.database)
@@ -315,6 +324,9 @@ class GeocodeCache(AbstractContextManager["GeocodeCache"]):
             raise  # a wrong path
         except FILE_FAULTS as error:
             self._patience_s = 0.0
+            # SQLite itself may try for ten seconds, where a disk became full at a bad moment.
+            failed = time.monotonic()
+            self._left_alone_until = failed + REST * (failed - begun)
             self._notice(
                 f"cannot be used ({error}): answers are given, and not kept until it can be"
             )

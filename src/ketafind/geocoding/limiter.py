@@ -18,7 +18,7 @@ from threading import Lock, Thread
 from typing import TypeVar
 
 from ketafind.errors import GeocoderBusyError, GeocoderFailedError, GeocoderRefusedError
-from ketafind.geocoding.cache import FILE_FAULTS, is_locked, open_private, patiently
+from ketafind.geocoding.cache import FILE_FAULTS, REST, is_locked, open_private, patiently
 
 # A turn farther ahead than this is the mark of a clock that was set back: it does not count.
 FAR_S = 3_600.0
@@ -66,6 +66,7 @@ class RateLimit:
         self._sleep = sleep
         self._next: dict[str, float] = {}
         self._lock = Lock()
+        self._left_alone_until = 0.0
         self._warned = False
 
     def wait(self, name: str, deadline: float) -> None:
@@ -115,7 +116,8 @@ class RateLimit:
             self._next[name] = turn + delay_s
             return turn
 
-        if self.path is not None:
+        begun = time.monotonic()
+        if self.path is not None and begun >= self._left_alone_until:
             patience_s = BRIEFLY_S if deadline == math.inf else deadline - self.clock()
             shared = partial(self._shared, self.path, name, take)
             try:
@@ -126,6 +128,9 @@ class RateLimit:
                         f"{name} is busy: {self.path.name}, which shares the pace, is locked by "
                         "another process until after the deadline"
                     ) from None
+                if not is_locked(error):
+                    failed = time.monotonic()
+                    self._left_alone_until = failed + REST * (failed - begun)
                 self._notice(error)
         with self._lock:
             return take(0.0)
