@@ -324,9 +324,7 @@ class GeocodeCache(AbstractContextManager["GeocodeCache"]):
             raise  # a wrong path
         except FILE_FAULTS as error:
             self._patience_s = 0.0
-            # SQLite itself may try for ten seconds, where a disk became full at a bad moment.
-            failed = time.monotonic()
-            self._left_alone_until = failed + REST * (failed - begun)
+            self._left_alone_until = rest_until(begun)
             self._notice(
                 f"cannot be used ({error}): answers are given, and not kept until it can be"
             )
@@ -455,6 +453,13 @@ def patiently(use: Callable[[], Value], patience_s: float, sleep: Callable[[floa
                 raise
         sleep(POLL_S)
         waited += POLL_S
+
+
+def rest_until(begun: float) -> float:
+    """Until when a file is left alone that could not be used: for a while, if that took long."""
+    # SQLite itself tries for ten seconds where a disk became full at a bad moment.
+    failed = time.monotonic()
+    return failed + REST * (failed - begun) if failed - begun > PATIENCE_S else 0.0
 
 
 def is_locked(error: BaseException) -> bool:

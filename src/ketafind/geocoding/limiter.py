@@ -18,7 +18,7 @@ from threading import Lock, Thread
 from typing import TypeVar
 
 from ketafind.errors import GeocoderBusyError, GeocoderFailedError, GeocoderRefusedError
-from ketafind.geocoding.cache import FILE_FAULTS, REST, is_locked, open_private, patiently
+from ketafind.geocoding.cache import FILE_FAULTS, is_locked, open_private, patiently, rest_until
 
 # A turn farther ahead than this is the mark of a clock that was set back: it does not count.
 FAR_S = 3_600.0
@@ -128,9 +128,7 @@ class RateLimit:
                         f"{name} is busy: {self.path.name}, which shares the pace, is locked by "
                         "another process until after the deadline"
                     ) from None
-                if not is_locked(error):
-                    failed = time.monotonic()
-                    self._left_alone_until = failed + REST * (failed - begun)
+                self._left_alone_until = rest_until(begun)
                 self._notice(error)
         with self._lock:
             return take(0.0)
