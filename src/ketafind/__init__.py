@@ -27,7 +27,7 @@ _HOMES = {
     "geo": ("Coordinates",),
     "geocoding": ("Geocoder", "OfflineGeocoder", "geocode", "geocode_frame", "geocode_many"),
     "join.join": ("nearest_join",),
-    "join.provenance": ("methods", "provenance"),
+    "join.columns": ("methods", "provenance"),
     "matches": ("Match", "Matches"),
     "qualification": ("RuleSet", "qualified"),
     "query.filter": ("Filter",),

@@ -30,9 +30,9 @@ from ketafind.geocoding import OfflineGeocoder as OfflineGeocoder
 from ketafind.geocoding import geocode as geocode
 from ketafind.geocoding import geocode_frame as geocode_frame
 from ketafind.geocoding import geocode_many as geocode_many
+from ketafind.join.columns import methods as methods
+from ketafind.join.columns import provenance as provenance
 from ketafind.join.join import nearest_join as nearest_join
-from ketafind.join.provenance import methods as methods
-from ketafind.join.provenance import provenance as provenance
 from ketafind.matches import Match as Match
 from ketafind.matches import Matches as Matches
 from ketafind.qualification import RuleSet as RuleSet

@@ -1346,10 +1346,16 @@ class Directory(Mapping[str, Clinic]):
         """Name the data, and their licence where they are those that ship."""
         from ketafind.explain.sentences import say, snapshot_words
         from ketafind.show.text import credited
-        from ketafind.snapshot import licence_of
 
         words = snapshot_words(self.snapshot, lang := check_language(lang))
-        return credited(say("table.data", lang, snapshot=words), licence_of(self))
+        return credited(say("table.data", lang, snapshot=words), self._licence)
+
+    @cached_property
+    def _licence(self) -> str:
+        """The licence of the data, where they are those that ship: looked up once a directory."""
+        from ketafind.snapshot import licence_of
+
+        return licence_of(self)
 
     def explore(self, *unnamed: Never, **options: Any) -> MapPage:
         """Show every clinic on a map to pan and zoom, beside a list; asks no other host.

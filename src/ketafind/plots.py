@@ -17,8 +17,8 @@ import numpy as np
 
 from ketafind.errors import InvalidInputError, check_language, shown
 from ketafind.explain.sentences import say
+from ketafind.join.columns import provenance
 from ketafind.join.frames import Frame, open_frame
-from ketafind.join.provenance import provenance
 from ketafind.show.basemap import Floats, Ground, around, crowd, half_steps
 from ketafind.show.basemap import hexagons as binned
 from ketafind.show.map import explore

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from ketafind.errors import InvalidInputError
 from ketafind.geo import ECCENTRICITY_2, EQUATOR_KM, earth_centred, geodesic_km, micrometres, real
 from ketafind.index.protocol import Floats, check_limit
+from ketafind.join.columns import stamped
 from ketafind.join.frames import Frame, code_type, open_frame
 from ketafind.join.join import read_travel
 from ketafind.join.origins import Origins, Source, check_directory, read_origins
-from ketafind.join.provenance import stamped
 from ketafind.join.search import nearest_end_km, refuse_implausible, search, ticks
 from ketafind.query.filter import Filter, UnknownPolicy
 
