@@ -110,6 +110,7 @@ def test_a_row_is_as_wide_as_it_is_told_to_be(folder, capsys):
         (["join", "people.csv", "--out", "no/folder.csv"], "no folder"),
         (["join", "words.csv"], 'data row 2, column "lat": not a number'),
         (["join", "swapped.csv"], "pass --no-check"),
+        (["join", "swapped.csv"], "data row 1: it lies over"),
         (["join", "ragged.csv"], "row 2"),
         (["geocode", "--in", "people.csv"], "say with --address"),
         (["geocode", "--in", "addresses.csv", "--address", "id", "--out", "there.csv"], "there"),

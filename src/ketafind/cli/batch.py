@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from argparse import Namespace
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ketafind.cli.options import address_geocoder, by_road, directory_of, sought
-from ketafind.errors import InvalidInputError
+from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.files import refuse_existing, require, write_whole
 from ketafind.show.exports import csv_text
 from ketafind.show.text import escaped
@@ -33,27 +34,36 @@ def join(arguments: Namespace) -> None:
     positions = [] if arguments.address else [arguments.lat or "lat", arguments.lon or "lon"]
     numbers = {name: _numbers(people, name) for name in positions if name in people}
     usual = [name for name in USUAL if name not in people]
-    joined = nearest_join(
-        people.assign(**numbers),
-        directory_of(arguments),
-        k=arguments.k,
-        lat=arguments.lat,
-        lon=arguments.lon,
-        address=arguments.address,
-        max_distance_km=arguments.max_distance_km,
-        how=arguments.how,
-        shape=arguments.shape,
-        columns=usual if arguments.columns is None else arguments.columns.split(","),
-        prefix=arguments.prefix,
-        check=not arguments.no_check,
-        **by_road(arguments),
-        **sought(arguments),
-    )
+    try:
+        joined = nearest_join(
+            people.assign(**numbers),
+            directory_of(arguments),
+            k=arguments.k,
+            lat=arguments.lat,
+            lon=arguments.lon,
+            address=arguments.address,
+            max_distance_km=arguments.max_distance_km,
+            how=arguments.how,
+            shape=arguments.shape,
+            columns=usual if arguments.columns is None else arguments.columns.split(","),
+            prefix=arguments.prefix,
+            check=not arguments.no_check,
+            **by_road(arguments),
+            **sought(arguments),
+        )
+    except CoordinatesError as error:
+        said = re.sub(r"\Arow (\d+):", _counted_from_1, str(error))
+        raise CoordinatesError(said) from None
     for name in numbers:  # as they were written
         joined[name] = people[name].loc[joined.index]
     _write(joined, arguments)
     reasons = [joined[name] for name in joined if name == f"{arguments.prefix}reason"]
     _say_rows(people, *reasons)
+
+
+def _counted_from_1(found: re.Match[str]) -> str:
+    """Name a row as a file counts it, without its header."""
+    return f"data row {int(found[1]) + 1}:"
 
 
 def geocode(arguments: Namespace) -> None:
