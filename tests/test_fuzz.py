@@ -14,7 +14,11 @@ if not (ROOT / "tools/fuzz.py").exists():
     pytest.skip("the tools are in the source tree", allow_module_level=True)
 sys.path.insert(0, str(ROOT / "tools"))
 
-from fuzz import Doors, damaged, escaping  # noqa: E402
+from fuzz import Doors, damaged, escaping, resealed  # noqa: E402
+
+from ketafind.errors import DirectoryFileError  # noqa: E402
+from ketafind.files import open_arrays, write_arrays  # noqa: E402
+from ketafind.travel import GraphRouter  # noqa: E402
 
 NAMES = (
     *("csv", "evidence", "address", "criteria", "vocabulary", "rules", "directory", "roads"),
@@ -39,3 +43,28 @@ def test_damaged_input_is_refused_or_harmless(name: str, doors: Doors) -> None:
     for data in islice(damaged(name, 1, doors), max(20, settings().max_examples // 2)):
         error = escaping(target, data)
         assert error is None, (data[:500], error)
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_a_file_without_metadata_is_refused_though_its_checksums_are_right(
+    tmp_path: Path, verify: bool
+) -> None:
+    path = tmp_path / "file"
+    write_arrays(path, {}, {})
+    path.write_bytes(resealed(path.read_bytes().replace(b'"metadata"', b'"Metadata"')))
+    with pytest.raises(DirectoryFileError, match="its directory cannot be read"):
+        open_arrays(path, verify=verify)
+
+
+@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize("name", ["forward", "backward", "ends"])
+def test_roads_that_lead_outside_are_refused_though_their_checksums_are_right(
+    doors: Doors, tmp_path: Path, name: str, verify: bool
+) -> None:
+    path = tmp_path / "a.roads"
+    doors.edges.save(path)
+    metadata, arrays = open_arrays(path, private=True)
+    arrays[name][0] = 2**27
+    write_arrays(path, metadata, arrays)
+    with pytest.raises(DirectoryFileError, match="no network"):
+        GraphRouter.open(path, verify=verify)

@@ -23,6 +23,7 @@ import tempfile
 import time
 import traceback
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,7 @@ import numpy as np
 import ketafind as kf
 from ketafind.cli import main as command_line
 from ketafind.errors import KetafindError
+from ketafind.files import ALIGNMENT, CHECKSUM, FORMAT, HEADER, MAGIC, ORDER_MARK
 
 ORIGIN = kf.Coordinates(lat=44.23, lon=-76.48)
 ALLOWED = (KetafindError, MemoryError, KeyboardInterrupt)
@@ -165,14 +167,16 @@ class Doors:
         kf.RuleSet.read(self.file("rules.json", data))
 
     def open_directory(self, data: bytes) -> None:
-        path = self.file("damaged.ketafind", data)
-        for verify in (False, True):
-            self.use(kf.Directory.open(path, verify=verify))
+        for content, verify in ((data, False), (resealed(data), False), (resealed(data), True)):
+            path = self.file("damaged.ketafind", content)
+            with contextlib.suppress(KetafindError):
+                self.use(kf.Directory.open(path, verify=verify))
 
     def open_roads(self, data: bytes) -> None:
-        path = self.file("damaged.roads", data)
-        for verify in (False, True):
-            kf.travel.GraphRouter.open(path, verify=verify).times([ORIGIN], [ORIGIN])
+        for content, verify in ((data, False), (resealed(data), False), (resealed(data), True)):
+            path = self.file("damaged.roads", content)
+            with contextlib.suppress(KetafindError):
+                kf.travel.GraphRouter.open(path, verify=verify).times([ORIGIN], [ORIGIN])
 
     def open_cache(self, data: bytes) -> None:
         from ketafind.geocoding import GeocodeCache
@@ -257,6 +261,17 @@ class Doors:
                 raise error.__cause__ or error from None
             except ToolError:
                 return
+
+
+def resealed(data: bytes) -> bytes:
+    """A file of arrays with the checksums that its content has now."""
+    if len(data) < ALIGNMENT:
+        return data
+    length = min(HEADER.unpack_from(data)[4], len(data) - ALIGNMENT)
+    parts = data[ALIGNMENT : ALIGNMENT + length], data[ALIGNMENT + length :]
+    header = HEADER.pack(MAGIC, FORMAT, ORDER_MARK, len(data), length, *map(zlib.crc32, parts))
+    header = header.ljust(ALIGNMENT - CHECKSUM.size, b"\0")
+    return b"".join((header, CHECKSUM.pack(zlib.crc32(header)), *parts))
 
 
 def mutated(seed: bytes, rng: random.Random) -> bytes:

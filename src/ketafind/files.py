@@ -395,10 +395,11 @@ def open_arrays(
         entries = json.loads(directory)
         start = _aligned(ALIGNMENT + length)
         arrays = {str(entry[0]): _array(data, start, *entry[1:]) for entry in entries["arrays"]}
+        metadata = entries["metadata"]
     except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
         raise DirectoryFileError(f"{name}: its directory cannot be read; {AGAIN}") from error
-    _check_metadata(entries["metadata"], kind, version, name)
-    return entries["metadata"], arrays
+    _check_metadata(metadata, kind, version, name)
+    return metadata, arrays
 
 
 def _check_metadata(metadata: Any, kind: str | None, version: int | None, name: str) -> None:

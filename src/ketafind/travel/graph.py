@@ -810,12 +810,15 @@ def _fault(arrays: Mapping[str, NDArray[Any]], *, deep: bool) -> str:
         and max(one.max(initial=-1) for one in (forward, backward)) < 2 * roads
         and all(weight.min() >= 0 for weight in weights)  # NaN is not; less would never end
     )
-    valid = not deep or (
-        _each_once(forward, backward)
-        and (np.abs(arrays["shape_lat"]) <= 90 * 10**7).all()
-        and (np.abs(arrays["shape_lon"]) <= 180 * 10**7).all()
+    valid = within and (
+        not deep
+        or (
+            _each_once(forward, backward)
+            and (np.abs(arrays["shape_lat"]) <= 90 * 10**7).all()
+            and (np.abs(arrays["shape_lon"]) <= 180 * 10**7).all()
+        )
     )
-    return "" if within and valid else "its numbers are no network"
+    return "" if valid else "its numbers are no network"
 
 
 def _each_once(forward: Ints, backward: Ints) -> bool:
