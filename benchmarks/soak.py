@@ -54,6 +54,8 @@ PARENT.update(
 )
 PLACES = {text: kf.geocode(text) for text in ("Kingston, ON", "K7L", "Thunder Bay", "Ottawa", "M5V", "Moosonee")}  # fmt: skip
 EVERYTHING = ("offers", "route", ("iv",), 0)
+SAME = os.environ | {"PYTHONPATH": str(Path(kf.__file__).parents[1]), "PYTHONUNBUFFERED": "1"}
+"""For servers: the ketafind that is imported here."""
 MEMORY_MIB = 24.0
 """Growth that counts as growth: what allocators keep after the largest bodies comes and goes."""
 PLACE_IN_LOG = re.compile(r"(?i)\b[ABCEGHJ-NPRSTVXY]\d[A-Z] ?\d[A-Z]\d\b|-?\d{2}\.\d{3,}, *-\d{2}\.\d{3,}")  # fmt: skip
@@ -280,9 +282,12 @@ def repeat(
 
 def look_through(log: Path, tally: Tally) -> None:
     """Find in a log what is not to be there."""
-    for line in log.read_text("utf-8", "replace").splitlines():
+    text = log.read_text("utf-8", "replace")
+    for line in text.splitlines():
         if "Traceback" in line or "ERROR" in line or PLACE_IN_LOG.search(line):
             tally.fault(f"log: {line}")
+    if tally.faults:
+        print(text[-5000:])
 
 
 # The web service.
@@ -481,7 +486,7 @@ def soak_service(minutes: float, tally: Tally, folder: Path) -> None:
     with log.open("wb") as said:
         server = subprocess.Popen(
             [sys.executable, "-c", LAUNCH, path, str(port)], cwd=ROOT / "examples", stdout=said, stderr=said,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=SAME,
         )  # fmt: skip
     clients, over = Service(port, files, tally), threading.Event()
     wait_until(lambda: socket.create_connection(("127.0.0.1", port)).close())
@@ -543,7 +548,12 @@ class Raw:
     def __init__(self, path: Path, log: Path) -> None:
         with log.open("ab") as said:
             self.server = subprocess.Popen(
-                command(path), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, bufsize=0
+                command(path),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                bufsize=0,
+                env=SAME,
             )
         self.lines = open(self.server.stdout.fileno(), "rb", 0, closefd=False)  # noqa: SIM115
         self.number, self.sent = 0, []  # type: ignore[var-annotated]
@@ -635,7 +645,7 @@ class Agents:
         start = StdioServerParameters(
             command="sh",
             args=["-c", line, str(pid), *command(self.path, "--precise-places")],
-            env=dict(os.environ),
+            env=SAME,
         )
         with self.log.open("a") as said:
             async with Client(stdio_client(start, errlog=said)) as client:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import subprocess
 import sys
 from typing import Any
 
@@ -134,3 +135,23 @@ def test_the_command_answers_on_its_standard_streams() -> None:
     names, first = asyncio.run(ask())
     assert names == ["nearest", "explain", "why_not", "questions", "vocabulary", "evidence"]
     assert first == DIRECTORY.nearest("Kingston, ON", routes="iv")[0].clinic.name
+
+
+def test_a_client_that_goes_away_in_the_middle_ends_the_server_without_a_traceback() -> None:
+    """It answers into a closed pipe."""
+    asked = [
+        {"id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}},
+        {"method": "notifications/initialized"},
+        *({"id": at, "method": "tools/list"} for at in (2, 3)),
+    ]  # fmt: skip
+    server = subprocess.Popen(
+        [sys.executable, "-m", "ketafind", "mcp"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    server.stdout.close()
+    _, said = server.communicate(
+        "".join(json.dumps({"jsonrpc": "2.0", **one}) + "\n" for one in asked)
+    )
+    assert said == ""
+    assert server.returncode == 1

@@ -278,7 +278,13 @@ def mcp(arguments: Namespace) -> None:
     """Answer agents on standard input and output."""
     from ketafind.mcp import make_server
 
-    make_server(directory_of(arguments), precise=arguments.precise_places).run("stdio")
+    server = make_server(directory_of(arguments), precise=arguments.precise_places)
+    try:
+        server.run("stdio")
+    except ExceptionGroup as group:
+        if group.split(BrokenPipeError)[1] is not None:
+            raise
+        raise BrokenPipeError from None  # the client went away
 
 
 def build_register(arguments: Namespace) -> None:
