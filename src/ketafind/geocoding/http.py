@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 import socket
 import ssl
 import time
@@ -112,9 +113,12 @@ class HttpxAdapter(BaseSyncAdapter):  # type: ignore[misc]
             return read, _body(read, reply.iter_stream())
 
 
+BRACKETS = re.compile(r"[\[\]{}]")
+
+
 def read_json(text: str) -> Any:
     """Read a reply's JSON; null and {} are refused, doubled keys, and what is nested deeply."""
-    depths = accumulate((c in "[{") - (c in "]}") for c in text)
+    depths = accumulate(1 if c in "[{" else -1 for c in BRACKETS.findall(text))
     if any(depth > DEEPEST for depth in depths):  # reading it could exhaust the stack
         raise GeocoderFailedError("the reply is nested too deeply")
     try:
