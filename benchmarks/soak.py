@@ -764,7 +764,7 @@ def main() -> None:
     for what in asked.what or SOAKS:
         state = asked.state and asked.state.with_name(f"{asked.state.name}.{what}.json")
         tally = Tally(state)
-        minutes = 0.1 if asked.quick else asked.minutes
+        minutes = 0.05 if asked.quick else asked.minutes
         print(f"{what}: {minutes:g} minutes, load of this machine {os.getloadavg()[0]:.1f}")
         with tempfile.TemporaryDirectory() as folder:
             SOAKS[what](minutes, tally, Path(folder))

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -75,6 +76,15 @@ def ask_finder(page: Any) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
 
 
+def changed(directory: kf.Directory) -> kf.Directory:
+    """The same without its first clinic, and with another name and operator for every other."""
+    clinics = [
+        replace(one, name=f"{one.name} 2", operator=f"{one.operator} 2") if at % 2 else one
+        for at, one in enumerate(directory.clinics[1:])
+    ]
+    return kf.Directory.from_clinics(clinics, vocabulary=directory.vocabulary, check=False)
+
+
 def everything_explored(directory: kf.Directory) -> Any:
     return everything(directory).explore()
 
@@ -117,6 +127,9 @@ PAGES = {
         lambda directory: directory.search(routes="sc", unknown="only").questions(lang="fr")
     ),
     "why not": in_notebook(lambda d: d.nearest(ORIGIN, 1).why_not(d.clinics[-1].clinic_id)),
+    "relax": in_notebook(lambda d: d.nearest(ORIGIN, 3, routes="sublingual").relax()),
+    "changes": in_notebook(lambda directory: directory.diff(changed(directory))),
+    "explain in French": in_notebook(lambda directory: everything(directory).explain(lang="fr")),
     "profile": in_notebook(lambda directory: directory.profile()),
     "validate": in_notebook(lambda directory: directory.validate()),
     "qualification": in_notebook(lambda d: d.qualification(d.clinics[0].clinic_id)),
