@@ -7,6 +7,7 @@ that it writes, what it returns and what it raises. `Seen.traces` says where a c
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import logging
 import os
@@ -21,6 +22,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ketafind.errors import KetafindError
 
 if TYPE_CHECKING:
     import pytest
@@ -140,6 +143,8 @@ def watched(seen: Seen, folder: Path) -> Iterator[None]:
         one.setLevel(logging.DEBUG if one is root else logging.NOTSET)
     root.addHandler(handler)
     _opened = []
+    usual = sys.unraisablehook
+    sys.unraisablehook = lambda it: look_at_error(seen, it.exc_value or RuntimeError(it.err_msg))
     out, err = io.StringIO(), io.StringIO()
     try:
         with (
@@ -151,6 +156,7 @@ def watched(seen: Seen, folder: Path) -> Iterator[None]:
             yield
     finally:
         opened, _opened = _opened, None
+        sys.unraisablehook = usual
         root.removeHandler(handler)
         for one, level in zip(loggers, levels, strict=True):
             one.setLevel(level)
@@ -212,6 +218,9 @@ def searched(call: Callable[[], Any], folder: Path) -> Seen:
         except BaseException as error:  # noqa: BLE001 - an interruption is looked at, too
             seen.error = error
             look_at_error(seen, error)
+            if not isinstance(error, KetafindError):
+                traceback.clear_frames(error.__traceback__)
+                gc.collect()  # what broke off is let go while it is watched
         else:
             look_at(seen, value)
     return seen

@@ -159,7 +159,7 @@ def box(tmp_path_factory):
     return tmp_path_factory.mktemp("canary")
 
 
-def leaks(make, box, *, thorough, broken_off=True, sampled=6):
+def leaks(make, box, *, thorough, broken_off=True, sampled=4):
     """What shows of a place, a key or a condition at each door, also if something breaks in it."""
     found, skipped = {}, set() if thorough else SLOW_DOORS
     asked_of, controls = make(CONDITION), make(CONTROL)
