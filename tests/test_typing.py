@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+import ketafind as kf
 
 ROOT = Path(__file__).parents[1]
 RIGHT = """\
@@ -57,3 +60,21 @@ def test_a_type_checker_finds_each_mistake_and_nothing_else(checker, tmp_path):
     }
     first = RIGHT.count("\n") + 1
     assert errors == set(range(first, first + len(WRONG))), answer.stdout + answer.stderr
+
+
+def test_pyright_finds_the_type_of_every_public_name_stated_in_full(tmp_path):
+    if find_spec("basedpyright") is None:
+        pytest.skip("basedpyright is not installed: pip install ketafind[dev]")
+    command = "-m basedpyright --verifytypes ketafind --ignoreexternal --outputjson"
+    answer = subprocess.run(
+        [sys.executable, *command.split(), "--pythonpath", sys.executable],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+    )
+    found = json.loads(answer.stdout)["typeCompleteness"]
+    assert found["completenessScore"] > 0.97
+    public = {f"ketafind.{name}" for name in kf.__all__} - {"ketafind.__version__"}
+    known = {symbol["name"] for symbol in found["symbols"] if symbol["isTypeKnown"]}
+    assert public - known == set()

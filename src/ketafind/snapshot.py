@@ -196,7 +196,7 @@ class EncodedClinics(Sequence[Clinic]):
         self._data = data
         self._starts = starts
         # Of each clinic its place among the records, or the clinic itself.
-        self.items = range(len(starts) - 1) if items is None else items
+        self.items: Sequence[int | Clinic] = range(len(starts) - 1) if items is None else items
 
     def sharing(self, items: Sequence[int | Clinic]) -> EncodedClinics:
         """Other clinics, of the same records."""

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
 
-clinic_id_of = attrgetter("clinic_id")
+clinic_id_of: attrgetter[str] = attrgetter("clinic_id")
 
 
 @dataclass(frozen=True, slots=True)

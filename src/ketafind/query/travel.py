@@ -50,7 +50,8 @@ class TravelRanking(Ranking):
         self.router: Router = router
         self.limit_min: float = limit_min
         self.travel: str | None = router.profile
-        self._error, self.credit = error_of(router), getattr(router, "credit", "")
+        self._error = error_of(router)
+        self.credit: str = getattr(router, "credit", "")
         self._asks = search is None
         self._members = eligible._passing(eligible.unknown)
         self._search = self._new_search() if search is None else search

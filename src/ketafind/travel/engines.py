@@ -490,7 +490,9 @@ class ServiceRouter(PacedService, TableRouter):
         self.batch: int = min(50, most - 1, self.cells)
         self._most = most
         self._options = {**kind.more, **(options or {})}
-        self.known = _Kept(known) if isinstance(known, str | PathLike) else known
+        self.known: MutableMapping[str, Any] | None = (
+            _Kept(known) if isinstance(known, str | PathLike) else known
+        )
         self._service = copy.copy(service)
         self._base_url = str(client.base_url)
         self._service.client = self._client = _Client(client, allow_private=allow_private)

@@ -107,7 +107,7 @@ class GraphRouter:
         self.error: tuple[float, ...] = tuple(
             map(float, arrays.get(f"error.{profile}", (1.0, 1.0)))
         )
-        self.credit = bytes(arrays.get("credit", b"")).decode()
+        self.credit: str = bytes(arrays.get("credit", b"")).decode()
         self._lock = Lock()
         self._targets: tuple[tuple[bytes, bytes], Ends] | None = None
         self._seconds: Floats = arrays[name]
