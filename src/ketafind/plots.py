@@ -501,7 +501,7 @@ def _layers(
     is_known = ~np.isnan(values)
     edge = {"edgecolor": look["muted"], "lw": 0.3}
     hatched = edge | {"hatch": _HATCH}
-    ends = [number(float(edge), sheet.lang, None) for edge in breaks]
+    ends = [number(float(f"{edge:.6g}"), sheet.lang, None) for edge in breaks]
     said = [sheet.say("{low} to {high}", low=low, high=high) for low, high in pairwise(ends)]
     if len(said) > 1:  # also of what lies beyond the ends, as do infinite gaps
         said[0] = sheet.say("up to {high}", high=ends[1])

@@ -158,11 +158,13 @@ class Sheet:
         left, low, right = self.foot
         size, room = 0.9 * self.size, right - left - 3 * self.em
         labels = [self.wrapped(self.say(text), size, room) for text in entries]
-        widest = max(self.measure(label, size)[0] for label in labels) + 4 * self.em
-        columns = max(1, min(4, len(labels), int((right - left + self.em) / widest)))
-        place = {"bbox_to_anchor": (left, low) / self.pixels, "ncols": columns}
         look = {"fontsize": size, "labelcolor": self.look["ink"], **LOOKS["legend"]}
-        made = self.figure.legend([*entries.values()], labels, **place, **look)
+        look |= {"bbox_to_anchor": (left, low) / self.pixels}
+        for columns in range(min(4, len(labels)), 0, -1):
+            made = self.figure.legend([*entries.values()], labels, ncols=columns, **look)
+            if columns == 1 or 1.06 * made.get_window_extent().width <= right - left:
+                break
+            made.remove()
         self.made.insert(0, made)
         return float(made.get_window_extent().height)
 
