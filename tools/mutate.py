@@ -31,12 +31,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import _lru_cache_wrapper, cached_property
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import coverage
 import pytest
@@ -210,32 +210,44 @@ def functions_of(code: CodeType) -> Iterator[CodeType]:
             yield from [part] if function else functions_of(part)
 
 
-def live_functions() -> dict[tuple[str, str, int], list[FunctionType]]:
+class Live(NamedTuple):
+    """A function of the package in this process, and the cache of its results if it has one."""
+
+    function: FunctionType
+    cache: Any
+
+
+def live_functions() -> dict[tuple[str, str, int], list[Live]]:
     """The functions of the package in this process, by file, name and line."""
+    objects = gc.get_objects()
+    caches = {id(one.__wrapped__): one for one in objects if isinstance(one, _lru_cache_wrapper)}
     found = defaultdict(list)
-    for value in gc.get_objects():
+    for value in objects:
         if isinstance(value, FunctionType) and value.__code__.co_filename.startswith(str(ROOT)):
             code = value.__code__
-            found[code.co_filename, code.co_qualname, code.co_firstlineno].append(value)
+            key = code.co_filename, code.co_qualname, code.co_firstlineno
+            found[key].append(Live(value, caches.get(id(value))))
     return found
 
 
-def replaced(mutant: Mutant, live: dict[tuple[str, str, int], list[FunctionType]]) -> bool:
+def replaced(mutant: Mutant, live: dict[tuple[str, str, int], list[Live]]) -> bool:
     """Whether the mutant now stands in this process: all it changes is code of functions here."""
     file = str(ROOT / PACKAGE / mutant.path)
     before = compile(Path(file).read_text("utf-8"), file, "exec", dont_inherit=True)
     after = compile(mutant.text, file, "exec", dont_inherit=True)
     pairs = zip(functions_of(before), functions_of(after), strict=True)
     swaps = [
-        (function, new)
+        (one, new)
         for old, new in pairs
         if old != new
-        for function in live.get((file, old.co_qualname, old.co_firstlineno), [])
+        for one in live.get((file, old.co_qualname, old.co_firstlineno), [])
     ]
-    if not swaps or any(f.__code__.co_freevars != new.co_freevars for f, new in swaps):
+    if not swaps or any(x.function.__code__.co_freevars != new.co_freevars for x, new in swaps):
         return False
-    for function, new in swaps:
-        function.__code__ = new
+    for one, new in swaps:
+        one.function.__code__ = new
+        if one.cache:
+            one.cache.cache_clear()
     return True
 
 
@@ -302,7 +314,7 @@ class Trial:
         self.seconds: dict[str, float] = defaultdict(float)
         self.kills: Counter[str] = Counter()
         self.failed = ""
-        self.live: dict[tuple[str, str, int], list[FunctionType]] = {}
+        self.live: dict[tuple[str, str, int], list[Live]] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
