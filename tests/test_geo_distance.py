@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from ketafind.geo import PAIRS, compiled_core, geodesic_km, micrometres
+from ketafind.geo import PAIRS, circles, compiled_core, geodesic_km, micrometres
 
 LAT = st.floats(-90, 90)
 LON = st.floats(-180, 180)
@@ -144,3 +144,13 @@ def test_shapes_broadcast():
 def test_micrometres_round_to_even_and_keep_infinity():
     """The unit of ties."""
     assert micrometres([0.0, 1.4e-9, 1.6e-9, np.inf]).tolist() == [0.0, 1.0, 2.0, np.inf]
+
+
+def test_a_circle_is_that_many_places_at_its_radius_each_in_another_direction():
+    """From north by east; one row a position."""
+    lat, lon = np.array([0.0, 44.0]), np.array([0.0, -76.0])
+    north, east = circles(lat, lon, np.array([10.0, 250.0]), 4)
+    far = geodesic_km(lat[:, None], lon[:, None], north, east)
+    assert far == pytest.approx(np.array([[10.0] * 4, [250.0] * 4]), abs=1e-6)
+    assert np.sign(np.round(north[0], 9)).tolist() == [1, 0, -1, 0]
+    assert np.sign(np.round(east[0], 9)).tolist() == [0, 1, 0, -1]

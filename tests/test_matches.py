@@ -111,6 +111,7 @@ places = st.tuples(
 @example([(0.1, 0.0, "yes"), (0.3, 40.0, "yes")], 1, 0.0, None, "exclude")
 @example([(0.1, 0.0, "yes"), (0.2, 0.0, "yes"), (0.5, 40.0, "unknown")], 2, 0.0, None, "exclude")
 @example([(0.1, 0.0, "unknown")] * 5, 1, 0.0, 30.0, "exclude")
+@example([(0.3, 0.0, "yes"), (0.1, 0.0, "unknown")], 1, 0.0, None, "exclude")
 @example([(0.1, 9.0, "yes"), (0.2, 9.0, "yes"), (0.3, 9.0, "yes")], 2, 0.0, 30.0, "include")
 def test_all_that_an_answer_says_of_itself_follows_from_the_whole_order(
     chosen, k, radius_km, limit_km, unknown
@@ -182,8 +183,11 @@ def test_an_order_is_certain_where_nothing_known_less_well_lies_farther_off():
     assert not certain(near, clinic_at("d", 0.5, 0.0, "unknown"), k=2)
     assert certain(near, clinic_at("d", 0.5, 60.0, "no"))
     assert not certain(near, unlocated)
+    assert certain(near, clinic_at("d", 0.5, 0.0, "unknown"), k=2, unknown="include")
+    assert not certain(near, clinic_at("d", 0.1, 0.0, "unknown"), k=2, unknown="include")
     assert certain(near, clinic_at("e", None, truth="no"))
-    assert not kf.Directory.from_clinics([near, next_]).search(routes="iv").order_certain
+    assert kf.Directory.from_clinics([near, next_]).search(routes="iv").order_certain is False
+    assert kf.Directory.from_clinics([near, unlocated]).nearest(HERE).order_certain is False
 
 
 def test_a_later_page_is_certain_where_it_meets_neither_the_one_before_nor_what_follows():
@@ -191,10 +195,33 @@ def test_a_later_page_is_certain_where_it_meets_neither_the_one_before_nor_what_
     first = kf.Directory.from_clinics(clinics).nearest(HERE, 2)
     assert first.more(1).order_certain
     assert first.more(9).order_certain
+    whole = first.more(2)[0:2]
+    assert whole[:1].order_certain
+    assert [match.rank for match in whole[:1].more(1)] == [4]
+    for other in (clinic_at("b", 0.1), clinic_at("b", 0.2, 20.0)):
+        pages = kf.Directory.from_clinics([clinics[0], other]).nearest(HERE, 1)
+        assert not pages.more(1).order_certain
     wide = clinic_at("a", 0.1, 30.0)
     unsure = kf.Directory.from_clinics([wide, *clinics[1:]]).nearest(HERE, 2)
     assert not unsure.more(1).order_certain
     assert not unsure.order_certain
+
+
+def test_a_clinic_exactly_at_the_limit_is_certainly_inside():
+    directory = kf.Directory.from_clinics([clinic_at("a", 0.1), clinic_at("b", 0.2, 1.0)])
+    limit_km = directory.nearest(HERE, 1)[0].distance_high_km
+    answer = directory.within(HERE, limit_km)
+    assert (answer.n_eligible, answer.n_certainly_inside, answer.n_possibly_inside) == (1, 1, 1)
+
+
+def test_a_part_of_a_later_page_is_unsure_of_what_follows_it():
+    ups = (("a", 0.1, 0.0), ("b", 0.3, 0.0), ("c", 0.5, 9.0), ("d", 0.55, 9.0))
+    later = kf.Directory.from_clinics([clinic_at(*one) for one in ups]).nearest(HERE, 1).more(2)
+    assert [match.rank for match in later] == [2, 3]
+    assert later[:1].order_certain
+    assert not later.order_certain
+    assert not later[1:].order_certain
+    assert not later[:1].more(1).order_certain
 
 
 def test_where_there_is_no_origin_nothing_could_swap_or_be_nearer():
@@ -220,6 +247,8 @@ def test_an_order_is_not_certain_where_intervals_touch():
     ]
     assert not kf.Directory.from_clinics(twins).nearest(HERE, 2).order_certain
     assert not kf.Directory.from_clinics(twins).nearest(HERE, 1).order_certain
+    both = kf.Directory.from_clinics(twins).nearest(HERE, 2)
+    assert [[other.clinic_id for other in match.swaps] for match in both] == [["b"], ["a"]]
 
 
 def test_a_slice_with_gaps_is_refused_with_what_to_write():

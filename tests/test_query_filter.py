@@ -118,6 +118,10 @@ def test_located_clinics_are_counted_by_their_truth_and_the_others_apart() -> No
         assert (made.n_eligible, made.n_possible, made.n_unlocated) == (len(ids), 2, 2)
         near = [directory.clinics[no].clinic_id for no in made.nearest(44.0, -76.5, 9)[1]]
         assert near == ids
+        near = directory.nearest(
+            kf.Coordinates(lat=44.0, lon=-76.5), routes="iv", unknown=unknown, max_distance_km=15.0
+        )
+        assert near.n_possible == 2
         within = made.nearest(44.0, -76.5, 9, 15.0)[1]
         assert [directory.clinics[no].clinic_id for no in within] == [
             one for one in ids if one != "b"
@@ -193,6 +197,8 @@ def test_clinics_outside_an_area_are_said_to_be_so_and_nobody_is_to_ask_them() -
         if one.services[0] == IV_0:
             outcome = answer.why_not(one.clinic_id).to_dict()["outcome"]
             assert outcome == ("listed" if up < 0.1 else "outside")
+    for one in answer[1:]:
+        assert answer[:1].why_not(one.clinic.clinic_id).to_dict()["outcome"] == "beyond"
     asked = [one["clinic_id"] for one in answer.questions(limit=99).to_dict()["clinics"]]
     assert sorted(asked) == [one.clinic_id for one in inside if one.services[0] != IV_0]
 
