@@ -6,6 +6,7 @@ import sys
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -46,12 +47,13 @@ def test_damaged_input_is_refused_or_harmless(name: str, doors: Doors) -> None:
 
 
 @pytest.mark.parametrize("verify", [True, False])
-def test_a_file_without_metadata_is_refused_though_its_checksums_are_right(
-    tmp_path: Path, verify: bool
+@pytest.mark.parametrize(("sound", "wrong"), [(b'"metadata"', b'"Metadata"'), (b'"<i4"', b'",x4"')])
+def test_a_directory_of_arrays_that_is_none_is_refused_though_its_checksums_are_right(
+    tmp_path: Path, sound: bytes, wrong: bytes, verify: bool
 ) -> None:
     path = tmp_path / "file"
-    write_arrays(path, {}, {})
-    path.write_bytes(resealed(path.read_bytes().replace(b'"metadata"', b'"Metadata"')))
+    write_arrays(path, {}, {"one": np.zeros(3, np.int32)})
+    path.write_bytes(resealed(path.read_bytes().replace(sound, wrong)))
     with pytest.raises(DirectoryFileError, match="its directory cannot be read"):
         open_arrays(path, verify=verify)
 

@@ -396,7 +396,7 @@ def open_arrays(
         start = _aligned(ALIGNMENT + length)
         arrays = {str(entry[0]): _array(data, start, *entry[1:]) for entry in entries["arrays"]}
         metadata = entries["metadata"]
-    except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, RecursionError, SyntaxError) as error:
         raise DirectoryFileError(f"{name}: its directory cannot be read; {AGAIN}") from error
     _check_metadata(metadata, kind, version, name)
     return metadata, arrays
