@@ -34,7 +34,8 @@ Texts = tuple[str, str]
 
 _TEXTS = tuple(part.name for part in fields(Clinic) if part.type == "str")
 _texts_of = attrgetter(*_TEXTS)
-_others_of = attrgetter("location", "evidence", "extra", "services", "checked_on", "languages")
+_OTHERS = ("location", "evidence", "extra", "services", "checked_on", "languages")
+_others_of = tuple(map(attrgetter, _OTHERS))
 _DEFAULTS: dict[type, dict[str, Any]] = {
     # Flags are among the facts.
     kind: {part.name: part.default for part in fields(kind) if part.compare}
@@ -82,7 +83,9 @@ class _Writer:
 
     def rows(self, clinics: Sequence[Clinic]) -> Iterator[list[str]]:
         """Write clinics as they are stored, then as they are hashed."""
-        places, *own, services, days, languages = zip(*map(_others_of, clinics), strict=True)
+        # Not a tuple a clinic: of so many the garbage collector makes the most work.
+        others = (list(map(other_of, clinics)) for other_of in _others_of)
+        places, *own, services, days, languages = others
         self.days.update(days)
         same = [list(map("\0".join, map(_texts_of, clinics))), list(map(self._place, places))]
         columns = [list(map(_written, values)) for values in own]
