@@ -111,7 +111,7 @@ places = st.tuples(
 @example([(0.1, 0.0, "yes"), (0.3, 40.0, "yes")], 1, 0.0, None, "exclude")
 @example([(0.1, 0.0, "yes"), (0.2, 0.0, "yes"), (0.5, 40.0, "unknown")], 2, 0.0, None, "exclude")
 @example([(0.1, 0.0, "unknown")] * 5, 1, 0.0, 30.0, "exclude")
-@example([(0.3, 0.0, "yes"), (0.1, 0.0, "unknown")], 1, 0.0, None, "exclude")
+@example([(0.1, 0.0, "yes"), (0.1, 0.0, "unknown")], 1, 0.0, None, "exclude")
 @example([(0.1, 9.0, "yes"), (0.2, 9.0, "yes"), (0.3, 9.0, "yes")], 2, 0.0, 30.0, "include")
 def test_all_that_an_answer_says_of_itself_follows_from_the_whole_order(
     chosen, k, radius_km, limit_km, unknown
