@@ -235,3 +235,22 @@ def test_whole_and_cut_bytes_of_clinics_are_evaluated_alike(n):
         yes = slices.by_clinic(slices.evaluate(kf.route("iv"), YES), YES)
         passing = np.unpackbits(slices.with_status(yes, YES), count=len(some), bitorder="little")
         assert passing.tolist() == [clinic.status == "active" for clinic in some]
+
+
+@pytest.mark.parametrize(
+    ("asked", "truth"),
+    [
+        (kf.at_most("price_cad", 250), YES),
+        (kf.at_most("price_cad", 249.99), UNKNOWN),
+        (kf.at_most("price_cad", 100), UNKNOWN),
+        (kf.at_most("price_cad", 99.99), NO),
+        (kf.at_least("price_cad", 100), YES),
+        (kf.at_least("price_cad", 100.01), UNKNOWN),
+        (kf.at_least("price_cad", 250), UNKNOWN),
+        (kf.at_least("price_cad", 250.01), NO),
+    ],
+)
+def test_a_bound_at_the_end_of_a_range_is_met_or_may_be(asked, truth):
+    service = kf.Service(quantities={"price_cad": kf.Quantity(100.0, 250.0, "CAD")})
+    slices = slices_of(StatedFacts.of([clinic_of(service)], BUNDLED), BUNDLED, [0])
+    assert slices.truth(asked, 0) == truth
