@@ -167,10 +167,10 @@ def choropleth(
     by : str, optional
         The column that both have in common.
     **options
-        ``names`` (a column to number the areas by, with a key), ``possible`` (a column with the same
-        measure if all that may match did: where it falls into another class, the area is hatched), ``classes`` (their borders, else five of them are
-        chosen), ``label`` (what the legend calls the column), ``ax``, ``figsize``, ``title``,
-        ``lang``, ``basemap``, ``credit``.
+        ``names`` (a column to number the areas by, with a key), ``possible`` (a column with the
+        same measure if all that may match did: where it falls into another class, the area is
+        hatched), ``classes`` (their borders, else five of them are chosen), ``label`` (what the
+        legend calls the column), ``ax``, ``figsize``, ``title``, ``lang``, ``basemap``, ``credit``.
 
     Returns
     -------
@@ -331,12 +331,8 @@ def catchments(
         raise InvalidInputError(f"no row has the supply {supply!r}")
     if "threshold_min" in chosen:
         chosen = chosen.iloc[_rows_of(chosen["threshold_min"].to_numpy(float), threshold)]
-    options = {
-        "label": "weight of the origins nearest to the clinic",
-        "names": "clinic_ids",
-        **options,
-    }
-    return choropleth(chosen, "weight", **options)
+    label = "weight of the origins nearest to the clinic"
+    return choropleth(chosen, "weight", **{"label": label, "names": "clinic_ids", **options})
 
 
 def scores(frame: Any, column: str = "access_confirmed", **options: Any) -> Any:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ketafind.geo import circles
+
 if TYPE_CHECKING:
     from pyproj import CRS, Transformer
     from shapely.geometry.base import BaseGeometry
@@ -100,13 +102,8 @@ class Ground:
 
     def circle(self, lon: float, lat: float, radius_km: float) -> Floats:
         """Lay the circle about a position on the plane."""
-        from pyproj import Geod
-
-        n = 73
-        far = Geod(ellps="WGS84").fwd(
-            [lon] * n, [lat] * n, np.linspace(0, 360, n), [radius_km * 1000] * n
-        )
-        return self.flat(far[0], far[1])
+        north, east = circles(np.array([lat]), np.array([lon]), np.array([radius_km]), 72)
+        return self.flat(east[0], north[0])
 
     def path(self, shape: BaseGeometry) -> Any:
         """Lay an area or lines on the plane, long sides bent as they must be."""

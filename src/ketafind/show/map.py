@@ -25,31 +25,12 @@ MOST_MARKS = 5_000
 _FINEST_CELLS = 40_000
 _OF_STATUS = {"active": "yes", "uncertain": "unknown", "closed": "no"}
 # Exact distances are among them: from several, a reader could tell where somebody lives.
-_UNTOLD = frozenset(
-    [
-        "rank",
-        "name",
-        "lat",
-        "lon",
-        "radius_km",
-        "precision",
-        "truth",
-        "status",
-        "distance_km",
-        "distance_low_km",
-        "distance_high_km",
-        "travel_time_min",
-        "travel_time_low_min",
-        "travel_time_high_min",
-        "combined",
-        "clinic_id",
-        "service_id",
-        "n_services",
-        "oldest_evidence",
-        "newest_evidence",
-        "checked_on",
-    ]
-)
+_UNTOLD = frozenset({
+    "rank", "name", "lat", "lon", "radius_km", "precision", "truth", "status",
+    "distance_km", "distance_low_km", "distance_high_km", "combined",
+    "travel_time_min", "travel_time_low_min", "travel_time_high_min",
+    "clinic_id", "service_id", "n_services", "oldest_evidence", "newest_evidence", "checked_on",
+})  # fmt: skip
 
 
 def explore_clinics(
@@ -108,6 +89,7 @@ def explore_clinics(
     """
     lang = check_language(lang)
     records = records_of(columns, "lat", "lon", column)
+    told = zip(records, far or [()] * len(records), strict=True)
     rows = [
         _row(record, record.get("rank") or at, record.get("name") or record.get("clinic_id") or "")
         | {
@@ -120,9 +102,7 @@ def explore_clinics(
             "colour": record.get(column) if column else None,
             "cells": {key: value for key, value in record.items() if key not in _UNTOLD},
         }
-        for at, (record, far_of) in enumerate(
-            zip(records, far or [()] * len(records), strict=True), 1
-        )
+        for at, (record, far_of) in enumerate(told, 1)
     ]
     for row, lines in zip(rows, evidence, strict=False):
         row["evidence"] = lines

@@ -497,9 +497,8 @@ class ClinicsMap:
         circles = {
             (row["lon"], row["lat"], km) for row, km in zip(self.rows, self.radii_km, strict=True)
         }
-        least_km = (
-            0.6 * self.sheet.em * np.ptp(pane.axes.get_xlim()) / np.ptp(pane.frame[::2]) / 1000
-        )
+        metres = np.ptp(pane.axes.get_xlim()) / np.ptp(pane.frame[::2])  # a pixel
+        least_km = 0.6 * self.sheet.em * metres / 1000
         # Circles larger than a mark, one a place.
         for lon, lat, km in sorted(one for one in circles if one[2] > least_km):
             edge = self.ground.circle(lon, lat, km)
