@@ -254,3 +254,12 @@ def test_a_bound_at_the_end_of_a_range_is_met_or_may_be(asked, truth):
     service = kf.Service(quantities={"price_cad": kf.Quantity(100.0, 250.0, "CAD")})
     slices = slices_of(StatedFacts.of([clinic_of(service)], BUNDLED), BUNDLED, [0])
     assert slices.truth(asked, 0) == truth
+
+
+def test_a_contradiction_names_what_is_said_to_be_both_and_nothing_else():
+    staff = {"psychiatrist": YES, "physician": NO, "nurse": YES}
+    service = kf.Service(facts={"staff": staff, "route": {"iv": YES, "im": NO}})
+    with pytest.raises(DataError) as caught:
+        StatedFacts.of([clinic_of(service)], BUNDLED)
+    said = str(caught.value).partition("says both yes and no of ")[2]
+    assert sorted(said.split(", ")) == ["staff physician", "staff psychiatrist"]
