@@ -662,6 +662,16 @@ def test_who_waits_too_long_for_another_s_answer_asks_as_well(tmp_path: Path) ->
         assert sum(clock.sleeps) == pytest.approx(2.0, abs=0.05)
 
 
+def test_that_a_service_knows_no_address_is_kept_and_not_asked_again(tmp_path: Path) -> None:
+    def unknown() -> Location:
+        raise errors.PlaceNotFoundError("no such street")
+
+    with GeocodeCache(tmp_path / "c.sqlite") as cache:
+        for ask in (unknown, ask_never):
+            with pytest.raises(errors.PlaceNotFoundError, match="no such street"):
+                cache.remember("p", "1", "k", ask, 10.0)
+
+
 def test_an_address_is_released_also_when_asking_fails(tmp_path: Path) -> None:
     path = tmp_path / "c.sqlite"
 
