@@ -264,6 +264,8 @@ class WholeSuite(logging.Handler):
         self.test, self.n_records, self.n_warnings, self.n_files = "", 0, 0, 0
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name.split(".")[0] in NOT_OURS:
+            return
         self.n_records += 1
         self.look(
             f"{record.name} logged",
@@ -287,7 +289,7 @@ class WholeSuite(logging.Handler):
 
     def pytest_runtest_logfinish(self) -> None:
         global _opened
-        own = (tempfile.gettempdir(), "/dev/", "/proc/", str(Path.cwd()))
+        own = (tempfile.gettempdir(), "/dev/", "/proc/", str(Path.cwd()), sys.prefix)
         for path in _opened or ():
             self.n_files += 1
             if not os.path.abspath(path).startswith(own):
@@ -311,5 +313,5 @@ class WholeSuite(logging.Handler):
             session.exitstatus = 1
 
 
-NOT_OURS = {"hypothesis", "matplotlib", "PIL", "fontTools"}
-"""Their records are of tests or pictures, many, and name no place."""
+NOT_OURS = {"hypothesis", "matplotlib", "PIL", "fontTools", "traitlets"}
+"""Their records are of tests, of notebooks' own code or of pictures."""
