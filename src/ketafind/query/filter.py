@@ -298,6 +298,10 @@ class FilterCache:
         return made
 
 
+OPTIONS = ("max_distance_km", "max_time_min", "unknown", "where", "router", "check")
+"""What a mistyped argument of `nearest` may be meant for."""
+
+
 def _check_names(asked: Mapping[str, Any], vocabulary: Vocabulary) -> None:
     """Refuse a keyword that is neither a facet with terms nor a flag with yes or no."""
     for name, value in asked.items():
@@ -320,8 +324,13 @@ def _check_facet(name: str, vocabulary: Vocabulary) -> None:
     try:
         vocabulary.facet(name)
     except UnknownTermError as error:
+        from difflib import get_close_matches
+
         # Any keyword may be a facet: a mistyped argument ends up here.
+        meant = () if error.suggestions else get_close_matches(name, OPTIONS, 1, 0.5)
         message = f"{name}= is no argument of this query, and {error}"
+        if meant:
+            message = f"{name}= is no argument of this query; did you mean {meant[0]}=?"
         raise UnknownTermError(message, error.suggestions).of(name, error.known) from None
 
 
