@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import ketafind
+from ketafind.files import bundled
 from ketafind.records import CLINIC_FIELDS, EVIDENCE_FIELDS, SERVICE_FIELDS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,6 +55,7 @@ def test_a_field_that_is_added_in_one_line_makes_every_trip(tmp_path):
     shutil.copytree(
         Path(ketafind.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
     )
+    shutil.copytree(bundled("ontario_clinics.csv").parent, package / "data", dirs_exist_ok=True)
     records = package / "records.py"
     before = records.read_text("utf-8")
     assert before.count(LINE) == 1
