@@ -84,7 +84,7 @@ def start(thread):
 threading.Thread.start = start
 del os.link, time.thread_time
 sys.platform = "emscripten"
-runpy.run_path(sys.argv[1])
+runpy.run_path(sys.argv[1], run_name="__main__")
 """
 
 
