@@ -838,12 +838,8 @@ class Matches(Frozen, Sequence[Match]):
     def _far(self, match: Match) -> Iterator[str]:
         if self._travels:
             yield _time(match, self._lang)
-        is_far = match.distance_km is not None
-        yield (
-            _distance(match, self._lang)
-            if is_far
-            else remark(precision_of(match.clinic), self._lang)
-        )
+        known = remark(precision_of(match.clinic), self._lang)
+        yield known if match.distance_km is None else _distance(match, self._lang)
 
     def _credits(self) -> list[str]:
         """Whose data and roads a picture shows."""

@@ -53,8 +53,7 @@ class SheetFigure(Figure):
             super().savefig(fname, **options)
 
 
-_FINE = Figure(figsize=(1, 1), dpi=720)
-FigureCanvasAgg(_FINE)  # measures with one renderer
+_FINE = FigureCanvasAgg(Figure(figsize=(1, 1), dpi=720)).figure  # measures with one renderer
 
 
 @lru_cache(4096)
@@ -442,17 +441,17 @@ class ClinicsMap:
         self, sheet: Sheet, rows: Sequence[dict[str, Any]], ground: Ground, marks: Floats
     ) -> None:
         self.sheet, self.rows, self.ground, self.marks = sheet, rows, ground, marks
-        self.xy, self.has_origin = marks[: len(rows)], len(marks) > len(rows)
+        self.xy = marks[: len(rows)]  # the origin is the last mark, if it is drawn
         kinds = [str(row.get("truth") or row.get("status")) for row in rows]
+        kinds += ["origin"] * (len(marks) - len(rows))
         self.kinds = [kind if kind in MARKS else "active" for kind in kinds]
-        self.radii_km = np.array([row.get("radius_km") or 0.0 for row in rows], float)
-        metres = 1000 * self.radii_km[:, None]
+        metres = 1000 * np.array([[row.get("radius_km") or 0.0] for row in rows], float)
         reach = np.vstack([self.marks, self.xy - metres, self.xy + metres])
         self.boxes = [around(reach), crowd(self.xy)]
 
     def _entries(self, n_unlocated: int) -> dict[str, Any]:
         """Say what the marks mean."""
-        kinds = {*self.kinds, "circle", *(["origin"] if self.has_origin else [])}
+        kinds = {*self.kinds, "circle"}
         entries: dict[str, Any] = {
             mark["text"]: Line2D([], [], **self.sheet.mark(kind))
             for kind, mark in MARKS.items()
@@ -494,9 +493,7 @@ class ClinicsMap:
         return all(pane.label([self.xy[at] for at, *_ in groups.values()], said, self.sheet.size))
 
     def _paint(self, pane: Pane) -> None:
-        circles = {
-            (row["lon"], row["lat"], km) for row, km in zip(self.rows, self.radii_km, strict=True)
-        }
+        circles = {(row["lon"], row["lat"], row.get("radius_km") or 0.0) for row in self.rows}
         metres = np.ptp(pane.axes.get_xlim()) / np.ptp(pane.frame[::2])  # a pixel
         least_km = 0.6 * self.sheet.em * metres / 1000
         # Circles larger than a mark, one a place.
@@ -505,9 +502,7 @@ class ClinicsMap:
             pane.axes.add_artist(Polygon(edge, fill=False, zorder=2, **self.sheet.mark("circle")))
             self.sheet.seen.add(MARKS["circle"]["text"])
         for kind in MARKS:
-            spots = self.xy[[one == kind for one in self.kinds]]
-            if kind == "origin" and self.has_origin:
-                spots = self.marks[-1:]
+            spots = self.marks[[one == kind for one in self.kinds]]
             if len(spots):
                 pane.axes.plot(*spots.T, **self.sheet.mark(kind))
 
