@@ -178,7 +178,7 @@ def test_list_and_map_answer_each_other_to_mouse_and_keyboard(browser, written):
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.localName") == "summary"
         opened_entry = page.locator("#list details[open]")
-        assert opened_entry.locator("dd li a").count() > 0
+        opened_entry.locator("dd li a").first.wait_for()  # filled in once it is open
         scale = page.inner_text(".leaflet-control-scale-line")
         opened_entry.locator(".to-map").click()
         assert page.inner_text(".leaflet-control-scale-line") != scale
