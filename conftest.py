@@ -23,7 +23,7 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipP
 PLAIN = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.register_profile("dev", PLAIN, max_examples=50)
 hypothesis.settings.register_profile("brief", PLAIN, max_examples=50, derandomize=True)
-hypothesis.settings.register_profile("ci", PLAIN, max_examples=120, derandomize=True)
+hypothesis.settings.register_profile("ci", PLAIN, max_examples=100, derandomize=True)
 hypothesis.settings.register_profile("full", PLAIN, max_examples=5_000)
 hypothesis.settings.register_profile("release", PLAIN, max_examples=40_000)  # of one test at a time
 hypothesis.settings.load_profile(
