@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import GeocodingError
@@ -30,6 +30,7 @@ from ketafind.records import (
     UNPLACED,
     Clinic,
     Evidence,
+    Location,
     Service,
 )
 from ketafind.shapes import label_of
@@ -69,6 +70,7 @@ class Doubt:
 
 # A position that is given may lie so far from its postal code, or so many times the code's radius.
 FAR_KM, FACTOR = 5.0, 3.0
+Located = Callable[[str], tuple[Location, ...]]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -207,10 +209,20 @@ def profile(
 
 def validation(clinics: Sequence[Clinic], vocabulary: Vocabulary, lang: str) -> Validation:
     """Look for what is doubtful in the data."""
+    from ketafind.geocoding import OfflineGeocoder
+
+    @cache  # many clinics are in one town
+    def located(text: str) -> tuple[Location, ...]:
+        """Where a code or a town is; nowhere if it is not listed, or borne by several."""
+        try:
+            return (OfflineGeocoder(region="CA").geocode(text),)
+        except GeocodingError:
+            return ()
+
     places: dict[tuple[str, str], str] = {}
     found: list[Doubt] = []
     for clinic in clinics:
-        found += _doubts(clinic, vocabulary)
+        found += _doubts(clinic, vocabulary, located)
         key = (clinic.street_address.casefold(), clinic.city.casefold())
         if all(key) and key in places:
             found.append(Doubt(kind="same_place", clinic_id=clinic.clinic_id, what=places[key]))
@@ -224,7 +236,7 @@ def validation(clinics: Sequence[Clinic], vocabulary: Vocabulary, lang: str) -> 
     return Validation(found=tuple(found), lang=lang)
 
 
-def _doubts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Doubt]:
+def _doubts(clinic: Clinic, vocabulary: Vocabulary, located: Located) -> Iterator[Doubt]:
     own = clinic.clinic_id
     if clinic.location is None:
         reason = clinic.extra.get(UNPLACED, "")
@@ -235,7 +247,7 @@ def _doubts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Doubt]:
         yield Doubt(kind="overruled", clinic_id=own, what=clinic.extra[OVERRULED])
     if not clinic.phone and not clinic.website:
         yield Doubt(kind="no_contact", clinic_id=own)
-    yield from _place_doubts(clinic)
+    yield from _place_doubts(clinic, located)
     made = decisions(clinic, vocabulary)
     for one in made:
         if one.reason == "conflict":
@@ -249,9 +261,8 @@ def _doubts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Doubt]:
                     yield Doubt(kind="no_evidence", clinic_id=own, what=f"{facet} {term}")
 
 
-def _place_doubts(clinic: Clinic) -> Iterator[Doubt]:
+def _place_doubts(clinic: Clinic, located: Located) -> Iterator[Doubt]:
     """Hold a Canadian postal code and town against their form, the province and the position."""
-    from ketafind.geocoding import OfflineGeocoder
     from ketafind.geocoding.words import whole_code
     from ketafind.tables.places import postal_letters
 
@@ -266,14 +277,11 @@ def _place_doubts(clinic: Clinic) -> Iterator[Doubt]:
         return
     town = clinic.city and f"{clinic.city}, {clinic.province}"
     for kind, text in (("postal_far", code), ("town_far", town)):
-        try:
-            meant = OfflineGeocoder(region="CA").geocode(text)
-        except GeocodingError:
-            continue  # a code or a town that is not listed, or borne by several
-        apart_km = sphere_km(place.lat, place.lon, meant.lat, meant.lon)
-        if apart_km > max(FAR_KM, FACTOR * meant.radius_km) + place.radius_km:
-            what = f"{text.removesuffix(', ' + clinic.province)}, {apart_km:.0f} km"
-            yield Doubt(kind=kind, clinic_id=clinic.clinic_id, what=what)
+        for meant in located(text):
+            apart_km = sphere_km(place.lat, place.lon, meant.lat, meant.lon)
+            if apart_km > max(FAR_KM, FACTOR * meant.radius_km) + place.radius_km:
+                what = f"{text.removesuffix(', ' + clinic.province)}, {apart_km:.0f} km"
+                yield Doubt(kind=kind, clinic_id=clinic.clinic_id, what=what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
