@@ -348,18 +348,20 @@ def provenance(frame: Any) -> dict[str, Any]:
     frame : frame
         What `nearest_join`, `coverage`, `gaps`, `access_score`, `catchments`, `best_sites` or
         `compare` returned; of a table that `to_frame` made, the data and the version alone. Frames
-        of Dask hold it when they are computed, too; Spark keeps none. Frames of pandas hold the record in ``attrs["ketafind"]`` and those of
-        pyarrow in the metadata of their schema, and keep it in Parquet; of other frames only the
-        very one that was returned is known, not what was made from it.
+        of Dask hold it when they are computed, too; Spark keeps none. Frames of pandas hold the
+        record in ``attrs["ketafind"]`` and those of pyarrow in the metadata of their schema, and
+        keep it in Parquet; of other frames only the very one that was returned is known, not what
+        was made from it.
 
     Returns
     -------
     dict
-        ``snapshot``, ``n_clinics`` and, of the bundled clinics, ``licence`` of the directory, ``version`` of ketafind, ``method`` (the
-        function), ``date``, ``unknown`` (the policy, or ``"both"``), ``n_unlocated``, ``radius``
-        (where the 90 % radii of the origins come from), ``settings``; by travel time ``router`` (its
-        kind), ``profile`` and ``credit`` (whose roads), or ``cost`` (the column), and ``n_missing``, the pairs of an origin
-        and a clinic without one, or none within the limit (not known of lazy frames); and, if the analysis was
+        ``snapshot``, ``n_clinics`` and, of the bundled clinics, ``licence`` of the directory,
+        ``version`` of ketafind, ``method`` (the function), ``date``, ``unknown`` (the policy, or
+        ``"both"``), ``n_unlocated``, ``radius`` (where the 90 % radii of the origins come from),
+        ``settings``; by travel time ``router`` (its kind), ``profile`` and ``credit`` (whose
+        roads), or ``cost`` (the column), and ``n_missing``, the pairs of an origin and a clinic
+        without one, or none within the limit (not known of lazy frames); and, if the analysis was
         asked with ``provenance=True``, ``criteria``. Never an origin.
 
     Raises

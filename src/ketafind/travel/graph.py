@@ -21,9 +21,9 @@ from ketafind.travel.router import OPENSTREETMAP, Floats, TravelTimes, read_plac
 KIND, VERSION = "network of roads", 1
 UNREACHABLE, OFF_NETWORK, BEYOND_LIMIT = 1, 2, 3
 SPACING_KM = 0.25
+"""No piece of a road is longer than this without a point by which it is found."""
 WHOLE = ("starts", "ends", "forward", "backward", "shape_starts", "shape_lat", "shape_lon")
 """The arrays of whole numbers, those that lead elsewhere first."""
-"""No piece of a road is longer than this without a point by which it is found."""
 MOST_SAMPLES = 2**26
 """Of such points: Ontario's roads have a twentieth of it."""
 AT_ONCE = 2**20
