@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.geo import geodesic_km
-from ketafind.index.scan import ScanIndex
+from ketafind.index.protocol import ScanIndex
 
 
 @st.composite

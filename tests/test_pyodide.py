@@ -14,8 +14,8 @@ from rapidfuzz.distance import OSA
 from rapidfuzz.process import extract
 
 import ketafind as kf
-from ketafind.edits import PlainOSA, edits, plain_extract
 from ketafind.index import make_index
+from ketafind.vocabulary.terms import PlainOSA, edits, plain_extract
 
 words = st.text("abc", max_size=7)
 

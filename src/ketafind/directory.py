@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from ketafind.show.html import MapPage
     from ketafind.snapshot import Snapshot
     from ketafind.tables.clinics import EvidenceSource
-    from ketafind.tables.plain import Found
+    from ketafind.tables.frames import Found
     from ketafind.travel import Router
 
 
@@ -454,7 +454,7 @@ class Directory(Mapping[str, Clinic]):
         *,
         check: bool,
     ) -> Directory:
-        from ketafind.tables.plain import clinics_from_plain
+        from ketafind.tables.frames import clinics_from_plain
 
         clinics = clinics_from_plain(found, name, what)
         return cls.from_clinics(clinics, vocabulary=vocabulary, geocoder=geocoder, check=check)

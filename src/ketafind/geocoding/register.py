@@ -12,7 +12,6 @@ from statistics import median
 from typing import Any
 
 from ketafind import errors
-from ketafind.edits import edits
 from ketafind.files import open_arrays
 from ketafind.geo import sphere_km
 from ketafind.geocoding.address import Address, parse_address
@@ -21,6 +20,7 @@ from ketafind.geocoding.offline import TOGETHER_KM, OfflineGeocoder
 from ketafind.geocoding.protocol import SearchPlace, privately
 from ketafind.geocoding.words import code_number, name_key, street_key, words_of
 from ketafind.records import Location
+from ketafind.vocabulary.terms import edits
 
 KIND, VERSION = "ketafind street register", 2
 # Nine of ten points of a building lie within 60 m of it, of a block face within 330 m.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from ketafind.edits import edits
 from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
 from ketafind.geocoding.words import (
     DIRECTIONS,
@@ -15,6 +14,7 @@ from ketafind.geocoding.words import (
     name_key,
     words_for,
 )
+from ketafind.vocabulary.terms import edits
 
 LIKE = 0.7
 """So like the name of its postal code's place must a misspelt town be."""

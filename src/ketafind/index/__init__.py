@@ -13,9 +13,8 @@ from ketafind.errors import InvalidInputError, shown
 from ketafind.files import require
 from ketafind.geo import compiled_core
 from ketafind.index.kernel import KernelIndex, require_core
-from ketafind.index.protocol import Floats, PreparedFilter, SpatialIndex
+from ketafind.index.protocol import Floats, PreparedFilter, ScanIndex, SpatialIndex
 from ketafind.index.rtree import RTreeIndex
-from ketafind.index.scan import ScanIndex
 
 __all__ = [
     "Floats",

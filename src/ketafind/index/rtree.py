@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from ketafind.errors import InvalidInputError
 from ketafind.geo import EQUATOR_KM, POLE_KM, earth_centred, geodesic_km
-from ketafind.index.protocol import Floats, Positions
-from ketafind.index.scan import Eligible, ScanIndex
+from ketafind.index.protocol import Eligible, Floats, Positions, ScanIndex
 
 # Two micrometres, for the rounding of distances and of chords.
 SLACK_KM = 2e-9

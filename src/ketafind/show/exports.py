@@ -25,8 +25,7 @@ from ketafind.geo import Coordinates
 from ketafind.records import EVIDENCE_FIELDS, Clinic
 from ketafind.show.fhir import find
 from ketafind.show.hsds import service_list
-from ketafind.tables.frames import PER, csv_rows, laid_out, terms_of
-from ketafind.tables.plain import Found
+from ketafind.tables.frames import PER, Found, csv_rows, laid_out, terms_of
 
 if TYPE_CHECKING:
     from ketafind.records import Service

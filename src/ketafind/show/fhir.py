@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from ketafind.shapes import label_of
-from ketafind.tables.plain import Found, add_fact
+from ketafind.tables.frames import Found, add_fact
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic, Evidence, Service

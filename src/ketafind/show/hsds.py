@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from ketafind.show.fhir import SYSTEM, find, put, warn_of_unread
+from ketafind.tables.frames import Found, add_fact
 from ketafind.tables.places import postal_letters
-from ketafind.tables.plain import Found, add_fact
 
 if TYPE_CHECKING:
     from ketafind.records import Clinic, Service
