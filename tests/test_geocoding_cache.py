@@ -102,7 +102,7 @@ def test_an_answer_is_good_to_the_end_of_its_last_day(
         else:
             cache.put_not_found("p", "1", "a", "none")
         for later, known in ((-2.0, False), (-1.0, True), (days, True), (days + 1e-6, False)):
-            now[0] = (1_000.0 + later) * DAY_S
+            now[0] = 1_000.0 * DAY_S + later * 86_400.0
             found = cache.get("p", "1", "a")
             assert (found is not None) == known
             assert found is None or (found.status, found.reason == "none") == (status, days == 14)
@@ -132,6 +132,44 @@ def test_the_files_hold_no_text_of_an_address_and_are_their_owner_s_alone(tmp_pa
         assert not any(others_may for _, others_may in files)
     for file in tmp_path.iterdir():
         assert b"ecret" not in file.read_bytes()
+
+
+def test_a_new_file_is_private_before_anything_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, modes, connect = tmp_path / "c.sqlite", list[int](), sqlite3.connect
+
+    def connected(*given: Any, **named: Any) -> sqlite3.Connection:
+        modes.append(path.stat().st_mode & 0o777)
+        return connect(*given, **named)
+
+    monkeypatch.setattr("ketafind.geocoding.cache.sqlite3.connect", connected)
+    before = os.umask(0)
+    try:
+        GeocodeCache(path).close()
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+
+
+def test_a_cache_whose_making_broke_off_holds_nothing_and_is_made_when_it_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "c.sqlite"
+
+    def stop(_: int) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ketafind.geocoding.cache.secrets.token_bytes", stop)
+        with pytest.raises(KeyboardInterrupt):
+            GeocodeCache(path)
+    link = sqlite3.connect(path)
+    assert link.execute("SELECT * FROM sqlite_master").fetchall() == []
+    link.close()
+    with GeocodeCache(path) as cache:
+        assert cache.remember("p", "1", "a", lambda: HERE, 1.0) == HERE
+        assert cache.remember("p", "1", "a", ask_never, 1.0) == HERE
 
 
 def _set(path: Path, sql: str, values: tuple[Any, ...] = ()) -> None:
@@ -172,9 +210,12 @@ FOREIGN = {
 def test_what_is_no_cache_is_refused_and_left_as_it_is(tmp_path: Path, name: str) -> None:
     path = tmp_path / "notes"
     path.write_bytes(FOREIGN[name])
-    with pytest.raises(errors.DirectoryFileError, match="give another path"):
+    with pytest.raises(errors.DirectoryFileError, match="give another path") as refused:
         GeocodeCache(path)
     assert path.read_bytes() == FOREIGN[name]
+    if (opened := Path("/proc/self/fd")).exists():  # nor is it kept open while the error is
+        assert str(path) not in [os.path.realpath(one) for one in opened.iterdir()]
+    del refused
 
 
 def test_another_s_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
@@ -195,7 +236,7 @@ def test_a_newer_cache_a_folder_and_a_path_in_no_folder_are_refused_by_name(
     with GeocodeCache(newer) as cache:
         cache.put("p", "1", "a", HERE)
     _set(newer, "CREATE TABLE later (a)")
-    _set(newer, "PRAGMA user_version = 9")
+    _set(newer, "PRAGMA user_version = 4")
     with pytest.raises(errors.DirectoryFileError, match="newer ketafind"):
         GeocodeCache(newer)
     with pytest.raises(errors.DirectoryFileError, match="is not a file"):
@@ -216,7 +257,7 @@ def test_what_others_may_do_with_a_cache_is_taken_back(tmp_path: Path) -> None:
     path = tmp_path / "c.sqlite"
     with GeocodeCache(path) as cache:
         cache.put("p", "1", "a", HERE)
-    path.chmod(0o666)
+    path.chmod(0o677)
     with GeocodeCache(path) as cache:
         assert cache.remember("p", "1", "a", ask_never, 1.0) == HERE
         assert path.stat().st_mode & 0o777 == 0o600
@@ -333,6 +374,19 @@ def test_a_read_only_cache_is_read_and_the_batch_goes_on(tmp_path: Path) -> None
     assert fake.asked == ["new", "newer"]
 
 
+@pytest.mark.parametrize("ending", ["-wal", "-shm"])
+def test_a_cache_beside_which_no_journal_can_be_made_is_read(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / "c.sqlite"
+    with GeocodeCache(path) as cache:
+        cache.put("p", "1", "known", HERE)
+    path.with_name(path.name + ending).mkdir()
+    with GeocodeCache(path) as cache:
+        assert cache.remember("p", "1", "known", ask_never, 10.0) == HERE
+        with pytest.warns(UserWarning, match="cannot be used"):
+            assert cache.remember("p", "1", "new", lambda: HERE, 10.0) == HERE
+        assert cache.remember("p", "1", "new", ask_never, 10.0) == HERE
+
+
 class Fake:
     name, version = "fake", "1"
 
@@ -426,7 +480,7 @@ def test_a_file_that_takes_long_to_fail_is_left_alone_for_a_while(
         for number in range(50):
             assert cache.remember("p", "1", f"text {number}", lambda: HERE, 10.0) == HERE
         assert len(tries) == 1
-        clock.now += 201.0
+        clock.now += 200.0  # 20 times as long as it took
         cache.put("p", "1", "later", HERE)
         assert len(tries) == 2
     cache.close()  # which tries again in any case
@@ -518,8 +572,9 @@ def test_a_key_that_is_damaged_leaves_the_file_alone(tmp_path: Path, salt: objec
         _set(path, "DELETE FROM meta")
     else:
         _set(path, "UPDATE meta SET value = ?", (salt,))
-    with pytest.warns(UserWarning, match="key is damaged"):
+    with pytest.warns(UserWarning, match="key is damaged") as noticed:
         cache = GeocodeCache(path)
+    assert noticed[0].filename == __file__
     assert cache.get("p", "1", "a") is None
     assert cache.remember("p", "1", "b", lambda: HERE, 10.0) == HERE
     assert cache.remember("p", "1", "b", ask_never, 10.0) == HERE
@@ -654,12 +709,50 @@ def test_an_address_held_by_a_process_that_died_is_asked_for_at_once(
         assert cache.remember("p", "1", "k", lambda: HERE, 30.0) == HERE
 
 
+def test_nobody_else_takes_an_address_while_it_is_taken_from_a_process_that_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, tried = tmp_path / "c.sqlite", list[str]()
+
+    def is_running(_: str) -> bool:
+        other = sqlite3.connect(path, timeout=0, isolation_level=None)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
+        tried.append("locked")
+        return False
+
+    monkeypatch.setattr("ketafind.geocoding.cache._is_running", is_running)
+    with GeocodeCache(path) as cache:
+        _claim(cache, path, "7.1")
+        assert cache.remember("p", "1", "k", lambda: HERE, 30.0) == HERE
+    assert tried == ["locked"]
+
+
 def test_who_waits_too_long_for_another_s_answer_asks_as_well(tmp_path: Path) -> None:
     path, clock = tmp_path / "c.sqlite", Clock()
     with GeocodeCache(path, clock=clock, sleep=clock.sleep) as cache:
         _claim(cache, path, f"{os.getpid()}.1")
         assert cache.remember("p", "1", "k", lambda: HERE, 2.0) == HERE
-        assert sum(clock.sleeps) == pytest.approx(2.0, abs=0.05)
+        assert sum(clock.sleeps) == pytest.approx(2.0, abs=0.011)
+
+
+@pytest.mark.parametrize("system", ["posix", "nt"])
+def test_another_user_s_process_is_waited_for_and_without_signals_every_process_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    path, clock = tmp_path / "c.sqlite", Clock()
+
+    def kill(pid: int, signal: int) -> None:
+        assert system == "posix", "on Windows this ends the process"
+        raise PermissionError
+
+    with GeocodeCache(path, clock=clock, sleep=clock.sleep) as cache:
+        _claim(cache, path, f"{os.getpid()}.1")
+        odd = SimpleNamespace(**{**vars(os), "name": system, "kill": kill})
+        monkeypatch.setattr("ketafind.geocoding.cache.os", odd)
+        assert cache.remember("p", "1", "k", lambda: HERE, 0.0) == HERE
+    assert clock.sleeps == [0.01]
 
 
 def test_that_a_service_knows_no_address_is_kept_and_not_asked_again(tmp_path: Path) -> None:

@@ -407,7 +407,7 @@ def _close_to_others(path: Path) -> None:
     for file in (path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))):
         with suppress(OSError):  # it is not there, or not ours
             mode = file.stat().st_mode
-            if mode & 0o077 and file.stat().st_uid == os.getuid():
+            if mode & 0o077:
                 file.chmod(mode & 0o700)
 
 
