@@ -8,10 +8,12 @@ import random
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 
 import ketafind as kf
+from ketafind import files
 from ketafind.errors import DirectoryFileError, KetafindError, UnknownClinicError
 from ketafind.files import open_arrays, write_arrays
 from strategies import clinic_lists, criteria, examples, expressions, origins, policies
@@ -168,6 +170,8 @@ def change(saved: Path, **changes) -> None:
         {"snapshot": None},
         {"date": 5},
         {"date": "nope"},
+        {"licence": "<b>"},
+        {"licence": 4},
         {"records": lambda a: np.frombuffer(b"[]".ljust(len(a)), np.uint8)},
         {"index.frame": lambda a: a + 1e9},
         {"clinic_no": lambda a: a + 1000},
@@ -277,3 +281,22 @@ def test_an_unverified_index_whose_frame_is_no_rotation_is_refused(saved, change
     change(saved, **{"index.frame": change_of})
     with pytest.raises(DirectoryFileError):
         list(kf.Directory.open(saved, verify=False).nearest(kf.Coordinates(lat=44, lon=-76)))
+
+
+def test_the_licence_goes_with_the_data_and_needs_no_data_file(saved, monkeypatch, tmp_path):
+    def licence(directory: kf.Directory) -> str:
+        frame = kf.nearest_join(pd.DataFrame({"lat": [43.7], "lon": [-79.4]}), directory)
+        return kf.provenance(frame)["licence"]
+
+    shipped = kf.load_directory()
+    own = kf.Directory.from_clinics([shipped.clinics[0]])
+    changed = shipped.with_clinics(removed=[shipped.clinics[0].clinic_id])
+    changed.save(tmp_path / "changed.ketafind")
+    monkeypatch.setattr(files, "FOLDERS", ())  # an installation without its data files
+    for made in (shipped, changed, shipped.as_of("2027-01-01"), copied(shipped), copied(changed)):
+        assert licence(made) == "CC BY 4.0"
+    assert licence(own) == licence(kf.Directory.open(saved)) == ""
+
+
+def copied(directory: kf.Directory) -> kf.Directory:
+    return pickle.loads(pickle.dumps(directory))

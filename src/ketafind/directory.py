@@ -35,6 +35,7 @@ from ketafind.query.origin import (
 )
 from ketafind.query.ranking import Page, Ranking
 from ketafind.records import CLINIC_FACTS, Clinic, Evidence
+from ketafind.snapshot import LICENCE
 from ketafind.vocabulary import Vocabulary, checked_vocabulary
 from ketafind.vocabulary.terms import folded_words, nearest_names
 
@@ -599,13 +600,15 @@ class Directory(Mapping[str, Clinic]):
         on, words = as_day(day), self.vocabulary
         clinics = (resolved(clinic, words, on) for clinic in self.clinics)
         built = Catalogue.build(clinics, words, self._catalogue.index_name)
+        built.licence = self._catalogue.licence
         return type(self)(built, self._geocoder)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._path is not None:
             return _reopened, (self._path, self.snapshot.id, self._geocoder)
-        index = self._catalogue.index_name
-        return _directory, (self.clinics, self.vocabulary, index, self._geocoder)
+        data = self._catalogue
+        made_of = self.clinics, self.vocabulary, data.index_name, self._geocoder, data.licence
+        return _directory, made_of
 
     # -- Ask --------------------------------------------------------------------------------------
 
@@ -1348,14 +1351,7 @@ class Directory(Mapping[str, Clinic]):
         from ketafind.show.text import credited
 
         words = snapshot_words(self.snapshot, lang := check_language(lang))
-        return credited(say("table.data", lang, snapshot=words), self._licence)
-
-    @cached_property
-    def _licence(self) -> str:
-        """The licence of the data, where they are those that ship: looked up once a directory."""
-        from ketafind.snapshot import licence_of
-
-        return licence_of(self)
+        return credited(say("table.data", lang, snapshot=words), self._catalogue.licence)
 
     def explore(self, *unnamed: Never, **options: Any) -> MapPage:
         """Show every clinic on a map to pan and zoom, beside a list; asks no other host.
@@ -1618,8 +1614,11 @@ def _directory(
     vocabulary: Vocabulary,
     index: IndexName | None,
     geocoder: Geocoder | None,
+    licence: str,
 ) -> Directory:
-    return Directory(Catalogue.build(clinics, vocabulary, index), geocoder)
+    catalogue = Catalogue.build(clinics, vocabulary, index)
+    catalogue.licence = licence
+    return Directory(catalogue, geocoder)
 
 
 def _reopened(path: str, snapshot_id: str, geocoder: Geocoder | None) -> Directory:
@@ -1681,6 +1680,8 @@ def load_directory(
 
 @cache
 def _bundled() -> Directory:
-    return Directory.from_csv(
+    directory = Directory.from_csv(
         bundled("ontario_clinics.csv"), evidence=bundled("ontario_clinics_evidence.csv")
     )
+    directory._catalogue.licence = LICENCE
+    return directory

@@ -843,9 +843,7 @@ class Matches(Frozen, Sequence[Match]):
 
     def _credits(self) -> list[str]:
         """Whose data and roads a picture shows."""
-        from ketafind.snapshot import licence_of
-
-        data = credited(self._data(), licence_of({match.clinic.clinic_id for match in self}))
+        data = credited(self._data(), self._page.ranking.catalogue.licence)
         return [data, *filter(None, [self._page.ranking.credit])]
 
     def _empty(self) -> dict[str, Any]:

@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import cache
@@ -20,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError
-from ketafind.files import bundled
 from ketafind.records import Clinic, Evidence, FrozenMapping, Location, Quantity, Service
 from ketafind.truth import Truth
 
@@ -31,6 +29,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Texts = tuple[str, str]
 """A value as it is stored, with facts in the order in which they were stated; and as hashed."""
+
+LICENCE = "CC BY 4.0"
+"""Of the data that ship."""
 
 _TEXTS = tuple(part.name for part in fields(Clinic) if part.type == "str")
 _texts_of = attrgetter(*_TEXTS)
@@ -45,17 +46,6 @@ _GRADES = tuple(name for name in _DEFAULTS[Location] if name not in ("lat", "lon
 _grades_of = attrgetter(*_GRADES)
 _AT_ONCE = 1_000  # as many as a processor's cache holds
 _UTF8 = ("utf-8", "surrogatepass")
-
-
-@cache
-def _bundled_ids() -> frozenset[str]:
-    with bundled("ontario_clinics.csv").open(encoding="utf-8", newline="") as rows:
-        return frozenset(row["clinic_id"] for row in csv.DictReader(rows))
-
-
-def licence_of(ids: Container[str]) -> str:
-    """Name the licence of the bundled data, where clinics of theirs are among these."""
-    return "CC BY 4.0" if any(one in ids for one in _bundled_ids()) else ""
 
 
 def encode_directory(

@@ -307,7 +307,7 @@ def stamped(
 
     record: dict[str, Any] = {
         "snapshot": _named(directory.snapshot),
-        "licence": directory._licence,
+        "licence": directory._catalogue.licence,
         "version": __version__,
         "method": method,
         "date": date.today().isoformat(),  # noqa: DTZ011 - the day where the work is done
@@ -356,7 +356,7 @@ def provenance(frame: Any) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``snapshot``, ``n_clinics`` and, of the bundled clinics, ``licence`` of the directory,
+        ``snapshot``, ``n_clinics`` and, of what `load_directory` returned or was made from it, ``licence``,
         ``version`` of ketafind, ``method`` (the function), ``date``, ``unknown`` (the policy, or
         ``"both"``), ``n_unlocated``, ``radius`` (where the 90 % radii of the origins come from),
         ``settings``; by travel time ``router`` (its kind), ``profile`` and ``credit`` (whose

@@ -81,6 +81,9 @@ class Points:
 class Catalogue:
     """Clinics in the order of their ids, and what queries need of them, made when first needed."""
 
+    licence = ""
+    """Of the data, where it is known: of those that ship, and of what is made from them."""
+
     def __init__(
         self, clinics: Sequence[Clinic], vocabulary: Vocabulary, index_name: IndexName | None
     ) -> None:
@@ -138,7 +141,7 @@ class Catalogue:
         facts = self.facts.changed(drop, at, StatedFacts.of(new, self.vocabulary))
         clinics = _spliced(self.clinics, drop.tolist(), at.tolist(), new)
         made = Catalogue(clinics, self.vocabulary, self.index_name)
-        made.facts = facts
+        made.facts, made.licence = facts, self.licence
         self._change_points(made, drop, at, new)
         return made
 

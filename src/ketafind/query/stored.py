@@ -22,7 +22,7 @@ from ketafind.index import IndexName, KernelIndex
 from ketafind.index.protocol import SpatialIndex
 from ketafind.query.catalogue import Catalogue, Points
 from ketafind.records import STATUSES
-from ketafind.snapshot import EncodedClinics, Snapshot, encode_directory, readable
+from ketafind.snapshot import LICENCE, EncodedClinics, Snapshot, encode_directory, readable
 from ketafind.vocabulary import Vocabulary
 
 KIND = "ketafind directory"
@@ -74,6 +74,7 @@ def save_catalogue(path: str | PathLike[str], catalogue: Catalogue) -> None:
         "snapshot": snapshot.id,
         "date": None if snapshot.date is None else snapshot.date.isoformat(),
         "index": catalogue.index_name,
+        "licence": catalogue.licence,
     }
     write_arrays(path, metadata, arrays)
 
@@ -101,6 +102,7 @@ class _Stored(Catalogue):
         self._lock = Lock()
         self.clinics = EncodedClinics(arrays["records"], arrays["starts"])
         self.index_name: IndexName | None = metadata["index"]
+        self.licence = metadata.get("licence", "")
         self.points = Points(
             arrays["clinic_no"].astype(np.intp, copy=False),
             *(arrays[name] for name in ("lat", "lon", "radius_km")),
@@ -139,6 +141,8 @@ def _check_metadata(metadata: Mapping[str, Any]) -> None:
         raise DirectoryFileError("the file does not name its snapshot")
     if metadata.get("index", 0) not in (None, *get_args(IndexName)):
         raise DirectoryFileError("the file names an index that is not known")
+    if metadata.get("licence", "") not in ("", LICENCE):
+        raise DirectoryFileError("the file names a licence that is not known")
 
 
 def _check_shapes(arrays: Mapping[str, Any]) -> None:
