@@ -182,6 +182,17 @@ def test_every_step_of_the_checks_has_its_commands_and_a_pull_request_runs_them(
             assert set(line.removeprefix("$ .ci/run ").split()) <= set(steps), line
 
 
+def test_what_the_forge_runs_is_pinned_by_hash() -> None:
+    workflows = files(".github/workflows/*.yml")
+    used = [
+        use
+        for path in workflows
+        for use in re.findall(r"uses: (.+)", (ROOT / path).read_text("utf-8"))
+    ]
+    assert len(used) >= len(workflows)
+    assert [use for use in used if not re.match(r"[\w/.-]+@[0-9a-f]{40} # v\d", use)] == []
+
+
 def test_no_committed_file_names_a_package_index_or_a_folder_of_one_machine() -> None:
     registry = re.compile(r"(?:https?|file)://[\w.]*(?:pypi|pythonhosted|npmjs)|--extra-index-url")
     for path in files("*.py", "*.toml", "*.txt", "*.md", "*.yml", "*.cfg", ".ci"):
