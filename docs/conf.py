@@ -38,3 +38,16 @@ html_copy_source = False
 html_static_path = ["_static"]
 html_css_files = ["wide.css"]
 html_theme_options = {"navigation_with_keys": True}
+
+
+def setup(app):
+    """Let a name that nothing near the text has link to what the package has by that name."""
+
+    def in_the_package(_, env, node, content):
+        if node.get("refdomain") != "py":
+            return None
+        name = f"ketafind.{node['reftarget'].rpartition('ketafind.')[2]}"
+        python = env.domains["py"]
+        return python.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, content)
+
+    app.connect("missing-reference", in_the_package)

@@ -124,23 +124,24 @@ def test_every_truncation_is_refused(saved, tmp_path):
 
 
 def test_flipped_bits_are_refused_and_unverified_they_never_crash(saved, tmp_path):
-    whole = bytearray(saved.read_bytes())
+    whole = saved.read_bytes()
     broken = tmp_path / "broken.ketafind"
     chance = random.Random(1)
-    for _ in range(300):
+    refused = 0
+    for _ in range(100):
         place, bit = chance.randrange(len(whole)), chance.randrange(8)
-        whole[place] ^= 1 << bit
-        broken.write_bytes(whole)
+        broken.write_bytes(flipped(whole, place, bit))
         with pytest.raises(DirectoryFileError):
             kf.Directory.open(broken)
         try:
             use(broken, verify=False)
         except KetafindError:
-            refused = True
-        else:
-            refused = False
-        assert refused in (True, False)
-        whole[place] ^= 1 << bit
+            refused += 1
+    assert 0 < refused < 100
+
+
+def flipped(whole: bytes, place: int, bit: int) -> bytes:
+    return whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :]
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04.", b"ketafind" + bytes(200)])

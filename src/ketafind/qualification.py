@@ -85,7 +85,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSet:
-    """A versioned set of rules; made by `read`, `from_text` or `bundled_rules`.
+    """A versioned set of rules; made by `read`, `from_text` or `qualification.bundled_rules`.
 
     Parameters
     ----------

@@ -264,7 +264,7 @@ class Location:
     lat, lon : float
         Decimal degrees, WGS 84.
     precision : str
-        One of `PRECISIONS`.
+        One of ``ketafind.records.PRECISIONS``.
     radius_km : float
         The true position lies within this distance in 90 % of such answers; 0 for a position
         taken as exact.

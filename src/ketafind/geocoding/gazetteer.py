@@ -246,7 +246,7 @@ class Gazetteer:
         Parameters
         ----------
         key : str
-            A key of `ketafind.geocoding.words.name_key`.
+            A key of ``ketafind.geocoding.words.name_key``.
 
         Returns
         -------

@@ -97,10 +97,10 @@ class _SharedTree:
 class RTreeIndex(ScanIndex):
     """Nearest neighbours by an R-tree, for points that change while they are searched.
 
-    `changed` inserts and deletes what differs, in a tree that the old index and the new one share:
-    a change of a few points among 100,000 takes milliseconds. Each index is immutable, and its
-    answers are those of its own points. Safe to share between threads, which take turns at the
-    tree. `SpatialIndex` describes the methods that all indexes have.
+    `SpatialIndex.changed` inserts and deletes what differs, in a tree that the old index and the
+    new one share: a change of a few points among 100,000 takes milliseconds. Each index is
+    immutable, and its answers are those of its own points. Safe to share between threads, which
+    take turns at the tree. `SpatialIndex` describes the methods that all indexes have.
 
     Parameters
     ----------

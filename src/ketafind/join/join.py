@@ -292,8 +292,8 @@ def nearest_join(
     max_distance_km : float, optional
         Leave out what is farther; goes with straight lines only.
     router : Router, optional
-        Rank by travel time: see `ketafind.travel`. On a `GraphRouter` one search from each clinic
-        serves every row; a service is asked for matrices.
+        Rank by travel time: see `ketafind.travel`. On a `travel.GraphRouter` one search from each
+        clinic serves every row; a service is asked for matrices.
     cost : frame, optional
         Rank by times or costs of your own: ``origin`` (the value of the frame's column
         ``origin``, or of its index), ``clinic_id`` and ``minutes``, or one other column of costs.

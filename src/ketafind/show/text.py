@@ -54,7 +54,7 @@ def distance_text(
     low_km, high_km : float or None
         The 90 % interval; None for none.
     precision : str or None
-        How precisely the clinic is known, one of `ketafind.records.PRECISIONS`; says why.
+        How precisely the clinic is known, one of ``ketafind.records.PRECISIONS``; says why.
     lang : str
         ``"en"`` or ``"fr"``.
 

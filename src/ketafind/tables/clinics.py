@@ -633,7 +633,8 @@ def read_clinics(
 
     Notes
     -----
-    Limits are in `ketafind.tables.csv`. The time is linear in the size of the file.
+    Limits are `tables.csv.MAX_FILE_BYTES` and `tables.csv.MAX_CELL_CHARACTERS`. The time is linear
+    in the size of the file.
     """
     return clinics_from_table(read_table(path), vocabulary, evidence, check=check)
 

@@ -30,7 +30,7 @@ class TravelTimes:
     minutes : ndarray of float64, shape (n, m)
         Free-flow travel time; NaN where there is none.
     reason : ndarray of int8, shape (n, m)
-        Index into `REASONS`: 0 where there is a time.
+        0 where there is a time; 1: unreachable, 2: off_network, 3: beyond_limit.
     origin_snap_km, target_snap_km : ndarray of float64, shape (n,) and (m,)
         How far each place lies from the road that stands for it; NaN where it is not known. The
         way to that road is not in the time.

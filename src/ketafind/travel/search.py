@@ -66,7 +66,8 @@ class Certificate:
     clinic_snap_km : dict of str to float
         The same of the clinics listed, by id, where it is known.
     unreachable : dict of str to int
-        Clinics without a time among those examined, by reason (`REASONS`).
+        Clinics without a time among those examined, by reason: ``unreachable``, ``off_network``
+        or ``beyond_limit``.
     """
 
     proved: bool
