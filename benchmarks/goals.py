@@ -36,7 +36,7 @@ import _faults as faults
 
 import ketafind as kf
 from ketafind.errors import DataError, DirectoryFileError, KetafindError
-from ketafind.query.stored import open_catalogue
+from ketafind.query.catalogue import open_catalogue
 from ketafind.tables.clinics import read_clinics
 
 ROOT = Path(__file__).parents[1]

@@ -20,7 +20,13 @@ from ketafind.geocoding.protocol import check_geocoder, check_works_offline, wor
 from ketafind.index import IndexName, make_index
 from ketafind.index.protocol import check_count, check_limit
 from ketafind.matches import Matches
-from ketafind.query.catalogue import Catalogue, canonical_clinics, decided_and_placed
+from ketafind.query.catalogue import (
+    Catalogue,
+    canonical_clinics,
+    decided_and_placed,
+    open_catalogue,
+    save_catalogue,
+)
 from ketafind.query.filter import Filter, FilterCache, UnknownPolicy
 from ketafind.query.origin import (
     Origin,
@@ -496,8 +502,6 @@ class Directory(Mapping[str, Clinic]):
         InvalidInputError
             If the geocoder does not work offline.
         """
-        from ketafind.query.stored import open_catalogue
-
         if geocoder is not None:
             check_works_offline(geocoder)
         directory = cls(open_catalogue(path, verify=verify), geocoder)
@@ -519,8 +523,6 @@ class Directory(Mapping[str, Clinic]):
         MissingFileError
             If there is no folder to write it in.
         """
-        from ketafind.query.stored import save_catalogue
-
         save_catalogue(path, self._catalogue)
         self._path = abspath(fspath(path))
 

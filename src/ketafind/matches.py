@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from ketafind.records import Clinic, Evidence, Location, Service
     from ketafind.show.html import MapPage
     from ketafind.snapshot import Snapshot
-    from ketafind.travel.search import Certificate
+    from ketafind.travel.router import Certificate
     from ketafind.truth import Truth
     from ketafind.vocabulary import Facet, Vocabulary
 

@@ -1,4 +1,4 @@
-"""Whole files: the nearest clinics of every row, and the place of every address."""
+"""The nearest clinics of every row of a file, and the place of an address or of every one of a file."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ from argparse import Namespace
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from ketafind.cli.options import address_geocoder, by_road, directory_of, sought
+from ketafind.cli.commands import by_road, directory_of, geocoder_of, print_json, sought
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.files import refuse_existing, require, write_whole
+from ketafind.shapes import label_of, translated
 from ketafind.show.exports import csv_text
-from ketafind.show.text import escaped
+from ketafind.show.text import escaped, number
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ketafind.geocoding import OfflineGeocoder, RegisterGeocoder
+    from ketafind.records import Location
+
+_PLACE_FIELDS = ("label", "lat", "lon", "precision", "radius_km", "match", "corrections", "source")
 
 STREAM = "-"
 """Standard input or standard output, as CSV."""
@@ -67,6 +73,48 @@ def _counted_from_1(found: re.Match[str]) -> str:
 
 
 def geocode(arguments: Namespace) -> None:
+    """Print where a text is, or write where every address of a file is."""
+    if (arguments.text is None) == (arguments.input is None):
+        raise InvalidInputError("give a TEXT, or a file of addresses with --in")
+    if arguments.input is not None:
+        _geocode_rows(arguments)
+        return
+    place = _geocoder(arguments).geocode(arguments.text)
+    if arguments.format == "json":
+        print_json(_place_dict(place))
+        return
+    from ketafind.explain.sentences import headed, say
+
+    lang = arguments.lang
+    precision, radius = say(f"precision.{place.precision}", lang), number(place.radius_km, lang, 1)
+    matched = headed("match", label_of("match", place.match, lang), lang)
+    for line in (
+        headed(place.label, f"{place.lat:.5f}, {place.lon:.5f}", lang),
+        say("place.within", lang, precision=precision, radius=radius),
+        *([] if place.match == "exact" else [matched]),
+        *translated(place.corrections, lang),
+        headed("source", place.source, lang),
+    ):
+        print(escaped(line))
+
+
+def _place_dict(place: Location) -> dict[str, Any]:
+    plain = {name: getattr(place, name) for name in _PLACE_FIELDS}
+    return plain | {"candidates": [_place_dict(other) for other in place.candidates]}
+
+
+def _geocoder(arguments: Namespace) -> OfflineGeocoder | RegisterGeocoder:
+    """Open the street register that the options name, or make the geocoder of their region."""
+    from ketafind.geocoding import OfflineGeocoder, RegisterGeocoder
+
+    if arguments.register is None:
+        return geocoder_of(arguments) or OfflineGeocoder()
+    if arguments.region is not None:
+        raise InvalidInputError("a register reads addresses of Ontario: leave --region out")
+    return RegisterGeocoder.open(arguments.register)
+
+
+def _geocode_rows(arguments: Namespace) -> None:
     """Write where every address of a file is."""
     from ketafind.geocoding import geocode_frame
 
@@ -79,7 +127,7 @@ def geocode(arguments: Namespace) -> None:
             f"{arguments.input}: there is no column {absent[0]!r}; say with --address, several "
             f"times for the parts, which hold the address; there are: {', '.join(map(str, rows))}"
         )
-    placed = geocode_frame(rows, columns, address_geocoder(arguments), prefix=arguments.prefix)
+    placed = geocode_frame(rows, columns, _geocoder(arguments), prefix=arguments.prefix)
     _write(placed, arguments)
     _say_rows(rows, placed[f"{arguments.prefix}reason"])
 

@@ -1,4 +1,4 @@
-"""What each command prints."""
+"""What the options of a command say, and what each command prints."""
 
 from __future__ import annotations
 
@@ -8,19 +8,12 @@ import re
 import sys
 import warnings
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ketafind.cli import batch
-from ketafind.cli.options import (
-    address_geocoder,
-    asked,
-    directory_of,
-    read_directory,
-    sought,
-    vocabulary_of,
-)
 from ketafind.errors import DataError, Fault, InvalidInputError, fault_in_french
 from ketafind.files import read_text, refuse_existing, require, write_whole
 from ketafind.records import CLINIC_FACTS
@@ -29,16 +22,145 @@ from ketafind.show.exports import csv_text
 from ketafind.show.text import escaped, terminal_width, text_table
 
 if TYPE_CHECKING:
+    from ketafind.criteria import Criteria
     from ketafind.directory import Directory
     from ketafind.explain.sentences import Explanation
     from ketafind.facts import Decision
+    from ketafind.geocoding import OfflineGeocoder
     from ketafind.matches import Matches
-    from ketafind.records import Clinic, Evidence, Location
+    from ketafind.records import Clinic, Evidence
     from ketafind.vocabulary import Vocabulary
+
+FACETS = (
+    ("route", "routes", "iv"),
+    ("staff", "psychiatrist"),
+    ("condition", "conditions", "ptsd"),
+    ("product", "products", "esketamine"),
+    ("setting", "settings", "hospital"),
+    ("language", "languages", "fr"),
+)
+"""The facets that have options: id, plural where it is another word, and a term as an example."""
 
 UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
-_PLACE_FIELDS = ("label", "lat", "lon", "precision", "radius_km", "match", "corrections", "source")
+
+def asked(arguments: Namespace) -> Matches:
+    """Ask for the nearest clinics as the options say."""
+    return directory_of(arguments).nearest(
+        _origin(arguments),
+        arguments.k,
+        max_distance_km=arguments.max_distance_km,
+        check=not arguments.no_check,
+        **by_road(arguments),
+        **sought(arguments),
+    )
+
+
+def by_road(arguments: Namespace) -> dict[str, Any]:
+    """How one travels, as keywords of a query; none for straight lines."""
+    if getattr(arguments, "roads", None) is None:
+        if getattr(arguments, "max_time_min", None) is not None:
+            raise InvalidInputError("--max-time-min goes with --roads")
+        return {}
+    from ketafind.travel import GraphRouter
+
+    router = GraphRouter.open(arguments.roads, arguments.profile)
+    return {"router": router, "max_time_min": arguments.max_time_min}
+
+
+def sought(arguments: Namespace) -> dict[str, Any]:
+    """What is sought, as keywords of a query."""
+    facets = {facet: getattr(arguments, facet) for facet, *_ in FACETS}
+    named = {facet: terms for facet, terms in facets.items() if terms is not None}
+    return {"where": _criteria(arguments), "unknown": arguments.unknown, **named}
+
+
+def _criteria(arguments: Namespace) -> Criteria | None:
+    clauses = list(_clauses(arguments))
+    return reduce(and_, clauses) if clauses else None
+
+
+def _clauses(arguments: Namespace) -> Iterator[Criteria]:
+    """Read what is sought beside terms of facets."""
+    from ketafind.criteria import Criteria, at_least, at_most, flag, offers
+
+    if arguments.where is not None:
+        yield Criteria.from_json(arguments.where)
+    if arguments.qualified is not None:
+        from ketafind.qualification import qualified
+
+        yield qualified(arguments.qualified)
+    for text in arguments.facet or ():
+        facet, separator, term = text.partition("=")
+        if not separator:
+            raise InvalidInputError(f"--facet {text}: write FACET=TERM, such as setting=hospital")
+        yield offers(facet, term)
+    for text in arguments.flag or ():
+        name, _, answer = text.partition("=")
+        if answer not in ("", "yes", "no"):
+            raise InvalidInputError(f"--flag {text}: write {name}, {name}=yes or {name}=no")
+        yield ~flag(name) if answer == "no" else flag(name)
+    yield from (at_most(*bound) for bound in arguments.at_most or ())
+    yield from (at_least(*bound) for bound in arguments.at_least or ())
+
+
+def directory_of(arguments: Namespace) -> Directory:
+    """Load the directory that the options name."""
+    from ketafind.directory import load_directory
+
+    if arguments.data is None:
+        for option in ("evidence", "vocabulary"):
+            if getattr(arguments, option) is not None:
+                raise InvalidInputError(f"--{option} goes with --data")
+        directory = load_directory(geocoder=geocoder_of(arguments))
+    else:
+        directory = read_directory(arguments.data, arguments, arguments.evidence)
+    return directory if arguments.as_of is None else directory.as_of(arguments.as_of)
+
+
+def read_directory(path: str, arguments: Namespace, evidence: str | None) -> Directory:
+    """Open a saved directory, or read a file of clinics in one of the forms that are known."""
+    from ketafind.directory import Directory
+    from ketafind.show.exports import reader_of
+
+    geocoder, words = geocoder_of(arguments), vocabulary_of(arguments)
+    reader = "open" if path.endswith(".ketafind") else reader_of(path)
+    if evidence is not None and reader != "from_csv":
+        raise InvalidInputError(f"{path}: its evidence is in the file; --evidence goes with CSV")
+    if reader == "open":
+        if words is not None:
+            raise InvalidInputError(f"{path}: a saved directory holds its vocabulary already")
+        return Directory.open(path, geocoder=geocoder)
+    given: dict[str, Any] = {"geocoder": geocoder, "vocabulary": words}
+    if reader == "from_csv":
+        given["evidence"] = evidence
+    read: Callable[..., Directory] = getattr(Directory, reader)
+    return read(path, **given)
+
+
+def vocabulary_of(arguments: Namespace) -> Vocabulary | None:
+    """Read the vocabulary that the options name."""
+    from ketafind.vocabulary import Vocabulary
+
+    return None if arguments.vocabulary is None else Vocabulary.read(arguments.vocabulary)
+
+
+def geocoder_of(arguments: Namespace) -> OfflineGeocoder | None:
+    """Make the geocoder of the region that the options name."""
+    from ketafind.geocoding import OfflineGeocoder
+
+    return None if arguments.region is None else OfflineGeocoder(region=arguments.region)
+
+
+def _origin(arguments: Namespace) -> Any:
+    from ketafind.geo import Coordinates
+
+    pair = (arguments.lat, arguments.lon)
+    if (arguments.place is None) == (pair == (None, None)) or None in pair != (None, None):
+        raise InvalidInputError("give a PLACE, or --lat and --lon together")
+    if arguments.place is not None:
+        return arguments.place
+    return Coordinates(lat=arguments.lat, lon=arguments.lon)
 
 
 def nearest(arguments: Namespace) -> None:
@@ -46,11 +168,11 @@ def nearest(arguments: Namespace) -> None:
     matches = asked(arguments)
     _say_origin(matches, arguments)
     if arguments.format == "geojson":
-        _print_json(matches.to_geojson())
+        print_json(matches.to_geojson())
     elif arguments.format == "csv":
         _print_csv(csv_text(matches.columns()))
     elif arguments.format == "json":
-        _print_json(matches.to_dict(arguments.lang))
+        print_json(matches.to_dict(arguments.lang))
     else:
         print(matches.translated(arguments.lang or "en"))
 
@@ -77,12 +199,12 @@ def export(arguments: Namespace) -> None:
 
 def _print(answer: Explanation, arguments: Namespace) -> None:
     if arguments.format == "json":
-        _print_json(answer.to_dict())
+        print_json(answer.to_dict())
     else:
         print(answer)
 
 
-def _print_json(content: Any) -> None:
+def print_json(content: Any) -> None:
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     # What has no picture is written as JSON writes it: a terminal would obey it.
     print(UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
@@ -122,7 +244,7 @@ def show(arguments: Namespace) -> None:
     facts = _facts_of(clinic, directory.decisions(clinic.clinic_id, arguments.as_of))
     if arguments.format == "json":
         said = {"clinic_id": clinic.clinic_id, "name": clinic.name, "status": clinic.status}
-        _print_json(said | {"facts": facts})
+        print_json(said | {"facts": facts})
         return
     status = label_of("status", clinic.status, lang)
     print(escaped(f"{clinic.name} ({clinic.clinic_id}), {status}"))
@@ -240,38 +362,6 @@ def profile(arguments: Namespace) -> None:
     directory = directory_of(arguments)
     asked = directory.validate if arguments.doubts else directory.profile
     _print(asked(lang=arguments.lang), arguments)
-
-
-def geocode(arguments: Namespace) -> None:
-    """Print where a text is, or write where every address of a file is."""
-    if (arguments.text is None) == (arguments.input is None):
-        raise InvalidInputError("give a TEXT, or a file of addresses with --in")
-    if arguments.input is not None:
-        batch.geocode(arguments)
-        return
-    place = address_geocoder(arguments).geocode(arguments.text)
-    if arguments.format == "json":
-        _print_json(_place_dict(place))
-        return
-    from ketafind.explain.sentences import headed, say
-    from ketafind.show.text import number
-
-    lang = arguments.lang
-    precision, radius = say(f"precision.{place.precision}", lang), number(place.radius_km, lang, 1)
-    matched = headed("match", label_of("match", place.match, lang), lang)
-    for line in (
-        headed(place.label, f"{place.lat:.5f}, {place.lon:.5f}", lang),
-        say("place.within", lang, precision=precision, radius=radius),
-        *([] if place.match == "exact" else [matched]),
-        *translated(place.corrections, lang),
-        headed("source", place.source, lang),
-    ):
-        print(escaped(line))
-
-
-def _place_dict(place: Location) -> dict[str, Any]:
-    plain = {name: getattr(place, name) for name in _PLACE_FIELDS}
-    return plain | {"candidates": [_place_dict(other) for other in place.candidates]}
 
 
 def mcp(arguments: Namespace) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from ketafind import __version__
 from ketafind.cli import batch, commands
-from ketafind.cli.options import FACETS
+from ketafind.cli.commands import FACETS
 from ketafind.show.exports import FORMATS
 
 LEVELS = ("team", "full")
@@ -287,7 +287,7 @@ COMMANDS: tuple[tuple[str, Run, str, Sequence[Option]], ...] = (
     ("questions", commands.questions, "what to ask which clinic", (*QUESTION, *SAID)),
     ("diff", commands.diff, "what changed from one directory to another", DIFF),
     ("profile", commands.profile, "how complete, precise and old the data are", STATE),
-    ("geocode", commands.geocode, "place an address, postal code or town, or many", PLACE),
+    ("geocode", batch.geocode, "place an address, postal code or town, or many", PLACE),
     ("map", commands.explore, "a map to pan and zoom of the nearest clinics", MAP),
     ("page", commands.page, "a page in which anybody finds the nearest clinics", (*TO_FILE, *DATA)),
     ("plot", commands.plot, "the nearest clinics on a map, as a picture", PLOT),

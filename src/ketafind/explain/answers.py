@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ketafind.query.ranking import Page, Ranking, Trip
     from ketafind.records import Clinic, Service
     from ketafind.snapshot import Snapshot
-    from ketafind.travel.search import Certificate
+    from ketafind.travel.router import Certificate
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ketafind.query.ranking import Trip
     from ketafind.records import Clinic, Evidence, Quantity
     from ketafind.snapshot import Snapshot
-    from ketafind.travel.search import Certificate
+    from ketafind.travel.router import Certificate
     from ketafind.vocabulary import Vocabulary
 
 

@@ -17,8 +17,7 @@ from ketafind.join.frames import Frame, code_type, open_frame
 from ketafind.join.origins import Origins
 from ketafind.join.search import LONG, Found, shown, ticks
 from ketafind.travel.graph import OFF_NETWORK, GraphRouter
-from ketafind.travel.router import error_of
-from ketafind.travel.search import BATCH
+from ketafind.travel.router import BATCH, error_of
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory

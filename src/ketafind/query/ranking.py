@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ketafind.query.catalogue import Catalogue
     from ketafind.query.origin import Start
-    from ketafind.travel.search import Certificate
+    from ketafind.travel.router import Certificate
 
 FARTHEST_KM = 20_038.0
 """No two places on earth are farther apart."""

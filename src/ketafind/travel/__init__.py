@@ -3,8 +3,7 @@
 from ketafind.travel.engines import ServiceRouter, ValhallaRouter
 from ketafind.travel.graph import GraphRouter
 from ketafind.travel.roads import PROFILES, build_roads
-from ketafind.travel.router import REASONS, Router, TravelTimes
-from ketafind.travel.search import Certificate
+from ketafind.travel.router import REASONS, Certificate, Router, TravelTimes
 
 __all__ = [
     "PROFILES",

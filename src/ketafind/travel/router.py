@@ -1,4 +1,4 @@
-"""What every router answers: minutes between places, and why where there are none."""
+"""What every router answers: minutes between places, why where there are none, and how that is proved."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from ketafind.records import Location
 Floats = NDArray[np.float64]
 OPENSTREETMAP = "roads © OpenStreetMap contributors, ODbL"
 """What stands on pictures of what was found on roads of OpenStreetMap."""
+
+BATCH = 50
+"""So many targets a request: what public services allow in a matrix."""
 
 REASONS = ("", "unreachable", "off_network", "beyond_limit")
 """Why a time is missing: no way leads there, no road is near, or it takes longer than asked for."""
@@ -43,6 +46,47 @@ class TravelTimes:
     origin_snap_km: Floats
     target_snap_km: Floats
     km: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How it was proved that no other clinic is nearer by time.
+
+    Parameters
+    ----------
+    proved : bool
+        False where nobody vouches for the fastest speed, so that a clinic that was not asked
+        about might be nearer.
+    method : str
+        ``"search"``: one search of the network, bounded by the answer's own times. ``"bound"``:
+        no journey is faster than ``max_speed_kmh`` over the straight line. ``"all"``: every
+        eligible clinic was asked about. ``"nearest by line"``: only those were that are nearest in
+        a straight line.
+    bound_min : float or None
+        No clinic whose time was not worked out takes less, in minutes; None where there is no such
+        clinic.
+    n_examined, n_requests : int
+        Clinics whose time was worked out, and searches or requests made.
+    max_speed_kmh : float or None
+        What the router vouches for; None where there is no such speed.
+    origin_snap_km : float or None
+        How far the origin lies from the road that stands for it; None where it is not known.
+    clinic_snap_km : dict of str to float
+        The same of the clinics listed, by id, where it is known.
+    unreachable : dict of str to int
+        Clinics without a time among those examined, by reason: ``unreachable``, ``off_network``
+        or ``beyond_limit``.
+    """
+
+    proved: bool
+    method: str
+    bound_min: float | None
+    n_examined: int
+    n_requests: int
+    max_speed_kmh: float | None
+    origin_snap_km: float | None
+    clinic_snap_km: dict[str, float]
+    unreachable: dict[str, int]
 
 
 class Router(Protocol):
