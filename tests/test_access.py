@@ -410,6 +410,12 @@ def test_a_compiled_filter_stands_for_its_criteria_and_its_own_policy_is_refused
             lambda f: kf.access_score(f.assign(lat=f["lon"], lon=f["lat"]), DIRECTORY),
             "row 0: .*swapped",
         ),
+        (lambda f: kf.gaps(f.assign(lat=f["lon"], lon=f["lat"]), DIRECTORY), "row 0: .*swapped"),
+        (
+            lambda f: kf.compare(DIRECTORY, DIRECTORY, f.assign(lat=f["lon"], lon=f["lat"])),
+            "row 0: .*swapped",
+        ),
+        (lambda f: kf.catchments(f.assign(lat=f["lon"], lon=f["lat"]), DIRECTORY), "swapped"),
         (lambda f: kf.coverage(f.assign(lat=0.0, lon=0.0), DIRECTORY), "row 0: .*are both zero"),
         (lambda f: kf.coverage(f, DIRECTORY, thresholds_km="50"), "thresholds_km must be"),
         (
@@ -732,3 +738,117 @@ def test_addresses_of_an_analysis_are_read_as_its_directory_reads_origins():
     table = kf.coverage(people, directory, address="where", thresholds_km=10)
     assert table["covered_low"].tolist() == [1.0]
     assert kf.provenance(table)["radius"] == "geocoded addresses"
+
+
+def test_the_usual_thresholds_are_those_that_are_written():
+    people = pd.DataFrame({"lat": [44.23], "lon": [-76.48]})
+    far = pd.DataFrame({"lat": [51.0, 51.1], "lon": [-80.0, -80.1]})
+    assert kf.coverage(people, DIRECTORY)["threshold_km"].tolist() == [10, 25, 50, 100, 200]
+    assert kf.gaps(far, DIRECTORY)["threshold_km"].tolist() == [50, 50]
+    assert kf.compare(DIRECTORY, DIRECTORY, people)["threshold_km"].tolist() == [50, 50]
+    pytest.importorskip("spopt", reason="spopt is not installed: the extra sites")
+    best = kf.best_sites(people, DIRECTORY, far)
+    assert best["threshold_km"].tolist() == [50, 50]
+
+
+def line_of_people(*km: float) -> tuple[kf.Directory, pd.DataFrame]:
+    """One clinic, and people at these distances to the north of it."""
+    place = kf.Location(lat=44.0, lon=-79.0)
+    lat = [oracle.GEOD.fwd(-79.0, 44.0, 0.0, 1000 * far)[1] for far in km]
+    clinic = kf.Clinic(clinic_id="a", name="A", location=place)
+    return kf.Directory.from_clinics([clinic]), pd.DataFrame({"lat": lat, "lon": -79.0})
+
+
+@given(
+    km=st.lists(st.floats(0.0, 150.0), min_size=1, max_size=5),
+    catchment=st.floats(1.0, 140.0),
+    bandwidth=st.none() | st.floats(1.0, 80.0),
+    decay=st.sampled_from(["gaussian", "exponential"]),
+)
+def test_smooth_decays_are_the_functions_that_are_written(km, catchment, bandwidth, decay):
+    km = [far for far in km if clear_of(far, catchment)] or [0.0]
+    directory, people = line_of_people(*km)
+
+    def weigh(d: float) -> float:
+        c, b = catchment, bandwidth
+        if d > c:
+            return 0.0
+        if decay == "exponential":
+            return math.exp(-d / (b or c))
+        if b is not None:
+            return math.exp(-(d**2) / (2 * b**2))
+        return (math.exp(-(d**2) / (2 * c**2)) - math.exp(-1 / 2)) / (1 - math.exp(-1 / 2))
+
+    scored = kf.access_score(
+        people, directory, method="gravity", catchment_km=catchment, decay=decay, per=7,
+        bandwidth_km=bandwidth, capacity={"a": 2.0},
+    )  # fmt: skip
+    wanted = [14.0 * weigh(far) for far in km]
+    assert scored["access_confirmed"].tolist() == pytest.approx(wanted, rel=1e-6, abs=1e-6)
+
+
+def test_a_score_uses_what_is_written_where_nothing_is_said():
+    directory, people = line_of_people(1.0, 16.0, 17.0, 33.0, 34.0, 49.0, 51.0)
+    usual = kf.access_score(people, directory)
+    rings = {50 / 3: 1.0, 100 / 3: 0.68, 50.0: 0.22}
+    stated = {"method": "e2sfca", "catchment_km": 50, "decay": rings, "per": 1}
+    pd.testing.assert_frame_equal(usual, kf.access_score(people, directory, **stated))
+    sought = 2 + 2 * 0.68 + 2 * 0.22
+    weights = np.array([1.0, 1.0, 0.68, 0.68, 0.22, 0.22, 0.0])
+    assert np.allclose(usual["access_confirmed"], weights / sought, rtol=1e-12)
+    for method, decay in (("3sfca", rings), ("gravity", "gaussian")):
+        plain = kf.access_score(people, directory, method=method)
+        pd.testing.assert_frame_equal(
+            plain, kf.access_score(people, directory, method=method, decay=decay)
+        )
+    with_width = kf.access_score(people, directory, bandwidth_km=20)
+    pd.testing.assert_frame_equal(
+        with_width, kf.access_score(people, directory, bandwidth_km=20, decay="gaussian")
+    )
+    costs = kf.access_score(people, directory, method="raam")
+    pd.testing.assert_frame_equal(
+        costs, kf.access_score(people, directory, method="raam", tau_km=60, catchment_km=50)
+    )
+    assert costs["access_confirmed"].tolist()[:6] == pytest.approx(
+        [6 / 7 + far / 60 for far in (1, 16, 17, 33, 34, 49)], rel=1e-6
+    )
+    assert costs["access_confirmed"].isna().tolist() == [False] * 6 + [True]
+
+
+def test_a_ratio_to_a_mean_of_nothing_is_missing():
+    directory, people = line_of_people(1.0, 2.0)
+    nothing = kf.access_score(people, directory, capacity={"a": 0.0})
+    nobody = kf.access_score(people.assign(n=0.0), directory, weight="n")
+    for scored in (nothing, nobody):
+        assert scored["access_confirmed"].tolist() == [0.0, 0.0]
+        assert scored["ratio_confirmed"].isna().all()
+
+
+def test_rational_agents_are_refused_where_their_pairs_are_too_many(monkeypatch):
+    directory, people = line_of_people(1.0, 2.0, 3.0)
+    monkeypatch.setattr("ketafind.access.score.MOST_PAIRS", 3)
+    assert kf.access_score(people, directory, method="raam")["access_possible"].notna().all()
+    more = people.iloc[[0, 1, 2, 0]]
+    with pytest.raises(kf.errors.InvalidInputError, match="4 origins with 1 clinics are over 3"):
+        kf.access_score(more, directory, method="raam")
+    # Who counts for nothing chooses among none.
+    scored = kf.access_score(more.assign(n=[1, 1, 1, 0]), directory, method="raam", weight="n")
+    assert scored["access_possible"].isna().tolist() == [False, False, False, True]
+
+
+def test_a_rural_code_stands_for_eighteen_times_the_people_of_another_in_its_municipality():
+    codes = kf.ontario_postal_codes().dropna(subset="municipality")
+    people = codes.groupby(["municipality", "rural"])["population"].agg(["min", "max"])
+    assert np.allclose(people["min"], people["max"], rtol=1e-12)
+    both = people["max"].unstack().dropna()
+    assert len(both) > 50
+    assert np.allclose(both[True] / both[False], 18.0, rtol=1e-9)
+
+
+def test_the_land_of_a_municipality_is_that_of_the_census():
+    towns = kf.ontario_municipalities().set_index("name")
+    land = towns["area_km2"][["Toronto", "Ottawa", "Mississauga"]]
+    assert land.tolist() == pytest.approx([631.1, 2788.2, 292.7], rel=0.02)
+    assert land.dtype == np.int64
+    assert towns["county"]["Mississauga"] == "Peel"
+    assert towns.index.is_monotonic_increasing

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from itertools import combinations
 
 import geopandas as gpd
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 import ketafind as kf
-from ketafind.geo import distance_intervals_km, geodesic_km
+from ketafind.geo import ECCENTRICITY_2, distance_intervals_km, geodesic_km
 from ketafind.show.basemap import layers
 
 DIRECTORY = kf.load_directory()
@@ -294,3 +296,84 @@ def test_sites_may_be_given_by_address_where_people_are_given_by_position():
     lost = pd.DataFrame({"town": ["Windsor, ON", "Nowhere at all zzz"]})
     with pytest.raises(kf.errors.InvalidInputError, match=r"candidate 1 .*address not found"):
         kf.best_sites(codes, DIRECTORY, lost, candidate_address="town", **asked)
+
+
+def test_a_region_that_is_too_wide_is_refused_with_how_far_it_reaches_from_its_middle():
+    def reach_km(lat, lon):
+        sine, e = math.sin(math.radians(lat)), math.sqrt(ECCENTRICITY_2)
+        # The conformal latitude as Snyder writes it, Map Projections (1987), 3-1.
+        tangent = math.tan(math.pi / 4 + math.radians(lat) / 2)
+        tangent *= ((1 - e * sine) / (1 + e * sine)) ** (e / 2)
+        conformal = 2 * math.atan(tangent) - math.pi / 2
+        return 6371.0 * math.acos(math.cos(conformal) * math.cos(math.radians(lon)))
+
+    clinic = kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=0.0, lon=0.0))
+    directory = kf.Directory.from_clinics([clinic], check=False)
+    wide = shapely.box(-60, -40, 60, 40)
+    with pytest.raises(kf.errors.InvalidInputError) as refused:
+        kf.catchments(None, directory, region=wide)
+    said = re.search(r"up to ([0-9,]+) km from their middle; .* up to 5,000 km", str(refused.value))
+    assert said is not None
+    assert float(said[1].replace(",", "")) == pytest.approx(reach_km(40, 60), rel=1e-3)
+    for lon, is_wide in ((44.9, False), (45.1, True)):
+        strip = shapely.box(-lon, -1.0, lon, 1.0)
+        assert (reach_km(1.0, lon) > 5000.0) == is_wide
+        if is_wide:
+            with pytest.raises(kf.errors.InvalidInputError, match="up to 5,0"):
+                kf.catchments(None, directory, region=strip)
+        else:
+            assert len(kf.catchments(None, directory, region=strip)) == 2
+
+
+@pytest.mark.parametrize(
+    ("places", "bounds"),
+    [
+        ([(48.2, 16.4)], (15.9, 47.7, 16.9, 48.7)),
+        ([(48.2, 16.4), (47.0, 17.4)], (15.9, 46.5, 17.9, 48.7)),
+        ([(70.0, 179.8)], (179.3, 69.5, 180.0, 70.5)),
+        ([(-60.0, -179.8)], (-180.0, -60.5, -179.3, -59.5)),
+        ([(89.8, 20.0)], (19.5, 89.3, 20.5, 90.0)),
+        ([(-89.8, 20.0)], (19.5, -90.0, 20.5, -89.3)),
+    ],
+)
+def test_elsewhere_the_box_around_clinics_is_cut_half_a_degree_wider_and_on_the_earth(
+    places, bounds
+):
+    people = pd.DataFrame({"lat": [places[0][0]], "lon": [places[0][1]]})
+    at_a_pole = abs(places[0][0]) > 89  # where every longitude is the same
+    for origins in (None, people):
+        found = kf.catchments(origins, directory_of(places)).total_bounds.tolist()
+        sides = slice(1, None, 2) if at_a_pole else slice(None)
+        assert found[sides] == pytest.approx(bounds[sides], abs=1e-6)
+
+
+def test_sites_have_the_columns_of_the_origins_or_else_lat_and_lon():
+    pytest.importorskip("spopt", reason="spopt is not installed: the extra sites")
+    people = pd.DataFrame({"y": [44.0, 45.0], "x": -79.0})
+    nobody, asked = kf.Directory.from_clinics([]), {"lat": "y", "lon": "x", "thresholds_km": 5}
+    same = people.assign(lat=48.0, lon=-80.0)
+    for sites in (same, people.rename(columns={"y": "lat", "x": "lon"})):
+        assert kf.best_sites(people, nobody, sites, **asked)["newly_covered"].tolist() == [1.0, 1.0]
+
+
+def test_who_is_exactly_at_a_threshold_is_within_reach():
+    pytest.importorskip("spopt", reason="spopt is not installed: the extra sites")
+    people = pd.DataFrame({"lat": [44.0, 44.1], "lon": -79.0})
+    km = float(geodesic_km(44.0, -79.0, 44.1, -79.0))
+    here = directory_of([(44.0, -79.0)])
+    reach = kf.best_sites(people, here, people, thresholds_km=[km, km - 1e-6])
+    assert reach["share_before"].tolist() == [1.0, 1.0, 0.5, 0.5]
+    nobody = kf.Directory.from_clinics([])
+    chosen = kf.best_sites(people, nobody, people.iloc[:1], thresholds_km=[km, km - 1e-6])
+    assert chosen["newly_covered"].tolist() == [2.0, 2.0, 1.0, 1.0]
+
+
+def test_as_many_sites_as_a_byte_has_bits_and_more_are_told_apart():
+    pytest.importorskip("spopt", reason="spopt is not installed: the extra sites")
+    for n in (7, 8, 9, 17):
+        people = pd.DataFrame({"lat": 43.0 + np.arange(n) / 5, "lon": -79.0})
+        people["people"] = np.arange(n) + 1.0
+        asked = {"thresholds_km": 5, "weight": "people", "n": n}
+        best = kf.best_sites(people, kf.Directory.from_clinics([]), people, **asked)
+        assert best["newly_covered"].tolist() == [*range(n, 0, -1)] * 2
+        assert best["lat"].tolist() == people["lat"].tolist()[::-1] * 2

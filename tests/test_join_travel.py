@@ -441,6 +441,44 @@ def test_areas_from_which_a_clinic_is_reached_hold_who_reaches_it_in_time():
         assert area.area_km2 > 0
     first, second = areas.geometry[0], areas.geometry[1]
     assert second.area > first.area
+    usual = kf.catchments(frame, directory, router=graph)
+    assert usual["threshold_min"].tolist() == [15.0, 30.0, 60.0] * 4
+    for wrong in (
+        {"router": graph, "region": shapely.box(-79, 43, -77, 45)},
+        {"router": Service(graph)},
+    ):
+        with pytest.raises(InvalidInputError, match="draws by isochrone"):
+            kf.catchments(frame, directory, **wrong)
+
+
+def test_the_usual_times_are_those_that_are_written():
+    graph, frame, clinics = town()
+    directory = kf.Directory.from_clinics(clinics[1:3])
+    table = kf.coverage(frame, directory, router=graph)
+    assert table["threshold_min"].tolist() == [15, 30, 60, 120]
+    assert table["without_way"].tolist() == [0.0] * 4
+    slow = GraphRouter.from_edges(
+        pd.DataFrame({"source": [0, 1], "target": [1, 0], "minutes": 100.0}),
+        {"node": [0, 1], "lat": [44.0, 44.1], "lon": [-78.0, -78.0]},
+    )
+    ends = pd.DataFrame({"lat": [44.0, 44.1], "lon": -78.0})
+    there = kf.Directory.from_clinics(
+        [kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=44.0, lon=-78.0))]
+    )
+    assert kf.gaps(ends, there, router=slow)["threshold_min"].tolist() == [60.0]
+    best = kf.best_sites(ends, there, ends, router=slow)
+    assert best["threshold_min"].tolist() == [60.0, 60.0]
+    assert best["lat"].tolist() == [44.1, 44.1]
+    # Who is exactly as far as the threshold is within reach.
+    asked = {"router": slow, "thresholds_min": [100, 99.999]}
+    best = kf.best_sites(ends, there, ends, **asked)
+    assert best["share_before"].tolist() == [1.0, 1.0, 0.5, 0.5]
+    best = kf.best_sites(ends, kf.Directory.from_clinics([]), ends.iloc[:1], **asked)
+    assert best["newly_covered"].tolist() == [2.0, 2.0, 1.0, 1.0]
+    scored = kf.access_score(ends, there, router=slow, method="raam")
+    stated = kf.access_score(ends, there, router=slow, method="raam", catchment_min=60, tau_min=60)
+    pd.testing.assert_frame_equal(scored, stated)
+    assert scored["access_confirmed"].isna().tolist() == [False, True]
 
 
 def test_a_router_is_pickled_with_its_network():

@@ -58,7 +58,7 @@ AREAS = {
     "access/*.py": "access* join_travel",
     "travel/*.py": "travel_*",
     "geocoding/*.py": "geocoding_*",
-    "query/*.py": "query_* contract directory*",
+    "query/*.py": "query_* contract directory* matches explain travel_query",
     "qualification.py": "qualification",
     "index/*.py": "index_*",
 }

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import LEVELS, Study, ontario_postal_codes, read_study, read_thresholds
+from ketafind.access.demand import (
+    LEVELS,
+    MEAN_KM,
+    Study,
+    ontario_postal_codes,
+    read_study,
+    read_thresholds,
+)
 from ketafind.errors import InvalidInputError
 from ketafind.files import require
 from ketafind.geo import (
@@ -18,6 +25,7 @@ from ketafind.geo import (
     SIGMA_PER_RADIUS,
     SIGMAS_BELOW,
     distance_lows_km,
+    in_ontario,
     micrometres,
     wgs84,
 )
@@ -58,10 +66,11 @@ def cells(lat: Floats, lon: Floats, region: Any) -> list[Any]:
     outline = _vectors(corners[:, 1], corners[:, 0])
     middle = np.vstack([sites, outline]).mean(axis=0)
     middle /= np.linalg.norm(middle)
-    widest = math.acos(float(np.clip(np.vstack([sites, outline]) @ middle, -1.0, 1.0).min()))
-    if widest * 6371.0 > WIDEST_KM:
+    cosines = np.clip(np.vstack([sites, outline]) @ middle, -1.0, 1.0)
+    widest_km = MEAN_KM * math.acos(float(cosines.min()))
+    if widest_km > WIDEST_KM:
         raise InvalidInputError(
-            f"places and region lie up to {widest * 6371.0:,.0f} km from their middle; catchments "
+            f"places and region lie up to {widest_km:,.0f} km from their middle; catchments "
             f"are drawn up to {WIDEST_KM:,.0f} km: give a smaller region= or fewer clinics"
         )
     basis = _basis(middle)
@@ -126,7 +135,8 @@ def _vectors(lat: Floats, lon: Floats) -> Vectors:
     """Unit vectors of the conformal latitude."""
     sine = np.sin(np.radians(lat))
     eccentricity = math.sqrt(ECCENTRICITY_2)
-    conformal = np.tanh(np.arctanh(sine) - eccentricity * np.arctanh(eccentricity * sine))
+    with np.errstate(divide="ignore"):  # infinite at a pole, whose sine is 1 again
+        conformal = np.tanh(np.arctanh(sine) - eccentricity * np.arctanh(eccentricity * sine))
     cosine = np.sqrt(np.maximum(0.0, 1.0 - conformal * conformal))
     east = np.radians(lon)
     return np.stack([cosine * np.cos(east), cosine * np.sin(east), conformal], axis=-1)
@@ -134,7 +144,8 @@ def _vectors(lat: Floats, lon: Floats) -> Vectors:
 
 def _degrees(vectors: Vectors) -> Vectors:
     """(lon, lat) of unit vectors of the conformal latitude."""
-    conformal = np.arctanh(np.clip(vectors[:, 2], -1.0, 1.0))
+    with np.errstate(divide="ignore"):
+        conformal = np.arctanh(np.clip(vectors[:, 2], -1.0, 1.0))
     eccentricity = math.sqrt(ECCENTRICITY_2)
     sine = np.tanh(conformal)
     for _ in range(8):  # each round gains two digits
@@ -263,7 +274,7 @@ def catchments(
 
 def _in_ontario(directory: Directory) -> bool:
     places = (clinic.location for clinic in directory.clinics)
-    return any(p is not None and 41 < p.lat < 57 and -96 < p.lon < -74 for p in places)
+    return any(place is not None and in_ontario(place.lat, place.lon) for place in places)
 
 
 def _standing(study: Study, level: str) -> dict[tuple[float, float], list[int]]:

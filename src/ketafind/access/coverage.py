@@ -352,7 +352,7 @@ def _groups(frame: Frame, by: Any) -> tuple[list[str], npt.NDArray[np.intp], pd.
     keys = pd.DataFrame({name: _keys(frame.values(name)) for name in names})
     try:
         grouped = keys.groupby(names, dropna=False, sort=True)
-        labels = grouped.size().index.to_frame(index=False)
+        labels = grouped.size().index.to_frame()
     except TypeError as error:
         raise InvalidInputError(f"these rows cannot be grouped: {error}") from None
     return names, np.asarray(grouped.ngroup(), dtype=np.intp), labels

@@ -193,11 +193,9 @@ class Catalogue:
         """The clinic_no of each bit_row."""
         is_located = np.zeros(len(self.clinics), bool)
         is_located[self.points.clinic_no] = True
-        rows = np.concatenate(
+        return np.concatenate(
             [self.points.clinic_no[self.index.order], np.flatnonzero(~is_located)]
         )
-        rows.flags.writeable = False
-        return rows
 
     @cached_property
     def row_of_clinic(self) -> NDArray[np.intp]:
@@ -407,7 +405,7 @@ def save_catalogue(path: str | PathLike[str], catalogue: Catalogue) -> None:
     write_arrays(path, metadata, arrays)
 
 
-def open_catalogue(path: str | PathLike[str], *, verify: bool = True) -> Catalogue:
+def open_catalogue(path: str | PathLike[str], *, verify: bool) -> Catalogue:
     """Open a catalogue that `save_catalogue` wrote; its records are read when they are asked for."""
     if not isinstance(path, str | PathLike):
         raise InvalidInputError(f"the path must be text or a Path, not {type(path).__name__}")
