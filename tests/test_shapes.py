@@ -203,7 +203,7 @@ def test_labels_come_from_the_vocabulary_given_and_else_are_ids() -> None:
 
 
 def test_each_fixed_word_has_a_label_in_both_languages() -> None:
-    words = shapes.words()
+    words = errors.packaged("shapes.json")
     assert list(words["status"]) == list(STATUSES)
     assert list(words["precision"]) == list(PRECISIONS)
     assert list(words["source_class"]) == list(SOURCE_CLASSES)
@@ -297,12 +297,12 @@ def test_an_error_is_plain_data_in_both_languages(code: str) -> None:
 def test_each_class_of_error_has_a_code_of_its_own_that_is_documented() -> None:
     own = {kind.code: kind for kind in EVERY_ERROR}
     assert len(own) == len(EVERY_ERROR)
-    assert set(own) == set(errors.codes())
+    assert set(own) == set(errors.packaged("errors.json"))
     page = (ROOT / "docs/reference/errors.md").read_text("utf-8")
     for code, kind in own.items():
         row = next(line for line in page.splitlines() if line.startswith(f"| `{code}` |"))
         assert f"`{kind.__name__}`" in row
-        assert errors.codes()[code]["en"] in row
+        assert errors.packaged("errors.json")[code]["en"] in row
 
 
 def test_an_unknown_word_carries_its_facet_value_and_what_is_known() -> None:

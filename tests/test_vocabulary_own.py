@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ketafind as kf
+from ketafind.errors import packaged
 from ketafind.records import CLINIC_FIELDS, EVIDENCE_FIELDS, SERVICE_FIELDS, Quantity
 from ketafind.vocabulary import Vocabulary, default_vocabulary
-from ketafind.vocabulary.vocabulary import reserved_names
 
 YES, NO = kf.Truth.YES, kf.Truth.NO
 OWN = {
@@ -283,5 +283,6 @@ def test_every_column_and_every_keyword_is_reserved():
         if part.kind is not part.VAR_KEYWORD and name != "self"
     }
     fields = {part.name for part in (*CLINIC_FIELDS, *SERVICE_FIELDS, *EVIDENCE_FIELDS)}
-    missing = (columns | keywords | fields) - own - numbers - reserved_names()
+    reserved = set(packaged("vocabulary/reserved.json")["names"])
+    missing = (columns | keywords | fields) - own - numbers - reserved
     assert not missing, sorted(missing)

@@ -96,7 +96,7 @@ def schema() -> dict[str, Any]:
     refine(shapes_of["LocationRecord"], [p for p in CLINIC_FIELDS if p.level == "location"])
     refine(shapes_of["ServiceRecord"], SERVICE_FIELDS)
     refine(shapes_of["EvidenceRecord"], EVIDENCE_FIELDS)
-    shapes_of["ErrorRecord"]["properties"]["code"] = {"enum": list(errors.codes())}
+    shapes_of["ErrorRecord"]["properties"]["code"] = {"enum": list(errors.packaged("errors.json"))}
     shapes_of["TermRecord"]["properties"]["truth"] = {"enum": ["yes", "no"]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

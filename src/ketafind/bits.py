@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
 
+# Packed bits, little end first.
 Bits = NDArray[np.uint8]
-"""Packed bits, little end first."""
 
 
 def pack(flags: NDArray[np.bool_]) -> Bits:
@@ -63,19 +63,19 @@ def quantity_numbers(vocabulary: Vocabulary) -> dict[str, int]:
 class StatedFacts:
     """What follows from the facts of each service, by clinic; services alike share a group."""
 
+    # The terms that are YES in each group: a row a group, a bit a term. Group 0 states nothing.
     yes: Bits
-    """The terms that are YES in each group: a row a group, a bit a term. Group 0 states nothing."""
     no: Bits
+    # Group of each clinic's first service.
     group: NDArray[np.int32]
-    """Group of each clinic's first service."""
+    # The clinic of each further service, in rising order.
     more_clinic_no: NDArray[np.int64]
-    """The clinic of each further service, in rising order."""
     more_group: NDArray[np.int32]
+    # Of each clinic, as its place in `STATUSES`.
     status: NDArray[np.uint8]
-    """Of each clinic, as its place in `STATUSES`."""
+    # A column for each number that is stated, by quantity and clinic: clinic_no, place of the
+    # service in its clinic, place of the quantity in the vocabulary, low and high.
     measured: NDArray[np.float64]
-    """A column for each number that is stated, by quantity and clinic: clinic_no, place of the
-    service in its clinic, place of the quantity in the vocabulary, low and high."""
 
     @classmethod
     def of(cls, clinics: Sequence[Clinic], vocabulary: Vocabulary) -> StatedFacts:
@@ -309,8 +309,8 @@ class TermSlices:
         return np.concatenate([bits, pack(further.astype(bool))])
 
 
+# The place of a quantity in the vocabulary, low and high.
 Size = tuple[int, float, float]
-"""The place of a quantity in the vocabulary, low and high."""
 
 
 class _Groups:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
 
+# Criteria that are nested deeper are refused when they are read.
 MAX_DEPTH = 100
-"""Criteria that are nested deeper are refused when they are read."""
 
 
 class Criteria(ABC):

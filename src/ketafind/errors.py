@@ -35,10 +35,10 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 if TYPE_CHECKING or sys.version_info >= (3, 12):
@@ -49,66 +49,24 @@ else:
     except ImportError:
         from typing import TypedDict
 
-__all__ = [
-    "AmbiguousPlaceError",
-    "ConflictingPlaceError",
-    "CoordinatesError",
-    "CriteriaError",
-    "DataError",
-    "DirectoryFileError",
-    "ErrorRecord",
-    "ExistingFileError",
-    "Fault",
-    "FaultRecord",
-    "GeocoderBusyError",
-    "GeocoderFailedError",
-    "GeocoderRefusedError",
-    "GeocoderTimeoutError",
-    "GeocodingError",
-    "InvalidInputError",
-    "KetafindError",
-    "MissingExtraError",
-    "MissingFileError",
-    "OutsideCoverageError",
-    "PlaceNotFoundError",
-    "PrivatePlaceError",
-    "RejectedAnswerError",
-    "RoutingBusyError",
-    "RoutingError",
-    "RoutingRefusedError",
-    "RoutingTimeoutError",
-    "ServiceFailedError",
-    "UnknownClinicError",
-    "UnknownTermError",
-]
-
-
 LANGUAGES = ("en", "fr")
 
 
 @cache
-def codes() -> Mapping[str, Mapping[str, str]]:
-    """Load what each code means: code to language to sentence."""
-    loaded: dict[str, dict[str, str]] = json.loads(
-        Path(__file__).with_suffix(".json").read_text("utf-8")
-    )
-    return loaded
+def packaged(name: str) -> Any:
+    """Load a JSON file of the package."""
+    return json.loads(files("ketafind").joinpath(name).read_text("utf-8"))
 
 
+# Between the items of a list.
 _OR = re.compile(r"""(?<=[)'"]) or (?=['"\w])""")
-"""Between the items of a list."""
 
 
 @cache
 def _templates() -> list[tuple[re.Pattern[str], str]]:
     """Load English sentences and their French, the most particular first; ``{}`` is a gap."""
-    path = Path(__file__).with_name("french.json")
-    pairs: list[tuple[str, str]] = json.loads(path.read_text("utf-8"))
-    pairs.sort(key=lambda pair: -len(pair[0].replace("{}", "")))
-    return [
-        (re.compile(re.escape(english).replace(r"\{\}", "(.+?)")), french)
-        for english, french in pairs
-    ]
+    pairs = sorted(packaged("french.json"), key=lambda pair: -len(pair[0].replace("{}", "")))
+    return [(re.compile(re.escape(en).replace(r"\{\}", "(.+?)")), fr) for en, fr in pairs]
 
 
 def in_french(text: str) -> str | None:
@@ -168,8 +126,8 @@ class ErrorRecord(TypedDict):
     retry_after_s: float | None
 
 
+# A postal code, degrees, or a street number: in a word that was given where no place belongs.
 _PLACE = re.compile(r"[A-Z]\d[A-Z][ -]?\d[A-Z]\d|\d\.\d\d|^\s*\d+ +[A-Z]", re.IGNORECASE)
-"""A postal code, degrees, or a street number: in a word that was given where no place belongs."""
 
 
 def may_be_place(text: str) -> bool:
@@ -264,7 +222,7 @@ class KetafindError(Exception):
             return english
         if french := self._french or in_french(english):
             return french
-        said = [codes()[self.code]["fr"]]
+        said = [packaged("errors.json")[self.code]["fr"]]
         # No label of a place is shown that the English text keeps to itself.
         labels = dict.fromkeys(place.label for place in self.candidates)
         places = [label for label in labels if label and label.removesuffix(", ON") in english]

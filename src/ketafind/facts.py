@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
 
+# How long a source of a class is believed, as of a given day.
 MAX_AGE = {name: timedelta(days=90 if name == "regulator" else 365) for name in SOURCE_CLASSES}
-"""How long a source of a class is believed, as of a given day."""
 
 _FIELDS = frozenset(part.name for part in fields(Clinic))
 

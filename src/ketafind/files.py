@@ -183,10 +183,10 @@ def _sync_folder(folder: str) -> None:
 class JsonObject(dict[str, Any]):
     """A JSON object that knows where it stands in its file."""
 
+    # The line of its opening brace, from 1.
     line = 1
-    """The line of its opening brace, from 1."""
+    # Where it is, such as ``rules.core_team.requires.or[1]``; entries with an id by their id.
     path = ""
-    """Where it is, such as ``rules.core_team.requires.or[1]``; entries with an id by their id."""
 
     def fault(self, message: str) -> Fault:
         """Say what is wrong with this object."""
@@ -488,8 +488,8 @@ def _refuse(name: str, fault: str) -> NoReturn:
 
 
 PACKAGE = Path(__file__).parent
+# Inside an installed package, or at the top of a checkout.
 FOLDERS = (PACKAGE / "data", PACKAGE.parents[1] / "data")
-"""Inside an installed package, or at the top of a checkout."""
 
 
 def bundled(name: str) -> Path:

@@ -7,21 +7,19 @@ from dataclasses import dataclass
 from functools import cache, update_wrapper
 from numbers import Real
 from types import ModuleType
-from typing import Any, Never, Self
+from typing import Any, Never, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
-from numpy.typing import NDArray
 
 from ketafind.errors import CoordinatesError, InvalidInputError
 
+Floats = npt.NDArray[np.float64]
+# Of latitude, and of longitude at the equator; rounded up.
 KM_PER_DEGREE = 111.32
-"""Of latitude, and of longitude at the equator; rounded up."""
-
-
 EARTH_KM = 6371.0088
+# The box around Ontario, in degrees.
 SOUTH, NORTH, WEST, EAST = 41.6, 56.9, -95.3, -74.2
-"""The box around Ontario, in degrees."""
 
 
 def sphere_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
@@ -30,6 +28,20 @@ def sphere_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     chord = math.sin(north) ** 2
     chord += math.cos(math.radians(lat1)) * math.cos(math.radians(lat2)) * math.sin(east) ** 2
     return 2 * EARTH_KM * math.asin(math.sqrt(min(1.0, chord)))
+
+
+class Positioned(Protocol):
+    """What has a latitude and a longitude, in degrees."""
+
+    @property
+    def lat(self) -> float: ...
+    @property
+    def lon(self) -> float: ...
+
+
+def apart_km(one: Positioned, other: Positioned) -> float:
+    """Distance on a sphere between two positions, to judge doubt by."""
+    return sphere_km(one.lat, one.lon, other.lat, other.lon)
 
 
 def in_ontario(lat: float, lon: float) -> bool:
@@ -176,18 +188,16 @@ def _cell_centre(lat: float, lon: float, size: float) -> Coordinates:
     return Coordinates(lat=centre, lon=(column + 0.5) / columns * 360.0 - 180.0)
 
 
+# Measured at a time.
 PAIRS = 1 << 16
-"""Measured at a time."""
 MICROMETRES_PER_KM = 1e9
+# WGS 84: the semi-major axis, and by how much of it the poles are nearer.
 EQUATOR_KM, FLATTENING = 6378.137, 1.0 / 298.257223563
-"""WGS 84: the semi-major axis, and by how much of it the poles are nearer."""
 POLE_KM = EQUATOR_KM * (1.0 - FLATTENING)
 ECCENTRICITY_2 = FLATTENING * (2.0 - FLATTENING)
 
 
-def earth_centred(
-    lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def earth_centred(lat: Floats, lon: Floats) -> Floats:
     """Place degrees on the ellipsoid, in earth-centred kilometres of shape (3, n)."""
     north, east = np.radians(lat), np.radians(lon)
     normal = EQUATOR_KM / np.sqrt(1.0 - ECCENTRICITY_2 * np.sin(north) ** 2)
@@ -208,7 +218,7 @@ def compiled_core() -> ModuleType | None:
 
 def geodesic_km(
     lat1: npt.ArrayLike, lon1: npt.ArrayLike, lat2: npt.ArrayLike, lon2: npt.ArrayLike
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Measure the shortest path on the WGS 84 ellipsoid between pairs of points.
 
     Parameters
@@ -244,14 +254,12 @@ def geodesic_km(
     return distance_km
 
 
-def micrometres(distance_km: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def micrometres(distance_km: npt.ArrayLike) -> Floats:
     """Round distances to whole micrometres: the unit in which two distances are equal."""
     return np.rint(np.asarray(distance_km, dtype=np.float64) * MICROMETRES_PER_KM)
 
 
-def _by_pyproj(
-    flat: list[npt.NDArray[np.float64]], shape: tuple[int, ...]
-) -> npt.NDArray[np.float64]:
+def _by_pyproj(flat: list[Floats], shape: tuple[int, ...]) -> Floats:
     lat1, lon1, lat2, lon2 = np.broadcast_arrays(*flat)
     metres = wgs84().inv(lon1, lat1, lon2, lat2)[2]
     return np.asarray(metres, dtype=np.float64).reshape(shape) / 1000.0
@@ -265,12 +273,7 @@ def wgs84() -> Any:
     return Geod(ellps="WGS84")
 
 
-def circles(
-    lat: npt.NDArray[np.float64],
-    lon: npt.NDArray[np.float64],
-    radius_km: npt.NDArray[np.float64],
-    n: int,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def circles(lat: Floats, lon: Floats, radius_km: Floats, n: int) -> tuple[Floats, Floats]:
     """Latitudes and longitudes of n places on the circle about each position, a row each."""
     places = [np.repeat(side, n) for side in (lon, lat, 1000.0 * radius_km)]
     bearings = np.tile(np.linspace(0.0, 360.0, n, endpoint=False), len(lat))
@@ -303,10 +306,8 @@ def distance_interval_km(
 
 
 def distance_intervals_km(
-    distances_km: NDArray[np.float64],
-    origin_radius_km: float | NDArray[np.float64],
-    radii_km: float | NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    distances_km: Floats, origin_radius_km: float | Floats, radii_km: float | Floats
+) -> tuple[Floats, Floats]:
     """Bound many true distances, to the last bit as `distance_interval_km` does."""
     sigma = _sigmas_km(origin_radius_km, radii_km)
     with np.errstate(invalid="ignore"):
@@ -317,13 +318,11 @@ def distance_intervals_km(
 
 
 def distance_lows_km(
-    distances_km: NDArray[np.float64],
-    origin_radius_km: float | NDArray[np.float64],
-    radii_km: float | NDArray[np.float64],
-) -> NDArray[np.float64]:
+    distances_km: Floats, origin_radius_km: float | Floats, radii_km: float | Floats
+) -> Floats:
     """Bound many true distances from below, as `distance_interval_km` does."""
     sigma = _sigmas_km(origin_radius_km, radii_km)
-    lows_km: NDArray[np.float64] = np.maximum(0.0, distances_km - SIGMAS_BELOW * sigma)
+    lows_km: Floats = np.maximum(0.0, distances_km - SIGMAS_BELOW * sigma)
     return lows_km
 
 

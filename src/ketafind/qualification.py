@@ -413,8 +413,8 @@ def _is_source(value: Any) -> bool:
     return whole and isinstance(value.get("url", ""), str)
 
 
+# For each key what it is where it is left out, what is true of it, and how that is said.
 _Keys = dict[str, tuple[Any, Callable[[Any], bool], str]]
-"""For each key what it is where it is left out, what is true of it, and how that is said."""
 
 _TITLE = (None, _are_texts, '"title" is an object with a text in each language')
 _SET: _Keys = {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ketafind.shapes import ClinicRecord, EvidenceRecord, LocationRecord, ServiceRecord
     from ketafind.vocabulary import Vocabulary
 
+# For a precision without a radius: wide, and said aloud in the location's corrections.
 ASSUMED_RADIUS_KM = {
     "rooftop": 0.05,
     "block_face": 0.2,
@@ -31,17 +32,16 @@ ASSUMED_RADIUS_KM = {
     "fsa": 15.0,
     "municipality": 20.0,
 }
-"""For a precision without a radius: wide, and said aloud in the location's corrections."""
 
+# How precisely a position is known, finest first; ``unknown`` is a position nobody graded.
 PRECISIONS = (*ASSUMED_RADIUS_KM, "unknown")
-"""How precisely a position is known, finest first; ``unknown`` is a position nobody graded."""
 
 CITY_LEVEL = frozenset({"place", "fsa", "municipality"})
+# The extra field of a clinic that says which of its own statements evidence overrules.
 OVERRULED = "overruled"
-"""The extra field of a clinic that says which of its own statements evidence overrules."""
 
+# The column of a clinic, added on reading, that says why its address could not be placed.
 UNPLACED = "geocoding"
-"""The column of a clinic, added on reading, that says why its address could not be placed."""
 
 WEB_ADDRESS = re.compile(
     r"https?://(\[[\da-f:.]+\]|[^\s\x00-\x20\x7f/?#@\\\[\]]+)([/?#][^\s\x00-\x20\x7f]*)?",
@@ -62,8 +62,8 @@ def text_fault(value: str) -> str | None:
 
 
 STATUSES = ("active", "uncertain", "closed")
+# Who may say a fact, highest first.
 SOURCE_CLASSES = ("regulator", "clinic", "government", "operator", "other")
-"""Who may say a fact, highest first."""
 
 V = TypeVar("V")
 R = TypeVar("R")
@@ -85,8 +85,8 @@ class Field:
     default: Any
     kind: str = "text"
     choices: tuple[str, ...] = ()
+    # Whether evidence may be about it.
     evidenced: bool = False
-    """Whether evidence may be about it."""
 
     def of(self, clinic: Clinic) -> Any:
         """Read it from a clinic; None where it is not known."""
@@ -669,20 +669,20 @@ def build_records(record: type[R], n: int, columns: Mapping[str, Iterable[Any]])
 
 _OF_CLINIC = _fields(Clinic, "clinic")
 _STATUS_AT = [part.name for part in _OF_CLINIC].index("status")
+# The columns of a clinic and its location, in the order of files; the one list of them.
 CLINIC_FIELDS = (
     *_OF_CLINIC[:_STATUS_AT],
     *_fields(Location, "location"),
     *_OF_CLINIC[_STATUS_AT:],
 )
-"""The columns of a clinic and its location, in the order of files; the one list of them."""
 
+# The columns of a service besides its facets, flags, quantities and ``complete``.
 SERVICE_FIELDS = _fields(Service, "service")
-"""The columns of a service besides its facets, flags, quantities and ``complete``."""
 
 EVIDENCE_FIELDS = _fields(Evidence, "evidence")
 
+# Fields of a clinic that evidence may be about; the term is then the field's value.
 CLINIC_FACTS = tuple(part.name for part in CLINIC_FIELDS if part.evidenced)
-"""Fields of a clinic that evidence may be about; the term is then the field's value."""
 
 _CLINIC_TEXTS = [part.name for part in _OF_CLINIC if part.default == ""]
 _TEXTS = ("clinic_id", "name", *_CLINIC_TEXTS)

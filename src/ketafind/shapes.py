@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields
 from datetime import date
-from functools import cache
 from numbers import Real
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired
 
-from ketafind.errors import TypedDict, UnknownTermError, check_language, in_french
+from ketafind.errors import TypedDict, UnknownTermError, check_language, in_french, packaged
 from ketafind.vocabulary import default_vocabulary
 
 if TYPE_CHECKING:
@@ -110,18 +107,9 @@ class ClinicRecord(TypedDict):
     labels: NotRequired[dict[str, str | list[str]]]
 
 
-@cache
-def words() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
-    """Load what the fixed words of fields are called: field to word to language to label."""
-    loaded: dict[str, dict[str, dict[str, str]]] = json.loads(
-        Path(__file__).with_suffix(".json").read_text("utf-8")
-    )
-    return loaded
-
-
 def label_of(name: str, word: str, lang: str) -> str:
     """Name a word of a field, such as a status; a word of somebody else's is its own label."""
-    return words()[name].get(word, {}).get(lang, word)
+    return str(packaged("shapes.json")[name].get(word, {}).get(lang, word))
 
 
 def plain(

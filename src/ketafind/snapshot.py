@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+# A value as it is stored, with facts in the order in which they were stated; and as hashed.
 Texts = tuple[str, str]
-"""A value as it is stored, with facts in the order in which they were stated; and as hashed."""
 
 LICENCE = "CC BY 4.0"
 """Of the data that ship."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ketafind.errors import DirectoryFileError
 from ketafind.geocoding.words import words_of
 
+# Where a place's position is from, by its source number.
 SOURCES = (
     "GeoNames",
     "GeoNames postal codes",
@@ -23,22 +24,21 @@ SOURCES = (
     "Census of Population",
     "airportsdata",
 )
-"""Where a place's position is from, by its source number."""
 
+# A place of so many postal codes is a post town: the likelier of those that share a name.
 POST_TOWN = 50
-"""A place of so many postal codes is a post town: the likelier of those that share a name."""
 
+# So many codes share a first letter.
 LETTER = 400_000
-"""So many codes share a first letter."""
 
+# A place of another province is known by its name from so many codes on.
 LARGER = 20
-"""A place of another province is known by its name from so many codes on."""
 
+# A place of so many people is one whose name people may misspell.
 KNOWN = 500
-"""A place of so many people is one whose name people may misspell."""
 
+# What a name stands for, by its kind's number.
 KINDS = ("municipality", "community", "neighbourhood", "reserve", "landmark", "county")
-"""What a name stands for, by its kind's number."""
 
 
 def _widen(planes: NDArray[np.uint8]) -> NDArray[np.uint32]:

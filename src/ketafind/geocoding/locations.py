@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from functools import lru_cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ketafind.errors import CoordinatesError, PlaceNotFoundError
+from ketafind.errors import CoordinatesError, PlaceNotFoundError, packaged
 from ketafind.geo import in_ontario, sphere_km
 from ketafind.geocoding.gazetteer import CodeTable, Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.words import (
@@ -29,15 +28,13 @@ from ketafind.records import Location
 if TYPE_CHECKING:
     from ketafind.geo import Coordinates
 
+# The bit of a code's class that marks a rural code.
 RURAL = 16
-"""The bit of a code's class that marks a rural code."""
 
 # Fitted by tools/calibrate_radii.py; kilometres.
-_TABLE = json.loads(
-    resources.files("ketafind.geocoding").joinpath("radii.json").read_text(encoding="utf-8")
-)
+_TABLE = packaged("geocoding/radii.json")
+# The 90 % radius of a postal code, by its class in the gazetteer.
 CODE_RADII: tuple[float, ...] = tuple(_TABLE["codes"])
-"""The 90 % radius of a postal code, by its class in the gazetteer."""
 
 TOGETHER_FACTOR: float = _TABLE["around_factor"]
 _PLACES: dict[str, list[float]] = _TABLE["places"]
@@ -60,27 +57,28 @@ def covering(
     return lat, lon, max(sphere_km(lat, lon, *c[:2]) + c[2] for c in given)
 
 
+# A name whose addresses reach farther than this is a municipality, else a place.
 WIDE_KM = 10.0
-"""A name whose addresses reach farther than this is a municipality, else a place."""
 
+# So many codes on each side place one that is not listed.
 BESIDE = 4
-"""So many codes on each side place one that is not listed."""
 
 # Location's slots, filled without its checks: a code's answer is made in a microsecond, and every
 # value of the gazetteer was checked when it was built (a test compares the two ways).
 _new = object.__new__
-_set_lat, _set_lon, _set_radius, _set_match, _set_corrections, _set_label = (
-    getattr(Location, name).__set__
-    for name in ("lat", "lon", "radius_km", "match", "corrections", "label")
+_set_lat, _set_lon, _set_precision, _set_radius, _set_match, _set_corrections, *_set_rest = (
+    getattr(Location, part.name).__set__ for part in fields(Location)
 )
-_set_precision, _set_source, _set_candidates = (
-    getattr(Location, name).__set__ for name in ("precision", "source", "candidates")
-)
+_set_source, _set_label, _set_candidates = _set_rest
 
 
 def at_row(gazetteer: Gazetteer, row: int, corrections: tuple[str, ...] = ()) -> Location:
     """Answer with a postal code of Ontario."""
     table = gazetteer.ontario
+    return _at_code(table, row, gazetteer.labels[table.names[row]], corrections)
+
+
+def _at_code(table: CodeTable, row: int, name: str, corrections: tuple[str, ...]) -> Location:
     area, unit = divmod(table.numbers[row], 2000)
     location = _new(Location)
     _set_lat(location, table.lats[row] / 1e4)
@@ -90,7 +88,6 @@ def at_row(gazetteer: Gazetteer, row: int, corrections: tuple[str, ...] = ()) ->
     _set_match(location, "corrected" if corrections else "exact")
     _set_corrections(location, corrections)
     _set_source(location, "GeoNames")
-    name = gazetteer.labels[table.names[row]]
     _set_label(location, f"{AREA_TEXTS[area]} {UNIT_TEXTS[unit]}, {name}")
     _set_candidates(location, ())
     return location
@@ -185,18 +182,8 @@ def elsewhere_in_canada(gazetteer: Gazetteer, number: int, province: str) -> tup
     row = table.find(number)
     if row < 0:
         return ()
-    name = gazetteer.rest_names[table.names[row]]
-    return (
-        Location(
-            lat=table.lats[row] / 1e4,
-            lon=table.lons[row] / 1e4,
-            precision="postal_code",
-            radius_km=CODE_RADII[table.qualities[row]],
-            match="exact",
-            source="GeoNames",
-            label=f"{code_text(number)}, {name}, {province}",
-        ),
-    )
+    name = f"{gazetteer.rest_names[table.names[row]]}, {province}"
+    return (_at_code(table, row, name, ()),)
 
 
 def town_in_canada(gazetteer: Gazetteer, key: str, province: str) -> Location | None:
@@ -311,8 +298,8 @@ def _checked(lat_text: str, lon_text: str, region: str) -> Location:
 
 TOWN_ONLY = 64
 NEIGHBOURS = 15
+# About 50 km of latitude.
 FARTHEST_DEGREES = 0.45
-"""About 50 km of latitude."""
 
 
 def coarsen_to_fsa(place: Coordinates) -> Coordinates:

@@ -20,7 +20,7 @@ from ketafind.errors import (
     PlaceNotFoundError,
     shown,
 )
-from ketafind.geo import KM_PER_DEGREE, Coordinates, sphere_km
+from ketafind.geo import KM_PER_DEGREE, Coordinates, apart_km, sphere_km
 from ketafind.geocoding.gazetteer import KNOWN, POST_TOWN, Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.locations import (
     COVERED,
@@ -75,17 +75,17 @@ from ketafind.geocoding.words import (
 )
 from ketafind.records import Location
 
+# Alternatives nearer to each other than this are answered with a radius that covers them.
 TOGETHER_KM = 25.0
-"""Alternatives nearer to each other than this are answered with a radius that covers them."""
 
+# What stands between the names of several towns.
 OR = re.compile(r"/|&|\b(?:or|and|ou|et)\b", re.I)
-"""What stands between the names of several towns."""
 
+# What stands between several sites, or between the lines or numbers of one.
 SEVERAL = re.compile(r"[;|\n\r]|\s(?:[-–—]+|[-=]>|→)\s|\s(?:to|vers|à)\s|\s/\s(?=[0-9])", re.I)
-"""What stands between several sites, or between the lines or numbers of one."""
 
+# What may part a site from what else is said of it.
 ASIDES = re.compile(r"[;|\n\r()]|\s[-–—]+\s")
-"""What may part a site from what else is said of it."""
 
 BETWEEN_SITES = frozenset({"-", "–", "—", "--", "->", "=>", "→", "to", "vers", "à"})
 MARKS = re.compile(r"[;|\n\r]")
@@ -98,22 +98,22 @@ DISTANCE = re.compile(
 )
 CROSSING = re.compile(r"\s(?:and|at|et|&|/|@)\s|\b(?:corner|intersection)\b", re.I)
 
+# Of two places of one name, one of so many times the people is meant; then without a word.
 MUCH_LARGER, ALL_BUT_ALONE = 8, 50
-"""Of two places of one name, one of so many times the people is meant; then without a word."""
 
+# What a name does not mean where a town bears it, too.
 LEAST_KINDS = frozenset({"neighbourhood", "landmark", "reserve"})
-"""What a name does not mean where a town bears it, too."""
 
 VILLAGES = frozenset({"community", "neighbourhood", "reserve"})
 
+# Codes of Ottawa that federal offices in Quebec use, too.
 FEDERAL = "K1A "
-"""Codes of Ottawa that federal offices in Quebec use, too."""
 
+# Farther from every known place than this is not in Ontario.
 FARTHEST_KM = 50.0
-"""Farther from every known place than this is not in Ontario."""
 
+# A code this near to the town, or to another code of the town, does not contradict it.
 CONSISTENT_KM = 12.0
-"""A code this near to the town, or to another code of the town, does not contradict it."""
 
 
 class OfflineGeocoder:
@@ -210,8 +210,8 @@ class OfflineGeocoder:
         """
         kinds = VILLAGES | {"municipality"}
         known = (p for p in self.gazetteer.places if p.kind in kinds and self.gazetteer.is_solid(p))
-        near = min(known, key=lambda p: sphere_km(place.lat, place.lon, p.lat, p.lon))
-        far = sphere_km(place.lat, place.lon, near.lat, near.lon)
+        near = min(known, key=lambda p: apart_km(place, p))
+        far = apart_km(place, near)
         area = nearest_area(self.gazetteer, place)
         if area is None and far > FARTHEST_KM:
             raise OutsideCoverageError(
@@ -341,8 +341,7 @@ class OfflineGeocoder:
                 others += self.gazetteer.named(name_key(words[at:stop]))
         solid = [other for other in others if self.gazetteer.is_solid(other)]
         if solid and all(
-            sphere_km(a.lat, a.lon, b.lat, b.lon) > TOGETHER_KM
-            and not (contains(a, b) or contains(b, a))
+            apart_km(a, b) > TOGETHER_KM and not (contains(a, b) or contains(b, a))
             for a, b in product(others, town.places)
         ):
             raise AmbiguousPlaceError(
@@ -428,13 +427,10 @@ class OfflineGeocoder:
         own = names | {self.gazetteer.places[n].owner for n in names}
         near = min(
             town.places,
-            key=lambda p: (
-                p.number not in own,
-                sphere_km(located.lat, located.lon, p.lat, p.lon),
-            ),
+            key=lambda p: (p.number not in own, apart_km(located, p)),
         )
         other = at_place(near)
-        apart = sphere_km(located.lat, located.lon, near.lat, near.lon)
+        apart = apart_km(located, near)
         if near.number in own or apart <= max(CONSISTENT_KM, located.radius_km + other.radius_km):
             if located.radius_km <= other.radius_km:
                 return located
@@ -501,7 +497,7 @@ class OfflineGeocoder:
         own = self.gazetteer.ontario.names[row]
         if town is None or own in [place.number for place in town.places]:
             return located
-        near = min(town.places, key=lambda p: sphere_km(located.lat, located.lon, p.lat, p.lon))
+        near = min(town.places, key=lambda p: apart_km(located, p))
         return self._reconcile(text, reading, located, near)
 
     def _reconcile(self, text: str, reading: Reading, located: Location, town: Place) -> Location:
@@ -516,7 +512,7 @@ class OfflineGeocoder:
             return _noted(located, self._outside_part(town, row, located))
         if self._is_slip(reading, row):
             return located
-        apart = sphere_km(located.lat, located.lon, town.lat, town.lon)
+        apart = apart_km(located, town)
         other = at_place(town)
         wide = town.reach_km if rural else 0.0
         close = apart <= TOGETHER_KM + wide or (rural and self._shares_area(row, town))
@@ -545,7 +541,7 @@ class OfflineGeocoder:
     def _outside_part(self, town: Place, row: int, located: Location) -> tuple[str, ...]:
         """Say that a code lies in another part of the city than the one named."""
         own = self.gazetteer.ontario.names[row]
-        apart = sphere_km(located.lat, located.lon, town.lat, town.lon)
+        apart = apart_km(located, town)
         reach = place_radius_km(town) + located.radius_km
         if own != town.owner or apart <= reach or self._shares_area(row, town):
             return ()
@@ -596,7 +592,7 @@ class OfflineGeocoder:
             raise self._outside(repr(text), STATE_CODES[last])
         if len(places) == 1:
             return _noted(at_place(places[0], notes), _namesake(places[0], named or town.places))
-        apart = max(sphere_km(a.lat, a.lon, b.lat, b.lon) for a in places for b in places)
+        apart = max(apart_km(a, b) for a in places for b in places)
         if apart <= TOGETHER_KM:
             return at_places(places, notes)
         raise AmbiguousPlaceError(
@@ -640,11 +636,7 @@ class OfflineGeocoder:
 
 def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:
     """Say that a smaller place of the name, or a county that it is not in, is far away."""
-    far = [
-        other
-        for other in named
-        if sphere_km(place.lat, place.lon, other.lat, other.lon) > TOGETHER_KM
-    ]
+    far = [other for other in named if apart_km(place, other) > TOGETHER_KM]
     smaller = [
         f"in {other.county}"
         for other in far
@@ -666,7 +658,7 @@ def _reconciled(text: str, code: Location, town: Location, *, near: bool) -> Loc
     """Answer with a circle around a code and a town, or refuse them as a contradiction."""
     if near:
         return between(code, town)
-    apart = sphere_km(code.lat, code.lon, town.lat, town.lon)
+    apart = apart_km(code, town)
     name = town.label.removesuffix(", ON")
     raise ConflictingPlaceError(
         f"{text!r}: {code.label} is {apart:.0f} km from {name}; correct one of them",

@@ -17,7 +17,17 @@ from geopy.point import Point
 
 from ketafind import errors
 from ketafind.files import require
-from ketafind.geo import EAST, KM_PER_DEGREE, NORTH, SOUTH, WEST, Coordinates, in_ontario, sphere_km
+from ketafind.geo import (
+    EAST,
+    KM_PER_DEGREE,
+    NORTH,
+    SOUTH,
+    WEST,
+    Coordinates,
+    apart_km,
+    in_ontario,
+    sphere_km,
+)
 from ketafind.geocoding.cache import GeocodeCache
 from ketafind.geocoding.gazetteer import Gazetteer
 from ketafind.geocoding.limiter import PacedService, RateLimit, retry_after_s, unlogged, within
@@ -312,7 +322,7 @@ class Referee:
         except errors.GeocodingError:
             # The gazetteer has no opinion of this text.
             return answer
-        apart = sphere_km(answer.lat, answer.lon, expected.lat, expected.lon)
+        apart = apart_km(answer, expected)
         if apart > max(LEAST_KM, FACTOR * expected.radius_km) + answer.radius_km:
             raise errors.RejectedAnswerError(
                 f"{answer.source} answered with a place {apart:.0f} km from {expected.label}",
@@ -420,8 +430,7 @@ def _ask(geocoder: Geocoder, text: str | SearchPlace, *, allow_egress: bool) -> 
 
 
 def _better(first: Location, later: Location) -> Location:
-    apart = sphere_km(first.lat, first.lon, later.lat, later.lon)
-    agree = apart <= first.radius_km + later.radius_km
+    agree = apart_km(first, later) <= first.radius_km + later.radius_km
     return later if agree and later.radius_km < first.radius_km else first
 
 

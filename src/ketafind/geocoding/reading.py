@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ketafind.geo import sphere_km
+from ketafind.geo import apart_km
 from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
 from ketafind.geocoding.spelling import (
     LIKE,
@@ -40,53 +40,53 @@ from ketafind.geocoding.words import (
     words_of,
 )
 
+# So many words a name has; so many one that holds commas.
 LONGEST_TOWN, LONGEST_LIST = 7, 14
-"""So many words a name has; so many one that holds commas."""
 
 LONGEST_PROVINCE = 4
 COMPASS = {"n": "north", "s": "south", "e": "east", "w": "west", "o": "west"}
+# Of two names a town with so many times the other's postal codes is the likelier.
 DOMINANT = 4
-"""Of two names a town with so many times the other's postal codes is the likelier."""
 
+# A part of a town lies this near to it.
 PART_KM = 25.0
-"""A part of a town lies this near to it."""
 
+# What is farther from the middle of an area of several counties is in it by its county alone.
 WIDEST_KM = 75.0
-"""What is farther from the middle of an area of several counties is in it by its county alone."""
 
+# Words after a town that only say: somewhere there.
 ABOUT = words_for("about")
-"""Words after a town that only say: somewhere there."""
 
+# Words before a town's name that are no part of another name.
 TITLES = words_for("titles")
-"""Words before a town's name that are no part of another name."""
 
+# Words that after a town name a building there, of which no position is known.
 INSTITUTIONS = words_for("institutions")
-"""Words that after a town name a building there, of which no position is known."""
 
+# What stands at a town, and is not a street that crosses another.
 BUILDINGS = words_for("buildings")
-"""What stands at a town, and is not a street that crosses another."""
 
+# What stands between two streets that cross.
 CROSSED = frozenset({"and", "at"})
-"""What stands between two streets that cross."""
 
+# Words that with the next make a name: Port Elsewhere is not Elsewhere.
 HEADS = words_for("heads")
-"""Words that with the next make a name: Port Elsewhere is not Elsewhere."""
 
 # Dysart et al is a name.
 AND = re.compile(r"&|(?<=\s)et(?=\s(?!al\b))", re.I)
 ELISION = re.compile(r"(?<=\b[dl])['’](?!ontario)(?=[^\W_])", re.I)
 AFTER_WORDS = words_for("words_after_the_town")
 
+# A town that needs no folding.
 PLAIN_NAME = re.compile(r"[A-Za-z .-]+")
-"""A town that needs no folding."""
 
 NOT_PLAIN = frozenset(";:|>'`\"")
 HALF_A_CODE = re.compile(r"[a-z][0-9][a-z]")
+# What may part several sites, hold a second code or be no address at all.
 HYPHENS_APART = re.compile(r"[-\s]-|-\s")
-"""What may part several sites, hold a second code or be no address at all."""
 
+# Last words of a name that are read with what stands around them.
 NEVER_PLAIN = ONTARIO | CANADA | UNIT_WORDS | AFTER_WORDS
-"""Last words of a name that are read with what stands around them."""
 
 BRITISH_OUTWARD = re.compile(r"[a-z]{1,2}[0-9][a-z0-9]?")
 BRITISH_INWARD = re.compile(r"[0-9][a-z]{2}")
@@ -464,7 +464,7 @@ def contains(whole: Place, part: Place) -> bool:
     """Whether an area is, or holds, another."""
     if whole.kind == "county":
         reached = min(whole.radius_km, WIDEST_KM)
-        near = sphere_km(whole.lat, whole.lon, part.lat, part.lon) <= reached
+        near = apart_km(whole, part) <= reached
         return part.county == whole.county or near
     return whole.number in {part.number, part.owner}
 
@@ -491,7 +491,7 @@ def finer_town(words: list[str], parts: list[int], town: Town, gazetteer: Gazett
     near = tuple(
         part
         for part in before.places
-        if sphere_km(part.lat, part.lon, whole.lat, whole.lon) <= PART_KM
+        if apart_km(part, whole) <= PART_KM
         and part.population < whole.population
         and part.kind != "municipality"
     )
@@ -608,8 +608,7 @@ def _larger_before(words: list[str], town: Town, gazetteer: Gazetteer) -> Town |
         return None
     city = gazetteer.places[numbers[0]]
     for place in town.places:
-        near = sphere_km(city.lat, city.lon, place.lat, place.lon) <= PART_KM
-        if near or counts[place.number] >= POST_TOWN:
+        if apart_km(city, place) <= PART_KM or counts[place.number] >= POST_TOWN:
             return None
     return Town(0, town.stop, (city,), " ".join(words[: town.stop]))
 

@@ -6,6 +6,7 @@ import json
 import os
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -13,9 +14,9 @@ from typing import Any
 
 from ketafind import errors
 from ketafind.files import open_arrays
-from ketafind.geo import sphere_km
+from ketafind.geo import apart_km, sphere_km
 from ketafind.geocoding.address import Address, parse_address
-from ketafind.geocoding.locations import covering
+from ketafind.geocoding.locations import together
 from ketafind.geocoding.offline import TOGETHER_KM, OfflineGeocoder
 from ketafind.geocoding.protocol import SearchPlace, privately
 from ketafind.geocoding.words import code_number, name_key, street_key, words_of
@@ -250,14 +251,15 @@ class RegisterGeocoder:
         """Of several streets the one by the postal code; doubt as everywhere."""
         parts, match, enough_km = tuple(_best(found)), "ambiguous", LEAST_KM
         if coarse is not None and coarse.precision == "postal_code":
-            near = min(parts, key=lambda one: _apart_km(one, coarse))
+            near = min(parts, key=lambda one: apart_km(one, coarse))
             parts, match = (near, coarse), "conflict"
             enough_km = max(FAR_KM, FACTOR * coarse.radius_km)
-        apart = max(_apart_km(a, b) for a in parts for b in parts)
+        apart = max(apart_km(a, b) for a in parts for b in parts)
         if apart <= enough_km:
             return parts[0]
         if apart <= TOGETHER_KM:
-            return _merged(parts, match)
+            whole = together(parts, match, [parts[0].label])
+            return replace(whole, precision="street", corrections=())
         if match == "conflict":
             raise errors.ConflictingPlaceError(
                 f"{text!r}: the street is {apart:.0f} km from the postal code; correct one of them",
@@ -269,28 +271,10 @@ class RegisterGeocoder:
         )
 
 
-def _apart_km(one: Location, other: Location) -> float:
-    return sphere_km(one.lat, one.lon, other.lat, other.lon)
-
-
 def _best(locations: list[Location]) -> list[Location]:
     """Where some streets have the number, those that do not are out of the question."""
     found = [c for c in locations if c.precision in {"rooftop", "block_face"}]
     return found or [c for c in locations if c.precision == "interpolated"] or locations
-
-
-def _merged(parts: tuple[Location, ...], match: str) -> Location:
-    lat, lon, radius = covering((c.lat, c.lon, c.radius_km) for c in parts)
-    return Location(
-        lat=lat,
-        lon=lon,
-        precision="street",
-        radius_km=radius,
-        match=match,
-        source=parts[0].source,
-        label=parts[0].label,
-        candidates=parts,
-    )
 
 
 def _towns(communities: list[list[str]], french: dict[str, str]) -> dict[str, tuple[int, ...]]:

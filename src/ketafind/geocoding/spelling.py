@@ -16,30 +16,30 @@ from ketafind.geocoding.words import (
 )
 from ketafind.vocabulary.terms import edits
 
+# So like the name of its postal code's place must a misspelt town be.
 LIKE = 0.7
-"""So like the name of its postal code's place must a misspelt town be."""
 
+# So like a name must be what is suggested for it.
 NEAR = 0.75
-"""So like a name must be what is suggested for it."""
 
 SHORTEST = 5
+# A name that stands alone is a misspelt town's only if so many people live there: nothing else
+# shows that it is not the right name of a place that the gazetteer lacks.
 WELL_KNOWN = 2_000
-"""A name that stands alone is a misspelt town's only if so many people live there: nothing else
-shows that it is not the right name of a place that the gazetteer lacks."""
 
+# One slip in a name of so many letters is a slip, and no other name.
 LONG = 12
-"""One slip in a name of so many letters is a slip, and no other name."""
 
+# Of towns equally like, one with so many times the others' postal codes is meant.
 DOMINANT = 2
-"""Of towns equally like, one with so many times the others' postal codes is meant."""
 
+# Words that are what they are, and no town's name with slips.
 NEVER_MISSPELT = words_for("never_misspelt")
-"""Words that are what they are, and no town's name with slips."""
 
 NEVER_LAST = STREET_TYPES.keys() | UNIT_WORDS | DIRECTIONS.keys()
 
+# Words that tell towns apart: Fort Hope is not Port Hope.
 HEADS = words_for("heads_that_tell_apart")
-"""Words that tell towns apart: Fort Hope is not Port Hope."""
 
 
 def _allowed(size: int, *, alone: bool) -> int:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
-from importlib import resources
 from typing import NamedTuple
 
-from ketafind.errors import PlaceNotFoundError
+from ketafind.errors import PlaceNotFoundError, packaged
 
+# The longest text read as an address, in characters.
 LONGEST = 1_000
-"""The longest text read as an address, in characters."""
 
 # Two classes without a common character: no backtracking, whatever the input.
 WORD = re.compile(r"[^\W_]+(?:['’ʼ`][^\W_]+)*")
@@ -42,9 +40,7 @@ PARTS_OF_RESERVES = re.compile(r"\(part(?:ie)?\)", re.I)
 # A text that ends in a code as codes are written needs no mending.
 WELL_ENDED = re.compile(r"[ ,][KLMNP][0-9][A-Z] [0-9][A-Z][0-9]\Z")
 
-_TABLE = json.loads(
-    resources.files("ketafind.geocoding").joinpath("words.json").read_text(encoding="utf-8")
-)
+_TABLE = packaged("geocoding/words.json")
 
 
 def words_for(what: str) -> frozenset[str]:
@@ -59,8 +55,8 @@ def _meanings(what: str) -> dict[str, str]:
 
 SHORT_FORMS = _meanings("short_forms")
 NICKNAMES = _meanings("nicknames")
+# A street type's folded spellings, and the code that Statistics Canada's register uses.
 STREET_TYPES = _meanings("street_types")
-"""A street type's folded spellings, and the code that Statistics Canada's register uses."""
 
 FRENCH_FIRST = words_for("street_types_first_in_french")
 DIRECTIONS = _meanings("directions")
@@ -68,18 +64,18 @@ UNIT_WORDS = words_for("unit_words")
 ORDINALS = ("st", "nd", "rd", "th", "er", "re", "e", "eme", "ieme")
 
 STATE_CODES = _meanings("states")
+# Codes of states that at the end of an address are no word, street or direction.
 PLAIN_STATES = words_for("plain_states")
-"""Codes of states that at the end of an address are no word, street or direction."""
 
 AUSTRALIAN_STATES = words_for("australian_states")
 PROVINCE_CODES: dict[str, str] = _TABLE["province_codes"]
+# Codes of countries, read as such only as a part of their own: "Paris, FR".
 COUNTRY_CODES = _meanings("countries_by_code")
-"""Codes of countries, read as such only as a part of their own: "Paris, FR"."""
 
+# Provinces, countries and states by their names and longer forms, without spaces.
 ELSEWHERE = _meanings("elsewhere") | {
     name.lower().replace(" ", ""): name for name in STATE_CODES.values()
 }
-"""Provinces, countries and states by their names and longer forms, without spaces."""
 
 
 def _one_slip(word: str) -> frozenset[str]:

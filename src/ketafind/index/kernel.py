@@ -30,8 +30,8 @@ from ketafind.index.protocol import (
     check_points,
 )
 
+# Name and type of each array that an index is stored in.
 ARRAYS = {"points": np.float64, "ids": np.int32, "boxes": np.float32, "frame": np.float64}
-"""Name and type of each array that an index is stored in."""
 
 # Work is cut into slices of about so many seconds of a processor, between which an interrupt is
 # heard: the first has FIRST origins, and none more than BLOCK, so that memory stays flat.

@@ -10,7 +10,7 @@ from dataclasses import MISSING, replace
 from datetime import date
 from typing import Any, NamedTuple
 
-from ketafind.errors import InvalidInputError, UnknownTermError
+from ketafind.errors import InvalidInputError, UnknownTermError, packaged
 from ketafind.facts import canonical, named_fact
 from ketafind.records import (
     CLINIC_FACTS,
@@ -31,6 +31,7 @@ from ketafind.records import (
 )
 from ketafind.tables import places
 from ketafind.tables.csv import (
+    WORDS,
     CellError,
     ColumnReader,
     Reader,
@@ -40,7 +41,6 @@ from ketafind.tables.csv import (
     column_key,
     extra,
     identifier,
-    known_words,
     match_key,
     read_table,
     table_of_frame,
@@ -52,8 +52,8 @@ from ketafind.vocabulary import Vocabulary, checked_vocabulary
 from ketafind.vocabulary.terms import FLAG, Facet, Term, quoted
 
 Path = str | os.PathLike[str]
+# A path or a frame of evidence, an iterable of `Evidence`, or None.
 EvidenceSource = Any
-"""A path or a frame of evidence, an iterable of `Evidence`, or None."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
@@ -225,8 +225,8 @@ class _Stated(NamedTuple):
     service: Service
     alone: tuple[Service]
     languages: tuple[str, ...]
+    # Message and value, of the column ``not_offered``.
     faults: list[tuple[str, str]]
-    """Message and value, of the column ``not_offered``."""
 
 
 def clinics_from_table(
@@ -492,7 +492,7 @@ def likely_column(given: str, meanings: Mapping[str, str]) -> str | None:
     from difflib import get_close_matches
 
     name = column_key(given)
-    if meant := known_words()["columns"].get(name):
+    if meant := packaged(WORDS)["columns"].get(name):
         return str(meant)
     near = get_close_matches(name, meanings, n=1, cutoff=0.85) if len(name) > 3 else []
     return meanings[near[0]] if near else None

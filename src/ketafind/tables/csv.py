@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import os
 import re
@@ -14,12 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import cache
 from numbers import Integral, Real
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from ketafind.errors import DataError, Fault, MissingFileError, UnknownTermError
+from ketafind.errors import DataError, Fault, MissingFileError, UnknownTermError, packaged
 from ketafind.files import naming
 from ketafind.records import text_fault
 from ketafind.vocabulary.terms import quoted
@@ -33,9 +30,12 @@ MAX_CELL_CHARACTERS = 100_000
 MAX_COLUMNS = 1_000
 """The most columns."""
 
+# More than any whole number that is an id.
 MAX_WHOLE = 10**40
-"""More than any whole number that is an id."""
 
+
+# What tables call provinces and columns.
+WORDS = "tables/words.json"
 
 # Possessive quantifiers never step back: the time stays linear on any text.
 _CELL = re.compile(r'(?:"([^"]*+(?:""[^"]*+)*+)"|([^",]*+))(,|\Z)')
@@ -241,8 +241,8 @@ def _decoded(raw: bytes, source: str) -> str:
 
 
 Reader = Callable[[Any], Any]
+# Reads texts together, which is faster; None where one by one must find the faults.
 ColumnReader = Callable[[Sequence[str]], list[Any] | None]
-"""Reads texts together, which is faster; None where one by one must find the faults."""
 
 _MISSING = frozenset({"NAType", "NaTType"})
 
@@ -357,8 +357,8 @@ class Table:
     numbers: Sequence[int]
     lines: Sequence[int]
     report: Report
+    # Counts the rows that could not be cut into cells, too.
     n_rows: int
-    """Counts the rows that could not be cut into cells, too."""
     header: Row | None = None
 
     def row(self, at: int) -> Row:
@@ -400,7 +400,7 @@ class Table:
         for name in needed:
             if name not in found:
                 listed = ", ".join(map(quoted, self.names[:12])) or "none"
-                words = known_words()["columns"]
+                words = packaged(WORDS)["columns"]
                 likely = next((one for one in self.names if words.get(column_key(one)) == name), "")
                 ask = f"rename {quoted(likely)} to it" if likely else "is there a header row"
                 message = f'there is no column "{name}"; {ask}? Found: {listed}'
@@ -424,14 +424,6 @@ class Table:
                     cell = self.columns[at][row]
                     self.report.add(str(value), self.row(row), self.names[at], cell)
         return values
-
-
-@cache
-def known_words() -> dict[str, Any]:
-    """The words that tables use for provinces and columns."""
-    text = Path(__file__).with_name("words.json").read_text(encoding="utf-8")
-    words: dict[str, Any] = json.loads(text)
-    return words
 
 
 def column_key(name: str) -> str:

@@ -77,8 +77,8 @@ def clinics_from_frame(
 
 
 Record = dict[str, Any]
+# Where in a file a clinic was found, and what it states, in the form of `Clinic.to_dict`.
 Found = tuple[str, Record]
-"""Where in a file a clinic was found, and what it states, in the form of `Clinic.to_dict`."""
 
 _WRONG_FORM = (ValueError, TypeError, LookupError, AttributeError)
 _NUMBERS = ("latitude", "longitude", "radius")

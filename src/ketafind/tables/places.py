@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ketafind.errors import CoordinatesError, DataError, Fault
+from ketafind.errors import CoordinatesError, DataError, Fault, packaged
 from ketafind.geo import KM_PER_DEGREE, degrees, look_swapped
 from ketafind.records import ASSUMED_RADIUS_KM, Clinic
-from ketafind.tables.csv import CellError, known_words, text
+from ketafind.tables.csv import WORDS, CellError, text
 from ketafind.vocabulary.terms import fold, quoted, strange_characters
 
 _DECIMAL = re.compile(
@@ -110,7 +110,7 @@ class _Box(NamedTuple):
 @cache
 def _boxes() -> dict[str, _Box]:
     boxes: dict[str, _Box] = {}
-    for code, entry in known_words()["provinces"].items():
+    for code, entry in packaged(WORDS)["provinces"].items():
         box = _Box(entry["name"], *entry["lat"], *entry["lon"])
         words = [fold(word) for word in (code, *entry["names"])]
         boxes |= dict.fromkeys((*words, *entry["postal"]), box)
@@ -126,7 +126,7 @@ def _box(province: str, postal_code: str) -> _Box | None:
 @cache
 def postal_letters(province: str) -> str:
     """The first letters of a province's postal codes; empty for what is no province of Canada."""
-    key, provinces = fold(province.replace(".", "")), known_words()["provinces"]
+    key, provinces = fold(province.replace(".", "")), packaged(WORDS)["provinces"]
     for code, entry in provinces.items():
         if key in map(fold, (code, *entry["names"])):
             return str(entry["postal"])

@@ -157,8 +157,8 @@ def _nearness(wanted: Sequence[str], name: Sequence[str]) -> float:
     return max(likeness("".join(wanted), "".join(name)), sum(best) / len(best))
 
 
+# The facet whose terms are yes-no facts, each a column of its own.
 FLAG = "flag"
-"""The facet whose terms are yes-no facts, each a column of its own."""
 
 Labels = tuple[tuple[str, str], ...]
 

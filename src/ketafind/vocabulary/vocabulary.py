@@ -6,11 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ketafind.errors import DataError, Fault, InvalidInputError, UnknownTermError, may_be_place
+from ketafind.errors import (
+    DataError,
+    Fault,
+    InvalidInputError,
+    UnknownTermError,
+    may_be_place,
+    packaged,
+)
 from ketafind.files import JsonObject, parse_json, read_text
 from ketafind.vocabulary.terms import (
     FLAG,
@@ -33,8 +39,8 @@ class _Key(NamedTuple):
 
     kind: Any
     needed: bool = False
+    # The keys of each entry of a list or an object of objects.
     entries: Mapping[str, _Key] | None = None
-    """The keys of each entry of a list or an object of objects."""
 
 
 _CODE = {"system": _Key(str, True), "code": _Key(str, True), "broader": _Key(bool)}
@@ -197,11 +203,10 @@ class Vocabulary:
         names = {word: facet.id for facet in self.facets for word in (facet.id, facet.plural)}
         near = dict.fromkeys(names[word] for word in get_close_matches(name.lower()[:100], names))
         maybe = f"; did you mean {' or '.join(map(quoted, near))}?" if near else "."
-        known = ", ".join(facet.id for facet in self.facets)
+        known = [facet.id for facet in self.facets]
         what = "what was given" if may_be_place(name) else quoted(name)
-        message = f"{what} is not a known facet{maybe} Known: {known}"
-        known_ids = [facet.id for facet in self.facets]
-        return UnknownTermError(message, tuple(near)).of(name, known_ids)
+        message = f"{what} is not a known facet{maybe} Known: {', '.join(known)}"
+        return UnknownTermError(message, tuple(near)).of(name, known)
 
     def fact(self, name: str, term: str = "") -> tuple[str, str]:
         """Resolve what a statement is about.
@@ -477,7 +482,7 @@ def _content(data: Mapping[str, Any]) -> Iterator[Fault]:
     names += [term["id"] for f in data["facets"] if f["id"] == FLAG for term in f["terms"]]
     names += [each["id"] for each in quantities["terms"]]
     yield from _repeats(names, "facets", "two facets share this name")
-    for name in reserved_names().intersection(names):
+    for name in set(packaged("vocabulary/reserved.json")["names"]).intersection(names):
         message = f"{quoted(name)} is the name of a column or a keyword; take another"
         yield Fault(message, column="facets", value=name)
     systems, coded = data.get("systems", {}), dict[tuple[str, str], str]()
@@ -488,13 +493,6 @@ def _content(data: Mapping[str, Any]) -> Iterator[Fault]:
         yield from _words(terms, path)
         for term in terms:
             yield from _codes(term, f"{path}.{term['id']}", systems, coded)
-
-
-@cache
-def reserved_names() -> frozenset[str]:
-    """The names of columns and keywords, which no facet, flag or quantity may take."""
-    path = Path(__file__).with_name("reserved.json")
-    return frozenset(_read_json(path)["names"])
 
 
 def _repeats(values: Sequence[str], path: str, message: str) -> Iterator[Fault]:
