@@ -25,9 +25,8 @@ class Criteria(ABC):
     """What one service of a clinic must satisfy.
 
     Made by `route`, `staff`, `treats`, `offers`, `flag`, `at_most`, `at_least`, `no_service` and
-    `qualified`; combined with
-    ``&``, ``|`` and ``~``; immutable, hashable and comparable. Terms are looked up in the
-    directory's vocabulary when a query is compiled.
+    `qualified`; combined with ``&``, ``|`` and ``~``; immutable, hashable and comparable. Terms are
+    looked up in the directory's vocabulary when a query is compiled.
     """
 
     __slots__ = ()
@@ -337,20 +336,25 @@ class Or(_Several):
     key = "or"
 
 
+class _Around(Criteria):
+    """An expression that holds one other."""
+
+    __slots__ = ()
+    part: Criteria
+    __post_init__ = _measure_depth
+
+    @property
+    def parts(self) -> tuple[Criteria, ...]:
+        return (self.part,)
+
+
 @dataclass(frozen=True, slots=True)
-class _Single(Criteria):
+class _Single(_Around):
     """An expression about one other."""
 
     key: ClassVar[str]
     part: Criteria
     depth: int = field(init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        _measure_depth(self)
-
-    @property
-    def parts(self) -> tuple[Criteria, ...]:
-        return (self.part,)
 
     def to_dict(self) -> dict[str, Any]:
         return {self.key: self.part.to_dict()}
@@ -387,20 +391,13 @@ class NoService(_Single):
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled(Criteria):
+class Labelled(_Around):
     """An expression that goes by a name, such as a rule set's."""
 
     name: str
     part: Criteria
     source: object = field(default=None, compare=False, repr=False)
     depth: int = field(init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        _measure_depth(self)
-
-    @property
-    def parts(self) -> tuple[Criteria, ...]:
-        return (self.part,)
 
     def order(self) -> tuple[str, ...]:
         return "Labelled", self.name, *self.part.order()
@@ -748,6 +745,6 @@ def shorthand(where: Criteria | None, **facets: Any) -> Criteria:
             parts.append(flag(name) if asked else ~flag(name))
         elif asked is not None:
             parts.append(offers(name, asked))
-    if not parts:
-        return Everything()
-    return parts[0] if len(parts) == 1 else And(tuple(parts))
+    if len(parts) > 1:
+        return And(tuple(parts))
+    return parts[0] if parts else Everything()

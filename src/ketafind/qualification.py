@@ -164,7 +164,32 @@ class RuleSet:
         DataError
             As in `read`.
         """
-        return _read(text, source, vocabulary)
+        data = parse_json(text, source, "a rule set")
+        if faults := list(_shape_faults(data)):
+            raise DataError(source, faults)
+        base = checked_vocabulary(vocabulary)
+        words = data.get("vocabulary", {})
+        whole = base.extended(words) if words else base
+        reader = _Reader(data["rules"], whole)
+        rules = tuple(map(reader.rule, data["rules"]))
+        levels = {**data.get("levels", {}), FULL: [r.id for r in rules if r.level == "required"]}
+        questions = data.get("questions", JsonObject())
+        known = {one.id for one in (*whole.facets, *whole.flags)}
+        faults = [*dict.fromkeys(reader.faults), *_level_faults(levels, data)]
+        for name in questions.keys() - known:
+            message = f'the question "{name}" is about no facet and no yes-no fact'
+            faults.append(questions.fault(message))
+        if faults:
+            raise DataError(source, faults)
+        return cls(
+            id=data["id"],
+            title=FrozenMapping(data["title"]),
+            rules=rules,
+            levels=FrozenMapping({name: tuple(ids) for name, ids in levels.items()}),
+            date=data.get("date", ""),
+            questions=FrozenMapping(questions),
+            words=words,
+        )
 
     def vocabulary(self, base: Vocabulary | None = None) -> Vocabulary:
         """Extend a vocabulary by the words of these rules, so that a directory can state them.
@@ -308,11 +333,8 @@ class Result(StrEnum):
         Result
             QUALIFIED for YES, NOT_QUALIFIED for NO, UNDETERMINED for UNKNOWN.
         """
-        return {
-            Truth.YES: cls.QUALIFIED,
-            Truth.NO: cls.NOT_QUALIFIED,
-            Truth.UNKNOWN: cls.UNDETERMINED,
-        }[truth]
+        known = {Truth.YES: cls.QUALIFIED, Truth.NO: cls.NOT_QUALIFIED}
+        return known.get(truth, cls.UNDETERMINED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,34 +480,6 @@ _RULE: _Keys = {
 }
 
 
-def _read(text: str, source: str, vocabulary: Vocabulary | None) -> RuleSet:
-    data = parse_json(text, source, "a rule set")
-    if faults := list(_shape_faults(data)):
-        raise DataError(source, faults)
-    base = checked_vocabulary(vocabulary)
-    words = data.get("vocabulary", {})
-    whole = base.extended(words) if words else base
-    reader = _Reader(data["rules"], whole)
-    rules = tuple(reader.rule(raw) for raw in data["rules"])
-    levels = {**data.get("levels", {}), FULL: [r.id for r in rules if r.level == "required"]}
-    asked = data.get("questions", data)
-    known = {one.id for one in (*whole.facets, *whole.flags)}
-    faults = [*dict.fromkeys(reader.faults), *_level_faults(levels, data)]
-    for name in data.get("questions", {}).keys() - known:
-        faults.append(asked.fault(f'the question "{name}" is about no facet and no yes-no fact'))
-    if faults:
-        raise DataError(source, faults)
-    return RuleSet(
-        id=data["id"],
-        title=FrozenMapping(data["title"]),
-        rules=rules,
-        levels=FrozenMapping({name: tuple(ids) for name, ids in levels.items()}),
-        date=data.get("date", ""),
-        questions=FrozenMapping(data.get("questions", {})),
-        words=words,
-    )
-
-
 def _shape_faults(data: JsonObject) -> Iterator[Fault]:
     yield from _key_faults(data, _SET)
     seen: set[str] = set()
@@ -536,16 +530,16 @@ class _Reader:
         self.faults: list[Fault] = []
 
     def rule(self, raw: JsonObject) -> Rule:
+        sources = [
+            Source(FrozenMapping(one["note"]), one.get("url", "")) for one in raw.get("sources", ())
+        ]
         return Rule(
             id=raw["id"],
             level=raw["level"],
             title=FrozenMapping(raw["title"]),
             requires=self._criteria(raw, "requires"),
             when=self._criteria(raw, "when"),
-            sources=tuple(
-                Source(FrozenMapping(one["note"]), one.get("url", ""))
-                for one in raw.get("sources", ())
-            ),
+            sources=tuple(sources),
             unverified=FrozenMapping(raw.get("unverified", {})),
         )
 
@@ -555,13 +549,12 @@ class _Reader:
             return None
         n_before = len(self.faults)
         data = self._expanded(raw, (rule["id"],))
-        if len(self.faults) > n_before:
-            return None
-        try:
-            return Criteria.from_dict(data)
-        except CriteriaError as error:
-            self._refuse(raw if isinstance(raw, JsonObject) else rule, str(error))
-            return None
+        if len(self.faults) == n_before:
+            try:
+                return Criteria.from_dict(data)
+            except CriteriaError as error:
+                self._refuse(raw if isinstance(raw, JsonObject) else rule, str(error))
+        return None
 
     def _expanded(self, raw: Any, trail: tuple[str, ...]) -> Any:
         """Replace references by what they name, and mark what a directory may have no words for."""

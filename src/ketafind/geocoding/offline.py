@@ -11,17 +11,10 @@ from math import cos, radians
 
 import numpy as np
 
-from ketafind.errors import (
-    AmbiguousPlaceError,
-    ConflictingPlaceError,
-    GeocodingError,
-    InvalidInputError,
-    OutsideCoverageError,
-    PlaceNotFoundError,
-    shown,
-)
+from ketafind import errors
+from ketafind.errors import GeocodingError, InvalidInputError, shown
 from ketafind.geo import KM_PER_DEGREE, Coordinates, apart_km, sphere_km
-from ketafind.geocoding.gazetteer import KNOWN, POST_TOWN, Gazetteer, Place, default_gazetteer
+from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.locations import (
     COVERED,
     RURAL,
@@ -214,7 +207,7 @@ class OfflineGeocoder:
         far = apart_km(place, near)
         area = nearest_area(self.gazetteer, place)
         if area is None and far > FARTHEST_KM:
-            raise OutsideCoverageError(
+            raise errors.OutsideCoverageError(
                 f"no known place of Ontario is within {FARTHEST_KM:.0f} km of this position"
             )
         found = at_place(near, (f"{far:.1f} km from the position given",), "corrected")
@@ -236,7 +229,7 @@ class OfflineGeocoder:
             raise self._elsewhere(text, reading)
         if reading.rival_row >= 0:
             rivals = (reading.code_row, reading.rival_row)
-            raise AmbiguousPlaceError(
+            raise errors.AmbiguousPlaceError(
                 f"{text!r} holds several postal codes; geocode one at a time",
                 candidates=tuple(at_row(self.gazetteer, row) for row in rivals),
             )
@@ -248,12 +241,12 @@ class OfflineGeocoder:
         self, what: str, where: str, candidates: tuple[Location, ...] = (), hint: str = ""
     ) -> GeocodingError:
         message = f"{what} is in {where}; addresses in {COVERED[self.region][0]} only{hint}"
-        return OutsideCoverageError(message, candidates)
+        return errors.OutsideCoverageError(message, candidates)
 
     def _elsewhere(self, text: str, reading: Reading) -> GeocodingError:
         """Refuse a place elsewhere, and name those here that bear its name."""
         if self.region == "CA" and reading.elsewhere.rpartition(", ")[2] in PROVINCE_CODES:
-            return PlaceNotFoundError(
+            return errors.PlaceNotFoundError(
                 f"{text!r} is in {reading.elsewhere}, where postal codes and larger places are "
                 "known; give the code"
             )
@@ -261,23 +254,19 @@ class OfflineGeocoder:
         far = self.gazetteer.abroad.get(name_key(last)) == reading.elsewhere
         named = self.gazetteer.named(name_key(last)) if far else ()
         ours = tuple(at_place(p) for p in sorted(named, key=lambda p: -p.population))
-        names = " or ".join([one.label for one in ours][:3])
-        hint = f"; add 'ON' for {names}" if ours else ""
+        hint = "; add 'ON' for {}"
         if far and not ours and len(last) == 1:
             # Kent alone may be meant for Chatham-Kent.
             longer = [self.gazetteer.places[n] for n in bearers(self.gazetteer).get(last[0], ())]
             ours = tuple(at_place(p) for p in longer if p.kind == "municipality")
-            hint = (
-                f"; for {' or '.join([one.label for one in ours][:3])} write it whole"
-                if ours
-                else ""
-            )
+            hint = "; for {} write it whole"
+        hint = hint.format(" or ".join([one.label for one in ours][:3])) if ours else ""
         return self._outside(repr(text), reading.elsewhere, ours, hint)
 
     def _without_code(self, text: str, reading: Reading) -> Location:
         """Answer for a text that holds no listed code."""
         if DISTANCE.search(text) is not None:
-            raise PlaceNotFoundError(
+            raise errors.PlaceNotFoundError(
                 f"{text!r} is a distance from a place, and not a place; give the place alone"
             )
         if reading.code is not None:
@@ -305,7 +294,7 @@ class OfflineGeocoder:
         crossed = beside and re.search(rf"(?:\b(?:and|et|at)|[&/@])\s+{first}\b", text, re.I)
         if crossed and BUILDINGS.isdisjoint(beside):
             # Yonge & Finch: the other street of a crossing is no village.
-            raise AmbiguousPlaceError(
+            raise errors.AmbiguousPlaceError(
                 f"{text!r} names streets that cross, but no town; add the town or the postal code"
             )
         located = self._at_finest(text, reading, town)
@@ -344,7 +333,7 @@ class OfflineGeocoder:
             apart_km(a, b) > TOGETHER_KM and not (contains(a, b) or contains(b, a))
             for a, b in product(others, town.places)
         ):
-            raise AmbiguousPlaceError(
+            raise errors.AmbiguousPlaceError(
                 f"{text!r} names several sites; geocode one at a time",
                 candidates=(located, at_place(solid[0])),
             )
@@ -390,7 +379,7 @@ class OfflineGeocoder:
             )
             if not one_site:
                 found = tuple(at_place(group[0]) for group in (others, places))
-                raise AmbiguousPlaceError(
+                raise errors.AmbiguousPlaceError(
                     f"{text!r} names several sites; geocode one at a time", candidates=found
                 )
 
@@ -452,26 +441,15 @@ class OfflineGeocoder:
     def _meant(self, places: tuple[Place, ...]) -> tuple[Place, ...]:
         """Leave, of places of one name, those that a person may mean who says no more."""
         codes = self.gazetteer.codes_of_place
-        towns = [
-            p
-            for p in places
-            if p.kind == "municipality"
-            or codes[p.number]
-            or (p.kind == "community" and p.population >= KNOWN)
-        ]
-        known: Iterable[Place] = places
+        ranked = sorted(places, key=lambda p: -p.population)
+        solid = filter(self.gazetteer.is_solid, places)
+        towns = [p for p in solid if p.kind in {"municipality", "community"} or codes[p.number]]
         if towns:
             large = any(p.kind == "municipality" or codes[p.number] >= POST_TOWN for p in towns)
-            known = [
-                p
-                for p in places
-                if p.kind not in LEAST_KINDS and not (large and p.kind == "county")
-            ]
-        ranked = sorted(
-            known or places, key=lambda p: (bool(towns) and p.kind == "county", -p.population)
-        )
-        most = ranked[0].population
-        return tuple(p for p in ranked if p.population * MUCH_LARGER > most)
+            less = LEAST_KINDS | {"county"} if large else LEAST_KINDS
+            ranked.sort(key=lambda p: p.kind == "county")
+            ranked = [p for p in ranked if p.kind not in less] or ranked
+        return tuple(p for p in ranked if p.population * MUCH_LARGER > ranked[0].population)
 
     def _alternatives(self, text: str, reading: Reading) -> Town | None:
         """Read "Toronto/Ottawa" or "Ajax or Pickering": nothing but the names of towns."""
@@ -490,7 +468,7 @@ class OfflineGeocoder:
         row, town = reading.code_row, reading.town
         located = at_row(self.gazetteer, row, reading.corrections)
         if reading.elsewhere and not located.label.startswith(FEDERAL):
-            raise ConflictingPlaceError(
+            raise errors.ConflictingPlaceError(
                 f"{text!r}: {located.label} is not in {reading.elsewhere}; correct one of them",
                 candidates=(located,),
             )
@@ -570,7 +548,9 @@ class OfflineGeocoder:
         if area not in self.gazetteer.ontario.areas:
             if reading.town is not None:
                 return self._at_finest(text, reading, reading.town)
-            raise PlaceNotFoundError(f"{label} is not a known postal code; check it in {text!r}")
+            raise errors.PlaceNotFoundError(
+                f"{label} is not a known postal code; check it in {text!r}"
+            )
         note = f"{label} is not listed; read as {label[:3]}"
         rural = area // 20 % 10 == 0
         located = at_area(self.gazetteer, area, (note,))
@@ -595,7 +575,7 @@ class OfflineGeocoder:
         apart = max(apart_km(a, b) for a in places for b in places)
         if apart <= TOGETHER_KM:
             return at_places(places, notes)
-        raise AmbiguousPlaceError(
+        raise errors.AmbiguousPlaceError(
             f"{text!r} may be {len(places)} places up to {apart:.0f} km apart ({names}); "
             "add the postal code",
             candidates=tuple(at_place(place, notes) for place in places),
@@ -605,7 +585,7 @@ class OfflineGeocoder:
         """Say why nothing was found, and what may be meant."""
         gazetteer = self.gazetteer
         if reading.ontario and not reading.stop:
-            return AmbiguousPlaceError(
+            return errors.AmbiguousPlaceError(
                 f"{text!r} names a whole province; add a town or postal code"
             )
         if len(reading.words) == 1 and reading.words[0] in AREAS:
@@ -620,14 +600,14 @@ class OfflineGeocoder:
             if where is not None:
                 return self._outside(repr(text), where)
         if reading.stop > 1 and names_a_street(reading.words[: reading.stop]):
-            return AmbiguousPlaceError(
+            return errors.AmbiguousPlaceError(
                 f"{text!r} names a street but no town: there may be one in Toronto, Ottawa, Hamilton "
                 "and many other towns; add the town or the postal code"
             )
         start = last_part(reading.parts, reading.stop) if reading.stop else 0
         likely = [at_place(p) for p in suggested(reading.words[start : reading.stop], gazetteer)]
         hint = f"did you mean {' or '.join(one.label for one in likely)}?" if likely else ""
-        return PlaceNotFoundError(
+        return errors.PlaceNotFoundError(
             f"no postal code or Ontario place was recognised in {text!r}; "
             + (hint or "add one, as in 'Kingston' or 'K7L 3N6'"),
             likely,
@@ -637,19 +617,19 @@ class OfflineGeocoder:
 def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:
     """Say that a smaller place of the name, or a county that it is not in, is far away."""
     far = [other for other in named if apart_km(place, other) > TOGETHER_KM]
+    others = [
+        other.name
+        for other in far
+        if other.kind == "county" and other.county != place.county
+        if other.population > place.population
+    ]
     smaller = [
         f"in {other.county}"
         for other in far
         if other.kind not in {"neighbourhood", "landmark", "county"}
         and other.population * ALL_BUT_ALONE > place.population
     ]
-    counties = [
-        other.name
-        for other in far
-        if other.kind == "county" and other.county != place.county
-        if other.population > place.population
-    ]
-    others = [*counties, *([f"the smaller one {', '.join(smaller)}"] if smaller else [])]
+    others += [f"the smaller one {', '.join(smaller)}"] if smaller else []
     taken = f"{place.plain_name} in {place.county} was taken"
     return (f"{taken}, not {' or '.join(others)}",) if others else ()
 
@@ -660,7 +640,7 @@ def _reconciled(text: str, code: Location, town: Location, *, near: bool) -> Loc
         return between(code, town)
     apart = apart_km(code, town)
     name = town.label.removesuffix(", ON")
-    raise ConflictingPlaceError(
+    raise errors.ConflictingPlaceError(
         f"{text!r}: {code.label} is {apart:.0f} km from {name}; correct one of them",
         candidates=(code, town),
     )

@@ -173,8 +173,10 @@ def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
     """Read an address by the names that the gazetteer knows."""
     words, parts = words_of(_as_words(text))
     found = find_codes(words)
-    code, row = _best_code(found, gazetteer)
-    rival = _rival_code(found, code, gazetteer) if len(found) > 1 and row >= 0 else -1
+    listed = [(one, row) for one in found if (row := gazetteer.ontario.find(one.number)) >= 0]
+    # A repaired word must be a code that exists; one written as a code is one.
+    code, row = listed[0] if listed else (next((one for one in found if not one.written), None), -1)
+    rivals = [at for one, at in listed[1:] if not one.written and at != row]
     area, area_at = "", (0, 0)
     if code is not None:
         del words[code.start : code.stop], parts[code.start : code.stop]
@@ -195,7 +197,9 @@ def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
     if row < 0:
         if (town is None or town.start) and not ontario and not elsewhere:
             elsewhere = ELSEWHERE.get("".join(words[:stop]), "")
-        far = "" if elsewhere else _far_name(words, parts, stop, gazetteer)
+        # A large town elsewhere that the last part is, and nothing else.
+        last = "" if elsewhere or not stop else name_key(words[last_part(parts, stop) : stop])
+        far = gazetteer.abroad.get(last, "")
         if far and (
             town is None
             or town.start > last_part(parts, stop)
@@ -207,6 +211,7 @@ def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
             town = town_despite_slips(words, parts, stop, gazetteer, own, town)
     elif thorough:
         town = town_despite_slips(words, parts, stop, gazetteer, own, town)
+    rival = rivals[0] if rivals else -1
     return Reading(
         words, parts, code, row, rival, area, area_at, stop, ontario, elsewhere, town, before
     )
@@ -217,28 +222,6 @@ def _as_words(text: str) -> str:
     if "&" in text or " et " in text.lower():
         text = AND.sub(" and ", text)
     return ELISION.sub(" ", text) if "'" in text or "’" in text else text
-
-
-def _best_code(found: list[PostalMatch], gazetteer: Gazetteer) -> tuple[PostalMatch | None, int]:
-    unknown = None
-    for match in found:
-        row = gazetteer.ontario.find(match.number)
-        if row >= 0:
-            return match, row
-        # A repaired word must be a code that exists; one written as a code is one.
-        if unknown is None and not match.written:
-            unknown = match
-    return unknown, -1
-
-
-def _rival_code(found: list[PostalMatch], code: PostalMatch | None, gazetteer: Gazetteer) -> int:
-    """Find another listed code that the text holds as it stands."""
-    for match in found:
-        if code is not None and not match.written and match.number != code.number:
-            row = gazetteer.ontario.find(match.number)
-            if row >= 0:
-                return row
-    return -1
 
 
 def _is_glued(text: str, words: list[str], parts: list[int], town: Town) -> bool:
@@ -253,13 +236,6 @@ def _is_glued(text: str, words: list[str], parts: list[int], town: Town) -> bool
     if not before.isalpha() or len(before) < 3 or before in TITLES:
         return False
     return re.search(rf"{before[-2:]}[-–/]{re.escape(first[:2])}", text, re.I) is not None
-
-
-def _far_name(words: list[str], parts: list[int], stop: int, gazetteer: Gazetteer) -> str:
-    """Name the large town elsewhere that the last part is, if it is one and nothing else."""
-    if not stop:
-        return ""
-    return gazetteer.abroad.get(name_key(words[last_part(parts, stop) : stop]), "")
 
 
 def read_tail(words: list[str], parts: list[int]) -> Tail:
@@ -607,9 +583,8 @@ def _larger_before(words: list[str], town: Town, gazetteer: Gazetteer) -> Town |
     if len(numbers) != 1 or counts[numbers[0]] < POST_TOWN:
         return None
     city = gazetteer.places[numbers[0]]
-    for place in town.places:
-        if apart_km(city, place) <= PART_KM or counts[place.number] >= POST_TOWN:
-            return None
+    if any(apart_km(city, p) <= PART_KM or counts[p.number] >= POST_TOWN for p in town.places):
+        return None
     return Town(0, town.stop, (city,), " ".join(words[: town.stop]))
 
 

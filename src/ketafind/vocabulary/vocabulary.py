@@ -157,9 +157,10 @@ class Vocabulary:
         DataError
             If anything is missing, unknown, repeated or contradictory; it lists every fault.
         """
-        _check(data, source)
+        if faults := list(_shape(data)) or list(_content(data)):
+            raise DataError(source, faults)
         return cls(
-            facets=tuple(_facet(facet) for facet in data["facets"]),
+            facets=tuple(map(_facet, data["facets"])),
             languages=tuple(data["languages"]),
             systems=tuple(CodeSystem(i, **rest) for i, rest in data.get("systems", {}).items()),
             quantities=replace(
@@ -399,13 +400,6 @@ def _have_ids(entries: Any) -> bool:
     return isinstance(entries, (list, tuple)) and all(
         isinstance(entry, Mapping) and isinstance(entry.get("id"), str) for entry in entries
     )
-
-
-def _check(data: Any, source: str) -> None:
-    """Refuse plain data that is not a vocabulary."""
-    faults = list(_shape(data)) or list(_content(data))
-    if faults:
-        raise DataError(source, faults)
 
 
 def _shape(data: Any) -> Iterator[Fault]:
