@@ -31,6 +31,8 @@ from ketafind.records import Location
 from servers import Clock
 from strategies import examples
 
+# Of processes that may not write, such as what coverage.py has to say.
+UNMEASURED = {name: os.environ[name] for name in os.environ if not name.startswith("COVERAGE_")}
 HERE = Location(lat=44.2, lon=-76.5, source="fake", corrections=("x",))
 
 
@@ -432,6 +434,7 @@ def test_a_cache_without_permission_to_write_is_read(mode: tuple[int, int]) -> N
             [sys.executable, "-c", READ_ONLY, str(path)],
             capture_output=True,
             text=True,
+            env=UNMEASURED,
             check=False,
         )
         Path(folder).chmod(0o755)
@@ -496,6 +499,7 @@ def test_a_full_disk_costs_one_warning_and_no_answer(tmp_path: Path, size: int) 
         [sys.executable, "-c", FULL, str(path), str(size)],
         capture_output=True,
         text=True,
+        env=UNMEASURED,
         check=False,
     )
     assert done.stderr == ""
