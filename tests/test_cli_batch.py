@@ -111,6 +111,7 @@ def test_a_row_is_as_wide_as_it_is_told_to_be(folder, capsys):
         (["join", "words.csv"], 'data row 2, column "lat": not a number'),
         (["join", "swapped.csv"], "pass --no-check"),
         (["join", "swapped.csv"], "data row 1: it lies over"),
+        (["join", "metres.csv"], "data row 2: lat must lie between"),
         (["join", "ragged.csv"], "row 2"),
         (["geocode", "--in", "people.csv"], "say with --address"),
         (["geocode", "--in", "addresses.csv", "--address", "id", "--out", "there.csv"], "there"),
@@ -123,12 +124,14 @@ def test_what_cannot_be_done_is_refused_and_no_file_changes(arguments, said, fol
     (folder / "there.csv").write_text("lat\nKingston\n", "utf-8")
     (folder / "words.csv").write_text("lat,lon\n44,-76\n4x4.71357,-76\n", "utf-8")
     (folder / "swapped.csv").write_text("lat,lon\n-76.71357,44.71357\n", "utf-8")
+    (folder / "metres.csv").write_text("lat,lon\n44,-76\n4871357,-76\n", "utf-8")
     (folder / "ragged.csv").write_text("lat,lon\n44,-76,1\n", "utf-8")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert main(arguments) == 2
     printed = capsys.readouterr()
     assert said in printed.err
     assert "71357" not in printed.err
+    assert "counted from 0" not in printed.err
     assert printed.out == ""
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 

@@ -213,6 +213,15 @@ def test_what_is_not_criteria_is_refused_by_name(make, message):
         make()
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['{"facet":"route","terms":["iv"],"terms":["im"]}', '{"not":{"everything":true},"not":{}}'],
+)
+def test_a_key_that_stands_twice_is_refused_by_name(text):
+    with pytest.raises(CriteriaError, match="stands twice"):
+        kf.Criteria.from_json(text)
+
+
 def test_python_words_for_logic_are_refused():
     with pytest.raises(TypeError, match=r"combined with & \| ~, not with and"):
         bool(IV)

@@ -381,6 +381,82 @@ def test_a_foreign_bundle_is_read_by_its_codes_and_what_has_no_term_is_named():
     assert clinic.evidence == ()
 
 
+def test_a_service_that_leads_nowhere_or_has_ended_is_left_out_and_named():
+    iv = {"coding": [{"system": "http://snomed.info/sct", "code": "47625008"}]}
+    place = {"resourceType": "Location", "id": "p", "name": "P", "status": "active"}
+    at = [{"reference": "Location/p"}]
+    service = {"resourceType": "HealthcareService", "characteristic": [iv], "location": at}
+    astray = [
+        service | {"id": "ended", "active": False},
+        service | {"id": "lost", "location": [{"reference": "Location/q"}]},
+        service | {"id": "none", "location": None},
+    ]
+    said = {"resourceType": "VerificationResult", "id": "v", "target": [{"reference": "x"}]}
+    bundle = {"entry": [{"resource": one} for one in (place, said, *astray)]}
+    with pytest.warns(UserWarning, match="left out") as told:
+        clinic = kf.Directory.from_fhir(bundle)["p"]
+    assert clinic.services == (kf.Service(),)
+    said_of = " ".join(str(one.message) for one in told)
+    for name in ("ended", "lost", "none", "VerificationResult/v"):
+        assert name in said_of
+    # Of a clinic that has closed they are what it offered.
+    bundle["entry"] = [{"resource": one} for one in (place | {"status": "inactive"}, astray[0])]
+    closed = kf.Directory.from_fhir(bundle)["p"]
+    assert (closed.status, closed.services[0].routes) == ("closed", ("iv",))
+
+
+@pytest.mark.parametrize("status", ["x", 3, ["active"], "acti\u0432e"])
+def test_a_status_that_nobody_knows_is_not_taken_for_active(status):
+    place = {"resourceType": "Location", "id": "p", "name": "P", "status": status}
+    with pytest.raises(DataError, match="status"):
+        kf.Directory.from_fhir({"entry": [{"resource": place}]})
+    with pytest.raises(DataError, match=r"status|form"):
+        kf.Directory.from_hsds(_hsds(status=status))
+
+
+def _hsds(**service):
+    place = {"id": "p", "name": "P", "latitude": 44.2, "longitude": -76.5}
+    at = [{"id": "x", "location": place}]
+    return {"id": "s", "name": "S", "status": "active", "service_at_locations": at} | service
+
+
+def test_services_of_a_list_that_ended_or_are_given_nowhere_are_left_out_and_named():
+    listed = [
+        _hsds(id="a", name="old", status="defunct"),
+        _hsds(),
+        _hsds(id="b", name="afar", service_at_locations=[]),
+    ]
+    with pytest.warns(UserWarning, match="2 of its services .* left out: 'afar', 'old'"):
+        clinic = kf.Directory.from_hsds(listed)["p"]
+    assert (clinic.status, [one.service_id for one in clinic.services]) == ("active", ["s"])
+    with pytest.warns(UserWarning, match="one of 3 pages"):
+        kf.Directory.from_hsds({"contents": [_hsds()], "total_pages": 3})
+
+
+def test_features_in_other_units_or_at_two_places_are_refused():
+    point = {"type": "Point", "coordinates": [-76.48, 44.23]}
+    one = {"type": "Feature", "id": "a", "geometry": point, "properties": {"name": "A"}}
+    found = {"features": [one]}
+    for name in ("urn:ogc:def:crs:OGC:1.3:CRS84", "EPSG:4326"):
+        read = kf.Directory.from_geojson(found | {"crs": {"properties": {"name": name}}})
+        assert read["a"].location.lat == 44.23
+    with pytest.raises(DataError, match=r"EPSG:3857.*convert them to WGS 84"):
+        kf.Directory.from_geojson(found | {"crs": {"properties": {"name": "EPSG:3857"}}})
+    one["properties"] |= {"lat": 44.23001, "lon": -76.48}
+    assert kf.Directory.from_geojson(found)["a"].location.lat == 44.23
+    one["properties"] |= {"lat": 43.6}
+    with pytest.raises(DataError, match=r"features\[0\]: the geometry is elsewhere"):
+        kf.Directory.from_geojson(found)
+
+
+def test_a_key_that_stands_twice_is_refused_by_name(tmp_path):
+    path = tmp_path / "twice.json"
+    path.write_text('{"features": [], "features": []}')
+    for read in (kf.Directory.from_fhir, kf.Directory.from_hsds, kf.Directory.from_geojson):
+        with pytest.raises(DataError, match='the key "features" stands twice'):
+            read(path)
+
+
 def test_what_was_edited_outside_is_believed_over_how_it_was_written():
     clinic = kf.Clinic(clinic_id="a", name="Caf\u00a0é")
     sent = kf.Directory.from_clinics([clinic]).to_fhir()

@@ -121,6 +121,9 @@ def test_a_byte_order_mark_is_removed(write):
         (b"clinic_id,name\nx,\x81\n", "not UTF-8"),
         (b"\x1f\x8b\x08\x00", "gzip"),
         (b"PK\x03\x04rest", "zip archive"),
+        ('[{"clinic_id": "a"}]', "a list in JSON"),
+        ("<table><tr><td>clinic_id", "HTML or XML"),
+        ("sep=,\nclinic_id,name\nx,X\n", "remove that line"),
         ("clinic_id;name\nx;X\n", "semicolons"),
         ("clinic_id\tname\nx\tX\n", "tabs"),
         ('clinic_id,"name\nx,X\n', "never closed"),
@@ -190,8 +193,8 @@ def test_words_that_other_readers_drop_are_kept(write):
 
 @pytest.mark.parametrize(
     "twin",
-    ["a", "a ", " a", "a\u200b", "e\u0301"],
-    ids=["same", "right", "left", "invisible", "nfd"],
+    ["a", "a ", " a", "a\u200b", "e\u0301", "\u0430", "\uff41"],
+    ids=["same", "right", "left", "invisible", "nfd", "cyrillic", "wide"],
 )
 def test_ids_that_look_the_same_are_refused_naming_both_rows(write, twin):
     """After trimming, composing and dropping what cannot be seen."""
@@ -199,6 +202,18 @@ def test_ids_that_look_the_same_are_refused_naming_both_rows(write, twin):
     fault = only_fault(write(f"clinic_id,name\n{first},A\n{twin},A\n"))
     assert fault.row == 3
     assert "row 2" in fault.message
+
+
+@pytest.mark.parametrize("twin", ["a\u00a01", "a\u20091"])
+def test_spaces_of_other_kinds_make_no_other_id(write, twin):
+    fault = only_fault(write(f"clinic_id,name\na 1,A\n{twin},A\n"))
+    assert "row 2" in fault.message
+
+
+def test_ids_that_differ_by_their_case_are_clinics_of_their_own_and_warned_of(write):
+    with pytest.warns(UserWarning, match='case alone.*"a1" and "A1"') as told:
+        assert len(read_clinics(write("clinic_id,name\na1,A\nb,B\nA1,A\n"))) == 3
+    assert len(told) == 1
 
 
 def test_rows_of_one_clinic_must_agree(write):
@@ -301,6 +316,9 @@ def test_a_strange_cell_is_refused_with_a_remedy(write, column, cell, said):
         ("43°39'12''S", "-79.38", "write -43.653333"),
         ("43.65", "79°22'48''E", "write 79.380000"),
         ("43.65 N", "-79.38", "decimal degrees with a sign"),
+        ("43.65", "W79.38", "decimal degrees with a sign"),
+        ("43 650", "-79.38", "plain digits"),
+        ("43 60 00", "-79.38", "plain digits"),
         ("４３.65", "-79.38", "U+FF14"),
         ("4_3", "-79.38", "plain digits"),
         ("43.65", "\u221279.38", "hyphen"),

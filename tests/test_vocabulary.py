@@ -128,6 +128,15 @@ def test_the_hierarchy_is_that_of_the_contract() -> None:
     assert {term.id: term.parent for _, term in TERMS if term.parent} == PARENTS
 
 
+@pytest.mark.parametrize("word", ["-iv", " - iv", "\u2013iv", "\u2212IV", "--intraveineuse"])
+def test_a_minus_before_a_word_is_no_part_of_it(word: str) -> None:
+    routes = ketafind.vocabulary.routes
+    assert word not in routes
+    with pytest.raises(UnknownTermError, match="begins with a minus"):
+        routes.resolve(word)
+    assert routes.resolve("intra-veineuse") == "iv"
+
+
 def test_every_term_has_a_label_in_english_and_in_french() -> None:
     for _, term in TERMS:
         assert set(term.labels) == {"en", "fr"}

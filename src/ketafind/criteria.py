@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ketafind.errors import CriteriaError, UnknownTermError, shown
+from ketafind.files import keys_once
 from ketafind.geo import real
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class Criteria(ABC):
             If it is not JSON or not an expression.
         """
         try:
-            data = json.loads(text)
+            data = json.loads(text, object_pairs_hook=keys_once)
         except (ValueError, TypeError, RecursionError) as error:
             raise CriteriaError(f"these criteria are not JSON: {error}") from None
         return Criteria.from_dict(data)
@@ -547,7 +548,8 @@ def offers(
 
 def _flat(terms: Iterable[Any]) -> Iterator[Any]:
     for term in terms:
-        if isinstance(term, Iterable) and not isinstance(term, str | bytes):
+        several = isinstance(term, Iterable) and getattr(term, "ndim", True)
+        if several and not isinstance(term, str | bytes):
             yield from term
         else:
             yield term

@@ -296,7 +296,8 @@ class Directory(Mapping[str, Clinic]):
         Warns
         -----
         UserWarning
-            If a code in it has no term: it is left out, and named.
+            If a code in it has no term, or a service has ended or leads to no location in it: that is
+            left out, and named.
         """
         from ketafind.show.exports import read_json
         from ketafind.show.fhir import clinics_in_bundle
@@ -343,7 +344,8 @@ class Directory(Mapping[str, Clinic]):
         Warns
         -----
         UserWarning
-            If a code in it has no term: it is left out, and named.
+            If a code in it has no term, or a service has ended or leads to no location in it: that is
+            left out, and named.
         """
         from ketafind.show.exports import read_json
         from ketafind.show.hsds import clinics_in_list

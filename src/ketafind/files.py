@@ -207,6 +207,16 @@ def read_text(path: str | os.PathLike[str], what: str, *, max_mb: int) -> str:
         raise DataError(path.name, [Fault(f"the file is not UTF-8: {error.reason}")]) from None
 
 
+def keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of JSON; of a key that stands twice nobody knows which is meant."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {json.dumps(twice)} stands twice in one object")
+    return made
+
+
 def parse_json(text: str, source: str, what: str) -> JsonObject:
     """Read text as one JSON object of `JsonObject`s, and refuse a key that stands twice."""
     # The hook sees the objects in the order in which their braces close.

@@ -51,10 +51,11 @@ def in_ontario(lat: float, lon: float) -> bool:
 
 def real(value: Any) -> float:
     """Read a number as a float: NaN for what is no number, infinity for one too large."""
-    # numpy's bool is no Real; Python's is. A plain float is spared the slow look at the class.
+    # numpy's bool is no Real, Python's and numpy's span of time are. A plain float is spared the
+    # slow look at the class.
     if type(value) is float:
         return value
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, bool | np.timedelta64) or not isinstance(value, Real):
         return math.nan
     try:
         return float(value)

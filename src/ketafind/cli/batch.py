@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
 from argparse import Namespace
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ketafind.cli.commands import by_road, directory_of, geocoder_of, print_json, sought
-from ketafind.errors import CoordinatesError, InvalidInputError
+from ketafind.errors import CoordinatesError, Fault, InvalidInputError
 from ketafind.files import refuse_existing, require, write_whole
 from ketafind.shapes import label_of, translated
 from ketafind.show.exports import csv_text
@@ -58,8 +57,7 @@ def join(arguments: Namespace) -> None:
             **sought(arguments),
         )
     except CoordinatesError as error:
-        said = re.sub(r"\Arow (\d+):", _counted_from_1, str(error))
-        raise CoordinatesError(said) from None
+        raise CoordinatesError(*map(_counted_from_1, error.faults)) from None
     for name in numbers:  # as they were written
         joined[name] = people[name].loc[joined.index]
     _write(joined, arguments)
@@ -67,9 +65,9 @@ def join(arguments: Namespace) -> None:
     _say_rows(people, *reasons)
 
 
-def _counted_from_1(found: re.Match[str]) -> str:
+def _counted_from_1(fault: Fault) -> str:
     """Name a row as a file counts it, without its header."""
-    return f"data row {int(found[1]) + 1}:"
+    return f"data row {(fault.row or 0) + 1}: {fault.message}"
 
 
 def geocode(arguments: Namespace) -> None:

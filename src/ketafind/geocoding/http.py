@@ -21,6 +21,7 @@ import httpx
 from geopy.adapters import AdapterHTTPError, BaseSyncAdapter
 
 from ketafind.errors import GeocoderFailedError, GeocoderTimeoutError
+from ketafind.files import keys_once
 from ketafind.geocoding.limiter import within
 
 # For a request without a deadline or a timeout.
@@ -122,7 +123,7 @@ def read_json(text: str) -> Any:
     if any(depth > DEEPEST for depth in depths):  # reading it could exhaust the stack
         raise GeocoderFailedError("the reply is nested too deeply")
     try:
-        value = json.loads(text, object_pairs_hook=_once)
+        value = json.loads(text, object_pairs_hook=keys_once)
     except ValueError:
         fault = "is not JSON that names each key once"
     else:
@@ -131,13 +132,6 @@ def read_json(text: str) -> Any:
         fault = "is empty"
     # Out here: the error behind it holds the reply, which may repeat what was asked.
     raise GeocoderFailedError(f"the reply {fault}")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):  # which of the two is meant nobody knows
-        raise ValueError
-    return found
 
 
 def _checked(text: str, *, private: bool) -> httpx.URL:

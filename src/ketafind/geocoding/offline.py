@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from itertools import combinations, product
@@ -698,8 +698,12 @@ def geocode_many(texts: Iterable[str]) -> list[Location | GeocodingError]:
     InvalidInputError
         If it is one text, whose letters are no addresses, or no list.
     """
-    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
-        raise InvalidInputError("geocode_many takes a list of addresses; geocode() takes one text")
+    one = isinstance(texts, str | bytes | Mapping) or hasattr(texts, "columns")
+    if one or not isinstance(texts, Iterable) or not getattr(texts, "ndim", 1):
+        raise InvalidInputError(
+            "geocode_many takes a list of addresses; geocode() takes one text, and "
+            "geocode_frame() a frame"
+        )
     geocoder = _bundled()
     answers: list[Location | GeocodingError] = []
     for text in texts:

@@ -15,6 +15,7 @@ from ketafind.errors import (
     AmbiguousPlaceError,
     ConflictingPlaceError,
     CoordinatesError,
+    Fault,
     GeocodingError,
     InvalidInputError,
     OutsideCoverageError,
@@ -86,6 +87,10 @@ class Source:
     radius: Any = None
 
     def __post_init__(self) -> None:
+        for what in ("lat", "lon", "geometry"):
+            if not isinstance(name := getattr(self, what), Hashable):
+                kind = type(name).__name__
+                raise InvalidInputError(f"{what}= names a column of the frame; it is not a {kind}")
         pair = self.lat is not None or self.lon is not None
         if pair + (self.geometry is not None) + (self.address is not None) > 1:
             raise InvalidInputError(
@@ -202,11 +207,16 @@ def check_range(lat: Floats, lon: Floats, first_row: int = 0) -> npt.NDArray[np.
     if wrong.any():
         row = int(np.argmax(wrong))
         fault = fault_of_pair(float(lat[row]), float(lon[row]))
-        raise CoordinatesError(
-            f"row {first_row + row}: {fault} (rows are counted from 0; leave a position that is "
-            f"not known empty)"
-        )
+        hint = " (rows are counted from 0; leave a position that is not known empty)"
+        raise wrong_position(first_row + row, str(fault), hint)
     return good
+
+
+def wrong_position(row: int, fault: str, hint: str = "") -> CoordinatesError:
+    """Make the error of a row, which carries the row: a file counts it otherwise."""
+    error = CoordinatesError(f"row {row}: {fault}{hint}")
+    error.faults = (Fault(fault, row),)
+    return error
 
 
 def _all_within(numbers: Floats, limit: float) -> bool:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.errors import CoordinatesError
 from ketafind.geo import distance_intervals_km, distance_lows_km, micrometres
 from ketafind.index.kernel import threads_for
 from ketafind.index.protocol import Floats, check_count
 from ketafind.join.frames import code_type, on_threads, slices
-from ketafind.join.origins import Origins, check_range
+from ketafind.join.origins import Origins, check_range, wrong_position
 from ketafind.query.filter import Filter
 from ketafind.query.origin import BOTH_ZERO, CHANGES, FAR_KM, NEAR_KM, would_fit
 
@@ -112,7 +111,7 @@ def search(
         fault = _implausible(directory, lat, lon, out[0][:, 0]) if check else None
         if fault is not None:
             row = fault[0] if good is None else int(np.flatnonzero(good)[fault[0]])
-            raise CoordinatesError(f"row {first_row + rows.start + row}: it {fault[1]}")
+            raise wrong_position(first_row + rows.start + row, f"it {fault[1]}")
         if good is not None:
             distance_km[:], clinic[:] = np.nan, -1
             distance_km[good], clinic[good] = out

@@ -95,7 +95,8 @@ def read_origin(origin: Coordinates | Location | Point) -> Start:
         return Start(origin.lat, origin.lon)
     if isinstance(origin, Location):
         return Start(origin.lat, origin.lon, origin.radius_km, origin)
-    if getattr(origin, "geom_type", None) == "Point":
+    # The column of a frame has a column of kinds.
+    if str(getattr(origin, "geom_type", None)) == "Point":
         if origin.is_empty:
             raise CoordinatesError("the origin is an empty point")
         # shapely points are (lon, lat).

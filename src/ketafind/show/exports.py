@@ -20,8 +20,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ketafind.errors import DataError, Fault, InvalidInputError, shown
-from ketafind.files import read_text, require, write_whole
-from ketafind.geo import Coordinates
+from ketafind.files import keys_once, read_text, require, write_whole
+from ketafind.geo import Coordinates, real
 from ketafind.records import EVIDENCE_FIELDS, Clinic
 from ketafind.show.fhir import find
 from ketafind.show.hsds import service_list
@@ -380,10 +380,16 @@ def read_json(source: Any, what: str) -> tuple[Any, str]:
         name = os.path.basename(os.fspath(source))
         text = read_text(source, what, max_mb=_MAX_MB)
         try:
-            return json.loads(text), name
+            return json.loads(text, object_pairs_hook=keys_once), name
         except (ValueError, RecursionError) as error:
             raise DataError(name, [Fault(f"not JSON: {error}")]) from None
     return source, what
+
+
+_IN_DEGREES = ("CRS84", "CRS84h", "4326", "4269", "4617")
+"""How the name of a reference system ends whose degrees are those of WGS 84, to a metre or two."""
+_NEAR = 1e-4
+"""So many degrees are ten metres: what was rounded is no other place."""
 
 
 def features_found(content: Any) -> list[Found]:
@@ -392,6 +398,10 @@ def features_found(content: Any) -> list[Found]:
     features = content.get("features") if isinstance(content, Mapping) else None
     if not isinstance(features, list):
         raise DataError("GeoJSON", [Fault("there is no list of features in it")])
+    system = str(find(content, "crs/properties/name") or "CRS84")
+    if not system.endswith(_IN_DEGREES):
+        fault = f"its positions are in {system[:80]!r}; convert them to WGS 84 (EPSG:4326)"
+        raise DataError("GeoJSON", [Fault(fault)])
     for at, feature in enumerate(features):
         where = f"features[{at}]"
         known = find(feature, "properties")
@@ -400,6 +410,9 @@ def features_found(content: Any) -> list[Found]:
         if point and find(point, "type") != "Point":
             raise DataError("GeoJSON", [Fault("the geometry is no point", path=where)])
         position = {"lat": find(point, "coordinates/1"), "lon": find(point, "coordinates/0")}
+        if point and any(abs(real(plain.get(n)) - real(at)) > _NEAR for n, at in position.items()):
+            fault = "the geometry is elsewhere than lat and lon of the properties; keep one"
+            raise DataError("GeoJSON", [Fault(fault, path=where)])
         if "services" in plain:
             details = plain["location"] if isinstance(plain.get("location"), dict) else {}
             position = {"location": details | position if point else None}
@@ -452,7 +465,7 @@ def read_data_package(path: str | os.PathLike[str]) -> tuple[list[Found], str]:
     try:
         folder = zipfile.Path(path) if path.suffix.lower() == ".zip" else folder
         head, *rows = json.loads((folder / CLINICS).read_text(encoding="utf-8"))
-        records = [dict(zip(head, row, strict=True)) for row in rows]
+        records = [keys_once(list(zip(head, row, strict=True))) for row in rows]
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         is_missing = isinstance(error, FileNotFoundError | KeyError)
         why = "is not there" if is_missing else f"cannot be read: {error}"

@@ -302,8 +302,19 @@ def clinics_in_bundle(content: Any, vocabulary: Vocabulary) -> Iterator[Found]:
     services = grouped("HealthcareService", places)
     evidence = grouped("VerificationResult", target)
     codes, unread = _codes(vocabulary), list[str]()
+    if not (ours := set(map(id, kinds.get("Location", ())))):
+        return  # which is refused
+
+    def led_astray(kind: str, owners: Callable[[JSON], Iterable[Any]]) -> list[JSON]:
+        return [one for one in kinds.get(kind, ()) if ours.isdisjoint(map(id, owners(one)))]
+
+    idle = led_astray("HealthcareService", places)
+    unproven = led_astray("VerificationResult", target)
     for n, place in enumerate(kinds.get("Location", ())):
         offered = services.get(id(place), [])
+        if find(place, "status") != STATUS["closed"]:
+            idle += [one for one in offered if find(one, "active") is False]
+            offered = [one for one in offered if find(one, "active") is not False]
         plain = _read_clinic(place)
         owner = at(place, "managingOrganization") or at(find(offered, "0"), "providedBy")
         plain = _merged({"operator": find(owner, "name")}, plain)
@@ -313,6 +324,12 @@ def clinics_in_bundle(content: Any, vocabulary: Vocabulary) -> Iterator[Found]:
         plain["evidence"] = [_merged(*one) for one in said if "facet" in one[1]]
         yield f"Location {n + 1}", plain
     warn_of_unread(unread)
+    warn_of_unread(map(_name, idle), "services are not active, or are given at no Location in it,")
+    warn_of_unread(map(_name, unproven), "VerificationResults are of no Location in it")
+
+
+def _name(resource: Any) -> str:
+    return f"{find(resource, 'resourceType')}/{find(resource, 'id')}"
 
 
 def _list(source: Any, path: str) -> list[Any]:
@@ -349,7 +366,8 @@ def _read_clinic(place: Any) -> JSON:
         if name := TELECOM.get(find(contact, "system")):
             native[name] = find(contact, "value")
     known = {theirs: ours for ours, theirs in STATUS.items()}
-    native["status"] = known.get(find(place, "status"), "active")
+    if (stated := find(place, "status")) is not None:
+        native["status"] = known.get(str(stated).lower(), stated)
     rest, position = _rest(place), _native(place, POSITION)
     details = rest.pop("location", {})
     return _merged(native, rest) | {"location": details | position if position else None}
@@ -385,12 +403,12 @@ def _codes(vocabulary: Vocabulary) -> Codes:
     return others | {(f"{SYSTEM}:{facet}", term.id): (facet, term.id) for facet, term in terms}
 
 
-def warn_of_unread(names: Iterable[str]) -> None:
-    """Say what of a file has no term."""
+def warn_of_unread(names: Iterable[str], what: str = "codes are not in the vocabulary") -> None:
+    """Say what of a file is not read."""
     if unread := list(dict.fromkeys(names)):
         some = ", ".join(map(repr, unread[:5]))
         warnings.warn(
-            f"{len(unread)} of its codes are not in the vocabulary and are left out: {some}",
+            f"{len(unread)} of its {what} and are left out: {some}",
             UserWarning,
             stacklevel=2,
         )

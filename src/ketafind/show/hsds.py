@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
@@ -148,19 +149,44 @@ def _metadata(at: int, fact: JSON, own: str) -> JSON:
 
 def clinics_in_list(content: Any) -> Iterator[Found]:
     """Find the clinics of a list of services: the locations at which services are given."""
-    unread: list[str] = []
+    unread, idle = list[str](), list[str]()
     listed = find(content, "contents") or find(content, "services") or [content]
+    numbered = enumerate(content if isinstance(content, list) else listed)
     clinics: dict[str, Found] = {}
-    for at, service in enumerate(listed):
-        for n, there in enumerate(service.get("service_at_locations") or ()):
+    # The most active first: a clinic is as active as that.
+    for at, service in sorted(numbered, key=lambda one: _rank(_status(one[1]))):
+        places = service.get("service_at_locations") or ()
+        active = False
+        for n, there in enumerate(places):
             place = there.get("location") or {}
             key = str(place.get("id"))
             where = f"contents[{at}].service_at_locations[{n}].location"
             if key not in clinics:
                 clinics[key] = where, _clinic(place, service)
-            clinics[key][1]["services"].append(_offered(service, unread))
+            if _status(service) == clinics[key][1]["status"]:
+                clinics[key][1]["services"].append(_offered(service, unread))
+                active = True
+        if not active:
+            idle.append(str(service.get("name") or service.get("id")))
     yield from clinics.values()
+    if not clinics:
+        return  # which is refused
     warn_of_unread(unread)
+    warn_of_unread(idle, "services are not active, or are given at no location in it,")
+    if (pages := find(content, "total_pages")) not in (None, 0, 1):
+        warnings.warn(f"this is one of {pages} pages; the others are not read", stacklevel=2)
+
+
+_STATES = {theirs: mine for mine, theirs in STATUS.items()} | {"temporarily closed": "uncertain"}
+
+
+def _status(service: JSON) -> Any:
+    stated = service.get("status") or "active"
+    return _STATES.get(str(stated).lower(), stated)
+
+
+def _rank(status: Any) -> int:
+    return list(STATUS).index(status) if status in STATUS else 0
 
 
 def _clinic(place: JSON, service: JSON) -> JSON:
@@ -175,10 +201,9 @@ def _clinic(place: JSON, service: JSON) -> JSON:
     for name in ("organization/name", "name"):
         if "name" not in native and find(service, name):
             native["name"] = find(service, name)
-    states = {theirs: mine for mine, theirs in STATUS.items()} | {"temporarily closed": "uncertain"}
     foreign = {
         "website": place.get("url") or service.get("url"),
-        "status": states.get(str(service.get("status"))),
+        "status": _status(service),
         "checked_on": service.get("assured_date"),
     }
     operator = find(service, "organization/name")

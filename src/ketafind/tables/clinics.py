@@ -409,6 +409,16 @@ class _Rows:
             if first.setdefault(clinic_id, at) != at:
                 more.setdefault(clinic_id, [first[clinic_id]]).append(at)
         alike: dict[str, str] = {}
+        cased = {clinic_id.casefold(): clinic_id for clinic_id in reversed(first)}
+        if len(cased) < len(first):
+            one = next(other for other in first if cased[other.casefold()] != other)
+            warnings.warn(
+                f"{self.table.report.source}: ids that differ by their case alone are clinics of "
+                f"their own, such as {quoted(cased[one.casefold()])} and {quoted(one)}; make them "
+                "equal if they are one",
+                UserWarning,
+                stacklevel=6,
+            )
         for clinic_id, at in first.items():
             twin = alike.setdefault(match_key(clinic_id), clinic_id)
             if twin != clinic_id:

@@ -148,6 +148,9 @@ _FOREIGN = {
     b"SQLite format 3": "is a SQLite database; export a table as CSV (UTF-8)",
     b"%PDF": "is a PDF file",
     b"{": "is JSON; from_geojson, from_fhir or from_hsds may read it",
+    b"[": "is a list in JSON; read it into a data frame and use from_frame",
+    b"<": "is HTML or XML; save the table as CSV (UTF-8)",
+    b"sep=": "begins with a line for Excel (sep=...); remove that line",
     b"\xff\xfe\x00\x00": "looks like UTF-32; save it as CSV in UTF-8",
     b"\x00\x00\xfe\xff": "looks like UTF-32; save it as CSV in UTF-8",
     b"\xff\xfe": "looks like UTF-16; save it as CSV in UTF-8",
@@ -336,12 +339,19 @@ def _checked(value: str) -> str:
     return value
 
 
+# Letters of other scripts that look like Latin ones, and dashes.
+_LOOK_ALIKE = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0406\u0408\u0405\u03bf\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a7\u2010\u2011\u2012\u2013\u2014\u2212",
+    "aeopcyxijsABEKMHOPCTXIJSoABEZHIKMNOPTX------",
+)
+
+
 def match_key(value: str) -> str:
-    """Reduce an id to what must be unique: composed, without invisible or outer characters."""
+    """Reduce an id to what must be unique: as it looks, without invisible or outer characters."""
     if value.isascii() and value.isprintable():
         return value.strip()
     seen = (letter for letter in value if unicodedata.category(letter) not in {"Cf", "Cc"})
-    return unicodedata.normalize("NFC", "".join(seen)).strip()
+    return unicodedata.normalize("NFKC", "".join(seen)).translate(_LOOK_ALIKE).strip()
 
 
 _JOINTS = re.compile(r"[\s_-]+")

@@ -23,8 +23,8 @@ _DECIMALS = re.compile(rf"(?:(?:{_DECIMAL.pattern})?\n)*+")
 _NOTHING = frozenset({"null", "n/a", "na", "nan", "none", "nil", "unknown", "-", "--", "?", "tbd"})
 _COMMA = re.compile(r"([+-]?[0-9]{1,3}),([0-9]{1,20})")
 _SEXAGESIMAL = re.compile(
-    r"([+-]?)([0-9]{1,3})[°d:\s]\s*([0-9]{1,2}(?:\.[0-9]{1,10})?)['′’m:\s]?\s*"
-    r"(?:([0-9]{1,2}(?:\.[0-9]{1,10})?)\s*(?:\"|″|”|''|s)?)?\s*([NSEWO]?)",
+    r"([+-]?)([0-9]{1,3})[°d:\s]\s*([0-5]?[0-9](?:\.[0-9]{1,10})?)(?:['′’m:\s]\s*"
+    r"(?:([0-5]?[0-9](?:\.[0-9]{1,10})?)\s*(?:\"|″|”|''|s)?)?)?\s*([NSEWO]?)",
     re.IGNORECASE,
 )
 
@@ -73,7 +73,7 @@ def _cause(value: str) -> str:
     if len(value) <= 40 and (parts := _SEXAGESIMAL.fullmatch(value)):
         return f"; it is in degrees, minutes and seconds: write {_decimal(parts)}"
     if any(mark in value for mark in "°'\"′″") or re.search(
-        r"[0-9]\s*[NSEWO]\Z", value, re.IGNORECASE
+        r"[0-9]\s*[NSEWO]\Z|\A[NSEWO]\s*[0-9]", value, re.IGNORECASE
     ):
         return "; write decimal degrees with a sign, such as -79.38 for 79.38 W"
     if value.casefold() in _NOTHING:

@@ -176,7 +176,7 @@ def read_places(places: Any, what: str) -> tuple[Floats, Floats]:
 def _pair(place: Any, what: str) -> tuple[float, float]:
     if isinstance(place, Coordinates | Location):
         return place.lat, place.lon
-    if getattr(place, "geom_type", None) == "Point":
+    if str(getattr(place, "geom_type", None)) == "Point":
         return place.y, place.x  # shapely points are (lon, lat)
     raise InvalidInputError(
         f"{what}: give Coordinates, Locations, shapely Points, an array (n, 2) of lat and lon, or "

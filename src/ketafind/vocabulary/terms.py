@@ -15,6 +15,7 @@ from ketafind.errors import InvalidInputError, UnknownTermError, may_be_place
 # Only real accents are dropped: a combining overlay or an added dot makes another letter.
 _ACCENTS = frozenset("\u0300\u0301\u0302\u0303\u0304\u0306\u0308\u030a\u030b\u030c\u0327\u0328")
 _IGNORED = frozenset("-_'\u2010\u2011\u2013\u2019")
+_MINUS = re.compile(r"\s*[-\u2010-\u2015\u2212]")
 _SHOWN = 60
 _ANSWERED = ("en", "fr")
 
@@ -330,13 +331,18 @@ class Facet(Labelled):
     def __contains__(self, text: object) -> bool:
         if isinstance(text, Term):
             return text in self.terms
-        return isinstance(text, str) and fold(text) in self._known
+        return isinstance(text, str) and self._term(text) is not None
+
+    def _term(self, text: str) -> Term | None:
+        # Ids as they are come most often: folding costs fifty times the lookup. A minus before a
+        # word says that it is not so.
+        found = self._by_id.get(text)
+        return found or (None if _MINUS.match(text) else self._known.get(fold(text)))
 
     def __getitem__(self, text: str) -> Term:
         if not isinstance(text, str):
             raise InvalidInputError(f"a {self.id} is named by text, not by {type(text).__name__}")
-        # Ids as they are come most often: folding costs fifty times the lookup.
-        term = self._by_id.get(text) or self._known.get(fold(text))
+        term = self._term(text)
         if term is None:
             raise self._unknown(text)
         return term
@@ -442,6 +448,8 @@ class Facet(Labelled):
         pieces = [fold(piece) for piece in text[:1000].replace(";", ",").split(",")]
         if len(pieces) > 1 and all(piece in self._known for piece in pieces):
             parts.append("these are several: give each on its own")
+        if _MINUS.match(text):
+            parts.append("it begins with a minus: what is not offered is stated apart")
         if odd := strange_characters(text):
             parts.append(f"it contains {', '.join(odd[:3])}")
         if near:
