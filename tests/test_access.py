@@ -405,6 +405,16 @@ def test_a_compiled_filter_stands_for_its_criteria_and_its_own_policy_is_refused
             lambda f: kf.access_score(f, DIRECTORY, capacity={DIRECTORY.clinics[0].clinic_id: "2"}),
             "must be a number",
         ),
+        *(
+            (
+                lambda f, n=n: kf.access_score(
+                    f, DIRECTORY, capacity={DIRECTORY.clinics[0].clinic_id: n}
+                ),
+                "must be a number, 0 or more",
+            )
+            for n in (math.inf, -1.0, math.nan)
+        ),
+        (lambda f: kf.access_score(f, DIRECTORY, decay=lambda km: np.ones(3)), "decay must return"),
         (lambda f: kf.coverage(f.assign(lat=f["lon"], lon=f["lat"]), DIRECTORY), "swapped"),
         (
             lambda f: kf.access_score(f.assign(lat=f["lon"], lon=f["lat"]), DIRECTORY),
@@ -743,7 +753,10 @@ def test_addresses_of_an_analysis_are_read_as_its_directory_reads_origins():
 def test_the_usual_thresholds_are_those_that_are_written():
     people = pd.DataFrame({"lat": [44.23], "lon": [-76.48]})
     far = pd.DataFrame({"lat": [51.0, 51.1], "lon": [-80.0, -80.1]})
-    assert kf.coverage(people, DIRECTORY)["threshold_km"].tolist() == [10, 25, 50, 100, 200]
+    table = kf.coverage(people, DIRECTORY)
+    assert table["threshold_km"].tolist() == [10, 25, 50, 100, 200]
+    assert "without_way" not in table
+    assert list(kf.provenance(table)["settings"]["thresholds_km"]) == [10, 25, 50, 100, 200]
     assert kf.gaps(far, DIRECTORY)["threshold_km"].tolist() == [50, 50]
     assert kf.compare(DIRECTORY, DIRECTORY, people)["threshold_km"].tolist() == [50, 50]
     pytest.importorskip("spopt", reason="spopt is not installed: the extra sites")
@@ -852,3 +865,61 @@ def test_the_land_of_a_municipality_is_that_of_the_census():
     assert land.dtype == np.int64
     assert towns["county"]["Mississauga"] == "Peel"
     assert towns.index.is_monotonic_increasing
+
+
+@pytest.mark.parametrize("method", ["2sfca", "e2sfca", "3sfca", "gravity"])
+def test_a_clinic_that_may_satisfy_the_criteria_adds_to_what_is_possible_alone(method):
+    place = kf.Location(lat=44.0, lon=-79.0, radius_km=5.0)
+    directory = kf.Directory.from_clinics([kf.Clinic(clinic_id="a", name="A", location=place)])
+    people = line_of_people(1.0, 48.0)[1]
+    scored = kf.access_score(people, directory, method=method, routes="iv")
+    assert scored["access_low"].tolist() == scored["access_confirmed"].tolist() == [0.0, 0.0]
+    assert (scored["access_possible"] > 0).all()
+    # Its own doubt widens the score, though the people are where they are said to be.
+    sure = kf.access_score(people, directory, method=method)
+    assert (sure["access_low"] <= sure["access_confirmed"]).all()
+    assert sure["access_low"][1] < sure["access_possible"][1]
+    assert sure["covered_low"].tolist() == [True, False]
+
+
+def test_of_three_stages_what_may_be_there_shares_with_what_is():
+    place = kf.Location(lat=44.0, lon=-79.0)
+    sure = kf.Service(facts={"route": {"iv": kf.Truth.YES}})
+    directory = kf.Directory.from_clinics(
+        [
+            kf.Clinic(clinic_id="is", name="A", location=place, services=(sure,)),
+            kf.Clinic(clinic_id="may", name="B", location=place),
+        ]
+    )
+    people = line_of_people(0.0, 0.0)[1]
+    scored = kf.access_score(people, directory, method="3sfca", routes="iv", radius=0)
+    # Alone, one gives half a clinic to each of two; together, half of a half from each.
+    assert scored["access_confirmed"].tolist() == [0.5, 0.5]
+    assert scored["access_possible"].tolist() == [1.0, 1.0]
+    assert scored["access_low"].tolist() == pytest.approx([1 / 3, 1 / 3])
+    # At the most all of this one's demand and half of the other's meet at the sure clinic,
+    # and half of each at the other, which the sure one shares with.
+    assert scored["access_high"].tolist() == pytest.approx([2 / 3 + 1 / 2] * 2)
+
+
+@pytest.mark.parametrize("capacity", [{"a": 0.0}, {"a": 1.0}])
+def test_a_score_has_no_high_end_only_where_somebody_may_seek_what_there_is(capacity):
+    place = kf.Location(lat=44.0, lon=-79.0, radius_km=5.0)
+    directory = kf.Directory.from_clinics([kf.Clinic(clinic_id="a", name="A", location=place)])
+    people = line_of_people(50.5, 50.6)[1]
+    for counts in ([0.0, 0.0], [0.0, 1.0]):
+        scored = kf.access_score(
+            people.assign(n=counts), directory, method="2sfca", weight="n", capacity=capacity
+        )
+        assert scored["access_possible"].tolist() == [0.0, 0.0]
+        is_sought = capacity["a"] > 0 and any(counts)
+        assert math.isinf(scored["access_high"][0]) == is_sought
+
+
+def test_rational_agents_without_a_clinic_or_without_anybody_cost_nothing_known():
+    directory, people = line_of_people(1.0, 2.0)
+    nowhere = kf.access_score(people, directory, method="raam", routes="iv")
+    assert nowhere["access_confirmed"].isna().all()
+    assert nowhere["access_possible"].notna().all()
+    nobody = kf.access_score(people.assign(n=0.0), directory, method="raam", weight="n")
+    assert nobody["access_possible"].isna().all()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import ketafind as kf
 import oracle
 from ketafind.errors import CriteriaError, InvalidInputError, UnknownTermError
+from ketafind.geo import geodesic_km
 from oracle import TERMS, UNITS
 from strategies import clinic_lists, criteria, examples, expressions, numbers, origins, policies
 
@@ -405,3 +406,81 @@ def test_an_origin_that_cannot_be_placed_is_never_shown(text):
 def test_a_quantity_as_a_keyword_says_how_numbers_are_asked_for():
     with pytest.raises(CriteriaError, match=r"where=ketafind\.at_most\('price_cad', \.\.\.\)"):
         kf.load_directory().nearest("Kingston, ON", price_cad=300)
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "how"),
+    [
+        (-79.0, 44.0, "with lat and lon swapped"),
+        (44.0, 79.0, "with the sign of lon changed"),
+        (-44.0, -79.0, "with the sign of lat changed"),
+        (-44.0, 79.0, "with both signs changed"),
+        (79.0, 44.0, "with lat and lon swapped and the sign of lon changed"),
+        (-79.0, -44.0, "with lat and lon swapped and the sign of lat changed"),
+    ],
+)
+def test_an_origin_typed_wrong_is_told_which_change_brings_it_near(lat, lon, how):
+    clinic = kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=44.0, lon=-79.0))
+    directory = kf.Directory.from_clinics([clinic])
+    with pytest.raises(kf.errors.CoordinatesError, match=f"clinic; {how} it would lie within 500"):
+        directory.nearest(kf.Coordinates(lat=lat, lon=lon))
+
+
+@pytest.mark.parametrize(
+    ("clinic_lat", "lat", "is_refused"),
+    [
+        # 2,000 km from the clinic, and near it on the other side of the equator.
+        (9.0, -9.083, False),
+        (9.0, -9.092, True),
+        # Far enough, and 500 km from the clinic on the other side.
+        (12.0, -7.486, True),
+        (12.0, -7.477, False),
+    ],
+)
+def test_an_origin_is_far_from_2000_km_and_near_to_500(clinic_lat, lat, is_refused):
+    clinic = kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=clinic_lat, lon=20.0))
+    directory, origin = kf.Directory.from_clinics([clinic]), kf.Coordinates(lat=lat, lon=20.0)
+    far, there = (geodesic_km(clinic_lat, 20.0, one, 20.0) for one in (lat, -lat))
+    assert (far > 2000 and there <= 500) == is_refused
+    assert min(abs(far - 2000), abs(there - 500)) < 0.8
+    if is_refused:
+        with pytest.raises(kf.errors.CoordinatesError, match="sign of lat changed"):
+            directory.nearest(origin)
+    else:
+        assert len(directory.nearest(origin)) == 1
+
+
+@pytest.mark.parametrize(
+    ("bounds", "is_refused"),
+    [
+        ((-180, -90, 180, 90), False),
+        ((-180.5, 40, -79, 50), True),
+        ((-79, 40, 180.5, 50), True),
+        ((-90, -90.5, -80, 50), True),
+        ((-90, 40, -80, 90.5), True),
+    ],
+)
+def test_a_polygon_lies_on_the_earth_in_degrees(bounds, is_refused):
+    clinic = kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=44.0, lon=-79.5))
+    directory = kf.Directory.from_clinics([clinic])
+    if is_refused:
+        with pytest.raises(kf.errors.CoordinatesError, match="does not lie in lon -180 to 180"):
+            directory.inside(shapely.box(*bounds))
+    else:
+        assert directory.inside(shapely.box(*bounds)).n_eligible == 1
+
+
+def test_an_id_that_is_not_there_is_told_the_first_three_that_hold_it_or_are_like_it():
+    ids = [f"kingston-{one}" for one in "abcd"] + ["ottawa-1"]
+    directory = kf.Directory.from_clinics(kf.Clinic(clinic_id=one, name=one) for one in ids)
+    for asked, wanted in (
+        ("kingston", tuple(ids[:3])),
+        (" Kingston  D", ("kingston-d",)),
+        ("ottowa-1", ("ottawa-1",)),
+        ("ot", ()),
+        ("tawa", ("ottawa-1",)),
+    ):
+        with pytest.raises(kf.errors.UnknownClinicError) as unknown:
+            directory[asked]
+        assert unknown.value.suggestions == wanted
+        assert all(repr(one) in str(unknown.value) for one in wanted)

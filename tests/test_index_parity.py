@@ -6,16 +6,24 @@ import math
 import os
 import pickle
 import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ketafind.errors import CoordinatesError, InvalidInputError
+from ketafind.errors import (
+    CoordinatesError,
+    DirectoryFileError,
+    InvalidInputError,
+    MissingExtraError,
+)
 from ketafind.geo import compiled_core, geodesic_km
 from ketafind.index import KernelIndex, RTreeIndex, ScanIndex, default_index, make_index
-from ketafind.index.kernel import threads_for
+from ketafind.index.kernel import _share_out, threads_for
 from strategies import examples
 
 needs_kernel = pytest.mark.skipif(compiled_core() is None, reason="installed without a C compiler")
@@ -181,6 +189,33 @@ def test_a_filter_used_often_keeps_its_answers(index_type):
         assert answers == truth
 
 
+@needs_kernel
+@pytest.mark.parametrize("many_at_once", [False, True])
+def test_a_filter_that_few_points_pass_gets_a_tree_of_its_own_once_it_was_asked_often(many_at_once):
+    n = 6400
+    rng = np.random.default_rng(4)
+    index = KernelIndex(rng.uniform(42, 50, n), rng.uniform(-90, -75, n))
+    few, most = (index.prepare(bits_for(index, np.arange(n) < k)) for k in (128, n // 2 + 1))
+
+    def ask(prepared, questions):
+        if many_at_once:
+            index.nearest_many(*np.full((2, questions), 45.0), 2, prepared)
+        else:
+            for _ in range(questions // 4):
+                index.nearest(45.0, -80.0, 2, prepared)
+
+    bitmap, of_most, everything = few._tree, most._tree, index.prepare(None)._tree
+    # In a batch a question gains a fourth of what one alone does; the tree costs 50 + 64.
+    ask(few, 100)
+    assert few._tree is bitmap
+    ask(few, 20)
+    assert few._tree is not bitmap
+    ask(most, 20_000)
+    assert most._tree is of_most
+    ask(None, 20_000)
+    assert index.prepare(None)._tree is everything
+
+
 def nearest_of_few(index_type, points, passes, origins, limit):
     """Answers to many origins at once, and the same written into small integers."""
     index = index_type(*points)
@@ -259,6 +294,63 @@ def test_threads_do_not_change_a_byte(index_type):
     serial = exact(index.nearest_many(lat, lon, 4, prepared, threads=1))
     for threads in (2, 64, None):
         assert exact(index.nearest_many(lat, lon, 4, prepared, threads=threads)) == serial
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_batch_is_shared_out_among_as_many_threads_as_are_wanted(threads):
+    n = 50_000
+    together = threading.Barrier(threads, timeout=60)
+    busy, done = threading.local(), np.zeros(n, int)
+    used: set[int] = set()
+
+    def work(part):
+        if not hasattr(busy, "begun"):
+            busy.begun = True
+            used.add(threading.get_ident())
+            together.wait()
+        done[part] += 1
+
+    _share_out(work, n, threads)
+    assert len(used) == threads
+    assert (threading.get_ident() in used) == (threads == 1)
+    assert (done == 1).all()
+
+
+def test_a_batch_is_answered_where_no_thread_can_be_begun(monkeypatch):
+    class Full(ThreadPoolExecutor):
+        def submit(self, *given):
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("ketafind.index.kernel.ThreadPoolExecutor", Full)
+    done = np.zeros(3000, int)
+
+    def work(part):
+        done[part] += 1
+
+    _share_out(work, 3000, 4)
+    assert (done == 1).all()
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame: frame.__setitem__(0, np.nan),
+        lambda frame: frame.__setitem__(slice(0, 9), frame[:9] * (1 + 1e-7)),
+        lambda frame: frame.__setitem__(slice(0, 9), 2.0 * frame[:9]),
+        *(lambda frame, at=at: frame.__setitem__(at, 1.1e4) for at in (9, 10, 11)),
+        *(lambda frame, at=at: frame.__setitem__(at, -1.1e4) for at in (9, 10, 11)),
+        lambda frame: frame.__setitem__(9, np.nan),
+    ],
+)
+def test_a_stored_index_that_was_not_checked_has_a_frame_that_turns_and_a_centre_on_earth(change):
+    stored = KernelIndex([43.0, 44.0], [-79.0, -80.0]).arrays
+    assert KernelIndex.from_arrays(stored, verify=False).nearest(43.0, -79.0, 1)[1] == [0]
+    frame = stored["frame"].copy()
+    change(frame.reshape(-1))
+    with pytest.raises(DirectoryFileError, match="no rotation"):
+        KernelIndex.from_arrays(stored | {"frame": frame}, verify=False)
+    assert not any(array.flags.writeable for array in stored.values())
 
 
 class InterruptedBatchError(Exception):
@@ -406,8 +498,9 @@ def test_the_default_index_is_the_fastest_there_is(monkeypatch):
     monkeypatch.setattr("ketafind.index.compiled_core", lambda: None)
     monkeypatch.setattr("ketafind.index.kernel.compiled_core", lambda: None)
     monkeypatch.setattr("ketafind.geo.compiled_core", lambda: None)
-    with pytest.warns(RuntimeWarning, match="without its compiled core: ScanIndex"):
+    with pytest.warns(RuntimeWarning, match="without its compiled core: ScanIndex") as warned:
         assert isinstance(make_index()([43.0], [-79.0]), ScanIndex)
+    assert warned[0].filename == __file__
     for build in (lambda: KernelIndex([43.0], [-79.0]), lambda: make_index("kernel")):
         with pytest.raises(InvalidInputError, match="without its compiled core"):
             build()
@@ -419,6 +512,15 @@ def test_where_no_compiler_could_help_the_scan_is_taken_without_a_word(monkeypat
     monkeypatch.setattr("ketafind.index.compiled_core", lambda: None)
     monkeypatch.setattr("sys.platform", "emscripten")
     assert isinstance(default_index([43.0], [-79.0]), ScanIndex)
+
+
+def test_only_the_tree_that_changes_needs_a_package(monkeypatch):
+    """Which a browser has not."""
+    monkeypatch.setitem(sys.modules, "rtree", None)
+    monkeypatch.setitem(sys.modules, "rtree.index", None)
+    assert make_index("scan") is ScanIndex
+    with pytest.raises(MissingExtraError, match="rtree"):
+        make_index("rtree")
 
 
 def test_an_index_is_chosen_by_its_name():

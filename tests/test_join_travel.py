@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ketafind as kf
-from ketafind.errors import InvalidInputError, UnknownClinicError
+from ketafind.errors import CoordinatesError, InvalidInputError, UnknownClinicError
 from ketafind.geo import geodesic_km
 from ketafind.travel import GraphRouter, TravelTimes
 from strategies import examples
@@ -457,6 +457,9 @@ def test_the_usual_times_are_those_that_are_written():
     table = kf.coverage(frame, directory, router=graph)
     assert table["threshold_min"].tolist() == [15, 30, 60, 120]
     assert table["without_way"].tolist() == [0.0] * 4
+    assert list(kf.provenance(table)["settings"]["thresholds_min"]) == [15, 30, 60, 120]
+    with pytest.raises(CoordinatesError, match=r"row 0: .*swapped"):
+        kf.coverage(frame.rename(columns={"lat": "lon", "lon": "lat"}), directory, router=graph)
     slow = GraphRouter.from_edges(
         pd.DataFrame({"source": [0, 1], "target": [1, 0], "minutes": 100.0}),
         {"node": [0, 1], "lat": [44.0, 44.1], "lon": [-78.0, -78.0]},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -193,6 +194,77 @@ def rule(requires: str, name: str = "two") -> str:
     return f'{{"id": "{name}", "level": "required", "title": {{"en": "Two"}},\n "requires":\n  {requires}}}'
 
 
+def rule_with(key: str, value: str) -> str:
+    """A rule set whose first rule has one more key."""
+    return rules().replace('"title": {"en": "One"}', f'"title": {{"en": "One"}}, "{key}": {value}')
+
+
+def test_what_a_rule_says_is_read_with_what_it_says_it_of():
+    sources = '[{"note": {"en": "A law"}, "url": "https://law"}, {"note": {"fr": "Une loi"}}]'
+    text = rule_with("sources", sources).replace(
+        '"levels"', '"date": "2026-01-02", "questions": {"route": {"en": "How?"}}, "levels"'
+    )
+    one = kf.RuleSet.from_text(text)
+    law, loi = one.rules[0].sources
+    assert (dict(law.note), law.url) == ({"en": "A law"}, "https://law")
+    assert (dict(loi.note), loi.url) == ({"fr": "Une loi"}, "")
+    assert (one.date, one.questions["route"]["en"]) == ("2026-01-02", "How?")
+    assert dict(one.rules[0].unverified) == {}
+    told = kf.RuleSet.from_text(rule_with("unverified", '{"en": "Not seen"}'))
+    assert dict(told.rules[0].unverified) == {"en": "Not seen"}
+    assert kf.RuleSet.from_text(rules()).date == ""
+    assert hash(one) == hash(kf.RuleSet.from_text(text))
+    assert one != told
+    assert "words" not in repr(BUNDLED)
+
+
+def test_a_rule_is_about_some_services_and_whoever_names_it_means_that():
+    when = '"when": {"facet": "route", "terms": ["iv"], "at_least": 1}'
+    about = rule_with("x", "1").replace('"x": 1', when)
+    both = kf.RuleSet.from_text(about.replace("\n]\n}", "," + rule('{"rule": "one"}') + "\n]\n}"))
+    infusion, oral = {"route": {"iv": "yes"}}, {"route": {"iv": "no"}}
+    nurse = {"staff": {"nurse": "no"}}
+    for facts, truth, applies in (
+        (infusion | nurse, "no", "yes"), (oral | nurse, "yes", "no"), (nurse, "unknown", "unknown"),
+        ({"staff": {"nurse": "yes"}}, "yes", "unknown"),
+    ):  # fmt: skip
+        one, two = directory_of([clinic(**facts)]).qualification("a", rules=both).assessment.results
+        assert (one.truth, one.applies) == (truth, applies)
+        assert (two.truth, two.applies) == (truth, "yes")
+
+
+def test_rules_may_have_words_of_their_own_and_numbers():
+    words = """"vocabulary": {"facets": [{"id": "colour", "plural": "colours", "labels": {"en": "colour", "fr": "couleur"},
+      "terms": [{"id": "red", "labels": {"en": "red", "fr": "rouge"}}]}]}, "levels\""""
+    wait = kf.at_most("wait_days", 3)
+    red = '{"facet": "colour", "terms": ["red"], "at_least": 1}'
+    text = rules(rule(f'{{"and": [{red}, {wait.to_json()}]}}')).replace('"levels"', words)
+    mine = kf.RuleSet.from_text(text)
+    assert mine.vocabulary().facet("colour").id == "colour"
+    assert BUNDLED.vocabulary(mine.vocabulary()).facet("colour").id == "colour"
+    service = kf.Service(facts={"staff": {"nurse": kf.Truth.YES}, "colour": {"red": kf.Truth.YES}})
+    for days, result in ((3, "QUALIFIED"), (4, "NOT_QUALIFIED")):
+        one = kf.Clinic(
+            clinic_id="a",
+            name="A",
+            services=(replace(service, quantities={"wait_days": kf.Quantity(days, days, "days")}),),
+        )
+        directory = directory_of([one], mine.vocabulary())
+        assert directory.qualification("a", "full", rules=mine).result == result
+    with pytest.raises(DataError, match=r"colour. is not a known facet"):
+        kf.RuleSet.from_text(rules(rule(red)))
+
+
+def test_what_is_no_rule_set_and_a_file_that_is_too_large_are_refused(tmp_path):
+    with pytest.raises(InvalidInputError, match=r"not str; RuleSet.read\(path\) makes one"):
+        kf.qualified("team", "mine.json")
+    path = tmp_path / "large.json"
+    for size, message in ((4 * 2**20, "not JSON"), (4 * 2**20 + 1, "4 MB")):
+        path.write_bytes(b" " * size)
+        with pytest.raises(kf.errors.KetafindError, match=message):
+            kf.RuleSet.read(path)
+
+
 def test_rules_of_your_own_are_read_from_a_file(tmp_path):
     path = tmp_path / "mine.json"
     path.write_text(rules(rule('{"not": {"rule": "one"}}')), "utf-8")
@@ -236,6 +308,23 @@ def test_rules_of_your_own_are_read_from_a_file(tmp_path):
         (rules().replace('"levels"', '"questions": {"colour": {"en": "Red?"}}, "levels"'),
          'line 5, questions: the question "colour" is about no facet'),
         (rules().replace('"levels"', '"questions": {"route": "How?"}, "levels"'), '"questions" is an object with a text'),
+        (rules(rule('"nurse"')), r"line 8, rules\.two: criteria"),
+        (rules('{"id": "two", "level": "required", "title": {"en": "x"}}'), 'line 8, rules.two: "requires" is missing'),
+        (rules('{"id": "two", "level": "advisory", "title": {"en": "x"}}'), 'line 8, rules.two: "requires" is missing'),
+        (rules('{"id": "two", "level": "information", "title": {"en": "x"}}', rule('{"rule": "two"}', "three")),
+         r"line 11, rules\.three\.requires: the rule 'two' asks for nothing"),
+        (rules().replace("required", "advisory"), "line 1: a rule set has one required rule or more"),
+        (rules(levels='{"team": []}'), 'line 5, levels: the level "team" is a list of one or more rules'),
+        (rules(levels='{"team": "one"}'), 'line 5, levels: the level "team" is a list of one or more rules'),
+        (rules(levels='["one"]'), '"levels" is an object'),
+        ('{"format": "ketafind-rules/1", "id": "a", "title": {"en": "A"}, "rules": 5}', '"rules" is a list of one or more rules'),
+        ('{"format": "ketafind-rules/1", "id": "a", "title": {"en": "A"}, "rules": []}', '"rules" is a list of one or more rules'),
+        ('{"format": "ketafind-rules/1", "id": "a", "title": {"en": "A"}, "rules": {"a": 1}}', '"rules" is a list of one or more rules'),
+        *((rule_with("sources", sources), '"sources" is a list of objects with a "note" in each language')
+          for sources in ('"x"', '["x"]', '[{}]', '[{"note": {}}]', '[{"note": {"en": " "}}]', '[{"note": "x"}]',
+                          '[{"note": {"en": "x"}, "url": 5}]', '[{"note": {"en": "x"}}, 5]', '{"note": {"en": "x"}}')),
+        *((rule_with("unverified", value), '"unverified" is an object with a text in each language')
+          for value in ('"x"', '{"en": ""}', '[]')),
     ],
 )  # fmt: skip
 def test_a_faulty_rule_set_is_refused_with_its_line_and_path(text, message):

@@ -413,7 +413,9 @@ class Trial:
         return Copy(self.work / "copy")
 
     def survives(self, mutant: Mutant) -> bool:
-        killer = self.in_fork(mutant, self.quick_first(range(mutant.line, mutant.end + 1), mutant))
+        executing = self.quick_first(range(mutant.line, mutant.end + 1), mutant)
+        # What no test executes may have been executed on import, or once and kept.
+        killer = self.in_fork(mutant, executing) if executing else None
         if killer is not None:
             self.kills[killer] += 1
             return not killer

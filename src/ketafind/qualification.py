@@ -187,7 +187,7 @@ class RuleSet:
             rules=rules,
             levels=FrozenMapping({name: tuple(ids) for name, ids in levels.items()}),
             date=data.get("date", ""),
-            questions=FrozenMapping(questions),
+            questions=FrozenMapping({name: FrozenMapping(questions[name]) for name in questions}),
             words=words,
         )
 

@@ -235,7 +235,7 @@ def _usable_processors() -> int:
 
 def _share_out(work: Callable[[slice], None], n: int, threads: int) -> None:
     """Do work on slices of n origins, on threads of its own, until an exception."""
-    most = max(1, min(BLOCK, -(-n // threads)))
+    most = min(BLOCK, -(-n // threads))
     begun, lock = 0, Lock()
 
     def take(size: int) -> slice:
