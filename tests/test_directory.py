@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 import ketafind as kf
 from ketafind.errors import DataError, InvalidInputError, UnknownClinicError
 from ketafind.query.catalogue import Catalogue
+from ketafind.show.hsds import service_list
 from strategies import clinic_lists
 
 HERE = kf.Coordinates(lat=44.23, lon=-76.48)
@@ -244,3 +247,122 @@ def test_each_clinic_is_found_by_its_name_as_it_is_written_and_mistyped():
     assert directory.find("dentist") == directory.find("") == ()
     with pytest.raises(InvalidInputError, match="named by text, not by int"):
         directory.find(7)
+
+
+def test_a_position_that_cannot_be_meant_is_refused_at_every_door_unless_it_is_meant(tmp_path):
+    zero = kf.Clinic(clinic_id="z", name="Z", location=kf.Location(lat=0.0, lon=0.0))
+    made = kf.Directory.from_clinics([zero], check=False)
+    table, package, tables = tmp_path / "z.csv", tmp_path / "z.zip", tmp_path / "datapackage.json"
+    made.to_csv(table)
+    made.export(package, "datapackage")
+    fields = [{"name": name} for name in ("clinic_id", "name")]
+    resource = {"name": "clinics", "path": "z.csv", "schema": {"fields": fields}}
+    tables.write_text(json.dumps({"resources": [resource]}), "utf-8")
+    point = {"type": "Point", "coordinates": [0.0, 0.0]}
+    feature = {"type": "Feature", "id": "z", "geometry": point, "properties": {"name": "Z"}}
+    own = kf.Directory
+    doors = [
+        (own.from_clinics, [zero]), (own.from_clinics([]).with_clinics, [zero]),
+        (own.from_csv, table), (own.from_frame, pd.read_csv(table)),
+        (own.from_fhir, made.to_fhir()), (own.from_geojson, made.to_geojson()),
+        (own.from_geojson, {"type": "FeatureCollection", "features": [feature]}),
+        (own.from_hsds, service_list(made.clinics, made.vocabulary, "en")),
+        (own.from_datapackage, package), (own.from_datapackage, tables),
+    ]  # fmt: skip
+    for door, given_ in doors:
+        with pytest.raises(DataError):
+            door(given_)
+        assert door(given_, check=False)["z"].location.lat == 0.0
+
+
+class Spy:
+    """A geocoder that works offline and puts everything in one place."""
+
+    works_offline = True
+
+    def geocode(self, text: str) -> kf.Location:
+        return kf.Location(lat=44.5, lon=-76.5, label=f"read: {text}")
+
+
+def test_new_clinics_are_placed_by_the_geocoder_that_is_given_which_is_not_kept(directory):
+    town = clinic("n", city="Anywhere")
+    placed = directory.with_clinics([town], geocoder=Spy())
+    assert placed["n"].location.label == "read: Anywhere"
+    assert placed.nearest("Kingston, ON", 1).origin.label == "Kingston, ON"
+    own = kf.Directory.from_clinics([clinic("a", 44.2)], geocoder=Spy())
+    assert own.with_clinics([town])["n"].location.label == "read: Anywhere"
+    for wrong in (object(), "Kingston"):
+        with pytest.raises(InvalidInputError, match="a geocoder has a method"):
+            directory.with_clinics([], geocoder=wrong)
+
+
+def test_a_compiled_filter_is_taken_as_it_is_or_refused(directory):
+    passing = directory.filter(routes="iv", unknown="include")
+    ids = [match.clinic.clinic_id for match in directory.search(routes="iv", unknown="include")]
+    assert directory.filter(passing) is passing
+    for unknown in ("exclude", "include"):
+        found = directory.search(passing, unknown=unknown)
+        assert [match.clinic.clinic_id for match in found] == ids == ["a", "b", "c"]
+    for more in ({"unknown": "only"}, {"staff": "nurse"}, {"staff": "nurse", "unknown": "include"}):
+        with pytest.raises(InvalidInputError, match="a compiled filter is taken as it is"):
+            directory.nearest(HERE, where=passing, **more)
+
+
+def test_the_five_nearest_or_best_named_are_found_unless_another_number_is_asked_for():
+    made = kf.Directory.from_clinics(clinic(f"clinic {n}", 44.0 + n / 10) for n in range(8))
+    assert [len(made.nearest(HERE)), len(made.nearest(HERE, 7))] == [5, 7]
+    assert [len(made.find("clinic")), len(made.find("clinic", 6))] == [5, 6]
+
+
+def test_a_directory_shows_how_many_clinics_it_has_and_what_it_is_called(directory):
+    name = f"Directory of 3 clinics, 1 unlocated, data {directory.snapshot}"
+    assert repr(directory) == f"<{name}>"
+    assert f"<caption>{name}</caption>" in directory._repr_html_()
+    assert repr(kf.Directory.from_clinics([clinic("a")])).startswith("<Directory of 1 clinic, 1 u")
+    assert repr(kf.Directory.from_clinics([])).startswith("<Directory of 0 clinics, 0 u")
+
+
+def test_facts_are_decided_on_the_day_that_is_given_or_believed_whatever_their_age():
+    made = kf.load_directory()
+    decided, later = (
+        made.decisions("caledon-clinic"),
+        made.decisions("caledon-clinic", "2031-01-01"),
+    )
+    assert any(one.facet == "route" and one.truth == kf.Truth.YES for one in decided)
+    assert {one.truth for one in later if one.facet == "route"} == {kf.Truth.UNKNOWN}
+
+
+def test_what_is_written_is_all_that_was_asked_for_and_replaces_nothing(directory, tmp_path):
+    source = kf.Evidence(
+        clinic_id="a", service_id="1", facet="route", term="iv", truth=kf.Truth.YES,
+        source_url="https://a.example",
+    )  # fmt: skip
+    made = directory.with_clinics([clinic("a", 44.3, evidence=[source])])
+    page, table, facts, package = (
+        tmp_path / name for name in ("p.html", "c.csv", "e.csv", "d.zip")
+    )
+    writers = {
+        page: made.to_html,
+        table: made.to_csv,
+        package: lambda path, **how: made.export(path, "datapackage", **how),
+    }
+    for path, write in writers.items():
+        write(path)
+        with pytest.raises(kf.errors.ExistingFileError):
+            write(path)
+        write(path, overwrite=True)
+    assert "<html" in page.read_text("utf-8")
+    assert not facts.exists()
+    made.to_csv(table, evidence=facts, overwrite=True)
+    assert kf.Directory.from_csv(table, evidence=facts).snapshot == made.snapshot
+    assert kf.Directory.from_datapackage(package).snapshot == made.snapshot
+    with pytest.raises(kf.errors.ExistingFileError):
+        made.to_csv(tmp_path / "other.csv", evidence=facts)
+
+
+def test_a_map_of_a_directory_names_its_data_and_their_licence():
+    made = kf.load_directory()
+    drawn = " ".join(text.get_text() for text in made.plot().figure.texts).replace("\n", " ")
+    for shown in (drawn, made.explore().page):
+        assert str(made.snapshot.id) in shown
+        assert "CC BY 4.0" in shown

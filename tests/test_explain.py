@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import reduce
+from operator import and_
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,10 @@ from hypothesis import strategies as st
 import ketafind as kf
 import oracle
 from ketafind.errors import InvalidInputError, UnknownClinicError
+from ketafind.explain.questions import words_for_page
 from ketafind.explain.sentences import texts
 from ketafind.qualification import bundled_rules
+from ketafind.records import PRECISIONS
 from strategies import clinic_lists, criteria, examples, expressions, origins, policies
 
 # Each example makes directories and asks them in several ways.
@@ -581,3 +585,101 @@ def test_a_vocabulary_in_one_language_works_in_both(lang):
     assert "ligne 12" in str(said[0])
     assert list(said[-1]["routes"]) == ["ligne 12"]
     assert answer.to_fhir()["total"] == 1
+
+
+def test_an_answer_of_nothing_proposes_what_relaxing_it_would():
+    routes = ("iv", "im", "intranasal", "sc")
+    stated = [dict.fromkeys(routes, kf.Truth.YES) | {lacking: kf.Truth.NO} for lacking in routes]
+    made = kf.Directory.from_clinics(
+        kf.Clinic(clinic_id=str(n), name="C", services=(kf.Service(facts={"route": facts}),))
+        for n, facts in enumerate(stated)
+    )
+    empty = made.search(reduce(and_, map(kf.route, routes)))
+    assert (len(empty), len(empty.relax(9)), len(empty.relax())) == (0, 4, 3)
+    told = empty.explain().to_dict()
+    assert told["relaxations"] == empty.relax().to_dict()
+    assert told["criteria"] == empty.criteria.to_dict()
+    assert DIRECTORY.search().explain().to_dict()["relaxations"] is None
+
+
+def test_a_clinic_that_is_not_listed_is_told_what_kept_it_out():
+    here = kf.Coordinates(lat=44.0, lon=-76.0)
+    clinics = [at(name, 44.1, -76.0, "iv") for name in "ab"]
+    lost = replace(clinics[0], clinic_id="c", location=None)
+    directory = kf.Directory.from_clinics([*clinics, lost, at("far", 45.0, -76.0, "iv")])
+    far_km = directory.nearest(here, 1)[0].distance_km
+    first = directory.nearest(here, 1, routes="iv", max_distance_km=far_km)
+    outcomes = {name: first.why_not(name).outcome for name in directory}
+    assert outcomes == {"a": "listed", "b": "beyond", "c": "unlocated", "far": "too_far"}
+    assert directory.search(routes="iv").why_not("c").outcome == "listed"
+    assert directory.search(routes="iv")[:1].why_not("c").outcome == "beyond"
+    assert directory.search(unknown="only").why_not("c").outcome == "known"
+
+
+@pytest.mark.parametrize(
+    ("needed", "asked", "stated"),
+    [
+        (1, "intramuscular, intravenous or oral (by mouth)", "intramuscular and intravenous"),
+        (2, "at least 2 of: intramuscular, intravenous or oral (by mouth)", "intramuscular and"),
+        (3, "intramuscular, intravenous and oral (by mouth)", "intramuscular and intravenous"),
+    ],
+)
+def test_how_many_terms_are_needed_is_said_wherever_they_are(needed, asked, stated):
+    some = kf.Directory.from_clinics([at("a", 44.0, -76.0, "iv", "im"), at("b", 44.0, -76.0, "iv")])
+    where = kf.route("iv", "im", "oral", at_least=needed)
+    answer = some.search(where, unknown="include")
+    assert f"route of administration: {asked}; stated: {stated}" in str(answer.explain())
+    assert f"{asked}; stated: intravenous" in str(answer.why_not("b"))
+    whom = {one["clinic_id"]: one["questions"] for one in answer.questions().to_dict()["clinics"]}
+    wanted = [f"By which route do you give the treatment? Is it {asked}?"]
+    assert whom == {name: wanted for number, name in ((3, "a"), (2, "b")) if needed >= number}
+
+
+def test_all_of_two_terms_are_joined_by_and():
+    directory = kf.Directory.from_clinics([at("a", 44.0, -76.0, "iv")])
+    for where in (kf.route("iv", "im", all_of=True), kf.route("iv", "im", at_least=2)):
+        assert "intramuscular and intravenous" in str(directory.search(where).explain())
+
+
+def test_what_is_known_of_a_position_is_said_and_no_more():
+    here = kf.Coordinates(lat=44.0, lon=-76.0)
+
+    def told(up: float, radius_km: float, precision: str, **asked) -> str:
+        place = kf.Location(lat=44.0 + up, lon=-76.0, radius_km=radius_km, precision=precision)
+        one = kf.Clinic(clinic_id="a", name="A", location=place)
+        made = kf.Directory.from_clinics([one])
+        answer = made.nearest(here, **asked) if up else made.search()
+        return str(answer.explain()).replace("\u00a0", " ")
+
+    assert "its position is given; how well it is known is not said" in told(0, 0, "unknown")
+    assert "its position is known (the building)" in told(0, 0, "rooftop")
+    assert "is known within 2.0 km at the 90 % level (the street)" in told(0, 2, "street")
+    for wanted, known in (
+        ("5.6 km in a straight line (between 5.1 km and 6.0 km)", (0.05, 0.5, "street")),
+        ("22 km in a straight line (between 21 km and 23 km)", (0.2, 1.4, "street")),
+        ("22 km in a straight line\n", (0.2, 0.2, "street")),  # 22 to 22 says nothing more
+        ("5.6 km in a straight line\n", (0.05, 0.0, "rooftop")),
+        ("4 to 7 km in a straight line\n", (0.05, 1.5, "street")),
+        ("5 to 6 km in a straight line; only its city is known", (0.05, 0.5, "municipality")),
+    ):
+        assert f"  {wanted}" in told(*known)
+
+
+def test_pages_that_are_evidence_are_links():
+    html = DIRECTORY.nearest("K7L 3N6", 1, routes="iv").explain()._repr_html_()
+    (clinic,) = (one.clinic for one in DIRECTORY.nearest("K7L 3N6", 1, routes="iv"))
+    urls = [
+        fact.source_url for fact in clinic.evidence if (fact.facet, fact.term) == ("route", "iv")
+    ]
+    assert urls
+    for url in urls:
+        assert f'href="{url}"' in html
+    assert html.count("<a ") == html.count("</a>") == html.count("href=")
+
+
+def test_the_page_holds_the_sentences_that_its_script_says_and_no_other():
+    script = "".join((Path(kf.__file__).parent / "show" / name).read_text("utf-8")
+                     for name in ("finder.js", "finder_page.js"))  # fmt: skip
+    said = set(re.findall(r'"((?:ask|clause)\.\w+)"', script)) | {"and", "or", "headed"}
+    said |= {f"precision.{name}" for name in (*PRECISIONS, "unlocated")}
+    assert set(words_for_page(DIRECTORY.vocabulary)["says"]) == said

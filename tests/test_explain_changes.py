@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 
 import ketafind as kf
 from ketafind.errors import InvalidInputError
-from strategies import clinic_lists, examples
+from strategies import clinic_lists, directories, examples
 
 # Each example makes directories and asks them in several ways.
 FEWER = examples(1 / 4)
@@ -176,3 +177,107 @@ def test_the_table_of_a_difference_has_a_row_a_change_and_nothing_made_up(one, o
     assert table.dtypes.equals(old.diff(old).to_frame().dtypes)
     told = {"before": str(old.snapshot), "after": str(new.snapshot), "version": kf.__version__}
     assert table.attrs["ketafind"] == kf.provenance(table) == told
+
+
+@FEWER
+@given(directories())
+def test_a_profile_is_what_counting_gives(made):
+    told, clinics = made.profile(), made.clinics
+    services = [service for clinic in clinics for service in clinic.services]
+    assert told.n_services == len(services)
+    assert told.facets == {
+        facet.id: sum(bool(one.facts.get(facet.id)) for one in services)
+        for facet in made.vocabulary.facets
+    }
+    assert told.statuses == dict(Counter(one.status for one in clinics))
+    known = [one.location.precision if one.location else "unlocated" for one in clinics]
+    assert told.precisions == dict(Counter(known))
+    # Of its evidence, or of a clinic that has none.
+    facts = [fact for one in clinics for fact in one.evidence or (one,)]
+    pages = [getattr(fact, "page_date", None) for fact in facts]
+    dated = sorted(
+        day for fact, page in zip(facts, pages, strict=True) if (day := page or fact.checked_on)
+    )
+    days = [day.isoformat() for day in dated] or [None]
+    from_page = sum(page is not None for page in pages)
+    assert told.ages == {
+        "first": days[0],
+        "median": days[len(days) // 2],
+        "last": days[-1],
+        "from_page": from_page,
+        "from_reading": len(dated) - from_page,
+        "undated": len(facts) - len(dated),
+    }
+    for n in told.facets.values():
+        share = 100 * n / max(len(services), 1)
+        assert f"{n} of {len(services)} ({share:.0f} %)" in str(told)
+
+
+@FEWER
+@given(directories())
+def test_what_is_stated_without_evidence_is_doubted_at_a_clinic_that_has_some(made):
+    wanted = {
+        (clinic.clinic_id, f"{facet} {term}")
+        for clinic in made.clinics
+        if clinic.evidence
+        for service in clinic.services
+        for facet, terms in service.facts.items()
+        for term in terms
+        if (service.service_id, facet, term)
+        not in {(fact.service_id, fact.facet, fact.term) for fact in clinic.evidence}
+    }
+    found = [(one.clinic_id, one.what) for one in made.validate() if one.kind == "no_evidence"]
+    assert set(found) == wanted
+
+
+def test_a_difference_lists_clinics_services_fields_and_facts_with_what_they_were():
+    yes, no = kf.Truth.YES, kf.Truth.NO
+    source = kf.Evidence(
+        clinic_id="a", service_id="1", facet="route", term="iv", truth=no,
+        source_url="https://a.example/iv",
+    )  # fmt: skip
+
+    def clinic(*services, evidence=(), **fields):
+        return kf.Clinic(clinic_id="a", name="A", services=services, evidence=evidence, **fields)
+
+    first = kf.Service(service_id="1", facts={"route": {"iv": yes}})
+    second = kf.Service(service_id="2", facts={"route": {"im": yes}}, combined=True)
+    third = kf.Service(service_id="3", facts={"route": {"oral": no}})
+    turned = replace(first, facts={"route": {"iv": no}})
+    old = kf.Directory.from_clinics(
+        [clinic(first, third, phone="1", notes="n"), kf.Clinic(clinic_id="b", name="B")]
+    )
+    new = kf.Directory.from_clinics(
+        [clinic(turned, second, phone="2", evidence=[source]), kf.Clinic(clinic_id="c", name="C")]
+    )
+    found = {
+        (one.clinic_id, one.service_id, one.what, one.facet, one.term): (
+            one.kind, one.before, one.after, [fact.source_url for fact in one.evidence]
+        )
+        for one in old.diff(new)
+    }  # fmt: skip
+    assert found == {
+        ("a", None, "field", "phone", ""): ("changed", "1", "2", []),
+        ("a", None, "field", "notes", ""): ("removed", "n", "", []),
+        ("a", "1", "fact", "route", "iv"): ("changed", "yes", "no", ["https://a.example/iv"]),
+        ("a", "2", "service", "", ""): ("added", "", "", []),
+        ("a", "2", "fact", "route", "im"): ("added", "", "yes", []),
+        ("a", "2", "fact", "combined", ""): ("added", "", "yes", []),
+        ("a", "3", "service", "", ""): ("removed", "", "", []),
+        ("a", "3", "fact", "route", "oral"): ("removed", "no", "", []),
+        ("b", None, "clinic", "", ""): ("removed", "", "", []),
+        ("c", None, "clinic", "", ""): ("added", "", "", []),
+    }
+    told = str(old.diff(new)).splitlines()
+    # Each clinic is named once, what changed of it below, the evidence below that.
+    assert [line for line in told if line.startswith("  ") and line[2] != " "] == [
+        "  A [a]",
+        "  B [b]",
+        "  C [c]",
+    ]
+    at = next(n for n, line in enumerate(told) if "intravenous" in line)
+    assert told[at].startswith("    changed: ")
+    assert told[at].endswith(" yes to no")
+    assert told[at + 1].startswith("      ")
+    assert told[at + 1].endswith("<https://a.example/iv>")
+    assert sum("https://a.example" in line for line in told) == 1

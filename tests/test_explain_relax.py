@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import ketafind as kf
@@ -111,7 +111,18 @@ def name_of(change) -> str:
     return name if change.broader is None else f"broaden {name}"
 
 
+def one_with_iv() -> list[kf.Clinic]:
+    service = kf.Service(facts={"route": {"iv": kf.Truth.YES}})
+    return [
+        kf.Clinic(clinic_id="a", name="A", services=(service,), location=kf.Location(lat=1, lon=1))
+    ]
+
+
+IV = ("offers", "route", ("iv",), 1)
+
+
 @FEWER
+@example(one_with_iv(), [IV], "only", kf.Coordinates(lat=1, lon=1), 10.0)
 @given(clinic_lists(), clauses, policies, origins, st.sampled_from([10.0, 3000.0, oracle.math.inf]))
 def test_relaxations_equal_a_search_of_all_subsets(clinics, parts, unknown, origin, limit_km):
     directory = kf.Directory.from_clinics(clinics, check=False)

@@ -436,3 +436,264 @@ def test_what_stands_below_a_table_fits_the_terminal(monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
     text = str(kf.load_directory().nearest("Kingston", unknown="exclude", routes="iv"))
     assert max(map(len, text.splitlines())) <= width
+
+
+YES = kf.Truth.YES
+
+
+def five_clinics() -> kf.Directory:
+    """Exact, known to its city, of unknown routes, without a position, and far."""
+
+    def clinic(clinic_id, up, *routes, km=0.0, precision="rooftop", **fields):
+        facts = {"route": dict.fromkeys(routes, YES), "staff": {"nurse": YES}} if routes else {}
+        return kf.Clinic(
+            clinic_id=clinic_id,
+            name=f"Clinic {clinic_id}",
+            location=up
+            and kf.Location(lat=44.2 + up, lon=-76.5, precision=precision, radius_km=km),
+            services=(kf.Service(facts=facts),),
+            **fields,
+        )
+
+    return kf.Directory.from_clinics(
+        [
+            clinic("a", 0.1, "iv", city="Kingston", phone="613"),
+            clinic("b", 0.3, "iv", "im", km=9.0, precision="municipality", city="Perth",
+                   website="https://www.b.example/"),
+            clinic("c", 0.2),
+            clinic("d", None, "iv"),
+            clinic("e", 0.5, "iv"),
+        ]
+    )  # fmt: skip
+
+
+def said(answer: kf.Matches) -> str:
+    """What is printed, but for the line that names the data."""
+    lines = str(answer).splitlines()
+    assert str(answer.snapshot) in lines[-1]
+    return "\n".join(lines[:-1])
+
+
+def test_the_table_of_an_answer_says_where_to_go_and_what_is_left_open(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "92")
+    made = five_clinics()
+    near = made.nearest(HERE, 2, routes="iv")
+    assert (
+        said(near)
+        == """\
+   clinic    city      distance                truth  routes  staff  contact
+-  --------  --------  ----------------------  -----  ------  -----  ---------
+1  Clinic a  Kingston  11 km                   yes    iv      nurse  613
+2  Clinic b  Perth     25 to 41 km, city only  yes    iv, im  nurse  b.example
+2 of 3 clinics that match. 1 more may match: not enough is known of it. 1 that matches, or
+may, has no position. The order is not certain.
+Nearer than the last of these, but not confirmed: Clinic c, 22 km."""
+    )
+    assert (
+        said(near.translated("fr"))
+        == """\
+   clinique  ville     distance         vérité  voie              personnel        contact
+                                                d'administration
+-  --------  --------  ---------------  ------  ----------------  ---------------  ---------
+1  Clinic a  Kingston  11 km            oui     intraveineuse     infirmière,      613
+                                                                  infirmier
+2  Clinic b  Perth     25 à 41 km,      oui     intraveineuse;    infirmière,      b.example
+                       ville seulement          intramusculaire   infirmier
+2 des 3 cliniques qui correspondent. 1 autre correspond peut-être : on n'en sait pas assez.
+1 qui correspond, ou peut-être, n'a pas de position. L'ordre n'est pas certain.
+Plus proche que la dernière de la liste, mais non confirmée : Clinic c, 22 km."""
+    )
+    # Without distances, how well each is known.
+    assert (
+        said(made.search(routes="im", unknown="include"))
+        == """\
+   clinic    city      position   truth    routes  staff  contact
+-  --------  --------  ---------  -------  ------  -----  ---------
+1  Clinic a  Kingston             unknown  iv      nurse  613
+2  Clinic b  Perth     city only  yes      iv, im  nurse  b.example
+3  Clinic c                       unknown
+4  Clinic d                       unknown  iv      nurse
+5  Clinic e                       unknown  iv      nurse
+5 of 5 clinics that match or may match. 1 that matches, or may, has no position."""
+    )
+    assert (
+        said(made.nearest(HERE, 9, routes="sc"))
+        == """\
+No clinics with a position match. 4 more may match: not enough is known of them. 1 that
+matches, or may, has no position.
+Nearest, but not confirmed: Clinic a, 11 km; Clinic c, 22 km; Clinic b, 25 to 41 km, city
+only."""
+    )
+    sure = made.with_clinics(removed=["c", "d"])
+    assert (
+        said(sure.nearest(HERE, 1, routes="iv", max_distance_km=12))
+        == """\
+   clinic    city      distance  truth  routes  staff  contact
+-  --------  --------  --------  -----  ------  -----  -------
+1  Clinic a  Kingston  11 km     yes    iv      nurse  613
+The one clinic that matches."""
+    )
+    assert said(sure.search(routes="sc")) == (
+        "No clinics match. 3 more may match: not enough is known of them."
+    )
+
+
+def test_where_a_table_has_no_room_a_blank_line_parts_the_clinics_and_the_notes(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "24")
+    blocks = str(five_clinics().nearest(HERE, 2, routes="iv")).split("\n\n")
+    assert [block.splitlines()[0] for block in blocks] == ["1", "2", "2 of 3 clinics that"]
+
+
+def test_of_another_vocabulary_the_first_facets_are_in_the_table():
+    words = kf.Vocabulary.from_dict(
+        {
+            "format": "ketafind-vocabulary/1",
+            "languages": ["en"],
+            "facets": [
+                {"id": name, "plural": f"{name}s", "labels": {"en": name}, "terms": [
+                    {"id": f"{name}1", "labels": {"en": f"{name} one"}}]}
+                for name in ("meal", "drink", "music")
+            ],
+        }
+    )  # fmt: skip
+    facts = {name: {f"{name}1": YES} for name in ("meal", "drink", "music")}
+    one = kf.Clinic(clinic_id="a", name="A", services=(kf.Service(facts=facts),))
+    shown = str(kf.Directory.from_clinics([one], vocabulary=words).search())
+    assert shown.splitlines()[0].split() == [
+        "clinic",
+        "city",
+        "truth",
+        "meals",
+        "drinks",
+        "contact",
+    ]
+    assert "meal1" in shown
+    assert "music1" not in shown
+
+
+def test_a_match_shows_its_rank_its_id_its_distance_and_its_truth():
+    made = five_clinics()
+    near = made.nearest(HERE, 9, routes="im", unknown="include")
+    assert repr(near[0]) == "<Match 1: a, 11.1 km, unknown>"
+    assert repr(made.search(routes="im")[0]) == "<Match 1: b, yes>"
+    assert "Clinic a" in near[0]._repr_html_()
+
+
+def test_each_match_alone_is_the_row_that_it_is_in_its_answer():
+    answer = five_clinics().nearest(HERE, 9, routes="im", unknown="include")
+    for lang in (None, "en", "fr"):
+        assert [one.to_dict(lang) for one in answer] == answer.to_dict(lang)["matches"]
+    assert [one.to_dict() for one in answer.more(1)] == []
+
+
+def test_a_row_of_an_answer_names_its_words_in_the_language_asked_for():
+    answer = five_clinics().nearest(HERE, 2, routes="iv")
+    plain, english, french = (answer.to_dict(lang)["matches"][1] for lang in (None, "en", "fr"))
+    assert "labels" not in plain
+    assert plain["distance_text"] == english["distance_text"] == "25 to 41 km, city only"
+    assert french["distance_text"] == "25 à 41 km, ville seulement"
+    assert (english["labels"]["truth"], french["labels"]["truth"]) == ("yes", "oui")
+    assert french["labels"]["precision"] == "municipalité"
+    assert french["labels"]["routes"] == ["intraveineuse", "intramusculaire"]
+    lost = five_clinics().search(routes="iv").to_dict("en")["matches"][2]
+    assert lost["clinic_id"] == "d"
+    assert "precision" not in lost["labels"]
+    for wrong in ("de", ""):
+        with pytest.raises(InvalidInputError, match="'en', 'fr'"):
+            answer.to_dict(wrong)
+
+
+def test_an_answer_tells_its_question():
+    made = five_clinics()
+    for answer, first, k, limit in (
+        (made.nearest(HERE, 2), 1, 2, None),
+        (made.nearest(HERE, 2, offset=3, max_distance_km=50), 4, 2, 50.0),
+        (made.nearest(HERE, 2).more(1), 3, 1, None),
+        (made.within(HERE, 50), 1, None, 50.0),
+        (made.search(), 1, None, None),
+    ):
+        asked = json.loads(json.dumps(answer.to_dict(), allow_nan=False))["query"]
+        assert (asked["first"], asked["k"], asked["max_distance_km"]) == (first, k, limit)
+        assert set(asked) == {"where", "unknown", "first", "k", "max_distance_km"}
+        assert asked["where"] == answer.criteria.to_dict()
+
+
+def test_a_match_is_combined_where_it_needs_facets_that_no_source_ties_to_one_service():
+    facts = {"route": {"iv": YES, "im": YES}, "staff": {"nurse": YES}}
+    made = kf.Directory.from_clinics(
+        kf.Clinic(clinic_id=name, name=name, services=(kf.Service(facts=facts, combined=combined),))
+        for name, combined in (("a", True), ("b", False))
+    )
+    both = kf.route("iv") & kf.route("im")
+    for where, needs in ((None, False), (both, False), (both & kf.staff("nurse"), True)):
+        answer = made.search(where)
+        wanted = [needs, False]
+        assert [match.combined for match in answer] == wanted
+        assert answer.to_frame()["combined"].tolist() == wanted
+        assert [one["combined"] for one in answer.explain().to_dict()["matches"]] == wanted
+
+
+def test_the_evidence_of_a_match_is_that_of_its_service_and_of_the_clinic_as_a_whole():
+    def source(service_id, facet, term):
+        return kf.Evidence(
+            clinic_id="a", service_id=service_id, facet=facet, term=term, truth=YES,
+            source_url="https://a.example",
+        )  # fmt: skip
+
+    facts = [source("1", "route", "iv"), source("2", "route", "im"), source(None, "name", "A")]
+    services = [kf.Service(service_id=name, facts={}) for name in "12"]
+    made = kf.Directory.from_clinics(
+        [kf.Clinic(clinic_id="a", name="A", services=services, evidence=facts)]
+    )
+    (match,) = made.search(routes="im")
+    assert match.service.service_id == "2"
+    assert match.evidence() == tuple(facts[1:])
+
+
+def test_columns_of_a_row_a_service_or_a_row_a_fact_say_what_each_is_of():
+    services = (
+        kf.Service(service_id="1", facts={"route": {"im": YES}}),
+        kf.Service(service_id="2", facts={"route": {"iv": YES}}),
+    )
+    made = kf.Directory.from_clinics([kf.Clinic(clinic_id="a", name="A", services=services)])
+    answer = made.search(routes="iv")
+    clinic, service, fact = (answer.columns(per) for per in ("clinic", "service", "fact"))
+    assert (clinic["service_id"], clinic["combined"]) == (["2"], [False])
+    assert (service["service_id"], service["is_match"]) == (["1", "2"], [False, True])
+    assert fact["service_id"] == [None, None, "1", "2"]  # the name, the status and two routes
+    assert (service["rank"], fact["rank"]) == ([1, 1], [1, 1, 1, 1])
+    assert "is_match" not in clinic
+    assert not {"is_match", "combined", "name"} & set(fact)
+    assert set(fact["truth"]) == {"yes"}
+
+
+def test_an_answer_is_written_in_its_own_language_and_replaces_no_file(tmp_path):
+    near = five_clinics().nearest(HERE, 2, routes="iv")
+    path = tmp_path / "near.json"
+    near.translated("fr").export(path, "fhir")
+    assert "intraveineuse" in path.read_text("utf-8")
+    with pytest.raises(kf.errors.ExistingFileError):
+        near.export(path, "fhir")
+    near.translated("fr").export(path, "fhir", overwrite=True, lang="en")
+    assert "intraveineuse" not in path.read_text("utf-8")
+    formula = kf.Clinic(clinic_id="a", name="=1+1")
+    found = kf.Directory.from_clinics([formula]).search()
+    for spreadsheet, name in (({}, "=1+1"), ({"spreadsheet": True}, "'=1+1")):
+        found.export(tmp_path / "near.csv", overwrite=True, **spreadsheet)
+        assert f",{name}," in (tmp_path / "near.csv").read_text("utf-8")
+
+
+def test_questions_are_for_five_clinics_unless_another_number_is_asked_for():
+    made = kf.Directory.from_clinics(kf.Clinic(clinic_id=str(n), name="C") for n in range(7))
+    answer = made.search(routes="iv")
+    assert (len(answer.questions()), len(answer.questions(6)), len(answer.questions(9))) == (
+        5,
+        6,
+        7,
+    )
+    assert answer.questions().n_possible == 7
+
+
+def test_an_answer_of_a_polygon_has_no_origin_and_one_of_a_place_has():
+    assert five_clinics().inside(BOX).origin is None
+    assert five_clinics().nearest(HERE).origin == kf.Location(lat=44.2, lon=-76.5, match="given")

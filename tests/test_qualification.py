@@ -380,3 +380,23 @@ def test_a_directory_without_the_facet_of_a_rule_is_undetermined_and_says_why():
     assert {rule["id"]: rule["in_vocabulary"] for rule in rules}["core_team"] is False
     assert directory.search()[0].qualification.result == "UNDETERMINED"
     assert "no words" not in str(directory_of([clinic()], BUNDLED.vocabulary()).qualification("a"))
+
+
+def test_a_qualification_names_the_status_that_decides_and_the_evidence_of_each_rule():
+    source = kf.Evidence(
+        clinic_id="a", service_id="1", facet="staff", term="psychiatrist", truth=kf.Truth.YES,
+        source_url="https://a.example/team", hint="Dr. A",
+    )  # fmt: skip
+    for status, text in (("active", ""), ("uncertain", "is open"), ("closed", "is closed")):
+        one = kf.Clinic(clinic_id="a", name="A", evidence=[source], status=status)
+        told = directory_of([one]).qualification("a")
+        second = str(told).splitlines()[1]
+        assert ("the clinic" in second) == (status != "active")
+        assert text in second
+        rules = {rule["id"]: rule["evidence"] for rule in told.to_dict()["rules"]}
+        (kept,) = rules["core_team"]
+        assert "clinic_id" not in kept
+        stated = {name: getattr(source, name) for name in ("facet", "term", "truth", "hint")}
+        assert {name: kept[name] for name in stated} == stated
+        assert kept["source_url"] == source.source_url
+        assert "https://a.example/team" in str(told)

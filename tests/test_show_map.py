@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.errors import CoordinatesError, InvalidInputError
+from ketafind.records import CITY_LEVEL
 from ketafind.show.basemap import half_steps
 from ketafind.show.html import asset, source_hash
 from ketafind.show.map import explore_clinics
@@ -265,3 +266,14 @@ def test_a_path_without_a_name_is_answered_by_how_a_file_is_written(verb, remedy
     for shown in (kf.load_directory(), kf.load_directory().nearest("Kingston, ON", k=1)):
         with pytest.raises(InvalidInputError, match=remedy):
             getattr(shown, verb)("map.html")
+
+
+def test_an_answer_without_distances_shows_how_well_each_place_is_known():
+    answer = kf.load_directory().search(unknown="include")
+    rows = data_of(answer.explore())["rows"]
+    for row, match in zip(rows, answer, strict=True):
+        place = match.clinic.location
+        assert ("city only" in row["sub"]) == (place is not None and place.precision in CITY_LEVEL)
+        assert not any("km" in text for text in row["sub"])
+    assert {"city only" in row["sub"] for row in rows} == {True, False}
+    assert "no position" not in [text for row in rows for text in row["sub"]]

@@ -224,6 +224,8 @@ def test_the_error_that_a_router_states_widens_every_interval():
     assert [clinic.clinic_id for clinic in near[0].swaps] == ["c1"]
     assert not directory.nearest(HERE, 1, router=graph).order_certain
     assert "17 to 24 min" in str(near)
+    said = [near.to_dict(lang)["matches"][0]["travel_time_text"] for lang in (None, "en", "fr")]
+    assert said == ["17 to 24 min", "17 to 24 min", "17 à 24 min"]
     graph.error = (1.1, 1.2)
     with pytest.raises(InvalidInputError, match="two factors"):
         directory.nearest(HERE, router=graph)
@@ -328,7 +330,7 @@ def test_an_answer_by_time_says_minutes_wherever_it_is_shown():
     # And one by straight line says none of it.
     straight = directory.nearest(HERE, 2)
     assert straight.certificate is None
-    assert straight[0].travel_time_min is None
+    assert straight[0].travel_time_min is straight[0].travel_distance_km is None
     assert "travel" not in json.dumps(straight.to_dict())
     assert "time" not in str(straight) + str(straight.explain()) + str(list(straight.columns()))
 

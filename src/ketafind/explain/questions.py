@@ -30,8 +30,8 @@ from ketafind.truth import Truth
 from ketafind.vocabulary.terms import FLAG
 
 SAID_IN_PAGE = frozenset({
-    "and", "or", "headed", "ask.status", "ask.facet", "ask.flag", "clause.no_more",
-    "clause.no_less",
+    "and", "or", "headed", "ask.status", "ask.facet", "ask.flag", "clause.at_least",
+    "clause.no_more", "clause.no_less",
 })  # fmt: skip
 
 if TYPE_CHECKING:
@@ -116,8 +116,7 @@ class Questions(ExplanationList[ClinicQuestions]):
             name = wording.label(leaf.quantity)
             return say("ask.facet", lang, facet=name, what=wording.bound(leaf))
         is_flag = leaf.facet == FLAG
-        needed = len(leaf.terms) if leaf.at_least is None else leaf.at_least
-        what = wording.terms(leaf.facet, leaf.terms, "and" if needed == len(leaf.terms) else "or")
+        what = wording.offered(leaf)
         # One yes-no fact has a question of its own, several have not.
         name = leaf.facet if not is_flag else leaf.terms[0] if len(leaf.terms) == 1 else ""
         asked = self.wordings.get(name, {})

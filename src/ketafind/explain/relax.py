@@ -228,8 +228,7 @@ def forms_of(clause: Criteria, vocabulary: Vocabulary, slices: TermSlices) -> tu
         return (clause,)
     facet = vocabulary.facet(clause.facet)
     above = [facet[term].parent or term for term in clause.terms]
-    broader = Offers(clause.facet, tuple(dict.fromkeys(above)), 1).resolve(vocabulary)
-    return (clause,) if broader == clause.resolve(vocabulary) else (clause, broader)
+    return clause, Offers(clause.facet, tuple(dict.fromkeys(above)), 1).resolve(vocabulary)
 
 
 def looser_numbers(clause: Bound, slices: TermSlices) -> list[float]:

@@ -261,7 +261,7 @@ class Wording:
         lang = self.lang
         match criteria:
             case Offers():
-                return self._offers(criteria)
+                return headed(self.label(criteria.facet), self.offered(criteria), lang)
             case Bound():
                 return headed(self.label(criteria.quantity), self.bound(criteria), lang)
             case And() | Or():
@@ -277,13 +277,12 @@ class Wording:
                 return say("clause.everything", lang)
         return " ".join(self.criteria(part) for part in criteria.parts)
 
-    def _offers(self, clause: Offers) -> str:
-        needed = len(clause.terms) if clause.at_least is None else clause.at_least
-        everything = needed == len(clause.terms) > 1
-        named = self.terms(clause.facet, clause.terms, "and" if everything else "or")
-        if 1 < needed < len(clause.terms):
-            named = say("clause.at_least", self.lang, n=needed, what=named)
-        return headed(self.label(clause.facet), named, self.lang)
+    def offered(self, clause: Offers) -> str:
+        """Name the terms that are asked for, and how many of them."""
+        of = len(clause.terms)
+        needed = of if clause.at_least is None else clause.at_least
+        named = self.terms(clause.facet, clause.terms, "and" if needed == of else "or")
+        return say("clause.at_least", self.lang, n=needed, what=named) if 1 < needed < of else named
 
     def bound(self, clause: Bound) -> str:
         """Name what a quantity may be."""
@@ -348,11 +347,10 @@ def place_words(
         what, far = say(f"precision.{precision}", lang), kilometres(place.radius_km, lang)
         return say(key, lang, what=what, far=far)
     text = distance_phrase(distance_km, interval_km, precision, lang, "straight")
-    low, high = interval_km
-    if high - low < 0.1 or interval_matters(distance_km, low, high, precision):
+    low, high = (kilometres(end, lang) for end in interval_km)
+    if low == high or interval_matters(distance_km, *interval_km, precision):
         return text
-    span = say("distance.between", lang, low=kilometres(low, lang), high=kilometres(high, lang))
-    return f"{text} ({span})"
+    return f"{text} ({say('distance.between', lang, low=low, high=high)})"
 
 
 def by_means(profile: str | None, lang: str) -> str:

@@ -663,7 +663,9 @@ const Finder = (() => {
       const { facet, terms, at_least: atLeast = 1 } = leaf;
       if (leaf.quantity) return fill(this.says["ask.facet"][lang], this.sizeAsked(leaf, lang));
       const isFlag = facet === "flag", needed = atLeast === "all" ? terms.length : atLeast;
-      const what = this.listed(facet, terms, needed === terms.length ? "and" : "or", lang);
+      const some = this.listed(facet, terms, needed === terms.length ? "and" : "or", lang);
+      const isSome = needed > 1 && needed < terms.length;
+      const what = isSome ? fill(this.says["clause.at_least"][lang], { n: needed, what: some }) : some;
       const name = !isFlag ? facet : terms.length === 1 ? terms[0] : "";
       const asked = this.wordings[name] ?? this.says[isFlag ? "ask.flag" : "ask.facet"];
       return fill(asked[lang], { what, facet: this.label(facet, null, lang) });
