@@ -31,15 +31,8 @@ if TYPE_CHECKING:
     from ketafind.records import Clinic, Evidence
     from ketafind.vocabulary import Vocabulary
 
-FACETS = (
-    ("route", "routes", "iv"),
-    ("staff", "psychiatrist"),
-    ("condition", "conditions", "ptsd"),
-    ("product", "products", "esketamine"),
-    ("setting", "settings", "hospital"),
-    ("language", "languages", "fr"),
-)
-"""The facets that have options: id, plural where it is another word, and a term as an example."""
+FACETS = ("route", "staff", "condition", "product", "setting", "language")
+"""The facets that have options."""
 
 UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
@@ -70,7 +63,7 @@ def by_road(arguments: Namespace) -> dict[str, Any]:
 
 def sought(arguments: Namespace) -> dict[str, Any]:
     """What is sought, as keywords of a query."""
-    facets = {facet: getattr(arguments, facet) for facet, *_ in FACETS}
+    facets = {facet: getattr(arguments, facet) for facet in FACETS}
     named = {facet: terms for facet, terms in facets.items() if terms is not None}
     return {"where": _criteria(arguments), "unknown": arguments.unknown, **named}
 
