@@ -1462,7 +1462,7 @@ class Directory(Mapping[str, Clinic]):
         """
         from ketafind.explain.questions import words_for_page
         from ketafind.guide import questions_for_page
-        from ketafind.show.page import finder_page
+        from ketafind.show.map import finder_page
 
         words = words_for_page(self.vocabulary) | {"guide": questions_for_page()}
         facts, reader = self._catalogue.facts, self._reader
