@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import (
-    LEVELS,
-    MEAN_KM,
-    Study,
-    ontario_postal_codes,
-    read_study,
-    read_thresholds,
-)
+from ketafind.access.demand import LEVELS, MEAN_KM, Study, ontario_postal_codes, read_thresholds
 from ketafind.errors import InvalidInputError
 from ketafind.files import require
 from ketafind.geo import (
@@ -239,7 +232,7 @@ def catchments(
     if origins is None and not _in_ontario(directory):
         counted = ontario_postal_codes().head(0)
     source = Source(lat, lon, geometry, address, radius)
-    study = read_study(
+    study = Study(
         counted, directory, source, weight, where, facets, check=check, provenance=provenance,
         router=router,
     )  # fmt: skip

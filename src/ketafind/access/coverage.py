@@ -14,7 +14,6 @@ from ketafind.access.demand import (
     LEVELS,
     Study,
     check_thresholds,
-    read_study,
     read_thresholds,
 )
 from ketafind.errors import CoordinatesError, InvalidInputError
@@ -125,7 +124,7 @@ def coverage(
     import pandas as pd
 
     source = Source(lat, lon, geometry, address, radius)
-    study = read_study(
+    study = Study(
         origins, directory, source, weight, where, facets, check=check, provenance=provenance,
         router=router, cost=cost,
     )  # fmt: skip
@@ -152,10 +151,7 @@ def coverage(
         "snapshot": str(directory.snapshot),
         "n_unlocated": study.eligible["possible"].n_unlocated,
     }
-    done: pd.DataFrame = study.stamped(
-        frame, "coverage", weighted=weight is not None, **_told(study, limits)
-    )
-    return done
+    return study.stamped(frame, "coverage", weighted=weight is not None, **_told(study, limits))
 
 
 def compare(
@@ -216,7 +212,7 @@ def compare(
     limits = check_thresholds(thresholds_km)
     source = Source(lat, lon, geometry, address)
     before, after = (
-        read_study(origins, one, source, weight, where, facets, check=check, provenance=provenance)
+        Study(origins, one, source, weight, where, facets, check=check, provenance=provenance)
         for one in (old, new)
     )
     counted = np.where(after.located, after.weight, 0.0)
@@ -232,8 +228,7 @@ def compare(
     changed = ("covered_old", "covered_new", "gained", "lost", "share_old", "share_new")
     frame = pd.DataFrame(rows, columns=["threshold_km", "supply", *changed])
     settings = {"snapshot_old": str(old.snapshot), "weighted": weight is not None}
-    done: pd.DataFrame = after.stamped(frame, "compare", thresholds_km=limits, **settings)
-    return done
+    return after.stamped(frame, "compare", thresholds_km=limits, **settings)
 
 
 def gaps(
@@ -304,7 +299,7 @@ def gaps(
     """
     check_prefix(prefix)
     source = Source(lat, lon, geometry, address, radius)
-    study = read_study(
+    study = Study(
         origins, directory, source, weight, where, facets, check=check, provenance=provenance,
         router=router, cost=cost,
     )  # fmt: skip
@@ -450,7 +445,7 @@ def best_sites(
     """
     require("spopt.locate", "sites")  # said before the work, not after it
     source, opened = Source(lat, lon, geometry, address), open_frame(candidates)
-    study = read_study(
+    study = Study(
         origins, directory, source, weight, where, facets, check=check, provenance=provenance,
         router=router, cost=cost, candidates=opened,
     )  # fmt: skip

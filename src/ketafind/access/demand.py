@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +24,11 @@ if TYPE_CHECKING:
 
     from ketafind.criteria import Criteria
     from ketafind.directory import Directory
-    from ketafind.join.journeys import Journeys, Travel
+    from ketafind.join.journeys import Travel
     from ketafind.travel import Router
 
 
+T = TypeVar("T")
 TOWN = "municipality"
 
 RURAL_PARTS = 18.0
@@ -133,21 +133,40 @@ ENDS = ("low", *LEVELS, "high")
 """Confirmed and surely in reach; the levels by positions as they are; possible and perhaps."""
 
 
-@dataclass(frozen=True, slots=True)
 class Study:
-    """Who is to be served, and by which clinics."""
+    """Who is to be served, and by which clinics: at both ends of what is known."""
 
-    directory: Directory
-    frame: Frame
-    origins: Origins
-    weight: Floats
-    located: npt.NDArray[np.bool_]
-    eligible: Mapping[str, Filter]
-    radius_from: str
-    check: bool
-    provenance: bool
-    travel: Travel | None = None
-    journeys: Journeys | None = None
+    def __init__(
+        self,
+        origins: Any,
+        directory: Directory,
+        source: Source,
+        weight: str | None,
+        where: Criteria | Filter | None,
+        facets: Mapping[str, Any],
+        *,
+        check: bool,
+        provenance: bool,
+        router: Router | None = None,
+        cost: Any = None,
+        candidates: Frame | None = None,
+    ) -> None:
+        check_directory(directory)
+        self.directory = directory
+        self.travel: Travel | None = read_travel(router, cost, directory, candidates)
+        self.check, self._provenance = check, provenance
+        self.eligible: Mapping[str, Filter] = _eligible(directory, where, facets)
+        self.frame = open_frame(ontario_postal_codes() if origins is None else origins)
+        reader = None if source.address is None else directory._reader
+        needless = self.travel is not None and self.travel.costs is not None
+        self.origins: Origins = read_origins(self.frame, source, geocoder=reader, needless=needless)
+        self.weight: Floats = _weights(self.frame, weight)
+        self._radius_from = source.radius_told(self.frame.names)
+        self.located, self.journeys = self.origins.located, None
+        if self.travel is not None:
+            refuse_implausible(directory, self.origins, check=check)
+            self.journeys = self.travel.journeys(directory, self.frame, self.origins)
+            self.located = self.journeys.counted
 
     @property
     def unit(self) -> str:
@@ -180,7 +199,7 @@ class Study:
         perhaps = nearest_end_km(self.eligible["possible"], self.origins, "low")
         return dict(zip(ENDS, (surely, confirmed, possible, perhaps), strict=True))
 
-    def stamped(self, frame: Any, method: str, /, **settings: Any) -> Any:
+    def stamped(self, frame: T, method: str, /, **settings: Any) -> T:
         """Let a frame that was just made remember where it comes from."""
         if self.travel is not None and self.journeys is not None:
             self.travel.n_missing = self.journeys.n_missing
@@ -190,8 +209,8 @@ class Study:
             self.directory,
             self.eligible["possible"],
             unknown="both",
-            radius=self.radius_from,
-            criteria=self.provenance,
+            radius=self._radius_from,
+            criteria=self._provenance,
             travel=self.travel,
             **settings,
         )
@@ -203,23 +222,10 @@ class Study:
         return near, located[near.order]
 
 
-def read_study(
-    origins: Any,
-    directory: Directory,
-    source: Source,
-    weight: str | None,
-    where: Criteria | Filter | None,
-    facets: Mapping[str, Any],
-    *,
-    check: bool,
-    provenance: bool,
-    router: Router | None = None,
-    cost: Any = None,
-    candidates: Frame | None = None,
-) -> Study:
-    """Read origins and their weights, and compile criteria for both ends of the interval."""
-    check_directory(directory)
-    travel = read_travel(router, cost, directory, candidates)
+def _eligible(
+    directory: Directory, where: Criteria | Filter | None, facets: Mapping[str, Any]
+) -> Mapping[str, Filter]:
+    """Compile criteria for both ends of the interval."""
     if "unknown" in facets:
         raise InvalidInputError(
             "unknown= is no argument here: both answers are given, confirmed and possible"
@@ -233,34 +239,10 @@ def read_study(
                 f"here, confirmed and possible; give its criteria: where=compiled.criteria"
             )
         where, facets = compiled.criteria, {}
-    eligible = {
+    return {
         level: directory.filter(where, unknown=unknown, **facets)
         for level, unknown in LEVELS.items()
     }
-    frame = open_frame(ontario_postal_codes() if origins is None else origins)
-    reader = None if source.address is None else directory._reader
-    needless = travel is not None and travel.costs is not None
-    places = read_origins(frame, source, geocoder=reader, needless=needless)
-    weights = _weights(frame, weight)
-    told = source.radius_told(frame.names)
-    located, journeys = places.located, None
-    if travel is not None:
-        refuse_implausible(directory, places, check=check)
-        journeys = travel.journeys(directory, frame, places)
-        located = journeys.counted
-    return Study(
-        directory,
-        frame,
-        places,
-        weights,
-        located,
-        eligible,
-        told,
-        check,
-        provenance,
-        travel,
-        journeys,
-    )
 
 
 def _weights(frame: Frame, name: str | None) -> Floats:

@@ -15,7 +15,6 @@ from ketafind.access.demand import (
     Study,
     WithinDistance,
     read_capacity,
-    read_study,
 )
 from ketafind.errors import InvalidInputError, shown
 from ketafind.geo import (
@@ -254,7 +253,7 @@ def access_score(
     per = check_limit(per, "per")
     source = Source(lat, lon, geometry, address, radius)
     read_decay(method, decay, limit, bandwidth, "km")  # refused before anything is read
-    study = read_study(
+    study = Study(
         origins, directory, source, weight, where, facets, check=check, provenance=provenance,
         router=router, cost=cost,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -282,6 +282,7 @@ def _kept(table: Floats, keep: npt.NDArray[np.bool_]) -> Floats:
 KEY = "ketafind"
 """Where pandas' attrs and Arrow's metadata hold the record."""
 
+T = TypeVar("T")
 _named = lru_cache(maxsize=64)(str)
 """Of a snapshot; a join of few rows is asked for again and again."""
 
@@ -290,7 +291,7 @@ _records: dict[int, dict[str, Any]] = {}
 
 
 def stamped(
-    frame: Any,
+    frame: T,
     method: str,
     directory: Directory,
     eligible: Filter,
@@ -301,7 +302,7 @@ def stamped(
     criteria: bool,
     travel: Travel | None = None,
     **settings: Any,
-) -> Any:
+) -> T:
     """Let a frame that was just made remember where it comes from."""
     from ketafind import __version__
 
@@ -323,9 +324,10 @@ def stamped(
     if hasattr(frame, "attrs") and isinstance(frame.attrs, dict):
         frame.attrs[KEY] = record
         return frame
-    if hasattr(frame, "replace_schema_metadata"):
+    if hasattr(frame, "schema") and hasattr(frame, "replace_schema_metadata"):
         kept = frame.schema.metadata or {}
-        return frame.replace_schema_metadata({**kept, KEY: json.dumps(record)})
+        made: T = frame.replace_schema_metadata({**kept, KEY: json.dumps(record)})
+        return made
     _records[id(frame)] = record
     weakref.finalize(frame, _records.pop, id(frame), None)
     return frame
