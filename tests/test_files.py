@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pickle
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ketafind as kf
 from ketafind.errors import DataError
 from ketafind.files import JsonObject, parse_json, read_text, write_whole
+from ketafind.geocoding import GeocodeCache, RateLimit, RegisterGeocoder
 
 names = st.text('abc_"{}\\\n é.', max_size=4)
 values = st.recursive(
@@ -139,3 +142,47 @@ def test_a_failure_of_the_system_names_the_file_and_leaves_nothing(tmp_path, mon
     assert caught.value.filename == str(path)
     assert os.listdir(tmp_path) == ["file"]
     assert path.read_text() == "old"
+
+
+CLINIC = kf.Clinic(
+    clinic_id="a", name="A", services=(kf.Service(),), location=kf.Location(lat=44.2, lon=-76.5)
+)
+OWN = kf.Directory.from_clinics([CLINIC])
+DOORS = {
+    "open": kf.Directory.open,
+    "save": OWN.save,
+    "from_csv": kf.Directory.from_csv,
+    "from_geojson": kf.Directory.from_geojson,
+    "from_datapackage": kf.Directory.from_datapackage,
+    "to_csv": OWN.to_csv,
+    "export": lambda path: OWN.export(path, "geojson"),
+    "explore": OWN.explore().save,
+    "roads": kf.travel.GraphRouter.open,
+    "register": RegisterGeocoder.open,
+    "cache": GeocodeCache,
+    "pace": lambda path: RateLimit(path=path),
+    "vocabulary": kf.Vocabulary.read,
+    "rules": kf.RuleSet.read,
+}
+NO_PATHS = [None, 3, True, [], b"file", "", "a\0b", "a" * 5_000, "a/" * 3_000]
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("path", NO_PATHS, ids=lambda path: repr(path)[:8])
+def test_no_door_takes_a_path_that_is_none(tmp_path, monkeypatch, door, path):
+    monkeypatch.chdir(tmp_path)
+    if (door, path) == ("pace", None) or (door in ("cache", "pace") and len(str(path)) > 100):
+        return  # no file; and a cache or a pace that cannot be kept costs a warning alone
+    with pytest.raises(kf.KetafindError):
+        DOORS[door](path)
+    assert not os.listdir(tmp_path)
+
+
+def test_what_the_system_says_of_a_file_is_one_of_our_errors(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(kf.errors.FileFailedError) as caught:
+        write_whole(tmp_path / "folder", "x", overwrite=True)
+    assert (caught.value.errno, caught.value.filename) == (errno.EINVAL, str(tmp_path / "folder"))
+    assert str(caught.value) == f"{tmp_path}/folder: not a regular file"
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.errno) == (str(caught.value), errno.EINVAL)

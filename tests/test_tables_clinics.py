@@ -154,8 +154,6 @@ def test_only_a_regular_file_is_read(write, tmp_path):
         "file:///etc/passwd",
         tmp_path,
         tmp_path / "pipe",
-        "",
-        3,
     ):
         refusal(path)
     with pytest.raises(FileNotFoundError):

@@ -6,7 +6,7 @@ import math
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from datetime import date
 from functools import cache, cached_property, lru_cache
-from os import PathLike, fspath, stat
+from os import PathLike, stat
 from os.path import abspath
 from typing import TYPE_CHECKING, Any, Never, Self
 
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ketafind.errors import DirectoryFileError, InvalidInputError, check_language, refuse_unnamed
 from ketafind.facts import as_day, resolved
-from ketafind.files import bundled
+from ketafind.files import bundled, path_text
 from ketafind.geocoding.protocol import check_geocoder, check_works_offline, works_offline
 from ketafind.index import IndexName, make_index
 from ketafind.index.protocol import check_count, check_limit
@@ -507,7 +507,7 @@ class Directory(Mapping[str, Clinic]):
         if geocoder is not None:
             check_works_offline(geocoder)
         directory = cls(open_catalogue(path, verify=verify), geocoder)
-        directory._path = abspath(fspath(path))
+        directory._path = abspath(path_text(path))
         return directory
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -526,7 +526,7 @@ class Directory(Mapping[str, Clinic]):
             If there is no folder to write it in.
         """
         save_catalogue(path, self._catalogue)
-        self._path = abspath(fspath(path))
+        self._path = abspath(path_text(path))
 
     def with_clinics(
         self,

@@ -25,6 +25,7 @@ KetafindError
 │   └── RoutingRefusedError             key, quota, budget or use: asking again is of no use
 ├── MissingFileError (FileNotFoundError)           there is no file or folder of that name
 ├── ExistingFileError (FileExistsError)            a file that is not to be replaced is there
+├── FileFailedError (OSError)           the system cannot read or write a file
 ├── DirectoryFileError (ValueError)     a saved file that is damaged, foreign or newer
 └── MissingExtraError (ImportError)     an optional package is needed; says which extra
 """
@@ -549,6 +550,18 @@ class ExistingFileError(KetafindError, FileExistsError):
     """A path where there is a file already, to be written only if that is asked for."""
 
     code = "file_exists"
+
+
+class FileFailedError(KetafindError, OSError):
+    """The system cannot read or write a file: a full disk, no permission, a name that is too long.
+
+    `errno`, `strerror` and `filename` are those of any `OSError`.
+    """
+
+    code = "file_failed"
+
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.strerror}"
 
 
 class DirectoryFileError(KetafindError, ValueError):

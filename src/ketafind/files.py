@@ -28,6 +28,8 @@ from ketafind.errors import (
     DirectoryFileError,
     ExistingFileError,
     Fault,
+    FileFailedError,
+    InvalidInputError,
     KetafindError,
     MissingExtraError,
     MissingFileError,
@@ -57,6 +59,16 @@ def require(module: str, extra: str = "") -> Any:
         ) from None
 
 
+def path_text(path: object) -> str:
+    """Give a path as text; what is none is refused before anything is made or opened."""
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidInputError(f"the path must be text or a Path, not {type(path).__name__}")
+    text = os.fsdecode(path)
+    if not text or "\0" in text:
+        raise InvalidInputError("the path is empty or holds a NUL character")
+    return text
+
+
 def write_whole(
     path: str | os.PathLike[str],
     content: str | Iterable[Buffer],
@@ -64,13 +76,14 @@ def write_whole(
     overwrite: bool = False,
 ) -> None:
     """Write a file: beside its place, synced, then renamed."""
+    path = path_text(path)
     target = os.path.realpath(path)
     refuse_existing(target, overwrite=overwrite)
     if os.path.lexists(target) and not os.path.isfile(target):
-        raise OSError(errno.EINVAL, "not a regular file", target)
+        raise FileFailedError(errno.EINVAL, "not a regular file", target)
     folder, name = os.path.split(target)
     if not os.path.isdir(folder):
-        raise MissingFileError(f"{os.fspath(path)}: there is no folder {folder} to write it in")
+        raise MissingFileError(f"{path}: there is no folder {folder} to write it in")
     with naming(path):
         _remove_leftovers(folder, name)
         descriptor, beside = _open_beside(folder, name)
@@ -95,11 +108,10 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     """Let what the system says of a file name it."""
     try:
         yield
-    except KetafindError:
-        raise
     except OSError as error:
-        error.filename, error.filename2 = os.fspath(path), None
-        raise
+        if isinstance(error, KetafindError) or error.errno is None:
+            raise
+        raise FileFailedError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def _open_beside(folder: str, name: str) -> tuple[int, str]:
@@ -144,8 +156,9 @@ def _remove_leftovers(folder: str, name: str) -> None:
 
 def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Refuse to write where there is a file already, unless it is to be replaced."""
-    if not overwrite and os.path.lexists(path):
-        raise _exists(os.fspath(path))
+    target = path_text(path)
+    if not overwrite and os.path.lexists(target):
+        raise _exists(target)
 
 
 def _exists(target: str) -> ExistingFileError:
@@ -195,13 +208,15 @@ class JsonObject(dict[str, Any]):
 
 def read_text(path: str | os.PathLike[str], what: str, *, max_mb: int) -> str:
     """Read a regular file in UTF-8."""
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(str(path), [Fault(f"no such file; give the path of {what} in JSON")])
-    if path.stat().st_size > max_mb * 2**20:
-        raise DataError(path.name, [Fault(f"the file is over {max_mb} MB: this is not {what}")])
+    path = Path(path_text(path))
     try:
         with naming(path):
+            if not path.is_file():
+                fault = Fault(f"no such file; give the path of {what} in JSON")
+                raise DataError(str(path), [fault])
+            if path.stat().st_size > max_mb * 2**20:
+                fault = Fault(f"the file is over {max_mb} MB: this is not {what}")
+                raise DataError(path.name, [fault])
             return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(path.name, [Fault(f"the file is not UTF-8: {error.reason}")]) from None
@@ -330,7 +345,7 @@ def write_arrays(
     ------
     TypeError
         If an array holds something else.
-    OSError
+    FileFailedError
         If it cannot be written; a file that was there is unchanged.
     """
     columns = {name: _plain(name, array) for name, array in arrays.items()}
@@ -390,11 +405,11 @@ def open_arrays(
         the text names the file.
     MissingFileError
         If there is no such file.
-    OSError
+    FileFailedError
         If it cannot be read.
     """
-    data, size = _map(path, private=private)
-    name = os.fspath(path)
+    name = path_text(path)
+    data, size = _map(name, private=private)
     length, directory_sum, body_sum = _read_header(data, size, name)
     directory = bytes(data[ALIGNMENT : ALIGNMENT + length])
     if zlib.crc32(directory) != directory_sum:
@@ -443,12 +458,12 @@ def _body(gap: int, columns: Any) -> Iterator[bytes | memoryview]:
         yield bytes(-column.nbytes % ALIGNMENT)
 
 
-def _map(path: str | os.PathLike[str], *, private: bool) -> tuple[memoryview, int]:
+def _map(path: str, *, private: bool) -> tuple[memoryview, int]:
     if not os.path.exists(path):
-        raise MissingFileError(f"{os.fspath(path)}: there is no such file")
+        raise MissingFileError(f"{path}: there is no such file")
     # Looked at before it is opened: to open a pipe would wait for its writer.
     if not stat.S_ISREG(os.stat(path).st_mode):
-        _refuse(os.fspath(path), "this is not a regular file")
+        _refuse(path, "this is not a regular file")
     with naming(path), open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size < READ_BELOW:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from ketafind.errors import GeocodingError, KetafindError
+from ketafind.errors import FileFailedError, GeocodingError, KetafindError
 from ketafind.records import Location
 
 __all__ = ["main"]
@@ -61,7 +61,7 @@ def _refuse(error: KetafindError, lang: str) -> int:
         first += f" ({'; '.join(_named(place, lang) for place in error.candidates)})"
         said = "\n".join((first, *more))
     _say(said)
-    return INPUT
+    return FAILURE if isinstance(error, FileFailedError) else INPUT
 
 
 def _say(message: str) -> None:

@@ -17,6 +17,7 @@ from threading import RLock, get_ident
 from typing import Any, NoReturn, TypeVar
 
 from ketafind.errors import DirectoryFileError, MissingFileError, PlaceNotFoundError
+from ketafind.files import path_text
 from ketafind.geocoding.protocol import Outcome
 from ketafind.geocoding.words import words_of
 from ketafind.records import Location
@@ -97,7 +98,7 @@ class GeocodeCache(AbstractContextManager["GeocodeCache"]):
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.path: Path = Path(path)
+        self.path: Path = Path(path_text(path))
         self._clock, self._sleep = clock, sleep
         self._links: dict[int, _Link] = {}
         self._salt = b""

@@ -18,6 +18,7 @@ from threading import Lock, Thread
 from typing import TypeVar
 
 from ketafind.errors import GeocoderBusyError, GeocoderFailedError, GeocoderRefusedError
+from ketafind.files import path_text
 from ketafind.geocoding.cache import FILE_FAULTS, is_locked, open_private, patiently, rest_until
 
 # A turn farther ahead than this is the mark of a clock that was set back: it does not count.
@@ -61,7 +62,7 @@ class RateLimit:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.min_delay_s = min_delay_s
-        self.path: Path | None = None if path is None else Path(path)
+        self.path: Path | None = None if path is None else Path(path_text(path))
         self.clock: Callable[[], float] = clock
         self._sleep = sleep
         self._next: dict[str, float] = {}

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketafind.errors import DataError, Fault, InvalidInputError, KetafindError, MissingFileError
-from ketafind.files import naming, refuse_existing, write_arrays
+from ketafind.files import naming, path_text, refuse_existing, write_arrays
 from ketafind.geo import EAST, NORTH, SOUTH, WEST
 from ketafind.geocoding.gazetteer import default_gazetteer
 from ketafind.geocoding.protocol import shown
@@ -164,7 +164,7 @@ def build_register(
     if (nar is None) == (openaddresses is None):
         raise InvalidInputError("give one source: nar= or openaddresses=")
     refuse_existing(out, overwrite=overwrite)
-    source = Path(nar if nar is not None else str(openaddresses))
+    source = Path(path_text(openaddresses if nar is None else nar))
     read, licence = (_read_open, OPEN_LICENCE) if nar is None else (_read_nar, NAR_LICENCE)
     points = _Points()
     with _readable(source):

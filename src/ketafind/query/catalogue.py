@@ -407,8 +407,6 @@ def save_catalogue(path: str | PathLike[str], catalogue: Catalogue) -> None:
 
 def open_catalogue(path: str | PathLike[str], *, verify: bool) -> Catalogue:
     """Open a catalogue that `save_catalogue` wrote; its records are read when they are asked for."""
-    if not isinstance(path, str | PathLike):
-        raise InvalidInputError(f"the path must be text or a Path, not {type(path).__name__}")
     metadata, arrays = open_arrays(path, kind=KIND, version=VERSION, verify=verify)
     _check_metadata(metadata)
     _check_shapes(arrays)

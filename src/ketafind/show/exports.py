@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ketafind.errors import DataError, Fault, InvalidInputError, shown
-from ketafind.files import keys_once, read_text, require, write_whole
+from ketafind.files import keys_once, naming, path_text, read_text, require, write_whole
 from ketafind.geo import Coordinates, real
 from ketafind.records import EVIDENCE_FIELDS, Clinic
 from ketafind.show.fhir import find
@@ -164,7 +164,7 @@ class Export(NamedTuple):
 
     def write(self, path: str | os.PathLike[str], form: str | None, *, overwrite: bool) -> None:
         """Write a file in one of `FORMATS`, whole or not at all."""
-        ending = os.path.splitext(os.fspath(path))[1].lower()
+        ending = os.path.splitext(path_text(path))[1].lower()
         named = ENDINGS.get(ending) if form is None else form
         if named not in FORMATS:
             what = (
@@ -423,8 +423,9 @@ def features_found(content: Any) -> list[Found]:
 @contextmanager
 def tables_of_package(path: str | os.PathLike[str]) -> Iterator[tuple[Path, Path | None] | None]:
     """Find the CSV tables of clinics and of evidence of a package, unpacked while they are read."""
-    path = Path(path)
-    folder: Any = path if path.is_dir() else path.parent
+    path = Path(path_text(path))
+    with naming(path):
+        folder: Any = path if path.is_dir() else path.parent
     with TemporaryDirectory() as unpacked:
         try:
             folder = zipfile.Path(path) if path.suffix.lower() == ".zip" else folder

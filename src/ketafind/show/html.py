@@ -172,7 +172,7 @@ class MapPage:
         ------
         FileExistsError
             If the file is there and `overwrite` is False.
-        OSError
+        FileFailedError
             If it cannot be written.
         """
         write_whole(path, self.page, overwrite=overwrite)

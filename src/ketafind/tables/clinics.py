@@ -632,7 +632,7 @@ def read_clinics(
     DataError
         With every fault of the file, each with row (the header is row 1), column, value and
         remedy. Faults of the evidence come once the clinics have none.
-    OSError
+    MissingFileError, FileFailedError
         If there is no such file, or it may not be read.
 
     Warns
@@ -668,7 +668,7 @@ def read_evidence(path: Path, *, vocabulary: Vocabulary | None = None) -> tuple[
     ------
     DataError
         With every fault of the file.
-    OSError
+    MissingFileError, FileFailedError
         If there is no such file, or it may not be read.
     """
     vocabulary = checked_vocabulary(vocabulary)

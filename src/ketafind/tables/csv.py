@@ -17,7 +17,7 @@ from numbers import Integral, Real
 from typing import Any, BinaryIO, NamedTuple
 
 from ketafind.errors import DataError, Fault, MissingFileError, UnknownTermError, packaged
-from ketafind.files import naming
+from ketafind.files import naming, path_text
 from ketafind.records import text_fault
 from ketafind.vocabulary.terms import quoted
 
@@ -169,17 +169,9 @@ def file_name(path: object) -> str:
 
 
 def _path(path: object) -> str:
-    if not isinstance(path, (str, os.PathLike)):
-        raise DataError(
-            "file", [Fault(f"the path must be text or a Path, not {type(path).__name__}")]
-        )
-    text = os.fspath(path)
-    if not isinstance(text, str):
-        raise DataError("file", [Fault("the path must be text, not bytes")])
+    text = path_text(path)
     if _URL.match(text):
         raise DataError(text, [Fault("this is a URL; download the file and give its path")])
-    if not text or "\0" in text:
-        raise DataError("file", [Fault("the path is empty or holds a NUL character")])
     return text
 
 

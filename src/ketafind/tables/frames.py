@@ -464,7 +464,7 @@ def write_clinics(
     ------
     FileExistsError
         If the file is there and `overwrite` is False.
-    OSError
+    FileFailedError
         If it cannot be written; what was there before is unchanged.
     InvalidInputError
         If two clinics share an id.
@@ -507,7 +507,7 @@ def write_evidence(
     ------
     FileExistsError
         If the file is there and `overwrite` is False.
-    OSError
+    FileFailedError
         If it cannot be written; what was there before is unchanged.
     """
     columns = [part.name for part in EVIDENCE_FIELDS]

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from functools import cached_property, partial
 from hashlib import blake2b
-from os import PathLike, fspath
+from os import PathLike
 from threading import local
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import urlencode
@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from ketafind import errors
-from ketafind.files import naming, require
+from ketafind.files import naming, path_text, require
 from ketafind.geo import geodesic_km, real
 from ketafind.geocoding.limiter import PacedService, retry_after_s, unlogged
 from ketafind.travel.router import OPENSTREETMAP, REASONS, Floats, TravelTimes, read_places
@@ -263,7 +263,7 @@ class ValhallaRouter(TableRouter):
                 f"{errors.shown(profile)} is not a profile of Valhalla's; known: {', '.join(COSTINGS)}"
             )
         self.profile = profile
-        self._path, self._options = fspath(tiles), dict(options or {})
+        self._path, self._options = path_text(tiles), dict(options or {})
         self.max_speed_kmh = max_speed_kmh
         if max_speed_kmh is None and profile == "car":
             self.max_speed_kmh = float(self._options.get("top_speed", TOP_SPEED_KMH))
@@ -680,13 +680,12 @@ class _Kept(dict[str, Any]):
 
     def __init__(self, path: str | PathLike[str]) -> None:
         super().__init__()
-        self._path = fspath(path)
-        try:
-            # Only its owner reads it.
-            file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
-        except FileNotFoundError:
-            raise errors.MissingFileError(f"{self._path}: there is no folder for it") from None
-        with naming(self._path), file:
+        self._path = path_text(path)
+        if not os.path.isdir(os.path.dirname(os.path.abspath(self._path))):
+            raise errors.MissingFileError(f"{self._path}: there is no folder for it")
+        # Only its owner reads it; a pipe is not waited for.
+        how = os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+        with naming(self._path), os.fdopen(os.open(self._path, how, 0o600), "r+b") as file:
             whole = file.read()
             end = whole.rfind(b"\n") + 1
             file.truncate(end)

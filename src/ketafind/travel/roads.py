@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from os import PathLike, fspath
+from os import PathLike
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.errors import DataError, Fault, InvalidInputError, MissingFileError
-from ketafind.files import require
+from ketafind.files import path_text, require
 from ketafind.geo import geodesic_km
 from ketafind.travel.graph import GraphRouter, network
 from ketafind.travel.router import OPENSTREETMAP
@@ -155,12 +155,17 @@ def build_roads(
     osmium = require("osmium", "roads")
     kinds = [_profile(name) for name in profiles]
     reader, told = _Ways(kinds, within), 0
+    extract = path_text(extract)
+    if not os.path.exists(extract):
+        raise MissingFileError(f"{extract}: there is no such file")
+    if not os.path.isfile(extract):  # to open a pipe would wait for its writer
+        raise DataError(extract, [Fault("this is not a regular file")])
     try:
-        size = os.stat(extract).st_size
+        size = os.path.getsize(extract)
         with TemporaryDirectory() as folder:
             # The positions of a large extract's nodes do not fit into memory.
             index = "flex_mem" if size < IN_MEMORY else f"sparse_file_array,{folder}/nodes"
-            ways = osmium.FileProcessor(fspath(extract), osmium.osm.NODE | osmium.osm.WAY)
+            ways = osmium.FileProcessor(extract, osmium.osm.NODE | osmium.osm.WAY)
             ways = ways.with_locations(index).with_filter(
                 osmium.filter.EntityFilter(osmium.osm.WAY)
             )
@@ -169,14 +174,12 @@ def build_roads(
                 if progress and reader.kept - told >= 10_000:
                     progress(reader.kept - told)
                     told = reader.kept
-    except FileNotFoundError:
-        raise MissingFileError(f"{fspath(extract)}: there is no such file") from None
     except RuntimeError as error:
         fault = Fault(f"this is no readable extract: {error}")
-        raise DataError(fspath(extract), [fault]) from None
+        raise DataError(extract, [fault]) from None
     if not reader.kept:
         names = ", ".join(profiles)
-        raise DataError(fspath(extract), [Fault(f"no road is open to {names}")])
+        raise DataError(extract, [Fault(f"no road is open to {names}")])
     arrays = reader.arrays(profiles)
     for name, kind in zip(profiles, kinds, strict=True):
         arrays[f"error.{name}"] = np.array(kind.error)
