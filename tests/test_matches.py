@@ -61,6 +61,7 @@ def test_a_slice_is_a_page_of_the_same_order(clinics, expression, unknown, origi
 @example([(0.1, 2.0), (0.11, 0.0)], 1, 2)
 @example([(0.1, 2.0), (0.11, 0.0)], 0, 1)
 @example([(0.1, 0.0), (0.3, 0.0), (0.31, 2.0)], 0, 1)
+@example([(0.0, 0.0)], 0, 0)
 def test_the_order_of_a_page_is_certain_where_no_interval_meets_one_of_it(places, start, stop):
     clinics = [
         kf.Clinic(
@@ -77,8 +78,7 @@ def test_the_order_of_a_page_is_certain_where_no_interval_meets_one_of_it(places
         for (one, low, high), (other, other_low, other_high) in combinations(spans, 2)
         if one in on_page or other in on_page
     )
-    if page:
-        assert page.order_certain == (not meet)
+    assert page.order_certain == (not meet)
 
 
 def clinic_at(clinic_id: str, up: float | None, km: float = 0.0, truth: str = "yes") -> kf.Clinic:

@@ -20,6 +20,7 @@ from ketafind.explain.sentences import (
     distance_phrase,
     ends,
     picked,
+    plain,
     precision_of,
     say,
     texts,
@@ -249,7 +250,7 @@ def words_for_page(vocabulary: Vocabulary) -> dict[str, Any]:
     asked = _asked_flags(wordings, vocabulary.flags)
     keys = [key for key in texts() if key in SAID_IN_PAGE or key.startswith("precision.")]
     return {
-        "wordings": wordings,
+        "wordings": plain(wordings),
         "asked_flags": [{"flag": flag, "province": province} for flag, province in asked],
         "says": {key: texts()[key] for key in keys},
     }

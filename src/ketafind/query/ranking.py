@@ -267,8 +267,8 @@ class Page:
             if max(high for _, high in before) >= spans[0][0]:
                 return False
         reach = math.inf
-        if self._is_full:
-            reach = max((high for _, high in spans), default=0.0)
+        if self._is_full and spans:
+            reach = max(high for _, high in spans)
             # Not the next alone: one farther off may be known less well.
             end = self.start + len(self)
             if not ranking.settles(reach) or any(True for _ in ranking.rivals(reach, end)):
