@@ -1,9 +1,10 @@
 """Geocoding and routing services that misbehave: what a call costs, and that it fails by name.
 
 Each reply is asked for by a geocoder and by routers, with a deadline of a second, one retry and a
-budget of two requests, of a server on this machine. What counts as wrong: an error that is not
-ketafind's, an answer that cannot be, more requests than the budget, 16 MiB of memory, or a quarter
-of a second beyond the deadline (where nothing else runs on the machine; --slack S allows for it).
+budget of two requests, of a server on this machine, in a process of its own. What counts as wrong:
+an error that is not ketafind's, an answer that cannot be, more requests than the budget, 16 MiB of
+memory for one call or kept after many, or a quarter of a second beyond the deadline. A call that
+was late is made again, twice at most: what else the machine does makes one late, not three.
 
     python benchmarks/replies.py [--mixed 10000] [--state FILE] [--slack 0.25]
 
@@ -14,16 +15,22 @@ where it was stopped.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import json
+import multiprocessing
 import os
 import random
+import re
+import socket
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +45,7 @@ from ketafind.geocoding import GeopyGeocoder, RateLimit
 from ketafind.travel import ServiceRouter
 from servers import Server, chunked, goes_on, reply, says, sends
 from test_geocoding_http import UNREADABLE
-from test_geocoding_online import FAILURES, GOOD
+from test_geocoding_online import FAILURES
 
 ADDRESS = "76 Stuart St, Kingston ON K7L 2V7"
 HERE, THERE = Coordinates(lat=44.22, lon=-76.5), Coordinates(lat=44.3, lon=-76.4)
@@ -103,30 +110,62 @@ def resident(field: str) -> float:
     return int(Path("/proc/self/status").read_text().partition(f"{field}:")[2].split()[0]) / 1024
 
 
-class Trial:
-    """One server, and what calls to it cost."""
+class Services(Server):
+    """Gives the reply that the path names, and counts the requests of each run."""
 
     def __init__(self) -> None:
-        self.server, self.n = Server(says(GOOD)), 0
+        self.asked: Counter[int] = Counter()
+        super().__init__()
 
-    def run(self, name: str, client: str) -> tuple[float, int, str]:
-        """Seconds beyond the deadline, requests and the error."""
-        self.n += 1
-        run = f"/run{self.n}-"
-        self.server.requests.clear()
-        self.server.behaviours[:] = [REPLIES[name]]
-        asking = CLIENTS[client](f"127.0.0.1:{self.server.port}{run}")
-        begun = time.monotonic()
+    def _answer(self, link: socket.socket) -> None:
+        with contextlib.suppress(OSError), link:
+            run, at = re.search(rb"/run(\d+)-(\d+)", link.recv(65_536)).groups()  # type: ignore[union-attr]
+            self.asked[int(run)] += 1
+            list(REPLIES.values())[int(at)](link)
+
+
+def serve(pipe: Connection) -> None:
+    """Tell the port, and when asked how many requests each run made."""
+    services = Services()
+    pipe.send(services.port)
+    with contextlib.suppress(EOFError):
+        while True:
+            pipe.recv()
+            pipe.send(dict(services.asked))
+
+
+class Trial:
+    """Calls to services in another process, so that the memory of this one is that of clients."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        context.Process(target=serve, args=(theirs,), daemon=True).start()
+        self.port: int = self.pipe.recv()
+        self.runs: list[str] = []
+        self.lock = threading.Lock()
+
+    def call(self, name: str, client: str) -> tuple[float, float, str]:
+        """Seconds beyond the deadline and of the processor, and the error."""
+        with self.lock:
+            run = len(self.runs)
+            self.runs.append(f"{client}, {name}")
+        at = list(REPLIES).index(name)
+        asking = CLIENTS[client](f"127.0.0.1:{self.port}/run{run}-{at}")
+        begun, cpu = time.monotonic(), time.thread_time()
         try:
             said = f"answered {asking(ADDRESS)!r}"
         except KetafindError as error:
             said = type(error).__name__
         except BaseException as error:  # noqa: BLE001 - what escapes is what is looked for
             said = f"ESCAPED {type(error).__name__}: {error}"
-        late_s = time.monotonic() - begun - DEADLINE_S
-        # One that an earlier call left at its deadline may arrive late.
-        own = [request for request in list(self.server.requests) if run.encode() in request]
-        return late_s, len(own), said
+        return time.monotonic() - begun - DEADLINE_S, time.thread_time() - cpu, said
+
+    def beyond_budget(self) -> list[str]:
+        """The calls that sent more requests than they may."""
+        self.pipe.send("how many?")
+        asked = self.pipe.recv()
+        return [f"{self.runs[run]}: {n} requests" for run, n in sorted(asked.items()) if n > BUDGET]
 
 
 class Tally:
@@ -134,67 +173,92 @@ class Tally:
 
     def __init__(self, state: Path | None, slack_s: float) -> None:
         self.state, self.slack_s, self.lock = state, slack_s, threading.Lock()
-        self.n, self.late_s, self.mib, self.faults = 0, -DEADLINE_S, 0.0, []  # type: ignore[var-annotated]
+        self.n, self.late_s, self.cpu_s, self.mib = 0, -DEADLINE_S, 0.0, 0.0
+        self.faults: list[str] = []
         self.said: Counter[str] = Counter()
         if state is not None and state.exists():
             held = json.loads(state.read_text("utf-8"))
-            self.n, self.late_s, self.faults = held["n"], held["late_s"], held["faults"]
-            self.said.update(held["said"])
+            self.said.update(held.pop("said"))
+            vars(self).update(held)
 
-    def note(
-        self, name: str, client: str, late_s: float, requests: int, said: str, mib: float = 0.0
-    ) -> None:
-        fault = said.startswith("ESCAPED") or (
-            said.startswith("answered") and name not in ANSWERED[client]
-        )
+    def run(self, trial: Trial, name: str, client: str) -> None:
+        """Call, again where it was late, and note the worst of what was seen and the least delay."""
+        delays = []
+        for again in range(3):
+            late_s, cpu_s, said = trial.call(name, client)
+            delays.append(late_s)
+            with self.lock:
+                self.cpu_s = max(self.cpu_s, cpu_s)
+                self.said[said.partition(" ")[0]] += 1
+                self.said["(late, tried again)"] += again > 0
+                answered = said.startswith("answered") and name not in ANSWERED[client]
+                if said.startswith("ESCAPED") or answered:
+                    self.faults.append(f"{client}, {name}: {said[:200]}")
+            if late_s <= self.slack_s:
+                break
         with self.lock:
             self.n += 1
-            self.late_s, self.mib = max(self.late_s, late_s), max(self.mib, mib)
-            self.said["(a quarter of a second late)"] += late_s > 0.25
-            self.said[said.partition(" ")[0]] += 1
-            if fault or late_s > self.slack_s or requests > BUDGET or mib > MIB:
-                self.faults.append(
-                    f"{client}, {name}: {late_s:+.2f} s, {requests} requests, {mib:.1f} MiB, {said[:200]}"
-                )
-            if self.state is not None and (self.n % 50 == 0 or self.faults):
-                held = {
-                    "n": self.n,
-                    "late_s": self.late_s,
-                    "faults": self.faults,
-                    "said": self.said,
-                }
-                self.state.with_suffix(".part").write_text(json.dumps(held), "utf-8")
-                self.state.with_suffix(".part").replace(self.state)
+            self.late_s = max(self.late_s, min(delays))
+            if min(delays) > self.slack_s:
+                self.faults.append(f"{client}, {name}: late three times, {min(delays):+.2f} s")
+            if self.n % 50 == 0:
+                self.save()
+
+    def save(self) -> None:
+        """So that a run goes on from here."""
+        if self.state is None:
+            return
+        held = {
+            name: getattr(self, name) for name in ("n", "late_s", "cpu_s", "mib", "faults", "said")
+        }
+        self.state.with_suffix(".part").write_text(json.dumps(held), "utf-8")
+        self.state.with_suffix(".part").replace(self.state)
+
+
+def warmed_up() -> Trial:
+    """With what is imported and kept, which is not a reply's."""
+    trial = Trial()
+    for client in CLIENTS:
+        trial.call("nothing", client)
+    return trial
 
 
 def each(tally: Tally) -> None:
     """Every reply once, alone, with its memory."""
-    trial = Trial()
+    trial = warmed_up()
     for client in CLIENTS:
-        trial.run("nothing", client)  # what is imported and kept is not a reply's
         for name in REPLIES:
             Path("/proc/self/clear_refs").write_text("5")
             before = resident("VmRSS")
-            cost = trial.run(name, client)
-            tally.note(name, client, *cost, resident("VmHWM") - before)
+            tally.run(trial, name, client)
+            mib = resident("VmHWM") - before
+            tally.mib = max(tally.mib, mib)
+            if mib > MIB:
+                tally.faults.append(f"{client}, {name}: {mib:.1f} MiB")
+    tally.faults += trial.beyond_budget()
 
 
 def mixed(tally: Tally, n: int) -> None:
-    """Replies at random, by eight threads at once."""
+    """Replies at random, by eight threads at once; what they keep is counted after a fifth."""
+    trial, threads = warmed_up(), 8
 
-    def work(seed: int) -> None:
-        rng, trial = random.Random(seed), Trial()
-        while tally.n < n:
-            name, client = rng.choice(list(REPLIES)), rng.choice(list(CLIENTS))
-            tally.note(name, client, *trial.run(name, client))
-        trial.server.socket.close()
+    def work(seed: int, until: int) -> None:
+        rng = random.Random(seed)
+        while tally.n < until:
+            tally.run(trial, rng.choice(list(REPLIES)), rng.choice(list(CLIENTS)))
 
-    before = resident("VmRSS")
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(work, range(tally.n, tally.n + 8)))
-    print(
-        f"memory grew by {resident('VmRSS') - before:.1f} MiB; open files {len(os.listdir('/proc/self/fd'))}"
-    )
+    held = [resident("VmRSS")]
+    for until in (tally.n + (n - tally.n) // 5, n):
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(partial(work, until=until), range(tally.n, tally.n + threads)))
+        held.append(resident("VmRSS"))
+    begun, fifth, end = held
+    print(f"memory {begun:.1f} MiB, {fifth:.1f} after a fifth, {end:.1f} at the end, at most "
+          f"{resident('VmHWM'):.1f}; open files {len(os.listdir('/proc/self/fd'))}")  # fmt: skip
+    if end - fifth > MIB:
+        tally.faults.append(f"{end - fifth:.1f} MiB kept")
+    tally.faults += trial.beyond_budget()
+    tally.save()
 
 
 def main() -> None:
@@ -210,7 +274,8 @@ def main() -> None:
     else:
         each(tally)
     print(
-        f"{len(REPLIES)} replies, {tally.n:,} calls: at most {tally.late_s:+.2f} s beyond the deadline, {tally.mib:.1f} MiB for one"
+        f"{len(REPLIES)} replies, {tally.n:,} calls: at most {tally.late_s:+.2f} s beyond the "
+        f"deadline, {tally.cpu_s:.2f} s of the processor, {tally.mib:.1f} MiB for one"
     )
     print(", ".join(f"{n:,} {said}" for said, n in tally.said.most_common()))
     print("\n".join(f"FAULT {fault}" for fault in tally.faults[:50]))
