@@ -290,7 +290,7 @@ def _joined(kind: type[_Several], one: Criteria, other: Criteria) -> Criteria:
 
 
 def _measure_depth(self: Any) -> None:
-    depth = 1 + max(part.depth for part in self.parts)
+    depth = 1 + max(map(_depth, self.parts))
     if depth > MAX_DEPTH:
         raise CriteriaError(f"these criteria are nested deeper than {MAX_DEPTH} levels")
     object.__setattr__(self, "depth", depth)
@@ -454,6 +454,7 @@ def _whole(needed: Any, n_terms: int) -> int:
 
 
 _order = operator.methodcaller("order")
+_depth = operator.attrgetter("depth")
 
 
 def _bracketed(part: Criteria) -> str:
@@ -548,11 +549,11 @@ def offers(
 
 def _flat(terms: Iterable[Any]) -> Iterator[Any]:
     for term in terms:
-        several = isinstance(term, Iterable) and getattr(term, "ndim", True)
-        if several and not isinstance(term, str | bytes):
-            yield from term
-        else:
+        single = isinstance(term, (str, bytes)) or not isinstance(term, Iterable)
+        if single or not getattr(term, "ndim", True):
             yield term
+        else:
+            yield from term
 
 
 def route(
