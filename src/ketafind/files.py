@@ -459,10 +459,11 @@ def _body(gap: int, columns: Any) -> Iterator[bytes | memoryview]:
 
 
 def _map(path: str, *, private: bool) -> tuple[memoryview, int]:
-    if not os.path.exists(path):
-        raise MissingFileError(f"{path}: there is no such file")
-    # Looked at before it is opened: to open a pipe would wait for its writer.
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    try:  # looked at before it is opened: to open a pipe would wait for its writer
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        raise MissingFileError(f"{path}: there is no such file") from None
+    if not stat.S_ISREG(mode):
         _refuse(path, "this is not a regular file")
     with naming(path), open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
