@@ -317,7 +317,7 @@ def test_hostile_json_is_refused_by_name(text, message):
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    wrapped.map(kf.Criteria.to_dict) | st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inside: st.lists(inside, max_size=3) | st.dictionaries(
         st.sampled_from(["and", "or", "not", "named", "criteria", "facet", "terms", "at_least",
                          "everything", "no_service", "x"]), inside, max_size=3),

@@ -34,14 +34,6 @@ AS_IT_IS = re.compile(
 )
 
 
-def truths(finding) -> list:
-    """A finding and all inside, as pairs of criteria and truth."""
-    found = [(finding["criteria"], finding["truth"])]
-    for part in finding["parts"]:
-        found += truths(part)
-    return found
-
-
 @FEWER
 @given(clinic_lists(), expressions, policies, origins, st.integers(1, 4))
 def test_every_clause_has_its_own_truth_and_every_clinic_its_rank(

@@ -30,14 +30,6 @@ def single(expression) -> bool:
 clauses = st.lists(expressions.filter(single), min_size=1, max_size=4)
 
 
-def joined(expressions_):
-    whole = ("offers", "route", ("iv", "im"), 1), ("offers", "route", ("iv", "im"), 1)
-    everything = ("or", whole[0], ("not", whole[1]))
-    return everything if not expressions_ else expressions_[0] if len(expressions_) == 1 else (
-        "and", *expressions_
-    )  # fmt: skip
-
-
 def holds_all(parts, service, clinic) -> str:
     return oracle.lowest(["yes", *(oracle.holds(part, service, clinic) for part in parts)])
 

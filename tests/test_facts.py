@@ -258,3 +258,15 @@ def test_a_status_in_a_file_of_evidence_is_read_as_in_a_file_of_clinics(tmp_path
     assert read["a"].status == "closed"
     with pytest.raises(DataError, match=r"row 2.*not a status; write active, uncertain or closed"):
         kf.Directory.from_csv(tmp_path / "clinics.csv", evidence=tmp_path / "two.csv")
+
+
+def test_a_fact_that_is_stated_twice_differently_is_refused():
+    stated = {"route": {"iv": kf.Truth.YES, "intravenous": kf.Truth.NO}}
+    clinic = kf.Clinic(clinic_id="a", name="A", services=(kf.Service(facts=stated),))
+    with pytest.raises(kf.errors.DataError, match="route:intravenous is stated twice"):
+        kf.Directory.from_clinics([clinic])
+
+
+def test_a_truth_is_compared_and_never_taken_for_a_boolean():
+    with pytest.raises(TypeError, match="compare it"):
+        bool(kf.Truth.UNKNOWN)

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ketafind as kf
-from ketafind.errors import DataError
-from ketafind.files import JsonObject, parse_json, read_text, write_whole
+from ketafind import files
+from ketafind.errors import DataError, DirectoryFileError, ExistingFileError
+from ketafind.files import JsonObject, bundled, parse_json, read_text, require, write_whole
 from ketafind.geocoding import GeocodeCache, RateLimit, RegisterGeocoder
 
 names = st.text('abc_"{}\\\n é.', max_size=4)
@@ -186,3 +187,43 @@ def test_what_the_system_says_of_a_file_is_one_of_our_errors(tmp_path):
     assert str(caught.value) == f"{tmp_path}/folder: not a regular file"
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.errno) == (str(caught.value), errno.EINVAL)
+
+
+def test_a_file_is_written_whole_where_there_are_no_locks(tmp_path, monkeypatch):
+    """As on Windows: leftovers are removed, and a file that is there is kept unless told."""
+    monkeypatch.setattr(files, "fcntl", None)
+    path, left = tmp_path / "file", tmp_path / f".file.{'a' * 16}.part"
+    left.write_text("half")
+    write_whole(path, "whole")
+    assert os.listdir(tmp_path) == ["file"]
+    with pytest.raises(ExistingFileError, match="overwrite=True"):
+        write_whole(path, "other")
+    write_whole(path, "other", overwrite=True)
+    assert path.read_text() == "other"
+
+
+def test_of_two_who_write_a_new_file_the_slower_is_refused(tmp_path):
+    def content():
+        write_whole(tmp_path / "file", "theirs")
+        yield b"ours"
+
+    with pytest.raises(ExistingFileError, match="is there already"):
+        write_whole(tmp_path / "file", content())
+    assert (tmp_path / "file").read_text() == "theirs"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_package_that_lacks_a_package_of_its_own_is_not_what_is_missing(tmp_path, monkeypatch):
+    (tmp_path / "needs_another.py").write_text("import one_that_nobody_has")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="one_that_nobody_has") as caught:
+        require("needs_another", "geo")
+    assert "ketafind" not in str(caught.value)
+
+
+def test_a_data_file_that_is_missing_is_named(tmp_path, monkeypatch):
+    with pytest.raises(DirectoryFileError, match=r"lacks its data file none\.csv; reinstall"):
+        bundled("none.csv")
+    monkeypatch.setattr(files, "PACKAGE", tmp_path / "app.pyz" / "ketafind")
+    with pytest.raises(DirectoryFileError, match=r"app\.pyz.*unpack it"):
+        bundled("none.csv")

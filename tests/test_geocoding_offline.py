@@ -23,7 +23,7 @@ from ketafind.geocoding.words import (
     STATE_CODES,
     code_number,
     code_text,
-    read_code,
+    repaired_code,
 )
 from ketafind.records import Location
 
@@ -176,7 +176,7 @@ def test_one_confusable_character_is_repaired_and_reported() -> None:
 
 def test_a_word_is_not_read_as_a_postal_code() -> None:
     assert geocode("Plains Road, Burlington").precision in {"place", "municipality"}
-    assert read_code("plains") == (-1, False)
+    assert repaired_code("plains") == -1
 
 
 @pytest.mark.parametrize("text", ["Kitchener-Waterloo", "KW, ON", "Thornhill"])

@@ -14,9 +14,15 @@ import pytest
 import ketafind as kf
 from ketafind import errors
 from ketafind.cli import main
-from ketafind.files import write_arrays
+from ketafind.files import open_arrays, write_arrays
 from ketafind.geo import sphere_km
-from ketafind.geocoding import RegisterGeocoder, SearchPlace, build_register, geocode
+from ketafind.geocoding import (
+    RegisterGeocoder,
+    SearchPlace,
+    build_register,
+    geocode,
+    parse_address,
+)
 
 # LOC_GUID, number, street, type, direction, municipality, French, post town, code, lat, lon, kind.
 ROWS: list[tuple[str, ...]] = [
@@ -309,3 +315,36 @@ def test_an_answer_of_the_register_bears_the_address(tmp_path):
     build_register(tmp_path / "out", openaddresses=tmp_path / "a.csv", progress=False)
     located = RegisterGeocoder.open(tmp_path / "out").geocode("76 Stuart St Kingston ON")
     assert located.label == "76 Stuart St, Kingston, ON"
+
+
+def test_a_street_of_two_towns_is_the_one_that_its_code_is_named_after(
+    register: RegisterGeocoder,
+) -> None:
+    with pytest.raises(errors.AmbiguousPlaceError, match="names a street but no town"):
+        register.geocode("10 Elm St")
+    by_town, by_code = (register.geocode(f"10 Elm St {x}") for x in ("Toronto", "M5G 1G7"))
+    assert by_code.precision == by_town.precision == "rooftop"
+    assert (by_code.lat, by_code.lon) == (by_town.lat, by_town.lon) == (43.657, -79.383)
+    (found,) = register.lookup(parse_address("76 Stuart St, Kingston"))
+    assert (found.lat, found.lon) == (44.2240, -76.4930)
+
+
+def test_a_register_says_what_it_is_and_one_without_a_file_is_not_pickled(
+    register: RegisterGeocoder, tmp_path: Path
+) -> None:
+    assert repr(register).endswith("9 addresses>")
+    metadata, arrays = open_arrays(tmp_path / "register.bin", verify=True)
+    with pytest.raises(TypeError, match=r"RegisterGeocoder\.open"):
+        pickle.dumps(RegisterGeocoder(metadata, arrays))
+
+
+def test_a_register_is_for_ontario_and_a_source_without_an_address_is_refused(
+    tmp_path: Path, register: RegisterGeocoder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(tmp_path / "register.bin")
+    assert main(["geocode", "76 Stuart St", "--register", file, "--region", "CA"]) == 2
+    assert "leave --region out" in capsys.readouterr().err
+    nothing = tmp_path / "nothing.csv"
+    nothing.write_text("LON,LAT,NUMBER,STREET,CITY,REGION,POSTCODE\n")
+    with pytest.raises(errors.DataError, match="no address point of Ontario"):
+        build_register(tmp_path / "x", openaddresses=nothing, progress=False)

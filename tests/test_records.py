@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import ketafind
 from ketafind.files import bundled
 from ketafind.records import CLINIC_FIELDS, EVIDENCE_FIELDS, SERVICE_FIELDS
@@ -100,3 +102,18 @@ def test_the_data_package_describes_the_columns_of_the_list():
         lists = {facet.plural for facet in words.facets}
         flags = {flag.id for flag in words.flags}
         assert set(found) <= lists | flags | {"not_offered", "complete"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"clinic_id": " "}, "a clinic needs a clinic_id"),
+        ({"name": ""}, "a clinic needs a name"),
+        ({"name": 5}, "a clinic needs a name"),
+        ({"services": ()}, "needs one service or more"),
+        ({"services": (ketafind.Service(), ketafind.Service())}, "each with its own service_id"),
+    ],
+)
+def test_a_clinic_without_a_name_or_a_service_of_its_own_is_refused(fields, said):
+    with pytest.raises(ketafind.errors.InvalidInputError, match=said):
+        ketafind.Clinic(**{"clinic_id": "a", "name": "A", **fields})

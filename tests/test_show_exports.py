@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ketafind.errors import CoordinatesError, InvalidInputError
-from ketafind.show.exports import csv_text, geojson, geojson_text
+from ketafind.show.exports import csv_text, geojson, geojson_text, reader_of
 from ketafind.show.html import Link, html_table, html_text
-from ketafind.show.text import display_width, distance_text, escaped, text_table
+from ketafind.show.text import display_width, distance_text, escaped, text_table, time_text
 from ketafind.tables.frames import geodataframe_from_columns
 from ketafind.truth import Truth
 
@@ -272,3 +272,14 @@ def test_columns_become_points():
     assert frame.crs.to_epsg() == 4326
     assert (frame.geometry[0].x, frame.geometry[0].y) == (-76.5, 44.2)
     assert frame.geometry[1] is None
+
+
+def test_a_folder_is_read_as_a_package_and_a_file_of_no_known_ending_as_csv(tmp_path):
+    assert reader_of(tmp_path) == "from_datapackage"
+    assert reader_of(tmp_path / "clinics") == reader_of("clinics.csv") == "from_csv"
+
+
+def test_a_time_that_is_not_known_is_no_number_of_minutes():
+    for minutes in (None, np.nan):
+        for lang in ("en", "fr"):
+            assert not re.search(r"[0-9]|nan|None", time_text(minutes, lang=lang))

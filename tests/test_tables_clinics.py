@@ -592,3 +592,17 @@ def test_a_column_of_another_name_is_pointed_out_where_a_needed_one_is_missing(w
     assert [fault.message.partition("?")[0] for fault in error.faults] == [
         f'there is no column "{name}"; rename "{given}" to it' for name, given in wanted
     ]
+
+
+def test_a_table_has_a_thousand_columns_at_most(write):
+    names = ",".join(f"x{n}" for n in range(1000))
+    with pytest.raises(DataError, match="has 1,002 columns; at most 1,000 are read"):
+        read_clinics(write(f"clinic_id,name,{names}\n"))
+
+
+def test_rows_of_a_clinic_that_name_other_languages_are_refused(write):
+    error = refusal(
+        write("clinic_id,service_id,name,languages\na,1,A,en\na,2,A,en;fr\nb,1,B,fr\nb,2,B,fr\n")
+    )
+    assert [fault.column for fault in error.faults] == ["languages"]
+    assert "make them equal" in error.faults[0].message

@@ -219,3 +219,11 @@ def test_the_points_of_a_geodataframe_are_the_positions_of_its_clinics():
     lines = frame.set_geometry([shapely.LineString([(0, 0), (1, 1)]), None], crs="EPSG:4326")
     with pytest.raises(kf.errors.DataError, match="geometry"):
         kf.Directory.from_frame(lines)
+
+
+def test_a_series_of_points_and_cells_of_none_are_read():
+    gpd = pytest.importorskip("geopandas")
+    points = gpd.GeoSeries.from_xy([-76.5, -79.4], [44.2, 43.7], crs="EPSG:4326")
+    assert "clinic_id" in str(refusal(points))  # which is all that is wrong with points
+    frame = pd.DataFrame({"clinic_id": ["a", "b"], "name": ["A", "B"], "phone": [None, pd.NaT]})
+    assert [clinic.phone for clinic in clinics_from_frame(frame)] == ["", ""]

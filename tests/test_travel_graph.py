@@ -284,3 +284,55 @@ def test_a_table_of_edges_without_a_column_is_refused_by_its_name(edges, missing
     with pytest.raises(InvalidInputError, match=missing) as refused:
         GraphRouter.from_edges(edges, TWO)
     assert "il n'y a pas de colonne" in refused.value.text("fr")
+
+
+ONE = pd.DataFrame({"source": [1], "target": [2], "minutes": [1.0]})
+
+
+@pytest.mark.parametrize(
+    ("edges", "nodes", "said"),
+    [
+        (ONE, pd.concat([TWO, TWO]), "a node stands there twice"),
+        (ONE.assign(target=3), TWO, "edges, row 0, target: 3 is not a node"),
+        (ONE[:0], TWO, "edges: there are none"),
+    ],
+)
+def test_a_table_of_edges_that_is_no_network_is_refused_by_name(edges, nodes, said):
+    with pytest.raises(InvalidInputError, match=said):
+        GraphRouter.from_edges(edges, nodes)
+
+
+def test_a_network_has_times_for_its_own_profiles_only(tmp_path):
+    GraphRouter.from_edges(ONE, TWO).save(tmp_path / "roads")
+    with pytest.raises(InvalidInputError, match="no times for 'boat'; it has car"):
+        GraphRouter.open(tmp_path / "roads", profile="boat")
+
+
+def test_an_isochrone_takes_a_time_above_0_and_is_empty_off_the_network():
+    graph = GraphRouter.from_edges(ONE, TWO)
+    with pytest.raises(InvalidInputError, match="not a time above 0"):
+        graph.isochrone(kf.Coordinates(lat=44.0, lon=-78.0), 0.0)
+    assert graph.isochrone(kf.Coordinates(lat=46.0, lon=-78.0), 5.0).is_empty
+
+
+def test_places_are_read_alike_in_every_form_or_refused():
+    graph = GraphRouter.from_edges(
+        pd.concat([ONE, ONE.rename(columns={"source": "target", "target": "source"})]), TWO
+    )
+    pair = [kf.Coordinates(lat=44.0, lon=-78.0), kf.Coordinates(lat=44.01, lon=-78.0)]
+    wanted = graph.times(pair, pair).minutes
+    assert np.isfinite(wanted).all()
+    array = np.array([(44.0, -78.0), (44.01, -78.0)])
+    for places in (
+        array,
+        TWO[["lat", "lon"]],
+        [shapely.Point(-78.0, lat) for lat in (44.0, 44.01)],
+    ):
+        assert np.array_equal(graph.times(places, pair).minutes, wanted)
+    for places, said in (
+        (array[0], "the shape"), (array.T[:, :1], "the shape"), (["K7L 3N6"], "give Coordinates"),
+        ("K7L 3N6", "give Coordinates"), (np.array([(44.0, -78.0), (91.0, 0.0)]), "number 1 is not a position"),
+        (np.array([(np.nan, -78.0)]), "number 0 is not a position"),
+    ):  # fmt: skip
+        with pytest.raises(InvalidInputError, match=said):
+            graph.times(places, pair)

@@ -288,7 +288,12 @@ def test_a_look_alike_never_matches_and_is_named(facet: str, text: str, code_poi
     assert str(caught.value).isprintable()
 
 
-@given(st.text(max_size=12))
+WORDS = sorted({word for facet in VOCABULARY.facets for term in facet for word in term.words})
+
+
+@given(st.text(max_size=12) | st.sampled_from(WORDS).flatmap(lambda word: st.sampled_from(
+    [word, word.upper(), f" {word} ", f"{word}x"]
+)))  # fmt: skip
 def test_any_text_resolves_to_a_word_of_the_vocabulary_or_is_refused(text: str) -> None:
     for facet in VOCABULARY.facets:
         try:
@@ -526,3 +531,11 @@ def test_a_word_that_is_near_no_term_suggests_none(facet, word):
 )  # fmt: skip
 def test_a_word_with_a_typing_error_suggests_its_term_first(facet, word, term):
     assert default_vocabulary().facet(facet).suggest(word)[0] == term
+
+
+def test_a_facet_is_named_by_text_and_holds_its_own_terms() -> None:
+    with pytest.raises(UnknownTermError, match="named by text, not by int"):
+        VOCABULARY.facet(5)  # type: ignore[arg-type]
+    route, condition = VOCABULARY.facet("route"), VOCABULARY.facet("condition")
+    assert route["iv"] in route
+    assert route["iv"] not in condition

@@ -245,20 +245,15 @@ def code_text(number: int) -> str:
     return f"{AREA_TEXTS[area]} {UNIT_TEXTS[unit]}"
 
 
-def read_code(code: str) -> tuple[int, bool]:
-    """Number a code in which at most one character may be mistaken for its look-alike."""
-    number = code_number(code)
-    if number >= 0 or len(code) != 6 or not code.isascii():
-        return number, False
+def repaired_code(code: str) -> int:
+    """Number six characters of which one is the look-alike of what a code has there; else -1."""
     wrong = [i for i, c in enumerate(code) if c.isdigit() != (i % 2 == 1)]
     # More than one swap also reads words ("plains" as P1A 1N5).
     if len(wrong) != 1:
-        return -1, False
+        return -1
     at = wrong[0]
     other = (TO_DIGIT if at % 2 else TO_LETTER).get(code[at])
-    if other is None:
-        return -1, False
-    return code_number(code[:at] + other + code[at + 1 :]), True
+    return -1 if other is None else code_number(code[:at] + other + code[at + 1 :])
 
 
 def whole_code(text: str) -> int:
@@ -285,7 +280,7 @@ def find_codes(words: list[str]) -> list[PostalMatch]:
         if area is not None and unit is not None:
             exact.append(PostalMatch(area * 2000 + unit, start, i + 1, ""))
         elif not code.isalpha():
-            number, _ = read_code(code)
+            number = repaired_code(code)
             if number >= 0:
                 repaired.append(PostalMatch(number, start, i + 1, code.upper()))
     return exact + repaired

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,7 @@ class Travel:
         return told | {"interval": list(error_of(self.router))}
 
 
-class Journeys:
+class Journeys(ABC):
     """Times or costs between rows and clinics, one clinic after the other."""
 
     unit = "min"
@@ -91,11 +92,11 @@ class Journeys:
         self.n_missing: int | None = None
         """Pairs without a time or a cost, in what was looked at last."""
 
+    @abstractmethod
     def over(
         self, clinic_nos: Iterable[int], limit: float = math.inf
     ) -> Iterator[tuple[int, Floats]]:
         """What it takes from every row to each clinic; infinite where there is no way."""
-        raise NotImplementedError
 
     def ends(self, value: Floats, clinic_no: int) -> tuple[Floats, Floats]:
         """Bound what it truly takes, at the 90 % level."""
@@ -149,9 +150,9 @@ class Journeys:
             values[~self.counted] = np.nan
         return surely, sure, maybe, perhaps
 
+    @abstractmethod
     def to_sites(self, sites: Any) -> Iterator[Floats]:
         """What it takes from every row to each place where there may be a clinic."""
-        raise NotImplementedError
 
     def distances_km(self, rows: npt.NDArray[np.intp], clinic: npt.NDArray[Any]) -> Floats:
         """Straight distances between rows and clinics."""

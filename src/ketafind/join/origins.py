@@ -200,8 +200,6 @@ def check_range(lat: Floats, lon: Floats, first_row: int = 0) -> npt.NDArray[np.
         return None
     good = np.abs(lat) <= 90.0
     good &= np.abs(lon) <= 180.0
-    if good.all():
-        return None
     missing = np.isnan(lat) | np.isnan(lon)
     wrong = ~(good | missing)
     if wrong.any():

@@ -321,7 +321,7 @@ def decided_and_placed(
 ) -> list[Clinic]:
     """Let evidence decide what clinics in canonical form state, and geocode their addresses."""
     # Where sources disagree, the higher class and the later date decide.
-    decided = (resolved(one, vocabulary) if one.evidence else one for one in clinics)
+    decided = (resolved(one, vocabulary) for one in clinics)
     ready = [_placed(one, geocoder) if one.location is None else one for one in decided]
     n_unplaced = sum(one.location is None and UNPLACED in one.extra for one in ready)
     if n_unplaced:

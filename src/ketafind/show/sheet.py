@@ -192,9 +192,7 @@ class Sheet:
         self, entries: Mapping[str, Any], key: Sequence[str] = (), *, inset: bool = False
     ) -> list[Any]:
         """Give key, legend and inset their room, and the map the rest; the axes of both."""
-        for made in self.made:
-            made.remove()
-        self.made, gap = [], 0.6 * self.em
+        gap = 0.6 * self.em
         low = self.bottom + (self._key(key) + gap if key else 0.0)
         width, height = self.right - self.left, self.top - low
         is_beside = inset and width > WIDE * height
