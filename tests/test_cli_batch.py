@@ -157,3 +157,12 @@ def test_cells_of_csv_come_out_as_they_went_in(tmp_path_factory, cells):
     with (folder / "out.csv").open(encoding="utf-8", newline="") as file:
         kept = [(row["address"], row["note"]) for row in csv.DictReader(file)]
     assert kept == cells
+
+
+@pytest.mark.usefixtures("folder")
+def test_degrees_that_a_file_holds_as_numbers_are_taken_as_they_are(capsys):
+    assert main(["join", "people.csv", "-k", "1", "--route", "iv"]) == 0
+    as_text = [row["clinic_id"] for row in rows(capsys.readouterr().out)]
+    pd.read_csv("people.csv").to_parquet("people.parquet")
+    assert main(["join", "people.parquet", "-k", "1", "--route", "iv"]) == 0
+    assert [row["clinic_id"] for row in rows(capsys.readouterr().out)] == as_text

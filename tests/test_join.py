@@ -21,7 +21,7 @@ from shapely import LineString, Point
 
 import ketafind as kf
 import oracle
-from ketafind.join.frames import on_threads
+from ketafind.join.frames import code_type, on_threads
 from strategies import clinic_lists, criteria, expressions, origins, policies
 
 DIRECTORY = kf.load_directory()
@@ -753,3 +753,9 @@ def test_what_pandas_and_pyarrow_remember_survives_parquet(tmp_path):
     table = kf.nearest_join(KINDS["pyarrow"](PEOPLE), DIRECTORY)
     pq.write_table(table, tmp_path / "b.parquet")
     assert kf.provenance(pq.read_table(tmp_path / "b.parquet")) == kf.provenance(table)
+
+
+@pytest.mark.parametrize("n", [0, 1, 126, 127, 128, 32_766, 32_767, 32_768, 100_000])
+def test_codes_have_the_type_that_pandas_gives_them(n):
+    codes = pd.Categorical.from_codes([-1], categories=range(n)).codes
+    assert code_type(n) == codes.dtype

@@ -235,3 +235,20 @@ def test_what_was_measured_in_minutes_is_drawn_in_minutes(reach, by_county, code
     assert "min beyond 100 min" in entries_of(plots.gaps(gap).figure)
     with pytest.raises(InvalidInputError, match="threshold_km"):
         plots.coverage(reach.drop(columns="threshold_km"))
+
+
+def test_land_that_was_found_with_a_router_is_drawn_for_one_of_its_times(codes, directory):
+    cells = kf.catchments(codes, directory, routes="iv")
+    timed = pd.concat(
+        [
+            cells.assign(threshold_min=minutes, weight=cells.weight * minutes)
+            for minutes in (30.0, 60.0)
+        ]
+    )
+    first, same, other = (
+        [text for text, _ in texts_of(plots.catchments(timed, threshold=minutes).figure)]
+        for minutes in (None, 30.0, 60.0)
+    )
+    assert first == same != other
+    with pytest.raises(InvalidInputError, match="45"):
+        plots.catchments(timed, threshold=45.0)

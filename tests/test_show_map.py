@@ -277,3 +277,13 @@ def test_an_answer_without_distances_shows_how_well_each_place_is_known():
         assert not any("km" in text for text in row["sub"])
     assert {"city only" in row["sub"] for row in rows} == {True, False}
     assert "no position" not in [text for row in rows for text in row["sub"]]
+
+
+def test_hexagons_that_are_too_many_for_a_page_are_left_out(monkeypatch):
+    generator = np.random.default_rng(1)
+    frame = pd.DataFrame(generator.uniform([42, -82], [47, -75], (6000, 2)), columns=["lat", "lon"])
+    whole = data_of(kf.plots.explore(frame))["hexagons"]
+    finest = len(whole[1]["n"])
+    assert len(whole[0]["n"]) < finest < len(whole[2]["n"])
+    monkeypatch.setattr("ketafind.show.map._FINEST_CELLS", finest)
+    assert data_of(kf.plots.explore(frame))["hexagons"] == whole[:2]

@@ -218,6 +218,10 @@ def test_the_command_builds_a_file_and_clips_it_by_a_polygon_or_around_clinics(t
     assert GraphRouter.open(out).node_positions[0].max() == pytest.approx(44.01)
     assert main([*build, *around, "--margin-km", "10"]) == 2
     assert "no road is open to car" in capsys.readouterr().err
+    assert main([*build, "--overwrite", "--around", "-"]) == 0  # the bundled clinics
+    (tmp_path / "clinics.csv").write_text("clinic_id,name\na,A\n")
+    assert main([*build, *around]) == 2
+    assert "no clinic in it has a position" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -252,3 +256,33 @@ def test_the_command_line_finds_the_nearest_by_road(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[0].split(",")[2:6] == [
         "rank", "clinic_id", "travel_time_min", "distance_km"
     ]  # fmt: skip
+
+
+def test_a_profile_drives_on_its_own_roads_whatever_else_the_file_holds(tmp_path):
+    places = [(44.0, -78.0), (44.0, -77.99), (44.001, -78.0), (44.001, -77.99)]
+    ways = [([0, 1], {"highway": "residential"}), ([2, 3], {"highway": "footway"}),
+            ([0, 2], {"highway": "footway"})]  # fmt: skip
+    path = tmp_path / "some.osm.pbf"
+    write(path, places, ways)
+    build_roads(path, profiles=("car", "foot")).save(tmp_path / "both")
+    car, foot = (GraphRouter.open(tmp_path / "both", profile=name) for name in ("car", "foot"))
+    asked = np.array([(44.0009, -77.999), (44.0008, -77.991)])  # nearer to the path
+    alone = build_roads(path).times(asked, asked)
+    np.testing.assert_allclose(car.times(asked, asked).minutes, alone.minutes)
+    np.testing.assert_allclose(car.times(asked, asked).origin_snap_km, alone.origin_snap_km)
+    assert (foot.times(asked, asked).origin_snap_km < 0.05).all()
+    assert (alone.origin_snap_km > 0.05).all()
+
+
+def test_of_long_extracts_the_progress_is_told_as_it_is_read(tmp_path):
+    told: list[int] = []
+    write(tmp_path / "some.osm.pbf", [(44 + at / 1e5, -78.0) for at in range(12_000)], [
+        ([at, at + 1], {"highway": "residential", "name": str(at)}) for at in range(11_999)
+    ])  # fmt: skip
+    router = build_roads(tmp_path / "some.osm.pbf", progress=told.append)
+    assert len(told) > 1
+    assert sum(told) == 11_999
+    ends = np.array([(44.0, -78.0), (44.11999, -78.0)])
+    assert router.times(ends, ends).minutes[0, 1] == pytest.approx(
+        geodesic_km(*ends[0], *ends[1]) / PROFILES["car"].speeds["residential"] * 60, rel=1e-3
+    )

@@ -174,6 +174,8 @@ def build_roads(
                 if progress and reader.kept - told >= 10_000:
                     progress(reader.kept - told)
                     told = reader.kept
+            if progress:
+                progress(reader.kept - told)
     except RuntimeError as error:
         fault = Fault(f"this is no readable extract: {error}")
         raise DataError(extract, [fault]) from None
