@@ -358,6 +358,12 @@ def test_what_is_written_is_all_that_was_asked_for_and_replaces_nothing(director
     assert kf.Directory.from_datapackage(package).snapshot == made.snapshot
     with pytest.raises(kf.errors.ExistingFileError):
         made.to_csv(tmp_path / "other.csv", evidence=facts)
+    formula = kf.Directory.from_clinics([kf.Clinic(clinic_id="a", name="=1+1")])
+    for how, name in (({}, "=1+1"), ({"spreadsheet": True}, "'=1+1")):
+        formula.to_csv(table, overwrite=True, **how)
+        assert f",{name}," in table.read_text("utf-8")
+        formula.export(table, overwrite=True, **how)
+        assert f",{name}," in table.read_text("utf-8")
 
 
 def test_a_map_of_a_directory_names_its_data_and_their_licence():

@@ -275,6 +275,17 @@ def test_rules_of_your_own_are_read_from_a_file(tmp_path):
     found = directory.search(where=kf.qualified("team", mine))
     assert found[0].qualification.assessment.rules == mine
     assert "Mine" not in str(found[0].qualification.translated("fr"))
+    assert "qualified by its team (mine-1)" in str(found.explain())
+
+
+def test_a_level_of_your_own_goes_by_its_name():
+    mine = kf.RuleSet.from_text(rules(levels='{"team": ["one"], "basic": ["one"]}'))
+    directory = directory_of([clinic(staff={"nurse": "yes"})])
+    found = directory.search(where=kf.qualified("basic", mine))
+    assert "qualified: basic, mine-1" in str(found.explain())
+    assert str(directory.qualification("a", "basic", rules=mine)).startswith(
+        "A: QUALIFIED (basic, mine-1)"
+    )
 
 
 @pytest.mark.parametrize(

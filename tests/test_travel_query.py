@@ -226,6 +226,7 @@ def test_the_error_that_a_router_states_widens_every_interval():
     assert "17 to 24 min" in str(near)
     said = [near.to_dict(lang)["matches"][0]["travel_time_text"] for lang in (None, "en", "fr")]
     assert said == ["17 to 24 min", "17 to 24 min", "17 à 24 min"]
+    assert "20 min by car (17 to 24 min at the 90 % level), free-flow time" in str(near.explain())
     graph.error = (1.1, 1.2)
     with pytest.raises(InvalidInputError, match="two factors"):
         directory.nearest(HERE, router=graph)
@@ -402,6 +403,32 @@ def test_a_certificate_holds_no_place():
     assert certificate.bound_min >= 5.0
     for number in (HERE.lat, HERE.lon):
         assert str(number) not in repr(certificate)
+
+
+def test_a_clinic_that_takes_longer_than_asked_for_is_told_apart_from_one_that_comes_later():
+    graph, directory = line_of_clinics(5.0, 10.0, 20.0)
+    near = directory.nearest(HERE, 1, router=graph, max_time_min=15)
+    outcomes = {clinic_id: near.why_not(clinic_id).outcome for clinic_id in directory}
+    assert outcomes == {"c0": "listed", "c1": "later", "c2": "too_long"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "how"),
+    [
+        ("car", "by car"),
+        ("foot", "on foot"),
+        ("bicycle", "by bicycle"),
+        ("cart", "(profile: cart)"),
+    ],
+)
+def test_how_one_travels_is_said(profile, how):
+    graph, directory = line_of_clinics(5.0)
+    service = Service(graph, 61.0)
+    service.profile = profile
+    near = directory.nearest(HERE, 1, router=service)
+    assert f"5 min {how}, free-flow time" in str(near.explain())
+    assert f"free-flow travel time {how};" in str(near)
+    assert near.to_dict()["query"]["travel"] == profile
 
 
 class Stated:
