@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 
 import pandas as pd
@@ -216,6 +217,22 @@ def test_a_town_is_held_against_the_position(city, province, position, kinds):
     clinic = kf.Clinic(clinic_id="a", name="A", province=province, city=city, location=place)
     found = kf.Directory.from_clinics([clinic], check=False).validate().found
     assert {doubt.kind for doubt in found} & {"town_far", "postal_far"} == kinds
+
+
+def test_only_a_position_that_was_given_is_held_against_its_town_and_code():
+    ottawa = kf.Location(lat=45.42, lon=-75.69)
+    toronto = {"city": "Toronto", "province": "ON", "postal_code": "M5H 2N2"}
+    for place, kinds in (
+        (ottawa, {"postal_far", "town_far"}),
+        (replace(ottawa, match="exact"), set()),
+    ):
+        one = kf.Clinic(clinic_id="a", name="A", location=place, **toronto)
+        found = kf.Directory.from_clinics([one]).validate()
+        assert {doubt.kind for doubt in found} - {"no_fact", "no_contact"} == kinds
+    torn = kf.Clinic(clinic_id="a", name="A", **toronto | {"city": "Ottawa"})
+    with pytest.warns(UserWarning, match="could not be placed"):
+        found = kf.Directory.from_clinics([torn]).validate()
+    assert {doubt.kind for doubt in found} - {"no_fact", "no_contact"} == {"unplaced"}
 
 
 @given(

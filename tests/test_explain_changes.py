@@ -232,9 +232,12 @@ def test_what_is_stated_without_evidence_is_doubted_at_a_clinic_that_has_some(ma
 
 def test_a_difference_lists_clinics_services_fields_and_facts_with_what_they_were():
     yes, no = kf.Truth.YES, kf.Truth.NO
-    source = kf.Evidence(
-        clinic_id="a", service_id="1", facet="route", term="iv", truth=no,
-        source_url="https://a.example/iv",
+    iv, oral = (
+        kf.Evidence(
+            clinic_id="a", service_id=service_id, facet="route", term=term, truth=no,
+            source_url=f"https://a.example/{term}",
+        )
+        for service_id, term in (("1", "iv"), ("3", "oral"))
     )  # fmt: skip
 
     def clinic(*services, evidence=(), **fields):
@@ -245,10 +248,13 @@ def test_a_difference_lists_clinics_services_fields_and_facts_with_what_they_wer
     third = kf.Service(service_id="3", facts={"route": {"oral": no}})
     turned = replace(first, facts={"route": {"iv": no}})
     old = kf.Directory.from_clinics(
-        [clinic(first, third, phone="1", notes="n"), kf.Clinic(clinic_id="b", name="B")]
+        [
+            clinic(first, third, phone="1", notes="n", evidence=[oral]),
+            kf.Clinic(clinic_id="b", name="B"),
+        ]
     )
     new = kf.Directory.from_clinics(
-        [clinic(turned, second, phone="2", evidence=[source]), kf.Clinic(clinic_id="c", name="C")]
+        [clinic(turned, second, phone="2", evidence=[iv]), kf.Clinic(clinic_id="c", name="C")]
     )
     found = {
         (one.clinic_id, one.service_id, one.what, one.facet, one.term): (
@@ -264,7 +270,7 @@ def test_a_difference_lists_clinics_services_fields_and_facts_with_what_they_wer
         ("a", "2", "fact", "route", "im"): ("added", "", "yes", []),
         ("a", "2", "fact", "combined", ""): ("added", "", "yes", []),
         ("a", "3", "service", "", ""): ("removed", "", "", []),
-        ("a", "3", "fact", "route", "oral"): ("removed", "no", "", []),
+        ("a", "3", "fact", "route", "oral"): ("removed", "no", "", ["https://a.example/oral"]),
         ("b", None, "clinic", "", ""): ("removed", "", "", []),
         ("c", None, "clinic", "", ""): ("added", "", "", []),
     }
@@ -278,6 +284,6 @@ def test_a_difference_lists_clinics_services_fields_and_facts_with_what_they_wer
     at = next(n for n, line in enumerate(told) if "intravenous" in line)
     assert told[at].startswith("    changed: ")
     assert told[at].endswith(" yes to no")
-    assert told[at + 1].startswith("      ")
+    assert told[at + 1].startswith("      says ")
     assert told[at + 1].endswith("<https://a.example/iv>")
-    assert sum("https://a.example" in line for line in told) == 1
+    assert sum("https://a.example" in line for line in told) == 2
