@@ -1003,3 +1003,40 @@ def test_a_small_place_elsewhere_in_canada_asks_for_its_code() -> None:
 def test_a_region_that_is_not_known_is_refused() -> None:
     with pytest.raises(errors.InvalidInputError, match="'ON' or 'CA'"):
         OfflineGeocoder(region="QC")
+
+
+def test_a_code_of_no_known_area_is_refused_alone_and_named_beside_a_town() -> None:
+    with pytest.raises(errors.PlaceNotFoundError, match="K0N 1A1 is not a known postal code"):
+        geocode("K0N 1A1")
+    town, both = geocode("Kingston"), geocode("Kingston K0N 1A1")
+    assert (both.lat, both.lon, both.label) == (town.lat, town.lon, town.label)
+    assert both.match == "corrected"
+    assert both.corrections == ("K0N 1A1 is not a known postal code, and was not used",)
+
+
+@pytest.mark.parametrize("text", ["Springfield IL", "Springfeld IL", "London KY"])
+def test_a_state_behind_a_name_of_ours_is_elsewhere(text: str) -> None:
+    with pytest.raises(errors.OutsideCoverageError):
+        geocode(text)
+
+
+def test_an_unlisted_rural_code_is_the_town_beside_it_if_that_is_in_its_area() -> None:
+    alone, beside = geocode("K0H 9Z9"), geocode("Sydenham K0H 9Z9")
+    assert beside.radius_km < alone.radius_km
+    assert beside.label == "Sydenham (Frontenac), ON"
+    assert beside.corrections == alone.corrections == ("K0H 9Z9 is not listed; read as K0H",)
+    with pytest.raises(errors.ConflictingPlaceError):
+        geocode("Toronto K0H 9Z9")
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("W Lorne", "West Lorne, ON"),
+        ("12 Graham St W Lorne ON", "West Lorne, ON"),
+        ("5000 Highway #7, Markham ON", "Markham, ON"),
+        ("12 County Rd #10, Milford ON", "Milford, ON"),
+    ],
+)
+def test_a_compass_point_and_the_number_of_a_road_do_not_hide_a_town(text: str, label: str) -> None:
+    assert geocode(text).label == label

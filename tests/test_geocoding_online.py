@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ketafind import errors
+from ketafind.geo import Coordinates
 from ketafind.geocoding import (
     ChainGeocoder,
     GeocodeCache,
@@ -511,3 +512,36 @@ def test_geopy_and_geopandas_can_use_the_offline_geocoder() -> None:
     frame = geopandas.tools.geocode(["K7L 3N6", "Kanata"], provider=KetafindGeopy)
     assert len(frame) == 2
     assert isinstance(geocode("Kanata"), Location)
+
+
+def test_geopy_is_told_the_place_of_a_position_or_nothing_outside_ontario() -> None:
+    geocoder = pickle.loads(pickle.dumps(KetafindGeopy()))
+    assert geocoder.geocode("K7L 3N6").point == KetafindGeopy().geocode("K7L 3N6").point
+    found = geocoder.reverse((44.23, -76.48))
+    assert found.address == OfflineGeocoder().reverse(Coordinates(lat=44.23, lon=-76.48)).label
+    assert geocoder.reverse("44.23, -76.48", exactly_one=False) == [found]
+    assert geocoder.reverse((0.0, 0.0)) is None
+
+
+def test_a_chain_that_has_refused_altogether_says_so() -> None:
+    class Refusing:
+        def geocode(self, text: str) -> Location:
+            raise errors.GeocoderRefusedError("no quota")
+
+    chain = ChainGeocoder([Refusing()])
+    assert repr(chain) == "<ChainGeocoder Refusing>"
+    for said in ("no quota", "every geocoder of the chain has refused"):
+        with pytest.raises(errors.GeocoderRefusedError, match=said):
+            chain.geocode(ADDRESS)
+
+
+def test_an_answer_without_its_minus_sign_is_named_as_such(serve: Serve) -> None:
+    server = serve(says([{**GOOD[0], "lat": "44.224", "lon": "76.493"}]))
+    with pytest.raises(errors.RejectedAnswerError, match="lack its minus sign"):
+        online(server).geocode(ADDRESS)
+
+
+def test_a_searchers_place_is_text_and_equal_ones_count_once() -> None:
+    with pytest.raises(errors.PlaceNotFoundError, match="must be text, not int"):
+        SearchPlace(5)  # type: ignore[arg-type]
+    assert len({SearchPlace("K7L"), SearchPlace("K7L"), SearchPlace("K7M")}) == 2

@@ -445,7 +445,7 @@ def test_french_sentences_have_the_gaps_of_the_english_ones_and_are_not_said_twi
         assert french != one
 
 
-@given(st.sampled_from(["Kingston", "Totonto", "M5V", "M5V 2", "K7L 3N9", "Simcoe", "Etobicoke"]),
+@given(st.sampled_from(["Kingston", "Totonto", "M5V", "M5V 2", "K7L 3N9", "Simcoe", "Etobicoke", "Kingston K0N 1A1"]),
        st.sampled_from(["", ", ON", " M9A 1A1", " K0H", " and Spadina", ", Ontario K7L 3N6"]))  # fmt: skip
 def test_what_was_read_otherwise_than_written_is_said_in_french(name: str, more: str) -> None:
     try:

@@ -547,7 +547,8 @@ class OfflineGeocoder:
         area = number // 2000
         if area not in self.gazetteer.ontario.areas:
             if reading.town is not None:
-                return self._at_finest(text, reading, reading.town)
+                note = f"{label} is not a known postal code, and was not used"
+                return _noted(self._at_finest(text, reading, reading.town), (note,))
             raise errors.PlaceNotFoundError(
                 f"{label} is not a known postal code; check it in {text!r}"
             )
