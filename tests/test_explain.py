@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 import oracle
+from ketafind.criteria import Labelled
 from ketafind.errors import InvalidInputError, UnknownClinicError
 from ketafind.explain.questions import words_for_page
 from ketafind.explain.sentences import texts
@@ -675,3 +676,12 @@ def test_the_page_holds_the_sentences_that_its_script_says_and_no_other():
     said = set(re.findall(r'"((?:ask|clause)\.\w+)"', script)) | {"and", "or", "headed"}
     said |= {f"precision.{name}" for name in (*PRECISIONS, "unlocated")}
     assert set(words_for_page(DIRECTORY.vocabulary)["says"]) == said
+
+
+def test_criteria_with_a_name_of_ones_own_are_explained_by_it():
+    named = Labelled("my own words", kf.route("iv"))
+    answer = DIRECTORY.nearest(
+        "Kingston, ON", 1, where=named & kf.treats("ptsd"), unknown="include"
+    )
+    for lang in ("en", "fr"):
+        assert "my own words" in str(answer.explain(lang=lang))

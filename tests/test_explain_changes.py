@@ -287,3 +287,17 @@ def test_a_difference_lists_clinics_services_fields_and_facts_with_what_they_wer
     assert told[at + 1].startswith("      says ")
     assert told[at + 1].endswith("<https://a.example/iv>")
     assert sum("https://a.example" in line for line in told) == 2
+
+
+def test_a_service_that_is_new_is_said_with_what_it_offers():
+    first = kf.Service(service_id="1", facts={"route": {"iv": kf.Truth.YES}})
+    second = kf.Service(service_id="2", facts={"route": {"im": kf.Truth.YES}})
+    old, new = (
+        kf.Directory.from_clinics([kf.Clinic(clinic_id="a", name="A", services=services)])
+        for services in ((first,), (first, second))
+    )
+    for changes, kind in ((old.diff(new), "added"), (new.diff(old), "removed")):
+        told = {(one.service_id, one.what, one.facet, one.term, one.kind) for one in changes}
+        assert ("2", "service", "", "", kind) in told
+        assert ("2", "fact", "route", "im", kind) in told
+        assert {service_id for service_id, *_ in told} == {"2"}

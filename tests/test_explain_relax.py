@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
+import operator
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 import ketafind as kf
 import oracle
 from ketafind.errors import InvalidInputError
-from ketafind.explain.relax import COSTS, minimal_sets
+from ketafind.explain.relax import COSTS, MAX_CLAUSES, clauses_of, minimal_sets
 from strategies import clinic_lists, criteria, examples, expressions, origins, policies
 
 # Each example makes directories and asks them in several ways.
@@ -268,3 +270,11 @@ def test_a_wider_radius_is_to_the_tenth_below_ten_kilometres_and_never_too_small
     assert only.nearest_km <= change.to_km < only.nearest_km + 0.1
     assert abs(change.to_km * 10 - round(change.to_km * 10)) < 1e-6
     assert len(directory.nearest(origin, max_distance_km=change.to_km, check=False)) == 1
+
+
+def test_of_very_many_clauses_the_last_ones_are_left_out_together():
+    clauses = [kf.at_most("price_cad", 1000 + n) for n in range(MAX_CLAUSES + 5)]
+    split = clauses_of(functools.reduce(operator.and_, clauses))
+    assert len(split) == MAX_CLAUSES
+    assert split[:-1] == tuple(clauses[: MAX_CLAUSES - 1])
+    assert split[-1].parts == tuple(clauses[MAX_CLAUSES - 1 :])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,13 @@ def test_a_pickle_whose_file_was_replaced_is_refused(saved):
     data = pickle.dumps(directory)
     directory.with_clinics(removed=[directory.clinics[0].clinic_id]).save(saved)
     with pytest.raises(DirectoryFileError, match="replaced"):
+        pickle.loads(data)
+
+
+def test_a_pickle_whose_file_is_gone_says_which_file_it_was(saved):
+    data = pickle.dumps(kf.Directory.open(saved))
+    saved.unlink()
+    with pytest.raises(KetafindError, match=re.escape(str(saved))):
         pickle.loads(data)
 
 
