@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 
 import pytest
 
 import ketafind as kf
-from ketafind.cli import main
+from ketafind.cli import commands, main
 
 ASK = ["Kingston, ON", "--route", "iv", "--condition", "depression"]
 
@@ -119,3 +120,28 @@ def test_map_writes_a_page_that_marks_the_place_only_where_it_is_asked_to(capsys
     assert main(["map", *ASK, "--out", str(path)]) == 2
     assert main(["map", *ASK, "--column", "colour", "--out", str(path), "--overwrite"]) == 2
     assert "needs a column 'colour'" in capsys.readouterr().err
+
+
+def test_a_clinic_is_shown_with_its_numbers(capsys, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("clinic_id,name,routes,price_cad\na,A,iv,100-200\n", "utf-8")
+    for lang in ("en", "fr"):
+        assert "100-200" in run(capsys, "show", "a", "--data", str(path), "--lang", lang)
+    facts = json.loads(run(capsys, "show", "a", "--data", str(path), "--format", "json"))["facts"]
+    assert ("price_cad", "100-200") in [(fact["fact"], fact["value"]) for fact in facts]
+
+
+def test_an_agent_that_goes_away_ends_its_server_and_another_error_is_told(monkeypatch):
+    class Server:
+        def __init__(self, error):
+            self.error = error
+
+        def run(self, _transport):
+            raise ExceptionGroup("in a task", [self.error])
+
+    monkeypatch.setattr(commands, "directory_of", lambda _: None)
+    for error, told in ((BrokenPipeError(), BrokenPipeError), (OSError(5, "x"), ExceptionGroup)):
+        server = Server(error)
+        monkeypatch.setattr("ketafind.mcp.make_server", lambda *_, one=server, **__: one)
+        with pytest.raises(told):
+            commands.mcp(Namespace(precise_places=False))

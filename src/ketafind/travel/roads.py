@@ -134,7 +134,7 @@ def build_roads(
     extract : path
         An ``.osm.pbf`` or ``.osm`` file; read as a stream.
     profiles : tuple of str
-        Of `PROFILES`; the first is the one that the router uses.
+        ``car``, ``bicycle``, ``foot``; the first is the one that the router uses.
     within : shapely geometry, optional
         Ways that do not touch it, in lon, lat degrees, are left out.
     progress : callable, optional
