@@ -6,6 +6,7 @@ import functools
 import json
 import operator
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -201,6 +202,8 @@ def test_terms_that_are_one_in_the_vocabulary_count_once():
         (lambda: kf.offers(3, "iv"), "a facet is a text"),
         (lambda: kf.route("iv", " "), "' ' is not a term"),
         (lambda: kf.route(["iv", None]), "None is not a term"),
+        (lambda: kf.route("iv", 5), "5 is not a term"),
+        (lambda: kf.route(np.array("iv")), "type ndarray is not a term"),
         (lambda: kf.route("iv", all_of=1), "all_of must be True or False"),
         (lambda: kf.route("iv", all_of=True, at_least=1), "all_of or at_least, not both"),
         (lambda: kf.no_service("iv"), "no_service takes criteria, not str"),
