@@ -198,6 +198,14 @@ def test_an_error_of_a_geocoder_does_not_show_the_origin(error, said):
     assert isinstance(caught.value, GeocodingError)
 
 
+@pytest.mark.parametrize("ask", ["nearest", "within"])
+def test_a_latitude_and_a_longitude_given_as_two_numbers_are_refused_without_a_digit(ask):
+    with pytest.raises(InvalidInputError, match=r"not float; write ketafind\.Coord") as caught:
+        getattr(kf.load_directory(), ask)(44.2371, -76.4893)
+    shown = f"{caught.value} {caught.value.__context__!r}"
+    assert not any(digits in shown for digits in ("44.2", "76.4"))
+
+
 def test_a_join_reads_addresses_as_origins_are_read():
     pandas = pytest.importorskip("pandas")
     people = pandas.DataFrame({"town": ["Victoria", "Nowhereville"]})

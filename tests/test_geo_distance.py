@@ -121,6 +121,7 @@ def test_known_lengths():
 def test_the_compiled_core_measures_where_there_is_one(monkeypatch):
     """And pyproj is not asked."""
     core = pytest.importorskip("ketafind._kernel")
+    compiled_core.cache_clear()
     assert compiled_core() is core
     monkeypatch.setattr("ketafind.geo._by_pyproj", lambda *_: pytest.fail("asked"))
     assert geodesic_km(0, 0, 90, 0) == pytest.approx(10001.965729313, abs=1e-8)

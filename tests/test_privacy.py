@@ -122,15 +122,6 @@ def test_errors_about_an_origin_show_no_digit_of_it(lat, lon, log):
     assert_hidden(f"{error} {error!r} {error.__context__!r} {log.getvalue()}")
 
 
-@pytest.mark.parametrize("ask", ["nearest", "within"])
-def test_a_latitude_and_a_longitude_given_as_two_numbers_are_refused_without_a_digit(ask):
-    with pytest.raises(
-        kf.errors.InvalidInputError, match=r"not float; write ketafind\.Coord"
-    ) as caught:
-        getattr(kf.load_directory(), ask)(LAT, LON)
-    assert_hidden(f"{caught.value} {caught.value.__context__!r}")
-
-
 def test_an_error_in_a_batch_names_the_row_and_not_the_place():
     lat, lon = [LAT, LAT * 10], [LON, LON]
     with pytest.raises(kf.errors.CoordinatesError, match="origin 1") as caught:

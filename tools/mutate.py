@@ -419,7 +419,9 @@ class Trial:
         if killer is not None:
             self.kills[killer] += 1
             return not killer
-        names = self.quick_first(self.contexts[mutant.path], mutant)
+        # All of the area: one that only inspects a class executes no line of it.
+        quick = self.quick_first(self.contexts[mutant.path], mutant)
+        names = list(dict.fromkeys([*quick, *self.items]))
         return self.copy.survives(mutant, names, 60 + 5 * sum(self.seconds[n] for n in names))
 
     def in_fork(self, mutant: Mutant, names: list[str]) -> str | None:
