@@ -23,8 +23,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 from gazetteer_codes import Codes, clean, quality, read_codes
 from gazetteer_places import Area, Areas, build_places, cities, key_of
 
-from ketafind.geocoding.gazetteer import KINDS
-from ketafind.geocoding.spelling import WELL_KNOWN
+from ketafind.geocoding.gazetteer import KINDS, WELL_KNOWN
 from ketafind.geocoding.words import PROVINCE_OF_LETTER, code_text
 
 TARGET = ROOT / "src" / "ketafind" / "geocoding" / "gazetteer.npz"

@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from ketafind.show.html import MapPage
     from ketafind.snapshot import Snapshot
     from ketafind.tables.clinics import EvidenceSource
-    from ketafind.tables.frames import Found
     from ketafind.travel import Router
 
 
@@ -301,11 +300,12 @@ class Directory(Mapping[str, Clinic]):
         """
         from ketafind.show.exports import read_json
         from ketafind.show.fhir import clinics_in_bundle
+        from ketafind.tables.frames import clinics_from_plain
 
         bundle, name = read_json(source, "a FHIR Bundle")
         words = checked_vocabulary(vocabulary)
-        found = clinics_in_bundle(bundle, words)
-        return cls._imported(found, name, "Location", words, geocoder, check=check)
+        clinics = clinics_from_plain(clinics_in_bundle(bundle, words), name, "Location")
+        return cls.from_clinics(clinics, vocabulary=words, geocoder=geocoder, check=check)
 
     @classmethod
     def from_hsds(
@@ -349,11 +349,12 @@ class Directory(Mapping[str, Clinic]):
         """
         from ketafind.show.exports import read_json
         from ketafind.show.hsds import clinics_in_list
+        from ketafind.tables.frames import clinics_from_plain
 
         content, name = read_json(source, "an HSDS list of services")
         words = checked_vocabulary(vocabulary)
-        found = clinics_in_list(content)
-        return cls._imported(found, name, "location", words, geocoder, check=check)
+        clinics = clinics_from_plain(clinics_in_list(content), name, "location")
+        return cls.from_clinics(clinics, vocabulary=words, geocoder=geocoder, check=check)
 
     @classmethod
     def from_geojson(
@@ -390,6 +391,7 @@ class Directory(Mapping[str, Clinic]):
             With every fault of the file: where, and what is missing or wrong.
         """
         from ketafind.show.exports import features_found, read_json
+        from ketafind.tables.frames import clinics_from_plain
 
         content, name = read_json(source, "a GeoJSON feature collection")
         words = checked_vocabulary(vocabulary)
@@ -399,7 +401,8 @@ class Directory(Mapping[str, Clinic]):
 
             rows = pd.DataFrame([plain for _, plain in found])
             return cls.from_frame(rows, vocabulary=words, geocoder=geocoder, check=check)
-        return cls._imported(found, name, "feature", words, geocoder, check=check)
+        clinics = clinics_from_plain(found, name, "feature")
+        return cls.from_clinics(clinics, vocabulary=words, geocoder=geocoder, check=check)
 
     @classmethod
     def from_datapackage(
@@ -438,6 +441,7 @@ class Directory(Mapping[str, Clinic]):
             With every fault of the file: where, and what is missing or wrong.
         """
         from ketafind.show.exports import read_data_package, tables_of_package
+        from ketafind.tables.frames import clinics_from_plain
 
         words = checked_vocabulary(vocabulary)
         with tables_of_package(source) as tables:
@@ -450,23 +454,8 @@ class Directory(Mapping[str, Clinic]):
                     check=check,
                 )
         found, name = read_data_package(source)
-        return cls._imported(found, name, "clinic", words, geocoder, check=check)
-
-    @classmethod
-    def _imported(
-        cls,
-        found: Iterable[Found],
-        name: str,
-        what: str,
-        vocabulary: Vocabulary,
-        geocoder: Geocoder | None,
-        *,
-        check: bool,
-    ) -> Directory:
-        from ketafind.tables.frames import clinics_from_plain
-
-        clinics = clinics_from_plain(found, name, what)
-        return cls.from_clinics(clinics, vocabulary=vocabulary, geocoder=geocoder, check=check)
+        clinics = clinics_from_plain(found, name, "clinic")
+        return cls.from_clinics(clinics, vocabulary=words, geocoder=geocoder, check=check)
 
     @classmethod
     def open(

@@ -14,7 +14,16 @@ import numpy as np
 from ketafind import errors
 from ketafind.errors import GeocodingError, InvalidInputError, shown
 from ketafind.geo import KM_PER_DEGREE, Coordinates, apart_km, sphere_km
-from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place, default_gazetteer
+from ketafind.geocoding.gazetteer import (
+    LIKE,
+    POST_TOWN,
+    Gazetteer,
+    Place,
+    bearers,
+    default_gazetteer,
+    likeness,
+    suggested,
+)
 from ketafind.geocoding.locations import (
     COVERED,
     RURAL,
@@ -45,7 +54,6 @@ from ketafind.geocoding.reading import (
     town_at_end,
     town_in_a_part,
 )
-from ketafind.geocoding.spelling import LIKE, bearers, likeness, suggested
 from ketafind.geocoding.words import (
     AREA_TEXTS,
     AREAS,

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ketafind.geo import apart_km
-from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
-from ketafind.geocoding.spelling import (
+from ketafind.geocoding.gazetteer import (
     LIKE,
+    POST_TOWN,
+    Gazetteer,
+    Place,
     is_well_known,
     landmark_like,
     likeness,

@@ -135,28 +135,6 @@ class Report:
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _BOM = b"\xef\xbb\xbf"
-# First bytes -> what the file is, and what to do.
-_FOREIGN = {
-    b"\x1f\x8b": "is a gzip file; unpack it first",
-    b"PK\x03\x04": "is a zip archive or an Excel workbook; unpack it, or save the sheet as CSV",
-    b"PK\x05\x06": "is an empty zip archive",
-    b"BZh": "is a bzip2 file; unpack it first",
-    b"\xfd7zXZ": "is an xz file; unpack it first",
-    b"\x28\xb5\x2f\xfd": "is a zstandard file; unpack it first",
-    b"\xd0\xcf\x11\xe0": "is an old Excel workbook; save the sheet as CSV (UTF-8)",
-    b"PAR1": "is a Parquet file; read it into a data frame and use from_frame",
-    b"SQLite format 3": "is a SQLite database; export a table as CSV (UTF-8)",
-    b"%PDF": "is a PDF file",
-    b"{": "is JSON; from_geojson, from_fhir or from_hsds may read it",
-    b"[": "is a list in JSON; read it into a data frame and use from_frame",
-    b"<": "is HTML or XML; save the table as CSV (UTF-8)",
-    b"sep=": "begins with a line for Excel (sep=...); remove that line",
-    b"\xff\xfe\x00\x00": "looks like UTF-32; save it as CSV in UTF-8",
-    b"\x00\x00\xfe\xff": "looks like UTF-32; save it as CSV in UTF-8",
-    b"\xff\xfe": "looks like UTF-16; save it as CSV in UTF-8",
-    b"\xfe\xff": "looks like UTF-16; save it as CSV in UTF-8",
-    _BOM + _BOM: "has two byte order marks: it was encoded twice; save it as UTF-8 once",
-}
 # Two characters or three that UTF-8 turns into when it is read as Windows-1252 and saved again.
 _MOJIBAKE = re.compile(
     "[\u00c2-\u00c5][\u0080-\u00bf\u0152-\u0178\u2013-\u203a\u20ac]|\u00e2\u20ac.|\ufffd"
@@ -212,8 +190,8 @@ def _checked_text(raw: bytes, source: str) -> str:
 def _foreign(raw: bytes) -> str | None:
     if not raw.removeprefix(_BOM).strip():
         return "the file is empty; it needs a header row with clinic_id and name"
-    for first, what in _FOREIGN.items():
-        if raw.startswith(first):
+    for first, what in packaged(WORDS)["foreign"].items():
+        if raw.startswith(first.encode("latin-1")):
             return f"this {what}"
     head = raw[:4096]
     if head.count(0) * 3 > len(head):
