@@ -1573,10 +1573,8 @@ def _checked(
 ) -> Vocabulary:
     """Refuse what a directory cannot be made with, before anything is read."""
     words = checked_vocabulary(vocabulary)
-    if index is not None:
-        make_index(index)
-    if geocoder is not None:
-        check_geocoder(geocoder)
+    make_index(index)
+    check_geocoder(geocoder)
     return words
 
 

@@ -23,17 +23,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.errors import (
-    DataError,
-    DirectoryFileError,
-    ExistingFileError,
-    Fault,
-    FileFailedError,
-    InvalidInputError,
-    KetafindError,
-    MissingExtraError,
-    MissingFileError,
-)
+from ketafind import errors
+from ketafind.errors import DataError, DirectoryFileError, Fault
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -54,7 +45,7 @@ def require(module: str, extra: str = "") -> Any:
         if error.name is None or error.name.partition(".")[0] != package:
             raise
         wanted = f"ketafind[{extra}]" if extra else package
-        raise MissingExtraError(
+        raise errors.MissingExtraError(
             f'this needs the package {package!r}: pip install "{wanted}"'
         ) from None
 
@@ -62,10 +53,12 @@ def require(module: str, extra: str = "") -> Any:
 def path_text(path: object) -> str:
     """Give a path as text; what is none is refused before anything is made or opened."""
     if not isinstance(path, str | os.PathLike):
-        raise InvalidInputError(f"the path must be text or a Path, not {type(path).__name__}")
+        raise errors.InvalidInputError(
+            f"the path must be text or a Path, not {type(path).__name__}"
+        )
     text = os.fsdecode(path)
     if not text or "\0" in text:
-        raise InvalidInputError("the path is empty or holds a NUL character")
+        raise errors.InvalidInputError("the path is empty or holds a NUL character")
     return text
 
 
@@ -80,10 +73,10 @@ def write_whole(
     target = os.path.realpath(path)
     refuse_existing(target, overwrite=overwrite)
     if os.path.lexists(target) and not os.path.isfile(target):
-        raise FileFailedError(errno.EINVAL, "not a regular file", target)
+        raise errors.FileFailedError(errno.EINVAL, "not a regular file", target)
     folder, name = os.path.split(target)
     if not os.path.isdir(folder):
-        raise MissingFileError(f"{path}: there is no folder {folder} to write it in")
+        raise errors.MissingFileError(f"{path}: there is no folder {folder} to write it in")
     with naming(path):
         _remove_leftovers(folder, name)
         descriptor, beside = _open_beside(folder, name)
@@ -109,9 +102,9 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, KetafindError) or error.errno is None:
+        if isinstance(error, errors.KetafindError) or error.errno is None:
             raise
-        raise FileFailedError(error.errno, error.strerror, os.fspath(path)) from error
+        raise errors.FileFailedError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def _open_beside(folder: str, name: str) -> tuple[int, str]:
@@ -161,8 +154,8 @@ def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         raise _exists(target)
 
 
-def _exists(target: str) -> ExistingFileError:
-    return ExistingFileError(
+def _exists(target: str) -> errors.ExistingFileError:
+    return errors.ExistingFileError(
         f"{target}: the file is there already; pass overwrite=True to replace it"
     )
 
@@ -462,7 +455,7 @@ def _map(path: str, *, private: bool) -> tuple[memoryview, int]:
     try:  # looked at before it is opened: to open a pipe would wait for its writer
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
-        raise MissingFileError(f"{path}: there is no such file") from None
+        raise errors.MissingFileError(f"{path}: there is no such file") from None
     if not stat.S_ISREG(mode):
         _refuse(path, "this is not a regular file")
     with naming(path), open(path, "rb") as file:

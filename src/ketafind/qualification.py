@@ -9,15 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ketafind import errors
 from ketafind.criteria import And, Criteria, Labelled, Not, Or
-from ketafind.errors import (
-    CriteriaError,
-    DataError,
-    Fault,
-    InvalidInputError,
-    UnknownTermError,
-    shown,
-)
+from ketafind.errors import CriteriaError, DataError, Fault
 from ketafind.files import JsonObject, parse_json, read_text
 from ketafind.records import FrozenMapping
 from ketafind.truth import Truth
@@ -227,7 +221,7 @@ class RuleSet:
         """
         if not isinstance(level, str) or level not in self.levels:
             known = ", ".join(map(repr, self.levels))
-            raise InvalidInputError(f"level={shown(level)}: {self.id} has {known}")
+            raise errors.InvalidInputError(f"level={errors.shown(level)}: {self.id} has {known}")
         return tuple(rule for rule in self.rules if rule.id in self.levels[level])
 
     def criteria(self, level: str = "team") -> Criteria:
@@ -306,7 +300,7 @@ def qualified(level: str = "team", rules: RuleSet | None = None) -> Criteria:
     route iv and qualified: team, on-2026.1
     """
     if rules is not None and not isinstance(rules, RuleSet):
-        raise InvalidInputError(
+        raise errors.InvalidInputError(
             f"rules takes a RuleSet, not {type(rules).__name__}; RuleSet.read(path) makes one"
         )
     return (rules or bundled_rules()).criteria(level)
@@ -587,7 +581,7 @@ class _Reader:
     def _leaf(self, raw: JsonObject) -> Any:
         try:
             Criteria.from_dict(dict(raw)).resolve(self.words)
-        except (CriteriaError, UnknownTermError) as error:
+        except (CriteriaError, errors.UnknownTermError) as error:
             return self._refuse(raw, str(error))
         return {"if_known": dict(raw)}
 

@@ -15,19 +15,8 @@ from geopy.geocoders.base import Geocoder as GeopyBase
 from geopy.location import Location as GeopyLocation
 from geopy.point import Point
 
-from ketafind import errors
+from ketafind import errors, geo
 from ketafind.files import require
-from ketafind.geo import (
-    EAST,
-    KM_PER_DEGREE,
-    NORTH,
-    SOUTH,
-    WEST,
-    Coordinates,
-    apart_km,
-    in_ontario,
-    sphere_km,
-)
 from ketafind.geocoding.cache import GeocodeCache
 from ketafind.geocoding.gazetteer import Gazetteer
 from ketafind.geocoding.limiter import PacedService, RateLimit, retry_after_s, unlogged, within
@@ -61,7 +50,7 @@ FAR_SOUTH_KM, FAR_NORTH_KM = 60.0, 300.0
 NORTH_FROM = 49.0
 
 # Where to look, by the kind of geocoder; what it answers is checked all the same.
-BOX = ((SOUTH, WEST), (NORTH, EAST))
+BOX = ((geo.SOUTH, geo.WEST), (geo.NORTH, geo.EAST))
 OPTIONS = {"Nominatim": {"country_codes": "ca", "viewbox": BOX, "bounded": False}}
 
 
@@ -252,7 +241,7 @@ def _location(found: Any, name: str) -> Location:
         raise errors.GeocoderFailedError(f"{name} sent a reply without coordinates")
     try:
         lat, lon = (one if isinstance(one, bool) else float(one) for one in pair)  # type: ignore[arg-type]
-        place = Coordinates(lat=lat, lon=lon)
+        place = geo.Coordinates(lat=lat, lon=lon)
     except (errors.CoordinatesError, TypeError, ValueError, OverflowError):
         raise errors.RejectedAnswerError(f"{name} answered with no position") from None
     return Location(
@@ -272,7 +261,7 @@ def _radius_km(raw: object) -> float:
         return 1.0
     try:
         south, north, west, east = (float(value) for value in box)
-        half = sphere_km(south, west, north, east) / 2
+        half = geo.sphere_km(south, west, north, east) / 2
     except (TypeError, ValueError, OverflowError):
         return 1.0
     return max(0.1, half) if half < 1_000 else 1.0
@@ -322,7 +311,7 @@ class Referee:
         except errors.GeocodingError:
             # The gazetteer has no opinion of this text.
             return answer
-        apart = apart_km(answer, expected)
+        apart = geo.apart_km(answer, expected)
         if apart > max(LEAST_KM, FACTOR * expected.radius_km) + answer.radius_km:
             raise errors.RejectedAnswerError(
                 f"{answer.source} answered with a place {apart:.0f} km from {expected.label}",
@@ -339,12 +328,12 @@ class Referee:
 
     def _in_ontario(self, lat: float, lon: float) -> bool:
         """Near a postal code of Ontario."""
-        if not in_ontario(lat, lon):
+        if not geo.in_ontario(lat, lon):
             return False
         table = self._offline.gazetteer.ontario
         reach = FAR_NORTH_KM if lat > NORTH_FROM else FAR_SOUTH_KM
-        y = (table.lat / 1e4 - lat) * KM_PER_DEGREE
-        x = (table.lon / 1e4 - lon) * KM_PER_DEGREE * math.cos(math.radians(lat))
+        y = (table.lat / 1e4 - lat) * geo.KM_PER_DEGREE
+        x = (table.lon / 1e4 - lon) * geo.KM_PER_DEGREE * math.cos(math.radians(lat))
         return bool((x**2 + y**2 <= reach**2).any())
 
 
@@ -430,7 +419,7 @@ def _ask(geocoder: Geocoder, text: str | SearchPlace, *, allow_egress: bool) -> 
 
 
 def _better(first: Location, later: Location) -> Location:
-    agree = apart_km(first, later) <= first.radius_km + later.radius_km
+    agree = geo.apart_km(first, later) <= first.radius_km + later.radius_km
     return later if agree and later.radius_km < first.radius_km else first
 
 
@@ -496,7 +485,7 @@ class KetafindGeopy(GeopyBase):  # type: ignore[misc]
             None outside Ontario.
         """
         point = Point(query)
-        place = Coordinates(lat=point.latitude, lon=point.longitude)
+        place = geo.Coordinates(lat=point.latitude, lon=point.longitude)
         return _for_geopy(lambda: OfflineGeocoder().reverse(place), exactly_one=exactly_one)
 
 

@@ -276,11 +276,8 @@ def find_codes(words: list[str]) -> list[PostalMatch]:
             start, code = i, words[i]
         else:
             continue
-        area, unit = AREAS.get(code[:3]), UNITS.get(code[3:])
-        if area is not None and unit is not None:
-            exact.append(PostalMatch(area * 2000 + unit, start, i + 1, ""))
-        elif not code.isalpha():
-            number = repaired_code(code)
-            if number >= 0:
-                repaired.append(PostalMatch(number, start, i + 1, code.upper()))
+        if (number := code_number(code)) >= 0:
+            exact.append(PostalMatch(number, start, i + 1, ""))
+        elif not code.isalpha() and (number := repaired_code(code)) >= 0:
+            repaired.append(PostalMatch(number, start, i + 1, code.upper()))
     return exact + repaired

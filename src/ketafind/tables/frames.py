@@ -478,7 +478,11 @@ def clinics_text(
     clinics: Sequence[Clinic], vocabulary: Vocabulary, *, spreadsheet: bool = False
 ) -> str:
     """Write clinics as the text of a CSV file."""
-    _check_ids(clinics)
+    seen: set[str] = set()
+    for clinic in clinics:
+        if clinic.clinic_id in seen:
+            raise InvalidInputError(f"two clinics have the id {clinic.clinic_id!r}")
+        seen.add(clinic.clinic_id)
     columns, rows = _clinic_rows(clinics, vocabulary)
     return csv_rows(columns, rows, spreadsheet=spreadsheet)
 
@@ -537,14 +541,6 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     return repr(value) if isinstance(value, float) else str(value)
-
-
-def _check_ids(clinics: Sequence[Clinic]) -> None:
-    seen: set[str] = set()
-    for clinic in clinics:
-        if clinic.clinic_id in seen:
-            raise InvalidInputError(f"two clinics have the id {clinic.clinic_id!r}")
-        seen.add(clinic.clinic_id)
 
 
 def _clinic_rows(

@@ -97,6 +97,7 @@ class _Box(NamedTuple):
     """The degrees between which a province lies."""
 
     name: str
+    postal: str
     south: float
     north: float
     west: float
@@ -111,9 +112,9 @@ class _Box(NamedTuple):
 def _boxes() -> dict[str, _Box]:
     boxes: dict[str, _Box] = {}
     for code, entry in packaged(WORDS)["provinces"].items():
-        box = _Box(entry["name"], *entry["lat"], *entry["lon"])
-        words = [fold(word) for word in (code, *entry["names"])]
-        boxes |= dict.fromkeys((*words, *entry["postal"]), box)
+        box = _Box(entry["name"], entry["postal"], *entry["lat"], *entry["lon"])
+        # A name is folded to small letters: none is the first letter of a postal code.
+        boxes |= dict.fromkeys((*map(fold, (code, *entry["names"])), *entry["postal"]), box)
     return boxes
 
 
@@ -123,14 +124,10 @@ def _box(province: str, postal_code: str) -> _Box | None:
     return _boxes().get(fold(province.replace(".", "")) or letter)
 
 
-@cache
 def postal_letters(province: str) -> str:
     """The first letters of a province's postal codes; empty for what is no province of Canada."""
-    key, provinces = fold(province.replace(".", "")), packaged(WORDS)["provinces"]
-    for code, entry in provinces.items():
-        if key in map(fold, (code, *entry["names"])):
-            return str(entry["postal"])
-    return ""
+    box = _box(province, "")
+    return box.postal if box else ""
 
 
 def implausible(

@@ -37,12 +37,9 @@ def _letter(character: str) -> str:
 
 def strange_characters(text: str) -> tuple[str, ...]:
     """Name the characters that no Latin word has, each once, in order."""
-    odd = dict.fromkeys(c for c in text if not (k := _letter(c)).isascii() or not _printable(k))
+    # A text without a letter is printable.
+    odd = dict.fromkeys(c for c in text if not ((k := _letter(c)).isascii() and k.isprintable()))
     return tuple(f"U+{ord(c):04X} {unicodedata.name(c, 'control character')}" for c in odd)
-
-
-def _printable(key: str) -> bool:
-    return not key or key.isprintable()
 
 
 def quoted(text: str) -> str:
@@ -116,14 +113,12 @@ _LONGEST = 100
 def nearest_terms(text: str, terms: Iterable[Term], limit: int) -> tuple[Term, ...]:
     """Order terms by how near their names come to a text."""
     key = fold(text)[:_LONGEST]
-    scored = [(_score(key, term), term) for term in terms] if key else []
-    near = [(score, term) for score, term in scored if score >= CUTOFF]
-    near.sort(key=lambda pair: -pair[0])
+    scored = [
+        (max(likeness(key, fold(word)) for word in (*term.words, *term.near)), term)
+        for term in (terms if key else ())
+    ]
+    near = sorted((pair for pair in scored if pair[0] >= CUTOFF), key=lambda pair: -pair[0])
     return tuple(term for _, term in near[: max(limit, 0)])
-
-
-def _score(key: str, term: Term) -> float:
-    return max(likeness(key, fold(word)) for word in (*term.words, *term.near))
 
 
 def likeness(key: str, word: str) -> float:

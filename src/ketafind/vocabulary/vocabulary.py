@@ -7,16 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from ketafind.errors import (
-    DataError,
-    Fault,
-    InvalidInputError,
-    UnknownTermError,
-    may_be_place,
-    packaged,
-)
+from ketafind import errors
+from ketafind.errors import DataError, Fault, UnknownTermError, packaged
 from ketafind.files import JsonObject, parse_json, read_text
 from ketafind.vocabulary.terms import (
     FLAG,
@@ -34,50 +28,11 @@ _ID = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _TEXTS = "a list of texts that are not blank"
 
 
-class _Key(NamedTuple):
-    """What a key of the file holds."""
-
-    kind: Any
-    needed: bool = False
-    # The keys of each entry of a list or an object of objects.
-    entries: Mapping[str, _Key] | None = None
-
-
-_CODE = {"system": _Key(str, True), "code": _Key(str, True), "broader": _Key(bool)}
-_TERM = {
-    "id": _Key(str, True),
-    "labels": _Key(dict, True),
-    "parent": _Key(str),
-    "synonyms": _Key(list),
-    "near": _Key(list),
-    "codes": _Key(list, False, _CODE),
-}
-_FACET = {
-    "id": _Key(str, True),
-    "plural": _Key(str, True),
-    "labels": _Key(dict, True),
-    "terms": _Key(list, True, _TERM),
-}
-_QUANTITY = {
-    "id": _Key(str, True),
-    "labels": _Key(dict, True),
-    "unit": _Key(str, True),
-    "synonyms": _Key(list),
-    "near": _Key(list),
-}
-_SYSTEM = {"name": _Key(str, True), "uri": _Key(str, True), "unique": _Key(bool)}
-_TOP = {
-    "format": _Key(str, True),
-    "languages": _Key(list, True),
-    "systems": _Key(dict, False, _SYSTEM),
-    "facets": _Key(list, True, _FACET),
-    "quantities": _Key(list, False, _QUANTITY),
-}
 _NO_FLAGS = Facet(id=FLAG, plural="flags", label_pairs=(("en", "flag"),), terms=())
 _NO_QUANTITIES = Facet(
     id="quantity", plural="quantities", label_pairs=(("en", "quantity"),), terms=()
 )
-_KINDS = {str: "a text", list: "a list", dict: "an object", bool: "true or false"}
+_KINDS: dict[str, Any] = {"a text": str, "a list": list, "an object": dict, "true or false": bool}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +160,7 @@ class Vocabulary:
         near = dict.fromkeys(names[word] for word in get_close_matches(name.lower()[:100], names))
         maybe = f"; did you mean {' or '.join(map(quoted, near))}?" if near else "."
         known = [facet.id for facet in self.facets]
-        what = "what was given" if may_be_place(name) else quoted(name)
+        what = "what was given" if errors.may_be_place(name) else quoted(name)
         message = f"{what} is not a known facet{maybe} Known: {', '.join(known)}"
         return UnknownTermError(message, tuple(near)).of(name, known)
 
@@ -258,7 +213,9 @@ class Vocabulary:
             Term ids, nearest first, ties in the order of the file; empty if nothing is near.
         """
         if not isinstance(text, str):
-            raise InvalidInputError(f"suggestions are for a text, not for {type(text).__name__}")
+            raise errors.InvalidInputError(
+                f"suggestions are for a text, not for {type(text).__name__}"
+            )
         terms = (term for facet in self.facets for term in facet.terms)
         return tuple(dict.fromkeys(term.id for term in nearest_terms(text, terms, limit)))
 
@@ -410,11 +367,11 @@ def _shape(data: Any) -> Iterator[Fault]:
     if not languages or not _are_texts(languages):
         yield Fault(f"must be {_TEXTS}", column="languages")
         languages = []
-    yield from _object(data, _TOP, "", languages)
+    yield from _object(data, packaged("vocabulary/form.json")["keys"], "", languages)
 
 
 def _object(
-    value: Any, keys: Mapping[str, _Key], path: str, languages: Sequence[str]
+    value: Any, keys: Mapping[str, Any], path: str, languages: Sequence[str]
 ) -> Iterator[Fault]:
     """Hold an object against the keys that it may have, and all that stands in it."""
     if not isinstance(value, Mapping):
@@ -427,16 +384,17 @@ def _object(
     for name, key in keys.items():
         if name in value:
             yield from _value(value[name], name, key, path, languages)
-        elif key.needed:
+        elif key.get("needed"):
             yield Fault(f'"{name}" is missing', column=path or "vocabulary")
 
 
 def _value(
-    value: Any, name: str, key: _Key, path: str, languages: Sequence[str]
+    value: Any, name: str, key: Mapping[str, Any], path: str, languages: Sequence[str]
 ) -> Iterator[Fault]:
     column, below = f"{path or 'vocabulary'}.{name}", f"{path}." if path else ""
-    if not isinstance(value, key.kind) or (key.kind is str and not value.strip()):
-        yield Fault(f"must be {_KINDS[key.kind]}, not blank", column=column)
+    blank = isinstance(value, str) and not value.strip()
+    if blank or not isinstance(value, _KINDS[key["kind"]]):
+        yield Fault(f"must be {key['kind']}, not blank", column=column)
     elif name in ("id", "plural") and not _ID.fullmatch(value):
         message = f"{quoted(value)} is not an id; use a-z, 0-9 and _, a letter first"
         yield Fault(message, column=column, value=value)
@@ -444,14 +402,14 @@ def _value(
         yield from _labels(value, languages, path)
     elif name in ("synonyms", "near") and not _are_texts(value):
         yield Fault(f"must be {_TEXTS}", column=column)
-    elif key.entries and key.kind is dict:
+    elif "entries" in key and isinstance(value, dict):
         for own, entry in value.items():
-            yield from _object(entry, key.entries, f"{name}.{own}", languages)
-    elif key.entries:
+            yield from _object(entry, key["entries"], f"{name}.{own}", languages)
+    elif "entries" in key:
         for at, entry in enumerate(value):
             own = entry.get("id") if isinstance(entry, Mapping) else None
             own = own if isinstance(own, str) and own.strip() else f"{name}[{at}]"
-            yield from _object(entry, key.entries, below + own, languages)
+            yield from _object(entry, key["entries"], below + own, languages)
 
 
 def _labels(labels: Mapping[str, Any], languages: Sequence[str], path: str) -> Iterator[Fault]:
