@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -127,6 +128,36 @@ def test_a_full_disk_is_a_failure_without_a_traceback():
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("closed", "command", "code"),
+    [("0<&-", "join -", 2), ("1>&-", "info", 1), ("2>&-", "nearest Kingston --format csv", 0)],
+)
+def test_a_stream_that_is_closed_is_no_traceback(closed, command, code):
+    command = f"exec {sys.executable} -m ketafind {command} {closed}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert "Origin read" not in done.stdout  # what was for one stream goes to no other
+
+
+def test_a_help_that_cannot_be_printed_is_a_failure():
+    command = f"exec {sys.executable} -m ketafind nearest --help >/dev/full"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "ketafind: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["nearest", "--lat", "44,231777", "--lon", "-76"], ["44.231777"], ["nearest", "-k", "44.231777"],
+     ["map", "x", "--out", "y", "--overwrite=44.231777"], ["nearest", "x", "--lang", "44.231777"],
+     ["nearest", "x", "--at-most", "44.231777"], ["nearest", "x", "--where", '{"44.231777": 1}']],
+)  # fmt: skip
+def test_a_place_in_the_wrong_option_is_not_repeated(words, capsys):
+    with contextlib.suppress(SystemExit):  # of argparse
+        assert main(words) == 2
+    assert "231777" not in capsys.readouterr().err
 
 
 def test_a_closed_pipe_is_a_failure_without_a_traceback():

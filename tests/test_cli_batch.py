@@ -113,6 +113,12 @@ def test_a_row_is_as_wide_as_it_is_told_to_be(folder, capsys):
         (["join", "swapped.csv"], "data row 1: it lies over"),
         (["join", "metres.csv"], "data row 2: lat must lie between"),
         (["join", "ragged.csv"], "row 2"),
+        (["join", "junk.parquet"], "cannot be read as Parquet"),
+        (["join", "none.parquet"], "there is no such file"),
+        (["join", "folder.parquet"], "not a regular file"),
+        (["geocode", "--in", "junk.parquet"], "cannot be read as Parquet"),
+        (["join", "people.csv", "--shape", "wide", "-k", "100000"], "1,000 at most"),
+        (["roads", "build", "x", "-o", "y", "--around", "-", "--margin-km", "nan"], "--margin-km"),
         (["geocode", "--in", "people.csv"], "say with --address"),
         (["geocode", "--in", "addresses.csv", "--address", "id", "--out", "there.csv"], "there"),
         (["geocode"], "give a TEXT, or a file"),
@@ -126,14 +132,24 @@ def test_what_cannot_be_done_is_refused_and_no_file_changes(arguments, said, fol
     (folder / "swapped.csv").write_text("lat,lon\n-76.71357,44.71357\n", "utf-8")
     (folder / "metres.csv").write_text("lat,lon\n44,-76\n4871357,-76\n", "utf-8")
     (folder / "ragged.csv").write_text("lat,lon\n44,-76,1\n", "utf-8")
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder / "junk.parquet").write_bytes(b"PAR1 44.71357 junk")
+    (folder / "folder.parquet").mkdir()
+    before = {path.name: path.read_bytes() for path in folder.glob("*.*") if path.is_file()}
     assert main(arguments) == 2
     printed = capsys.readouterr()
     assert said in printed.err
     assert "71357" not in printed.err
     assert "counted from 0" not in printed.err
     assert printed.out == ""
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert {p.name: p.read_bytes() for p in folder.glob("*.*") if p.is_file()} == before
+
+
+def test_what_was_geocoded_into_a_file_is_joined_with_its_radii(folder, capsys):
+    (folder / "asked.csv").write_text("address\nK7L 3N6\nnowhere at all\n", "utf-8")
+    assert main(["geocode", "--in", "asked.csv", "--out", "placed.csv"]) == 0
+    assert main(["join", "placed.csv", "--prefix", "near_", "--columns", "distance_high_km"]) == 0
+    rows = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert (rows.near_distance_high_km[0], rows.radius_km[0]) > (rows.near_distance_km[0], 0)
 
 
 def test_a_file_that_is_there_is_replaced_when_told_and_only_once_the_answer_is_whole(folder):

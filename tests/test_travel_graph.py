@@ -298,6 +298,28 @@ ONE = pd.DataFrame({"source": [1], "target": [2], "minutes": [1.0]})
     ],
 )
 def test_a_table_of_edges_that_is_no_network_is_refused_by_name(edges, nodes, said):
+
+
+NODES = {"node": [1, 2], "lat": [44.2, 44.21], "lon": [-76.5, -76.51]}
+EDGES = {"source": [1, 2], "target": [2, 1], "minutes": [1.0, 1.0]}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "edges", "said"),
+    [
+        (NODES, {**EDGES, "minutes": ["1", 1.0]}, "row 0"),
+        (NODES, {**EDGES, "minutes": [1.0, None]}, "row 1"),
+        (NODES, {**EDGES, "minutes": np.ones((2, 1))}, "row 0"),
+        (NODES, {**EDGES, "minutes": [1.0]}, "as long as"),
+        (NODES, {**EDGES, "source": [[1], 2]}, "row 0, source"),
+        ({**NODES, "node": [[1], 2]}, EDGES, "row 0"),
+        ({**NODES, "lat": ["x", 44.21]}, EDGES, "row 0"),
+        ({**NODES, "lat": [44.2]}, EDGES, "as long as"),
+        (None, EDGES, "nodes"),
+        (NODES, "edges", "edges"),
+    ],
+)
+def test_a_table_that_is_none_is_refused_by_what_is_wrong_with_it(nodes, edges, said):
     with pytest.raises(InvalidInputError, match=said):
         GraphRouter.from_edges(edges, nodes)
 
@@ -336,3 +358,49 @@ def test_places_are_read_alike_in_every_form_or_refused():
     ):  # fmt: skip
         with pytest.raises(InvalidInputError, match=said):
             graph.times(places, pair)
+
+
+@pytest.mark.parametrize(
+    "data", [{"travel_time": "60"}, {"travel_time": None}, {"travel_time": 60, "geometry": "x"}]
+)
+def test_a_graph_with_an_edge_that_is_none_is_refused(data):
+    graph = nx.MultiDiGraph()
+    graph.add_node(1, x=-76.5, y=44.2)
+    graph.add_node(2, x=-76.51, y=44.21)
+    graph.add_edge(1, 2, **data)
+    with pytest.raises(InvalidInputError, match="edge 1 to 2"):
+        GraphRouter.from_networkx(graph)
+    with pytest.raises(InvalidInputError, match="a graph of NetworkX"):
+        GraphRouter.from_networkx(None)
+
+
+PAIR = [kf.Coordinates(lat=44.2, lon=-76.5)] * 2
+
+
+@pytest.mark.parametrize("minutes", ["5", None, np.inf, True])
+def test_an_isochrone_has_one_place_and_a_time(minutes):
+    router = GraphRouter.from_edges(EDGES, NODES)
+    with pytest.raises(InvalidInputError, match="minutes"):
+        router.isochrone(PAIR[0], minutes)
+    for places in ([], PAIR):
+        with pytest.raises(InvalidInputError, match="one place"):
+            router.isochrone(places, 5)
+
+
+@pytest.mark.parametrize(
+    "places",
+    [np.ma.masked_array([[44.2, -76.5]], mask=True), np.array([["a", "b"]]),
+     pd.DataFrame({"lat": ["a"], "lon": [1]}), pd.DataFrame({"lat": [1]})],
+)  # fmt: skip
+def test_places_that_are_no_numbers_are_refused(places):
+    with pytest.raises(InvalidInputError, match="places"):
+        GraphRouter.from_edges(EDGES, NODES).times(places, PAIR)
+
+
+@pytest.mark.parametrize("error", [None, (1.0,), ("a", "b"), (2.0, 3.0), 1.0, (np.nan, 1.0)])
+def test_an_error_of_a_router_that_is_no_pair_of_factors_is_refused(error, tmp_path):
+    router = GraphRouter.from_edges(EDGES, NODES)
+    router.error = error
+    with pytest.raises(InvalidInputError, match="two factors"):
+        router.save(tmp_path / "roads")
+    assert not list(tmp_path.iterdir())

@@ -493,3 +493,25 @@ def test_the_time_by_the_end_of_a_road_that_was_reached_is_not_taken_for_the_lea
     missed = found.why_not("far")
     assert missed.trip.minutes == pytest.approx(graph.times(HERE, far).minutes[0, 0])
     assert missed.rank == 2
+
+
+def table(minutes, targets=0, **others):
+    def times(self, origins, there, *, limit_min=np.inf):
+        shape = len(origins), len(there) + targets
+        given = {"minutes": np.full(shape, minutes), "reason": np.zeros(shape, np.int8),
+                 "origin_snap_km": np.zeros(shape[0]), "target_snap_km": np.zeros(shape[1])}  # fmt: skip
+        return TravelTimes(**{**given, **others})
+
+    return times
+
+
+@pytest.mark.parametrize(
+    "times",
+    [lambda *_, **__: None, lambda *_, **__: [[1.0]], table(-5.0), table(5.0, targets=1),
+     table("x"), table(5.0, reason=None), table(5.0, km=np.zeros(3)),
+     table(5.0, target_snap_km=np.zeros(1))],
+)  # fmt: skip
+def test_a_router_of_ones_own_whose_answer_is_no_table_of_times_is_named(times):
+    kind = type("Own", (), {"profile": "car", "max_speed_kmh": 100.0, "times": times})
+    with pytest.raises(RoutingError, match="not a table of times"):
+        kf.load_directory().nearest("Kingston", k=2, router=kind())

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ketafind.errors import DirectoryFileError, InvalidInputError, check_language, refuse_unnamed
 from ketafind.facts import as_day, resolved
-from ketafind.files import bundled, path_text
+from ketafind.files import bundled, path_text, refuse_existing
 from ketafind.geocoding.protocol import check_geocoder, check_works_offline, works_offline
 from ketafind.index import IndexName, make_index
 from ketafind.index.protocol import check_count, check_limit
@@ -1454,6 +1454,7 @@ class Directory(Mapping[str, Clinic]):
         from ketafind.show.map import finder_page
 
         words = words_for_page(self.vocabulary) | {"guide": questions_for_page()}
+        refuse_existing(path, overwrite=overwrite)
         facts, reader = self._catalogue.facts, self._reader
         page = finder_page(self.clinics, self.vocabulary, facts, reader, self.snapshot, words, lang)
         page.save(path, overwrite=overwrite)

@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 
 from ketafind.errors import FileFailedError, GeocodingError, KetafindError
@@ -31,6 +32,23 @@ IN_COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command."""
+    # Of a stream that is closed Python makes None, and prints what was for it to another.
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        print("ketafind: standard output is closed", file=sys.stderr)
+        return FAILURE
+    try:
+        return _run(argv)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except OSError as error:
+        return _give_up(error)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     from ketafind.cli.parser import make_parser, spelled_out
 
     for stream in (sys.stdout, sys.stderr):
@@ -47,10 +65,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KetafindError as error:
         return _refuse(error, lang)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except OSError as error:
-        return _give_up(error)
     return int(code)
 
 
@@ -81,7 +95,8 @@ def _named(place: Location, lang: str) -> str:
 
 def _give_up(error: OSError) -> int:
     if not isinstance(error, BrokenPipeError):
-        print(f"ketafind: {error.strerror or error}", file=sys.stderr)
+        with suppress(OSError):  # it may be this stream that failed
+            print(f"ketafind: {error.strerror or error}", file=sys.stderr)
     # What is still buffered has nowhere to go: keep the interpreter's last flush from failing.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return FAILURE

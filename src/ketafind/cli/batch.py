@@ -10,8 +10,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ketafind.cli.commands import by_road, directory_of, geocoder_of, print_json, sought
-from ketafind.errors import CoordinatesError, Fault, InvalidInputError
-from ketafind.files import refuse_existing, require, write_whole
+from ketafind.errors import CoordinatesError, DataError, Fault, InvalidInputError
+from ketafind.files import refuse_existing, regular_file, require, write_whole
 from ketafind.shapes import label_of, translated
 from ketafind.show.exports import csv_text
 from ketafind.show.text import escaped, number
@@ -33,10 +33,13 @@ USUAL = ("name", "city")
 def join(arguments: Namespace) -> None:
     """Write the nearest clinics of every row of a file."""
     from ketafind.join.join import nearest_join
+    from ketafind.join.origins import Source
 
     _check_output(arguments)
     people = _read(arguments.file)
-    positions = [] if arguments.address else [arguments.lat or "lat", arguments.lon or "lon"]
+    radius = Source(arguments.lat, arguments.lon).radius_in(people)
+    positions = [arguments.lat or "lat", arguments.lon or "lon", radius]
+    positions = [] if arguments.address else positions
     numbers = {name: _numbers(people, name) for name in positions if name in people}
     usual = [name for name in USUAL if name not in people]
     try:
@@ -164,7 +167,12 @@ def _read(path: str) -> pd.DataFrame:
 
     if path != STREAM and _is_parquet(path):
         require("pyarrow", "polars")
-        return pd.read_parquet(path)
+        regular_file(path)
+        try:
+            return pd.read_parquet(path)
+        except (ValueError, NotImplementedError) as error:  # pyarrow's own are of these kinds
+            why = str(error).partition("\n")[0]
+            raise DataError(path, [Fault(f"it cannot be read as Parquet: {why}")]) from None
     table = read_stream(sys.stdin.buffer) if path == STREAM else read_table(path)
     table.report.refuse(table.n_rows)
     return pd.DataFrame(dict(zip(table.names, table.columns, strict=True)), dtype=object)
@@ -182,7 +190,7 @@ def _numbers(frame: pd.DataFrame, name: str) -> Any:
     if wrong.any():
         # Without its digits: they may be where somebody lives.
         raise InvalidInputError(
-            f'data row {int(wrong.argmax()) + 1}, column "{name}": not a number of decimal degrees'
+            f'data row {int(wrong.argmax()) + 1}, column "{name}": not a number'
         )
     return numbers
 

@@ -454,6 +454,8 @@ def _area(arguments: Namespace) -> Any:
         return area
     if arguments.around is None:
         return None
+    if not 0.0 <= arguments.margin_km <= 20_000.0:
+        raise InvalidInputError("--margin-km must be 0 to 20,000")
     if arguments.around == "-":
         directory = load_directory()
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +19,12 @@ UNRECOGNIZED = "unrecognized arguments: "
 """How argparse begins; what follows may be where somebody searches from, or a key."""
 
 
+_VALUE = re.compile(
+    r"(invalid (?:choice|[^:]* value)|ignored explicit argument)(?:.*(?= \(choose from )|.*)", re.S
+)
+"""What argparse repeats of the command line: it may be where somebody searches from."""
+
+
 def _unknown(words: list[str]) -> str:
     options = [word.partition("=")[0] for word in words if word[:1] == "-" and word[1:2] > "9"]
     options += [word.partition("=")[0] for word in words if word[:2] == "--"]
@@ -29,11 +37,15 @@ class _Parser(ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        help_of = self.prog
+        help_of, message = self.prog, _VALUE.sub(r"\1", message)
         if message.startswith(UNRECOGNIZED):
             message = _unknown(message.removeprefix(UNRECOGNIZED).split())
             help_of += " COMMAND"
         self.exit(2, f"{self.prog}: {message}; see {help_of} --help\n")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        sys.stdout.flush()  # a help that cannot be printed is a failure, too
+        super().exit(status, message)
 
 
 def spelled_out(argv: Sequence[str]) -> list[str]:

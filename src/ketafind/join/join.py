@@ -132,6 +132,9 @@ def read_travel(
     return travel
 
 
+MOST_WIDE = 1_000
+"""Clinics of a row in a wide frame: each has columns."""
+
 ENGINES = {
     "dask.dataframe": map_dask,
     "pyspark.sql": map_spark,
@@ -270,7 +273,7 @@ def nearest_join(
     directory : Directory
         The clinics.
     k : int
-        How many clinics for each row.
+        How many clinics for each row; 1,000 at most if `shape` is ``"wide"``.
     lat, lon : str, optional
         Columns of decimal degrees on WGS 84; ``"lat"`` and ``"lon"`` if nothing else says where
         the rows are.
@@ -364,6 +367,8 @@ def nearest_join(
         )
     frame = in_memory(frame)
     criteria = directory.filter(where, unknown=unknown, **facets)
+    if shape == "wide" and check_count(k, "k") > MOST_WIDE:
+        raise InvalidInputError(f"shape='wide' makes columns for each of {MOST_WIDE:,} at most")
     join = Join(
         directory=directory,
         where=criteria.criteria,

@@ -18,7 +18,7 @@ from ketafind.join.frames import Frame, code_type, open_frame
 from ketafind.join.origins import Origins
 from ketafind.join.search import LONG, Found, shown, ticks
 from ketafind.travel.graph import OFF_NETWORK, GraphRouter
-from ketafind.travel.router import BATCH, error_of
+from ketafind.travel.router import BATCH, answered, error_of
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
@@ -260,7 +260,9 @@ class Routed(Journeys):
             return
         size = getattr(self.router, "batch", BATCH)
         for first in range(0, len(table), size):
-            answer = self.router.times(self._places, table[first : first + size], limit_min=limit)
+            answer = answered(
+                self.router, self._places, table[first : first + size], limit_min=limit
+            )
             self._off = self._off & (answer.reason == OFF_NETWORK).all(axis=1)
             yield from np.nan_to_num(answer.minutes, nan=np.inf).T
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.errors import InvalidInputError, shown
-from ketafind.geo import circles, geodesic_km
+from ketafind.geo import circles, geodesic_km, real
 from ketafind.query.filter import Filter, UnknownPolicy
 from ketafind.query.origin import Start
 from ketafind.query.ranking import Page, Ranking, Span, Trip
 from ketafind.travel import GraphRouter, Router
-from ketafind.travel.router import BATCH, REASONS, Certificate, Floats, error_of
+from ketafind.travel.router import BATCH, REASONS, Certificate, Floats, answered, error_of
 
 TIE_MIN = 1 / 60_000
 """Times are equal that are so to the millisecond: the least number comes first."""
@@ -205,7 +205,7 @@ class BatchSearch(TimeSearch):
     ) -> None:  # fmt: skip
         super().__init__(router, origin, limit_min)
         speed = router.max_speed_kmh
-        if speed is not None and not 0 < speed < math.inf:
+        if speed is not None and not 0.0 < real(speed) < math.inf:
             raise InvalidInputError("a router's max_speed_kmh is a speed in km/h, or None")
         self._size = getattr(router, "batch", BATCH)
         self._snap_km = getattr(router, "max_snap_km", 0.0)
@@ -261,7 +261,8 @@ class BatchSearch(TimeSearch):
         return float(self.minutes[possible[-1]]) if len(possible) == MAX_POSSIBLE else math.inf
 
     def _ask(self, part: Places) -> None:
-        answer = self.router.times(np.array([self.origin]), np.column_stack([part.lat, part.lon]))
+        there = np.column_stack([part.lat, part.lon])
+        answer = answered(self.router, np.array([self.origin]), there)
         self.n_requests += 1
         self.origin_snap_km = float(answer.origin_snap_km[0])
         if answer.km is not None:
@@ -478,12 +479,12 @@ class TravelRanking(Ranking):
         if own_km:
             ring = _ring(here[:, 0], here[:, 1], np.array([own_km]))
             there = np.column_stack([lat, lon])
-            table = self.router.times(ring, there, limit_min=limit_min).minutes.T
+            table = answered(self.router, ring, there, limit_min=limit_min).minutes.T
             below[0], above[0] = _spread(table, minutes)
         unsure = radius_km > 0
         if unsure.any():
             ring = _ring(lat[unsure], lon[unsure], radius_km[unsure])
-            table = self.router.times(here, ring, limit_min=limit_min).minutes.reshape(-1, RING)
+            table = answered(self.router, here, ring, limit_min=limit_min).minutes.reshape(-1, RING)
             below[1, unsure], above[1, unsure] = _spread(table, minutes[unsure])
         return SHARE * np.hypot(*below), SHARE * np.hypot(*above)
 

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch, Polygon, Rectangle
 
+from ketafind.errors import InvalidInputError
 from ketafind.geo import geodesic_km
 from ketafind.show.basemap import Box, Floats, Ground, around, crowd, towns
 from ketafind.show.text import escaped
@@ -38,6 +39,8 @@ _UNSURE = {MARKS["town"]["text"], MARKS["circle"]["text"], _ENLARGED}
 BLANK = Line2D([], [], ls="none")
 """What a line of a legend shows that explains no mark."""
 
+
+LONGEST_TITLE = 500
 
 _MOST_NAMES = 12
 """Where there are more clinics, they are numbered."""
@@ -96,6 +99,8 @@ class Sheet:
         self.made: list[Any] = []
         self.seen: set[str] = set()
         self.cover = 0.6  # of what a label stands on
+        if title is not None and (not isinstance(title, str) or len(title) > LONGEST_TITLE):
+            raise InvalidInputError(f"a title is text of {LONGEST_TITLE} characters at most")
         self.top -= self._line(title or "", 1.2 * self.size, self.top, va="top", weight="bold")
         named, muted = " · ".join(map(self.say, filter(None, footer))), self.look["muted"]
         self.bottom += self._line(named, 0.75 * self.size, self.bottom, va="bottom", color=muted)

@@ -24,7 +24,14 @@ from ketafind import errors
 from ketafind.files import naming, path_text, require
 from ketafind.geo import geodesic_km, real
 from ketafind.geocoding.limiter import PacedService, retry_after_s, unlogged
-from ketafind.travel.router import OPENSTREETMAP, REASONS, Floats, TravelTimes, read_places
+from ketafind.travel.router import (
+    OPENSTREETMAP,
+    REASONS,
+    Floats,
+    TravelTimes,
+    read_place,
+    read_places,
+)
 
 if TYPE_CHECKING:
     from ketafind.geocoding.limiter import RateLimit
@@ -310,7 +317,7 @@ class ValhallaRouter(TableRouter):
 
         if not real(minutes) > 0:
             raise errors.InvalidInputError("minutes= is a time above 0")
-        lat, lon = (float(side[0]) for side in read_places(origin, "origin"))
+        lat, lon = read_place(origin, "origin")
         if self.times(origin, origin).reason[0, 0]:
             return Polygon()
         costing = COSTINGS[self.profile]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from threading import Lock
@@ -14,9 +14,16 @@ from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError, InvalidInputError, shown
 from ketafind.files import open_arrays, require, write_arrays
-from ketafind.geo import ECCENTRICITY_2, EQUATOR_KM, earth_centred, geodesic_km, look_swapped
+from ketafind.geo import ECCENTRICITY_2, EQUATOR_KM, earth_centred, geodesic_km, look_swapped, real
 from ketafind.index import default_index
-from ketafind.travel.router import OPENSTREETMAP, Floats, TravelTimes, read_places
+from ketafind.travel.router import (
+    OPENSTREETMAP,
+    Floats,
+    TravelTimes,
+    error_of,
+    read_place,
+    read_places,
+)
 
 KIND, VERSION = "network of roads", 1
 UNREACHABLE, OFF_NETWORK, BEYOND_LIMIT = 1, 2, 3
@@ -122,7 +129,7 @@ class GraphRouter:
     def _own(self) -> dict[str, NDArray[Any]]:
         """What may be set after the network was built."""
         credit = np.frombuffer(self.credit.encode(), np.uint8)
-        return {f"error.{self.profile}": np.array(self.error), "credit": credit}
+        return {f"error.{self.profile}": np.array(error_of(self)), "credit": credit}
 
     def __repr__(self) -> str:
         return f"<GraphRouter {self.profile}, {self.n_nodes:,} nodes, {self.n_roads:,} roads>"
@@ -189,26 +196,27 @@ class GraphRouter:
         InvalidInputError
             Naming the row and what is wrong with it.
         """
-        _check_columns("nodes", nodes, "node", "lat", "lon")
-        _check_columns("edges", edges, "source", "target", minutes)
-        ids = list(nodes["node"])
+        ids, *sides = _columns("nodes", nodes, "node", "lat", "lon")
+        table = _columns("edges", edges, "source", "target", minutes)
+        for row, node in enumerate(ids):
+            if not isinstance(node, Hashable):
+                raise InvalidInputError(f"nodes, row {row}: {node!r} is not a value to be named by")
         number = {node: at for at, node in enumerate(ids)}
         if len(number) < len(ids):
             raise InvalidInputError("nodes: a node stands there twice")
-        places = np.column_stack([np.asarray(nodes[name], np.float64) for name in ("lat", "lon")])
+        places = np.array([list(map(real, side)) for side in sides]).T
         if (at := _misplaced(places)) is not None:
             raise InvalidInputError(
                 f"nodes, row {at}: lat and lon are no place with roads, in degrees; are the two "
                 f"columns swapped, or projected?"
             )
         roads = _Roads(places)
-        rows = zip(edges["source"], edges["target"], edges[minutes], strict=True)
-        for row, (source, target, time) in enumerate(rows):
+        for row, (source, target, given) in enumerate(zip(*table, strict=True)):
             for name, value in (("source", source), ("target", target)):
-                if value not in number:
+                if not isinstance(value, Hashable) or value not in number:
                     raise InvalidInputError(f"edges, row {row}, {name}: {value!r} is not a node")
-            if not (math.isfinite(time) and time >= 0):
-                raise InvalidInputError(f"edges, row {row}, {minutes}: {time!r} is not a time")
+            if not 0.0 <= (time := real(given)) < math.inf:
+                raise InvalidInputError(f"edges, row {row}, {minutes}: {given!r} is not a time")
             roads.add(number[source], number[target], time * 60.0)
         if not roads.seconds:
             raise InvalidInputError("edges: there are none")
@@ -238,13 +246,11 @@ class GraphRouter:
         InvalidInputError
             If a node has no place in degrees, or an edge no time; it is named.
         """
+        if not (hasattr(graph, "nodes") and hasattr(graph, "edges")):
+            raise InvalidInputError(f"a graph of NetworkX is needed, not {type(graph).__name__}")
         number = {node: at for at, node in enumerate(graph.nodes)}
         places = np.array(
-            [
-                (data.get("y", math.nan), data.get("x", math.nan))
-                for _, data in graph.nodes(data=True)
-            ],
-            np.float64,
+            [(real(data.get("y")), real(data.get("x"))) for _, data in graph.nodes(data=True)]
         ).reshape(-1, 2)
         if (at := _misplaced(places)) is not None:
             raise InvalidInputError(
@@ -253,12 +259,15 @@ class GraphRouter:
             )
         roads = _Roads(places)
         for source, target, data in graph.edges(data=True):
-            time = data.get("travel_time", math.nan)
-            if not (math.isfinite(time) and time >= 0):
+            given, shape = data.get("travel_time", math.nan), data.get("geometry")
+            if not 0.0 <= (time := real(given)) < math.inf:
                 raise InvalidInputError(
-                    f"edge {source!r} to {target!r}: travel_time={time!r} is not a number of seconds"
+                    f"edge {source!r} to {target!r}: travel_time={given!r} is not a number of seconds"
                 )
-            shape = data.get("geometry")
+            if shape is not None and getattr(shape, "geom_type", None) != "LineString":
+                raise InvalidInputError(
+                    f"edge {source!r} to {target!r}: geometry is a LineString of shapely's"
+                )
             line = [] if shape is None else [(lat, lon) for lon, lat, *_ in shape.coords[1:-1]]
             roads.add(number[source], number[target], time, line)
             if not graph.is_directed():
@@ -496,15 +505,15 @@ class GraphRouter:
         """
         import shapely
 
-        if not minutes > 0:
+        if not 0.0 < real(minutes) < math.inf:
             raise InvalidInputError(f"minutes={shown(minutes)} is not a time above 0")
-        ends = self.ends_of(self.snap(origin))
+        lat, lon = read_place(origin, "origin")
+        ends = self.ends_of(self.snap(np.array([(lat, lon)])))
         if ends.snap.road[0] < 0:
             return shapely.Polygon()
         reached = self.reach(ends, 0, minutes, back=reverse)
         lines = [self._line(road, *span) for road, span in self._spans(reached, minutes * 60)]
-        lat, lon = read_places(origin, "origin")
-        return _widened(lines, float(lat[0]), float(lon[0]), width_km)
+        return _widened(lines, lat, lon, width_km)
 
     def _spans(self, reached: Reached, limit: float) -> Iterator[tuple[int, tuple[float, float]]]:
         """The reached parts of roads, from a fraction to a fraction."""
@@ -654,13 +663,23 @@ def _misplaced(places: Floats) -> int | None:
     return int(bad.argmax()) if bad.any() else None
 
 
-def _check_columns(what: str, table: Any, *needed: str) -> None:
-    named = list(getattr(table, "column_names", getattr(table, "columns", table)))
+def _columns(what: str, table: Any, *needed: str) -> list[list[Any]]:
+    """Take columns out of a table; they are as long as each other."""
+    named = getattr(table, "column_names", getattr(table, "columns", table))
+    if isinstance(named, str) or not isinstance(named, Iterable):
+        raise InvalidInputError(
+            f"{what}: a frame or a mapping of columns, not a {type(table).__name__}"
+        )
+    named = list(named)
     for name in needed:
         if name not in named:
             raise InvalidInputError(
                 f"{what}: there is no column {name!r}; needed: {', '.join(needed)}"
             )
+    columns = [list(table[name]) for name in needed]
+    if len(set(map(len, columns))) > 1:
+        raise InvalidInputError(f"{what}: {', '.join(needed)} are not as long as each other")
+    return columns
 
 
 class _Roads:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.errors import DataError, Fault, InvalidInputError, MissingFileError
-from ketafind.files import path_text, require
+from ketafind.errors import DataError, Fault, InvalidInputError
+from ketafind.files import regular_file, require
 from ketafind.geo import geodesic_km
 from ketafind.travel.graph import GraphRouter, network
 from ketafind.travel.router import OPENSTREETMAP
@@ -155,11 +155,7 @@ def build_roads(
     osmium = require("osmium", "roads")
     kinds = [_profile(name) for name in profiles]
     reader, told = _Ways(kinds, within), 0
-    extract = path_text(extract)
-    if not os.path.exists(extract):
-        raise MissingFileError(f"{extract}: there is no such file")
-    if not os.path.isfile(extract):  # to open a pipe would wait for its writer
-        raise DataError(extract, [Fault("this is not a regular file")])
+    extract = regular_file(extract)
     try:
         size = os.path.getsize(extract)
         with TemporaryDirectory() as folder:

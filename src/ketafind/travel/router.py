@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.errors import InvalidInputError
-from ketafind.geo import Coordinates
+from ketafind.errors import InvalidInputError, RoutingError
+from ketafind.geo import Coordinates, real
 from ketafind.records import Location
 
 Floats = NDArray[np.float64]
@@ -148,20 +148,44 @@ class Router(Protocol):
 
 def error_of(router: Router) -> tuple[float, float]:
     """Read what a router says of its own error: factors of its times, 1.0 and 1.0 for none."""
-    low, high = getattr(router, "error", (1.0, 1.0))
+    given: Any = getattr(router, "error", (1.0, 1.0))
+    is_pair = isinstance(given, Iterable) and len(pair := tuple(given)) == 2
+    low, high = map(real, pair) if is_pair else (np.nan, np.nan)
     if not 0.0 < low <= 1.0 <= high < np.inf:
         raise InvalidInputError("a router's error is two factors, such as (0.9, 1.15)")
-    return float(low), float(high)
+    return low, high
+
+
+def answered(
+    router: Router, origins: Any, targets: Floats, *, limit_min: float = np.inf
+) -> TravelTimes:
+    """Ask a router, which may be anybody's, and refuse what is no table of times."""
+    found: Any = router.times(origins, targets, limit_min=limit_min)
+    size = len(origins), len(targets)
+    try:
+        # Only its own tables are compared: a slip would be the time of another place.
+        parts = (found.minutes, found.reason, *(() if found.km is None else (found.km,)))
+        snaps = len(found.origin_snap_km), len(found.target_snap_km)
+        is_right = snaps == size and all(np.shape(part) == size for part in parts)
+        is_right = is_right and not bool((found.minutes < 0.0).any())
+    except (AttributeError, TypeError):
+        is_right = False
+    if not is_right:
+        raise RoutingError(f"the router's answer is not a table of times of {size[0]} to {size[1]}")
+    return cast("TravelTimes", found)
 
 
 def read_places(places: Any, what: str) -> tuple[Floats, Floats]:
     """Read latitudes and longitudes from places of any kind that a query takes, or an array."""
     if isinstance(places, np.ndarray):
-        pairs = np.asarray(places, dtype=np.float64)
+        pairs = _degrees(places, what)
         if pairs.ndim != 2 or pairs.shape[1] != 2:
             raise InvalidInputError(f"{what}: an array has the shape (n, 2): lat and lon")
     elif hasattr(places, "columns"):
-        pairs = np.column_stack([np.asarray(places[name], np.float64) for name in ("lat", "lon")])
+        missing = {"lat", "lon"} - set(places.columns)
+        if missing:
+            raise InvalidInputError(f"{what}: the frame has no column {min(missing)!r}")
+        pairs = np.column_stack([_degrees(places[name], what) for name in ("lat", "lon")])
     elif isinstance(places, Iterable) and not isinstance(places, str):
         pairs = np.array([_pair(place, what) for place in places]).reshape(-1, 2)
     else:
@@ -171,6 +195,23 @@ def read_places(places: Any, what: str) -> tuple[Floats, Floats]:
         at = int(bad.argmax())
         raise InvalidInputError(f"{what}: number {at} is not a position in degrees, lat and lon")
     return np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
+
+
+def read_place(place: Any, what: str) -> tuple[float, float]:
+    """Read one latitude and longitude."""
+    lat, lon = read_places(place, what)
+    if len(lat) != 1:
+        raise InvalidInputError(f"{what}: one place is needed, not {len(lat)}")
+    return float(lat[0]), float(lon[0])
+
+
+def _degrees(column: Any, what: str) -> Floats:
+    """Read numbers; what is masked is none."""
+    is_masked = isinstance(column, np.ma.MaskedArray)
+    try:
+        return np.asarray(column.astype(float).filled(np.nan) if is_masked else column, np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"{what}: lat and lon are numbers of degrees") from None
 
 
 def _pair(place: Any, what: str) -> tuple[float, float]:
