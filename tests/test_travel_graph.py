@@ -298,6 +298,8 @@ ONE = pd.DataFrame({"source": [1], "target": [2], "minutes": [1.0]})
     ],
 )
 def test_a_table_of_edges_that_is_no_network_is_refused_by_name(edges, nodes, said):
+    with pytest.raises(InvalidInputError, match=said):
+        GraphRouter.from_edges(edges, nodes)
 
 
 NODES = {"node": [1, 2], "lat": [44.2, 44.21], "lon": [-76.5, -76.51]}
