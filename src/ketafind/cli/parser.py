@@ -43,8 +43,11 @@ class _Parser(ArgumentParser):
             help_of += " COMMAND"
         self.exit(2, f"{self.prog}: {message}; see {help_of} --help\n")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)  # argparse's own is silent where this fails
+
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        sys.stdout.flush()  # a help that cannot be printed is a failure, too
+        sys.stdout.flush()
         super().exit(status, message)
 
 
