@@ -1574,8 +1574,10 @@ def _checked(
 ) -> Vocabulary:
     """Refuse what a directory cannot be made with, before anything is read."""
     words = checked_vocabulary(vocabulary)
-    make_index(index)
-    check_geocoder(geocoder)
+    if index is not None:
+        make_index(index)
+    if geocoder is not None:
+        check_geocoder(geocoder)
     return words
 
 
