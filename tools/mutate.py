@@ -53,7 +53,7 @@ AREAS = {
     "geo.py": "geo_*",
     "geocoding/cache.py": "geocoding_cache",
     "matches.py": "matches explain show_exports contract travel_query tables_whole show_map",
-    "directory.py": "directory* contract explain_changes tables_whole travel_query show_map",
+    "directory.py": "directory* contract explain_changes tables_whole travel_query show_map qualification query_stored",
     "explain/*.py": "explain* qualification directory travel_query vocabulary_own",
     "access/*.py": "access* join_travel",
     "travel/*.py": "travel_*",
