@@ -53,7 +53,8 @@ AREAS = {
     "geo.py": "geo_*",
     "geocoding/cache.py": "geocoding_cache",
     "matches.py": "matches explain show_exports contract travel_query tables_whole show_map",
-    "directory.py": "directory* contract explain_changes tables_whole travel_query show_map qualification query_stored",
+    "directory.py": "directory* contract explain_changes qualification query_stored tables_whole "
+    "travel_query show_map",
     "explain/*.py": "explain* qualification directory travel_query vocabulary_own",
     "access/*.py": "access* join_travel",
     "travel/*.py": "travel_*",
