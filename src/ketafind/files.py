@@ -66,7 +66,7 @@ def regular_file(path: object) -> str:
     """Give the path of a file that is there; to open a pipe would wait for its writer."""
     text = path_text(path)
     if not os.path.exists(text):
-        raise MissingFileError(f"{text}: there is no such file")
+        raise errors.MissingFileError(f"{text}: there is no such file")
     if not os.path.isfile(text):
         raise DataError(text, [Fault("this is not a regular file")])
     return text
