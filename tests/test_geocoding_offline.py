@@ -695,10 +695,10 @@ def test_a_code_settles_which_of_the_names_is_meant() -> None:
         ("Guelph, ON, CA", "Guelph"),
         ("Big Bay Point, ON", "Big Bay Point"),
         ("12 Bay St, Sauble Beach, ON", "Sauble Beach"),
-        ("Byron, London", "Byron"),
-        ("London Byron", "Byron"),
+        ("Byron, London", "Byron (London)"),
+        ("London Byron", "Byron (London)"),
         ("YQT", "Thunder Bay Airport"),
-        ("McMaster University, Hamilton", "McMaster University"),
+        ("McMaster University, Hamilton", "McMaster University (Hamilton)"),
     ],
 )
 def test_a_named_area_is_answered_by_its_whole_name(text: str, name: str) -> None:
@@ -761,7 +761,7 @@ def test_a_way_from_one_hamlet_to_another_is_no_single_place() -> None:
         ("East Gwillimbuyr", "East Gwillimbury"),
         ("12 Main St, South Stormodt ON", "South Stormont"),
         ("St Joe's Hamilton", "St. Joseph's Healthcare Hamilton"),
-        ("Toronto Pearson", "Toronto Pearson International Airport"),
+        ("Toronto Pearson", "Toronto Pearson International Airport (Mississauga)"),
         ("The Ottawa Hospital", "Ottawa"),
         ("Hanover clinic", "Hanover"),
         ("Hearst W", "Hearst"),
@@ -778,8 +778,8 @@ def test_a_name_that_is_not_literal_is_read_and_said(text: str, name: str) -> No
     [
         ("Lennox & Addington", "Lennox and Addington County"),
         ("Stormont, Dundas & Glengarry", "Stormont, Dundas and Glengarry County"),
-        ("Royal Military College of Canada", "Royal Military College of Canada"),
-        ("Little Portugal", "Little Portugal"),
+        ("Royal Military College of Canada", "Royal Military College of Canada (Kingston)"),
+        ("Little Portugal", "Little Portugal (Toronto)"),
         ("Canton d'Alfred et Plantagenet", "Alfred and Plantagenet"),
         ("Comté de Prescott et Russell", "Prescott and Russell County"),
     ],
@@ -820,6 +820,68 @@ def test_a_list_of_towns_is_not_its_last(text: str) -> None:
 def test_an_official_name_with_commas_is_not_the_parts_of_a_town() -> None:
     name = f"Dysart, {REST_OF_DYSART}"
     assert geocode(f"United Townships of {name}").label == f"{name}, ON"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["12 King St, Toronto, 14 Queen St, Ottawa", "12 King St Toronto and 14 Queen St Ottawa",
+     "1 Main St Hamilton / 2 King St Guelph", "1 Main St, Hamilton, ON & 2 King St, Guelph, ON",
+     "1 Main St Hamilton (2 King St Guelph)", "1 Main St Hamilton, also 2 King St Guelph",
+     "Toronto Ottawa", "Kingston Belleville, ON"],
+)  # fmt: skip
+def test_a_second_address_in_one_text_is_refused(text: str) -> None:
+    with pytest.raises(errors.AmbiguousPlaceError, match="several sites") as caught:
+        geocode(text)
+    assert len(caught.value.candidates) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["4-123 Main St W, Hamilton", "Unit 5, 12 Guelph St, Kitchener", "12 Toronto St S, Uxbridge",
+     "12 Barrie, 3rd floor, Kingston", "100 King St Waterloo, 2nd floor, Waterloo"],
+)  # fmt: skip
+def test_further_numbers_of_one_address_make_no_second(text: str) -> None:
+    assert "," not in geocode(text).label.removesuffix(", ON")
+
+
+@pytest.mark.parametrize(
+    ("text", "unused"),
+    [("Blue Forest, ON", "blue"), ("north of Kingston", "north of"), ("outside Barrie", "outside"),
+     ("Wellington Ottawa", "wellington"), ("Yonge/Bloor Toronto", "yonge bloor")],
+)  # fmt: skip
+def test_words_before_a_town_that_may_say_another_place_are_said_not_to_be_used(
+    text: str, unused: str
+) -> None:
+    found = geocode(text)
+    assert f"{unused} was not used: the town alone was" in found.corrections
+    assert found.match == "corrected"
+
+
+@pytest.mark.parametrize("text", ["the city of Kingston", "Ottawa - Kanata", "Barrie St, Kingston",
+                                  "Corporation of the Town of Cobourg", "Toronto Junction"])  # fmt: skip
+def test_words_that_say_the_same_or_where_in_town_are_not(text: str) -> None:
+    assert geocode(text).match == "exact"
+
+
+@pytest.mark.parametrize("text", ["East End", "west end", "the East End, ON"])
+def test_a_part_that_every_town_has_needs_the_town(text: str) -> None:
+    with pytest.raises(errors.AmbiguousPlaceError, match="many towns have"):
+        geocode(text)
+    assert geocode("East End, Thunder Bay").label == "East End (Thunder Bay), ON"
+
+
+def test_a_part_of_a_city_is_named_with_the_city_and_found_by_that() -> None:
+    for text in ("Leslieville", "Little Italy", "St. Michael's Hospital", "Hespeler"):
+        found = geocode(text)
+        assert found.label.endswith(("(Toronto), ON", "(Cambridge), ON"))
+        assert geocode(found.label).lat == found.lat
+
+
+def test_a_code_outside_the_town_that_is_named_is_said() -> None:
+    for text in ("M5V 2C3, Mississauga", "201 Georgian Drive, Barrie, ON L0L 1V0"):
+        assert "the code was taken" in geocode(text).corrections[-1]
+    for text in ("K1N 5X8, Ottawa", "K0A 3J0 Ottawa", "L0R 1Z0 Hamilton"):
+        assert geocode(text).match == "exact"
 
 
 def test_a_code_in_another_part_of_the_city_than_the_one_named_is_said() -> None:

@@ -151,6 +151,7 @@ class Gazetteer:
             with np.load(path, allow_pickle=False) as arrays:
                 self.ontario: CodeTable = CodeTable(arrays, "on_")
                 self.places: tuple[Place, ...] = tuple(_places(arrays))
+                self.places = tuple(map(self._in_its_city, self.places))
                 self.labels: tuple[str, ...] = tuple([f"{place.name}, ON" for place in self.places])
                 self.aliases: dict[str, tuple[int, ...]] = dict(_aliases(arrays))
                 self._rows: dict[int, NDArray[np.intp]] = {}
@@ -159,6 +160,14 @@ class Gazetteer:
             raise DirectoryFileError(
                 f"the gazetteer {path} cannot be read ({error}); install ketafind again"
             ) from error
+
+    def _in_its_city(self, place: Place) -> Place:
+        """Name a part of a city with the city: there are many of the name, and one is known."""
+        counts, city = self.codes_of_place, self.places[place.owner]
+        apart = place.kind not in PARTS or place.owner < 0 or counts[place.number]
+        if apart or counts[city.number] < POST_TOWN or city.plain_name in place.name:
+            return place
+        return place._replace(name=f"{place.plain_name} ({city.plain_name})")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by reference: another process reads the file itself."""
@@ -295,6 +304,7 @@ def _aliases(arrays: Any) -> Iterator[tuple[str, tuple[int, ...]]]:
         yield key, tuple([int(number) for number in numbers.split(",")])
 
 
+PARTS = frozenset({"neighbourhood", "landmark"})
 COLUMNS = ("lat", "lon", "population", "radius", "source", "kind", "reach", "county", "owner")
 
 _lock = Lock()

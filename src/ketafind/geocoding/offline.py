@@ -44,6 +44,7 @@ from ketafind.geocoding.reading import (
     ABOUT,
     BUILDINGS,
     LONGEST_TOWN,
+    TITLES,
     Reading,
     Town,
     contains,
@@ -59,6 +60,7 @@ from ketafind.geocoding.words import (
     AREAS,
     AUSTRALIAN_STATES,
     COUNTRY_CODES,
+    DIRECTIONS,
     ELSEWHERE,
     PROVINCE_CODES,
     PROVINCE_OF_LETTER,
@@ -87,6 +89,9 @@ SEVERAL = re.compile(r"[;|\n\r]|\s(?:[-–—]+|[-=]>|→)\s|\s(?:to|vers|à)\s|
 
 # What may part a site from what else is said of it.
 ASIDES = re.compile(r"[;|\n\r()]|\s[-–—]+\s")
+
+JOINTS = frozenset({"and", "or", "et", "ou", "also", "plus", "aussi"})
+"""What stands between the addresses of two sites."""
 
 BETWEEN_SITES = frozenset({"-", "–", "—", "--", "->", "=>", "→", "to", "vers", "à"})
 MARKS = re.compile(r"[;|\n\r]")
@@ -306,6 +311,8 @@ class OfflineGeocoder:
                 f"{text!r} names streets that cross, but no town; add the town or the postal code"
             )
         located = self._at_finest(text, reading, town)
+        if all(p.kind == "neighbourhood" for p in town.places) and TITLES.issuperset(beside):
+            self._refuse_everywhere(text, reading.words[town.start : town.stop], located)
         self._refuse_second(text, reading, town, located)
         after = reading.words[town.stop : reading.stop] if town.start >= 0 else []
         if not UNIT_WORDS.isdisjoint(after) or ABOUT.issuperset(after):
@@ -320,12 +327,46 @@ class OfflineGeocoder:
         head = re.split(rf"\b{first}\b", text, maxsplit=1, flags=re.I)[0]
         if before and not crossed and not numbered and CROSSING.search(head):
             located = _noted(located, (f"{' '.join(before)} was not used: the town alone was",))
+        elif not numbered and self._is_stray(beside, town, located):
+            located = _noted(located, (f"{' '.join(beside)} was not used: the town alone was",))
         return located
+
+    def _refuse_everywhere(self, text: str, name: list[str], located: Location) -> None:
+        """Refuse the name of a part that every town has, such as East End, without the town."""
+        if all(word in DIRECTIONS or word in TITLES or word in {"end", "side"} for word in name):
+            raise errors.AmbiguousPlaceError(
+                f"{text!r} names a part that many towns have; add the town or the postal code",
+                candidates=(located,),
+            )
+
+    def _is_stray(self, beside: list[str], town: Town, located: Location) -> bool:
+        """Whether words before a town say where in it, or which other: Blue Forest, north of Barrie."""
+        if TITLES.issuperset(beside) or names_a_street(beside):
+            return False
+        wholes = self.gazetteer.named(name_key(beside))
+        return located.label in {at_place(place).label for place in town.places} and not any(
+            place.kind == "landmark" or any(contains(whole, place) for whole in wholes)
+            for place in town.places
+        )
 
     def _refuse_second(self, text: str, reading: Reading, town: Town, located: Location) -> None:
         """Refuse a text in which another part begins with, or is, another town."""
         words, parts = reading.words, reading.parts
         others: list[Place] = []
+        counts = self.gazetteer.codes_of_place
+        beside = self.gazetteer.named(name_key(words[last_part(parts, town.stop) : town.start]))
+        # Toronto Ottawa; but Wellington Ottawa is a street there.
+        others += (place for place in beside if counts[place.number] >= POST_TOWN)
+        numbers = [at for at in range(max(town.start, 0)) if words[at][0].isdigit()]
+        for at in numbers[1:]:
+            # 1 Main St Hamilton / 2 King St Guelph.
+            end = at
+            while words[end - 1] in JOINTS:
+                end -= 1
+            end = read_tail(words[:end], parts[:end]).stop
+            earlier = town_at_end(words, parts, end, self.gazetteer)
+            if earlier is not None and earlier.start > numbers[0] + 1 and at + 1 < town.start:
+                others += earlier.places
         first = last_part(parts, town.stop) if town.start > 0 else 0
         if 0 < first <= town.start and not any(word[0].isdigit() for word in words[: town.start]):
             # London, serving Sarnia.
@@ -525,11 +566,13 @@ class OfflineGeocoder:
         return float(np.hypot(north, east).min()) <= CONSISTENT_KM
 
     def _outside_part(self, town: Place, row: int, located: Location) -> tuple[str, ...]:
-        """Say that a code lies in another part of the city than the one named."""
-        own = self.gazetteer.ontario.names[row]
+        """Say that a code lies outside the town that is named, or the part of a city."""
+        own = self.gazetteer.places[self.gazetteer.ontario.names[row]]
         apart = apart_km(located, town)
-        reach = place_radius_km(town) + located.radius_km
-        if own != town.owner or apart <= reach or self._shares_area(row, town):
+        # An area is no circle.
+        reach = max(place_radius_km(town), 1.5 * town.reach_km) + located.radius_km
+        same = contains(town, own) or contains(own, town) or own.owner == town.owner >= 0
+        if (same and own.number != town.owner) or apart <= reach or self._shares_area(row, town):
             return ()
         return (f"{located.label} is {apart:.0f} km from {town.name}: the code was taken",)
 
