@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ketafind.errors import GeocodingError, PlaceNotFoundError
 from ketafind.geocoding import Address, geocode, parse_address
 from ketafind.geocoding.locations import typed_coordinates
-from ketafind.geocoding.words import find_codes, fold, street_key, words_of
+from ketafind.geocoding.words import find_codes, fold, street_key, whole_code, words_of
 from strategies import examples
 
 
@@ -47,6 +47,12 @@ def fields(text: str) -> tuple[str, str, str, str, str]:
         ("10670 yonge street richmond hill on", ("", "10670", "yonge street", "richmond hill", "")),
         ("18 Stanley Street, Brrie, ON", ("", "18", "Stanley Street", "Barrie", "")),
         ("12 Main Street Shanty Bay ON", ("", "12", "Main Street", "Shanty Bay", "")),
+        ("12 Main Street E Shanty Bay ON", ("", "12", "Main Street E", "Shanty Bay", "")),
+        ("2nd Ave, Owen Sound ON", ("", "", "2nd Ave", "Owen Sound", "")),
+        ("1764 Lake Rd #10, Picton ON", ("10", "1764", "Lake Rd", "Picton", "")),
+        ("12 King St, Hamilton ON, 7th Floor", ("7th", "12", "King St", "Hamilton", "")),
+        ("101 Danforth Ave, Toronto ON, 305", ("", "101", "Danforth Ave", "Toronto", "")),
+        ("Sarnia EC1A 1BB", ("", "", "", "Sarnia", "")),
         ("Main Clinic, 5 York Rd, Guelph ON", ("", "5", "York Rd", "Guelph", "")),
         ("101 Danforth Ave Toronto ON, Unit 3", ("3", "101", "Danforth Ave", "Toronto", "")),
         ("30 King St Toronto Onatrio", ("", "30", "King St", "Toronto", "")),
@@ -213,3 +219,22 @@ def test_a_compass_point_is_never_a_slip() -> None:
 def test_a_town_that_may_be_one_of_several_stays_as_written() -> None:
     address = parse_address("12 Main St, Tecumseth ON")
     assert (address.city, address.corrections) == ("Tecumseth", ())
+
+
+@pytest.mark.parametrize("word", ["west", "e", "street", "rue", "st"])
+def test_a_street_of_one_word_has_that_name(word: str) -> None:
+    assert street_key([word]) == (word, "", "")
+
+
+def test_words_of_a_code_are_found_where_they_stand() -> None:
+    number = whole_code("K7L 3N6")
+    assert number == whole_code("k7l-3n6") == whole_code("K7L3N6") >= 0
+    assert whole_code("K7L  3N6") == whole_code("K7L3N") == whole_code("K7L3 N6") == -1
+    for words, start, stop in (
+        (["k7l", "3n6"], 0, 2), (["k7l3n6"], 0, 1), (["a", "k7l", "3n6", "b"], 1, 3),
+        (["a", "k7l3n6", "b"], 1, 2),
+    ):  # fmt: skip
+        (found,) = find_codes(words)
+        assert (found.number, found.start, found.stop) == (number, start, stop)
+    (mended,) = find_codes(["a", "m5v", "2co", "b"]) or find_codes(["a", "msv", "2c3", "b"])
+    assert (mended.start, mended.stop) == (1, 3)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+
+from ketafind.errors import GeocodingError
+from ketafind.geocoding import OfflineGeocoder, default_gazetteer, geocode, parse_address
+from ketafind.geocoding.locations import elsewhere_in_canada
+from ketafind.geocoding.words import code_text
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "src" / "ketafind" / "geocoding"
@@ -23,3 +30,58 @@ def test_the_gazetteer_is_what_its_sources_give(monkeypatch: pytest.MonkeyPatch)
 def test_the_data_takes_at_most_two_and_a_half_megabytes() -> None:
     files = [path for path in DATA.iterdir() if path.suffix in {".npz", ".json"}]
     assert sum(path.stat().st_size for path in files) <= 2_500_000
+
+
+def test_larger_places_elsewhere_hold_every_code_of_their_name_and_province() -> None:
+    gazetteer = default_gazetteer()
+    letter = {area: code_text(2000 * area)[0] for area in np.unique(gazetteer.rest.number // 2000)}
+    rows = pd.DataFrame({"name": gazetteer.rest.name, "area": gazetteer.rest.number // 2000})
+    groups = rows.groupby(["name", rows["area"].map(letter)]).indices
+    wanted = {
+        (gazetteer.rest_names[name], sign): set(at.tolist())
+        for (name, sign), at in groups.items()
+        if len(at) >= 20
+    }
+    found = {
+        (gazetteer.rest_names[name], code_text(gazetteer.rest.number[at[0]])[0]): set(at.tolist())
+        for name, at in gazetteer.rest_places.values()
+    }
+    assert found.items() <= wanted.items()
+    assert len(found) > 0.99 * len(wanted)
+
+
+def test_the_first_code_of_each_table_is_one_as_any_other() -> None:
+    gazetteer = default_gazetteer()
+    for table, region in ((gazetteer.ontario, "ON"), (gazetteer.rest, "CA")):
+        text = code_text(int(table.number[0]))
+        located = OfflineGeocoder(region=region).geocode(text)
+        assert (located.lat, located.lon) == (table.lat[0] / 1e4, table.lon[0] / 1e4)
+    text = code_text(int(gazetteer.ontario.number[0]))
+    for two in (f"M5V 2C3 and {text}", f"{text} and M5V 2C3"):
+        with pytest.raises(GeocodingError):
+            geocode(two)
+    (there,) = elsewhere_in_canada(gazetteer, int(gazetteer.rest.number[0]), "Nova Scotia")
+    assert there.lat == gazetteer.rest.lat[0] / 1e4
+    assert elsewhere_in_canada(gazetteer, int(gazetteer.ontario.number[0]), "Ontario") == ()
+    place = gazetteer.places[int(gazetteer.ontario.name[0])]
+    slipped = place.plain_name[:-2] + place.plain_name[-1]
+    code = code_text(int(gazetteer.ontario.number[0]))
+    assert parse_address(f"12 Main St, {slipped} {code}").city == place.plain_name
+
+
+def test_what_the_gazetteer_hands_out_is_read_only_and_in_kilometres() -> None:
+    gazetteer = default_gazetteer()
+    for table in (gazetteer.ontario, gazetteer.rest):
+        for array in (table.number, table.lat, table.lon, table.name, table.quality):
+            assert not array.flags.writeable
+    place = geocode("Sault Ste. Marie, ON")
+    assert 1 < place.radius_km < 20
+
+
+def test_a_name_may_begin_with_the_letter_of_a_direction() -> None:
+    for text, name in (
+        ("E York, ON", "East York"), ("Clinic, W Lorne ON", "West Lorne"),
+        ("N Bay, ON", "North Bay"), ("12 Main St, E Garafraxa ON", "East Garafraxa"),
+    ):  # fmt: skip
+        assert name in geocode(text).label
+    assert "Bay" not in geocode("12 King St W, Toronto").label

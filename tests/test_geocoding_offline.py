@@ -1026,6 +1026,7 @@ def test_a_position_is_named_by_the_nearest_place_and_its_area() -> None:
         ("Calgary Alberta", "Calgary, Alberta", 51.05, -114.07),
         ("Halifax, NS, Canada", "Halifax, Nova Scotia", 44.65, -63.6),
         ("12 Granville St Vancouver BC", "Vancouver, British Columbia", 49.25, -123.1),
+        ("Salmon Beach", "Salmon Beach, New Brunswick", 47.49, -65.9),
         ("Kingston", "Kingston, ON", 44.24, -76.51),
         ("K7L 3N6", "K7L 3N6, Kingston, ON", 44.23, -76.48),
     ],
@@ -1039,7 +1040,15 @@ def test_all_of_canada_is_answered_when_asked(
 
 
 @pytest.mark.parametrize(
-    "text", ["Boston", "Paris, France", "Kingston, NY", "Kingston, Jamaica", "Sydney, Australia"]
+    "text",
+    [
+        "Boston",
+        "Paris, France",
+        "Kingston, NY",
+        "Kingston, Jamaica",
+        "Sydney, Australia",
+        "Sarnia EC1A 1BB",
+    ],
 )
 def test_what_is_outside_canada_is_refused_in_every_region(text: str) -> None:
     with pytest.raises(errors.OutsideCoverageError, match="in Ontario only"):
@@ -1102,3 +1111,18 @@ def test_an_unlisted_rural_code_is_the_town_beside_it_if_that_is_in_its_area() -
 )
 def test_a_compass_point_and_the_number_of_a_road_do_not_hide_a_town(text: str, label: str) -> None:
     assert geocode(text).label == label
+
+
+@pytest.mark.parametrize("region", ["ON", "CA"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "K7L 3N6 and M5V 2C3", "M5V 2C3 and V6B 1A1", "V6B 1A1 and M5V 2C3", "V6B 1A1, T2P 1J9",
+        "12 Granville St, Vancouver V6B 1A1 or H3B 1A1",
+    ],
+)  # fmt: skip
+def test_two_postal_codes_are_two_sites_whatever_their_provinces(region: str, text: str) -> None:
+    with pytest.raises(errors.AmbiguousPlaceError, match="holds several postal codes") as several:
+        OfflineGeocoder(region=region).geocode(text)
+    assert len({place.label for place in several.value.candidates}) == 2
+    assert all(place.label[:7] in text for place in several.value.candidates)

@@ -109,6 +109,9 @@ def test_a_register_is_pickled_as_its_file_and_so_is_a_directory_that_keeps_it(r
         ("100 King St E, Kingston", "rooftop", 44.2300, -76.4800),
         ("100 King St, Kingston ON K7L 2W6", "rooftop", 44.2230, -76.4900),
         ("76 Sturat St, Kingston ON K7L 2V7", "rooftop", 44.2240, -76.4930),
+        ("76 Stuart St K7L 2V7", "rooftop", 44.2240, -76.4930),
+        ("90 Stuart St, Kingston ON K7L 2V7", "block_face", 44.2250, -76.4960),
+        ("10 Elm W, Toronto", "rooftop", 43.6570, -79.3830),
     ],
 )
 def test_an_address_is_found_at_its_door(
@@ -125,6 +128,9 @@ def test_a_misspelt_street_is_reported_and_only_looked_for_in_its_town(
 ) -> None:
     assert register.geocode("76 Sturat St, Kingston").match == "fuzzy"
     assert register.geocode("10 Elm St, Kingston").precision in {"place", "municipality"}
+    # So short a name is no slip of another, and a number of none.
+    assert register.geocode("10 Eln St, Toronto").precision in {"place", "municipality"}
+    assert register.geocode("76 5tuart St, Kingston").precision in {"place", "municipality"}
 
 
 def test_nothing_is_extrapolated(register: RegisterGeocoder) -> None:

@@ -7,12 +7,14 @@ import logging
 import os
 import re
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
@@ -215,6 +217,8 @@ def test_a_place_that_no_road_is_near_fails_alone_and_an_origin_for_itself(kind)
         service.off = {tuple(THERE[1]), tuple(THERE[5])}
         found = router.times(HERE, THERE)
         assert found.reason[0].tolist() == [0, 2, 0, 0, 0, 2, 0]
+        if kind == "OSRM":  # it says which place
+            assert router.requests_sent == 3
         assert np.isfinite(found.minutes[0, [0, 2, 3, 4, 6]]).all()
         service.off = {tuple(HERE[0])}
         before = router.requests_sent
@@ -222,6 +226,134 @@ def test_a_place_that_no_road_is_near_fails_alone_and_an_origin_for_itself(kind)
         assert router.requests_sent - before <= 2
         both = router.times(np.vstack([HERE, HERE + 0.01]), THERE)
         assert both.reason.tolist() == [[2] * 7, [0] * 7]
+
+
+def test_a_place_that_a_service_names_and_was_not_asked_about_is_looked_for():
+    with machine("OSRM") as (service, router):
+        wanted = router.times(HERE, THERE).minutes
+        status, text = OFF["OSRM"]
+        service.turns = [(status, text.format(at=len(HERE) + len(THERE)), {})]
+        np.testing.assert_array_equal(router.times(HERE, THERE).minutes, wanted)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.RoutingRefusedError),
+        (499, errors.RoutingRefusedError),
+        (500, errors.RoutingError),
+    ],
+)
+def test_what_a_service_fails_of_itself_is_no_refusal(status, kind):
+    with machine("OSRM") as (service, router):
+        service.turns = [(status, "{}", {})]
+        with pytest.raises(errors.RoutingError) as failed:
+            router.times(HERE, THERE)
+        assert type(failed.value) is kind
+
+
+def test_a_service_that_tells_times_alone_is_not_read_as_telling_how_long_the_way_is():
+    with machine("OSRM", places=2, cells=1) as (service, router):
+        for seconds_ in (60.0, None):
+            table = {"durations": [[seconds_]], "code": "Ok"}
+            service.turns = [(200, json.dumps(table), {})]
+            found = router.times(HERE, THERE[:1])
+            assert found.km is None
+            assert found.reason.tolist() == [[0 if seconds_ else 1]]
+
+
+class ValhallaError(Exception):
+    def __init__(self, code: int) -> None:
+        super().__init__("44.123457")
+        self.code = code
+
+
+@pytest.fixture
+def by_hand(monkeypatch, tmp_path):
+    """Make a router on a stand-in for pyvalhalla, of which the test says what it answers."""
+    asked = []
+
+    def make(answer, profile="car", **options):
+        class Actor:
+            def __init__(self, config):
+                self.config = config
+
+            def matrix(self, question):
+                asked.append(question)
+                return {
+                    "sources_to_targets": [
+                        [answer(a, b) for b in question["targets"]] for a in question["sources"]
+                    ]
+                }
+
+        limits = {"service_limits": {name: {} for name in ("auto", "bicycle", "pedestrian")}}
+        stand_in = SimpleNamespace(
+            ValhallaError=ValhallaError, Actor=Actor, get_config=lambda **_: limits
+        )
+        monkeypatch.setitem(sys.modules, "valhalla", stand_in)
+        return ValhallaRouter(tmp_path, profile, **options)
+
+    make.asked = asked
+    return make
+
+
+@pytest.mark.parametrize(
+    ("code", "to_itself", "reason"),
+    [(171, True, 2), (170, True, 2), (170, False, 1)],
+)
+def test_valhalla_s_errors_say_that_no_road_is_near_or_that_no_way_leads_there(
+    by_hand, code, to_itself, reason
+):
+    def answer(a, b):
+        if a != b or to_itself:
+            raise ValhallaError(code)
+        return {"time": 0.0, "distance": 0.0}
+
+    found = by_hand(answer).times(HERE, THERE[:1])
+    assert found.reason.tolist() == [[reason]]
+    assert np.isnan(found.minutes).all()
+
+
+def test_another_error_of_valhalla_s_fails_and_shows_no_place(by_hand):
+    def answer(a, b):
+        raise ValhallaError(154)
+
+    with pytest.raises(errors.RoutingError, match=r"^Valhalla failed \(error 154\)$") as failed:
+        by_hand(answer).times(HERE, THERE)
+    assert failed.value.__cause__ is None
+
+
+def test_valhalla_s_cells_are_read_as_they_are(by_hand):
+    def answer(a, b):
+        at = [round(float(one[0]), 6) for one in THERE].index(round(b["lat"], 6))
+        cell = {"time": 60.0 * (at + 1), "distance": at + 1.0}
+        if at == 1:
+            return {"time": None, "distance": None}
+        if at > 1:  # 4.4 km off a road, then 5.5
+            far = {2: 0.0, 3: 0.04, 4: 0.05}.get(at, 0.0)
+            cell |= {"begin_lat": a["lat"], "begin_lon": a["lon"]}
+            cell |= {"end_lat": b["lat"] + far, "end_lon": b["lon"]}
+        return cell
+
+    router = by_hand(answer, options={"use_ferry": 0})
+    found = router.times(HERE, THERE)
+    assert found.reason[0].tolist() == [0, 1, 0, 0, 2, 0, 0]
+    assert found.minutes[0, [0, 2, 3]].tolist() == [1.0, 3.0, 4.0]
+    assert found.km[0, [0, 2, 3]].tolist() == [1.0, 3.0, 4.0]
+    assert by_hand.asked[0]["costing_options"] == {"auto": {"use_ferry": 0}}
+    assert repr(router) == "<ValhallaRouter car>"
+
+
+@pytest.mark.parametrize(
+    ("profile", "options", "stated", "speed"),
+    [
+        ("car", {}, None, 140.0), ("car", {"top_speed": 110}, None, 110.0),
+        ("car", {"top_speed": 110}, 90.0, 90.0), ("foot", {}, None, None), ("foot", {}, 6.0, 6.0),
+    ],
+)  # fmt: skip
+def test_the_top_speed_of_valhalla_is_that_of_its_cars(by_hand, profile, options, stated, speed):
+    router = by_hand(None, profile, options=options, max_speed_kmh=stated)
+    assert router.max_speed_kmh == speed
 
 
 def html(request) -> None:
@@ -375,6 +507,7 @@ def test_what_is_said_of_which_services_put_places_into_the_url_is_so():
     [
         (object(), {}, "a router of routingpy"),
         (..., {"places": 1}, "two places and a pair"),
+        (..., {"places": 1, "cells": 5}, "two places and a pair"),
         (..., {"cells": 0}, "two places and a pair"),
     ],
 )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.errors import DirectoryFileError, InvalidInputError
+from ketafind.geo import geodesic_km
 from ketafind.travel import REASONS, GraphRouter
 
 nx = pytest.importorskip("networkx")
@@ -406,3 +407,91 @@ def test_an_error_of_a_router_that_is_no_pair_of_factors_is_refused(error, tmp_p
     with pytest.raises(InvalidInputError, match="two factors"):
         router.save(tmp_path / "roads")
     assert not list(tmp_path.iterdir())
+
+
+def road(*stops: tuple[float, float], minutes: float = 60.0, both: bool = True) -> GraphRouter:
+    """One straight road after the other through places."""
+    nodes = {"node": range(len(stops)), "lat": [s[0] for s in stops], "lon": [s[1] for s in stops]}
+    pairs = [(at, at + 1) for at in range(len(stops) - 1)]
+    pairs += [(b, a) for a, b in pairs] if both else []
+    edges = pd.DataFrame(pairs, columns=["source", "target"]).assign(minutes=minutes)
+    return GraphRouter.from_edges(edges, nodes)
+
+
+@pytest.mark.parametrize("km", [0.2, 0.8, 3.0])
+def test_the_top_speed_is_that_of_the_fastest_road_however_short_and_slow(km):
+    lat = 44.0 + km / 111.1
+    exact = float(geodesic_km(44.0, -78.0, lat, -78.0))
+    assert road((44.0, -78.0), (lat, -78.0)).max_speed_kmh == pytest.approx(exact, rel=1e-3)
+    same = road((44.0, -78.0), (lat, -78.0), (lat, -78.0))  # a road from a place to itself
+    assert same.max_speed_kmh == pytest.approx(exact, rel=1e-3)
+
+
+def test_an_edge_to_a_node_that_is_not_there_is_refused_by_its_row():
+    nodes = {"node": [0, 1], "lat": [44.0, 44.1], "lon": [-78.0, -78.0]}
+    for name, row in (("source", (5, 1)), ("target", (0, 5))):
+        edges = pd.DataFrame([(0, 1), row], columns=["source", "target"]).assign(minutes=1.0)
+        with pytest.raises(InvalidInputError, match=f"edges, row 1, {name}: 5 is not a node"):
+            GraphRouter.from_edges(edges, nodes)
+
+
+def test_a_place_exactly_as_far_as_it_may_be_is_on_the_road():
+    graph = road((44.0, -78.0), (44.1, -78.0))
+    off = np.array([[44.05, -77.98]])
+    km = float(graph.snap(off).distance_km[0])
+    assert graph.snap(off, max_km=km).road[0] == 0
+    assert graph.snap(off, max_km=np.nextafter(km, 0.0)).road[0] == -1
+
+
+@pytest.mark.parametrize("turn", range(0, 360, 40))
+def test_a_place_is_on_one_side_of_a_road_or_on_the_other(turn):
+    north, east = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+    ends = [(44.0 + s * 0.01 * north, -78.0 + s * 0.014 * east) for s in (-1, 1)]
+    graph = road(*ends)
+    aside = [(44.0 - s * 0.001 * east, -78.0 + s * 0.0014 * north) for s in (-1, 1)]
+    left, right = graph.snap(np.array(aside)).side.tolist()
+    assert {left, right} == {-1, 1}
+    tail, head = (np.array(ends)[at] for at in graph._nodes_of(np.arange(1)))
+    along, across = (head - tail)[0], np.array(aside[0]) - np.array([44.0, -78.0])
+    assert np.sign(along[1] * across[0] - along[0] * across[1]) == -left
+    assert graph.snap(np.array([[44.0, -78.0]])).side.tolist() == [0]
+
+
+def test_an_isochrone_reaches_along_a_one_way_road_and_back_along_it():
+    stops = (44.0, -78.0), (44.1, -78.0), (44.2, -78.0)
+    graph = road(*stops, minutes=10.0, both=False)
+    start, end = (kf.Coordinates(lat=lat, lon=-78.0) for lat in (44.0, 44.2))
+
+    def holds(shape, *lats):
+        return [bool(shape.covers(shapely.Point(-78.0, lat))) for lat in lats]
+
+    places = (44.03, 44.12, 44.14, 44.17)
+    assert holds(graph.isochrone(start, 13.0), *places) == [True, True, False, False]
+    assert holds(graph.isochrone(end, 7.0, reverse=True), *places) == [False, False, True, True]
+    assert holds(graph.isochrone(end, 13.0, reverse=True), 44.05, *places[1:]) == [
+        False, True, True, True
+    ]  # fmt: skip
+    assert not any(holds(graph.isochrone(end, 7.0), *places))
+    # From the middle of a road open both ways, the near part of the next one and no more.
+    middle = kf.Coordinates(lat=44.05, lon=-78.0)
+    shape = road(*stops, minutes=10.0).isochrone(middle, 7.0)
+    assert holds(shape, 44.0, 44.1, 44.118, 44.13) == [True, True, True, False]
+    shape = road(*stops[::-1], minutes=10.0).isochrone(middle, 7.0)
+    assert holds(shape, 44.0, 44.1, 44.118, 44.13) == [True, True, True, False]
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2,), (2, 1), (1, 2, 2)])
+def test_places_are_pairs(shape):
+    graph = road((44.0, -78.0), (44.1, -78.0))
+    with pytest.raises(InvalidInputError):
+        graph.times(np.full(shape, 44.0), np.array([[44.0, -78.0]]))
+
+
+def test_what_takes_exactly_as_long_as_the_limit_stays():
+    stops = [(44.0 + at / 100, -78.0) for at in range(8)]
+    graph = road(*stops, minutes=0.1)
+    places = np.array(stops)
+    minutes = graph.times(places[:1], places).minutes[0]
+    for at in range(1, 8):
+        reason = graph.times(places[:1], places, limit_min=float(minutes[at])).reason[0]
+        assert (reason[: at + 1] == 0).all()

@@ -107,7 +107,7 @@ def test_joined_roads_take_as_long_as_every_piece_of_every_way(tmp_path_factory,
 
 @pytest.mark.parametrize(
     ("text", "kmh"),
-    [("50", 50), ("30 mph", 48.28032), ("80 km/h", 80), ("none", None), ("signals", None),
+    [("50", 50), ("1", 1), ("0.9", None), ("200", 200), ("200.5", None), ("30 mph", 48.28032), ("80 km/h", 80), ("none", None), ("signals", None),
      ("0", None), ("50;70", 50), ("", None), ("CA:urban", None)],
 )  # fmt: skip
 def test_a_posted_limit_is_read_with_its_unit(text, kmh):

@@ -57,11 +57,11 @@ AREAS = {
     "travel_query show_map",
     "explain/*.py": "explain* qualification directory travel_query vocabulary_own",
     "access/*.py": "access* join_travel",
-    "travel/*.py": "travel_*",
+    "travel/*.py": "travel_* join_travel",
     "geocoding/*.py": "geocoding_*",
     "query/*.py": "query_* contract directory* matches explain travel_query",
     "qualification.py": "qualification",
-    "index/*.py": "index_*",
+    "index/*.py": "index_* query_stored",
 }
 OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,

@@ -234,18 +234,18 @@ class OfflineGeocoder:
         if not BETWEEN_SITES.isdisjoint(text.lower().split()) or MARKS.search(text) is not None:
             self._refuse_several(text)
         reading = read(mended(text), self.gazetteer)
+        if reading.code is not None and reading.rival >= 0:
+            rivals = (reading.code.number, reading.rival)
+            raise errors.AmbiguousPlaceError(
+                f"{text!r} holds several postal codes; geocode one at a time",
+                candidates=tuple(place for number in rivals for place in self._at_code(number)),
+            )
         if self.region == "CA" and reading.code_row < 0:
             located = self._in_canada(reading)
             if located is not None:
                 return located
         if reading.elsewhere and reading.code_row < 0:
             raise self._elsewhere(text, reading)
-        if reading.rival_row >= 0:
-            rivals = (reading.code_row, reading.rival_row)
-            raise errors.AmbiguousPlaceError(
-                f"{text!r} holds several postal codes; geocode one at a time",
-                candidates=tuple(at_row(self.gazetteer, row) for row in rivals),
-            )
         if reading.code_row >= 0:
             return self._at_row(text, reading)
         return self._without_code(text, reading)
@@ -387,12 +387,18 @@ class OfflineGeocoder:
                 candidates=(located, at_place(solid[0])),
             )
 
+    def _at_code(self, number: int) -> tuple[Location, ...]:
+        """Where a code of any province is; empty if it is not listed."""
+        row = self.gazetteer.ontario.find(number)
+        if row >= 0:
+            return (at_row(self.gazetteer, row),)
+        province = PROVINCE_OF_LETTER.get(code_text(number)[0].lower(), "")
+        return elsewhere_in_canada(self.gazetteer, number, province)
+
     def _in_canada(self, reading: Reading) -> Location | None:
         """Answer with a code or a larger place of another province, if the text names one."""
         if reading.code is not None:
-            province = PROVINCE_OF_LETTER.get(code_text(reading.code.number)[0].lower(), "")
-            found = elsewhere_in_canada(self.gazetteer, reading.code.number, province)
-            return found[0] if found else None
+            return next(iter(self._at_code(reading.code.number)), None)
         province = reading.elsewhere.rpartition(", ")[2]
         ours = reading.ontario or (reading.town and not reading.town.written and not province)
         if ours or (province and province not in PROVINCE_CODES):

@@ -110,7 +110,7 @@ class Reading(NamedTuple):
     parts: list[int]
     code: PostalMatch | None
     code_row: int
-    rival_row: int
+    rival: int  # the number of a second code
     area: str
     area_at: tuple[int, int]
     stop: int
@@ -178,7 +178,9 @@ def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
     listed = [(one, row) for one in found if (row := gazetteer.ontario.find(one.number)) >= 0]
     # A repaired word must be a code that exists; one written as a code is one.
     code, row = listed[0] if listed else (next((one for one in found if not one.written), None), -1)
-    rivals = [at for one, at in listed[1:] if not one.written and at != row]
+    others = {one.number for one in found if not one.written} - {code.number if code else -1}
+    tables = gazetteer.ontario, gazetteer.rest
+    rivals = [n for n in others if max(table.find(n) for table in tables) >= 0]
     area, area_at = "", (0, 0)
     if code is not None:
         del words[code.start : code.stop], parts[code.start : code.stop]

@@ -151,7 +151,7 @@ class TableRouter(ABC):
                 lacking.setdefault(missing, []).append(a)
         for missing, origins in lacking.items():
             for targets in _parts(missing, self.batch):
-                for some in _parts(origins, max(1, self.cells // len(targets))):
+                for some in _parts(origins, self.cells // len(targets)):
                     cells.update(self._keep(self._apart(some, targets)))
         return cells
 
@@ -519,8 +519,8 @@ class ServiceRouter(PacedService, TableRouter):
         ]
 
     def _table(self, origins: Sequence[Place], targets: Sequence[Place]) -> Cells:
-        if len(origins) > max(1, self._most - len(targets)):
-            most = max(1, self._most - len(targets))
+        most = self._most - len(targets)
+        if len(origins) > most:
             return {
                 pair: cell
                 for some in _parts(origins, most)
