@@ -252,3 +252,14 @@ def test_land_that_was_found_with_a_router_is_drawn_for_one_of_its_times(codes, 
     assert first == same != other
     with pytest.raises(InvalidInputError, match="45"):
         plots.catchments(timed, threshold=45.0)
+
+
+@pytest.mark.parametrize(
+    "forged", ["x", [], {}, {"snapshot": None}, {"snapshot": 5}, {"snapshot": "a", "licence": {}}]
+)
+def test_a_record_that_was_forged_is_no_record(forged):
+    frame = kf.coverage(pd.DataFrame({"lat": [44.2], "lon": [-76.4]}), kf.load_directory())
+    frame.attrs["ketafind"] = forged
+    with pytest.raises(kf.errors.InvalidInputError, match="nothing is known"):
+        kf.provenance(frame)
+    assert plots.coverage(frame) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import pickle
 import random
 import re
@@ -309,3 +310,12 @@ def test_the_licence_goes_with_the_data_and_needs_no_data_file(saved, monkeypatc
 
 def copied(directory: kf.Directory) -> kf.Directory:
     return pickle.loads(pickle.dumps(directory))
+
+
+def test_a_copy_is_the_directory_itself_though_its_file_is_gone(tmp_path):
+    path = tmp_path / "some.ketafind"
+    kf.Directory.from_clinics(kf.load_directory().clinics).save(path)
+    opened = kf.Directory.open(path)
+    path.unlink()
+    assert copy.copy(opened) is opened
+    assert copy.deepcopy({"held": opened})["held"] is opened

@@ -347,3 +347,24 @@ def test_a_map_speaks_french_in_its_legend_and_its_footer():
     assert "1 sans position, hors de la carte" in entries_of(ax.figure)
     with pytest.raises(InvalidInputError, match="lang='de'"):
         plot_clinics(COLUMNS, lang="de")
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "said"),
+    [
+        ("plot", {"figsize": (0, 0)}, "1 to 100 inches"),
+        ("plot", {"figsize": (math.nan, 4)}, "1 to 100 inches"),
+        ("plot", {"figsize": (1e6, 1e6)}, "1 to 100 inches"),
+        ("plot", {"figsize": "large"}, "1 to 100 inches"),
+        ("plot", {"title": "x" * 501}, "500 characters"),
+        ("plot", {"title": 3}, "500 characters"),
+        ("plot", {"ax": 3}, "Axes"),
+        ("plot", {"basemap": 3}, "basemap"),
+        ("explore", {"basemap": 3}, "basemap"),
+        ("explore", {"origin": "K7L 3N6"}, "origin is Coordinates"),
+    ],
+)
+def test_an_option_of_a_picture_that_cannot_be_is_refused_by_name(method, options, said):
+    with pytest.raises(InvalidInputError, match=said) as caught:
+        getattr(load_directory().nearest("Kingston", k=1), method)(**options)
+    assert "K7L" not in str(caught.value)

@@ -596,6 +596,13 @@ class Directory(Mapping[str, Clinic]):
         built.licence = self._catalogue.licence
         return type(self)(built, self._geocoder)
 
+    # It never changes, and its file may be gone or another's by now.
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self._path is not None:
             return _reopened, (self._path, self.snapshot.id, self._geocoder)

@@ -374,7 +374,7 @@ def _sheet(frame: Any, ground: Ground | None = None, *, lang: str = "en", **opti
         named, _, day = record["snapshot"].partition(" of ")
         snapshot = say("snapshot", lang, id=named, day=day) if day else named
         data = say("table.data", lang, snapshot=snapshot)
-        sources = [credited(data, record["licence"]), record.get("credit", "")]
+        sources = [credited(data, record.get("licence", "")), record.get("credit", "")]
     return new_sheet(sources, ground, lang=lang, **options)
 
 

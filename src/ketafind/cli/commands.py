@@ -393,8 +393,6 @@ def plot(arguments: Namespace) -> None:
 
     require("matplotlib", "maps").use("agg")
     matches, size = asked(arguments), (arguments.width, arguments.height)
-    if not (min(size) >= 1.0 and max(size) <= 100.0):
-        raise InvalidInputError("width and height must be 1 to 100 inches")
     figure = matches.plot(title=arguments.title, figsize=size, lang=arguments.lang).figure
     kind, drawn = Path(arguments.out).suffix[1:].lower(), BytesIO()
     if kind not in (kinds := figure.canvas.get_supported_filetypes()):

@@ -381,10 +381,12 @@ def provenance(frame: Any) -> dict[str, Any]:
     known: Any = _records.get(id(frame))
     if isinstance(getattr(frame, "attrs", None), dict):
         known = frame.attrs.get(KEY)
+        known = known if isinstance(known, dict) and "snapshot" in known else None
     elif hasattr(frame, "schema") and hasattr(frame.schema, "metadata"):
         text = (frame.schema.metadata or {}).get(KEY.encode())
         known = None if text is None else json.loads(text)
-    if known is None:
+    named = ("snapshot", "licence", "credit")
+    if not known or not all(isinstance(known.get(name, ""), str) for name in named):
         raise InvalidInputError(
             f"nothing is known of where this {type(frame).__name__} comes from; give the frame "
             f"that an analysis returned"

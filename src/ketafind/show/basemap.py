@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ketafind.errors import InvalidInputError
 from ketafind.geo import circles
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ def layers(scale: Scale = "far") -> dict[str, BaseGeometry]:
     }
 
 
+def shapes_of(basemap: Any) -> Any:
+    """Take the shapes, in degrees, of a frame that is drawn beneath."""
+    if not hasattr(basemap, "to_crs"):
+        kind = type(basemap).__name__
+        raise InvalidInputError(f"basemap is a frame of GeoPandas or None, not a {kind}")
+    return basemap.to_crs(4326).geometry
+
+
 class Ground:
     """A flat projection of what is to be drawn, and what lies beneath its marks."""
 
@@ -75,7 +84,7 @@ class Ground:
         self.given = None
         self.has_map = at_home and isinstance(basemap, str)
         if basemap is not None and not isinstance(basemap, str):
-            self.given = basemap.to_crs(4326).geometry
+            self.given = shapes_of(basemap)
         if at_home:
             self.crs: CRS = CRS.from_epsg(3347)
             return

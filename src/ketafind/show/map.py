@@ -100,6 +100,8 @@ def explore_clinics(
         If a position is none.
     """
     lang = check_language(lang)
+    if origin is not None and not hasattr(origin, "lat"):
+        raise InvalidInputError("origin is Coordinates or a Location, such as matches.origin")
     records = records_of(columns, "lat", "lon", column)
     told = zip(records, far or [()] * len(records), strict=True)
     rows = [
@@ -291,7 +293,7 @@ def _beneath(basemap: Any, spots: list[list[float]], data: JSON) -> JSON:
     """Choose what lies beneath: what ships, what is given, or nothing."""
     west, south, east, north = home.AROUND
     if basemap is not None and not isinstance(basemap, str):
-        return {"base": [_geojson(shape, 1e-3) for shape in basemap.to_crs(4326).geometry]}
+        return {"base": [_geojson(shape, 1e-3) for shape in home.shapes_of(basemap)]}
     is_home = any(west < lon < east and south < lat < north for lat, lon in spots)
     if basemap is None or not (is_home or "hexagons" in data):
         return {"base": None}

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -18,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch, Polygon, Rectangle
 
 from ketafind.errors import InvalidInputError
-from ketafind.geo import geodesic_km
+from ketafind.geo import geodesic_km, real
 from ketafind.show.basemap import Box, Floats, Ground, around, crowd, towns
 from ketafind.show.text import escaped
 
@@ -81,11 +82,17 @@ class Sheet:
         lang: str = "en",
     ) -> None:
         self.lang = lang
+        size = (7.2, 4.8) if figsize is None else tuple(np.ravel(figsize))
+        if len(size) != 2 or not all(1.0 <= real(side) <= 100.0 for side in size):
+            raise InvalidInputError("width and height must be 1 to 100 inches")
         if ax is None:
             from matplotlib import pyplot as plt
 
-            figure = plt.figure(FigureClass=SheetFigure, figsize=figsize or (7.2, 4.8))
+            figure = plt.figure(FigureClass=SheetFigure, figsize=size)
             ax = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        is_axes: bool = isinstance(ax, Axes)
+        if not is_axes:
+            raise InvalidInputError(f"ax is Axes of matplotlib's, not a {type(ax).__name__}")
         self.ax, self.figure = ax, ax.get_figure(root=True)
         self.figure.draw_without_rendering()  # a layout decides where the axes are
         light = np.dot(to_rgb(self.figure.get_facecolor()), (0.3, 0.6, 0.1))
