@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from ketafind.errors import InvalidInputError, UnknownTermError, check_language, shown
+from ketafind.errors import InvalidInputError, UnknownTermError, check_language, packaged, shown
 from ketafind.explain.sentences import Explanation, Line, picked
 
 __all__ = ["Item", "Topic", "notice", "topic", "topics"]
@@ -137,7 +135,7 @@ def notice(lang: str = "en") -> str:
     InvalidInputError
         If the guide does not exist in this language.
     """
-    return str(_guide()["notice"][check_language(lang)])
+    return str(packaged("guide.json")["notice"][check_language(lang)])
 
 
 def questions_for_page() -> list[dict[str, str]]:
@@ -147,12 +145,5 @@ def questions_for_page() -> list[dict[str, str]]:
 
 
 @cache
-def _guide() -> dict[str, Any]:
-    path = Path(__file__).with_name("guide.json")
-    loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return loaded
-
-
-@cache
 def _topics() -> dict[str, Any]:
-    return {one["id"]: one for one in _guide()["topics"]}
+    return {one["id"]: one for one in packaged("guide.json")["topics"]}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 from ketafind import __version__
 from ketafind.cli import batch, commands
+from ketafind.errors import packaged
 from ketafind.show.exports import FORMATS
 
 LEVELS = ("team", "full")
@@ -107,7 +106,7 @@ RUN: dict[str, Callable[[Namespace], int | None]] = {
 
 def make_parser() -> ArgumentParser:
     """Describe the command line."""
-    listed = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
+    listed = packaged("cli/parser.json")
     parser = _Parser(
         prog="ketafind",
         description="Find the nearest qualified providers. Offline: no command asks a network.",

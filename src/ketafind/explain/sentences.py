@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date
 from enum import StrEnum
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, overload
 
 from ketafind.criteria import (
@@ -23,7 +20,7 @@ from ketafind.criteria import (
     Offers,
     Or,
 )
-from ketafind.errors import check_language
+from ketafind.errors import check_language, packaged
 from ketafind.records import CITY_LEVEL
 from ketafind.shapes import label_of, named
 from ketafind.show.text import escaped, interval_matters, number, outwards, time_text
@@ -37,13 +34,10 @@ if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
 
-@cache
 def texts() -> Mapping[str, Mapping[str, str]]:
-    """Load every sentence: key to language to template."""
-    loaded: dict[str, dict[str, str]] = json.loads(
-        Path(__file__).with_name("texts.json").read_text("utf-8")
-    )
-    return loaded
+    """Give every sentence: key to language to template."""
+    known: dict[str, dict[str, str]] = packaged("explain/texts.json")
+    return known
 
 
 def headed(head: str, text: str, lang: str) -> str:

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.errors import InvalidInputError, shown
+from ketafind.errors import InvalidInputError, packaged, shown
 from ketafind.geo import distance_intervals_km
 from ketafind.index.protocol import Floats
 from ketafind.join.frames import (
@@ -430,9 +429,8 @@ def methods(frame: Any) -> str:
     parts += ["criteria"] if "criteria" in record else []
     parts += ["both" if record["unknown"] == "both" else "policy"]
     told = {**record, "settings": settings, "criteria": criteria}
-    text = resources.files("ketafind.join").joinpath("methods.json").read_text("utf-8")
     paragraphs = []
-    for words in json.loads(text).values():
+    for words in packaged("join/methods.json").values():
         for english, term in words["terms"].items():
             told |= {name: told[name].replace(english, term) for name in ("snapshot", "radius")}
         sentences = " ".join(words["sentences"][part] for part in parts)

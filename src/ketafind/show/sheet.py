@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch, Polygon, Rectangle
 
-from ketafind.errors import InvalidInputError
+from ketafind.errors import InvalidInputError, packaged
 from ketafind.geo import geodesic_km, real
 from ketafind.show.basemap import Box, Floats, Ground, around, crowd, towns
 from ketafind.show.text import escaped
@@ -32,7 +30,7 @@ _REACHES = (0.2, 1.0, 2.0, 3.5, 5.5, 8.0, 11.0, 15.0)
 _GRID_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 90.0)
 
 
-LOOKS: dict[str, Any] = json.loads(Path(__file__).with_name("looks.json").read_text("utf-8"))
+LOOKS: dict[str, Any] = packaged("show/looks.json")
 """The colours of pictures on light and dark: told apart in grey and without colour vision, too."""
 MARKS: dict[str, Any] = LOOKS["marks"]
 _UNSURE = {MARKS["town"]["text"], MARKS["circle"]["text"], _ENLARGED}

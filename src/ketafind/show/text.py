@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from ketafind.errors import InvalidInputError
+from ketafind.errors import InvalidInputError, packaged
 from ketafind.records import CITY_LEVEL
 
-WORDS = json.loads(Path(__file__).with_name("text.json").read_text("utf-8"))
+WORDS = packaged("show/text.json")
 # Of finer positions nothing is said: the doubt may be the origin's.
 _REMARKS = {"unknown": "unknown", **dict.fromkeys(CITY_LEVEL, "city")}
 
