@@ -189,6 +189,16 @@ def test_a_filter_used_often_keeps_its_answers(index_type):
         assert answers == truth
 
 
+@pytest.mark.parametrize("index_type", [ScanIndex, *INDEXES])
+def test_bits_past_the_last_point_are_ignored_however_they_lie(index_type):
+    lat, lon = np.linspace(43, 44, 13), np.full(13, -79.0)
+    index = index_type(lat, lon)
+    whole, none = np.full(2, 255, np.uint8), np.array([0, 0b1110_0000], np.uint8)
+    for bits, found in ((whole, 13), (none, 0)):
+        for one in (bits, np.repeat(bits, 2)[::2]):
+            assert len(index.within(43.0, -79.0, 1000.0, index.prepare(one))[1]) == found
+
+
 @needs_kernel
 @pytest.mark.parametrize("many_at_once", [False, True])
 def test_a_filter_that_few_points_pass_gets_a_tree_of_its_own_once_it_was_asked_often(many_at_once):

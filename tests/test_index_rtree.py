@@ -122,6 +122,13 @@ def test_a_few_points_change_in_the_tree_that_is_there():
     assert far._tree is not index._tree
 
 
+def test_every_point_that_stays_is_found_where_it_was_after_others_are_added():
+    points = some_points(2000)
+    index, points = changed(RTreeIndex(*points), points, [], [0], [(44.0, -79.0)])
+    for at in (0, 1, 1000, 1999, 2000):
+        assert index.nearest(points[0][at], points[1][at], 1) == ([0.0], [at])
+
+
 def test_what_no_index_has_any_more_is_deleted_and_its_room_used_again():
     """A thousand changes in a row leave neither points nor room behind."""
     points = some_points(1000)

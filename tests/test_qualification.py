@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.errors import DataError, InvalidInputError
-from ketafind.qualification import Result, bundled_rules
+from ketafind.qualification import Result, bundled_rules, bundled_words
 from oracle import holds
 from strategies import clinic_lists, criteria, examples, expressions
 
@@ -411,3 +411,10 @@ def test_a_qualification_names_the_status_that_decides_and_the_evidence_of_each_
         assert {name: kept[name] for name in stated} == stated
         assert kept["source_url"] == source.source_url
         assert "https://a.example/team" in str(told)
+
+
+def test_the_bundled_words_are_those_of_the_bundled_rules():
+    # Past the cache, which other tests have filled.
+    assert bundled_words.__wrapped__() == BUNDLED.vocabulary()
+    assert bundled_words() is bundled_words()
+    assert bundled_words().facet("licence").id == "licence"

@@ -236,6 +236,12 @@ def test_a_place_that_a_service_names_and_was_not_asked_about_is_looked_for():
         np.testing.assert_array_equal(router.times(HERE, THERE).minutes, wanted)
 
 
+def test_a_service_needs_the_package_that_asks_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    with pytest.raises(errors.MissingExtraError, match="routing"):
+        ServiceRouter(routingpy.OSRM("https://a.example"))
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [

@@ -241,6 +241,12 @@ def test_edges_of_a_graph_without_directions_are_open_both_ways():
     graph.add_edge("a", "b", travel_time=90)
     ends = np.array([[44.0, -78.0], [44.0, -77.98]])
     assert GraphRouter.from_networkx(graph).times(ends, ends).minutes.max() == pytest.approx(1.5)
+    # With a shape it is the same road there and back, however many points that has.
+    points = [(-78.0, 44.0), (-77.995, 44.01), (-77.99, 44.01), (-77.98, 44.0)]
+    graph.add_edge("a", "b", travel_time=90, geometry=shapely.LineString(points))
+    router = GraphRouter.from_networkx(graph)
+    assert router.n_roads == 1
+    assert router.times(ends, ends).minutes[[0, 1], [1, 0]].tolist() == pytest.approx([1.5, 1.5])
 
 
 def test_a_graph_without_places_in_degrees_or_without_times_is_refused_by_name():

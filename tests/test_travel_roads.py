@@ -286,3 +286,17 @@ def test_of_long_extracts_the_progress_is_told_as_it_is_read(tmp_path):
     speed_kmh = PROFILES["car"].speeds["residential"] * PROFILES["car"].factor
     minutes = geodesic_km(*ends[0], *ends[1]) / speed_kmh * 60
     assert router.times(ends, ends).minutes[0, 1] == pytest.approx(minutes, rel=1e-3)
+
+
+def test_a_place_is_snapped_to_a_road_that_is_open_to_who_travels(tmp_path):
+    places = [(44.0, -78.0), (44.0, -77.9), (44.02, -78.0), (44.02, -77.9)]
+    fast, slow = {"highway": "motorway"}, {"highway": "residential"}
+    write(tmp_path / "a.osm.pbf", places, [([0, 1], fast), ([2, 3], slow)])
+    told: list[int] = []
+    router = build_roads(tmp_path / "a.osm.pbf", profiles=("car", "foot"), progress=told.append)
+    assert sum(told) == 2
+    router.save(tmp_path / "a.roads")
+    on_it = np.array([[44.0, -77.95]])
+    for profile, km in (("car", 0.0), ("foot", 2.222)):
+        snap = type(router).open(tmp_path / "a.roads", profile).snap(on_it)
+        assert snap.distance_km[0] == pytest.approx(km, abs=0.01)

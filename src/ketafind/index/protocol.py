@@ -354,17 +354,14 @@ def check_limit(value: Any, name: str) -> float:
 
 
 def check_bits(bits: Any, n: int) -> npt.NDArray[np.uint8]:
-    """Copy a filter's bits over n points, those past the last cleared."""
+    """Check and copy a filter's bits over n points."""
     array = np.asarray(bits)
     if array.dtype != np.uint8 or array.shape != ((n + 7) // 8,):
         raise InvalidInputError(
             f"bits must be {(n + 7) // 8} bytes of uint8 for {n} points, "
             f"not shape {array.shape} of {array.dtype}"
         )
-    copy = array.copy()
-    if n % 8:
-        copy[-1] &= (1 << n % 8) - 1
-    return copy
+    return array.copy()
 
 
 def _table(out: Table | None, n: int, k: int, points: int) -> Table:
