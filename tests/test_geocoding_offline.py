@@ -1085,7 +1085,9 @@ def test_a_code_of_no_known_area_is_refused_alone_and_named_beside_a_town() -> N
     assert both.corrections == ("K0N 1A1 is not a known postal code, and was not used",)
 
 
-@pytest.mark.parametrize("text", ["Springfield IL", "Springfeld IL", "London KY"])
+@pytest.mark.parametrize(
+    "text", ["Springfield IL", "Springfeld IL", "12 Main St Lucan AL", "saugeenshores al"]
+)
 def test_a_state_behind_a_name_of_ours_is_elsewhere(text: str) -> None:
     with pytest.raises(errors.OutsideCoverageError):
         geocode(text)
@@ -1126,3 +1128,15 @@ def test_two_postal_codes_are_two_sites_whatever_their_provinces(region: str, te
         OfflineGeocoder(region=region).geocode(text)
     assert len({place.label for place in several.value.candidates}) == 2
     assert all(place.label[:7] in text for place in several.value.candidates)
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Brockville - Thousand Islands Regional Tackaberry Airport", None),
+        ("Niagara - on - the - Lake", "Niagara-on-the-Lake"),
+        ("Sioux - Lookout", "Sioux Lookout"),
+    ],
+)
+def test_a_name_with_dashes_inside_is_not_a_journey(text: str, label: str | None) -> None:
+    assert geocode(text).label == f"{label or text}, ON"
