@@ -706,7 +706,7 @@ class Matches(Frozen, Sequence[Match]):
         """
         from ketafind.show.exports import geojson
 
-        return geojson(self.columns(), snapshot=str(self.snapshot))
+        return geojson(plain(self.columns()), snapshot=str(self.snapshot))
 
     def to_fhir(self, *, lang: str = "en") -> dict[str, Any]:
         """Return the matches as an HL7 FHIR R4 Bundle of what is stated of them.

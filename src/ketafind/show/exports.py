@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import fields
 from datetime import date
-from enum import Enum
 from numbers import Integral, Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ketafind.errors import DataError, Fault, InvalidInputError, shown
 from ketafind.files import keys_once, naming, path_text, read_text, require, write_whole
-from ketafind.geo import Coordinates, real
+from ketafind.geo import real
 from ketafind.records import EVIDENCE_FIELDS, Clinic
 from ketafind.show.fhir import find
 from ketafind.show.hsds import service_list
@@ -33,24 +32,14 @@ if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
 
 
-def geojson(
-    columns: Mapping[str, Sequence[Any]],
-    *,
-    lat: str = "lat",
-    lon: str = "lon",
-    key: str | None = "clinic_id",
-    **members: str,
-) -> dict[str, Any]:
-    """Make a feature collection of points, one feature a row, in the same order."""
+def geojson(columns: Mapping[str, Sequence[Any]], **members: str) -> dict[str, Any]:
+    """Make a feature collection of points of plain columns, one feature a row, in the same order."""
     features = []
-    for at, row in enumerate(zip(*columns.values(), strict=True)):
+    for row in zip(*columns.values(), strict=True):
         record = dict(zip(columns, row, strict=True))
-        point = _point(record.pop(lat, None), record.pop(lon, None))
-        properties = {name: _plain(cell, f"row {at}, {name!r}") for name, cell in record.items()}
-        feature = {"type": "Feature", "geometry": point, "properties": properties}
-        if key is not None and properties.get(key) is not None:
-            feature["id"] = properties[key]
-        features.append(feature)
+        point = _point(record.pop("lat"), record.pop("lon"))
+        feature = {"type": "Feature", "geometry": point, "properties": record}
+        features.append(feature | {"id": record["clinic_id"]})
     return {"type": "FeatureCollection", "features": features, **members}
 
 
@@ -60,7 +49,7 @@ def geojson_text(collection: Mapping[str, Any], *, indent: int | None = None) ->
     Parameters
     ----------
     collection : mapping
-        As `geojson` gives it.
+        GeoJSON, as `Matches.to_geojson` gives it.
     indent : int or None
         Spaces a level; None for one line.
 
@@ -82,36 +71,8 @@ def geojson_text(collection: Mapping[str, Any], *, indent: int | None = None) ->
         ) from None
 
 
-def _point(lat: Any, lon: Any) -> dict[str, Any] | None:
-    if lat is None and lon is None:
-        return None
-    place = Coordinates(lat=lat, lon=lon)
-    return {"type": "Point", "coordinates": [place.lon, place.lat]}
-
-
-def _plain(value: Any, where: str) -> Any:
-    """Turn a value into what JSON has."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return value.value if isinstance(value, Enum) else value
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real):
-        number = float(value)
-        if not math.isfinite(number):
-            raise InvalidInputError(f"{where}: {number} has no form in GeoJSON; give None")
-        return number
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item, where) for name, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        ordered = sorted(value) if isinstance(value, (set, frozenset)) else value
-        return [_plain(item, where) for item in ordered]
-    if hasattr(value, "item"):  # numpy's bool and the like
-        return _plain(value.item(), where)
-    raise InvalidInputError(f"{where}: a {type(value).__name__} has no form in GeoJSON")
+def _point(lat: float | None, lon: float | None) -> dict[str, Any] | None:
+    return None if lat is None else {"type": "Point", "coordinates": [lon, lat]}
 
 
 def csv_text(columns: Mapping[str, Sequence[Any]], *, spreadsheet: bool = False) -> str:

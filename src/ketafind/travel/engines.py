@@ -107,23 +107,18 @@ class TableRouter(ABC):
             for places, what in ((origins, "origins"), (targets, "targets"))
         )
         cells = self._answered(here, there)
-        table = [[cells[a, b] for b in there] for a in here]
-        shape = len(here), len(there)
-        seconds, metres = (
-            np.array([[cell[at] for cell in row] for row in table], np.float64).reshape(shape)
-            for at in (0, 1)
+        table = np.array([[cells[a, b] for b in there] for a in here], np.float64)
+        seconds, metres, reasons, *snaps = table.reshape(len(here), len(there), 5).transpose(
+            2, 0, 1
         )
-        reason = np.array([[cell.reason for cell in row] for row in table], np.int8).reshape(shape)
-        minutes = seconds / 60.0
+        minutes, reason = seconds / 60.0, reasons.astype(np.int8)
         reason[minutes > limit_min] = BEYOND_LIMIT
         minutes[reason > 0] = np.nan
         return TravelTimes(
             minutes,
             reason,
-            _snaps([[cell.origin_snap_km for cell in row] for row in table], len(here)),
-            _snaps(
-                [[row[at].target_snap_km for row in table] for at in range(len(there))], len(there)
-            ),
+            _first_known(snaps[0]),
+            _first_known(snaps[1].T),
             None if np.isnan(metres).all() else metres / 1000.0,
         )
 
@@ -202,10 +197,12 @@ class TableRouter(ABC):
         return True
 
 
-def _snaps(rows: list[list[float | None]], n: int) -> Floats:
+def _first_known(rows: Floats) -> Floats:
     """The first distance that is known in each row."""
-    found = [next((km for km in row if km is not None), math.nan) for row in rows]
-    return np.array(found if rows else [math.nan] * n, np.float64)
+    if not rows.shape[1]:
+        return np.full(len(rows), math.nan)
+    first: Floats = rows[np.arange(len(rows)), (~np.isnan(rows)).argmax(axis=1)]
+    return first
 
 
 def _parts(items: Sequence[Place], size: int) -> Iterator[list[Place]]:

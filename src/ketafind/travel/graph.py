@@ -583,18 +583,14 @@ class GraphRouter:
         """Search from one place to all nodes, or from all nodes to it."""
         from scipy.sparse.csgraph import dijkstra
 
-        graph, seconds = self._graph(back=back)
+        graph = self._reversed if back else self._forwards
         costs = (ends.from_tail, ends.from_head) if back else (ends.to_tail, ends.to_head)
         limit = min(limit_min * 60.0 * (1 + 1e-12), FOREVER)
         with self._lock:
             self._ends[-2:] = ends.tail[at], ends.head[at]
-            seconds[-2:] = costs[0][at], costs[1][at]
+            graph.data[-2:] = costs[0][at], costs[1][at]
             found = dijkstra(graph, indices=self.n_nodes, limit=limit)
-        return Reached(self, found, ends, at, back=back)
-
-    def _graph(self, *, back: bool) -> tuple[Any, Floats]:
-        graph = self._reversed if back else self._forwards
-        return graph, graph.data
+        return Reached(self, found, ends, at, back)
 
     @cached_property
     def _forwards(self) -> Any:
@@ -619,17 +615,14 @@ class GraphRouter:
         return self._ends[self._backward[road]], self._ends[self._forward[road]]
 
 
-class Reached:
+class Reached(NamedTuple):
     """What one search found: the time to (or from) every node, and so to every snapped place."""
 
-    def __init__(
-        self, router: GraphRouter, seconds: Floats, one: Ends, at: int, *, back: bool
-    ) -> None:
-        self.router: GraphRouter = router
-        self.seconds: Floats = seconds
-        self.one: Ends = one
-        self.at: int = at
-        self.back: bool = back
+    router: GraphRouter
+    seconds: Floats
+    one: Ends
+    at: int
+    back: bool
 
     def to(self, many: Ends) -> Floats:
         """Minutes to (or from) places; infinite where no way was found."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -30,56 +32,24 @@ class Profile:
 
     speeds: Mapping[str, float]
     """By the value of ``highway``, where no limit is posted; a road of another kind is closed."""
-    access: tuple[str, ...]
+    access: Sequence[str]
     """Tags that may forbid or allow, the most particular last."""
     factor: float = 1.0
     """Of the posted or usual speed: what is driven on the whole, crossings and bends included."""
     posted: bool = False
     """Whether ``maxspeed`` counts."""
-    oneway: tuple[str, ...] = ()
+    oneway: Sequence[str] = ()
     """Tags by which one direction is closed, the most particular last; none for feet."""
     ferry_kmh: float = 20.0
-    closed: frozenset[str] = field(default=frozenset({"no", "private", "agricultural", "forestry"}))
-    error: tuple[float, float] = (1.0, 1.0)
+    closed: frozenset[str] = frozenset({"no", "private", "agricultural", "forestry"})
+    error: Sequence[float] = (1.0, 1.0)
     """Factors of these times between which an engine's lie, nine in ten; 1 and 1: not measured."""
 
 
-_STREETS = {
-    "motorway": 100, "motorway_link": 60, "trunk": 90, "trunk_link": 50, "primary": 70,
-    "primary_link": 45, "secondary": 60, "secondary_link": 40, "tertiary": 50, "tertiary_link": 35,
-    "unclassified": 50, "residential": 45, "living_street": 15, "service": 20, "road": 40,
-    "track": 15,
-}  # fmt: skip
-_SLOW = (
-    "primary", "primary_link", "secondary", "secondary_link", "tertiary", "tertiary_link",
-    "unclassified", "residential", "living_street", "service", "road", "track", "path",
-)  # fmt: skip
-
-PROFILES: Mapping[str, Profile] = {
-    "car": Profile(
-        {k: float(v) for k, v in _STREETS.items()},
-        ("access", "vehicle", "motor_vehicle", "motorcar"),
-        factor=0.91,
-        posted=True,
-        oneway=("oneway",),
-        error=(0.91, 1.12),
-    ),
-    "bicycle": Profile(
-        {**dict.fromkeys(_SLOW, 16.0), "track": 12.0, "path": 12.0, "cycleway": 18.0,
-         "footway": 6.0, "pedestrian": 6.0},
-        ("access", "vehicle", "bicycle"),
-        oneway=("oneway", "oneway:bicycle"),
-        ferry_kmh=15.0,
-        error=(0.90, 1.06),
-    ),
-    "foot": Profile(
-        {**dict.fromkeys(_SLOW, 5.0), "cycleway": 5.0, "footway": 5.0, "pedestrian": 5.0,
-         "steps": 2.5},
-        ("access", "foot"),
-        ferry_kmh=15.0,
-        error=(0.98, 1.0),
-    ),
-}  # fmt: skip
+_LISTED: dict[str, dict[str, Any]] = json.loads(
+    Path(__file__).with_suffix(".json").read_text("utf-8")
+)
+PROFILES: Mapping[str, Profile] = {name: Profile(**one) for name, one in _LISTED.items()}
 """What ``ketafind roads build`` knows. The car's factor and the errors were fitted on
 Peterborough, Ontario, against Valhalla (tools/calibrate_travel.py)."""
 
@@ -214,15 +184,13 @@ class _Ways:
         if not any(speed for pair in speeds for speed in pair):
             return
         points = [node for node in way.nodes if node.location.valid()]
-        refs, lats, lons = (
-            [node.ref for node in points],
-            [round(node.lat * 1e7) for node in points],
-            [round(node.lon * 1e7) for node in points],
+        lats, lons = (
+            [round(getattr(node, axis) * 1e7) for node in points] for axis in ("lat", "lon")
         )
         if len(points) < 2 or not self._inside(lats, lons):
             return
         self.kept += 1
-        self.nodes.extend(refs)
+        self.nodes.extend([node.ref for node in points])
         self.lat.extend(lats)
         self.lon.extend(lons)
         self.length.extend([len(points)])
