@@ -450,6 +450,11 @@ def test_a_compiled_filter_stands_for_its_criteria_and_its_own_policy_is_refused
         (lambda f: kf.access_score(f, DIRECTORY, capacity=[1, 2]), "capacity= takes a mapping"),
         (lambda f: kf.access_score(f, DIRECTORY, decay=np.ones(2)), "choose 'gaussian'"),
         (lambda f: kf.access_score(f, DIRECTORY, decay={"10": 1, 5: 2}), "end of a ring must be"),
+        (lambda f: kf.access_score(f, DIRECTORY, per=-1), "per must be a number, 0 or more"),
+        (
+            lambda f: kf.access_score(f, DIRECTORY, cost=f, catchment_min=-1),
+            "catchment_min must be a number of minutes, 0 or more",
+        ),
     ],
 )
 def test_what_cannot_be_analysed_is_refused_by_name(call, message):

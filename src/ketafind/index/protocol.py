@@ -342,14 +342,13 @@ def check_count(value: Any, name: str, least: int = 1) -> int:
 
 
 def check_limit(value: Any, name: str) -> float:
-    """Read a distance of 0 or more kilometres."""
+    """Read a number of 0 or more: of kilometres or of minutes, as its name ends."""
     if type(value) is float and value >= 0.0:
         return value
     limit = real(value)
     if not limit >= 0.0:
-        raise InvalidInputError(
-            f"{name} must be a number of kilometres, 0 or more, not {shown(value)}"
-        )
+        unit = {"km": " of kilometres", "min": " of minutes"}.get(name.rpartition("_")[2], "")
+        raise InvalidInputError(f"{name} must be a number{unit}, 0 or more, not {shown(value)}")
     return limit
 
 

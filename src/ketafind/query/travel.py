@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from numbers import Real
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.errors import InvalidInputError, shown
+from ketafind.errors import InvalidInputError
 from ketafind.geo import circles, geodesic_km, real
+from ketafind.index.protocol import check_limit
 from ketafind.query.filter import Filter, UnknownPolicy
 from ketafind.query.origin import Start
 from ketafind.query.ranking import Page, Ranking, Span, Trip
@@ -137,20 +137,15 @@ class GraphSearch(TimeSearch):
     ) -> None:  # fmt: skip
         super().__init__(router, origin, limit_min)
         self._near_km = near_km
-        self.number: Numbers = places.number
-        self.role: NDArray[np.int8] = places.role
+        self.number, self.role = places.number, places.role
         self._goal = router.targets(places.lat, places.lon)
         self._start = router.ends_of(router.snap(np.array([origin])))
-        self.snap_km: Floats = self._goal.snap.distance_km
-        self.origin_snap_km: float = float(self._start.snap.distance_km[0])
-        self.minutes: Floats = np.full(len(self.number), np.nan)
+        self.snap_km = self._goal.snap.distance_km
+        self.origin_snap_km = float(self._start.snap.distance_km[0])
+        self.minutes = np.full(len(self.number), np.nan)
         self._reach_min = -math.inf
-        self._off = self._goal.snap.road < 0
-        if self._start.snap.road[0] < 0:
-            self._off = np.ones(len(self.number), bool)
-        self.reason: NDArray[np.int8] = np.where(self._off, REASONS.index("off_network"), 0).astype(
-            np.int8
-        )
+        self._off = (self._goal.snap.road < 0) | (self._start.snap.road[0] < 0)
+        self.reason = self._off * np.int8(REASONS.index("off_network"))
 
     @property
     def horizon_min(self) -> float:
@@ -337,15 +332,17 @@ class TravelRanking(Ranking):
             self._search.first(stop)
         elif stop is None:
             self._search.everything()
-        self._stop = stop
-        clinic_nos = self._search.number[self._order(stop)[start:]].tolist()
+        self._stop, search = stop, self._search
+        at = search.order(stop, self._chosen & (search.minutes <= self.limit_min))[start:]
+        clinic_nos = search.number[at].tolist()
         return [km for no in clinic_nos if (km := self.distance_km(no)) is not None], clinic_nos
 
-    def _order(self, stop: int | None = None) -> Numbers:
+    @property
+    def _chosen(self) -> NDArray[np.bool_]:
+        """Which of the places that are known may be listed."""
         search = self._search
-        chosen = self._members[search.number] & (search.role != NEITHER)
-        at = search.order(None, chosen & (search.minutes <= self.limit_min))
-        return at[:stop]
+        chosen: NDArray[np.bool_] = self._members[search.number] & (search.role != NEITHER)
+        return chosen
 
     def under(self, unknown: UnknownPolicy, reach: float | None = None) -> Ranking:
         return TravelRanking(
@@ -360,15 +357,13 @@ class TravelRanking(Ranking):
 
     def values(self, page: Page) -> Sequence[float | None]:
         return [
-            None if (at := self._at(no)) is None else self._minutes(at) for no in page.clinic_nos
+            None if (at := self._search.place(no)) is None else self._minutes(at)
+            for no in page.clinic_nos
         ]
 
     def spans(self, page: Page) -> list[Span | None]:
-        at = [self._at(no) for no in page.clinic_nos]
+        at = [self._search.place(no) for no in page.clinic_nos]
         return list(self._spans_of(np.array([one for one in at if one is not None], np.intp)))
-
-    def _at(self, clinic_no: int) -> int | None:
-        return self._search.place(clinic_no)
 
     def _minutes(self, at: int) -> float | None:
         minutes = float(self._search.minutes[at])
@@ -376,7 +371,7 @@ class TravelRanking(Ranking):
 
     def trip(self, clinic_no: int) -> Trip:
         search, profile = self._search, self.router.profile
-        at = self._at(clinic_no)
+        at = search.place(clinic_no)
         if at is not None and self._minutes(at) is None and not search.reason[at]:
             search.everything()
         if at is None or (self._minutes(at) is None and not search.reason[at]):
@@ -395,11 +390,10 @@ class TravelRanking(Ranking):
         minutes, search = self.trip(clinic_no).minutes, self._search
         if minutes is None or minutes > search.horizon_min:
             return None
-        chosen = self._members[search.number] & (search.role != NEITHER)
         keys = np.rint(search.minutes / TIE_MIN)
         own = np.rint(minutes / TIE_MIN)
         before = (keys < own) | ((keys == own) & (search.number < clinic_no))
-        return int((before & chosen).sum()) + 1
+        return int((before & self._chosen).sum()) + 1
 
     # ---- doubt ----
 
@@ -502,16 +496,8 @@ def travel_ranking(
                 f"a router has {name}; {type(router).__name__} has none. "
                 "GraphRouter.open reads a file of roads"
             )
-    limit_min = math.inf if max_time_min is None else _minutes(max_time_min)
+    limit_min = math.inf if max_time_min is None else check_limit(max_time_min, "max_time_min")
     return TravelRanking(eligible, origin, router, limit_km=limit_km, limit_min=limit_min)
-
-
-def _minutes(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0.0:
-        raise InvalidInputError(
-            f"max_time_min must be a number of minutes, 0 or more, not {shown(value)}"
-        )
-    return float(value)
 
 
 def _ring(lat: Floats, lon: Floats, radius_km: Floats) -> Floats:
