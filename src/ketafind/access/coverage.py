@@ -23,7 +23,7 @@ from ketafind.index.protocol import Floats, check_count
 from ketafind.join.columns import clinic_texts
 from ketafind.join.frames import Codes, Column, Frame, Texts, open_frame
 from ketafind.join.origins import REASONS, Origins, Source, check_prefix, check_range, read_origins
-from ketafind.join.search import column_name, refuse_implausible
+from ketafind.join.search import Flags, Rows, column_name, refuse_implausible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ketafind.travel import Router
 
 
+Packed = npt.NDArray[np.uint8]
+"""For each origin the sites that reach it: a bit each."""
 ADDED = {"threshold_km", "threshold_min", "threshold_cost", "total", "without_position"}
 ADDED |= {"without_way"}
 ADDED |= {f"{part}_{end}" for part in ("covered", "share") for end in ENDS}
@@ -325,14 +327,12 @@ def _told(study: Study, limits: Floats) -> dict[str, Any]:
     return {"thresholds_km" if study.unit == "km" else "thresholds_min": limits}
 
 
-def _sums(
-    group: npt.NDArray[np.intp], weight: npt.NDArray[np.float64], n: int
-) -> npt.NDArray[np.float64]:
+def _sums(group: Rows, weight: Floats, n: int) -> Floats:
     # Without a row, bincount counts in whole numbers.
     return np.bincount(group, weight, n).astype(np.float64)
 
 
-def _groups(frame: Frame, by: Any) -> tuple[list[str], npt.NDArray[np.intp], pd.DataFrame]:
+def _groups(frame: Frame, by: Any) -> tuple[list[str], Rows, pd.DataFrame]:
     """The columns to group by, the group of each row and the labels of each group."""
     import pandas as pd
 
@@ -479,9 +479,9 @@ def best_sites(
 
 def _best(
     study: Study,
-    reached: npt.NDArray[np.uint8],
+    reached: Packed,
     n_sites: int,
-    near: npt.NDArray[np.bool_],
+    near: Flags,
     n: int,
 ) -> tuple[list[int], list[tuple[float, float, float]]]:
     """Choose n sites; what each adds, and the shares within reach before and after all."""
@@ -518,7 +518,7 @@ def _source_of_sites(source: Source, names: list[Any]) -> Source:
     return source if all(one is None or one in names for one in wanted) else Source()
 
 
-def _reached(study: Study, sites: Any, limits: Floats) -> list[npt.NDArray[np.uint8]]:
+def _reached(study: Study, sites: Any, limits: Floats) -> list[Packed]:
     """Which sites reach each origin, for each limit: one bit a site, packed."""
     shape = len(study.weight), (len(sites) + 7) // 8
     reached = [np.zeros(shape, dtype=np.uint8) for _ in limits]
@@ -536,9 +536,7 @@ def _reached(study: Study, sites: Any, limits: Floats) -> list[npt.NDArray[np.ui
     return reached
 
 
-def _solve(
-    reached: npt.NDArray[np.uint8], n_sites: int, weight: Floats, n: int
-) -> tuple[list[int], list[float]]:
+def _solve(reached: Packed, n_sites: int, weight: Floats, n: int) -> tuple[list[int], list[float]]:
     """The best n sites, the one that adds most first, and what each adds to those before it."""
     open_ = (weight > 0.0) & reached.any(axis=1)
     if not open_.any():
@@ -557,7 +555,7 @@ def _solve(
     return best, new
 
 
-def _mclp(covers: npt.NDArray[np.bool_], clients: Floats, n: int) -> list[int]:
+def _mclp(covers: Flags, clients: Floats, n: int) -> list[int]:
     locate, pulp = require("spopt.locate", "sites"), require("pulp", "sites")
     with warnings.catch_warnings():
         # spopt builds its model in a way that PuLP 4 will not know: PuLP 3 is required.

@@ -16,7 +16,7 @@ from ketafind.join.columns import stamped
 from ketafind.join.frames import Frame, code_type, open_frame
 from ketafind.join.join import read_travel
 from ketafind.join.origins import Origins, Source, check_directory, read_origins
-from ketafind.join.search import nearest_end_km, refuse_implausible, search, ticks
+from ketafind.join.search import Rows, nearest_end_km, refuse_implausible, search, ticks
 from ketafind.query.filter import Filter, UnknownPolicy
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class Study:
         """What is compared: values that are equal for this purpose are equal."""
         return ticks(self.unit, values)
 
-    def nearest(self, level: str) -> tuple[Floats, npt.NDArray[Any]]:
+    def nearest(self, level: str) -> tuple[Floats, Any]:
         """Find the nearest clinic of each origin; infinitely far where there is none."""
         if self.journeys is not None:
             by_travel = self.journeys.nearest(self.eligible[level], 1)
@@ -215,7 +215,7 @@ class Study:
             **settings,
         )
 
-    def near_origins(self) -> tuple[WithinDistance, npt.NDArray[np.intp]]:
+    def near_origins(self) -> tuple[WithinDistance, Rows]:
         """Lay the origins out for measuring around clinics; with the row of each."""
         located = np.flatnonzero(self.located)
         near = WithinDistance(self.origins.lat[located], self.origins.lon[located])
@@ -313,17 +313,19 @@ MEASURED_KM = 5000.0
 """Beyond this chords say too little: everything is measured."""
 
 
+Near = tuple[Rows, Floats]
+"""Origins as they are laid out, and how far each is, or its weight."""
+
+
 class WithinDistance:
     """Origins, laid out so that those near a clinic are found fast."""
 
     def __init__(self, lat: Floats, lon: Floats) -> None:
-        self.order: npt.NDArray[np.intp] = np.argsort(lat, kind="stable")
+        self.order: Rows = np.argsort(lat, kind="stable")
         self._lat, self._lon = lat[self.order], lon[self.order]
         self._points = earth_centred(self._lat, self._lon)
 
-    def rings(
-        self, lat: float, lon: float, edges_km: Floats
-    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[Any]]:
+    def rings(self, lat: float, lon: float, edges_km: Floats) -> tuple[Rows, Any]:
         """Sort the origins around a place into rings."""
         near, chord_km = self._near(lat, lon, float(edges_km[-1]))
         ring: npt.NDArray[Any] = np.zeros(len(near), code_type(len(edges_km) + 1))
@@ -332,16 +334,12 @@ class WithinDistance:
         inside = ring < len(edges_km)
         return near[inside], ring[inside]
 
-    def around(
-        self, lat: float, lon: float, limit_km: float | Floats
-    ) -> tuple[npt.NDArray[np.intp], Floats]:
+    def around(self, lat: float, lon: float, limit_km: float | Floats) -> Near:
         """Measure the origins around a place to some metres: enough for what is in doubt."""
         near, chord_km = self._near(lat, lon, 1.004 * limit_km + 0.1)
         return near, 2.0 * MEAN_KM * np.arcsin(np.minimum(1.0, chord_km / (2.0 * MEAN_KM)))
 
-    def distances(
-        self, lat: float, lon: float, limit_km: float | Floats
-    ) -> tuple[npt.NDArray[np.intp], Floats]:
+    def distances(self, lat: float, lon: float, limit_km: float | Floats) -> Near:
         """Measure the origins around a place, within one limit or within each origin's own."""
         near, _ = self._near(lat, lon, limit_km)
         distance_km = geodesic_km(lat, lon, self._lat[near], self._lon[near])
@@ -349,9 +347,7 @@ class WithinDistance:
         inside = micrometres(distance_km) <= micrometres(own_km)
         return near[inside], distance_km[inside]
 
-    def _near(
-        self, lat: float, lon: float, limit_km: float | Floats
-    ) -> tuple[npt.NDArray[np.intp], Floats]:
+    def _near(self, lat: float, lon: float, limit_km: float | Floats) -> Near:
         """All origins whose chord is not too long, and a few more."""
         # No degree of latitude is shorter than 110.5 km.
         reach = (np.max(limit_km, initial=0.0) + MARGIN_KM) / 110.5
@@ -374,7 +370,7 @@ class WithinDistance:
         self,
         lat: float,
         lon: float,
-        near: npt.NDArray[np.intp],
+        near: Rows,
         chord_km: Floats,
         edge_km: float,
     ) -> npt.NDArray[np.bool_]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ketafind.access.demand import (
     ENDS,
     LEVELS,
+    Near,
     Study,
     WithinDistance,
     read_capacity,
@@ -26,7 +26,7 @@ from ketafind.geo import (
 from ketafind.index.protocol import Floats, check_limit
 from ketafind.join.frames import Column, code_type
 from ketafind.join.origins import Source, check_prefix
-from ketafind.join.search import ticks
+from ketafind.join.search import Rows, ticks
 
 if TYPE_CHECKING:
     from ketafind.criteria import Criteria
@@ -65,9 +65,7 @@ class Decay:
         weights[inside] = self.weigh(distance[inside])
         return weights
 
-    def around(
-        self, origins: WithinDistance, lat: float, lon: float
-    ) -> tuple[npt.NDArray[np.intp], Floats]:
+    def around(self, origins: WithinDistance, lat: float, lon: float) -> Near:
         """Weigh the origins around a place, exactly."""
         if self.edges is not None and self.weights is not None:
             near, ring = origins.rings(lat, lon, self.edges)
@@ -305,7 +303,7 @@ class _Near:
     """The origins around a clinic, and their weights by distance: as it is, at least, at most."""
 
     clinic_no: int
-    rows: npt.NDArray[np.intp]
+    rows: Rows
     weight: Floats
     low: Floats
     high: Floats

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ketafind.directory import Directory
     from ketafind.query.filter import Filter
 
+ByClinic = Iterator[tuple[int, Floats]]
+"""The number of a clinic, and what it takes from every row to it."""
 KEPT = 2**25
 """So many times are kept for a second look; beyond this they are searched again."""
 LEAST_PACE = 1.0
@@ -93,9 +95,7 @@ class Journeys(ABC):
         """Pairs without a time or a cost, in what was looked at last."""
 
     @abstractmethod
-    def over(
-        self, clinic_nos: Iterable[int], limit: float = math.inf
-    ) -> Iterator[tuple[int, Floats]]:
+    def over(self, clinic_nos: Iterable[int], limit: float = math.inf) -> ByClinic:
         """What it takes from every row to each clinic; infinite where there is no way."""
 
     def ends(self, value: Floats, clinic_no: int) -> tuple[Floats, Floats]:
@@ -209,9 +209,7 @@ class Routed(Journeys):
         self._off = np.ones(len(self._rows), np.bool_)
         self._factors = error_of(router)
 
-    def over(
-        self, clinic_nos: Iterable[int], limit: float = math.inf
-    ) -> Iterator[tuple[int, Floats]]:
+    def over(self, clinic_nos: Iterable[int], limit: float = math.inf) -> ByClinic:
         """What it takes from every row to each clinic; infinite where there is no way."""
         located = []
         for clinic_no in clinic_nos:
@@ -404,9 +402,7 @@ class Costs(Journeys):
         self.counted: npt.NDArray[np.bool_] = np.ones(len(origins), np.bool_)
         self.row: npt.NDArray[np.intp] = costs.rows(frame)
 
-    def over(
-        self, clinic_nos: Iterable[int], limit: float = math.inf
-    ) -> Iterator[tuple[int, Floats]]:
+    def over(self, clinic_nos: Iterable[int], limit: float = math.inf) -> ByClinic:
         """What it takes from every row to each clinic; infinite where there is no way."""
         del limit  # what is beyond it is left out later
         for clinic_no in clinic_nos:

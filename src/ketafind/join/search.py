@@ -34,6 +34,9 @@ LONG = 2**20
 """Rows from which a progress bar is shown."""
 
 
+Rows = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
+
 _COLUMNS = {"km": "distance{}_km", "min": "travel_time{}_min", "cost": "cost{}"}
 
 
@@ -162,15 +165,13 @@ def _implausible(
     return min(faults, key=itemgetter(0), default=None)
 
 
-def _some_within(
-    directory: Directory, lat: Floats, lon: Floats, limit_km: float
-) -> npt.NDArray[np.bool_]:
+def _some_within(directory: Directory, lat: Floats, lon: Floats, limit_km: float) -> Flags:
     return nearest_arrays(directory.filter(), lat, lon, 1, limit_km)[1][:, 0] >= 0
 
 
 def nearest_arrays(
     eligible: Filter, lat: Floats, lon: Floats, k: int, limit_km: float
-) -> tuple[Floats, npt.NDArray[np.intp]]:
+) -> tuple[Floats, Rows]:
     """Find the k nearest eligible clinics of positions that were checked."""
     catalogue = eligible._catalogue
     distance_km, point_no = catalogue.index.nearest_many(lat, lon, k, eligible._prepared, limit_km)
@@ -180,12 +181,10 @@ def nearest_arrays(
 ROWS_AT_ONCE = 2**15
 """Rows of which the certainty of their order is worked out together."""
 
-Rows = npt.NDArray[np.intp]
-
 
 def order_certain(
     eligible: Filter, origins: Origins, k: int, max_distance_km: float | None
-) -> npt.NDArray[np.bool_]:
+) -> Flags:
     """Tell for each row whether the order of its clinics is certain at the 90 % level."""
     certain = np.zeros(len(origins), dtype=np.bool_)
     if eligible.n_unlocated:
@@ -214,7 +213,7 @@ class _Listed:
     radius_km: Floats
     clinic_no: Rows
     next_km: Floats
-    overlaps: npt.NDArray[np.bool_]
+    overlaps: Flags
     reach_km: Floats
 
 

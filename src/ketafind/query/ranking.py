@@ -32,6 +32,12 @@ FARTHEST_KM = 20_038.0
 """No two places on earth are farther apart."""
 
 Span = tuple[float, float]
+Rivals = Iterator[tuple[int, Span]]
+"""Numbers of clinics, and their intervals."""
+
+
+Found = tuple[NDArray[np.float64], NDArray[np.intp]]
+"""Distances in km, and the points at them."""
 
 
 class Trip(NamedTuple):
@@ -135,9 +141,7 @@ class Ranking:
         """The 90 % intervals of these."""
         return list(map(page.span_km, range(len(page))))
 
-    def rivals(
-        self, reach: float, skip: int, *, possible: bool = False
-    ) -> Iterator[tuple[int, Span]]:
+    def rivals(self, reach: float, skip: int, *, possible: bool = False) -> Rivals:
         """The clinics, but for the nearest few, that may be nearer than this, and their intervals."""
         prepared = self.filter._possible if possible else self.filter._prepared
         far, points = self.contenders(reach, prepared, skip)
@@ -173,9 +177,7 @@ class Ranking:
         before = (theirs < own) | ((theirs == own) & (numbers < clinic_no))
         return int(before.sum()) + 1
 
-    def contenders(
-        self, reach_km: float, prepared: object, skip: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    def contenders(self, reach_km: float, prepared: object, skip: int) -> Found:
         """The points, but for the nearest few, that may be nearer than this."""
         radius_km, own_km = self.catalogue.points.radius_km, self._start.radius_km
         # No interval begins farther below its distance than both radii together.
@@ -185,9 +187,7 @@ class Ranking:
         near = distance_lows_km(distances, own_km, radius_km[points]) <= reach_km
         return distances[near], points[near]
 
-    def _within(
-        self, prepared: object, reach_km: float = math.inf
-    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    def _within(self, prepared: object, reach_km: float = math.inf) -> Found:
         lat, lon = self._start[:2]
         limit_km = min(self.limit_km, FARTHEST_KM, reach_km)
         return self.catalogue.index.within(lat, lon, limit_km, prepared)

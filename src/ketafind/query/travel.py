@@ -16,7 +16,7 @@ from ketafind.geo import circles, geodesic_km, real
 from ketafind.index.protocol import check_limit
 from ketafind.query.filter import Filter, UnknownPolicy
 from ketafind.query.origin import Start
-from ketafind.query.ranking import Page, Ranking, Span, Trip
+from ketafind.query.ranking import Page, Ranking, Rivals, Span, Trip
 from ketafind.travel import GraphRouter, Router
 from ketafind.travel.router import BATCH, REASONS, Certificate, Floats, answered, error_of
 
@@ -411,9 +411,7 @@ class TravelRanking(Ranking):
         doubt_min = SHARE * math.hypot(self.origin.radius_km, widest_km) * LEAST_PACE_MIN
         return (search.horizon_min - doubt_min) * low > reach
 
-    def rivals(
-        self, reach: float, skip: int, *, possible: bool = False
-    ) -> Iterator[tuple[int, Span]]:
+    def rivals(self, reach: float, skip: int, *, possible: bool = False) -> Rivals:
         search = self._search
         at = search.order(None, search.role == (POSSIBLE if possible else LISTED))[skip:]
         at = at[self._lowest(at) <= reach]

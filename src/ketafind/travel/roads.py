@@ -19,9 +19,10 @@ from ketafind.errors import DataError, Fault, InvalidInputError
 from ketafind.files import regular_file, require
 from ketafind.geo import geodesic_km
 from ketafind.travel.graph import GraphRouter, network
-from ketafind.travel.router import OPENSTREETMAP
+from ketafind.travel.router import OPENSTREETMAP, Floats
 
 Tags = Mapping[str, str]
+Numbers = NDArray[np.signedinteger[Any]]
 IN_MEMORY = 100_000_000
 """Bytes of an extract from which the positions of its nodes are kept in a file beside."""
 
@@ -246,9 +247,7 @@ class _Grown:
         return np.concatenate([*self.blocks, np.array(self.last, self.dtype)])
 
 
-def _cut(
-    nodes: NDArray[np.int64], starts: NDArray[np.int64], kinds: NDArray[np.int32]
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int32]]:
+def _cut(nodes: Numbers, starts: Numbers, kinds: Numbers) -> tuple[Numbers, Numbers, Numbers]:
     """Cut ways where they meet others or themselves: first and last place, and class, of each."""
     _, which, count = np.unique(nodes, return_inverse=True, return_counts=True)
     cut = count[which] > 1
@@ -260,9 +259,8 @@ def _cut(
 
 
 def _joined(
-    first: NDArray[np.intp], last: NDArray[np.intp], kinds: NDArray[np.int32],
-    nodes: NDArray[np.int64],
-) -> list[tuple[int, NDArray[np.intp]]]:  # fmt: skip
+    first: Numbers, last: Numbers, kinds: Numbers, nodes: Numbers
+) -> list[tuple[int, Numbers]]:
     """Join roads that run on as the same at a node where nothing else meets."""
     heads: dict[int, list[int]] = {}
     tails: dict[int, list[int]] = {}
@@ -295,10 +293,8 @@ def _joined(
     return roads
 
 
-def _lengths_km(
-    starts: NDArray[np.int64], lat: NDArray[np.float64], lon: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _lengths_km(starts: Numbers, lat: Floats, lon: Floats) -> Floats:
     """The length of each line of points."""
     pieces = np.concatenate([[0.0], np.cumsum(geodesic_km(lat[:-1], lon[:-1], lat[1:], lon[1:]))])
-    lengths: NDArray[np.float64] = pieces[starts[1:] - 1] - pieces[starts[:-1]]
+    lengths: Floats = pieces[starts[1:] - 1] - pieces[starts[:-1]]
     return lengths
