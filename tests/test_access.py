@@ -434,7 +434,7 @@ def test_a_compiled_filter_stands_for_its_criteria_and_its_own_policy_is_refused
         ),
         (lambda f: kf.access_score(f, DIRECTORY, tau_min=5), "tau_min= go with router="),
         (lambda f: kf.catchments(f, DIRECTORY, thresholds_min=5), "thresholds_min= goes with"),
-        (lambda f: kf.gaps(f, DIRECTORY, router="car"), "router= takes a router"),
+        (lambda f: kf.gaps(f, DIRECTORY, router="car"), "a router has profile; str has none"),
         (
             lambda f: kf.nearest_join(f, DIRECTORY, max_time_min=5),
             "max_time_min= goes with router=",

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from ketafind.snapshot import Snapshot
     from ketafind.travel.router import Certificate
     from ketafind.truth import Truth
-    from ketafind.vocabulary import Facet, Vocabulary
+    from ketafind.vocabulary import Vocabulary
 
 
 class MatchRecord(TypedDict):
@@ -645,10 +645,8 @@ class Matches(Frozen, Sequence[Match]):
             columns["travel_time_text"] = [_time(match, lang or "en") for match in self]
         if lang is not None:
             columns["labels"] = [_labels(match, lang) for match in self]
-        rows: Any = zip(*columns.values(), strict=True)
-        return [
-            cast("MatchRecord", dict(zip(columns, map(plain, row), strict=True))) for row in rows
-        ]
+        rows = zip(*plain(columns).values(), strict=True)
+        return [cast("MatchRecord", dict(zip(columns, row, strict=True))) for row in rows]
 
     def to_frame(self, per: str = "clinic", *, lang: str | None = None) -> pd.DataFrame:
         """Return the matches as a pandas frame, in order.
@@ -891,24 +889,16 @@ class Matches(Frozen, Sequence[Match]):
         facets = {facet.plural: facet for facet in self.vocabulary.facets}
         # Routes and staff, or the first facets of another vocabulary.
         for name in [name for name in ("routes", "staff") if name in facets] or list(facets)[:2]:
+            facet = facets[name]
+            offered = [match.service.terms(facet.id) for match in self]
             if lang == "en":
-                columns[name] = [", ".join(terms) for terms in self._named(facets[name], None)]
+                columns[name] = [", ".join(terms) for terms in offered]
             else:
-                labels = self._named(facets[name], lang)
-                columns[facets[name].label(lang)] = ["; ".join(terms) for terms in labels]
+                labels = ("; ".join(facet[term].label(lang) for term in terms) for terms in offered)
+                columns[facet.label(lang)] = list(labels)
         contacts = [match.clinic.phone or _host(match.clinic.website) for match in self]
         columns[say("table.contact", lang)] = contacts
         return columns
-
-    def _named(self, facet: Facet, lang: str | None) -> list[list[str]]:
-        """Each match's terms of a facet, as ids or by their labels in a language."""
-        return [
-            [
-                term if lang is None else facet[term].label(lang)
-                for term in one.service.terms(facet.id)
-            ]
-            for one in self
-        ]
 
     def _notes(self) -> list[str]:
         """What the answer leaves open."""

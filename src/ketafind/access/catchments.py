@@ -228,8 +228,8 @@ def catchments(
     """
     geopandas = require("geopandas", "geo")
     check_directory(directory)
-    counted = origins
-    if origins is None and not _in_ontario(directory):
+    counted, points = origins, directory._catalogue.points
+    if origins is None and not any(map(in_ontario, points.lat, points.lon)):
         counted = ontario_postal_codes().head(0)
     source = Source(lat, lon, geometry, address, radius)
     study = Study(
@@ -237,37 +237,33 @@ def catchments(
         router=router,
     )  # fmt: skip
     names = ["supply", "clinic_id", "clinic_ids", *WEIGHTS, "area_km2", "geometry"]
+    settings: dict[str, Any] = {"weighted": weight is not None}
     if router is not None or thresholds_min is not None:
         limits = read_thresholds(study, None, thresholds_min, USUAL)
         if region is not None or not hasattr(router, "isochrone"):
             raise InvalidInputError("router= draws by isochrone(), and goes without region=")
-        reached = [row for level in LEVELS for row in _isochrones(study, level, router, limits)]
-        areas = geopandas.GeoDataFrame(
-            reached, columns=["threshold_min", *names], geometry="geometry", crs="EPSG:4326"
-        )
-        settings = {"thresholds_min": limits, "weighted": weight is not None}
-        return study.stamped(areas, "catchments", **settings)
-    if region is None:
-        is_home = counted is None or _in_home(study)
-        region = layers("near")["ontario"] if is_home else _box(study, widen=origins is not None)
+        names, settings = ["threshold_min", *names], {"thresholds_min": limits, **settings}
+        rows = [row for level in LEVELS for row in _isochrones(study, level, router, limits)]
     else:
-        check_polygon(region)
-        west, _, east, _ = region.bounds
-        if east - west >= 180.0:
-            raise InvalidInputError(
-                "no catchments are drawn in a region= of 180 degrees of longitude or more; give one "
-                "that holds no pole and does not cross the antimeridian"
-            )
-    rows: list[dict[str, Any]] = []
-    for level in LEVELS:
-        rows += _rows(study, level, region)
-    cells_of = geopandas.GeoDataFrame(rows, columns=names, geometry="geometry", crs="EPSG:4326")
-    return study.stamped(cells_of, "catchments", weighted=weight is not None)
+        if region is not None:
+            _check_region(region)
+        elif counted is None or _in_home(study):
+            region = layers("near")["ontario"]
+        else:
+            region = _box(study, widen=origins is not None)
+        rows = [row for level in LEVELS for row in _cells(study, level, region)]
+    areas = geopandas.GeoDataFrame(rows, columns=names, geometry="geometry", crs="EPSG:4326")
+    return study.stamped(areas, "catchments", **settings)
 
 
-def _in_ontario(directory: Directory) -> bool:
-    places = (clinic.location for clinic in directory.clinics)
-    return any(place is not None and in_ontario(place.lat, place.lon) for place in places)
+def _check_region(region: Any) -> None:
+    check_polygon(region)
+    west, _, east, _ = region.bounds
+    if east - west >= 180.0:
+        raise InvalidInputError(
+            "no catchments are drawn in a region= of 180 degrees of longitude or more; give one "
+            "that holds no pole and does not cross the antimeridian"
+        )
 
 
 def _standing(study: Study, level: str) -> dict[tuple[float, float], list[int]]:
@@ -280,17 +276,13 @@ def _standing(study: Study, level: str) -> dict[tuple[float, float], list[int]]:
     return standing
 
 
-def _rows(study: Study, level: str, region: Any) -> list[dict[str, Any]]:
-    standing = _standing(study, level)
-    if not standing:
-        return []
-    lat, lon = np.array(list(standing)).T
-    people = _people(study, level, standing)
-    shapes = zip(cells(lat, lon, region), standing.values(), strict=True)
-    return [
-        _row(study, level, clinic_nos, [people[name][at] for name in WEIGHTS], shape)
-        for at, (shape, clinic_nos) in enumerate(shapes)
-    ]
+def _cells(study: Study, level: str, region: Any) -> Iterator[dict[str, Any]]:
+    """What is nearest to each place, and who."""
+    if standing := _standing(study, level):
+        lat, lon = np.array(list(standing)).T
+        people = zip(*_people(study, level, standing).values(), strict=True)
+        shapes = zip(standing.values(), people, cells(lat, lon, region), strict=True)
+        yield from (_row(study, level, *one) for one in shapes)
 
 
 def _row(

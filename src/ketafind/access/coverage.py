@@ -494,9 +494,12 @@ def _best(
 
 def _read_sites(study: Study, opened: Frame, source: Source, address: str | None) -> Origins:
     """Read where the candidates are."""
-    there = Source(address=address)
-    if address is None:
-        there = _source_of_sites(source, opened.names)
+    there, named = (
+        Source(address=address),
+        (source.lat, source.lon, source.geometry, source.address),
+    )
+    if address is None and all(name is None or name in opened.names for name in named):
+        there = source
     reader = None if there.address is None else study.directory._reader
     sites = read_origins(opened, there, geocoder=reader)
     good = check_range(sites.lat, sites.lon)
@@ -511,11 +514,6 @@ def _read_sites(study: Study, opened: Frame, source: Source, address: str | None
     except CoordinatesError as error:
         raise CoordinatesError(f"candidates, {error}") from None
     return sites
-
-
-def _source_of_sites(source: Source, names: list[Any]) -> Source:
-    wanted = (source.lat, source.lon, source.geometry, source.address)
-    return source if all(one is None or one in names for one in wanted) else Source()
 
 
 def _reached(study: Study, sites: Any, limits: Floats) -> list[Packed]:

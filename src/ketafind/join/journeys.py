@@ -18,7 +18,7 @@ from ketafind.join.frames import Frame, code_type, open_frame
 from ketafind.join.origins import Origins
 from ketafind.join.search import LONG, Found, shown, ticks
 from ketafind.travel.graph import OFF_NETWORK, GraphRouter
-from ketafind.travel.router import BATCH, answered, error_of
+from ketafind.travel.router import BATCH, answered, check_router, error_of
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
@@ -38,11 +38,8 @@ class Travel:
     def __init__(self, router: Any, cost: Any) -> None:
         if router is not None and cost is not None:
             raise InvalidInputError("give router= or cost=, not both")
-        if router is not None and not hasattr(router, "times"):
-            raise InvalidInputError(
-                f"router= takes a router, such as ketafind.travel.GraphRouter.open(...), not a "
-                f"{type(router).__name__}"
-            )
+        if router is not None:
+            check_router(router)
         self.n_missing: int | None = None
         """Pairs without a time or a cost, in what was looked at last."""
         self.router: Any = router

@@ -18,7 +18,15 @@ from ketafind.query.filter import Filter, UnknownPolicy
 from ketafind.query.origin import Start
 from ketafind.query.ranking import Page, Ranking, Rivals, Span, Trip
 from ketafind.travel import GraphRouter, Router
-from ketafind.travel.router import BATCH, REASONS, Certificate, Floats, answered, error_of
+from ketafind.travel.router import (
+    BATCH,
+    REASONS,
+    Certificate,
+    Floats,
+    answered,
+    check_router,
+    error_of,
+)
 
 TIE_MIN = 1 / 60_000
 """Times are equal that are so to the millisecond: the least number comes first."""
@@ -488,12 +496,7 @@ def travel_ranking(
     """Order by time, once the router and the limit are read."""
     if router is None:
         raise InvalidInputError("max_time_min needs router=, who knows how long a way takes")
-    for name in ("profile", "max_speed_kmh", "times"):
-        if not hasattr(router, name):
-            raise InvalidInputError(
-                f"a router has {name}; {type(router).__name__} has none. "
-                "GraphRouter.open reads a file of roads"
-            )
+    check_router(router)
     limit_min = math.inf if max_time_min is None else check_limit(max_time_min, "max_time_min")
     return TravelRanking(eligible, origin, router, limit_km=limit_km, limit_min=limit_min)
 

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from functools import cached_property, partial
 from hashlib import blake2b
+from itertools import product
 from os import PathLike
 from threading import local
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -133,11 +134,10 @@ class TableRouter(ABC):
     def _answered(self, here: list[Place], there: list[Place]) -> Cells:
         """Every pair's answer; those that are known already are not asked for."""
         cells: Cells = {}
-        for a in dict.fromkeys(here) if self.known is not None else ():
-            for b in dict.fromkeys(there):
-                found = self.known.get(self._key(a, b)) if self.known is not None else None
-                if found is not None:
-                    cells[a, b] = Cell(*found)
+        known = self.known or {}
+        for a, b in product(dict.fromkeys(here), dict.fromkeys(there)) if known else ():
+            if (found := known.get(self._key(a, b))) is not None:
+                cells[a, b] = Cell(*found)
         # Origins that lack the same targets are asked about together.
         lacking: dict[tuple[Place, ...], list[Place]] = {}
         for a in dict.fromkeys(here):
@@ -147,12 +147,11 @@ class TableRouter(ABC):
         for missing, origins in lacking.items():
             for targets in _parts(missing, self.batch):
                 for some in _parts(origins, self.cells // len(targets)):
-                    cells.update(self._keep(self._apart(some, targets)))
-        return cells
-
-    def _keep(self, cells: Cells) -> Cells:
-        if self.known is not None:
-            self.known.update({self._key(*pair): list(cell) for pair, cell in cells.items()})
+                    answered = self._apart(some, targets)
+                    cells.update(answered)
+                    if self.known is not None:
+                        kept = {self._key(*pair): list(cell) for pair, cell in answered.items()}
+                        self.known.update(kept)
         return cells
 
     def _key(self, origin: Place, target: Place) -> str:

@@ -43,14 +43,16 @@ class Profile:
     """Tags by which one direction is closed, the most particular last; none for feet."""
     ferry_kmh: float = 20.0
     closed: frozenset[str] = frozenset({"no", "private", "agricultural", "forestry"})
-    error: Sequence[float] = (1.0, 1.0)
+    error: tuple[float, float] = (1.0, 1.0)
     """Factors of these times between which an engine's lie, nine in ten; 1 and 1: not measured."""
 
 
 _LISTED: dict[str, dict[str, Any]] = json.loads(
     Path(__file__).with_suffix(".json").read_text("utf-8")
 )
-PROFILES: Mapping[str, Profile] = {name: Profile(**one) for name, one in _LISTED.items()}
+PROFILES: Mapping[str, Profile] = {
+    name: Profile(**{**one, "error": tuple(one["error"])}) for name, one in _LISTED.items()
+}
 """What ``ketafind roads build`` knows. The car's factor and the errors were fitted on
 Peterborough, Ontario, against Valhalla (tools/calibrate_travel.py)."""
 

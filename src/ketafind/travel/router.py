@@ -146,6 +146,16 @@ class Router(Protocol):
         """
 
 
+def check_router(router: Any) -> None:
+    """Refuse what is not a router."""
+    for name in ("profile", "max_speed_kmh", "times"):
+        if not hasattr(router, name):
+            raise InvalidInputError(
+                f"a router has {name}; {type(router).__name__} has none. "
+                "GraphRouter.open reads a file of roads"
+            )
+
+
 def error_of(router: Router) -> tuple[float, float]:
     """Read what a router says of its own error: factors of its times, 1.0 and 1.0 for none."""
     given: Any = getattr(router, "error", (1.0, 1.0))
