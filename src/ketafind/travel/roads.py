@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.errors import DataError, Fault, InvalidInputError
+from ketafind.errors import DataError, Fault, InvalidInputError, packaged
 from ketafind.files import regular_file, require
 from ketafind.geo import geodesic_km
 from ketafind.travel.graph import GraphRouter, network
@@ -47,9 +45,7 @@ class Profile:
     """Factors of these times between which an engine's lie, nine in ten; 1 and 1: not measured."""
 
 
-_LISTED: dict[str, dict[str, Any]] = json.loads(
-    Path(__file__).with_suffix(".json").read_text("utf-8")
-)
+_LISTED: dict[str, dict[str, Any]] = packaged("travel/roads.json")
 PROFILES: Mapping[str, Profile] = {
     name: Profile(**{**one, "error": tuple(one["error"])}) for name, one in _LISTED.items()
 }
