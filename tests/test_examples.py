@@ -58,7 +58,7 @@ def test_each_notebook_runs_from_a_kept_copy_without_outputs(
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
     assert sum("image/png" in out.get("data", {}) for cell in code for out in cell.outputs) >= (
         PICTURES.get(path.name, 3)
     )
