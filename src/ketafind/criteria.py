@@ -490,7 +490,7 @@ def _read(data: Any, depth: int) -> Criteria:
                 raise CriteriaError(f'"{key}" takes a list of one or more criteria')
             return _SEVERAL[key](tuple(_read(part, depth + 1) for part in inside))
     raise CriteriaError(
-        f"criteria with the keys {sorted(map(shown, data))}; write for example "
+        f"criteria with the keys [{', '.join(sorted(map(shown, data)))}]; write for example "
         f'{{"facet": "route", "terms": ["iv"]}}. Known: facet, terms (a list) and at_least; '
         f"quantity and at_most or at_least (a number); and, or (a list); not, no_service, if_known, unstated; named (a text) and criteria; "
         f"everything (true)"
