@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import math
 import pickle
 import threading
 import time
@@ -545,3 +546,38 @@ def test_a_searchers_place_is_text_and_equal_ones_count_once() -> None:
     with pytest.raises(errors.PlaceNotFoundError, match="must be text, not int"):
         SearchPlace(5)  # type: ignore[arg-type]
     assert len({SearchPlace("K7L"), SearchPlace("K7L"), SearchPlace("K7M")}) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"deadline_s": "10"}, "deadline_s"),
+        ({"deadline_s": None}, "deadline_s"),
+        ({"deadline_s": math.nan}, "deadline_s"),
+        ({"retries": 1.5}, "retries"),
+        ({"retries": -1}, "retries"),
+        ({"budget": True}, "budget"),
+        ({"limit": 3}, "limit is a RateLimit, not a int"),
+        ({"cache": "answers.db"}, "cache is a GeocodeCache, not a str"),
+        ({"options": 3}, "options is a Mapping, not a int"),
+    ],
+)
+def test_an_option_of_a_geocoder_that_cannot_be_is_refused_when_it_is_made(options, said):
+    with pytest.raises(errors.InvalidInputError, match=said):
+        GeopyGeocoder(Nominatim(user_agent="test"), **options)
+
+
+def test_a_pace_or_a_chain_that_cannot_be_is_refused_when_it_is_made():
+    for pace in ("1", None, -1.0, math.nan, math.inf):
+        with pytest.raises(errors.InvalidInputError, match="min_delay_s"):
+            RateLimit(pace)
+    for geocoders, enough in ((None, 1.0), ([OfflineGeocoder()], "1"), ([OfflineGeocoder()], None)):
+        with pytest.raises(errors.InvalidInputError, match="a chain takes"):
+            ChainGeocoder(geocoders, good_enough_km=enough)
+
+
+@pytest.mark.parametrize("name", ["\ud800", "Kingston\0"])
+def test_a_reply_with_a_name_that_no_file_can_hold_is_malformed(serve: Serve, name: str) -> None:
+    server = serve(found("44.2256", "-76.4951", display_name=name))
+    with pytest.raises(errors.GeocoderFailedError, match="malformed"):
+        online(server).geocode(ADDRESS)

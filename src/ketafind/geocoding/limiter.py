@@ -17,8 +17,14 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import TypeVar
 
-from ketafind.errors import GeocoderBusyError, GeocoderFailedError, GeocoderRefusedError
+from ketafind.errors import (
+    GeocoderBusyError,
+    GeocoderFailedError,
+    GeocoderRefusedError,
+    InvalidInputError,
+)
 from ketafind.files import path_text
+from ketafind.geo import real
 from ketafind.geocoding.cache import FILE_FAULTS, is_locked, open_private, patiently, rest_until
 
 # A turn farther ahead than this is the mark of a clock that was set back: it does not count.
@@ -61,6 +67,8 @@ class RateLimit:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        if not 0.0 <= real(min_delay_s) < math.inf:
+            raise InvalidInputError("min_delay_s is a number of seconds, 0 or more")
         self.min_delay_s = min_delay_s
         self.path: Path | None = None if path is None else Path(path_text(path))
         self.clock: Callable[[], float] = clock
@@ -161,6 +169,13 @@ class PacedService:
         self, name: str, deadline_s: float, retries: int, budget: int | None,
         limit: RateLimit | None,
     ) -> None:  # fmt: skip
+        if math.isnan(real(deadline_s)):
+            raise InvalidInputError("deadline_s is a number of seconds")
+        for what, number in (("retries", retries), ("budget", 0 if budget is None else budget)):
+            if type(number) is not int or number < 0:
+                raise InvalidInputError(f"{what} is a whole number, 0 or more")
+        if limit is not None and not isinstance(limit, RateLimit):
+            raise InvalidInputError(f"limit is a RateLimit, not a {type(limit).__name__}")
         self.name = name
         self.deadline_s: float = deadline_s
         self.retries: int = retries

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
@@ -23,7 +23,7 @@ from ketafind.geocoding.limiter import PacedService, RateLimit, retry_after_s, u
 from ketafind.geocoding.offline import OfflineGeocoder
 from ketafind.geocoding.protocol import Geocoder, SearchPlace, check_geocoder, works_offline
 from ketafind.geocoding.words import check_text
-from ketafind.records import Location
+from ketafind.records import Location, text_fault
 
 SETTINGS: tuple[type[Exception], ...] = (exc.ConfigurationError, exc.GeocoderNotFound)
 # A program may turn geopy's warning of impossible coordinates into an error.
@@ -120,6 +120,12 @@ class GeopyGeocoder(PacedService):
             raise errors.InvalidInputError(
                 f"a geocoder of geopy is needed, not {type(geocoder).__name__}"
             )
+        kinds: Any = (("cache", cache, GeocodeCache), ("options", options, Mapping))
+        for what, given, kind in kinds:
+            if given is not None and not isinstance(given, kind):
+                raise errors.InvalidInputError(
+                    f"{what} is a {kind.__name__}, not a {type(given).__name__}"
+                )
         super().__init__(name or type(geocoder).__name__, deadline_s, retries, budget, limit)
         self.version = version
         self.cache = cache
@@ -244,13 +250,16 @@ def _location(found: Any, name: str) -> Location:
         place = geo.Coordinates(lat=lat, lon=lon)
     except (errors.CoordinatesError, TypeError, ValueError, OverflowError):
         raise errors.RejectedAnswerError(f"{name} answered with no position") from None
+    label = str(getattr(found, "address", None) or "")
+    if text_fault(label):
+        raise errors.GeocoderFailedError(f"{name} sent a malformed reply: a name that is no text")
     return Location(
         lat=place.lat,
         lon=place.lon,
         radius_km=_radius_km(getattr(found, "raw", None)),
         match="exact",
         source=name,
-        label=str(getattr(found, "address", None) or ""),
+        label=label,
     )
 
 
@@ -353,6 +362,8 @@ class ChainGeocoder:
     """
 
     def __init__(self, geocoders: Sequence[Geocoder], *, good_enough_km: float = math.inf) -> None:
+        if not isinstance(geocoders, Iterable) or math.isnan(geo.real(good_enough_km)):
+            raise errors.InvalidInputError("a chain takes geocoders and a number of kilometres")
         self.geocoders: tuple[Geocoder, ...] = tuple(geocoders)
         if not self.geocoders:
             raise errors.InvalidInputError("a chain needs one geocoder or more")
