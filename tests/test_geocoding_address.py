@@ -48,6 +48,8 @@ def fields(text: str) -> tuple[str, str, str, str, str]:
         ("18 Stanley Street, Brrie, ON", ("", "18", "Stanley Street", "Barrie", "")),
         ("12 Main Street Shanty Bay ON", ("", "12", "Main Street", "Shanty Bay", "")),
         ("12 Main Street E Shanty Bay ON", ("", "12", "Main Street E", "Shanty Bay", "")),
+        ("15th St E", ("", "", "15th St E", "", "")),
+        ("12 Main Street E Nowhereville", ("", "12", "Main Street E", "Nowhereville", "")),
         ("2nd Ave, Owen Sound ON", ("", "", "2nd Ave", "Owen Sound", "")),
         ("1764 Lake Rd #10, Picton ON", ("10", "1764", "Lake Rd", "Picton", "")),
         ("12 King St, Hamilton ON, 7th Floor", ("7th", "12", "King St", "Hamilton", "")),

@@ -11,6 +11,7 @@ import pytest
 
 from ketafind.errors import GeocodingError
 from ketafind.geocoding import OfflineGeocoder, default_gazetteer, geocode, parse_address
+from ketafind.geocoding.gazetteer import Gazetteer
 from ketafind.geocoding.locations import elsewhere_in_canada
 from ketafind.geocoding.words import code_text
 
@@ -70,12 +71,17 @@ def test_the_first_code_of_each_table_is_one_as_any_other() -> None:
 
 
 def test_what_the_gazetteer_hands_out_is_read_only_and_in_kilometres() -> None:
-    gazetteer = default_gazetteer()
+    gazetteer = Gazetteer(DATA / "gazetteer.npz")  # not the one that is kept
     for table in (gazetteer.ontario, gazetteer.rest):
         for array in (table.number, table.lat, table.lon, table.name, table.quality):
             assert not array.flags.writeable
-    place = geocode("Sault Ste. Marie, ON")
-    assert 1 < place.radius_km < 20
+    radius_km = np.array([place.radius_km for place in gazetteer.places])
+    assert 1.0 < np.median(radius_km) < 20.0
+    assert gazetteer.places == default_gazetteer().places
+    toronto = geocode("Toronto")
+    named = [place for place in gazetteer.places if place.name == "Toronto"]
+    assert toronto.radius_km == pytest.approx(15.2, abs=0.5)
+    assert any(abs(place.radius_km - toronto.radius_km) < 0.5 for place in named)
 
 
 def test_a_name_may_begin_with_the_letter_of_a_direction() -> None:
