@@ -976,7 +976,8 @@ class Directory(Mapping[str, Clinic]):
         return bundled_geocoder(self._catalogue) if own is None else own
 
     def _start(self, origin: Origin, geocoder: Geocoder | None, *, check: bool) -> Start:
-        check_geocoder(geocoder)
+        if geocoder is not None:
+            check_geocoder(geocoder)
         if isinstance(origin, str):
             origin = geocoded(origin, self._reader if geocoder is None else geocoder)
         start = read_origin(origin)

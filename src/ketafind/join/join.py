@@ -338,8 +338,9 @@ def nearest_join(
         Of the type that came in, with ``rank`` (from 1), ``clinic_id``, ``distance_km``
         (geodesic, WGS 84), ``truth`` and ``reason`` added, by a router or costs of minutes
         ``travel_time_min`` (free-flow), by other costs ``cost``. In the order of the rows, then of
-        distance rounded to one micrometre, or of time to one millisecond, then of clinic id. Missing values are the frame's own
-        (``<NA>``, NaN or null). Texts are categorical in pandas, dictionaries in pyarrow.
+        distance rounded to one micrometre, or of time to one millisecond, then of clinic id.
+        Missing values are the frame's own (``<NA>``, NaN or null). Texts are categorical in pandas,
+        dictionaries in pyarrow.
 
     Raises
     ------
@@ -386,8 +387,7 @@ def nearest_join(
         check=check,
         told=provenance,
     )
-    engine = _engine_of(frame)
-    if engine is None:
+    if (engine := _engine_of(frame)) is None:
         return join(frame, eligible=criteria)
     if not isinstance(radius, Hashable):
         raise InvalidInputError("radius= is a column or one number for a frame of Dask or Spark")
