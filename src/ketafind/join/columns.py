@@ -380,11 +380,12 @@ def provenance(frame: Any) -> dict[str, Any]:
     known: Any = _records.get(id(frame))
     if isinstance(getattr(frame, "attrs", None), dict):
         known = frame.attrs.get(KEY)
-        known = known if isinstance(known, dict) and "snapshot" in known else None
+        # A difference is of two snapshots.
+        known = known if isinstance(known, dict) and known.keys() & {"snapshot", "before"} else None
     elif hasattr(frame, "schema") and hasattr(frame.schema, "metadata"):
         text = (frame.schema.metadata or {}).get(KEY.encode())
         known = None if text is None else json.loads(text)
-    named = ("snapshot", "licence", "credit")
+    named = ("snapshot", "before", "after", "licence", "credit")
     if not known or not all(isinstance(known.get(name, ""), str) for name in named):
         raise InvalidInputError(
             f"nothing is known of where this {type(frame).__name__} comes from; give the frame "
