@@ -16,7 +16,7 @@ import ketafind as kf
 from ketafind import files
 from ketafind.errors import DataError, DirectoryFileError, ExistingFileError
 from ketafind.files import JsonObject, bundled, parse_json, read_text, require, write_whole
-from ketafind.geocoding import GeocodeCache, RateLimit, RegisterGeocoder
+from ketafind.geocoding import GeocodeCache, RateLimit, RegisterGeocoder, build_register
 
 names = st.text('abc_"{}\\\n é.', max_size=4)
 values = st.recursive(
@@ -160,6 +160,7 @@ DOORS = {
     "explore": OWN.explore().save,
     "roads": kf.travel.GraphRouter.open,
     "register": RegisterGeocoder.open,
+    "build": lambda path: build_register("register", openaddresses=path),
     "cache": GeocodeCache,
     "pace": lambda path: RateLimit(path=path),
     "vocabulary": kf.Vocabulary.read,

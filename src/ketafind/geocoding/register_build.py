@@ -188,10 +188,10 @@ def build_register(
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """Say in ketafind's own words that a source cannot be read."""
-    if not path.is_file():
-        raise MissingFileError(f"{path}: there is no such file")
     try:
         with naming(path):
+            if not path.is_file():
+                raise MissingFileError(f"{path}: there is no such file")
             yield
     except KetafindError:
         raise
