@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -171,8 +172,9 @@ class _Ways:
             shapely.prepare(within)
         self.kept = 0
         self.classes: dict[tuple[tuple[float, float], ...], int] = {}
-        self.nodes, self.lat, self.lon = _Grown(np.int64), _Grown(np.int32), _Grown(np.int32)
-        self.length, self.kind = _Grown(np.int32), _Grown(np.int32)
+        # Grown by the million: an array of machine numbers, not a list.
+        self.nodes, self.lat, self.lon = array("q"), array("i"), array("i")
+        self.length, self.kind = array("i"), array("i")
 
     def add(self, way: Any) -> None:
         """Keep a way that is open to a profile and in the bounds."""
@@ -192,8 +194,8 @@ class _Ways:
         self.nodes.extend([node.ref for node in points])
         self.lat.extend(lats)
         self.lon.extend(lons)
-        self.length.extend([len(points)])
-        self.kind.extend([self.classes.setdefault(speeds, len(self.classes))])
+        self.length.append(len(points))
+        self.kind.append(self.classes.setdefault(speeds, len(self.classes)))
 
     def _inside(self, lats: list[int], lons: list[int]) -> bool:
         if self.within is None:
@@ -208,13 +210,13 @@ class _Ways:
 
     def arrays(self, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
         """Cut the ways at crossings, join what needs no crossing, and lay the roads out."""
-        nodes, lat, lon = self.nodes.whole, self.lat.whole / 1e7, self.lon.whole / 1e7
-        starts = np.concatenate([[0], np.cumsum(self.length.whole)])
-        roads = _joined(*_cut(nodes, starts, self.kind.whole), nodes)
+        nodes, lat, lon = (np.asarray(each) for each in (self.nodes, self.lat, self.lon))
+        starts = np.concatenate([[0], np.cumsum(self.length)])
+        roads = _joined(*_cut(nodes, starts, np.asarray(self.kind)), nodes)
         points = np.concatenate([road[1] for road in roads])
         shape_starts = np.concatenate([[0], np.cumsum([len(road[1]) for road in roads])])
         kind = np.array([road[0] for road in roads])
-        lat, lon = lat[points], lon[points]
+        lat, lon = lat[points] / 1e7, lon[points] / 1e7
         km = _lengths_km(shape_starts, lat, lon)
         table = np.array(list(self.classes))  # class, profile, direction
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -224,25 +226,6 @@ class _Ways:
         }
         tail, head = nodes[points[shape_starts[:-1]]], nodes[points[shape_starts[1:] - 1]]
         return network(tail, head, (shape_starts, lat, lon), seconds)
-
-
-class _Grown:
-    """Numbers that come in bits, held in blocks of their own type."""
-
-    def __init__(self, dtype: Any) -> None:
-        self.dtype, self.blocks, self.last = dtype, [], []  # type: ignore[var-annotated]
-
-    def extend(self, values: list[int]) -> None:
-        """Add some."""
-        self.last += values
-        if len(self.last) > 1 << 16:
-            self.blocks.append(np.array(self.last, self.dtype))
-            self.last = []
-
-    @property
-    def whole(self) -> NDArray[Any]:
-        """All of them."""
-        return np.concatenate([*self.blocks, np.array(self.last, self.dtype)])
 
 
 def _cut(nodes: Numbers, starts: Numbers, kinds: Numbers) -> tuple[Numbers, Numbers, Numbers]:
