@@ -515,3 +515,18 @@ def test_a_router_of_ones_own_whose_answer_is_no_table_of_times_is_named(times):
     kind = type("Own", (), {"profile": "car", "max_speed_kmh": 100.0, "times": times})
     with pytest.raises(RoutingError, match="not a table of times"):
         kf.load_directory().nearest("Kingston", k=2, router=kind())
+
+
+@pytest.mark.parametrize("minutes", [6.0, 0.0])
+def test_a_certificate_states_the_top_speed_it_rests_on_where_there_is_one(minutes):
+    nodes = {"node": [0, 1], "lat": [44.0, 44.1], "lon": [-78.0, -78.0]}
+    edges = pd.DataFrame({"source": [0, 1], "target": [1, 0], "minutes": minutes})
+    router = GraphRouter.from_edges(edges, nodes)
+    clinic = kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=44.1, lon=-78.0))
+    near = kf.Directory.from_clinics([clinic]).nearest(
+        kf.Coordinates(lat=44.0, lon=-78.0), 1, router=router
+    )
+    stated = None if minutes == 0.0 else pytest.approx(111.1, abs=0.1)
+    assert near.certificate.max_speed_kmh == stated
+    assert near.certificate.origin_snap_km == pytest.approx(0.0, abs=1e-6)
+    assert near.certificate.clinic_snap_km == {"a": pytest.approx(0.0, abs=1e-6)}
