@@ -370,3 +370,9 @@ def test_a_join_of_equal_parts_is_the_part_and_unlike_joins_stay_apart():
 def test_bytes_are_no_list_of_terms():
     with pytest.raises(CriteriaError, match="b'iv' is not a term"):
         kf.route(b"iv")
+
+
+def test_everything_is_no_filter():
+    directory = kf.load_directory()
+    assert [*directory.search(kf.criteria.everything())] == [*directory.search()] != []
+    assert kf.Criteria.from_json(kf.criteria.everything().to_json()) == Everything()
