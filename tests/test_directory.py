@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import date
 from threading import Event
 
 import pandas as pd
@@ -169,6 +170,20 @@ def test_rows_that_their_evidence_contradicts_are_refused_when_they_are_read(tmp
     assert len(kf.Directory.from_csv(rows)) == 1
     with pytest.raises(DataError, match="yes and no of route oral"):
         kf.Directory.from_csv(rows, evidence=facts)
+
+
+def test_a_page_dated_after_it_was_read_is_doubted():
+    read, later = date(2026, 11, 1), date(2026, 12, 1)
+    one = {"facet": "route", "term": "iv", "truth": kf.Truth.YES, "source_url": "https://a.ca"}
+    one |= {"clinic_id": "a", "source_class": "clinic", "scope": "site", "checked_on": read}
+    for page_date, expected in ((later, 1), (read, 0), (None, 0)):
+        fact = kf.Evidence(**one, page_date=page_date)
+        found = kf.Directory.from_clinics(
+            [kf.Clinic(clinic_id="a", name="A", evidence=(fact,))]
+        ).validate()
+        doubts = [doubt for doubt in found if doubt.kind == "page_ahead"]
+        assert len(doubts) == expected
+        assert ("route iv: 2026-12-01" in str(found)) == bool(expected)
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,15 @@ def test_what_holds_several_is_not_taken_for_one_nor_one_for_several():
         lambda: kf.nearest_join(frame, DIRECTORY, lat=frame["lat"], lon="lon"),
         lambda: kf.nearest_join(frame, DIRECTORY, lat=frame["lat"].to_numpy(), lon="lon"),
         lambda: kf.coverage(frame, DIRECTORY, lon=frame["lon"]),
+        lambda: kf.coverage(frame, DIRECTORY, by=frame["lon"]),
+        lambda: kf.coverage(frame, DIRECTORY, by=one),
+        lambda: kf.coverage(frame, DIRECTORY, by=[["lon"]]),
+        lambda: kf.nearest_join(frame, DIRECTORY, columns=one),
+        lambda: kf.nearest_join(frame, DIRECTORY, how=np.array(["left", "inner"])),
+        lambda: kf.nearest_join(frame, DIRECTORY, radius=True),
+        lambda: kf.nearest_join(frame, DIRECTORY, radius=np.timedelta64(3)),
+        lambda: kf.geocode_frame(frame, frame["lat"]),
+        lambda: kf.geocode_frame(frame, "geom_type", prefix=3),
     ):
         with pytest.raises(kf.KetafindError):
             make()
@@ -154,6 +163,23 @@ def test_a_chain_of_one_operator_may_be_as_long_as_it_likes():
     long = reduce(and_, [kf.route("iv")] * 3_000)
     assert len(DIRECTORY.search(where=long)) == len(DIRECTORY.search(routes="iv"))
     assert kf.Criteria.from_json(long.to_json()) == long
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["\x0077 Zanzibar Crescent", "Apt 4, 77 Zanzibar Cres", "at 77b Zanzibar", "#4-77 Zanz"],
+)
+def test_a_street_and_number_in_the_wrong_argument_are_not_repeated(place):
+    for wrong in ({"k": place}, {"routes": place}, {"unknown": place}):
+        with pytest.raises(kf.KetafindError) as caught:
+            DIRECTORY.nearest(ORIGIN, **wrong)
+        assert "Zanz" not in f"{caught.value} {vars(caught.value)}"
+
+
+def test_weights_whose_sum_is_no_number_are_refused():
+    frame = pd.DataFrame({"lat": [44.2, 43.6], "lon": [-76.5, -79.4], "weight": 1e308})
+    with pytest.raises(kf.KetafindError, match="too large"):
+        kf.coverage(frame, DIRECTORY, weight="weight")
 
 
 @pytest.mark.parametrize(

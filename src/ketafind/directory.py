@@ -1245,9 +1245,10 @@ class Directory(Mapping[str, Clinic]):
         Returns
         -------
         Validation
-            Clinics without a position, a fact or a contact, facts without evidence, sources that
-            contradict each other, clinics of one address, postal codes that are none, of another
-            province or far from the position that is given; by clinic id.
+            Clinics without a position, a fact or a contact, facts without evidence, pages dated
+            after they were read, sources that contradict each other, clinics of one address, postal
+            codes that are none, of another province or far from the position that is given; by
+            clinic id.
         """
         from ketafind.explain.profile import validation
 

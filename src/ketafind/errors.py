@@ -128,7 +128,9 @@ class ErrorRecord(TypedDict):
 
 
 # A postal code, degrees, or a street number: in a word that was given where no place belongs.
-_PLACE = re.compile(r"[A-Z]\d[A-Z][ -]?\d[A-Z]\d|\d\.\d\d|^\s*\d+ +[A-Z]", re.IGNORECASE)
+_PLACE = re.compile(
+    r"[A-Z]\d[A-Z][ -]?\d[A-Z]\d|\d\.\d\d|^\s*\d+ +[A-Z]|\b\d+[A-Z]? +[A-Z]{3}", re.IGNORECASE
+)
 
 
 def may_be_place(text: str) -> bool:

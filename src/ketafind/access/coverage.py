@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -336,12 +336,14 @@ def _groups(frame: Frame, by: Any) -> tuple[list[str], Rows, pd.DataFrame]:
     """The columns to group by, the group of each row and the labels of each group."""
     import pandas as pd
 
-    several = isinstance(by, Iterable) and not isinstance(by, str) and by not in frame.names
-    names = [] if by is None else list(dict.fromkeys(by)) if several else [by]
-    for name in names:
+    one = isinstance(by, str) or (isinstance(by, Hashable) and by in frame.names)
+    several = isinstance(by, Iterable) and not one and getattr(by, "ndim", True)
+    listed = [] if by is None else list(by) if several else [by]
+    for name in listed:
         frame.check_column(name)
         if name in ADDED:
             raise InvalidInputError(f"by={name!r} is a column of the answer; rename yours first")
+    names = list(dict.fromkeys(listed))
     if not names:
         return names, np.zeros(len(frame), np.intp), pd.DataFrame(index=range(1))
     keys = pd.DataFrame({name: _keys(frame.values(name)) for name in names})

@@ -253,6 +253,10 @@ def _doubts(clinic: Clinic, vocabulary: Vocabulary, located: Located) -> Iterato
         if one.reason == "conflict":
             what = f"{one.facet} {one.term}".strip()
             yield Doubt(kind="conflict", clinic_id=own, what=what)
+    for fact in clinic.evidence:
+        if fact.page_date and fact.checked_on and fact.page_date > fact.checked_on:
+            what = f"{fact.facet} {fact.term}: {fact.page_date}"
+            yield Doubt(kind="page_ahead", clinic_id=own, what=what)
     known = {(one.service_id, one.facet, one.term) for one in made}
     for service in clinic.services if clinic.evidence else ():
         for facet, terms in service.facts.items():

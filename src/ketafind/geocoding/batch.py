@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from ketafind import errors
 from ketafind.errors import GeocodingError, InvalidInputError
 from ketafind.geocoding.cache import FIELDS, GeocodeCache
 from ketafind.geocoding.offline import OfflineGeocoder
@@ -151,12 +152,14 @@ def geocode_frame(
             f"{type(frame).__name__} is no data frame; give a pandas, polars or pyarrow frame"
         ) from None
     columns = list(address) if isinstance(address, list | tuple) else [address]
-    absent = [column for column in columns if column not in names]
+    absent = [name for name in columns if not isinstance(name, Hashable) or name not in names]
     if absent or not columns:
-        missing = repr(absent[0]) if absent else "of addresses"
+        missing = errors.shown(absent[0]) if absent else "of addresses"
         raise InvalidInputError(
             f"the frame has no column {missing}; it has: {', '.join(map(str, names))}"
         )
+    if not isinstance(prefix, str):
+        raise InvalidInputError(f"prefix={errors.shown(prefix)}: give a text, such as 'near_'")
     taken = [prefix + name for name in COLUMNS if prefix + name in names]
     if taken:
         raise InvalidInputError(

@@ -81,11 +81,11 @@ def check_extra(
     columns: Sequence[str], vocabulary: Vocabulary, unit: str = "km"
 ) -> tuple[str, ...]:
     """Refuse the name of a column that a join cannot add."""
-    if not isinstance(columns, Iterable):
+    if not isinstance(columns, Iterable) or not getattr(columns, "ndim", True):
         raise InvalidInputError(
             f"columns={shown(columns)}: give names of columns, such as ['city']"
         )
-    wanted = (columns,) if isinstance(columns, str) else tuple(dict.fromkeys(columns))
+    wanted = (columns,) if isinstance(columns, str) else tuple(dict.fromkeys(map(str, columns)))
     # The order of times is not worked out twice, and costs have no interval.
     own = EXTRA if unit == "km" else (*EXTRA[:-1], *(TIMES if unit == "min" else ()))
     able = (*own, *(facet.plural for facet in vocabulary.facets))

@@ -6,7 +6,7 @@ import copy
 import math
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -167,7 +167,7 @@ class Frame:
 
     def check_column(self, name: Any, advice: str = "") -> None:
         """Refuse the name of a column that is not there."""
-        if name not in self.names:
+        if not isinstance(name, Hashable) or name not in self.names:
             found = ", ".join(repr(one) for one in self.names[:12]) or "none"
             raise InvalidInputError(
                 f"the frame has no column {shown(name)}; its columns: {found}{advice}"

@@ -50,7 +50,7 @@ def check_prefix(prefix: Any) -> None:
 
 def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """Read a choice."""
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise InvalidInputError(f"{name}={shown(value)}: choose {' or '.join(map(repr, allowed))}")
     return str(value)
 
@@ -186,6 +186,8 @@ def _radii(frame: Frame, radius: Any, origins: Origins) -> Floats:
 def _array(radius: Any, n: int) -> Floats:
     """One number for all rows, or one for each."""
     try:
+        if np.asarray(radius).dtype.kind in "bmM":
+            raise TypeError
         return np.broadcast_to(np.asarray(radius, dtype=np.float64), n).copy()
     except (TypeError, ValueError):
         raise InvalidInputError(
