@@ -255,7 +255,9 @@ def _weights(frame: Frame, name: str | None) -> Floats:
             f'row {int(np.argmax(wrong))}, column "{name}": a weight is a number of 0 or more; '
             f"fill or drop rows without one (rows are counted from 0)"
         )
-    if not np.isfinite(weights.sum()):
+    with np.errstate(over="ignore"):
+        whole = weights.sum()
+    if not np.isfinite(whole):
         raise InvalidInputError(f'column "{name}": the sum of the weights is too large to count')
     return weights
 
