@@ -48,6 +48,7 @@ def fields(text: str) -> tuple[str, str, str, str, str]:
         ("18 Stanley Street, Brrie, ON", ("", "18", "Stanley Street", "Barrie", "")),
         ("12 Main Street Shanty Bay ON", ("", "12", "Main Street", "Shanty Bay", "")),
         ("12 Main Street E Shanty Bay ON", ("", "12", "Main Street E", "Shanty Bay", "")),
+        ("Barrie, 5-30", ("5", "30", "", "Barrie", "")),
         ("15th St E", ("", "", "15th St E", "", "")),
         ("12 Main Street E Nowhereville", ("", "12", "Main Street E", "Nowhereville", "")),
         ("2nd Ave, Owen Sound ON", ("", "", "2nd Ave", "Owen Sound", "")),

@@ -178,6 +178,7 @@ def openaddresses(path: Path, kind: str) -> Path:
         lines.append(
             json.dumps({"type": "Feature", "properties": properties, "geometry": geometry})
         )
+    lines.append('{"type": "Feature", "properties": {"street": "Lost St"}, "geometry": null}')
     path = path.with_suffix(".geojson.gz")
     path.write_bytes(gzip.compress("\n".join(lines).encode()))
     return path
