@@ -386,3 +386,16 @@ def test_what_the_engine_makes_of_an_origin_shows_no_place():
     """Whoever prints the variables of a frame sees them."""
     start = read_origin(ORIGIN)
     assert "44" not in f"{start!r} {start}"
+
+
+def test_a_page_opens_in_a_language_of_a_region(tmp_path):
+    for lang in ("FR", "fr-CA"):
+        DIRECTORY.to_html(tmp_path / "page.html", lang=lang, overwrite=True)
+        assert '<html lang="fr"' in (tmp_path / "page.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("lang", ["de", "", None, 3])
+def test_a_page_in_another_language_is_refused_before_it_is_made(lang, tmp_path):
+    with pytest.raises(kf.errors.InvalidInputError, match="lang"):
+        DIRECTORY.to_html(tmp_path / "page.html", lang=lang)
+    assert not list(tmp_path.iterdir())

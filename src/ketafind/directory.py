@@ -1462,6 +1462,7 @@ class Directory(Mapping[str, Clinic]):
         from ketafind.show.map import finder_page
 
         words = words_for_page(self.vocabulary) | {"guide": questions_for_page()}
+        lang = check_language(lang)
         refuse_existing(path, overwrite=overwrite)
         facts, reader = self._catalogue.facts, self._reader
         page = finder_page(self.clinics, self.vocabulary, facts, reader, self.snapshot, words, lang)

@@ -330,7 +330,7 @@ def finder_page(
     lang: str,
 ) -> MapPage:
     """Write the page; `said` is what others say in it: questions, the guide, how texts are put."""
-    check_language(lang)
+    lang = check_language(lang)
     if type(geocoder) is not OfflineGeocoder:
         raise InvalidInputError(
             f"the page reads places as the offline geocoder does, and not as a "
