@@ -507,7 +507,7 @@ def table(minutes, targets=0, **others):
 
 @pytest.mark.parametrize(
     "times",
-    [lambda *_, **__: None, lambda *_, **__: [[1.0]], table(-5.0), table(5.0, targets=1),
+    [lambda *_, **__: None, lambda *_, **__: [[1.0]], table(-5.0), table(np.inf), table(5.0, targets=1),
      table("x"), table(5.0, reason=None), table(5.0, km=np.zeros(3)),
      table(5.0, target_snap_km=np.zeros(1))],
 )  # fmt: skip

@@ -177,7 +177,7 @@ def answered(
         parts = (found.minutes, found.reason, *(() if found.km is None else (found.km,)))
         snaps = len(found.origin_snap_km), len(found.target_snap_km)
         is_right = snaps == size and all(np.shape(part) == size for part in parts)
-        is_right = is_right and not bool((found.minutes < 0.0).any())
+        is_right = is_right and not bool(((found.minutes < 0.0) | np.isinf(found.minutes)).any())
     except (AttributeError, TypeError):
         is_right = False
     if not is_right:
