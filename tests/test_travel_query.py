@@ -214,6 +214,17 @@ def test_doubt_of_positions_is_doubt_in_minutes():
     assert sure.nearest(HERE, 1, router=sure_graph).order_certain
 
 
+@pytest.mark.parametrize(("own_km", "clinic_km"), [(3.0, 0.0), (0.0, 4.0), (0.1, 0.0), (0.0, 0.1)])
+def test_doubt_of_one_end_alone_is_as_large_as_that_end_s(own_km, clinic_km):
+    graph, directory = line_of_clinics(20.0, 40.0, radius_km=clinic_km)
+    start = kf.Location(lat=HERE.lat + 10 / 110.9, lon=HERE.lon, radius_km=own_km)
+    first = directory.nearest(start, 1, router=graph)[0]
+    doubt = 0.9 * (own_km + clinic_km)  # at a kilometre a minute
+    assert first.travel_time_high_min - first.travel_time_min == pytest.approx(doubt, rel=0.05)
+    below = first.travel_time_min - first.travel_time_low_min
+    assert below == pytest.approx(doubt, rel=0.05)
+
+
 def test_the_error_that_a_router_states_widens_every_interval():
     graph, directory = line_of_clinics(20.0, 21.0, 40.0)
     graph.error = (0.9, 1.2)
