@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -259,6 +260,7 @@ def test_without_a_stated_speed_an_answer_that_left_clinics_out_is_not_proved():
     near = directory.nearest(HERE, 3, router=Service(graph, None))
     assert not near.certificate.proved
     assert near.certificate.method == "nearest by line"
+    assert near.certificate.bound_min == 0.0
     assert near.certificate.n_examined == 4
     assert not near.order_certain
     assert "vouches for no fastest speed" in str(near)
@@ -447,24 +449,56 @@ class Stated:
 
     profile, batch = "car", 2
 
-    def __init__(self, minutes: dict[float, float], max_speed_kmh: float) -> None:
+    def __init__(
+        self, minutes: dict[float, float], max_speed_kmh: float, snap_km: float = 0.0,
+        max_snap_km: float = 0.0,
+    ) -> None:  # fmt: skip
         self.minutes, self.max_speed_kmh = minutes, max_speed_kmh
+        self.snap_km, self.max_snap_km = snap_km, max_snap_km
 
     def times(self, origins, targets, *, limit_min: float = math.inf) -> TravelTimes:
         found = np.array([[self.minutes[round(float(lat), 3)] for lat, _ in np.asarray(targets)]])
         none = np.full(found.shape[1], np.nan)
-        return TravelTimes(found, np.zeros(found.shape, np.int8), none[:1], none)
+        reason = np.isnan(found).astype(np.int8)
+        return TravelTimes(found, reason, np.array([self.snap_km]), none)
+
+
+def stated_directory(minutes) -> kf.Directory:
+    return kf.Directory.from_clinics(
+        kf.Clinic(clinic_id=f"c{lat}", name="C", location=kf.Location(lat=lat, lon=-78.0))
+        for lat in minutes
+    )
+
+
+def test_the_possible_clinics_nearest_by_time_are_named_where_no_way_leads_to_the_one_that_matches():
+    minutes = {44.01: 30.0, 44.02: 31.0, 44.03: 70.0, 44.3: 34.0, 44.31: 80.0, 44.6: 90.0}
+    directory = kf.Directory.from_clinics(
+        replace(clinic, status="uncertain") for clinic in stated_directory(minutes).clinics
+    ).with_clinics(stated_directory([44.005]).clinics)
+    near = directory.nearest(HERE, 1, router=Stated(minutes | {44.005: math.nan}, 60.0))
+    assert not near
+    assert listed(near.nearer_possible) == ["c44.01", "c44.02", "c44.3"]
+    assert near.certificate.n_examined == 6
+    bound = geodesic_km(44.0, -78.0, 44.6, -78.0)
+    assert near.certificate.bound_min == pytest.approx(bound)
+
+
+def test_the_ways_to_the_roads_that_stand_for_places_are_taken_off_the_bound():
+    # 33.3 km at 60 km/h, but 2 km of them lead to a road and up to 3 km from one.
+    near_ones, far_ones = {44.01: 30.0, 44.02: 30.0}, {44.3: 29.0, 44.31: 35.0}
+    directory = stated_directory(near_ones | far_ones)
+    router = Stated(near_ones | far_ones, 60.0, 2.0, 3.0)
+    assert listed(directory.nearest(HERE, 1, router=router)) == ["c44.3"]
+    router.minutes = {44.01: 20.0, 44.02: 21.0}
+    bound = directory.nearest(HERE, 1, router=router).certificate.bound_min
+    assert bound == pytest.approx(geodesic_km(44.0, -78.0, 44.3, -78.0) - 2.0 - 3.0)
 
 
 @pytest.mark.parametrize(("speed", "asked"), [(66.0, 4), (60.0, 4), (33.0, 2)])
 def test_a_clinic_far_off_is_asked_about_as_long_as_it_may_be_nearer_by_time(speed, asked):
     # Two across the water, an hour away; two 33 km off, at the end of a motorway.
     minutes = {44.01: 60.0, 44.02: 60.0, 44.3: 33.0, 44.31: 35.0}
-    directory = kf.Directory.from_clinics(
-        kf.Clinic(clinic_id=f"c{lat}", name="C", location=kf.Location(lat=lat, lon=-78.0))
-        for lat in minutes
-    )
-    near = directory.nearest(HERE, 1, router=Stated(minutes, speed))
+    near = stated_directory(minutes).nearest(HERE, 1, router=Stated(minutes, speed))
     assert near.certificate.n_examined == asked
     assert near[0].travel_time_min == (33.0 if asked == 4 else 60.0)
     least = geodesic_km(44.0, -78.0, 44.3, -78.0) / speed * 60
