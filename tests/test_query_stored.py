@@ -224,6 +224,7 @@ def test_a_file_whose_parts_do_not_fit_is_refused_though_its_checksums_are_right
         lambda a: a - np.array([[1], [0], [0], [0], [0]]),
         lambda a: a + np.array([[0], [1], [0], [0], [0]]),
         lambda a: a - np.array([[0], [1], [0], [0], [0]]),
+        lambda a: np.where(np.arange(5)[:, None] == 1, 1, a) + np.array([[1], [0], [0], [0], [0]]),
         lambda a: a + np.array([[0.5], [0], [0], [0], [0]]),
         lambda a: a * np.array([[1], [np.nan], [1], [1], [1]]),
         lambda a: a + np.array([[0], [0], [np.inf], [0], [0]]),
@@ -241,7 +242,9 @@ def test_numbers_of_services_that_are_not_there_are_refused(tmp_path, measured):
         for n, size in enumerate(sizes)
     )
     path = tmp_path / "priced.ketafind"
-    kf.Directory.from_clinics([kf.Clinic(clinic_id="a", name="A", services=services)]).save(path)
+    plain = kf.Clinic(clinic_id="b", name="B")
+    priced = kf.Clinic(clinic_id="a", name="A", services=services)
+    kf.Directory.from_clinics([priced, plain]).save(path)
     asked = kf.at_least("price_cad", 30)
     assert ids(kf.Directory.open(path).search(asked)) == ["a"]
     assert ids(kf.Directory.open(path).search(kf.no_service(asked))) == []

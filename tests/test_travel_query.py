@@ -174,12 +174,14 @@ def test_the_rank_that_a_clinic_is_said_to_have_is_its_rank(network, found, plac
 # ---- what is known, and what is not ----
 
 
-def line_of_clinics(*minutes: float, radius_km: float = 0.0, status: str = "active"):
-    """A road north from HERE at 60 km/h, and a clinic at each of some minutes along it."""
+def line_of_clinics(
+    *minutes: float, radius_km: float = 0.0, status: str = "active", a_km: float = 1.0
+):
+    """A road north from HERE, at so many minutes a kilometre, and a clinic at each kilometre."""
     n = 90
     lat = HERE.lat + np.arange(n) / 110.9
     nodes = pd.DataFrame({"node": range(n), "lat": lat, "lon": np.full(n, HERE.lon)})
-    one = pd.DataFrame({"source": range(n - 1), "target": range(1, n), "minutes": 1.0})
+    one = pd.DataFrame({"source": range(n - 1), "target": range(1, n), "minutes": a_km})
     back = one.rename(columns={"source": "target", "target": "source"})
     graph = GraphRouter.from_edges(pd.concat([one, back]), nodes)
     made = [
@@ -224,6 +226,40 @@ def test_doubt_of_one_end_alone_is_as_large_as_that_end_s(own_km, clinic_km):
     assert first.travel_time_high_min - first.travel_time_min == pytest.approx(doubt, rel=0.05)
     below = first.travel_time_min - first.travel_time_low_min
     assert below == pytest.approx(doubt, rel=0.05)
+
+
+def test_a_clinic_that_was_not_asked_for_is_a_rival_where_doubt_alone_brings_it_near():
+    graph, directory = line_of_clinics(20.0, 28.0, radius_km=4.0)
+    start = kf.Location(lat=HERE.lat + 10 / 110.9, lon=HERE.lon, radius_km=3.0)
+    near = directory.nearest(start, 1, router=graph)
+    assert [clinic.clinic_id for clinic in near[0].swaps] == ["c1"]
+    assert not near.order_certain
+
+
+def test_a_graph_works_doubt_out_on_its_roads_and_a_service_is_not_asked():
+    graph, directory = line_of_clinics(20.0, radius_km=4.0, a_km=0.5)
+    doubt = []
+    for router in (graph, Service(graph, 121.0)):
+        first = directory.nearest(HERE, 1, router=router)[0]
+        doubt.append(first.travel_time_min - first.travel_time_low_min)
+    # On its roads half a minute for a kilometre; where nothing is known a minute, at the least.
+    assert doubt == pytest.approx([0.9 * 4 * 0.5, 0.9 * 4], rel=0.02)
+
+
+def test_a_clinic_far_beyond_the_first_search_is_a_rival_of_a_router_that_errs():
+    graph, directory = line_of_clinics(20.0, 85.0)
+    graph.error = (0.3, 1.5)
+    near = directory.nearest(HERE, 1, router=graph)
+    assert [clinic.clinic_id for clinic in near[0].swaps] == ["c1"]
+    assert not near.order_certain
+
+
+def test_positions_that_are_exact_leave_no_doubt_about_a_clinic_just_beyond_the_bound():
+    minutes = {44.01: 33.0, 44.02: 40.0, 44.3: 50.0}  # 33.3 km off, at 60 km/h
+    assert stated_directory(minutes).nearest(HERE, 1, router=Stated(minutes, 60.0)).order_certain
+    minutes[44.01] = 33.36
+    near = stated_directory(minutes).nearest(HERE, 1, router=Stated(minutes, 60.0))
+    assert near.certificate.method == "all"
 
 
 def test_the_error_that_a_router_states_widens_every_interval():
@@ -366,12 +402,14 @@ def test_how_long_the_way_is_stands_only_where_the_router_says_it():
     class Measuring(Service):
         def times(self, origins, targets, *, limit_min: float = math.inf) -> TravelTimes:
             found = super().times(origins, targets, limit_min=limit_min)
+            km = np.where(found.minutes > 12.0, np.nan, found.minutes * 1.5)
             return TravelTimes(
                 found.minutes, found.reason, found.origin_snap_km, found.target_snap_km,
-                found.minutes * 1.5,
+                km,
             )  # fmt: skip
 
-    graph, directory = line_of_clinics(5.0, 10.0)
+    graph, directory = line_of_clinics(5.0, 10.0, 15.0)
+    assert directory.nearest(HERE, 3, router=Measuring(graph, 61.0))[2].travel_distance_km is None
     near = directory.nearest(HERE, 2, router=Measuring(graph, 61.0))
     assert near[1].travel_distance_km == pytest.approx(15.0, abs=0.02)
     assert near.to_frame()["travel_distance_km"].tolist() == pytest.approx([7.5, 15.0], abs=0.02)
