@@ -239,5 +239,7 @@ def test_words_of_a_code_are_found_where_they_stand() -> None:
     ):  # fmt: skip
         (found,) = find_codes(words)
         assert (found.number, found.start, found.stop) == (number, start, stop)
+    (first,) = find_codes(["a0a", "0a0"])
+    assert first.number == whole_code("A0A 0A0") == 0
     (mended,) = find_codes(["a", "m5v", "2co", "b"]) or find_codes(["a", "msv", "2c3", "b"])
     assert (mended.start, mended.stop) == (1, 3)

@@ -17,12 +17,14 @@ from ketafind.cli import main
 from ketafind.files import open_arrays, write_arrays
 from ketafind.geo import sphere_km
 from ketafind.geocoding import (
+    OfflineGeocoder,
     RegisterGeocoder,
     SearchPlace,
     build_register,
     geocode,
     parse_address,
 )
+from ketafind.geocoding.register import _best
 
 # LOC_GUID, number, street, type, direction, municipality, French, post town, code, lat, lon, kind.
 ROWS: list[tuple[str, ...]] = [
@@ -143,6 +145,16 @@ def test_two_streets_near_each_other_are_answered_with_both(register: RegisterGe
     located = register.geocode("100 King Street, Kingston")
     assert located.match == "ambiguous"
     assert len(located.candidates) == 2
+
+
+def test_a_street_that_has_the_number_comes_before_one_of_its_name_that_has_not() -> None:
+    known = [
+        kf.Location(lat=44.2, lon=-76.5, precision=precision, radius_km=0.1)
+        for precision in ("street", "interpolated", "rooftop", "block_face")
+    ]
+    assert _best(known) == known[2:]
+    assert _best(known[:2]) == [known[1]]
+    assert _best(known[:1]) == known[:1]
 
 
 def test_a_street_far_from_its_code_is_a_conflict(register: RegisterGeocoder) -> None:
@@ -343,6 +355,8 @@ def test_a_register_says_what_it_is_and_one_without_a_file_is_not_pickled(
     metadata, arrays = open_arrays(tmp_path / "register.bin", verify=True)
     with pytest.raises(TypeError, match=r"RegisterGeocoder\.open"):
         pickle.dumps(RegisterGeocoder(metadata, arrays))
+    country = OfflineGeocoder("CA")
+    assert RegisterGeocoder(metadata, arrays, country).offline is country
 
 
 def test_a_register_is_for_ontario_and_a_source_without_an_address_is_refused(
