@@ -91,3 +91,17 @@ def test_a_name_may_begin_with_the_letter_of_a_direction() -> None:
     ):  # fmt: skip
         assert name in geocode(text).label
     assert "Bay" not in geocode("12 King St W, Toronto").label
+
+
+@pytest.mark.parametrize(
+    ("once", "twice", "name"),
+    [
+        ("Fenelon Fallz", "Fenelun Fallz", "Fenelon Falls"),
+        ("Merrickvilla, ON", "Merruckvilla, ON", "Merrickville"),
+    ],
+)
+def test_a_small_place_of_a_long_name_is_known_by_itself_with_one_slip(once, twice, name) -> None:
+    place = geocode(once)
+    assert (place.label, place.match) == (f"{name}, ON", "fuzzy")
+    with pytest.raises(GeocodingError, match=name):
+        geocode(twice)
