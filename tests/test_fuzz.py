@@ -59,14 +59,16 @@ def test_a_directory_of_arrays_that_is_none_is_refused_though_its_checksums_are_
 
 
 @pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize("number", [2**27, -1, None])
 @pytest.mark.parametrize("name", ["forward", "backward", "ends"])
 def test_roads_that_lead_outside_are_refused_though_their_checksums_are_right(
-    doors: Doors, tmp_path: Path, name: str, verify: bool
+    doors: Doors, tmp_path: Path, name: str, number: int | None, verify: bool
 ) -> None:
     path = tmp_path / "a.roads"
     doors.edges.save(path)
     metadata, arrays = open_arrays(path, private=True)
-    arrays[name][0] = 2**27
+    outside = {"ends": doors.edges.n_nodes}.get(name, 2 * doors.edges.n_roads)
+    arrays[name][0] = outside if number is None else number
     write_arrays(path, metadata, arrays)
     with pytest.raises(DirectoryFileError, match="no network"):
         GraphRouter.open(path, verify=verify)

@@ -19,7 +19,9 @@ UNRECOGNIZED = "unrecognized arguments: "
 
 
 _VALUE = re.compile(
-    r"(invalid (?:choice|[^:]* value)|ignored explicit argument)(?:.*(?= \(choose from )|.*)", re.S
+    r"(invalid (?:choice|[^:]{0,40} value)|ignored explicit argument)"
+    r"(?:.*(?= \(choose from )|.*)",
+    re.S,
 )
 """What argparse repeats of the command line: it may be where somebody searches from."""
 
