@@ -228,3 +228,21 @@ def test_a_data_file_that_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "PACKAGE", tmp_path / "app.pyz" / "ketafind")
     with pytest.raises(DirectoryFileError, match=r"app\.pyz.*unpack it"):
         bundled("none.csv")
+
+
+def test_a_key_that_stands_twice_among_very_many_is_found_in_one_pass():
+    compared = 0
+
+    class Name(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    names = [*range(2000), 1999]
+    with pytest.raises(ValueError, match='"k1999" stands twice'):
+        files.keys_once([(Name(f"k{n}"), n) for n in names])
+    assert compared < 10 * len(names)

@@ -14,6 +14,7 @@ import stat
 import struct
 import zlib
 from bisect import bisect
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -229,10 +230,16 @@ def keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make an object of JSON; of a key that stands twice nobody knows which is meant."""
     made = dict(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {json.dumps(twice)} stands twice in one object")
+        raise ValueError(_stands_twice(_repeated(pairs)[0]))
     return made
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> list[str]:
+    return [name for name, n in Counter(name for name, _ in pairs).items() if n > 1]
+
+
+def _stands_twice(name: str) -> str:
+    return f"the key {json.dumps(name)} stands twice in one object"
 
 
 def parse_json(text: str, source: str, what: str) -> JsonObject:
@@ -245,8 +252,7 @@ def parse_json(text: str, source: str, what: str) -> JsonObject:
         value = JsonObject(pairs)
         value.line = next(lines, 1)
         if len(value) < len(pairs):
-            names = [name for name, _ in pairs]
-            repeated.append((value, sorted({name for name in names if names.count(name) > 1})))
+            repeated.append((value, sorted(_repeated(pairs))))
         return value
 
     try:
@@ -262,11 +268,7 @@ def parse_json(text: str, source: str, what: str) -> JsonObject:
     if not isinstance(data, JsonObject):
         raise DataError(source, [Fault(f"{what} is one JSON object", line=1)])
     if repeated:
-        faults = [
-            one.fault(f"the key {json.dumps(name)} stands twice in one object")
-            for one, names in repeated
-            for name in names
-        ]
+        faults = [one.fault(_stands_twice(name)) for one, names in repeated for name in names]
         raise DataError(source, sorted(faults, key=lambda fault: fault.line or 0))
     return data
 
