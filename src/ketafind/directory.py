@@ -592,8 +592,8 @@ class Directory(Mapping[str, Clinic]):
         """
         on, words = as_day(day), self.vocabulary
         clinics = (resolved(clinic, words, on) for clinic in self.clinics)
-        built = Catalogue.build(clinics, words, self._catalogue.index_name)
-        built.licence = self._catalogue.licence
+        old = self._catalogue
+        built = Catalogue.build(clinics, words, old.index_name, licence=old.licence)
         return type(self)(built, self._geocoder)
 
     # It never changes, and its file may be gone or another's by now.
@@ -1619,9 +1619,7 @@ def _directory(
     geocoder: Geocoder | None,
     licence: str,
 ) -> Directory:
-    catalogue = Catalogue.build(clinics, vocabulary, index)
-    catalogue.licence = licence
-    return Directory(catalogue, geocoder)
+    return Directory(Catalogue.build(clinics, vocabulary, index, licence=licence), geocoder)
 
 
 def _reopened(path: str, snapshot_id: str, geocoder: Geocoder | None) -> Directory:

@@ -106,9 +106,11 @@ class Catalogue:
         index_name: IndexName | None = None,
         *,
         are_consistent: bool = False,
+        licence: str = "",
     ) -> Catalogue:
         """Order clinics, and refuse those whose facts contradict each other."""
         catalogue = cls(_ordered(clinics), vocabulary, index_name)
+        catalogue.licence = licence
         if not are_consistent:
             _ = catalogue.facts
         return catalogue

@@ -155,7 +155,7 @@ class Ranking:
         return round(distance_km * 1e9)
 
     def settles(self, reach: float) -> bool:  # noqa: ARG002
-        """Whether enough is known to say who may be nearer than this."""
+        """Learn who may be nearer than this, and say whether enough is known of it."""
         return True
 
     def distance_km(self, clinic_no: int) -> float | None:
@@ -300,6 +300,7 @@ class Page:
         found = list(zip(self.clinic_nos, self._spans, strict=True))
         if self._is_full and found:
             reach = max(high for _, high in self._spans)
+            self.ranking.settles(reach)  # or who was not looked at would be no rival
             found += islice(self.ranking.rivals(reach, self.start + len(self)), 1)
         return found
 

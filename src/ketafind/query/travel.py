@@ -420,7 +420,6 @@ class TravelRanking(Ranking):
         return (search.horizon_min - doubt_min) * low > reach
 
     def rivals(self, reach: float, skip: int, *, possible: bool = False) -> Rivals:
-        self.settles(reach)  # or what was not looked at would be no rival
         search = self._search
         at = search.order(None, search.role == (POSSIBLE if possible else LISTED))[skip:]
         at = at[self._lowest(at) <= reach]
