@@ -9,6 +9,7 @@ import re
 import stat
 import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
@@ -569,9 +570,10 @@ def _check_frame(frame: Any) -> None:
     if odd:
         message = f"the column name {odd[0]!r} is not text; name the columns in text"
         raise DataError(_FRAME, [Fault(message)])
-    repeated = sorted({name for name in listed if listed.count(name) > 1})
     faults = [
-        Fault(f"{listed.count(n)} columns are called {n!r}; rename or drop") for n in repeated
+        Fault(f"{n} columns are called {name!r}; rename or drop")
+        for name, n in sorted(Counter(listed).items())
+        if n > 1
     ]
     if faults:
         raise DataError(_FRAME, faults)
