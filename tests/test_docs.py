@@ -65,3 +65,18 @@ def test_every_page_stands_in_the_contents_of_its_folder(folder: str) -> None:
     entries = [line for line in lines if line and not line.startswith("notebooks/")]
     pages = {page.stem for page in (ROOT / folder).glob("*.md")} - {"index"}
     assert sorted({*entries} - {"reference/index"}) == sorted(pages)
+
+
+def test_the_architecture_page_draws_the_tree_that_there_is() -> None:
+    """Every module and folder of the package once, and nothing else."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("## The tree")[2].partition("## Four trips")[0]
+    drawn = [
+        name
+        for row in re.findall(r"(?m)^\|[^|]*\|([^|]*)\|", table)
+        for name in re.findall(r"`(\w+)/?`", row)
+    ]
+    package = ROOT / "src" / "ketafind"
+    there = {path.stem for path in package.glob("*.py")} - {"__main__"}
+    there |= {path.parent.name for path in package.glob("*/__init__.py")}
+    assert sorted(drawn) == sorted(there)
