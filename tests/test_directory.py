@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from threading import Event
 
 import pandas as pd
@@ -184,6 +184,28 @@ def test_a_page_dated_after_it_was_read_is_doubted():
         doubts = [doubt for doubt in found if doubt.kind == "page_ahead"]
         assert len(doubts) == expected
         assert ("route iv: 2026-12-01" in str(found)) == bool(expected)
+
+
+def test_evidence_of_a_day_still_to_come_is_doubted():
+    now = datetime.now(UTC).date()
+    one = {"facet": "route", "term": "iv", "truth": kf.Truth.YES, "source_url": "https://a.ca"}
+    one |= {"clinic_id": "a", "source_class": "clinic", "scope": "site"}
+    far = now + timedelta(days=400)
+    for days, expected in (
+        ({"checked_on": now}, 0),
+        ({}, 0),
+        ({"checked_on": far}, 1),
+        ({"page_date": far}, 1),
+        ({"page_date": far, "checked_on": far}, 1),
+        ({"page_date": now, "checked_on": far}, 1),
+    ):
+        fact = kf.Evidence(**one, **days)
+        directory = kf.Directory.from_clinics(
+            [kf.Clinic(clinic_id="a", name="A", evidence=(fact,))]
+        )
+        found = [doubt for doubt in directory.validate() if doubt.kind == "day_ahead"]
+        assert [doubt.what for doubt in found] == [f"route iv: {far}"] * expected
+        assert all("à venir" in str(directory.validate(lang="fr")) for _ in found)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -219,10 +219,13 @@ def validation(clinics: Sequence[Clinic], vocabulary: Vocabulary, lang: str) -> 
         except GeocodingError:
             return ()
 
+    # Somewhere on earth it is this day already.
+    today = datetime.now(timezone(timedelta(hours=14))).date()
     places: dict[tuple[str, str], str] = {}
     found: list[Doubt] = []
     for clinic in clinics:
         found += _doubts(clinic, vocabulary, located)
+        found += _day_doubts(clinic, today)
         key = (clinic.street_address.casefold(), clinic.city.casefold())
         if all(key) and key in places:
             found.append(Doubt(kind="same_place", clinic_id=clinic.clinic_id, what=places[key]))
@@ -253,16 +256,25 @@ def _doubts(clinic: Clinic, vocabulary: Vocabulary, located: Located) -> Iterato
         if one.reason == "conflict":
             what = f"{one.facet} {one.term}".strip()
             yield Doubt(kind="conflict", clinic_id=own, what=what)
-    for fact in clinic.evidence:
-        if fact.page_date and fact.checked_on and fact.page_date > fact.checked_on:
-            what = f"{fact.facet} {fact.term}: {fact.page_date}"
-            yield Doubt(kind="page_ahead", clinic_id=own, what=what)
     known = {(one.service_id, one.facet, one.term) for one in made}
     for service in clinic.services if clinic.evidence else ():
         for facet, terms in service.facts.items():
             for term in terms:
                 if (service.service_id, facet, term) not in known:
                     yield Doubt(kind="no_evidence", clinic_id=own, what=f"{facet} {term}")
+
+
+def _day_doubts(clinic: Clinic, today: date) -> Iterator[Doubt]:
+    """Hold the days of the evidence against each other and against today."""
+    for fact in clinic.evidence:
+        page, read = fact.page_date, fact.checked_on
+        latest = max(page or today, read or today)
+        if page and read and page > read:
+            what = f"{fact.facet} {fact.term}: {page}"
+            yield Doubt(kind="page_ahead", clinic_id=clinic.clinic_id, what=what)
+        elif latest > today:
+            what = f"{fact.facet} {fact.term}: {latest}"
+            yield Doubt(kind="day_ahead", clinic_id=clinic.clinic_id, what=what)
 
 
 def _place_doubts(clinic: Clinic, located: Located) -> Iterator[Doubt]:
