@@ -70,6 +70,15 @@ def test_other_frames_come_back_as_they_went_in(make: type) -> None:
     assert values[1] is None
 
 
+def test_a_lazy_frame_and_a_relation_are_read_as_in_a_join() -> None:
+    duckdb = pytest.importorskip("duckdb")
+    relation = duckdb.from_arrow(pa.table({"address": TEXTS}))
+    wanted = geocode_frame(pa.table({"address": TEXTS}), "address")
+    assert geocode_frame(relation, "address").equals(wanted)
+    lazy = geocode_frame(pl.LazyFrame({"address": TEXTS}), "address")
+    assert lazy["lat"].to_list() == wanted["lat"].to_pylist()
+
+
 def test_an_absent_or_a_taken_column_is_refused() -> None:
     with pytest.raises(errors.InvalidInputError, match="no column 'adress'; it has: address"):
         geocode_frame(pd.DataFrame({"address": []}), "adress")
@@ -211,7 +220,7 @@ def test_a_killed_batch_repeats_at_most_the_request_in_flight(
 
 @pytest.mark.parametrize("frame", [None, [1], "address", {"address": ["Kingston"]}])
 def test_what_is_no_frame_is_refused_by_name(frame):
-    with pytest.raises(errors.InvalidInputError, match="is no data frame"):
+    with pytest.raises(errors.InvalidInputError, match="is not a data frame"):
         geocode_frame(frame, "address")
 
 

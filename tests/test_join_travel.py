@@ -389,6 +389,22 @@ def test_rows_and_clinics_need_no_position_where_costs_are_one_s_own():
     assert gaps["gap_confirmed_cost"].tolist() == [math.inf, 10.0]
 
 
+def test_a_cost_without_end_is_no_way():
+    frame = pd.DataFrame({"place": ["a", "b"]})
+    directory = kf.Directory.from_clinics([kf.Clinic(clinic_id="c", name="C")])
+    cost = pd.DataFrame({"origin": [0, 1], "clinic_id": "c", "minutes": [np.inf, 3.0]})
+    for name in ("minutes", "dollars"):
+        paid = cost.rename(columns={"minutes": name})
+        joined = kf.nearest_join(frame, directory, cost=paid, unknown="include")
+        assert joined["clinic_id"].astype(object).where(
+            joined["clinic_id"].notna(), ""
+        ).tolist() == ["", "c"]
+        reach = kf.coverage(
+            frame, directory, cost=paid, thresholds_min=1e100, where=kf.everything()
+        )
+        assert reach["covered_possible"].item() == 1.0
+
+
 def test_why_a_row_has_no_clinic_is_named():
     graph, _, clinics = town()
     directory = kf.Directory.from_clinics(clinics)

@@ -100,9 +100,17 @@ def test_a_strange_cell_of_a_frame_is_refused(column, cell, said):
     assert said in error.faults[0].message
 
 
-def test_a_frame_must_be_eager_with_text_names_each_once():
+def test_a_frame_that_is_read_when_asked_for_is_read():
+    """A lazy frame of polars and a relation of DuckDB, as in a join."""
+    duckdb = pytest.importorskip("duckdb")
+    wanted = clinics_from_frame(pl.DataFrame(COLUMNS))
+    table = pa.table(COLUMNS)
+    for frame in (pl.LazyFrame(COLUMNS), duckdb.from_arrow(table)):
+        assert clinics_from_frame(frame) == wanted
+
+
+def test_a_frame_must_have_text_names_each_once():
     """The message says what to do."""
-    assert "collect()" in str(refusal(pl.LazyFrame(COLUMNS)))
     assert "not a data frame" in str(refusal([1, 2]))
     assert "2 columns are called 'name'" in str(
         refusal(pd.DataFrame([["a", "A", "B"]], columns=["clinic_id", "name", "name"]))

@@ -114,6 +114,33 @@ def test_a_place_is_snapped_to_the_nearest_point_of_all_roads(network, places):
         assert snap.distance_km[at] == pytest.approx(best, rel=5e-3, abs=1e-5)
 
 
+@pytest.mark.parametrize("digits", [5, 7, 9, 12])
+def test_who_stands_at_a_crossing_may_leave_it_by_any_road(digits):
+    nodes = pd.DataFrame(
+        {
+            "node": ["hub", "north", "east", "south"],
+            "lat": [44.123456789, 44.133456744, 44.120456755, 44.113456766],
+            "lon": [-78.987654321, -78.981654344, -78.972654355, -78.990654366],
+        }
+    )
+    edges = pd.DataFrame(
+        {
+            "source": ["hub", "hub", "south"],
+            "target": ["north", "east", "hub"],
+            "minutes": [1.0, 2.0, 4.0],
+        }
+    )
+    places = nodes[["lat", "lon"]].round(digits)
+    found = GraphRouter.from_edges(edges, nodes).times(places, places).minutes
+    wanted = [
+        [0.0, 1.0, 2.0, np.nan],
+        [np.nan, 0.0, np.nan, np.nan],
+        [np.nan, np.nan, 0.0, np.nan],
+        [4.0, 5.0, 6.0, 0.0],
+    ]
+    assert found == pytest.approx(np.array(wanted), abs=2e-3, nan_ok=True)
+
+
 def test_a_file_gives_the_same_times_with_and_without_checks(tmp_path):
     nodes = pd.DataFrame({"node": [1, 2, 3], "lat": [44, 44.01, 44.02], "lon": [-78.0] * 3})
     edges = pd.DataFrame({"source": [1, 2], "target": [2, 3], "minutes": [1.0, 2.0]})

@@ -271,7 +271,7 @@ def test_the_error_that_a_router_states_widens_every_interval():
     assert not near.order_certain
     assert [clinic.clinic_id for clinic in near[0].swaps] == ["c1"]
     assert not directory.nearest(HERE, 1, router=graph).order_certain
-    assert "17 to 24 min" in str(near)
+    assert "18 to 24 min" in str(near)
     said = [near.to_dict(lang)["matches"][0]["travel_time_text"] for lang in (None, "en", "fr")]
     assert said == ["17 to 24 min", "17 to 24 min", "17 à 24 min"]
     assert "20 min by car (17 to 24 min at the 90 % level), free-flow time" in str(near.explain())

@@ -253,8 +253,17 @@ def test_the_error_reads_well() -> None:
         UnknownTermError, match=r'^"x" is not a known staff type\. Known: physician'
     ):
         ketafind.vocabulary.staff.resolve("x")
-    with pytest.raises(UnknownTermError, match="these are several: give each on its own"):
-        ketafind.vocabulary.routes.resolve("IV, intramuscular")
+    for several in (
+        "IV, intramuscular",
+        "IV/IM",
+        "IV & IM",
+        "IV et orale",
+        "- IV\n- IM",
+        "• IV • IM",
+    ):
+        with pytest.raises(UnknownTermError, match="these are several: give each on its own"):
+            ketafind.vocabulary.routes.resolve(several)
+    assert ketafind.vocabulary.routes.resolve("i.v.") == "iv"
     assert repr(ketafind.vocabulary.routes) == "<Facet route of 6 terms>"
 
 

@@ -12,6 +12,7 @@ import re
 import secrets
 import stat
 import struct
+import sys
 import zlib
 from bisect import bisect
 from collections import Counter
@@ -49,6 +50,18 @@ def require(module: str, extra: str = "") -> Any:
         raise errors.MissingExtraError(
             f'this needs the package {package!r}: pip install "{wanted}"'
         ) from None
+
+
+def in_memory(frame: Any) -> Any:
+    """A lazy frame of polars collected, DuckDB's relation as Arrow, a GeoSeries as a frame."""
+    polars, duckdb = sys.modules.get("polars"), sys.modules.get("duckdb")
+    if polars is not None and isinstance(frame, polars.LazyFrame):
+        return frame.collect()
+    if duckdb is not None and isinstance(frame, duckdb.DuckDBPyRelation):
+        return frame.to_arrow_table()
+    if hasattr(frame, "to_frame") and hasattr(frame, "geom_type") and hasattr(frame, "crs"):
+        return frame.to_frame("geometry") if frame.ndim == 1 else frame
+    return frame
 
 
 def path_text(path: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from ketafind import errors
 from ketafind.errors import GeocodingError, InvalidInputError
+from ketafind.files import in_memory
 from ketafind.geocoding.cache import FIELDS, GeocodeCache
 from ketafind.geocoding.offline import OfflineGeocoder
 from ketafind.geocoding.protocol import Geocoder, Outcome, check_geocoder, checked_location, shown
@@ -143,13 +144,13 @@ def geocode_frame(
 
     check_geocoder(geocoder)
     try:
-        table = nw.from_native(frame, eager_only=True)
+        table = nw.from_native(in_memory(frame), eager_only=True)
         names = table.columns
     except nw.exceptions.DuplicateError:
         raise InvalidInputError("two columns of the frame have one name; rename one") from None
     except TypeError:
         raise InvalidInputError(
-            f"{type(frame).__name__} is no data frame; give a pandas, polars or pyarrow frame"
+            f"{type(frame).__name__} is not a data frame; give a pandas, polars or pyarrow frame"
         ) from None
     columns = list(address) if isinstance(address, list | tuple) else [address]
     absent = [name for name in columns if not isinstance(name, Hashable) or name not in names]

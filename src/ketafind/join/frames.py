@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ketafind.errors import InvalidInputError, shown
-from ketafind.files import require
+from ketafind.files import in_memory, require
 from ketafind.geo import real
 from ketafind.index.protocol import Floats
 
@@ -211,18 +211,6 @@ class Frame:
         if kind.is_polars():
             return open_frame(self.native[rows])
         return open_frame(_arrow_rows(_as_table(self.native), rows))
-
-
-def in_memory(frame: Any) -> Any:
-    """A lazy frame of polars collected, DuckDB's relation as Arrow, a GeoSeries as a frame."""
-    polars, duckdb = sys.modules.get("polars"), sys.modules.get("duckdb")
-    if polars is not None and isinstance(frame, polars.LazyFrame):
-        return frame.collect()
-    if duckdb is not None and isinstance(frame, duckdb.DuckDBPyRelation):
-        return frame.to_arrow_table()
-    if hasattr(frame, "to_frame") and hasattr(frame, "geom_type") and hasattr(frame, "crs"):
-        return frame.to_frame("geometry") if frame.ndim == 1 else frame
-    return frame
 
 
 def column_names(frame: Any) -> list[Any]:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import CoordinatesError, InvalidInputError
-from ketafind.files import require
+from ketafind.files import in_memory, require
 from ketafind.index.kernel import threads_for
 from ketafind.index.protocol import check_count, check_limit
 from ketafind.join.columns import Answers, always, check_extra, stamped
-from ketafind.join.frames import Frame, column_names, in_memory, open_frame
+from ketafind.join.frames import Frame, column_names, open_frame
 from ketafind.join.origins import Source, check_directory, check_prefix, one_of, read_origins
 from ketafind.join.search import refuse_implausible, search
 from ketafind.query.filter import Filter, UnknownPolicy

@@ -375,7 +375,7 @@ class CostTable:
         values = np.full(len(self.origins) + 1, np.inf)
         if clinic_id in self.of_clinic:
             origin, cost = self.of_clinic[clinic_id]
-            values[origin] = np.nan_to_num(cost, nan=np.inf)
+            values[origin] = np.where(np.isnan(cost), np.inf, cost)
         return values
 
 

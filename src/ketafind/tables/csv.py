@@ -18,7 +18,7 @@ from numbers import Integral, Real
 from typing import Any, BinaryIO, NamedTuple
 
 from ketafind.errors import DataError, Fault, MissingFileError, UnknownTermError, packaged
-from ketafind.files import naming, path_text
+from ketafind.files import in_memory, naming, path_text
 from ketafind.records import text_fault
 from ketafind.vocabulary.terms import quoted
 
@@ -525,7 +525,7 @@ def table_of_frame(frame: Any) -> Table:
     """Read a data frame into a table; the points of a GeoDataFrame as lat and lon."""
     import narwhals.stable.v2 as nw
 
-    frame = _without_geometry(frame)
+    frame = _without_geometry(in_memory(frame))
     _check_frame(frame)
     try:
         eager = nw.from_native(frame, eager_only=True)
@@ -544,8 +544,6 @@ def _without_geometry(frame: Any) -> Any:
     """A frame of GeoPandas as a plain one: its points are lat and lon, unless it has these."""
     if not hasattr(frame, "geom_type") or not hasattr(frame, "to_crs"):
         return frame
-    if frame.ndim == 1:
-        frame = frame.to_frame("geometry")
     points, plain = frame.geometry, frame.drop(columns=frame.geometry.name)
     if {"lat", "lon"}.issubset(frame.columns):
         return plain
@@ -561,8 +559,6 @@ def _without_geometry(frame: Any) -> Any:
 
 def _check_frame(frame: Any) -> None:
     """Refuse what narwhals would trip over."""
-    if hasattr(frame, "collect"):
-        raise DataError("frame", [Fault("the frame is lazy; call collect() on it first")])
     # pyarrow's .columns are the data.
     names = getattr(frame, "column_names", None) or getattr(frame, "columns", None)
     listed = [] if names is None else list(names)

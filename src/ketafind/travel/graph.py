@@ -37,6 +37,8 @@ AT_ONCE = 2**20
 """So many pairs of a place and a sample are looked at in one go."""
 FOREVER = np.finfo(np.float64).max
 """A limit that keeps what is forbidden (infinite seconds) out of scipy's heap."""
+AT_CROSSING_KM = 0.001
+"""A place so near the end of its road stands there: five decimals of a degree tell no more."""
 Ints = NDArray[np.int32]
 
 
@@ -442,8 +444,11 @@ class GraphRouter:
         own, starts = begun[which] + piece - shape[road], np.cumsum(n_each) - n_each
         before = np.where(each < np.repeat(own, n_each), km[each], 0.0)
         done, total = (np.add.reduceat(part, starts) for part in (before, km[each]))
+        done += along * km[own]
+        # Who stands at a crossing may leave it by any road, not only by the one snapped to.
+        ends = [done <= AT_CROSSING_KM, total - done <= AT_CROSSING_KM]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(total > 0, np.minimum((done + along * km[own]) / total, 1.0), 0.0)
+            return np.select(ends, [0.0, 1.0], done / total)
 
     # ---- searching ----
 

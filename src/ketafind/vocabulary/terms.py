@@ -14,14 +14,15 @@ from ketafind.errors import InvalidInputError, UnknownTermError, may_be_place
 
 # Only real accents are dropped: a combining overlay or an added dot makes another letter.
 _ACCENTS = frozenset("\u0300\u0301\u0302\u0303\u0304\u0306\u0308\u030a\u030b\u030c\u0327\u0328")
-_IGNORED = frozenset("-_'\u2010\u2011\u2013\u2019")
+_IGNORED = frozenset("-_.'\u2010\u2011\u2013\u2019")
+_LISTED = re.compile(r"[,;/&+|\n\u2022\u00b7]|\b(?:and|et)\b")
 _MINUS = re.compile(r"\s*[-\u2010-\u2015\u2212]")
 _SHOWN = 60
 _ANSWERED = ("en", "fr")
 
 
 def fold(text: str) -> str:
-    """Reduce a word to what is compared: no case, accents, spaces, hyphens or apostrophes."""
+    """Reduce a word to what is compared: no case, accents, spaces, hyphens, periods or apostrophes."""
     return "".join(_letter(character) for character in text)
 
 
@@ -348,8 +349,8 @@ class Facet(Labelled):
         Parameters
         ----------
         text : str
-            An id, a label in any language or a synonym. Case, accents, spaces, hyphens and
-            underscores make no difference.
+            An id, a label in any language or a synonym. Case, accents, spaces, hyphens,
+            underscores and periods make no difference.
 
         Returns
         -------
@@ -440,10 +441,10 @@ class Facet(Labelled):
         noun = f"{self.id} type" if self.id == self.plural else self.id
         hidden = may_be_place(text)
         parts = [f"{'what was given' if hidden else quoted(text)} is not a known {noun}"]
-        pieces = [fold(piece) for piece in text[:1000].replace(";", ",").split(",")]
+        pieces = [piece for piece in map(fold, _LISTED.split(text[:1000])) if piece]
         if len(pieces) > 1 and all(piece in self._known for piece in pieces):
-            parts.append("these are several: give each on its own")
-        if _MINUS.match(text):
+            parts.append("these are several: give each on its own, in a cell by semicolons")
+        elif _MINUS.match(text):
             parts.append("it begins with a minus: what is not offered is stated apart")
         if odd := strange_characters(text):
             parts.append(f"it contains {', '.join(odd[:3])}")
