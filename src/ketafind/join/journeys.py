@@ -171,18 +171,14 @@ class _Best:
     def add(self, clinic_no: int, tick: Floats, value: Floats) -> None:
         """Put a clinic, which comes after all before it by id, in its places."""
         rows = np.flatnonzero(tick < self.tick[-1])
-        tick, value = tick[rows], value[rows]
-        clinic = np.full(len(rows), clinic_no, self.clinic.dtype)
+        mine = [tick[rows], value[rows], np.full(len(rows), clinic_no, self.clinic.dtype)]
         first = np.zeros(len(rows), np.bool_)
         for place in range(len(self.tick)):
-            there = self.tick[place, rows]
-            first |= tick < there  # whoever gives way moves on, past none that is equal
-            for held, mine in ((self.value, value), (self.clinic, clinic)):
+            first |= mine[0] < self.tick[place, rows]  # who gives way moves on, past equal ones
+            for at, held in enumerate((self.tick, self.value, self.clinic)):
                 kept = held[place, rows]
-                held[place, rows] = np.where(first, mine, kept)
-                np.copyto(mine, kept, where=first)
-            self.tick[place, rows] = np.where(first, tick, there)
-            tick = np.where(first, there, tick)
+                held[place, rows] = np.where(first, mine[at], kept)
+                mine[at] = np.where(first, kept, mine[at])
 
     def found(self, distances_km: Any) -> Found:
         """What was found, with the straight distances to it."""
@@ -208,36 +204,31 @@ class Routed(Journeys):
 
     def over(self, clinic_nos: Iterable[int], limit: float = math.inf) -> ByClinic:
         """What it takes from every row to each clinic; infinite where there is no way."""
-        located = []
-        for clinic_no in clinic_nos:
-            where = self.directory.clinics[clinic_no].location
-            if where is not None:
-                located.append((clinic_no, (where.lat, where.lon)))
+        where = {no: self.directory.clinics[no].location for no in clinic_nos}
+        places = {no: (one.lat, one.lon) for no, one in where.items() if one is not None}
         # Several clinics may share a place, and be asked about again.
-        wanted = [
-            place for place in dict.fromkeys(p for _, p in located) if place not in self._kept
-        ]
+        wanted = [place for place in dict.fromkeys(places.values()) if place not in self._kept]
         answers, held = self._columns(wanted, limit), dict(self._kept)
         keep = math.isinf(limit) and (
             not isinstance(self.router, GraphRouter)
             or len(self._places) * (len(self._kept) + len(wanted)) <= KEPT
         )
-        last = {place: at for at, (_, place) in enumerate(located)}
-        for at, (clinic_no, place) in enumerate(located):
+        last = {place: no for no, place in places.items()}
+        for no, place in places.items():
             if place not in held:
                 held[place] = next(answers)
                 if keep:
                     self._kept[place] = held[place]
-            value = np.full(len(self.origins), np.inf)
-            value[self._rows] = held[place] if last[place] > at else held.pop(place)
-            yield clinic_no, value
+            yield no, self._of_all(held[place] if last[place] != no else held.pop(place))
 
     def to_sites(self, sites: Any) -> Iterator[Floats]:
         """What it takes from every row to each place where there may be a clinic."""
-        for minutes in self._columns(list(zip(sites.lat, sites.lon, strict=True)), math.inf):
-            value = np.full(len(self.origins), np.inf)
-            value[self._rows] = minutes
-            yield value
+        return map(self._of_all, self._columns([*zip(sites.lat, sites.lon, strict=True)], math.inf))
+
+    def _of_all(self, minutes: Floats) -> Floats:
+        value = np.full(len(self.origins), np.inf)
+        value[self._rows] = minutes
+        return value
 
     def _columns(self, places: Sequence[tuple[float, float]], limit: float) -> Iterator[Floats]:
         """Minutes from all rows to each place."""

@@ -65,8 +65,8 @@ class TimeSearch(ABC):
     """NaN where it is not known, or where there is none."""
     reason: NDArray[np.int8]
     snap_km: Floats
-    road_km: Floats | None = None
-    """By road, where the router says."""
+    road_km: Floats
+    """By road; NaN where the router does not say."""
 
     def __init__(
         self, router: Router, origin: tuple[float, float], limit_min: float = math.inf
@@ -150,7 +150,7 @@ class GraphSearch(TimeSearch):
         self._start = router.ends_of(router.snap(np.array([origin])))
         self.snap_km = self._goal.snap.distance_km
         self.origin_snap_km = float(self._start.snap.distance_km[0])
-        self.minutes = np.full(len(self.number), np.nan)
+        self.minutes = self.road_km = np.full(len(self.number), np.nan)
         self._reach_min = -math.inf
         self._off = (self._goal.snap.road < 0) | (self._start.snap.road[0] < 0)
         self.reason = self._off * np.int8(REASONS.index("off_network"))
@@ -214,9 +214,9 @@ class BatchSearch(TimeSearch):
         self._snap_km = getattr(router, "max_snap_km", 0.0)
         self._page, self._n_listed = page, n_listed
         self._next = page(0, self._size)
-        self.number, self.role = np.empty(0, np.intp), np.empty(0, np.int8)
-        self.minutes, self.snap_km = np.empty(0), np.empty(0)
-        self.reason = np.empty(0, np.int8)
+        self.number = np.empty(0, np.intp)
+        self.role = self.reason = np.empty(0, np.int8)
+        self.minutes = self.snap_km = self.road_km = np.empty(0)
 
     @property
     def method(self) -> str:
@@ -268,14 +268,13 @@ class BatchSearch(TimeSearch):
         answer = answered(self.router, np.array([self.origin]), there)
         self.n_requests += 1
         self.origin_snap_km = float(answer.origin_snap_km[0])
-        if answer.km is not None:
-            before = np.empty(0) if self.road_km is None else self.road_km
-            self.road_km = np.concatenate([before, answer.km[0]])
-        self.minutes = np.concatenate([self.minutes, answer.minutes[0]])
-        self.number = np.concatenate([self.number, part.number])
-        self.role = np.concatenate([self.role, part.role])
-        self.reason = np.concatenate([self.reason, answer.reason[0]])
-        self.snap_km = np.concatenate([self.snap_km, answer.target_snap_km])
+        road_km = np.full(len(there), np.nan) if answer.km is None else answer.km[0]
+        self.number = np.append(self.number, part.number)
+        self.role = np.append(self.role, part.role)
+        self.minutes = np.append(self.minutes, answer.minutes[0])
+        self.reason = np.append(self.reason, answer.reason[0])
+        self.snap_km = np.append(self.snap_km, answer.target_snap_km)
+        self.road_km = np.append(self.road_km, road_km)
 
 
 class TravelRanking(Ranking):
@@ -382,16 +381,15 @@ class TravelRanking(Ranking):
         at = search.place(clinic_no)
         if at is not None and self._minutes(at) is None and not search.reason[at]:
             search.everything()
-        if at is None or (self._minutes(at) is None and not search.reason[at]):
-            return Trip(None, None, None, None, "not_asked", profile)
-        minutes = self._minutes(at)
-        if minutes is None:
-            return Trip(None, None, None, None, REASONS[search.reason[at]], profile)
+        minutes = None if at is None else self._minutes(at)
+        if at is None or minutes is None:
+            reason = "" if at is None else REASONS[search.reason[at]]
+            return Trip(None, None, None, None, reason or "not_asked", profile)
         ((low, high),) = self._spans_of(np.array([at]))
-        km = None if search.road_km is None else float(search.road_km[at])
+        km = float(search.road_km[at])
         return Trip(
             minutes, low, None if math.isinf(high) else high,
-            None if km is None or math.isnan(km) else km, "", profile,
+            None if math.isnan(km) else km, "", profile,
         )  # fmt: skip
 
     def rank_of(self, distance_km: float, clinic_no: int) -> int | None:  # noqa: ARG002
@@ -448,16 +446,14 @@ class TravelRanking(Ranking):
     def _spans_of(self, at: Numbers) -> Iterator[Span]:
         """The 90 % intervals of times; infinite at the end where some place has no time."""
         known = self._known_spans
-        new = np.array([one for one in at.tolist() if one not in known], np.intp)
-        if len(new):
+        if new := [one for one in at.tolist() if one not in known]:
             minutes = self._search.minutes[new]
-            below, above = self._deviations(new, minutes)
+            below, above = self._deviations(np.array(new), minutes)
             lows = np.maximum(0.0, minutes - below) * self._error[0]
             highs = (minutes + above) * self._error[1]
-            known.update(
-                zip(new.tolist(), zip(lows.tolist(), highs.tolist(), strict=True), strict=True)
-            )
-        return (known[one] for one in at.tolist())
+            spans = zip(lows.tolist(), highs.tolist(), strict=True)
+            known.update(zip(new, spans, strict=True))
+        return map(known.__getitem__, at.tolist())
 
     def _deviations(self, at: Numbers, minutes: Floats) -> tuple[Floats, Floats]:
         """How much less and more time it may take, since positions are not exact."""

@@ -214,7 +214,8 @@ def _parts(items: Sequence[Place], size: int) -> Iterator[list[Place]]:
 COSTINGS = {"car": "auto", "bicycle": "bicycle", "foot": "pedestrian"}
 TOP_SPEED_KMH = 140.0
 """What Valhalla takes for the top speed of a car where its options do not say."""
-NO_EDGES, NOT_CONNECTED = 171, 170
+WITHOUT_WAY = {171: OFF_NETWORK, 170: UNREACHABLE}
+"""What its errors mean."""
 LIMITS = {"max_matrix_distance": 20_000_000.0, "max_matrix_location_pairs": 1_000_000}
 
 
@@ -316,50 +317,41 @@ class ValhallaRouter(TableRouter):
         lat, lon = read_place(origin, "origin")
         if self.times(origin, origin).reason[0, 0]:
             return Polygon()
-        costing = COSTINGS[self.profile]
         question = {
             "locations": [{"lat": lat, "lon": lon}],
             "contours": [{"time": float(minutes)}],
-            "costing": costing,
-            "costing_options": {costing: self._options},
             "polygons": True,
             "reverse": reverse,
         }
-        code = None
-        try:
-            return shape(self._actor.isochrone(question)["features"][0]["geometry"])
-        except self._valhalla.ValhallaError as error:
-            code = error.code
-        raise errors.RoutingError(f"Valhalla failed (error {code})")  # out here: it may hold places
+        return shape(self._said("isochrone", question)["features"][0]["geometry"])
 
     def _asked_as(self) -> Any:
         return [self._path, self._options]
 
     def _table(self, origins: Sequence[Place], targets: Sequence[Place]) -> Cells:
-        costing = COSTINGS[self.profile]
-        sides = {
+        question = {
             name: [{"lat": lat, "lon": lon} for lat, lon in places]
             for name, places in (("sources", origins), ("targets", targets))
         }
-        question = {**sides, "costing": costing, "costing_options": {costing: self._options}}
-        failure: Exception
+        answer = self._said("matrix", question)["sources_to_targets"]
+        return {
+            (a, b): self._cell(a, b, cell)
+            for a, row in zip(origins, answer, strict=True)
+            for b, cell in zip(targets, row, strict=True)
+        }
+
+    def _said(self, action: str, question: dict[str, Any]) -> Any:
+        """What Valhalla answers."""
+        costing = COSTINGS[self.profile]
+        question |= {"costing": costing, "costing_options": {costing: self._options}}
         try:
-            answer = self._actor.matrix(question)["sources_to_targets"]
+            return getattr(self._actor, action)(question)
         except self._valhalla.ValhallaError as error:
-            if error.code == NO_EDGES:
-                failure = _NoRoadError(None)
-            elif error.code == NOT_CONNECTED:
-                failure = _NoRoadError(None, UNREACHABLE)
-            else:
-                failure = errors.RoutingError(f"Valhalla failed (error {error.code})")
-        else:
-            rows = zip(origins, answer, strict=True)
-            return {
-                (a, b): self._cell(a, b, cell)
-                for a, row in rows
-                for b, cell in zip(targets, row, strict=True)
-            }
-        raise failure from None  # out here: an error of Valhalla's may hold places
+            code = error.code
+        # Out here: an error of Valhalla's may hold places.
+        if action == "matrix" and code in WITHOUT_WAY:
+            raise _NoRoadError(None, WITHOUT_WAY[code])
+        raise errors.RoutingError(f"Valhalla failed (error {code})")
 
     def _cell(self, a: Place, b: Place, cell: Mapping[str, Any]) -> Cell:
         if cell["time"] is None:
@@ -532,6 +524,8 @@ class ServiceRouter(PacedService, TableRouter):
 
     def _once(self, origins: Sequence[Place], targets: Sequence[Place], deadline: float) -> Cells:
         """Ask once and read what comes, without a word of it in an error."""
+        from geopy.adapters import AdapterHTTPError
+
         n, m = len(origins), len(targets)
         places = [[lon, lat] for lat, lon in (*origins, *targets)]
         sides = {"sources": list(range(n)), "destinations": list(range(n, n + m))}
@@ -545,8 +539,9 @@ class ServiceRouter(PacedService, TableRouter):
             return _read(answer, origins, targets, self.name)
         except (errors.GeocoderFailedError, _NoRoadError):
             raise
-        except _StatusError as error:
-            failure = self._failure(error)
+        except AdapterHTTPError as error:
+            wait_s = retry_after_s(error.headers)
+            failure = self._failure(error.status_code, str(error.text), wait_s)
         except MALFORMED as error:
             failure = errors.GeocoderFailedError(
                 f"{self.name} sent a malformed reply ({type(error).__name__})"
@@ -554,21 +549,21 @@ class ServiceRouter(PacedService, TableRouter):
             failure.__cause__ = None
         raise failure from None  # out here: the errors behind it may hold places
 
-    def _failure(self, error: _StatusError) -> Exception:
+    def _failure(self, status: int, body: str, wait_s: float | None) -> Exception:
         """What a status means: of a place, of the use, of the service."""
-        if NO_ROAD.search(error.text):
-            which = WHICH.search(error.text) if "NoSegment" in error.text else None
-            reason = UNREACHABLE if NO_WAY.search(error.text) else OFF_NETWORK
+        if NO_ROAD.search(body):
+            which = WHICH.search(body) if "NoSegment" in body else None
+            reason = UNREACHABLE if NO_WAY.search(body) else OFF_NETWORK
             return _NoRoadError(int(which[1]) if which else None, reason)
-        if error.status in REFUSED:
-            self._refusal = f"{self.name} refused the key or the use (HTTP status {error.status})"
+        if status in REFUSED:
+            self._refusal = f"{self.name} refused the key or the use (HTTP status {status})"
             return errors.GeocoderRefusedError(self._refusal)
-        text = f"{self.name} failed (HTTP status {error.status})"
-        if error.status == RETRIED:
+        text = f"{self.name} failed (HTTP status {status})"
+        if status == RETRIED:
             text = f"{self.name} says too many requests"
-        elif error.status < 500:
+        elif status < 500:
             return errors.GeocoderRefusedError(f"{text}: it does not take the request")
-        return errors.GeocoderFailedError(text, error.retry_after_s)
+        return errors.GeocoderFailedError(text, wait_s)
 
 
 def _of_routing(error: errors.GeocoderFailedError) -> errors.RoutingError:
@@ -583,22 +578,17 @@ def _of_routing(error: errors.GeocoderFailedError) -> errors.RoutingError:
 
 def _read(answer: Any, origins: Sequence[Place], targets: Sequence[Place], name: str) -> Cells:
     """Check a matrix: rows and columns as asked for, numbers or nothing in them."""
-    seconds = _checked(answer.durations, len(origins), len(targets), name)
-    metres = seconds
+    seconds = metres = _checked(answer.durations, len(origins), len(targets), name)
     if answer.distances is not None:
         metres = _checked(answer.distances, len(origins), len(targets), name)
     raw = answer.raw if isinstance(answer.raw, dict) else {}
     here, there = _stated(raw.get("sources"), origins), _stated(raw.get("destinations"), targets)
     return {
-        (a, b): Cell(
-            seconds[i][j],
-            None if answer.distances is None or seconds[i][j] is None else metres[i][j],
-            UNREACHABLE if seconds[i][j] is None else 0,
-            here[i],
-            there[j],
-        )
-        for i, a in enumerate(origins)
-        for j, b in enumerate(targets)
+        (a, b): Cell(None, None, UNREACHABLE, near_a, near_b)
+        if time_s is None
+        else Cell(time_s, None if answer.distances is None else far, 0, near_a, near_b)
+        for a, near_a, times, lengths in zip(origins, here, seconds, metres, strict=True)
+        for b, near_b, time_s, far in zip(targets, there, times, lengths, strict=True)
     }
 
 
@@ -606,36 +596,18 @@ def _checked(table: Any, n: int, m: int, name: str) -> list[list[float | None]]:
     is_table = isinstance(table, list) and len(table) == n
     if not is_table or any(not isinstance(row, list) or len(row) != m for row in table):
         raise errors.GeocoderFailedError(f"{name} answered with a table of another size")
-    return [[_number(value, name) for value in row] for row in table]
-
-
-def _number(value: Any, name: str) -> float | None:
-    if value is None:
-        return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < math.inf:
+    if any(value is not None and not 0 <= real(value) < math.inf for row in table for value in row):
         raise errors.GeocoderFailedError(f"{name} answered with what is no time or distance")
-    return float(value)
+    return [[None if value is None else float(value) for value in row] for row in table]
 
 
 def _stated(places: Any, asked: Sequence[Place]) -> list[float | None]:
     """How far each place lies from its road, where the service says, in kilometres."""
     if not isinstance(places, list) or len(places) != len(asked):
         return [None] * len(asked)
-    return [_snap_km(place) if isinstance(place, dict) else None for place in places]
-
-
-def _snap_km(place: Mapping[str, Any]) -> float | None:
-    metres: Any = place.get("distance", place.get("snapped_distance"))
-    return float(metres) / 1000.0 if isinstance(metres, int | float) and metres >= 0 else None
-
-
-class _StatusError(Exception):
-    """An HTTP status that is an error, with the body, which no message shows."""
-
-    def __init__(self, status: int, text: str, retry_after_s: float | None) -> None:
-        self.status, self.text, self.retry_after_s = status, text, retry_after_s
-        super().__init__()
+    found = [one if isinstance(one, dict) else {} for one in places]
+    metres = [real(one.get("distance", one.get("snapped_distance"))) for one in found]
+    return [far / 1000.0 if far >= 0 else None for far in metres]
 
 
 class _Client:
@@ -650,22 +622,14 @@ class _Client:
         self._adapter = HttpxAdapter(allow_private=allow_private)
 
     def _request(self, url: str, get_params: Any = None, post_params: Any = None, **_: Any) -> Any:
-        from geopy.adapters import AdapterHTTPError
-
         from ketafind.geocoding.http import read_json
 
         pairs = sorted(get_params.items()) if isinstance(get_params, dict) else get_params
         whole = self.base_url + url + (f"?{urlencode(pairs, safe=';,|')}" if pairs else "")
         body = None if post_params is None else json.dumps(post_params).encode()
-        failure: _StatusError
-        try:
-            return _without_gaps(
-                read_json(self._adapter.send(whole, self.headers, self.local.deadline, body))
-            )
-        except AdapterHTTPError as error:
-            wait_s = retry_after_s(error.headers)
-            failure = _StatusError(error.status_code, str(error.text), wait_s)
-        raise failure from None
+        return _without_gaps(
+            read_json(self._adapter.send(whole, self.headers, self.local.deadline, body))
+        )
 
 
 def _without_gaps(value: Any) -> Any:

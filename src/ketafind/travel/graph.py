@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError, InvalidInputError, shown
 from ketafind.files import open_arrays, require, write_arrays
-from ketafind.geo import ECCENTRICITY_2, EQUATOR_KM, earth_centred, geodesic_km, look_swapped, real
+from ketafind.geo import ECCENTRICITY_2, EQUATOR_KM, geodesic_km, look_swapped, real
 from ketafind.index import default_index
 from ketafind.travel.router import (
     OPENSTREETMAP,
@@ -327,8 +327,16 @@ class GraphRouter:
     @cached_property
     def _samples(self) -> tuple[Any, Ints]:
         """Points along all roads: their index, and the piece of a road's shape that each is on."""
-        lat, lon, piece = _sampled(self._arrays)
+        lat, lon, piece = _sampled(self._arrays, np.diff(self._along_km))
         return default_index(lat, lon), piece
+
+    @cached_property
+    def _along_km(self) -> Floats:
+        """How long all roads are together, one after the other, up to each point of their shapes."""
+        lat, lon = (self._arrays[f"shape_{name}"] / 1e7 for name in ("lat", "lon"))
+        km = np.concatenate([[0.0], geodesic_km(lat[:-1], lon[:-1], lat[1:], lon[1:])])
+        km[self._arrays["shape_starts"][:-1]] = 0.0  # from one road to the next
+        return km.cumsum(out=km)
 
     @cached_property
     def _open_samples(self) -> Any:
@@ -430,21 +438,9 @@ class GraphRouter:
 
     def _fractions(self, road: Ints, piece: Ints, along: Floats) -> Floats:
         """Turn places on pieces into parts of their roads' lengths."""
-        shape = self._arrays["shape_starts"]
-        roads, which = np.unique(road, return_inverse=True)
-        first, n_pieces = _spread(shape[roads], shape[roads + 1] - 1)
-        lat, lon = (
-            [self._arrays[f"shape_{name}"][first + step] / 1e7 for step in (0, 1)]
-            for name in ("lat", "lon")
-        )
-        km = geodesic_km(lat[0], lon[0], lat[1], lon[1])
-        # Summed road by road, so that no other place changes the last bits.
-        begun = np.cumsum(n_pieces) - n_pieces
-        each, n_each = _spread(begun[which], (begun + n_pieces)[which])
-        own, starts = begun[which] + piece - shape[road], np.cumsum(n_each) - n_each
-        before = np.where(each < np.repeat(own, n_each), km[each], 0.0)
-        done, total = (np.add.reduceat(part, starts) for part in (before, km[each]))
-        done += along * km[own]
+        km, shape = self._along_km, self._arrays["shape_starts"]
+        begun, ended = km[shape[road]], km[shape[road + 1] - 1]
+        done, total = km[piece] + along * (km[piece + 1] - km[piece]) - begun, ended - begun
         # Who stands at a crossing may leave it by any road, not only by the one snapped to.
         ends = [done <= AT_CROSSING_KM, total - done <= AT_CROSSING_KM]
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -533,14 +529,11 @@ class GraphRouter:
                 part = np.clip(np.nan_to_num(left / seconds, nan=1.0), 0, 1)
             parts.append(np.where(np.isfinite(left), part, 0.0))
         ahead, behind = parts
-        for road in np.flatnonzero((ahead > 0) | (behind > 0)):
-            if ahead[road] + behind[road] >= 1:
-                yield int(road), (0.0, 1.0)
-                continue
-            if ahead[road] > 0:
-                yield int(road), (0.0, float(ahead[road]))
-            if behind[road] > 0:
-                yield int(road), (1.0 - float(behind[road]), 1.0)
+        ahead[ahead + behind >= 1] = 1.0
+        for road in np.flatnonzero(ahead > 0):
+            yield int(road), (0.0, float(ahead[road]))
+        for road in np.flatnonzero((behind > 0) & (ahead < 1)):
+            yield int(road), (1.0 - float(behind[road]), 1.0)
         at, one = reached.at, reached.one
         own, place = int(one.snap.road[at]), float(one.snap.fraction[at])
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -746,14 +739,11 @@ def network(
     return arrays
 
 
-def _sampled(arrays: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats, Ints]:
+def _sampled(arrays: Mapping[str, NDArray[Any]], km: Floats) -> tuple[Floats, Floats, Ints]:
     """Cut every piece of every road into parts of at most `SPACING_KM`, and name their middles."""
-    inner = np.ones(len(arrays["shape_lat"]), bool)
-    inner[arrays["shape_starts"][1:] - 1] = False
-    piece = np.flatnonzero(inner)
     lat, lon = arrays["shape_lat"] / 1e7, arrays["shape_lon"] / 1e7
-    points = earth_centred(lat, lon)
-    km = np.linalg.norm(points[:, piece + 1] - points[:, piece], axis=0)
+    piece = np.delete(np.arange(len(km)), arrays["shape_starts"][1:-1] - 1)
+    km = km[piece]
     parts = np.maximum(1, np.ceil(1.001 * km / SPACING_KM)).astype(np.intp)
     if parts.sum() > MOST_SAMPLES:
         raise InvalidInputError(
@@ -767,13 +757,6 @@ def _sampled(arrays: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats, Ints]:
     sample_lat = lat[piece[each]] + share * north[each]
     sample_lon = (lon[piece[each]] + share * east[each] + 180.0) % 360.0 - 180.0
     return sample_lat, sample_lon, piece[each].astype(np.int32)
-
-
-def _spread(first: Ints, last: Ints) -> tuple[NDArray[np.intp], Ints]:
-    """The whole numbers from each first to before its last, one run after the other."""
-    counts = last - first
-    begun = np.cumsum(counts) - counts
-    return np.repeat(first - begun, counts) + np.arange(counts.sum()), counts
 
 
 def _widened(lines: list[Any], lat: float, lon: float, width_km: float) -> Any:

@@ -243,26 +243,19 @@ def _joined(
     first: Numbers, last: Numbers, kinds: Numbers, nodes: Numbers
 ) -> list[tuple[int, Numbers]]:
     """Join roads that run on as the same at a node where nothing else meets."""
-    heads: dict[int, list[int]] = {}
-    tails: dict[int, list[int]] = {}
-    for road, (start, stop) in enumerate(
-        zip(nodes[first].tolist(), nodes[last].tolist(), strict=True)
-    ):
-        tails.setdefault(start, []).append(road)
-        heads.setdefault(stop, []).append(road)
-    follows: dict[int, int] = {}
-    for node, before in heads.items():
-        after = tails.get(node, [])
-        if (
-            len(before) == 1 == len(after)
-            and before != after
-            and kinds[before[0]] == kinds[after[0]]
-        ):
-            follows[before[0]] = after[0]
+    each = np.arange(len(first))
+    met, ends = np.unique([nodes[first], nodes[last]], return_inverse=True)
+    before, after = np.zeros((2, len(met)), np.intp)
+    tail, head = ends.reshape(2, -1)
+    after[tail], before[head] = each, each
+    counts = (np.bincount(side, minlength=len(met)) for side in (tail, head))
+    alone = np.logical_and(*(count == 1 for count in counts))
+    alone &= (before != after) & (kinds[before] == kinds[after])
+    follows = dict(zip(before[alone].tolist(), after[alone].tolist(), strict=True))
     begun = set(follows.values())
     done: set[int] = set()
     roads = []
-    for road in [*(r for r in range(len(first)) if r not in begun), *begun]:  # rings come last
+    for road in [*np.setdiff1d(each, list(begun)).tolist(), *begun]:  # rings come last
         if road in done:
             continue
         points, at = [np.arange(first[road], last[road] + 1)], road
