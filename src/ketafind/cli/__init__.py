@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOWrapper
 
-from ketafind.errors import FileFailedError, GeocodingError, KetafindError
+from ketafind.errors import FileFailedError, GeocodingError, KetafindError, packaged
 from ketafind.records import Location
 
 __all__ = ["main"]
@@ -18,16 +18,6 @@ __all__ = ["main"]
 INPUT, FAILURE, INTERRUPTED = 2, 1, 130
 COORDINATES = re.compile(r"(?:ketafind\.)?Coordinates(?:\(lat=\.\.\., lon=\.\.\.\))?")
 """How Python's messages name what are two options here."""
-IN_COMMANDS = {
-    "pass check=False": "pass --no-check",
-    "pass overwrite=True": "pass --overwrite",
-    "directory.validate()": "ketafind validate",
-    "with lat= and lon=, or with address=": "with --lat and --lon, or with --address",
-    'pass prefix=, such as prefix="near_"': "pass --prefix, such as --prefix near_",
-    "give a prefix=": "give a --prefix",
-    'geocoder=ketafind.OfflineGeocoder(region="CA")': "--region CA",
-}
-"""What messages name in Python, and how it is written on the command line."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,7 +72,7 @@ def _say(message: str) -> None:
     """Print a message of Python's in the words of the command line."""
     from ketafind.show.text import escaped
 
-    for in_python, here in IN_COMMANDS.items():
+    for in_python, here in packaged("cli/parser.json")["in_python"].items():
         message = message.replace(in_python, here)
     lines = COORDINATES.sub("--lat and --lon", message).splitlines()
     print("\n".join(f"ketafind: {escaped(line)}" for line in lines), file=sys.stderr)

@@ -84,26 +84,8 @@ def _bound(text: str) -> tuple[str, float]:
 _bound.__name__ = "QUANTITY=NUMBER"
 
 TYPES = {"number": _number, "whole number": _typed(int, "whole number"), "bound": _bound}
-RUN: dict[str, Callable[[Namespace], int | None]] = {
-    "nearest": commands.nearest,
-    "show": commands.show,
-    "validate": commands.validate,
-    "vocabulary": commands.vocabulary,
-    "explain": commands.explain,
-    "questions": commands.questions,
-    "diff": commands.diff,
-    "profile": commands.profile,
-    "geocode": batch.geocode,
-    "map": commands.explore,
-    "page": commands.page,
-    "plot": commands.plot,
-    "join": batch.join,
-    "mcp": commands.mcp,
-    "export": commands.export,
-    "info": commands.info,
-    "geocoder build": commands.build_register,
-    "roads build": commands.build_roads,
-}
+RUN: dict[str, Callable[[Namespace], int | None]] = vars(commands) | vars(batch)
+"""A command is the function of its name, or the one that parser.json names."""
 
 
 def make_parser() -> ArgumentParser:
@@ -122,7 +104,7 @@ def make_parser() -> ArgumentParser:
 
 
 def _add_commands(
-    parser: ArgumentParser, named: Mapping[str, Any], groups: Mapping[str, Any], before: str = ""
+    parser: ArgumentParser, named: Mapping[str, Any], groups: Mapping[str, Any]
 ) -> None:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, one in named.items():
@@ -131,9 +113,9 @@ def _add_commands(
             name, help=one["help"], description=said, allow_abbrev=False
         )
         if "commands" in one:
-            _add_commands(command, one["commands"], groups, f"{name} ")
+            _add_commands(command, one["commands"], groups)
             continue
-        command.set_defaults(run=RUN[before + name], **one.get("defaults", {}))
+        command.set_defaults(run=RUN[one.get("run", name)], **one.get("defaults", {}))
         _add_options(command, one["options"], groups)
 
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ketafind.errors import DataError, Fault, InvalidInputError, shown
+from ketafind.errors import DataError, Fault, InvalidInputError, packaged, shown
 from ketafind.files import keys_once, naming, path_text, read_text, require, write_whole
 from ketafind.geo import real
-from ketafind.records import EVIDENCE_FIELDS, Clinic
-from ketafind.show.fhir import find
+from ketafind.records import Clinic
+from ketafind.show.fhir import FORMS, find, put_all, stated
 from ketafind.show.hsds import service_list
 from ketafind.tables.frames import PER, Found, csv_rows, laid_out, terms_of
 
@@ -200,26 +200,21 @@ def _data_package(export: Export) -> bytes:
     records: list[JSON] = [dict(clinic.to_dict()) for clinic in export.clinics]
     rows = [_KEPT, *([record[name] for name in _KEPT] for record in records)]
     facts = laid_out(export.clinics, export.what.vocabulary, "fact")[1]
-    clinics = [{"name": name, "type": _TYPES.get(name, "string")} for name in _KEPT]
-    table = [
-        {"name": part.name, "type": _TYPES.get(part.name, "string")} for part in EVIDENCE_FIELDS
+    described: JSON = packaged("show/datapackage.json") | {"version": export.what.snapshot.id}
+    described["resources"] = [
+        {**resource, "schema": {"fields": list(map(_typed, names)), **resource["schema"]}}
+        for resource, names in zip(described["resources"], (_KEPT, facts), strict=True)
     ]
-    keys = {"fields": ["clinic_id"], "reference": {"resource": "clinics", "fields": ["clinic_id"]}}
-    described = {
-        "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
-        "name": "ketafind-clinics",
-        "version": export.what.snapshot.id,
-        "resources": [
-            _described("clinics", "json", fields=clinics, primaryKey=["clinic_id"]),
-            _described("facts", "csv", fields=table, foreignKeys=[keys]),
-        ],
-    }
     made: dict[str, str | bytes] = {
         DESCRIPTION: _pretty(described),
         CLINICS: json.dumps(rows, ensure_ascii=False, indent=1),
         "facts.csv": csv_text(facts),
     }
     return _zipped(export, made)
+
+
+def _typed(name: str) -> JSON:
+    return {"name": name, "type": FORMS["types"].get(name, "string")}
 
 
 def _day(export: Export) -> date:
@@ -238,13 +233,6 @@ def _zipped(export: Export, made: Mapping[str, str | bytes]) -> bytes:
 
 CLINICS, DESCRIPTION = "clinics.json", "datapackage.json"
 _KEPT = [part.name for part in fields(Clinic)]
-_TYPES = {"location": "object", "extra": "object", "checked_on": "date", "page_date": "date"}
-_TYPES |= dict.fromkeys(("services", "languages", "evidence"), "array")
-
-
-def _described(name: str, form: str, **schema: Any) -> JSON:
-    file = {"name": name, "type": "table", "path": f"{name}.{form}", "format": form}
-    return file | {"encoding": "utf-8", "schema": schema | {"missingValues": [""]}}
 
 
 def _json_ld(export: Export) -> str:
@@ -252,46 +240,34 @@ def _json_ld(export: Export) -> str:
     return _pretty({"@context": "https://schema.org", "@graph": graph})
 
 
-def _medical_clinic(clinic: Clinic, vocabulary: Vocabulary, lang: str) -> JSON | None:
+def _medical_clinic(clinic: Clinic, vocabulary: Vocabulary, lang: str) -> JSON:
     """Describe a clinic in the words of schema.org; what is not stated is left out."""
     facets = {each.id: each for each in vocabulary.facets}
 
     def labels(facet: str, services: Iterable[Service]) -> list[str]:
         return [facets[facet][term].label(lang) for term in terms_of(services, facet)]
 
-    address = {
-        "streetAddress": clinic.street_address,
-        "addressLocality": clinic.city,
-        "addressRegion": clinic.province,
-        "postalCode": clinic.postal_code,
-    }
-    place = clinic.location
+    plain: JSON = dict(clinic.to_dict())
+    made = put_all({}, plain | (plain["location"] or {}), FORMS["jsonld"])
+    for name, kind in _PARTS.items():
+        if name in made:
+            made[name] = {"@type": kind, **made[name]}
     therapies = [
-        _typed(
-            "MedicalTherapy",
+        stated(
+            **{"@type": "MedicalTherapy"},
             name=", ".join(labels("product", [one])) or clinic.name,
             howPerformed=", ".join(labels("route", [one])),
         )
         for one in clinic.services
     ]
-    return _typed(
-        "MedicalClinic",
-        identifier=clinic.clinic_id,
-        name=clinic.name,
-        url=clinic.website,
-        telephone=clinic.phone,
-        address=_typed("PostalAddress", **address),
-        geo=place and _typed("GeoCoordinates", latitude=place.lat, longitude=place.lon),
-        parentOrganization=_typed("Organization", name=clinic.operator),
-        availableService=therapies,
-        knowsAbout=labels("condition", clinic.services),
-        knowsLanguage=list(clinic.languages),
-    )
+    about = labels("condition", clinic.services)
+    made |= stated(availableService=therapies, knowsAbout=about, knowsLanguage=clinic.languages)
+    return {"@type": "MedicalClinic", **made}
 
 
-def _typed(kind: str, **members: Any) -> JSON | None:
-    stated = {name: value for name, value in members.items() if value not in (None, "", [])}
-    return {"@type": kind, **stated} if stated else None
+_PARTS = {
+    "address": "PostalAddress", "geo": "GeoCoordinates", "parentOrganization": "Organization"
+}  # fmt: skip
 
 
 def clinic_features(clinics: Iterable[Clinic], snapshot: Snapshot) -> JSON:
@@ -321,15 +297,7 @@ FORMATS: dict[str, Callable[[Export], str | bytes]] = {
     "jsonld": _json_ld,
     "datapackage": _data_package,
 }
-ENDINGS = {
-    ".csv": "csv",
-    ".geojson": "geojson",
-    ".parquet": "geoparquet",
-    ".gpkg": "geopackage",
-    ".xlsx": "excel",
-    ".jsonld": "jsonld",
-    ".zip": "datapackage",
-}
+ENDINGS: dict[str, str] = FORMS["endings"]
 
 
 # -- Read -----------------------------------------------------------------------------------------
@@ -442,25 +410,15 @@ def reader_of(path: str | os.PathLike[str]) -> str:
         return "from_datapackage"
     if ending == ".json":
         content, name = read_json(path, "a directory in JSON")
-        members = set(content) if isinstance(content, dict) else set()
-        for reader, signs in _SIGNS.items():
-            if members & signs:
-                return reader
+        for reader, signs in FORMS["signs"].items():
+            if isinstance(content, dict) and not content.keys().isdisjoint(signs):
+                return str(reader)
         kinds = "a FHIR Bundle, GeoJSON, an HSDS list of services or a data package"
         raise DataError(name, [Fault(f"this is JSON, but not {kinds}")])
-    if ending in _READERS:
-        return _READERS[ending]
+    readers: dict[str, str] = FORMS["readers"]
+    if ending in readers:
+        return readers[ending]
     if ending in ENDINGS:
-        readable = ", ".join([".ketafind", ".json", *_READERS])
+        readable = ", ".join([".ketafind", ".json", *readers])
         raise InvalidInputError(f"{ending} is not read back; files that are: {readable}")
     return "from_csv"
-
-
-_READERS = {".csv": "from_csv", ".geojson": "from_geojson", ".zip": "from_datapackage"}
-_SIGNS = {
-    "from_fhir": {"resourceType"},
-    "from_geojson": {"features"},
-    "from_hsds": {"contents", "services", "service_at_locations"},
-    "from_datapackage": {"resources"},
-}
-"""What a JSON object holds that a method of `Directory` reads."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
+from ketafind.errors import packaged
 from ketafind.shapes import label_of
 from ketafind.tables.frames import Found, add_fact
 
@@ -23,32 +24,12 @@ Offer = tuple["Clinic", Sequence["Service"], float | None]
 
 SYSTEM = "urn:ketafind"
 DISTANCE = "http://hl7.org/fhir/StructureDefinition/location-distance"
-STATUS = {"active": "active", "uncertain": "suspended", "closed": "inactive"}
-DOUBT = {
-    "en": "Position known to within {radius:g} km at 90 % ({precision}).",
-    "fr": "Position connue à {radius:g} km près, à 90 % ({precision}).",
-}
-# Where a field stands in a resource. What has no element is an extension of the field's name.
-LOCATION = {
-    "clinic_id": "identifier/0/value",
-    "name": "name",
-    "street_address": "address/line/0",
-    "city": "address/city",
-    "province": "address/state",
-    "postal_code": "address/postalCode",
-}
-POSITION = {"lon": "position/longitude", "lat": "position/latitude"}
-VERIFICATION = {
-    "source_url": "primarySource/0/who/identifier/value",
-    "source_class": "primarySource/0/type/0/coding/0/code",
-    "checked_on": "lastPerformed",
-    "method": "validationProcess/0/text",
-}
-FIELDS = LOCATION | {"status": "status", "operator": "managingOrganization"}
-FIELDS |= dict.fromkeys(("phone", "website"), "telecom")
-TELECOM = {"phone": "phone", "url": "website"}
-FACETS = {"staff": "specialty", "language": "communication"}
-OTHERS = "characteristic"
+FORMS: dict[str, dict[str, Any]] = packaged("show/forms.json")
+"""Where a field stands in a form. In FHIR what has no element is an extension of the field's name."""
+_FORM = FORMS["fhir"]
+LOCATION, POSITION, VERIFICATION = _FORM["fields"], _FORM["position"], _FORM["evidence"]
+FACETS, OTHERS = _FORM["facets"], "characteristic"
+STATUS, TELECOM = _FORM["status"], _FORM["telecom"]
 
 _BETWEEN_PHONES = re.compile(r"[;/|,]|\bor\b|\bou\b")
 _SHORTEST_PHONE = 7
@@ -82,7 +63,7 @@ def bundle(
         "language": lang,
         "identifier": {"system": f"{SYSTEM}:snapshot", "value": snapshot},
         **({} if total is None else {"total": total}),
-        **_stated(entry=list(entries.values())),
+        **stated(entry=list(entries.values())),
     }
 
 
@@ -103,7 +84,7 @@ def _entries(
         yield offered
         for concept in made.get(FACETS["staff"], ()):
             who = {"code": [concept], "healthcareService": [_reference(offered)]}
-            who |= {"location": links["location"], **_stated(organization=links.get("providedBy"))}
+            who |= {"location": links["location"], **stated(organization=links.get("providedBy"))}
             related.append(
                 _entry("PractitionerRole", f"{key}\n{concept['coding'][0]['code']}", who)
             )
@@ -114,7 +95,7 @@ def _entries(
         yield _entry("VerificationResult", f"{clinic.clinic_id}\n{at}", said)
 
 
-def _stated(**members: Any) -> JSON:
+def stated(**members: Any) -> JSON:
     # FHIR has no empty texts and lists: what is not stated is left out.
     return {name: value for name, value in members.items() if value}
 
@@ -144,7 +125,7 @@ def _resource(plain: Mapping[str, Any], native: Mapping[str, str], **rest: Any) 
             if _clean(plain[name]) != plain[name]:
                 rest[name] = plain[name]
     found = [{"url": f"{SYSTEM}:{name}", **_typed(value)} for name, value in rest.items()]
-    return made | _stated(extension=found)
+    return made | stated(extension=found)
 
 
 def _typed(value: Any) -> JSON:
@@ -166,6 +147,14 @@ def put(target: JSON, path: str, value: Any) -> None:
         put(target.setdefault(name, [{}])[0], more[2:], value)
     else:
         put(target.setdefault(name, {}), more, value)
+
+
+def put_all(target: JSON, plain: Mapping[str, Any], paths: Mapping[str, str]) -> JSON:
+    """Set each field that is stated at its path."""
+    for name, path in paths.items():
+        if plain.get(name) is not None:
+            put(target, path, plain[name])
+    return target
 
 
 def find(source: Any, path: str) -> Any:
@@ -196,8 +185,8 @@ def _location(clinic: Clinic, lang: str) -> JSON:
     ]
     doubt = None
     if place and not math.isclose(place["radius_km"], 0.0):
-        doubt = DOUBT[lang].format(radius=place["radius_km"], precision=place["precision"])
-    return made | {"status": STATUS[clinic.status], **_stated(telecom=contacts, description=doubt)}
+        doubt = _FORM["doubt"][lang].format(radius=place["radius_km"], precision=place["precision"])
+    return made | {"status": STATUS[clinic.status], **stated(telecom=contacts, description=doubt)}
 
 
 def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str) -> JSON:
@@ -227,7 +216,7 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str
         quantities=plain["quantities"],
     )
     made["identifier"][0]["system"] = f"{SYSTEM}:service"
-    made |= _stated(
+    made |= stated(
         name=_clean(clinic.name),
         **offered,
         comment="; ".join(numbers),
@@ -263,8 +252,8 @@ def _verification(fact: Evidence) -> JSON:
     if fact.source_url:
         put(made, "primarySource/0/who/identifier/system", "urn:ietf:rfc:3986")
     element = f"HealthcareService.{FACETS.get(fact.facet, OTHERS)}"
-    if fact.facet in FIELDS:
-        element = f"Location.{FIELDS[fact.facet]}".replace("/0", "").replace("/", ".")
+    if path := (LOCATION | _FORM["elements"]).get(fact.facet):
+        element = f"Location.{path}".replace("/0", "").replace("/", ".")
     return made | {"status": "attested", "targetLocation": [element]}
 
 

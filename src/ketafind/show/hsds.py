@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from ketafind.show.fhir import SYSTEM, find, put, warn_of_unread
+from ketafind.show.fhir import FORMS, SYSTEM, find, put_all, warn_of_unread
 from ketafind.tables.frames import Found, add_fact
 from ketafind.tables.places import postal_letters
 
@@ -20,27 +20,8 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 
 OURS = "ketafind"
-STATUS = {"active": "active", "uncertain": "inactive", "closed": "defunct"}
-LOCATION = {
-    "clinic_id": "external_identifier",
-    "name": "name",
-    "lat": "latitude",
-    "lon": "longitude",
-    "street_address": "addresses/0/address_1",
-    "city": "addresses/0/city",
-    "province": "addresses/0/state_province",
-    "postal_code": "addresses/0/postal_code",
-    "phone": "phones/0/number",
-}
+LOCATION, METADATA, QUANTITIES, STATUS = FORMS["hsds"].values()
 ADDRESS = ("address_1", "city", "state_province", "postal_code", "country")
-METADATA = {
-    "checked_on": "last_action_date",
-    "method": "last_action_type",
-    "term": "replacement_value",
-    "facet": "field_name",
-    "source_url": "updated_by",
-}
-QUANTITIES = {"price_cad": "fees_description", "wait_days": "wait_time"}
 _UNKNOWN = ("", None)
 
 
@@ -120,9 +101,7 @@ def _location(clinic: Clinic) -> JSON:
         "location_type": "physical",
         "external_identifier_type": f"{SYSTEM}:clinic",
     }
-    for name, path in LOCATION.items():
-        if (value := plain.get(name, place.get(name))) is not None:
-            put(made, path, value)
+    put_all(made, plain | place, LOCATION)
     for kind in ("addresses", "phones"):
         for one in made.get(kind, ()):
             one["id"] = _id(own, kind)
