@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import LEVELS, MEAN_KM, Study, ontario_postal_codes, read_thresholds
+from ketafind.access.demand import LEVELS, MEAN_KM, Study, ontario_postal_codes
 from ketafind.errors import InvalidInputError
 from ketafind.files import require
 from ketafind.geo import (
@@ -237,12 +237,11 @@ def catchments(
         router=router,
     )  # fmt: skip
     names = ["supply", "clinic_id", "clinic_ids", *WEIGHTS, "area_km2", "geometry"]
-    settings: dict[str, Any] = {"weighted": weight is not None}
     if router is not None or thresholds_min is not None:
-        limits = read_thresholds(study, None, thresholds_min, USUAL)
+        limits = study.read_limits(None, thresholds_min, USUAL)
         if region is not None or not hasattr(router, "isochrone"):
             raise InvalidInputError("router= draws by isochrone(), and goes without region=")
-        names, settings = ["threshold_min", *names], {"thresholds_min": limits, **settings}
+        names = ["threshold_min", *names]
         rows = [row for level in LEVELS for row in _isochrones(study, level, router, limits)]
     else:
         if region is not None:
@@ -253,7 +252,7 @@ def catchments(
             region = _box(study, widen=origins is not None)
         rows = [row for level in LEVELS for row in _cells(study, level, region)]
     areas = geopandas.GeoDataFrame(rows, columns=names, geometry="geometry", crs="EPSG:4326")
-    return study.stamped(areas, "catchments", **settings)
+    return study.stamped(areas, "catchments")
 
 
 def _check_region(region: Any) -> None:
@@ -307,8 +306,7 @@ def _isochrones(study: Study, level: str, router: Any, limits: Floats) -> Iterat
         ends = [study.journeys.ends(value, no) for no in clinic_nos] if study.journeys else []
         low, high = np.min([e[0] for e in ends], axis=0), np.min([e[1] for e in ends], axis=0)
         for limit in limits.tolist():
-            within = (study.ticks(one) <= study.ticks(limit) for one in (high, value, low))
-            counts = [study.weight[one].sum() for one in within]
+            counts = [study.weight[study.within(one, limit)].sum() for one in (high, value, low)]
             shape = router.isochrone(place, limit, reverse=True)
             yield {"threshold_min": limit, **_row(study, level, clinic_nos, counts, shape)}
 

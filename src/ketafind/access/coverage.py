@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import (
-    ENDS,
-    LEVELS,
-    Study,
-    check_thresholds,
-    read_thresholds,
-)
+from ketafind.access.demand import ENDS, LEVELS, Study
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.files import require
-from ketafind.geo import micrometres
 from ketafind.index.protocol import Floats, check_count
 from ketafind.join.columns import clinic_texts
 from ketafind.join.frames import Codes, Column, Frame, Texts, open_frame
-from ketafind.join.origins import REASONS, Origins, Source, check_prefix, check_range, read_origins
+from ketafind.join.origins import REASONS, Source, check_prefix, check_range, read_origins
 from ketafind.join.search import Flags, Rows, column_name, refuse_implausible
 
 if TYPE_CHECKING:
@@ -130,30 +123,30 @@ def coverage(
         origins, directory, source, weight, where, facets, check=check, provenance=provenance,
         router=router, cost=cost,
     )  # fmt: skip
-    limits = read_thresholds(study, thresholds_km, thresholds_min, USUAL_COVERAGE)
+    limits = study.read_limits(thresholds_km, thresholds_min, USUAL_COVERAGE)
     names, group, labels = _groups(study.frame, by)
     counted = np.where(study.located, study.weight, 0.0)
-    total = np.repeat(_sums(group, counted, len(labels)), len(limits))
-    without = _sums(group, study.weight - counted, len(labels))
-    table: dict[str, Any] = {name: np.repeat(labels[name].array, len(limits)) for name in names}
+
+    def sums(weight: Floats) -> Floats:
+        # Without a row, bincount counts in whole numbers.
+        return np.bincount(group, weight, len(labels)).astype(np.float64)
+
+    reach, n = study.reach(), len(limits)
+    table: dict[str, Any] = {name: np.repeat(labels[name].array, n) for name in names}
     table[f"threshold_{study.unit}"] = np.tile(limits, len(labels))
-    table["total"] = total
-    table["without_position"] = np.repeat(without, len(limits))
-    reach, shares = study.reach(), dict[str, Any]()
+    table["total"] = total = sums(counted).repeat(n)
+    table["without_position"] = sums(study.weight - counted).repeat(n)
     if study.journeys is not None:
-        lost = np.where(np.isinf(reach["possible"]), counted, 0.0)
-        table["without_way"] = np.repeat(_sums(group, lost, len(labels)), len(limits))
+        table["without_way"] = sums(np.where(np.isinf(reach["possible"]), counted, 0.0)).repeat(n)
     for end, near in reach.items():
-        inside = [study.ticks(near) <= study.ticks(limit) for limit in limits]
-        sums = [_sums(group, counted * one, len(labels)) for one in inside]
-        table[f"covered_{end}"] = covered = np.array(sums).T.ravel()
-        shares[f"share_{end}"] = np.divide(covered, np.where(total > 0.0, total, np.nan))
-    frame = pd.DataFrame(table | shares)
-    frame.attrs = {
-        "snapshot": str(directory.snapshot),
-        "n_unlocated": study.eligible["possible"].n_unlocated,
-    }
-    return study.stamped(frame, "coverage", weighted=weight is not None, **_told(study, limits))
+        covered = [sums(counted * study.within(near, limit)) for limit in limits]
+        table[f"covered_{end}"] = np.array(covered).T.ravel()
+    share = np.where(total > 0.0, total, np.nan)
+    table |= {f"share_{end}": table[f"covered_{end}"] / share for end in reach}
+    frame = pd.DataFrame(table)
+    n_unlocated = study.eligible["possible"].n_unlocated
+    frame.attrs = {"snapshot": str(directory.snapshot), "n_unlocated": n_unlocated}
+    return study.stamped(frame, "coverage")
 
 
 def compare(
@@ -211,26 +204,25 @@ def compare(
     """
     import pandas as pd
 
-    limits = check_thresholds(thresholds_km)
     source = Source(lat, lon, geometry, address)
     before, after = (
         Study(origins, one, source, weight, where, facets, check=check, provenance=provenance)
         for one in (old, new)
     )
+    limits = after.read_limits(thresholds_km, None, USUAL)
     counted = np.where(after.located, after.weight, 0.0)
     total = float(counted.sum()) or np.nan
     near = {level: [study.nearest(level)[0] for study in (before, after)] for level in LEVELS}
     rows = []
     for limit in limits:
         for level, pair in near.items():
-            was, now = (micrometres(km) <= micrometres(limit) for km in pair)
+            was, now = (after.within(km, limit) for km in pair)
             parts = (was, now, now & ~was, was & ~now)
             sums = [float(counted[part].sum()) for part in parts]
             rows.append((limit, level, *sums, sums[0] / total, sums[1] / total))
     changed = ("covered_old", "covered_new", "gained", "lost", "share_old", "share_new")
     frame = pd.DataFrame(rows, columns=["threshold_km", "supply", *changed])
-    settings = {"snapshot_old": str(old.snapshot), "weighted": weight is not None}
-    return after.stamped(frame, "compare", thresholds_km=limits, **settings)
+    return after.stamped(frame, "compare", snapshot_old=str(old.snapshot))
 
 
 def gaps(
@@ -305,7 +297,7 @@ def gaps(
         origins, directory, source, weight, where, facets, check=check, provenance=provenance,
         router=router, cost=cost,
     )  # fmt: skip
-    limits = read_thresholds(study, thresholds_km, thresholds_min, USUAL)
+    limits = study.read_limits(thresholds_km, thresholds_min, USUAL)
     nearest, unit = study.reach(), study.unit
     far = study.ticks(nearest["confirmed"])
     worst = np.lexsort((-study.weight, -far))
@@ -320,16 +312,7 @@ def gaps(
         columns[f"gap_{name}_{unit}"] = np.maximum(near - limit, 0.0)
     named = {prefix + name: column for name, column in columns.items()}
     listed = study.frame.chosen(rows).extended(named)
-    return study.stamped(listed, "gaps", weighted=weight is not None, **_told(study, limits))
-
-
-def _told(study: Study, limits: Floats) -> dict[str, Any]:
-    return {"thresholds_km" if study.unit == "km" else "thresholds_min": limits}
-
-
-def _sums(group: Rows, weight: Floats, n: int) -> Floats:
-    # Without a row, bincount counts in whole numbers.
-    return np.bincount(group, weight, n).astype(np.float64)
+    return study.stamped(listed, "gaps")
 
 
 def _groups(frame: Frame, by: Any) -> tuple[list[str], Rows, pd.DataFrame]:
@@ -451,51 +434,37 @@ def best_sites(
         origins, directory, source, weight, where, facets, check=check, provenance=provenance,
         router=router, cost=cost, candidates=opened,
     )  # fmt: skip
-    limits = read_thresholds(study, thresholds_km, thresholds_min, USUAL)
+    limits = study.read_limits(thresholds_km, thresholds_min, USUAL)
     if check_count(n, "n") > len(opened):
         raise InvalidInputError(f"n={n}, but there are {len(opened)} candidates")
     taken = [name for name in (f"threshold_{study.unit}", *SITE_COLUMNS) if name in opened.names]
     if taken:
         raise InvalidInputError(f"the candidates have a column {taken[0]!r}; rename it first")
-    sites: Any
-    if study.travel is not None and study.travel.costs is not None:
-        sites = study.travel.sites(opened)
-    else:
-        sites = _read_sites(study, opened, source, candidate_address)
+    sites = _read_sites(study, opened, source, candidate_address)
     nearest = [study.nearest(level)[0] for level in LEVELS]
+    total = float(study.weight[study.located].sum()) or 1.0
     rows: list[int] = []
     shares: list[tuple[float, float, float]] = []
-    for limit, reached in zip(limits.tolist(), _reached(study, sites, limits), strict=True):
+    for limit, reached in zip(limits, _reached(study, sites, limits), strict=True):
         for values in nearest:
-            near = study.ticks(values) <= study.ticks(limit)
-            chosen, added = _best(study, reached, len(opened), near, n)
-            rows += chosen
-            shares += added
+            near = study.within(values, limit)
+            weights = np.where(near | ~study.located, 0.0, study.weight)
+            best, new = _solve(reached, len(opened), weights, n)
+            before = float(study.weight[near].sum())
+            rows += best
+            shares += [(one, before / total, (before + sum(new)) / total) for one in new]
     levels = np.tile(np.arange(2, dtype=np.int8).repeat(n), len(limits))
     columns: dict[str, Column] = {f"threshold_{study.unit}": limits.repeat(2 * n)}
     columns["supply"] = Codes(levels, Texts(LEVELS))
     columns |= dict(zip(SITE_COLUMNS[1:], np.array(shares).T, strict=True))
     chosen = opened.chosen(np.array(rows, dtype=np.intp)).extended(columns)
-    return study.stamped(chosen, "best_sites", n=n, **_told(study, limits))
+    return study.stamped(chosen, "best_sites", n=n)
 
 
-def _best(
-    study: Study,
-    reached: Packed,
-    n_sites: int,
-    near: Flags,
-    n: int,
-) -> tuple[list[int], list[tuple[float, float, float]]]:
-    """Choose n sites; what each adds, and the shares within reach before and after all."""
-    weights = np.where(near | ~study.located, 0.0, study.weight)
-    best, new = _solve(reached, n_sites, weights, n)
-    total = float(study.weight[study.located].sum()) or 1.0
-    before = float(study.weight[near].sum())
-    return best, [(one, before / total, (before + sum(new)) / total) for one in new]
-
-
-def _read_sites(study: Study, opened: Frame, source: Source, address: str | None) -> Origins:
-    """Read where the candidates are."""
+def _read_sites(study: Study, opened: Frame, source: Source, address: str | None) -> Any:
+    """Read where the candidates are, or what it costs to reach them."""
+    if study.travel is not None and study.travel.costs is not None:
+        return study.travel.sites(opened)
     there, named = (
         Source(address=address),
         (source.lat, source.lon, source.geometry, source.address),
@@ -522,18 +491,22 @@ def _reached(study: Study, sites: Any, limits: Floats) -> list[Packed]:
     """Which sites reach each origin, for each limit: one bit a site, packed."""
     shape = len(study.weight), (len(sites) + 7) // 8
     reached = [np.zeros(shape, dtype=np.uint8) for _ in limits]
-    if study.journeys is not None:
-        for site, values in enumerate(study.journeys.to_sites(sites)):
-            for limit, table in zip(limits.tolist(), reached, strict=True):
-                near = study.ticks(values) <= study.ticks(limit)
-                table[near, site // 8] |= np.uint8(1 << site % 8)
-        return reached
-    near_origins, rows = study.near_origins()
-    for site, (lat, lon) in enumerate(zip(sites.lat.tolist(), sites.lon.tolist(), strict=True)):
-        for limit, table in zip(limits, reached, strict=True):
-            inside, _ = near_origins.rings(lat, lon, np.array([limit]))
-            table[rows[inside], site // 8] |= np.uint8(1 << site % 8)
+    for site, near in enumerate(_near_sites(study, sites, limits)):
+        for table, rows in zip(reached, near, strict=True):
+            table[rows, site // 8] |= np.uint8(1 << site % 8)
     return reached
+
+
+def _near_sites(study: Study, sites: Any, limits: Floats) -> Iterator[list[Any]]:
+    """The rows that reach each site, for each limit."""
+    if study.journeys is not None:
+        for values in study.journeys.to_sites(sites):
+            yield [study.within(values, limit) for limit in limits]
+        return
+    near_origins, rows = study.near_origins()
+    for lat, lon in zip(sites.lat.tolist(), sites.lon.tolist(), strict=True):
+        rings = (near_origins.rings(lat, lon, limit)[0] for limit in limits.reshape(-1, 1))
+        yield [rows[inside] for inside in rings]
 
 
 def _solve(reached: Packed, n_sites: int, weight: Floats, n: int) -> tuple[list[int], list[float]]:

@@ -16,7 +16,7 @@ from ketafind.join.columns import stamped
 from ketafind.join.frames import Frame, code_type, open_frame
 from ketafind.join.join import read_travel
 from ketafind.join.origins import Origins, Source, check_directory, read_origins
-from ketafind.join.search import Rows, nearest_end_km, refuse_implausible, search, ticks
+from ketafind.join.search import Flags, Rows, nearest_end_km, refuse_implausible, search, ticks
 from ketafind.query.filter import Filter, UnknownPolicy
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ class Study:
         self.origins: Origins = read_origins(self.frame, source, geocoder=reader, needless=needless)
         self.weight: Floats = _weights(self.frame, weight)
         self._radius_from = source.radius_told(self.frame.names)
+        self._settings: dict[str, Any] = {"weighted": weight is not None}
         self.located, self.journeys = self.origins.located, None
         if self.travel is not None:
             refuse_implausible(directory, self.origins, check=check)
@@ -176,6 +177,28 @@ class Study:
     def ticks(self, values: Any) -> Any:
         """What is compared: values that are equal for this purpose are equal."""
         return ticks(self.unit, values)
+
+    def within(self, values: Floats, limit: float) -> Flags:
+        """Whether values are no more than a limit."""
+        return np.asarray(self.ticks(values) <= self.ticks(limit))
+
+    def read_limits(self, km: Any, minutes: Any, usual: Mapping[str, Any]) -> Floats:
+        """Read one threshold, or several, in what is measured; None for what is usual."""
+        name, given, other = "thresholds_km", km, minutes
+        if self.unit != "km":
+            name, given, other = "thresholds_min", minutes, km
+        if other is not None:
+            raise InvalidInputError(
+                "thresholds_min= goes with router= or cost=, thresholds_km= with straight lines"
+            )
+        values = usual[name] if given is None else given
+        several = isinstance(values, Iterable) and not isinstance(values, str)
+        listed = list(values) if several else [values]
+        if not listed:
+            raise InvalidInputError(f"{name} is empty: give one or more")
+        limits = np.array([check_limit(value, name) for value in listed])
+        self._settings = {name: limits, **self._settings}
+        return limits
 
     def nearest(self, level: str) -> tuple[Floats, Any]:
         """Find the nearest clinic of each origin; infinitely far where there is none."""
@@ -213,6 +236,7 @@ class Study:
             criteria=self._provenance,
             travel=self.travel,
             **settings,
+            **self._settings,
         )
 
     def near_origins(self) -> tuple[WithinDistance, Rows]:
@@ -260,27 +284,6 @@ def _weights(frame: Frame, name: str | None) -> Floats:
     if not np.isfinite(whole):
         raise InvalidInputError(f'column "{name}": the sum of the weights is too large to count')
     return weights
-
-
-def read_thresholds(study: Study, km: Any, minutes: Any, usual: Mapping[str, Any]) -> Floats:
-    """Read one threshold, or several, in what the study measures; None for what is usual."""
-    name, given, other = "thresholds_km", km, minutes
-    if study.unit != "km":
-        name, given, other = "thresholds_min", minutes, km
-    if other is not None:
-        raise InvalidInputError(
-            "thresholds_min= goes with router= or cost=, thresholds_km= with straight lines"
-        )
-    return check_thresholds(usual[name] if given is None else given, name)
-
-
-def check_thresholds(values: Any, name: str = "thresholds_km") -> Floats:
-    """Read one distance in kilometres, or one time in minutes, or several."""
-    several = isinstance(values, Iterable) and not isinstance(values, str)
-    listed = list(values) if several else [values]
-    if not listed:
-        raise InvalidInputError(f"{name} is empty: give one or more")
-    return np.array([check_limit(value, name) for value in listed])
 
 
 def read_capacity(directory: Directory, capacity: Mapping[str, float] | Any) -> Floats:

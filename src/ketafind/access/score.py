@@ -258,7 +258,7 @@ def access_score(
     weigh = read_decay(method, decay, limit, bandwidth, study.unit)
     amounts = read_capacity(directory, capacity)
     covered = {
-        end: np.ma.MaskedArray(study.ticks(near) <= study.ticks(limit), ~study.located)
+        end: np.ma.MaskedArray(study.within(near, limit), ~study.located)
         for end, near in study.reach().items()
     }
     if method == "raam":
@@ -272,7 +272,7 @@ def access_score(
     unit = "km" if straight else "min"
     settings = {"method": method, f"catchment_{unit}": limit, "decay": decay, "per": per}
     settings |= {f"tau_{unit}": tau} if method == "raam" else {f"bandwidth_{unit}": bandwidth}
-    return study.stamped(scored, "access_score", **settings, weighted=weight is not None)
+    return study.stamped(scored, "access_score", **settings)
 
 
 def _lengths(
@@ -353,10 +353,10 @@ class _Scores:
         return self._by_line() if journeys is None else self._by_travel(journeys)
 
     def _by_travel(self, journeys: Journeys) -> Iterator[_Near]:
-        study, limit = self._study, ticks(self._decay.unit, self._decay.limit)
+        study = self._study
         for clinic_no, value in journeys.over(study.eligible["possible"]._clinic_nos()):
             ends = [end[self._rows] for end in journeys.ends(value, clinic_no)]
-            rows = np.flatnonzero(ticks(self._decay.unit, ends[0]) <= limit)
+            rows = np.flatnonzero(study.within(ends[0], self._decay.limit))
             own, most, least = (self._decay.at(far[rows]) for far in (value[self._rows], *ends))
             low, high = np.minimum(least, own), np.maximum(most, own)
             yield _Near(clinic_no, rows, own, low, high, exact=np.array_equal(low, high))
@@ -445,7 +445,7 @@ def _raam(study: Study, level: str, amounts: Floats, limit: float, tau: float) -
         far = geodesic_km(study.origins.lat[rows, None], study.origins.lon[rows, None], lat, lon)
     else:
         far = np.column_stack([value[rows] for _, value in study.journeys.over(numbers)])
-    far[study.ticks(far) > study.ticks(limit)] = np.inf
+    far[~study.within(far, limit)] = np.inf
     near = np.isfinite(far).any(axis=1)
     supply = amounts[numbers] * study.weight[rows].sum() / amounts[numbers].sum()
     cost[rows[near]] = _balanced(study.weight[rows[near]], supply, far[near] / tau)
