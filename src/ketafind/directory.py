@@ -1348,11 +1348,12 @@ class Directory(Mapping[str, Clinic]):
 
     def _credit(self, lang: str) -> str:
         """Name the data, and their licence where they are those that ship."""
-        from ketafind.explain.sentences import say, snapshot_words
+        from ketafind.explain.sentences import Wording
         from ketafind.show.text import credited
 
-        words = snapshot_words(self.snapshot, lang := check_language(lang))
-        return credited(say("table.data", lang, snapshot=words), self._catalogue.licence)
+        words = Wording(check_language(lang))
+        data = words.say("table.data", snapshot=words.snapshot(self.snapshot))
+        return credited(data, self._catalogue.licence)
 
     def explore(self, *unnamed: Never, **options: Any) -> MapPage:
         """Show every clinic on a map to pan and zoom, beside a list; asks no other host.

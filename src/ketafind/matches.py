@@ -9,14 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Never, NotRequired, cast, overload
 
 from ketafind.errors import InvalidInputError, TypedDict, check_language, refuse_unnamed
-from ketafind.explain.sentences import (
-    counted,
-    plain,
-    precision_of,
-    say,
-    snapshot_words,
-    travel_notes,
-)
+from ketafind.explain.sentences import Wording, plain, precision_of
 from ketafind.index.protocol import check_count
 from ketafind.query.filter import Frozen
 from ketafind.query.ranking import Page
@@ -574,15 +567,19 @@ class Matches(Frozen, Sequence[Match]):
         return columns if lang is None else self._in_words(columns, lang)
 
     @property
+    def _words(self) -> Wording:
+        return Wording(self._lang)
+
+    @property
     def _travels(self) -> bool:
         return self.certificate is not None
 
     def _in_words(self, columns: dict[str, list[Any]], lang: str) -> dict[str, list[Any]]:
         """Name truths and terms as people do."""
-        named = dict(columns)
+        words, named = Wording(lang), dict(columns)
         truths = ("truth", *(flag.id for flag in self.vocabulary.flags))
         for name in filter(named.__contains__, truths):
-            named[name] = [cell and say(f"truth.{cell}", lang) for cell in named[name]]
+            named[name] = [cell and words.say(f"truth.{cell}") for cell in named[name]]
         for facet in self.vocabulary.facets:
             if facet.plural in named:
                 cells = named[facet.plural]
@@ -865,27 +862,28 @@ class Matches(Frozen, Sequence[Match]):
 
         table = self._table()
         # What an answer is about stands first, where a narrow screen shows it.
-        first = ["", *(say(f"table.{name}", self._lang) for name in ("time", "distance", "match"))]
+        words = self._words
+        first = ["", *(words.say(f"table.{name}") for name in ("time", "distance", "match"))]
         columns = {name: table[name] for name in [*first, *table] if name in table}
         rows, headers = zip(*columns.values(), strict=True), ["#", *[*columns][1:]]
         return html_table(rows, headers, notes=self._notes(), lang=self._lang)
 
     def _table(self) -> dict[str, list[str]]:
         """Columns of texts for people, by their headers."""
-        lang = self._lang
+        lang, words = self._lang, self._words
         columns = {
             "": [str(match.rank) for match in self],
-            say("table.clinic", lang): [match.clinic.name for match in self],
-            say("table.city", lang): [match.clinic.city for match in self],
+            words.say("table.clinic"): [match.clinic.name for match in self],
+            words.say("table.city"): [match.clinic.city for match in self],
         }
         if self._travels:
-            columns[say("table.time", lang)] = [_time(match, lang) for match in self]
+            columns[words.say("table.time")] = [_time(match, lang) for match in self]
         remarks = [remark(precision_of(match.clinic), lang) for match in self]
         if any(match.distance_km is not None for match in self):
-            columns[say("table.distance", lang)] = [_distance(match, lang) for match in self]
+            columns[words.say("table.distance")] = [_distance(match, lang) for match in self]
         elif any(remarks):
-            columns[say("table.position", lang)] = remarks
-        columns[say("table.match", lang)] = [say(f"truth.{match.truth}", lang) for match in self]
+            columns[words.say("table.position")] = remarks
+        columns[words.say("table.match")] = [words.say(f"truth.{match.truth}") for match in self]
         facets = {facet.plural: facet for facet in self.vocabulary.facets}
         # Routes and staff, or the first facets of another vocabulary.
         for name in [name for name in ("routes", "staff") if name in facets] or list(facets)[:2]:
@@ -897,43 +895,43 @@ class Matches(Frozen, Sequence[Match]):
                 labels = ("; ".join(facet[term].label(lang) for term in terms) for terms in offered)
                 columns[facet.label(lang)] = list(labels)
         contacts = [match.clinic.phone or _host(match.clinic.website) for match in self]
-        columns[say("table.contact", lang)] = contacts
+        columns[words.say("table.contact")] = contacts
         return columns
 
     def _notes(self) -> list[str]:
         """What the answer leaves open."""
-        lang, how_far = self._lang, _time if self._travels else _distance
-        names = [f"{one.clinic.name}, {how_far(one, lang)}" for one in self.nearer_possible]
+        words, how_far = self._words, _time if self._travels else _distance
+        names = [f"{one.clinic.name}, {how_far(one, self._lang)}" for one in self.nearer_possible]
         key = "nearer" if self else "nearest"
-        nearer = [counted(key, len(names), lang, names="; ".join(names))] if names else []
+        nearer = [words.counted(key, len(names), names="; ".join(names))] if names else []
         return [self._counts(), *nearer, *self._proof(), self._data()]
 
     def _proof(self) -> list[str]:
         """How an answer by time is ordered, and of how many clinics no time is given."""
         if self.certificate is None:
             return []
-        return travel_notes(self.certificate, self._page.ranking.travel, self._lang)
+        return [self._words.travel_notes(self.certificate, self._page.ranking.travel)]
 
     def _data(self) -> str:
-        return say("table.data", self._lang, snapshot=snapshot_words(self.snapshot, self._lang))
+        return self._words.say("table.data", snapshot=self._words.snapshot(self.snapshot))
 
     def _counts(self) -> str:
         """How many clinics were found, without a distance."""
-        lang = self._lang
-        placed = say("table.placed", lang) if self.n_unlocated else ""
+        words = self._words
+        placed = words.say("table.placed") if self.n_unlocated else ""
         counts = {"n": len(self), "of": self.n_eligible, "placed": placed}
         some = "one" if len(self) == self.n_eligible == 1 else "some"
         key = f"table.{self.unknown}.{some if self.n_eligible else 'none'}"
-        said = [say(key, lang, **counts)]
+        said = [words.say(key, **counts)]
         if self.n_possible and self.unknown == "exclude":
-            said.append(counted("possible", self.n_possible, lang))
+            said.append(words.counted("possible", self.n_possible))
         if self.n_unlocated:
-            said.append(counted("table.unlocated", self.n_unlocated, lang))
+            said.append(words.counted("table.unlocated", self.n_unlocated))
         inside = self._page.ranking.n_inside
         if inside is not None and inside != (self.n_eligible, self.n_eligible):
-            said.append(say("inside", lang, low=inside[0], high=inside[1]))
+            said.append(words.say("inside", low=inside[0], high=inside[1]))
         if self and self[0].distance_km is not None and not self.order_certain:
-            said.append(say("order.uncertain", lang))
+            said.append(words.say("order.uncertain"))
         return " ".join(said)
 
     def explain(self, *, lang: str = "en") -> AnswerExplanation:

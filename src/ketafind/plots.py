@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ketafind.errors import InvalidInputError, check_language, shown
-from ketafind.explain.sentences import say
+from ketafind.explain.sentences import Wording
 from ketafind.join.columns import provenance
 from ketafind.join.frames import Frame, open_frame
 from ketafind.show.basemap import Floats, Ground, around, crowd, half_steps
@@ -372,8 +372,9 @@ def _sheet(frame: Any, ground: Ground | None = None, *, lang: str = "en", **opti
         sources = []
     else:
         named, _, day = record["snapshot"].partition(" of ")
-        snapshot = say("snapshot", lang, id=named, day=day) if day else named
-        data = say("table.data", lang, snapshot=snapshot)
+        words = Wording(lang)
+        snapshot = words.say("snapshot", id=named, day=day) if day else named
+        data = words.say("table.data", snapshot=snapshot)
         sources = [credited(data, record.get("licence", "")), record.get("credit", "")]
     return new_sheet(sources, ground, lang=lang, **options)
 

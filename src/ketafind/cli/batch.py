@@ -14,7 +14,7 @@ from ketafind.errors import CoordinatesError, DataError, Fault, InvalidInputErro
 from ketafind.files import refuse_existing, regular_file, require, write_whole
 from ketafind.shapes import label_of, translated
 from ketafind.show.exports import csv_text
-from ketafind.show.text import escaped, number
+from ketafind.show.text import escaped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,17 +84,17 @@ def geocode(arguments: Namespace) -> None:
     if arguments.format == "json":
         print_json(_place_dict(place))
         return
-    from ketafind.explain.sentences import headed, say
+    from ketafind.explain.sentences import Wording
 
-    lang = arguments.lang
-    precision, radius = say(f"precision.{place.precision}", lang), number(place.radius_km, lang, 1)
-    matched = headed("match", label_of("match", place.match, lang), lang)
+    lang, words = arguments.lang, Wording(arguments.lang)
+    precision, radius = words.say(f"precision.{place.precision}"), words.number(place.radius_km, 1)
+    matched = words.headed("match", label_of("match", place.match, lang))
     for line in (
-        headed(place.label, f"{place.lat:.5f}, {place.lon:.5f}", lang),
-        say("place.within", lang, precision=precision, radius=radius),
+        words.headed(place.label, f"{place.lat:.5f}, {place.lon:.5f}"),
+        words.say("place.within", precision=precision, radius=radius),
         *([] if place.match == "exact" else [matched]),
         *translated(place.corrections, lang),
-        headed("source", place.source, lang),
+        words.headed("source", place.source),
     ):
         print(escaped(line))
 

@@ -212,15 +212,15 @@ def _print_csv(text: str) -> None:
 
 def _say_origin(matches: Matches, arguments: Namespace) -> None:
     """Say how PLACE was read: beside the answer, so that a file or a pipe does not hold it."""
-    from ketafind.explain.sentences import say
-    from ketafind.show.text import number
+    from ketafind.explain.sentences import Wording
 
     origin, lang = matches.origin, arguments.lang or "en"
     if arguments.place is None or origin is None:
         return
-    radius = number(origin.radius_km, lang, 1 if origin.radius_km < 9.95 else 0)
-    precision = say(f"precision.{origin.precision}", lang)
-    read = say("origin.read", lang, label=origin.label, precision=precision, radius=radius)
+    words = Wording(lang)
+    radius = words.number(origin.radius_km, 1 if origin.radius_km < 9.95 else 0)
+    precision = words.say(f"precision.{origin.precision}")
+    read = words.say("origin.read", label=origin.label, precision=precision, radius=radius)
     sentences = (
         read,
         *(f"{one[:1].upper()}{one[1:]}." for one in translated(origin.corrections, lang)),
@@ -230,9 +230,9 @@ def _say_origin(matches: Matches, arguments: Namespace) -> None:
 
 def show(arguments: Namespace) -> None:
     """Print one clinic's facts, each with its evidence."""
-    from ketafind.explain.sentences import place_words, say
+    from ketafind.explain.sentences import Wording
 
-    directory, lang = directory_of(arguments), arguments.lang
+    directory, lang, words = directory_of(arguments), arguments.lang, Wording(arguments.lang)
     clinic = directory[arguments.clinic_id]
     facts = _facts_of(clinic, directory.decisions(clinic.clinic_id, arguments.as_of))
     if arguments.format == "json":
@@ -241,13 +241,13 @@ def show(arguments: Namespace) -> None:
         return
     status = label_of("status", clinic.status, lang)
     print(escaped(f"{clinic.name} ({clinic.clinic_id}), {status}"))
-    where = place_words(clinic, None, None, lang)
-    print(escaped(f"{clinic.address or say('show.no_address', lang)} [{where}]"), end="\n\n")
+    where = words.place(clinic, None, None)
+    print(escaped(f"{clinic.address or words.say('show.no_address')} [{where}]"), end="\n\n")
     # The last column says what is not believed: rarely anything.
     names = HEADERS if any(fact["believed"] == "no" for fact in facts) else HEADERS[:-1]
     if lang != "en":
         facts = [_worded(fact, lang, directory.vocabulary) for fact in facts]
-    headers = [say(f"show.{name}", lang) for name in names]
+    headers = [words.say(f"show.{name}") for name in names]
     _print_table([[fact[name] for name in names] for fact in facts], headers)
 
 
@@ -268,9 +268,9 @@ def _print_table(rows: list[list[str]], headers: Sequence[str]) -> None:
 
 def validate(arguments: Namespace) -> int:
     """Print every fault of a file of clinics; where there is none, what is doubtful in it."""
-    from ketafind.explain.sentences import counted, headed
+    from ketafind.explain.sentences import Wording
 
-    lang = arguments.lang
+    lang, words = arguments.lang, Wording(arguments.lang)
     try:
         with warnings.catch_warnings(action="ignore"):  # the findings say it
             directory = read_directory(arguments.file, arguments, arguments.evidence)
@@ -281,8 +281,8 @@ def validate(arguments: Namespace) -> int:
         print(escaped(error.text(lang).splitlines()[0]), file=sys.stderr)
         return 1
     unlocated = sum(clinic.location is None for clinic in directory.clinics)
-    sound = counted("validate.sound", len(directory), lang, unlocated=unlocated)
-    print(escaped(headed(arguments.file, sound, lang)))
+    sound = words.counted("validate.sound", len(directory), unlocated=unlocated)
+    print(escaped(words.headed(arguments.file, sound)))
     print(directory.validate(lang=lang))
     return 0
 

@@ -15,25 +15,7 @@ from ketafind.explain.findings import (
     vocabularies_of,
 )
 from ketafind.explain.relax import Relaxations, smallest_changes
-from ketafind.explain.sentences import (
-    Explanation,
-    Line,
-    by_means,
-    counted,
-    distance_phrase,
-    ends,
-    headed,
-    kilometres,
-    listed,
-    name_and_city,
-    picked,
-    place_words,
-    precision_of,
-    say,
-    snapshot_words,
-    travel_notes,
-    trip_words,
-)
+from ketafind.explain.sentences import Explanation, Line, Wording, ends, picked, precision_of
 from ketafind.records import CITY_LEVEL
 from ketafind.show.text import time_text
 from ketafind.truth import Truth
@@ -94,34 +76,36 @@ class MatchExplanation(Explanation):
     trip: Trip | None = None
 
     def lines(self) -> list[Line]:
-        name = name_and_city(self.clinic)
+        words = self._words
+        name = words.clinic(self.clinic)
         head = name if self.rank is None else f"{self.rank}. {name}"
-        text = say("match.confirmed" if self.truth == Truth.YES else "match.possible", self.lang)
-        return [Line(0, headed(head, text, self.lang)), *self._details()]
+        text = words.say("match.confirmed" if self.truth == Truth.YES else "match.possible")
+        return [Line(0, words.headed(head, text)), *self._details()]
 
     def _details(self) -> list[Line]:
-        lang, n_services = self.lang, len(self.clinic.services)
-        texts = [] if self.trip is None else [trip_words(self.trip, lang)]
-        texts.append(place_words(self.clinic, self.distance_km, self.interval_km, lang))
+        words, n_services = self._words, len(self.clinic.services)
+        texts = [] if self.trip is None else [words.trip(self.trip)]
+        texts.append(words.place(self.clinic, self.distance_km, self.interval_km))
         if self.swaps:
-            texts.append(say("swaps", lang, names=listed(self.swaps, lang)))
+            texts.append(words.say("swaps", names=words.listed(self.swaps)))
         if self.clinic.status != "active":
-            texts.append(say(f"status.{self.clinic.status}", lang))
+            texts.append(words.say(f"status.{self.clinic.status}"))
         if self.combined:
-            texts.append(say("combined", lang))
+            texts.append(words.say("combined"))
         if n_services > 1:
             key = "service.fails" if self.truth == Truth.NO else "service.answers"
-            texts.append(say(key, lang, n=n_services, offered=self._offered()))
-        return [Line(1, text) for text in texts] + finding_lines(self.finding, self._wording, 1)
+            texts.append(words.say(key, n=n_services, offered=self._offered()))
+        return [Line(1, text) for text in texts] + finding_lines(self.finding, words, 1)
 
     def _offered(self) -> str:
         """What the service states that tells it from the clinic's others."""
+        words = self._words
         shown = [
-            self._wording.label(facet, term)
+            words.label(facet, term)
             for facet in ("product", "route", "setting")
             for term in self.service.terms(facet)
         ]
-        return listed(shown, self.lang, "and") if shown else say("service.nothing", self.lang)
+        return words.listed(shown, "and") if shown else words.say("service.nothing")
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -130,7 +114,7 @@ class MatchExplanation(Explanation):
             **picked(self, "outcome", "rank", "truth", "combined", "swaps", "distance_km"),
             **ends(self.interval_km),
             **self._times(),
-            "clauses": finding_dict(self.finding, self._wording),
+            "clauses": finding_dict(self.finding, self._words),
             "text": str(self),
         }
 
@@ -154,12 +138,12 @@ class MissExplanation(MatchExplanation):
     """
 
     def lines(self) -> list[Line]:
-        lang = self.lang
-        reason = say(f"outcome.{self.outcome}", lang)
-        lines = [Line(0, headed(name_and_city(self.clinic), reason, lang))]
+        words = self._words
+        reason = words.say(f"outcome.{self.outcome}")
+        lines = [Line(0, words.headed(words.clinic(self.clinic), reason))]
         if self.rank is not None:
             key = "rank.is" if self.outcome in ("listed", "beyond", "later") else "rank.would"
-            lines.append(Line(1, say(key, lang, rank=self.rank)))
+            lines.append(Line(1, words.say(key, rank=self.rank)))
         return lines + self._details()
 
 
@@ -226,52 +210,51 @@ class AnswerExplanation(Explanation):
         lines = [Line(0, text) for text in texts]
         for one in (*self.matches, self.relaxations):
             lines += [] if one is None else one.translated(self.lang).lines()
-        shown = snapshot_words(self.snapshot, self.lang)
-        return [*lines, Line(0, say("data", self.lang, snapshot=shown))]
+        words = self._words
+        return [*lines, Line(0, words.say("data", snapshot=words.snapshot(self.snapshot)))]
 
     def _question(self) -> str:
-        lang, whole = self.lang, self.criteria
+        words, whole = self._words, self.criteria
         parts = whole.parts if isinstance(whole, And) else (whole,)
-        text = "; ".join(self._wording.criteria(part) for part in parts)
+        text = "; ".join(words.criteria(part) for part in parts)
         if self.limit_km is not None:
-            text += say("asked.within", lang, far=kilometres(self.limit_km, lang))
+            text += words.say("asked.within", far=words.kilometres(self.limit_km))
         if self.limit_min is not None:
-            how = by_means(self.travel, lang)
-            text += say("asked.time", lang, far=time_text(self.limit_min, lang=lang), how=how)
-        return say("asked", lang, what=text) + say(f"asked.{self.unknown}", lang)
+            far = time_text(self.limit_min, lang=self.lang)
+            text += words.say("asked.time", far=far, how=words.by_means(self.travel))
+        return words.say("asked", what=text) + words.say(f"asked.{self.unknown}")
 
     def _counts(self) -> str:
-        parts = [counted(f"eligible.{self.unknown}", self.n_eligible, self.lang)]
+        words = self._words
+        parts = [words.counted(f"eligible.{self.unknown}", self.n_eligible)]
         if self.n_possible and self.unknown == "exclude":
-            parts.append(counted("possible", self.n_possible, self.lang))
+            parts.append(words.counted("possible", self.n_possible))
         if self.n_unlocated:
-            parts.append(counted("unlocated", self.n_unlocated, self.lang))
+            parts.append(words.counted("unlocated", self.n_unlocated))
         if self.n_inside not in (None, (self.n_eligible, self.n_eligible)):
             low, high = self.n_inside
-            parts.append(say("inside", self.lang, low=low, high=high))
+            parts.append(words.say("inside", low=low, high=high))
         return " ".join(parts)
 
     def _doubts(self) -> list[str]:
-        lang, texts = self.lang, []
+        words, texts = self._words, []
         if self.nearer:
-            names = [
-                say("nearer.named", lang, name=name_and_city(one.clinic), far=_at(one, lang))
-                for one in self.nearer
-            ]
+            found = [(words.clinic(one.clinic), _at(one, words)) for one in self.nearer]
+            names = [words.say("nearer.named", name=name, far=far) for name, far in found]
             key = "nearer" if self.matches else "nearest"
-            texts.append(counted(key, len(names), lang, names=listed(names, lang, "and")))
+            texts.append(words.counted(key, len(names), names=words.listed(names, "and")))
         if self.certificate is not None:
-            texts += travel_notes(self.certificate, self.travel, lang)
+            texts.append(words.travel_notes(self.certificate, self.travel))
         if self.origin_radius_km is None or not self.matches:
             return texts
         if self.order_certain:
-            return [*texts, say("order.certain", lang)]
-        texts.append(say("order.uncertain", lang))
+            return [*texts, words.say("order.certain")]
+        texts.append(words.say("order.uncertain"))
         n_vague = sum(precision_of(one.clinic) in CITY_LEVEL for one in self.matches)
         if n_vague:
-            texts.append(counted("order.city_only", n_vague, lang))
+            texts.append(words.counted("order.city_only", n_vague))
         if self.origin_radius_km >= 1.0:
-            texts.append(say("order.origin", lang, far=kilometres(self.origin_radius_km, lang)))
+            texts.append(words.say("order.origin", far=words.kilometres(self.origin_radius_km)))
         return texts
 
     def to_dict(self) -> dict[str, Any]:
@@ -289,13 +272,13 @@ class AnswerExplanation(Explanation):
         }
 
 
-def _at(one: MatchExplanation, lang: str) -> str:
+def _at(one: MatchExplanation, words: Wording) -> str:
     if one.trip is not None:
         minutes, low, high = one.trip[:3]
         key = "trip.at_bound" if high is None and low is not None else "trip.at"
-        return say(key, lang, far=time_text(minutes, low, high, lang))
+        return words.say(key, far=time_text(minutes, low, high, words.lang))
     far = one.distance_km or 0.0
-    return distance_phrase(far, one.interval_km, precision_of(one.clinic), lang, "at")
+    return words.distance(far, one.interval_km, precision_of(one.clinic), "at")
 
 
 E = TypeVar("E", bound=MatchExplanation)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ketafind.criteria import And, Bound, Criteria, Labelled, NotInVocabulary, Offers
-from ketafind.explain.sentences import Explanation, Line, Wording, headed, picked, plain, say
+from ketafind.explain.sentences import Explanation, Line, Wording, picked, plain
 from ketafind.qualification import Result, RuleSet, assess, bundled_rules, bundled_words
 from ketafind.records import FrozenMapping
 from ketafind.truth import Truth
@@ -127,24 +127,24 @@ def _doubt(said: set[Any]) -> str:
 
 
 def evidence_lines(
-    facts: Iterable[Evidence], lang: str, depth: int, wording: Wording | None = None
+    facts: Iterable[Evidence], wording: Wording, depth: int, *, named: bool = False
 ) -> list[Line]:
-    """Write evidence, one line a source; with a wording, each says what it is evidence of."""
+    """Write evidence, one line a source, which says on request what it is evidence of."""
     pages: dict[tuple[str, str], list[Evidence]] = {}
     for fact in facts:
-        pages.setdefault((fact.source_url, _dated(fact, lang)), []).append(fact)
+        pages.setdefault((fact.source_url, _dated(fact, wording)), []).append(fact)
     lines = []
     for (url, dated), same in pages.items():
-        source = say(f"source.{same[0].source_class}", lang)
-        parts = [say("evidence.source", lang, source=source) + dated]
-        parts += [say("evidence.operator_scope", lang)] if same[0].scope == "operator" else []
+        source = wording.say(f"source.{same[0].source_class}")
+        parts = [wording.say("evidence.source", source=source) + dated]
+        parts += [wording.say("evidence.operator_scope")] if same[0].scope == "operator" else []
         hints = dict.fromkeys(fact.hint for fact in same if fact.hint)
         # What pages say is noted in English: left out of another language's text.
-        if hints and lang == "en":
-            parts.append(say("evidence.quoted", lang, text="; ".join(hints)))
+        if hints and wording.lang == "en":
+            parts.append(wording.say("evidence.quoted", text="; ".join(hints)))
         text = ", ".join(parts)
-        if wording is not None and (named := dict.fromkeys(map(wording.fact, same))):
-            text = headed("; ".join(named), text, lang)
+        if named:
+            text = wording.headed("; ".join(dict.fromkeys(map(wording.fact, same))), text)
         lines.append(Line(depth, text, url))
     return lines
 
@@ -152,18 +152,18 @@ def evidence_lines(
 def sources(facts: Iterable[Evidence], vocabulary: Vocabulary, lang: str) -> list[tuple[str, str]]:
     """Say what each page is evidence of, with its address."""
     wording = Wording(lang, (vocabulary, bundled_words()))
-    return [(line.text, line.url) for line in evidence_lines(facts, lang, 0, wording)]
+    return [(line.text, line.url) for line in evidence_lines(facts, wording, 0, named=True)]
 
 
-def _dated(fact: Evidence, lang: str) -> str:
+def _dated(fact: Evidence, wording: Wording) -> str:
     days = {"page_date": fact.page_date, "checked": fact.checked_on}
     parts = [
-        say(f"evidence.{how}", lang, day=day.isoformat())
+        wording.say(f"evidence.{how}", day=day.isoformat())
         for how, day in days.items()
         if day is not None
     ]
     if fact.method == "archived_copy":
-        parts.append(say("evidence.archived_copy", lang))
+        parts.append(wording.say("evidence.archived_copy"))
     return "".join(f", {part}" for part in parts)
 
 
@@ -224,11 +224,10 @@ def finding_lines(finding: Finding, wording: Wording, depth: int) -> list[Line]:
     # The clauses of the whole question are listed one below the other.
     if isinstance(finding.criteria, And):
         return [line for part in finding.parts for line in finding_lines(part, wording, depth)]
-    lang = wording.lang
     text = wording.criteria(finding.criteria)
-    head = headed(say(f"truth.{finding.truth}", lang), text, lang)
+    head = wording.headed(wording.say(f"truth.{finding.truth}"), text)
     lines = [Line(depth, head + _reason(finding, wording))]
-    lines += evidence_lines(finding.evidence, lang, depth + 1)
+    lines += evidence_lines(finding.evidence, wording, depth + 1)
     for part in finding.parts:
         lines += finding_lines(part, wording, depth + 1)
     return lines
@@ -236,7 +235,7 @@ def finding_lines(finding: Finding, wording: Wording, depth: int) -> list[Line]:
 
 def _reason(finding: Finding, wording: Wording) -> str:
     if isinstance(finding.criteria, NotInVocabulary):
-        return say("why.no_words", wording.lang)
+        return wording.say("why.no_words")
     if isinstance(finding.criteria, Bound):
         return f"; {_measure(finding, wording)}"
     if not isinstance(finding.criteria, Offers):
@@ -246,39 +245,39 @@ def _reason(finding: Finding, wording: Wording) -> str:
 
 def _measure(finding: Finding, wording: Wording) -> str:
     if finding.stated is not None:
-        return say("why.stated", wording.lang, term=wording.size(finding.stated))
+        return wording.say("why.stated", term=wording.size(finding.stated))
     for quantity, reason in finding.doubted.items():
-        return say(f"why.{reason}", wording.lang, term=wording.label(quantity))
-    return say("why.not_stated", wording.lang)
+        return wording.say(f"why.{reason}", term=wording.label(quantity))
+    return wording.say("why.not_stated")
 
 
 def _reasons(finding: Finding, clause: Offers, wording: Wording) -> Iterator[str]:
-    lang, facet = wording.lang, clause.facet
+    facet = clause.facet
     exact = [term for term, by in finding.yes.items() if term in by]
     # One term alone needs no repetition.
     if exact and len(clause.terms) > 1:
-        yield say("why.stated", lang, term=wording.terms(facet, exact, "and"))
+        yield wording.say("why.stated", term=wording.terms(facet, exact, "and"))
     for term, by in finding.yes.items():
         if term not in by:
             narrower, name = wording.terms(facet, by, "and"), wording.label(facet, term)
-            yield say("why.narrower", lang, narrower=narrower, term=name)
+            yield wording.say("why.narrower", narrower=narrower, term=name)
     if finding.truth == Truth.YES:
         return
     for term, by in finding.no.items():
         name = wording.label(facet, term)
         if term in by:
-            yield say("why.stated_no", lang, term=name)
+            yield wording.say("why.stated_no", term=name)
         else:
-            yield say("why.broader_no", lang, broader=wording.terms(facet, by), term=name)
+            yield wording.say("why.broader_no", broader=wording.terms(facet, by), term=name)
     for term, reason in finding.doubted.items():
-        yield say(f"why.{reason}", lang, term=wording.label(facet, term))
+        yield wording.say(f"why.{reason}", term=wording.label(facet, term))
     settled = {*finding.yes, *finding.no, *finding.doubted}
     missing = [term for term in clause.terms if term not in settled]
     if finding.broader and missing:
-        yield say("why.broader", lang, broader=wording.terms(facet, finding.broader, "and"))
+        yield wording.say("why.broader", broader=wording.terms(facet, finding.broader, "and"))
     elif missing:
         how = "why.complete" if finding.complete else "why.not_stated"
-        yield say(how, lang)
+        yield wording.say(how)
 
 
 def finding_dict(finding: Finding, wording: Wording) -> dict[str, Any]:
@@ -354,32 +353,31 @@ class Qualification(Explanation):
         return self.by_rule.get(rule_id, ())
 
     def lines(self) -> list[Line]:
-        lang, level = self.lang, self.level
-        result = say(f"result.{self.result}", lang)
-        head = headed(self.clinic.name, result, lang)
-        named = say(f"level.{level}", lang) if level in _LEVELS else level
+        wording, level = self._words, self.level
+        head = wording.headed(self.clinic.name, wording.say(f"result.{self.result}"))
+        named = wording.say(f"level.{level}") if level in _LEVELS else level
         found = [Line(0, f"{head} ({named}, {self.assessment.rules.id})")]
         if self.assessment.status != Truth.YES:
-            found.append(Line(1, say(f"status.{self.clinic.status}", lang)))
+            found.append(Line(1, wording.say(f"status.{self.clinic.status}")))
         for one in self.rules:
             found += self._rule_lines(one)
-        return [*found, Line(0, say("qualification.notice", lang))]
+        return [*found, Line(0, wording.say("qualification.notice"))]
 
     def _rule_lines(self, one: RuleResult) -> list[Line]:
-        lang, rule = self.lang, one.rule
+        wording, lang, rule = self._words, self.lang, one.rule
         decides = rule.id in self.assessment.rules.levels[self.level]
-        kind = say("rule.decides" if decides else f"rule.{rule.level}", lang)
+        kind = wording.say("rule.decides" if decides else f"rule.{rule.level}")
         head = f"{_in(rule.title, lang)} [{kind}]"
         if one.truth is not None:
             how = "not_about" if one.applies == Truth.NO else str(one.truth)
-            head = headed(say(f"truth.{how}", lang), head, lang)
-        lines = [Line(1, head), *evidence_lines(self.evidence(rule.id), lang, 2)]
+            head = wording.headed(wording.say(f"truth.{how}"), head)
+        lines = [Line(1, head), *evidence_lines(self.evidence(rule.id), wording, 2)]
         if rule.id in self.wordless:
-            lines.append(Line(2, say("rule.no_words", lang)))
+            lines.append(Line(2, wording.say("rule.no_words")))
         if rule.unverified:
-            lines.append(Line(2, say("rule.unverified", lang) + _in(rule.unverified, lang)))
+            lines.append(Line(2, wording.say("rule.unverified") + _in(rule.unverified, lang)))
         return lines + [
-            Line(2, say("rule.source", lang) + _in(source.note, lang), source.url)
+            Line(2, wording.say("rule.source") + _in(source.note, lang), source.url)
             for source in rule.sources
         ]
 

@@ -11,16 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import GeocodingError
 from ketafind.explain.findings import evidence_dict, evidence_lines
-from ketafind.explain.sentences import (
-    Explanation,
-    ExplanationList,
-    Line,
-    counted,
-    headed,
-    picked,
-    plain,
-    say,
-)
+from ketafind.explain.sentences import Explanation, ExplanationList, Line, picked, plain
 from ketafind.facts import decisions
 from ketafind.geo import sphere_km
 from ketafind.records import (
@@ -34,7 +25,6 @@ from ketafind.records import (
     Service,
 )
 from ketafind.shapes import label_of
-from ketafind.show.text import number
 from ketafind.tables.clinics import likely_column, meanings_of
 
 if TYPE_CHECKING:
@@ -149,24 +139,23 @@ class Profile(Explanation):
         }
 
     def lines(self) -> list[Line]:
-        lang, wording = self.lang, self._wording
-        n = self.n_services
+        words, n = self._words, self.n_services
         lines = [
-            Line(0, counted("profile.clinics", len(self.clinics), lang)
-                 + counted("profile.services", n, lang)),
-            Line(0, say("profile.facets", lang)),
+            Line(0, words.counted("profile.clinics", len(self.clinics))
+                 + words.counted("profile.services", n)),
+            Line(0, words.say("profile.facets")),
         ]  # fmt: skip
         for facet, stated in self.facets.items():
-            share = number(100.0 * stated / n if n else 0.0, lang)
-            text = say("profile.share", lang, n=stated, of=n, share=share)
-            lines.append(Line(1, headed(wording.label(facet), text, lang)))
+            share = words.number(100.0 * stated / n if n else 0.0)
+            text = words.say("profile.share", n=stated, of=n, share=share)
+            lines.append(Line(1, words.headed(words.label(facet), text)))
         for title, counts in (("status", self.statuses), ("precision", self.precisions)):
-            lines.append(Line(0, say(f"profile.{title}", lang)))
+            lines.append(Line(0, words.say(f"profile.{title}")))
             for name, count in counts.items():
-                text = headed(say(f"{title}.{name}", lang), number(count, lang), lang)
+                text = words.headed(words.say(f"{title}.{name}"), words.number(count))
                 lines.append(Line(1, text))
         if self.ages["first"] is not None:
-            lines.append(Line(0, say("profile.ages", lang, **self.ages)))
+            lines.append(Line(0, words.say("profile.ages", **self.ages)))
         return lines
 
     def to_dict(self) -> dict[str, Any]:
@@ -189,10 +178,10 @@ class Validation(ExplanationList[Doubt]):
     """
 
     def lines(self) -> list[Line]:
-        lang = self.lang
-        lines = [Line(0, counted("validate.head", len(self.found), lang))]
+        words = self._words
+        lines = [Line(0, words.counted("validate.head", len(self.found)))]
         return lines + [
-            Line(1, say(f"validate.{one.kind}", lang, clinic=one.clinic_id, what=one.what))
+            Line(1, words.say(f"validate.{one.kind}", clinic=one.clinic_id, what=one.what))
             for one in self.found
         ]
 
@@ -354,10 +343,10 @@ class Difference(ExplanationList[FactChange]):
     after: Snapshot
 
     def lines(self) -> list[Line]:
-        lang = self.lang
+        words = self._words
         lines = [
-            Line(0, say("diff.head", lang, before=self.before.id, after=self.after.id)),
-            Line(0, counted("diff.changes", len(self.found), lang)),
+            Line(0, words.say("diff.head", before=self.before.id, after=self.after.id)),
+            Line(0, words.counted("diff.changes", len(self.found))),
         ]
         last = ""
         for change in self.found:
@@ -365,25 +354,25 @@ class Difference(ExplanationList[FactChange]):
                 lines.append(Line(1, f"{change.name} [{change.clinic_id}]"))
                 last = change.clinic_id
             lines.append(Line(2, self._sentence(change)))
-            lines += evidence_lines(change.evidence, lang, 3)
+            lines += evidence_lines(change.evidence, words, 3)
         return lines
 
     def _sentence(self, change: FactChange) -> str:
-        lang, wording = self.lang, self._wording
+        words = self._words
         if change.what in ("clinic", "service"):
-            return say(f"diff.{change.what}.{change.kind}", lang, id=change.service_id or "")
-        named = wording.label(change.facet)
+            return words.say(f"diff.{change.what}.{change.kind}", id=change.service_id or "")
+        named = words.label(change.facet)
         if change.term:
-            named = headed(named, wording.label(change.facet, change.term), lang)
+            named = words.headed(named, words.label(change.facet, change.term))
         values = {
             "before": self._value(change.facet, change.before),
             "after": self._value(change.facet, change.after),
         }
-        return say(f"diff.value.{change.kind}", lang, what=named, **values)
+        return words.say(f"diff.value.{change.kind}", what=named, **values)
 
     def _value(self, facet: str, value: str) -> str:
         if value in ("yes", "no"):
-            return say(f"truth.{value}", self.lang)
+            return self._words.say(f"truth.{value}")
         if value and any(facet in words.quantities for words in self.vocabularies):
             span, _, unit = value.partition(" ")
             return f"{span} {label_of('unit', unit, self.lang)}"

@@ -13,18 +13,7 @@ from ketafind.criteria import Bound, Criteria, Offers
 from ketafind.explain.answers import MatchExplanation, explain_clinic
 from ketafind.explain.findings import rules_of, unsettled, vocabularies_of
 from ketafind.explain.relax import clauses_of
-from ketafind.explain.sentences import (
-    ExplanationList,
-    Line,
-    counted,
-    distance_phrase,
-    ends,
-    picked,
-    plain,
-    precision_of,
-    say,
-    texts,
-)
+from ketafind.explain.sentences import ExplanationList, Line, ends, picked, precision_of, texts
 from ketafind.qualification import bundled_rules, bundled_words
 from ketafind.query.ranking import Page, Ranking
 from ketafind.truth import Truth
@@ -104,7 +93,7 @@ class Questions(ExplanationList[ClinicQuestions]):
         tuple of list of str
             The questions that decide, and others worth asking.
         """
-        deciding = [] if one.is_open else [say("ask.status", self.lang)]
+        deciding = [] if one.is_open else [self._words.say("ask.status")]
         deciding += [
             self._question(leaf) for clause in one.open_clauses for leaf in _leaves(clause)
         ]
@@ -112,39 +101,38 @@ class Questions(ExplanationList[ClinicQuestions]):
         return list(dict.fromkeys(deciding)), more
 
     def _question(self, leaf: Offers | Bound) -> str:
-        lang, wording = self.lang, self._wording
+        words = self._words
         if isinstance(leaf, Bound):
-            name = wording.label(leaf.quantity)
-            return say("ask.facet", lang, facet=name, what=wording.bound(leaf))
+            name = words.label(leaf.quantity)
+            return words.say("ask.facet", facet=name, what=words.bound(leaf))
         is_flag = leaf.facet == FLAG
-        what = wording.offered(leaf)
+        what = words.offered(leaf)
         # One yes-no fact has a question of its own, several have not.
         name = leaf.facet if not is_flag else leaf.terms[0] if len(leaf.terms) == 1 else ""
         asked = self.wordings.get(name, {})
-        if lang in asked:
-            return asked[lang].format(what=what)
+        if self.lang in asked:
+            return asked[self.lang].format(what=what)
         key = "ask.flag" if is_flag else "ask.facet"
-        return say(key, lang, facet=wording.label(leaf.facet), what=what)
+        return words.say(key, facet=words.label(leaf.facet), what=what)
 
     def lines(self) -> list[Line]:
-        lang = self.lang
+        words = self._words
         if not self.found:
-            return [Line(0, say("ask.nobody", lang))]
-        lines = [Line(0, counted("ask.head", self.n_possible, lang))]
+            return [Line(0, words.say("ask.nobody"))]
+        lines = [Line(0, words.counted("ask.head", self.n_possible))]
         for one in self.found:
             lines.append(Line(1, self._whom(one), one.clinic.website))
             deciding, more = self.texts(one)
             lines += [Line(2, text) for text in deciding]
-            lines += [Line(2, say("ask.also", lang, text=text)) for text in more]
+            lines += [Line(2, words.say("ask.also", text=text)) for text in more]
         return lines
 
     def _whom(self, one: ClinicQuestions) -> str:
-        clinic, lang = one.clinic, self.lang
+        clinic, words = one.clinic, self._words
         parts = [clinic.name if clinic.city in clinic.name else f"{clinic.name}, {clinic.city}"]
         if one.distance_km is not None:
-            far = one.distance_km, one.interval_km, precision_of(clinic)
-            parts.append(distance_phrase(*far, lang))
-        return ", ".join([*parts, clinic.phone or say("ask.no_phone", lang)])
+            parts.append(words.distance(one.distance_km, one.interval_km, precision_of(clinic)))
+        return ", ".join([*parts, clinic.phone or words.say("ask.no_phone")])
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -250,7 +238,7 @@ def words_for_page(vocabulary: Vocabulary) -> dict[str, Any]:
     asked = _asked_flags(wordings, vocabulary.flags)
     keys = [key for key in texts() if key in SAID_IN_PAGE or key.startswith("precision.")]
     return {
-        "wordings": plain(wordings),
+        "wordings": {name: dict(texts) for name, texts in wordings.items()},
         "asked_flags": [{"flag": flag, "province": province} for flag, province in asked],
         "says": {key: texts()[key] for key in keys},
     }

@@ -16,19 +16,7 @@ from ketafind.bits import Bits, TermSlices
 from ketafind.criteria import And, Bound, Criteria, Everything, Offers, everything
 from ketafind.errors import InvalidInputError
 from ketafind.explain.findings import vocabularies_of
-from ketafind.explain.sentences import (
-    ExplanationList,
-    Line,
-    counted,
-    distance_phrase,
-    ends,
-    headed,
-    kilometres,
-    picked,
-    plain,
-    precision_of,
-    say,
-)
+from ketafind.explain.sentences import ExplanationList, Line, ends, picked, plain, precision_of
 from ketafind.query.filter import Filter
 from ketafind.query.ranking import FARTHEST_KM, Ranking
 from ketafind.truth import Truth
@@ -164,30 +152,29 @@ class Relaxations(ExplanationList[Relaxation]):
     """
 
     def lines(self) -> list[Line]:
+        words = self._words
         if not self.found:
-            return [Line(0, say("relax.none", self.lang))]
-        lines = [Line(0, say("relax.head", self.lang))]
+            return [Line(0, words.say("relax.none"))]
+        lines = [Line(0, words.say("relax.head"))]
         return lines + [Line(1, self._sentence(one)) for one in self.found]
 
     def _sentence(self, one: Relaxation) -> str:
-        lang = self.lang
-        changes = f" {say('and', lang)} ".join(map(self._phrase, one.changes))
-        gives = counted("relax.gives", one.n_clinics, lang)
+        words = self._words
+        changes = f" {words.say('and')} ".join(map(self._phrase, one.changes))
+        gives = words.counted("relax.gives", one.n_clinics)
         if one.nearest_km is not None:
-            far = distance_phrase(one.nearest_km, one.interval_km, one.precision, lang, "at")
-            gives += say("relax.nearest", lang, name=one.name, far=far)
-        return headed(changes, gives, lang)
+            far = words.distance(one.nearest_km, one.interval_km, one.precision, "at")
+            gives += words.say("relax.nearest", name=one.name, far=far)
+        return words.headed(changes, gives)
 
     def _phrase(self, change: CriteriaChange) -> str:
-        clauses = {"what": change.criteria, "broader": change.broader}
-        values = {
-            name: self._wording.criteria(clause)
-            for name, clause in clauses.items()
-            if clause is not None
-        }
+        words, values = self._words, dict[str, str]()
+        for name, clause in (("what", change.criteria), ("broader", change.broader)):
+            if clause is not None:
+                values[name] = words.criteria(clause)
         if change.to_km is not None:
-            values["far"] = kilometres(change.to_km, self.lang)
-        return say(f"relax.{change.kind}", self.lang, **values)
+            values["far"] = words.kilometres(change.to_km)
+        return words.say(f"relax.{change.kind}", **values)
 
     def to_dict(self) -> dict[str, Any]:
         return {"relaxations": [self._dict(one) for one in self.found], "text": str(self)}

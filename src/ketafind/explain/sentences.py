@@ -40,29 +40,6 @@ def texts() -> Mapping[str, Mapping[str, str]]:
     return known
 
 
-def headed(head: str, text: str, lang: str) -> str:
-    """Put a heading before a text: ``"head: text"``."""
-    return say("headed", lang, head=head, text=text)
-
-
-def say(key: str, lang: str, **values: Any) -> str:
-    """Fill a sentence in."""
-    template = texts()[key][lang]
-    return template.format(**values) if values else template
-
-
-def counted(key: str, n: int, lang: str, **values: Any) -> str:
-    """Fill a sentence in that depends on a number: ``key.one`` or ``key.other``."""
-    singular = n == 1 or (lang == "fr" and n == 0)
-    return say(f"{key}.{'one' if singular else 'other'}", lang, n=number(n, lang), **values)
-
-
-def listed(items: list[str] | tuple[str, ...], lang: str, word: str = "or") -> str:
-    """Join words: ``"a, b or c"``."""
-    *most, last = items
-    return f"{', '.join(most)} {say(word, lang)} {last}" if most else last
-
-
 class Line(NamedTuple):
     """One line of an outline.
 
@@ -171,7 +148,7 @@ class Explanation(ABC):
         return replace(self, lang=lang)
 
     @property
-    def _wording(self) -> Wording:
+    def _words(self) -> Wording:
         return Wording(self.lang, self.vocabularies)
 
     def __str__(self) -> str:
@@ -232,10 +209,33 @@ def ends(interval_km: tuple[float, float] | None, name: str = "distance") -> dic
 
 @dataclass(frozen=True)
 class Wording:
-    """Names facets, terms and whole criteria in one language."""
+    """Says things in one language, and names facets, terms and whole criteria in it."""
 
     lang: str
-    vocabularies: tuple[Vocabulary, ...]
+    vocabularies: tuple[Vocabulary, ...] = ()
+
+    def say(self, key: str, **values: Any) -> str:
+        """Fill a sentence in."""
+        template = texts()[key][self.lang]
+        return template.format(**values) if values else template
+
+    def headed(self, head: str, text: str) -> str:
+        """Put a heading before a text: ``"head: text"``."""
+        return self.say("headed", head=head, text=text)
+
+    def counted(self, key: str, n: int, **values: Any) -> str:
+        """Fill a sentence in that depends on a number: ``key.one`` or ``key.other``."""
+        singular = n == 1 or (self.lang == "fr" and n == 0)
+        return self.say(f"{key}.{'one' if singular else 'other'}", n=self.number(n), **values)
+
+    def listed(self, items: Sequence[str], word: str = "or") -> str:
+        """Join words: ``"a, b or c"``."""
+        *most, last = items
+        return f"{', '.join(most)} {self.say(word)} {last}" if most else last
+
+    def number(self, value: float, places: int | None = 0) -> str:
+        """Write a number; None for as many decimals as it has."""
+        return number(value, self.lang, places)
 
     def label(self, facet: str, term: str | None = None) -> str:
         """Name a facet, a quantity, or a term of a facet."""
@@ -244,31 +244,30 @@ class Wording:
     def fact(self, fact: Evidence) -> str:
         """Name what a piece of evidence says."""
         name = self.label(fact.facet, fact.term)
-        return say("clause.not", self.lang, what=name) if fact.truth == Truth.NO else name
+        return self.say("clause.not", what=name) if fact.truth == Truth.NO else name
 
     def terms(self, facet: str, terms: Sequence[str], word: str = "or") -> str:
         """Name several terms."""
-        return listed([self.label(facet, term) for term in terms], self.lang, word)
+        return self.listed([self.label(facet, term) for term in terms], word)
 
     def criteria(self, criteria: Criteria) -> str:
         """Put criteria into words."""
-        lang = self.lang
         match criteria:
             case Offers():
-                return headed(self.label(criteria.facet), self.offered(criteria), lang)
+                return self.headed(self.label(criteria.facet), self.offered(criteria))
             case Bound():
-                return headed(self.label(criteria.quantity), self.bound(criteria), lang)
+                return self.headed(self.label(criteria.quantity), self.bound(criteria))
             case And() | Or():
-                joint = f" {say('and' if isinstance(criteria, And) else 'or', lang)} "
+                joint = f" {self.say('and' if isinstance(criteria, And) else 'or')} "
                 return joint.join(self._bracketed(part) for part in criteria.parts)
             case Not():
-                return say("clause.not", lang, what=self._bracketed(criteria.part))
+                return self.say("clause.not", what=self._bracketed(criteria.part))
             case NoService():
-                return say("clause.no_service", lang, what=self._bracketed(criteria.part))
+                return self.say("clause.no_service", what=self._bracketed(criteria.part))
             case Labelled():
                 return self._named(criteria)
             case Everything():
-                return say("clause.everything", lang)
+                return self.say("clause.everything")
         return " ".join(self.criteria(part) for part in criteria.parts)
 
     def offered(self, clause: Offers) -> str:
@@ -276,21 +275,21 @@ class Wording:
         of = len(clause.terms)
         needed = of if clause.at_least is None else clause.at_least
         named = self.terms(clause.facet, clause.terms, "and" if needed == of else "or")
-        return say("clause.at_least", self.lang, n=needed, what=named) if 1 < needed < of else named
+        return self.say("clause.at_least", n=needed, what=named) if 1 < needed < of else named
 
     def bound(self, clause: Bound) -> str:
         """Name what a quantity may be."""
         units = (words.quantities[clause.quantity].unit for words in self.vocabularies
                  if clause.quantity in words.quantities)  # fmt: skip
         unit = label_of("unit", next(units, ""), self.lang)
-        size = f"{number(clause.number, self.lang, None)} {unit}".strip()
-        return say(
-            "clause.no_more" if clause.side == "at_most" else "clause.no_less", self.lang, size=size
+        size = f"{self.number(clause.number, None)} {unit}".strip()
+        return self.say(
+            "clause.no_more" if clause.side == "at_most" else "clause.no_less", size=size
         )
 
     def size(self, stated: Quantity) -> str:
         """Write a number with its unit, or the range that it lies in."""
-        ends = dict.fromkeys(number(end, self.lang, None) for end in (stated.low, stated.high))
+        ends = dict.fromkeys(self.number(end, None) for end in (stated.low, stated.high))
         return f"{'-'.join(ends)} {label_of('unit', stated.unit, self.lang)}"
 
     def _bracketed(self, part: Criteria) -> str:
@@ -300,94 +299,83 @@ class Wording:
         kind, _, rest = criteria.name.partition(": ")
         level, _, rules = rest.partition(", ")
         if kind == "qualified" and level in ("team", "full") and rules:
-            how = say(f"level.{level}", self.lang)
-            return say("clause.qualified", self.lang, how=how, rules=rules)
+            return self.say("clause.qualified", how=self.say(f"level.{level}"), rules=rules)
         return criteria.name
 
+    def kilometres(self, distance_km: float) -> str:
+        """Write a distance as a person reads it."""
+        return f"{self.number(distance_km, 1 if distance_km < 9.95 else 0)}\u00a0km"
 
-def kilometres(distance_km: float, lang: str) -> str:
-    """Write a distance as a person reads it."""
-    return f"{number(distance_km, lang, 1 if distance_km < 9.95 else 0)}\u00a0km"
+    def clinic(self, clinic: Clinic) -> str:
+        """Name a clinic and its city, unless the name holds it already."""
+        return clinic.name if clinic.city in clinic.name else f"{clinic.name} ({clinic.city})"
 
+    def snapshot(self, snapshot: Snapshot) -> str:
+        """Name the data and their day."""
+        if snapshot.date is None:
+            return snapshot.id
+        return self.say("snapshot", id=snapshot.id, day=snapshot.date.isoformat())
 
-def name_and_city(clinic: Clinic) -> str:
-    """Name a clinic and its city, unless the name holds it already."""
-    return clinic.name if clinic.city in clinic.name else f"{clinic.name} ({clinic.city})"
+    def place(
+        self, clinic: Clinic, distance_km: float | None, interval_km: tuple[float, float] | None
+    ) -> str:
+        """Write how far a clinic is in a straight line, or how well its position is known."""
+        place = clinic.location
+        if place is None:
+            return self.say("distance.none")
+        if distance_km is None or interval_km is None:
+            how = "given" if place.precision == "unknown" else "exact"
+            key = f"position.{'within' if place.radius_km else how}"
+            what = self.say(f"precision.{place.precision}")
+            return self.say(key, what=what, far=self.kilometres(place.radius_km))
+        text = self.distance(distance_km, interval_km, place.precision, "straight")
+        low, high = map(self.kilometres, interval_km)
+        if low == high or interval_matters(distance_km, *interval_km, place.precision):
+            return text
+        return f"{text} ({self.say('distance.between', low=low, high=high)})"
 
+    def distance(
+        self,
+        distance_km: float,
+        interval_km: tuple[float, float] | None,
+        precision: str | None,
+        form: str = "short",
+    ) -> str:
+        """Write a distance, or its interval where it matters: ``short``, ``at``, ``straight``."""
+        low, high = interval_km or (distance_km, distance_km)
+        if not interval_matters(distance_km, low, high, precision):
+            return self.say(f"distance.{form}", far=self.kilometres(distance_km))
+        *ends, places = outwards(low, high)
+        least, most = (self.number(end, places) for end in ends)
+        how = f"{form}_city" if precision in CITY_LEVEL else f"{form}_span"
+        return self.say(f"distance.{how}", far=self.say("distance.span", low=least, high=most))
 
-def snapshot_words(snapshot: Snapshot, lang: str) -> str:
-    """Name the data and their day."""
-    if snapshot.date is None:
-        return snapshot.id
-    return say("snapshot", lang, id=snapshot.id, day=snapshot.date.isoformat())
+    def by_means(self, profile: str | None) -> str:
+        """Say how one travels."""
+        known = profile if profile in ("car", "foot", "bicycle") else "other"
+        return self.say(f"trip.{known}", profile=profile)
+
+    def trip(self, trip: Trip) -> str:
+        """Write how long it takes, or why that is not known."""
+        how = self.by_means(trip.profile)
+        if trip.reason:
+            return self.say(f"trip.{trip.reason}", how=how)
+        far = time_text(trip.minutes, lang=self.lang)
+        span = time_text(trip.minutes, trip.low_min, trip.high_min, self.lang)
+        return self.say("trip.time" if span == far else "trip.span", far=far, span=span, how=how)
+
+    def travel_notes(self, certificate: Certificate, profile: str | None) -> str:
+        """What there is to know of an order by time."""
+        notes = [self.say("trip.note", how=self.by_means(profile))]
+        if not certificate.proved:
+            notes.append(self.say("trip.unproved"))
+        if certificate.unreachable:
+            reasons = [self.say(f"reason.{reason}") for reason in certificate.unreachable]
+            n = sum(certificate.unreachable.values())
+            notes.append(self.counted("trip.no_time", n, why=self.listed(reasons)))
+        return " ".join(notes)
 
 
 def precision_of(clinic: Clinic) -> str | None:
     """How precisely a clinic is known; None without a position."""
     return None if clinic.location is None else clinic.location.precision
-
-
-def place_words(
-    clinic: Clinic, distance_km: float | None, interval_km: tuple[float, float] | None, lang: str
-) -> str:
-    """Write how far a clinic is in a straight line, or how well its position is known."""
-    place = clinic.location
-    if place is None:
-        return say("distance.none", lang)
-    precision = place.precision
-    if distance_km is None or interval_km is None:
-        how = "given" if precision == "unknown" else "exact"
-        key = f"position.{'within' if place.radius_km else how}"
-        what, far = say(f"precision.{precision}", lang), kilometres(place.radius_km, lang)
-        return say(key, lang, what=what, far=far)
-    text = distance_phrase(distance_km, interval_km, precision, lang, "straight")
-    low, high = (kilometres(end, lang) for end in interval_km)
-    if low == high or interval_matters(distance_km, *interval_km, precision):
-        return text
-    return f"{text} ({say('distance.between', lang, low=low, high=high)})"
-
-
-def by_means(profile: str | None, lang: str) -> str:
-    """Say how one travels."""
-    known = profile if profile in ("car", "foot", "bicycle") else "other"
-    return say(f"trip.{known}", lang, profile=profile)
-
-
-def trip_words(trip: Trip, lang: str) -> str:
-    """Write how long it takes, or why that is not known."""
-    how = by_means(trip.profile, lang)
-    if trip.reason:
-        return say(f"trip.{trip.reason}", lang, how=how)
-    far = time_text(trip.minutes, lang=lang)
-    span = time_text(trip.minutes, trip.low_min, trip.high_min, lang)
-    key = "trip.time" if span == far else "trip.span"
-    return say(key, lang, far=far, span=span, how=how)
-
-
-def travel_notes(certificate: Certificate, profile: str | None, lang: str) -> list[str]:
-    """What there is to know of an order by time."""
-    notes = [say("trip.note", lang, how=by_means(profile, lang))]
-    if not certificate.proved:
-        notes.append(say("trip.unproved", lang))
-    if certificate.unreachable:
-        reasons = [say(f"reason.{reason}", lang) for reason in certificate.unreachable]
-        n = sum(certificate.unreachable.values())
-        notes.append(counted("trip.no_time", n, lang, why=listed(reasons, lang)))
-    return [" ".join(notes)]
-
-
-def distance_phrase(
-    distance_km: float,
-    interval_km: tuple[float, float] | None,
-    precision: str | None,
-    lang: str,
-    form: str = "short",
-) -> str:
-    """Write how far a clinic is, or the interval where it matters: ``short``, ``at``, ``straight``."""
-    low, high = interval_km or (distance_km, distance_km)
-    if not interval_matters(distance_km, low, high, precision):
-        return say(f"distance.{form}", lang, far=kilometres(distance_km, lang))
-    low, high, places = outwards(low, high)
-    far = say("distance.span", lang, low=number(low, lang, places), high=number(high, lang, places))
-    how = f"{form}_city" if precision in CITY_LEVEL else f"{form}_span"
-    return say(f"distance.{how}", lang, far=far)
