@@ -1230,9 +1230,10 @@ class Directory(Mapping[str, Clinic]):
         Profile
             Counts by facet, status and precision, and the dates of the evidence.
         """
-        from ketafind.explain.profile import profile
+        from ketafind.explain.profile import Profile
 
-        return profile(self.clinics, self.vocabulary, self.snapshot, lang)
+        words = (self.vocabulary,)
+        return Profile(clinics=self.clinics, snapshot=self.snapshot, vocabularies=words, lang=lang)
 
     def validate(self, *, lang: str = "en") -> Validation:
         """Look for what is doubtful in the data, though none of it is refused.

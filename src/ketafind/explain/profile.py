@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, timezone
-from functools import cache, partial
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import GeocodingError
 from ketafind.explain.findings import evidence_dict, evidence_lines
 from ketafind.explain.sentences import Explanation, ExplanationList, Line, picked, plain
 from ketafind.facts import decisions
-from ketafind.geo import sphere_km
+from ketafind.geo import apart_km
 from ketafind.records import (
     CLINIC_FIELDS,
     OVERRULED,
@@ -60,7 +60,6 @@ class Doubt:
 
 # A position that is given may lie so far from its postal code, or so many times the code's radius.
 FAR_KM, FACTOR = 5.0, 3.0
-Located = Callable[[str], tuple[Location, ...]]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -121,18 +120,16 @@ class Profile(Explanation):
         it was read, ``undated`` how many bear none.
         """
         facts = [fact for clinic in self.clinics for fact in clinic.evidence or (clinic,)]
-        pages: list[date | None] = [getattr(fact, "page_date", None) for fact in facts]
-        paged = [day for day in pages if day is not None]
+        paged = [fact.page_date for fact in facts if isinstance(fact, Evidence) and fact.page_date]
         read = [
             fact.checked_on
-            for fact, page in zip(facts, pages, strict=True)
-            if page is None and fact.checked_on is not None
+            for fact in facts
+            if fact.checked_on and not getattr(fact, "page_date", None)
         ]
         days = sorted([*paged, *read])
+        middle = (("first", 0), ("median", len(days) // 2), ("last", -1))
         return {
-            "first": plain(days[0]) if days else None,
-            "median": plain(days[len(days) // 2]) if days else None,
-            "last": plain(days[-1]) if days else None,
+            **{name: plain(days[at]) if days else None for name, at in middle},
             "from_page": len(paged),
             "from_reading": len(read),
             "undated": len(facts) - len(days),
@@ -189,36 +186,21 @@ class Validation(ExplanationList[Doubt]):
         return {"doubts": plain(self.found)}
 
 
-def profile(
-    clinics: Sequence[Clinic], vocabulary: Vocabulary, snapshot: Snapshot, lang: str
-) -> Profile:
-    """Count how complete, how precise and how old the data are."""
-    return Profile(clinics=clinics, snapshot=snapshot, vocabularies=(vocabulary,), lang=lang)
-
-
 def validation(clinics: Sequence[Clinic], vocabulary: Vocabulary, lang: str) -> Validation:
     """Look for what is doubtful in the data."""
-    from ketafind.geocoding import OfflineGeocoder
-
-    @cache  # many clinics are in one town
-    def located(text: str) -> tuple[Location, ...]:
-        """Where a code or a town is; nowhere if it is not listed, or borne by several."""
-        try:
-            return (OfflineGeocoder(region="CA").geocode(text),)
-        except GeocodingError:
-            return ()
-
-    # Somewhere on earth it is this day already.
-    today = datetime.now(timezone(timedelta(hours=14))).date()
     places: dict[tuple[str, str], str] = {}
     found: list[Doubt] = []
     for clinic in clinics:
-        found += _doubts(clinic, vocabulary, located)
-        found += _day_doubts(clinic, today)
+        own = clinic.clinic_id
+        doubts = [
+            *_clinic_doubts(clinic),
+            *_place_doubts(clinic),
+            *_fact_doubts(clinic, vocabulary),
+        ]
         key = (clinic.street_address.casefold(), clinic.city.casefold())
-        if all(key) and key in places:
-            found.append(Doubt(kind="same_place", clinic_id=clinic.clinic_id, what=places[key]))
-        places.setdefault(key, clinic.clinic_id)
+        first = places.setdefault(key, own)
+        doubts += [("same_place", first)] if all(key) and first != own else []
+        found += [Doubt(kind=kind, clinic_id=own, what=what) for kind, what in doubts]
     meanings = meanings_of(vocabulary)
     for name in dict.fromkeys(name for clinic in clinics for name in clinic.extra):
         if name not in (UNPLACED, OVERRULED):
@@ -228,45 +210,45 @@ def validation(clinics: Sequence[Clinic], vocabulary: Vocabulary, lang: str) -> 
     return Validation(found=tuple(found), lang=lang)
 
 
-def _doubts(clinic: Clinic, vocabulary: Vocabulary, located: Located) -> Iterator[Doubt]:
-    own = clinic.clinic_id
+Doubts = Iterator[tuple[str, str]]
+"""Kinds of doubt about a clinic, and what each is about."""
+
+
+def _clinic_doubts(clinic: Clinic) -> Doubts:
     if clinic.location is None:
         reason = clinic.extra.get(UNPLACED, "")
-        yield Doubt(kind="unplaced" if reason else "unlocated", clinic_id=own, what=reason)
+        yield "unplaced" if reason else "unlocated", reason
     if not any(service.facts for service in clinic.services):
-        yield Doubt(kind="no_fact", clinic_id=own)
+        yield "no_fact", ""
     if OVERRULED in clinic.extra:
-        yield Doubt(kind="overruled", clinic_id=own, what=clinic.extra[OVERRULED])
+        yield "overruled", clinic.extra[OVERRULED]
     if not clinic.phone and not clinic.website:
-        yield Doubt(kind="no_contact", clinic_id=own)
-    yield from _place_doubts(clinic, located)
+        yield "no_contact", ""
+
+
+def _fact_doubts(clinic: Clinic, vocabulary: Vocabulary) -> Doubts:
     made = decisions(clinic, vocabulary)
     for one in made:
         if one.reason == "conflict":
-            what = f"{one.facet} {one.term}".strip()
-            yield Doubt(kind="conflict", clinic_id=own, what=what)
+            yield "conflict", f"{one.facet} {one.term}".strip()
     known = {(one.service_id, one.facet, one.term) for one in made}
     for service in clinic.services if clinic.evidence else ():
         for facet, terms in service.facts.items():
             for term in terms:
                 if (service.service_id, facet, term) not in known:
-                    yield Doubt(kind="no_evidence", clinic_id=own, what=f"{facet} {term}")
-
-
-def _day_doubts(clinic: Clinic, today: date) -> Iterator[Doubt]:
-    """Hold the days of the evidence against each other and against today."""
+                    yield "no_evidence", f"{facet} {term}"
+    # Somewhere on earth it is this day already.
+    today = datetime.now(timezone(timedelta(hours=14))).date()
     for fact in clinic.evidence:
         page, read = fact.page_date, fact.checked_on
         latest = max(page or today, read or today)
         if page and read and page > read:
-            what = f"{fact.facet} {fact.term}: {page}"
-            yield Doubt(kind="page_ahead", clinic_id=clinic.clinic_id, what=what)
+            yield "page_ahead", f"{fact.facet} {fact.term}: {page}"
         elif latest > today:
-            what = f"{fact.facet} {fact.term}: {latest}"
-            yield Doubt(kind="day_ahead", clinic_id=clinic.clinic_id, what=what)
+            yield "day_ahead", f"{fact.facet} {fact.term}: {latest}"
 
 
-def _place_doubts(clinic: Clinic, located: Located) -> Iterator[Doubt]:
+def _place_doubts(clinic: Clinic) -> Doubts:
     """Hold a Canadian postal code and town against their form, the province and the position."""
     from ketafind.geocoding.words import whole_code
     from ketafind.tables.places import postal_letters
@@ -276,17 +258,28 @@ def _place_doubts(clinic: Clinic, located: Located) -> Iterator[Doubt]:
         return
     wrong = "postal_shape" if whole_code(code) < 0 else "postal_province"
     if code and (wrong == "postal_shape" or code[0].upper() not in letters):
-        yield Doubt(kind=wrong, clinic_id=clinic.clinic_id, what=code)
+        yield wrong, code
         code = ""
     if place is None or place.match != "given":
         return
     town = clinic.city and f"{clinic.city}, {clinic.province}"
     for kind, text in (("postal_far", code), ("town_far", town)):
-        for meant in located(text):
-            apart_km = sphere_km(place.lat, place.lon, meant.lat, meant.lon)
-            if apart_km > max(FAR_KM, FACTOR * meant.radius_km) + place.radius_km:
-                what = f"{text.removesuffix(', ' + clinic.province)}, {apart_km:.0f} km"
-                yield Doubt(kind=kind, clinic_id=clinic.clinic_id, what=what)
+        meant = _located(text)
+        if meant is not None:
+            far_km = apart_km(place, meant)
+            if far_km > max(FAR_KM, FACTOR * meant.radius_km) + place.radius_km:
+                yield kind, f"{text.removesuffix(', ' + clinic.province)}, {far_km:.0f} km"
+
+
+@lru_cache(maxsize=4096)  # many clinics are in one town
+def _located(text: str) -> Location | None:
+    """Where a code or a town is; nowhere if it is not listed, or borne by several."""
+    from ketafind.geocoding import OfflineGeocoder
+
+    try:
+        return OfflineGeocoder(region="CA").geocode(text)
+    except GeocodingError:
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

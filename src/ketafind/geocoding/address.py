@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
-from ketafind.geocoding.reading import ELISION, Reading, read
+from ketafind.geocoding.reading import ELISION, Reading
 from ketafind.geocoding.words import (
     CANADA,
     DIRECTIONS,
@@ -21,7 +21,6 @@ from ketafind.geocoding.words import (
     check_text,
     code_text,
     fold,
-    last_part,
     mended,
     names_a_street,
     words_for,
@@ -115,7 +114,7 @@ class _Words:
 
     def starts_part(self, i: int) -> bool:
         """Whether no free word stands before a word in its part."""
-        return not any(self.free[last_part(self.parts, i + 1) : i])
+        return not any(self.free[self.reading.last_part(i + 1) : i])
 
 
 def _spans(text: str, reading: Reading) -> list[tuple[int, int]]:
@@ -154,7 +153,7 @@ def parse_address(text: str, gazetteer: Gazetteer | None = None) -> Address:
     """
     known = gazetteer if gazetteer is not None else default_gazetteer()
     text = mended(check_text(text))
-    reading = read(text, known, thorough=True)
+    reading = Reading(text, known, thorough=True)
     words = _Words(text, reading)
     code, corrections = reading.code, list(reading.corrections)
     city = _city(words, reading, corrections)
@@ -196,7 +195,7 @@ def _city(words: _Words, reading: Reading, corrections: list[str]) -> str:
         corrections.append(f"{written} was read as {name}")
         return name
     stop = reading.before
-    start = last_part(reading.parts, stop) if stop else 0
+    start = reading.last_part(stop)
     last = reading.words[start:stop]
     alone = 0 < stop < reading.stop and not names_a_street(last)
     if (start or alone) and not any(c.isdigit() for word in last for c in word):

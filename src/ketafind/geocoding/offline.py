@@ -14,16 +14,7 @@ import numpy as np
 from ketafind import errors
 from ketafind.errors import GeocodingError, InvalidInputError, shown
 from ketafind.geo import KM_PER_DEGREE, Coordinates, apart_km, sphere_km
-from ketafind.geocoding.gazetteer import (
-    LIKE,
-    POST_TOWN,
-    Gazetteer,
-    Place,
-    bearers,
-    default_gazetteer,
-    likeness,
-    suggested,
-)
+from ketafind.geocoding.gazetteer import LIKE, POST_TOWN, Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.locations import (
     COVERED,
     RURAL,
@@ -45,15 +36,11 @@ from ketafind.geocoding.reading import (
     BUILDINGS,
     LONGEST_TOWN,
     TITLES,
+    Phrase,
     Reading,
     Town,
     contains,
-    finer_town,
-    read,
-    read_tail,
     row_of_plain,
-    town_at_end,
-    town_in_a_part,
 )
 from ketafind.geocoding.words import (
     AREA_TEXTS,
@@ -69,7 +56,6 @@ from ketafind.geocoding.words import (
     check_text,
     code_text,
     find_codes,
-    last_part,
     mended,
     name_key,
     names_a_street,
@@ -233,7 +219,7 @@ class OfflineGeocoder:
             return typed
         if not BETWEEN_SITES.isdisjoint(text.lower().split()) or MARKS.search(text) is not None:
             self._refuse_several(text)
-        reading = read(mended(text), self.gazetteer)
+        reading = Reading(mended(text), self.gazetteer)
         if reading.code is not None and reading.rival >= 0:
             rivals = (reading.code.number, reading.rival)
             raise errors.AmbiguousPlaceError(
@@ -263,14 +249,14 @@ class OfflineGeocoder:
                 f"{text!r} is in {reading.elsewhere}, where postal codes and larger places are "
                 "known; give the code"
             )
-        last = reading.words[last_part(reading.parts, reading.stop) : reading.stop]
+        last = reading.words[reading.last_part(reading.stop) : reading.stop]
         far = self.gazetteer.abroad.get(name_key(last)) == reading.elsewhere
         named = self.gazetteer.named(name_key(last)) if far else ()
         ours = tuple(at_place(p) for p in sorted(named, key=lambda p: -p.population))
         hint = "; add 'ON' for {}"
         if far and not ours and len(last) == 1:
             # Kent alone may be meant for Chatham-Kent.
-            longer = [self.gazetteer.places[n] for n in bearers(self.gazetteer).get(last[0], ())]
+            longer = self.gazetteer.spelling.bearers.get(last[0], ())
             ours = tuple(at_place(p) for p in longer if p.kind == "municipality")
             hint = "; for {} write it whole"
         hint = hint.format(" or ".join([one.label for one in ours][:3])) if ours else ""
@@ -302,7 +288,7 @@ class OfflineGeocoder:
     def _at_named(self, text: str, reading: Reading, town: Town) -> Location:
         """Answer for a town without a code, and say what else of the text was not used."""
         before = reading.words[: town.start]
-        beside = before[last_part(reading.parts, town.stop) :]
+        beside = before[reading.last_part(town.stop) :]
         first = re.escape(reading.words[town.start])
         crossed = beside and re.search(rf"(?:\b(?:and|et|at)|[&/@])\s+{first}\b", text, re.I)
         if crossed and BUILDINGS.isdisjoint(beside):
@@ -319,7 +305,7 @@ class OfflineGeocoder:
             after = []
         if after:
             located = _noted(located, (f"{' '.join(after)} was not used: the town alone was",))
-        name = name_key(reading.words[max(town.start, 0) : town.stop])
+        name = reading.key(max(town.start, 0), town.stop)
         far = "" if reading.ontario else self.gazetteer.abroad.get(name, "")
         if far:
             located = _noted(located, (f"{located.label} was taken, not {far}",))
@@ -354,7 +340,7 @@ class OfflineGeocoder:
         words, parts = reading.words, reading.parts
         others: list[Place] = []
         counts = self.gazetteer.codes_of_place
-        beside = self.gazetteer.named(name_key(words[last_part(parts, town.stop) : town.start]))
+        beside = self.gazetteer.named(reading.key(reading.last_part(town.stop), town.start))
         # Toronto Ottawa; but Wellington Ottawa is a street there.
         others += (place for place in beside if counts[place.number] >= POST_TOWN)
         numbers = [at for at in range(max(town.start, 0)) if words[at][0].isdigit()]
@@ -363,20 +349,19 @@ class OfflineGeocoder:
             end = at
             while words[end - 1] in JOINTS:
                 end -= 1
-            end = read_tail(words[:end], parts[:end]).stop
-            earlier = town_at_end(words, parts, end, self.gazetteer)
+            earlier = reading.town_at_end(reading.tail(end).stop)
             if earlier is not None and earlier.start > numbers[0] + 1 and at + 1 < town.start:
                 others += earlier.places
-        first = last_part(parts, town.stop) if town.start > 0 else 0
+        first = reading.last_part(town.stop) if town.start > 0 else 0
         if 0 < first <= town.start and not any(word[0].isdigit() for word in words[: town.start]):
             # London, serving Sarnia.
-            earlier = town_in_a_part(words, parts, first, self.gazetteer)
+            earlier = reading.town_in_a_part(first)
             others += earlier.places if earlier is not None else ()
         starts = [at for at in range(town.stop, reading.stop) if parts[at] != parts[at - 1]]
         for at in starts if town.start >= 0 else ():
             # Barrie (Orillia on Fridays).
             for stop in range(at + 1, min(reading.stop, at + LONGEST_TOWN) + 1):
-                others += self.gazetteer.named(name_key(words[at:stop]))
+                others += self.gazetteer.named(reading.key(at, stop))
         solid = [other for other in others if self.gazetteer.is_solid(other)]
         if solid and all(
             apart_km(a, b) > TOGETHER_KM and not (contains(a, b) or contains(b, a))
@@ -409,7 +394,7 @@ class OfflineGeocoder:
             # Montreal, Quebec, QC; but also the city of Quebec.
             ends.insert(0, reading.before - 1)
         for stop in filter(None, ends):
-            start = last_part(reading.parts, stop)
+            start = reading.last_part(stop)
             for at in range(start, stop if province else start + 1):
                 key = "".join(reading.words[at:stop])
                 located = town_in_canada(self.gazetteer, key, known)
@@ -419,8 +404,9 @@ class OfflineGeocoder:
 
     def _refuse_several(self, text: str) -> None:
         """Refuse a text of which two pieces name a place or code, and neither contains the other."""
-        whole = words_of(text)[0]
-        if name_key(whole[: read_tail(whole, [0] * len(whole)).stop]) in self.gazetteer.aliases:
+        words = words_of(text)[0]
+        whole = Phrase(words, [0] * len(words), self.gazetteer)
+        if whole.key(0, whole.tail(len(words)).stop) in self.gazetteer.aliases:
             return
         pieces = SEVERAL.split(text)
         journey = JOURNEY.search(text) is not None
@@ -441,13 +427,14 @@ class OfflineGeocoder:
     def _site(self, piece: str, *, whole: bool) -> tuple[tuple[Place, ...], tuple[int, ...]] | None:
         """Read a piece as a place or a listed code; a hamlet counts as the `whole` of a piece only."""
         table, places = self.gazetteer.ontario, self.gazetteer.places
-        words, parts = words_of(LEADING.sub("", mended(piece)))
-        rows = [row for code in find_codes(words) if (row := table.find(code.number)) >= 0]
+        phrase = Phrase(*words_of(LEADING.sub("", mended(piece))), self.gazetteer)
+        codes = find_codes(phrase.words)
+        rows = [row for code in codes if (row := table.find(code.number)) >= 0]
         if rows:
             return tuple(places[table.names[row]] for row in rows), tuple(rows)
-        stop = read_tail(words, parts).stop
-        town = town_at_end(words, parts, stop, self.gazetteer)
-        if town is None or town.start > last_part(parts, stop):
+        stop = phrase.tail(len(phrase.words)).stop
+        town = phrase.town_at_end(stop)
+        if town is None or town.start > phrase.last_part(stop):
             return None
         certain = whole and town.start == 0
         known = tuple(p for p in town.places if certain or self.gazetteer.is_solid(p))
@@ -482,15 +469,14 @@ class OfflineGeocoder:
         return _reconciled(text, located, other, near=apart <= TOGETHER_KM)
 
     def _at_finest(self, text: str, reading: Reading, town: Town) -> Location:
-        finer = finer_town(reading.words, reading.parts, town, self.gazetteer)
+        finer = reading.finer_town(town)
         if finer is None and len(town.places) > 1 and not town.written:
             places = town.places
             if town.start and any(place.kind != "county" for place in places):
                 # A street is in a town, not in a county of its name.
                 places = tuple(place for place in places if place.kind != "county")
             meant = town._replace(places=self._meant(places))
-            finer = finer_town(reading.words, reading.parts, meant, self.gazetteer)
-            return self._at_town(text, finer or meant, places)
+            return self._at_town(text, reading.finer_town(meant) or meant, places)
         return self._at_town(text, finer or town)
 
     def _meant(self, places: tuple[Place, ...]) -> tuple[Place, ...]:
@@ -590,9 +576,9 @@ class OfflineGeocoder:
 
     def _is_slip(self, reading: Reading, row: int) -> bool:
         """Whether the town is the code's own, misspelt: Mout Forest is not Forest."""
-        start = last_part(reading.parts, reading.stop)
         own = self.gazetteer.places[self.gazetteer.ontario.names[row]]
-        return likeness(name_key(reading.words[start : reading.stop]), own) >= LIKE
+        written = reading.key(reading.last_part(reading.stop), reading.stop)
+        return own.likeness(written) >= LIKE
 
     def _at_unlisted_code(self, text: str, reading: Reading, number: int) -> Location:
         """Answer for a code that is not Ontario's, or not known."""
@@ -662,8 +648,8 @@ class OfflineGeocoder:
                 f"{text!r} names a street but no town: there may be one in Toronto, Ottawa, Hamilton "
                 "and many other towns; add the town or the postal code"
             )
-        start = last_part(reading.parts, reading.stop) if reading.stop else 0
-        likely = [at_place(p) for p in suggested(reading.words[start : reading.stop], gazetteer)]
+        part = reading.words[reading.last_part(reading.stop) : reading.stop]
+        likely = [at_place(place) for place in gazetteer.spelling.suggested(part)]
         hint = f"did you mean {' or '.join(one.label for one in likely)}?" if likely else ""
         return errors.PlaceNotFoundError(
             f"no postal code or Ontario place was recognised in {text!r}; "

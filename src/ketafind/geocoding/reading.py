@@ -7,16 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ketafind.geo import apart_km
-from ketafind.geocoding.gazetteer import (
-    LIKE,
-    POST_TOWN,
-    Gazetteer,
-    Place,
-    is_well_known,
-    landmark_like,
-    likeness,
-    near_names,
-)
+from ketafind.geocoding.gazetteer import LIKE, POST_TOWN, Gazetteer, Place
 from ketafind.geocoding.words import (
     AREAS,
     AUSTRALIAN_STATES,
@@ -31,10 +22,8 @@ from ketafind.geocoding.words import (
     STATE_CODES,
     STREET_TYPES,
     UNIT_WORDS,
-    PostalMatch,
     code_text,
     find_codes,
-    last_part,
     name_key,
     names_a_street,
     whole_code,
@@ -94,49 +83,6 @@ BRITISH_OUTWARD = re.compile(r"[a-z]{1,2}[0-9][a-z0-9]?")
 BRITISH_INWARD = re.compile(r"[0-9][a-z]{2}")
 
 
-class Town(NamedTuple):
-    """A town found in the words."""
-
-    start: int  # -1 for several towns, neither of which holds the other
-    stop: int
-    places: tuple[Place, ...]
-    written: str = ""  # how, if that is not its name
-
-
-class Reading(NamedTuple):
-    """An address, read."""
-
-    words: list[str]
-    parts: list[int]
-    code: PostalMatch | None
-    code_row: int
-    rival: int  # the number of a second code
-    area: str
-    area_at: tuple[int, int]
-    stop: int
-    ontario: bool
-    elsewhere: str
-    town: Town | None
-    before: int  # the end of what stands before the name of a province or country elsewhere
-
-    @property
-    def corrections(self) -> tuple[str, ...]:
-        """What was read otherwise than written in the postal code."""
-        code = self.code
-        if code is None or not code.written:
-            return ()
-        return (f"{code.written} was read as {code_text(code.number)}",)
-
-
-class Tail(NamedTuple):
-    """What stands after the town."""
-
-    stop: int
-    ontario: bool
-    elsewhere: str
-    before: int
-
-
 def row_of_plain(text: str, gazetteer: Gazetteer) -> int:
     """Find the code of a text in the commonest form, "Kingston, ON K7L 3N6"; -1 for every other."""
     # What `read` would say of such a text is known without reading the rest.
@@ -171,273 +117,418 @@ def row_of_plain(text: str, gazetteer: Gazetteer) -> int:
     return -1 if "-" in lowered and HYPHENS_APART.search(lowered) is not None else row
 
 
-def read(text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> Reading:
-    """Read an address by the names that the gazetteer knows."""
-    words, parts = words_of(_as_words(text))
-    found = find_codes(words)
-    listed = [(one, row) for one in found if (row := gazetteer.ontario.find(one.number)) >= 0]
-    # A repaired word must be a code that exists; one written as a code is one.
-    code, row = listed[0] if listed else (next((one for one in found if not one.written), None), -1)
-    others = {one.number for one in found if not one.written} - {code.number if code else -1}
-    tables = gazetteer.ontario, gazetteer.rest
-    rivals = [n for n in others if max(table.find(n) for table in tables) >= 0]
-    area, area_at = "", (0, 0)
-    if code is not None:
-        del words[code.start : code.stop], parts[code.start : code.stop]
-    else:
-        area_at = _area_at(words, parts, gazetteer)
-        area = "".join(words[area_at[0] : area_at[1]])
-        del words[slice(*area_at)], parts[slice(*area_at)]
-    stop, ontario, elsewhere, before = _tail_past_units(words, parts)
-    if elsewhere and _is_ours(words, parts, stop, before, gazetteer):
-        stop, elsewhere = len(words), ""
-    if row < 0 and stop < len(words) and name_key(words) in gazetteer.aliases:
-        # Royal Military College of Canada.
-        stop, ontario, elsewhere = len(words), False, ""
-    own = gazetteer.ontario.names[row] if row >= 0 else -1
-    town = town_at_end(words, parts, stop, gazetteer, own)
-    if town is not None and _is_glued(text, words, parts, town):
-        town = None
-    if row < 0:
-        if (town is None or town.start) and not ontario and not elsewhere:
-            elsewhere = ELSEWHERE.get("".join(words[:stop]), "")
+class Town(NamedTuple):
+    """A town found in the words."""
+
+    start: int  # -1 for several towns, neither of which holds the other
+    stop: int
+    places: tuple[Place, ...]
+    written: str = ""  # how, if that is not its name
+
+
+class Tail(NamedTuple):
+    """What stands after the town."""
+
+    stop: int
+    ontario: bool
+    elsewhere: str
+    before: int  # the end of what stands before the name of a province or country elsewhere
+
+
+Named = tuple[int, tuple[int, ...]]
+"""Where a name begins, and the numbers of the places that bear it."""
+
+
+class Phrase:
+    """Words, the parts between commas that they stand in, and the names that they are read by."""
+
+    def __init__(self, words: list[str], parts: list[int], gazetteer: Gazetteer) -> None:
+        self.words = words
+        self.parts = parts
+        self.gazetteer = gazetteer
+
+    def last_part(self, stop: int) -> int:
+        """Find where the part begins that ends before a word."""
+        start = stop
+        while start and self.parts[start - 1] == self.parts[stop - 1]:
+            start -= 1
+        return start
+
+    def key(self, start: int, stop: int) -> str:
+        """The key that a place of these words is found by."""
+        return name_key(self.words[start:stop])
+
+    def tail(self, stop: int) -> Tail:
+        """Take province and country off the end of an address, however often they stand there."""
+        ontario = False
+        while stop and (self.words[stop - 1] in CANADA or self.words[stop - 1] in ONTARIO):
+            # "Ontario, CA" with a US zip is California; so is it after the name of a place there.
+            ontario = ontario or self.words[stop - 1] in ONTARIO
+            stop -= 1
+        elsewhere, before = ("", stop) if ontario else self._elsewhere(stop)
+        return Tail(stop, ontario, elsewhere, before)
+
+    def _elsewhere(self, stop: int) -> tuple[str, int]:
+        """Name the province, state or country that the words end in, and where it begins."""
+        words = self.words
+        last = words[stop - 1] if stop > 1 else ""
+        australian = len(last) == 4 and words[stop - 2] in AUSTRALIAN_STATES
+        zip_code = last.isdigit() and (len(last) == 5 or australian)
+        end = stop - 1 if zip_code else stop
+        if zip_code and australian:
+            return "Australia", end - 1
+        for size in range(min(LONGEST_PROVINCE, end - 1 + zip_code), 0, -1):
+            name = ELSEWHERE.get("".join(words[end - size : end]))
+            if name is not None:
+                return name, end - size
+        if not end or (end == 1 and not zip_code):
+            return "", stop
+        last = words[end - 1]
+        if end > 1 and BRITISH_INWARD.fullmatch(last) and BRITISH_OUTWARD.fullmatch(words[end - 2]):
+            return "the United Kingdom", end - 2
+        state = STATE_CODES.get(last, "California" if last == "ca" else "")
+        apart = end > 1 and self.parts[end - 1] > self.parts[end - 2]
+        if state and (zip_code or apart or last in PLAIN_STATES):
+            return state, end - 1
+        country = COUNTRY_CODES.get(last, "") if apart else ""
+        return country, end - 1 if country else stop
+
+    def town_at_end(self, stop: int, own: int = -1) -> Town | None:
+        """Find the longest known name that ends at a word; a comma within it must be its own."""
+        if not stop:
+            return None
+        words, parts, aliases = self.words, self.parts, self.gazetteer.aliases
+        key, start, part = "", stop, parts[stop - 1]
+        found: list[Named] = []
+        while start and parts[start - 1] == part and stop - start < LONGEST_TOWN:
+            start -= 1
+            word = words[start]
+            key = SHORT_FORMS.get(word, word) + key
+            numbers = aliases.get(key)
+            # King St W, Alton: the W belongs to the street, and makes no Walton.
+            if numbers is not None and not (word in COMPASS and start + 1 < stop):
+                found.append((start, numbers))
+        if whole := self._list_at_end(start, stop):
+            return whole
+        if found and found[-1][0] == start and (start == 0 or parts[start - 1] != part):
+            # The whole part is a name: no street stands beside it.
+            return self._town(start, stop, found[-1][1])
+        found = [one for one in found if not self._is_street_name(one, stop, own)]
+        if found:
+            at, numbers = found[-1]
+            named = self._with_compass(at, stop)
+            if named is not None:
+                return self._town(at - 1, stop, named)
+            if len(found) > 1 and at and parts[at - 1] == part:
+                if words[at] in DIRECTIONS and words[at - 1] in STREET_TYPES:
+                    found = self._without_direction(found)
+                at, numbers = next((one for one in found if own in one[1]), found[-1])
+            return self._town(at, stop, numbers)
+        if stop > 1 and words[stop - 1] in ABOUT and parts[stop - 2] == part:
+            return self.town_at_end(stop - 1, own)
+        if stop > 1 and words[stop - 2] in COMPASS:
+            spelt = [*words[: stop - 2], COMPASS[words[stop - 2]], words[stop - 1]]
+            return Phrase(spelt, parts, self.gazetteer).town_at_end(stop, own)
+        return None
+
+    def _list_at_end(self, last: int, stop: int) -> Town | None:
+        """Find a name with commas, such as Brudenell, Lyndoch and Raglan, that begins before a part."""
+        if self.words[stop - 1] in self.gazetteer.comma_endings:
+            for first in range(max(0, stop - LONGEST_LIST), last):
+                places = self.gazetteer.named(self.key(first, stop))
+                if places:
+                    return Town(first, stop, places)
+        return None
+
+    def _with_compass(self, at: int, stop: int) -> tuple[int, ...] | None:
+        """Find a name with its short first word: W Lorne; not behind a street's type: King St W."""
+        words, parts = self.words, self.parts
+        if not at or words[at - 1] not in COMPASS or parts[at - 1] != parts[at]:
+            return None
+        if at > 1 and words[at - 2] in STREET_TYPES and parts[at - 2] == parts[at]:
+            return None
+        return self.gazetteer.aliases.get(name_key([COMPASS[words[at - 1]], *words[at:stop]]))
+
+    def _town(self, start: int, stop: int, numbers: Sequence[int]) -> Town:
+        return Town(start, stop, tuple([self.gazetteer.places[number] for number in numbers]))
+
+    def _is_street_name(self, one: Named, stop: int, own: int) -> bool:
+        """Whether a name stands where a street's does: 45 Cedar Grove, 12 Alma."""
+        (at, numbers), words, parts = one, self.words, self.parts
+        if not at or parts[at - 1] != parts[at] or own in numbers or not words[at - 1][0].isdigit():
+            return False
+        begins = at == 1 or parts[at - 2] != parts[at]
+        if begins and len(words[at - 1]) == 5 and words[at - 1].isdigit():
+            # A postal code of another country: 12 Rue de Rivoli, 75001 Paris.
+            return at > 1
+        if at > 1 and (words[at - 2] in STREET_TYPES or words[at - 2] in UNIT_WORDS):
+            return False
+        solid = any(self.gazetteer.is_solid(self.gazetteer.places[number]) for number in numbers)
+        return not solid or words[stop - 1] in STREET_TYPES
+
+    def _without_direction(self, found: list[Named]) -> list[Named]:
+        """Leave out West Perth after King Street: King Street West in Perth is far likelier."""
+        counts = self.gazetteer.codes_of_place
+        codes = [max(counts[number] for number in numbers) for _, numbers in found]
+        likelier = codes[-2] >= POST_TOWN and codes[-2] >= DOMINANT * codes[-1]
+        return found[:-1] if likelier else found
+
+    def finer_town(self, town: Town) -> Town | None:
+        """Find the part of a town that is named before it, as in "Scarborough, Toronto"."""
+        if not town.start or town.written:
+            return None
+        stop = town.start
+        before = self.town_at_end(stop)
+        if before is None or before.start > self.last_part(stop):
+            return None
+        for wholes, named in ((town, before), (before, town)):
+            smaller = tuple(
+                part
+                for part in named.places
+                if any(contains(whole, part) and part != whole for whole in wholes.places)
+            )
+            if smaller:
+                return named._replace(start=before.start, places=smaller)
+        if len(town.places) > 1:
+            return None
+        whole = town.places[0]
+        near = tuple(
+            part
+            for part in before.places
+            if apart_km(part, whole) <= PART_KM
+            and part.population < whole.population
+            and part.kind != "municipality"
+        )
+        if near:
+            return before._replace(places=near)
+        if self.parts[stop - 1] == self.parts[stop]:
+            return None
+        # Two towns, neither in the other: "Kingston, Toronto".
+        return Town(-1, town.stop, (*before.places, whole))
+
+    def town_in_a_part(self, stop: int) -> Town | None:
+        """Find the last earlier part that is a known name and nothing else."""
+        while stop:
+            start = self.last_part(stop)
+            part = Phrase(self.words[start:stop], self.parts[start:stop], self.gazetteer)
+            end = start + part.tail(stop - start).stop
+            town = self.town_at_end(end) if end > start else None
+            if town is not None and town.start == start:
+                return town
+            stop = start
+        return None
+
+
+class Reading(Phrase):
+    """An address, read by the names that a gazetteer knows."""
+
+    def __init__(self, text: str, gazetteer: Gazetteer, *, thorough: bool = False) -> None:
+        super().__init__(*words_of(_as_words(text)), gazetteer)
+        words, parts, ontario = self.words, self.parts, gazetteer.ontario
+        found = find_codes(words)
+        listed = [(one, row) for one in found if (row := ontario.find(one.number)) >= 0]
+        # A repaired word must be a code that exists; one written as a code is one.
+        written = next((one for one in found if not one.written), None)
+        self.code, self.code_row = listed[0] if listed else (written, -1)
+        others = {one.number for one in found if not one.written}
+        others -= {self.code.number if self.code else -1}
+        tables = ontario, gazetteer.rest
+        rivals = (n for n in others if max(table.find(n) for table in tables) >= 0)
+        self.rival: int = next(rivals, -1)  # the number of a second code
+        self.area, self.area_at = "", (0, 0)
+        if self.code is not None:
+            del words[self.code.start : self.code.stop], parts[self.code.start : self.code.stop]
+        else:
+            self.area_at = self._area_at()
+            self.area = "".join(words[slice(*self.area_at)])
+            del words[slice(*self.area_at)], parts[slice(*self.area_at)]
+        self.stop, self.ontario, self.elsewhere, self.before = self._tail_past_units()
+        if self.elsewhere and self._is_ours():
+            self.stop, self.elsewhere = len(words), ""
+        if self.code_row < 0 and self.stop < len(words) and name_key(words) in gazetteer.aliases:
+            # Royal Military College of Canada.
+            self.stop, self.ontario, self.elsewhere = len(words), False, ""
+        self.own: int = ontario.names[self.code_row] if self.code_row >= 0 else -1
+        self.town = self.town_at_end(self.stop, self.own)
+        if self.town is not None and self._is_glued(text, self.town):
+            self.town = None
+        if self.code_row < 0:
+            self._look_elsewhere()
+        elif thorough:
+            self.town = self._town_despite_slips(self.town)
+
+    def _look_elsewhere(self) -> None:
+        """Weigh a town elsewhere against one here, where no code settles it."""
+        stop, town = self.stop, self.town
+        if (town is None or town.start) and not self.ontario and not self.elsewhere:
+            self.elsewhere = ELSEWHERE.get("".join(self.words[:stop]), "")
         # A large town elsewhere that the last part is, and nothing else.
-        last = "" if elsewhere or not stop else name_key(words[last_part(parts, stop) : stop])
-        far = gazetteer.abroad.get(last, "")
+        start = self.last_part(stop)
+        last = "" if self.elsewhere or not stop else self.key(start, stop)
+        far = self.gazetteer.abroad.get(last, "")
         if far and (
             town is None
-            or town.start > last_part(parts, stop)
-            or not (ontario or any(gazetteer.is_solid(place) for place in town.places))
+            or town.start > start
+            or not (self.ontario or any(map(self.gazetteer.is_solid, town.places)))
         ):
             # A town elsewhere is no misspelt one here: Boston is not Bolton.
-            elsewhere, town = ("" if ontario else far), None
-        elif not elsewhere:
-            town = town_despite_slips(words, parts, stop, gazetteer, own, town)
-    elif thorough:
-        town = town_despite_slips(words, parts, stop, gazetteer, own, town)
-    rival = rivals[0] if rivals else -1
-    return Reading(
-        words, parts, code, row, rival, area, area_at, stop, ontario, elsewhere, town, before
-    )
+            self.elsewhere, self.town = ("" if self.ontario else far), None
+        elif not self.elsewhere:
+            self.town = self._town_despite_slips(town)
 
+    @property
+    def corrections(self) -> tuple[str, ...]:
+        """What was read otherwise than written in the postal code."""
+        code = self.code
+        if code is None or not code.written:
+            return ()
+        return (f"{code.written} was read as {code_text(code.number)}",)
 
-def _as_words(text: str) -> str:
-    """Write "&" and "et" as "and", and d'Ottawa as two words."""
-    if "&" in text or " et " in text.lower():
-        text = AND.sub(" and ", text)
-    return ELISION.sub(" ", text) if "'" in text or "’" in text else text
+    def _is_glued(self, text: str, town: Town) -> bool:
+        """Whether a hyphen or a slash binds the town's name to a word before: Papineau-Cameron."""
+        if (
+            not town.start
+            or self.parts[town.start - 1] != self.parts[town.start]
+            or not ("-" in text or "/" in text or "–" in text)
+        ):
+            return False
+        before, first = self.words[town.start - 1], self.words[town.start]
+        if not before.isalpha() or len(before) < 3 or before in TITLES:
+            return False
+        return re.search(rf"{before[-2:]}[-–/]{re.escape(first[:2])}", text, re.I) is not None
 
-
-def _is_glued(text: str, words: list[str], parts: list[int], town: Town) -> bool:
-    """Whether a hyphen or a slash binds the town's name to a word before: Papineau-Cameron."""
-    if (
-        not town.start
-        or parts[town.start - 1] != parts[town.start]
-        or not ("-" in text or "/" in text or "–" in text)
-    ):
-        return False
-    before, first = words[town.start - 1], words[town.start]
-    if not before.isalpha() or len(before) < 3 or before in TITLES:
-        return False
-    return re.search(rf"{before[-2:]}[-–/]{re.escape(first[:2])}", text, re.I) is not None
-
-
-def read_tail(words: list[str], parts: list[int]) -> Tail:
-    """Take province and country off the end of an address, however often they stand there."""
-    stop, ontario = len(words), False
-    while stop and (words[stop - 1] in CANADA or words[stop - 1] in ONTARIO):
-        # "Ontario, CA" with a US zip is California; so is it after the name of a place there.
-        ontario = ontario or words[stop - 1] in ONTARIO
-        stop -= 1
-    elsewhere, before = ("", stop) if ontario else _elsewhere(words, parts, stop)
-    return Tail(stop, ontario, elsewhere, before)
-
-
-def _elsewhere(words: list[str], parts: list[int], stop: int) -> tuple[str, int]:
-    """Name the province, state or country that the words end in, and where it begins."""
-    last = words[stop - 1] if stop > 1 else ""
-    australian = len(last) == 4 and words[stop - 2] in AUSTRALIAN_STATES
-    zip_code = last.isdigit() and (len(last) == 5 or australian)
-    end = stop - 1 if zip_code else stop
-    if zip_code and australian:
-        return "Australia", end - 1
-    for size in range(min(LONGEST_PROVINCE, end - 1 + zip_code), 0, -1):
-        name = ELSEWHERE.get("".join(words[end - size : end]))
-        if name is not None:
-            return name, end - size
-    if not end or (end == 1 and not zip_code):
-        return "", stop
-    last = words[end - 1]
-    if end > 1 and BRITISH_INWARD.fullmatch(last) and BRITISH_OUTWARD.fullmatch(words[end - 2]):
-        return "the United Kingdom", end - 2
-    state = STATE_CODES.get(last, "California" if last == "ca" else "")
-    apart = end > 1 and parts[end - 1] > parts[end - 2]
-    if state and (zip_code or apart or last in PLAIN_STATES):
-        return state, end - 1
-    country = COUNTRY_CODES.get(last, "") if apart else ""
-    return country, end - 1 if country else stop
-
-
-def _tail_past_units(words: list[str], parts: list[int]) -> Tail:
-    """Read the tail; "Toronto ON, Unit 3" has its unit after it."""
-    tail = read_tail(words, parts)
-    if not tail.stop or not _is_unit_word(words[tail.stop - 1]):
+    def _tail_past_units(self) -> Tail:
+        """Read the tail; "Toronto ON, Unit 3" has its unit after it."""
+        tail = self.tail(len(self.words))
+        if not tail.stop or not _is_unit_word(self.words[tail.stop - 1]):
+            return tail
+        start = self.last_part(tail.stop)
+        last = self.words[start : tail.stop]
+        # FL alone is no floor.
+        is_state = len(last) == 1 and last[0] in STATE_CODES
+        if start > 0 and not is_state and all(map(_is_unit_word, last)):
+            return self.tail(start)
         return tail
-    start = last_part(parts, tail.stop)
-    last = words[start : tail.stop]
-    # FL alone is no floor.
-    is_state = len(last) == 1 and last[0] in STATE_CODES
-    if start > 0 and not is_state and all(_is_unit_word(word) for word in last):
-        return read_tail(words[:start], parts[:start])
-    return tail
 
-
-def _is_unit_word(word: str) -> bool:
-    short = len(word) < 5 and any(c.isdigit() for c in word)
-    return short or word in UNIT_WORDS or word in AFTER_WORDS
-
-
-def _area_at(words: list[str], parts: list[int], gazetteer: Gazetteer) -> tuple[int, int]:
-    """Find a forward sortation area at the start or the end, with what follows of its code."""
-    last = read_tail(words, parts).stop - 1
-    for at in (last, last - 1, 0):
-        if not 0 <= at < len(words) or not _is_area(words[at][:3], gazetteer):
-            continue
-        if words[at][3:] and not (at == last and _begins_unit(words[at][3:])):
-            continue
-        if at and words[at - 1] in UNIT_WORDS:
-            continue
-        rest = words[at + 1 : last + 1] if at == last - 1 else []
-        if rest and not _begins_unit(rest[0]):
-            if at:
+    def _area_at(self) -> tuple[int, int]:
+        """Find a forward sortation area at the start or the end, with what follows of its code."""
+        words = self.words
+        last = self.tail(len(words)).stop - 1
+        for at in (last, last - 1, 0):
+            if not 0 <= at < len(words) or not self._is_area(words[at][:3]):
                 continue
-            rest = []
-        return at, at + 1 + len(rest)
-    return 0, 0
+            if words[at][3:] and not (at == last and _begins_unit(words[at][3:])):
+                continue
+            if at and words[at - 1] in UNIT_WORDS:
+                continue
+            rest = words[at + 1 : last + 1] if at == last - 1 else []
+            if rest and not _begins_unit(rest[0]):
+                if at:
+                    continue
+                rest = []
+            return at, at + 1 + len(rest)
+        return 0, 0
 
+    def _is_area(self, word: str) -> bool:
+        return word[:1] in ONTARIO_LETTERS and AREAS.get(word) in self.gazetteer.ontario.areas
 
-def _begins_unit(word: str) -> bool:
-    """Whether a word is the start of a code's second half: M5V 2C."""
-    return word[0].isdigit() and (len(word) == 1 or (len(word) == 2 and word[1].isalpha()))
+    def _is_ours(self) -> bool:
+        """Whether what seems a place elsewhere is a name in Ontario: 12 King St, Wyoming."""
+        n = len(self.words)
+        start = self.last_part(n)
+        key = self.key(start, n)
+        if key not in self.gazetteer.aliases or key in COUNTRY_CODES or key in STATE_CODES:
+            return False
+        if start < self.before < self.stop == n:
+            # Little Portugal is a name of more words than Portugal.
+            return True
+        street = self.words[self.last_part(start) : start] if start else []
+        return any(word[0].isdigit() for word in street)
 
+    def _town_despite_slips(self, exact: Town | None) -> Town | None:
+        """Find a misspelt town at the end, or a known one in an earlier part."""
+        words, stop = self.words, self.stop
+        if not stop:
+            return None
+        start = self.last_part(stop)
+        alone = start == 0 and _is_name(words[:stop])
+        if exact is not None and (
+            exact.start == start
+            or TITLES.issuperset(words[start : exact.start])
+            or (start == 0 and not _is_name(words[: exact.start]))
+        ):
+            return exact
+        if alone:
+            windows: Sequence[int] = [0]
+        else:
+            windows = [start] if start else range(stop - 1, max(stop - 3, 0) - 1, -1)
+        best: tuple[float, Town] | None = None
+        for first in windows:
+            if words[stop - 1] in STREET_TYPES and not _follows_street(words[start:first]):
+                continue
+            found = self._like(first, alone=alone)
+            if found is not None and (best is None or found[0] > best[0]):
+                best = (found[0], Town(first, stop, found[1], " ".join(words[first:stop])))
+        if alone:
+            landmark = self.gazetteer.spelling.landmark(words[:stop])
+            if landmark is not None:
+                return Town(0, stop, (landmark,), " ".join(words[:stop]))
+        if best is not None:
+            return best[1]
+        if alone:
+            if exact is None or self._is_another_name(exact):
+                return self._town_of_institution()
+            return self._larger_before(exact) or exact
+        return exact or self.town_in_a_part(start)
 
-def _is_area(word: str, gazetteer: Gazetteer) -> bool:
-    return word[:1] in ONTARIO_LETTERS and AREAS.get(word) in gazetteer.ontario.areas
+    def _is_another_name(self, town: Town) -> bool:
+        """Whether what stands before makes another name of a village's: Silver Mountain, Port Alma."""
+        before = self.words[: town.start]
+        return before[-1] in HEADS or (
+            not any(map(self.gazetteer.spelling.is_well_known, town.places))
+            and CROSSED.isdisjoint(before)
+            and BUILDINGS.isdisjoint(before)
+            and INSTITUTIONS.isdisjoint(before)
+            and self.town_at_end(town.start) is None
+        )
 
+    def _like(self, first: int, *, alone: bool) -> tuple[float, tuple[Place, ...]] | None:
+        """Find the places whose name the words from one on are like, and how like."""
+        words, gazetteer = self.words[first : self.stop], self.gazetteer
+        key = name_key(words)
+        if self.own >= 0:
+            like = gazetteer.places[self.own].likeness(key)
+            if like >= LIKE:
+                return like, (gazetteer.places[self.own],)
+        after_street = first > 0 and self.words[0][0].isdigit()
+        slips, places = gazetteer.spelling.near(words, alone=alone, after_street=after_street)
+        return (1 - slips / len(key), places) if places else None
 
-def _is_ours(
-    words: list[str], parts: list[int], stop: int, before: int, gazetteer: Gazetteer
-) -> bool:
-    """Whether what seems a place elsewhere is a name in Ontario: 12 King St, Wyoming."""
-    start = last_part(parts, len(words))
-    key = name_key(words[start:])
-    if key not in gazetteer.aliases or key in COUNTRY_CODES or key in STATE_CODES:
-        return False
-    if start < before < stop == len(words):
-        # Little Portugal is a name of more words than Portugal.
-        return True
-    street = words[last_part(parts, start) : start] if start else []
-    return any(word[0].isdigit() for word in street)
+    def _larger_before(self, town: Town) -> Town | None:
+        """Find the city that stands before a far village's name: Hamilton Mountain is in Hamilton."""
+        counts = self.gazetteer.codes_of_place
+        cities = self.gazetteer.named(self.key(0, town.start))
+        if len(cities) != 1 or counts[cities[0].number] < POST_TOWN:
+            return None
+        if any(
+            apart_km(cities[0], p) <= PART_KM or counts[p.number] >= POST_TOWN for p in town.places
+        ):
+            return None
+        return Town(0, town.stop, cities, " ".join(self.words[: town.stop]))
 
-
-def town_at_end(
-    words: list[str], parts: list[int], stop: int, gazetteer: Gazetteer, own: int = -1
-) -> Town | None:
-    """Find the longest known name that ends at a word; a comma within it must be its own."""
-    if not stop:
+    def _town_of_institution(self) -> Town | None:
+        """Find the town that a building is named after, as in "Kingston General Hospital"."""
+        words, stop = self.words, self.stop
+        first = 1 if words[0] == "the" else 0
+        for at in range(min(stop - 1, first + LONGEST_TOWN), first, -1):
+            places = self.gazetteer.named(self.key(first, at))
+            if places and all(w in INSTITUTIONS or w in DIRECTIONS for w in words[at:stop]):
+                counts = self.gazetteer.codes_of_place
+                large = max(counts[place.number] for place in places) >= POST_TOWN
+                if not large and (stop - at > 1 or words[at] not in DIRECTIONS):
+                    return None
+                return Town(0, stop, places, " ".join(words[:stop]))
         return None
-    aliases, part = gazetteer.aliases, parts[stop - 1]
-    key, start = "", stop
-    found: list[tuple[int, tuple[int, ...]]] = []
-    while start and parts[start - 1] == part and stop - start < LONGEST_TOWN:
-        start -= 1
-        word = words[start]
-        key = SHORT_FORMS.get(word, word) + key
-        numbers = aliases.get(key)
-        # King St W, Alton: the W belongs to the street, and makes no Walton.
-        if numbers is not None and not (word in COMPASS and start + 1 < stop):
-            found.append((start, numbers))
-    if words[stop - 1] in gazetteer.comma_endings:
-        whole = _list_at_end(words, start, stop, gazetteer)
-        if whole is not None:
-            return whole
-    if found and found[-1][0] == start and (start == 0 or parts[start - 1] != part):
-        # The whole part is a name: no street stands beside it.
-        return _town(start, stop, found[-1][1], gazetteer)
-    found = [one for one in found if not _is_street_name(words, parts, one, stop, own, gazetteer)]
-    if found:
-        at, numbers = found[-1]
-        named = _with_compass(words, parts, at, stop, gazetteer)
-        if named is not None:
-            return _town(at - 1, stop, named, gazetteer)
-        if len(found) > 1 and at and parts[at - 1] == part:
-            if words[at] in DIRECTIONS and words[at - 1] in STREET_TYPES:
-                found = _without_direction(found, gazetteer)
-            at, numbers = next((one for one in found if own in one[1]), found[-1])
-        return _town(at, stop, numbers, gazetteer)
-    if stop > 1 and words[stop - 1] in ABOUT and parts[stop - 2] == part:
-        return town_at_end(words, parts, stop - 1, gazetteer, own)
-    if stop > 1 and words[stop - 2] in COMPASS:
-        spelt = [*words[: stop - 2], COMPASS[words[stop - 2]], words[stop - 1]]
-        return town_at_end(spelt, parts, stop, gazetteer, own)
-    return None
-
-
-def _list_at_end(words: list[str], last: int, stop: int, gazetteer: Gazetteer) -> Town | None:
-    """Find a name with commas, such as Brudenell, Lyndoch and Raglan, that begins before a part."""
-    for first in range(max(0, stop - LONGEST_LIST), last):
-        numbers = gazetteer.aliases.get(name_key(words[first:stop]))
-        if numbers is not None:
-            return _town(first, stop, numbers, gazetteer)
-    return None
-
-
-def _with_compass(
-    words: list[str], parts: list[int], at: int, stop: int, gazetteer: Gazetteer
-) -> tuple[int, ...] | None:
-    """Find a name with its short first word: W Lorne; not behind a street's type: King St W."""
-    if not at or words[at - 1] not in COMPASS or parts[at - 1] != parts[at]:
-        return None
-    if at > 1 and words[at - 2] in STREET_TYPES and parts[at - 2] == parts[at]:
-        return None
-    return gazetteer.aliases.get(name_key([COMPASS[words[at - 1]], *words[at:stop]]))
-
-
-def _town(
-    start: int, stop: int, numbers: Sequence[int], gazetteer: Gazetteer, written: str = ""
-) -> Town:
-    return Town(start, stop, tuple([gazetteer.places[number] for number in numbers]), written)
-
-
-def _is_street_name(
-    words: list[str],
-    parts: list[int],
-    one: tuple[int, tuple[int, ...]],
-    stop: int,
-    own: int,
-    gazetteer: Gazetteer,
-) -> bool:
-    """Whether a name stands where a street's does: 45 Cedar Grove, 12 Alma."""
-    at, numbers = one
-    if not at or parts[at - 1] != parts[at] or own in numbers or not words[at - 1][0].isdigit():
-        return False
-    begins = at == 1 or parts[at - 2] != parts[at]
-    if begins and len(words[at - 1]) == 5 and words[at - 1].isdigit():
-        # A postal code of another country: 12 Rue de Rivoli, 75001 Paris.
-        return at > 1
-    if at > 1 and (words[at - 2] in STREET_TYPES or words[at - 2] in UNIT_WORDS):
-        return False
-    solid = any(gazetteer.is_solid(gazetteer.places[number]) for number in numbers)
-    return not solid or words[stop - 1] in STREET_TYPES
-
-
-def _without_direction(
-    found: list[tuple[int, tuple[int, ...]]], gazetteer: Gazetteer
-) -> list[tuple[int, tuple[int, ...]]]:
-    """Leave out West Perth after King Street: King Street West in Perth is far likelier."""
-    codes = [max(gazetteer.codes_of_place[number] for number in one[1]) for one in found]
-    likelier = codes[-2] >= POST_TOWN and codes[-2] >= DOMINANT * codes[-1]
-    return found[:-1] if likelier else found
 
 
 def contains(whole: Place, part: Place) -> bool:
@@ -449,93 +540,21 @@ def contains(whole: Place, part: Place) -> bool:
     return whole.number in {part.number, part.owner}
 
 
-def finer_town(words: list[str], parts: list[int], town: Town, gazetteer: Gazetteer) -> Town | None:
-    """Find the part of a town that is named before it, as in "Scarborough, Toronto"."""
-    if not town.start or town.written:
-        return None
-    stop = town.start
-    before = town_at_end(words, parts, stop, gazetteer)
-    if before is None or before.start > last_part(parts, stop):
-        return None
-    for wholes, named in ((town, before), (before, town)):
-        smaller = tuple(
-            part
-            for part in named.places
-            if any(contains(whole, part) and part != whole for whole in wholes.places)
-        )
-        if smaller:
-            return named._replace(start=before.start, places=smaller)
-    if len(town.places) > 1:
-        return None
-    whole = town.places[0]
-    near = tuple(
-        part
-        for part in before.places
-        if apart_km(part, whole) <= PART_KM
-        and part.population < whole.population
-        and part.kind != "municipality"
-    )
-    if near:
-        return before._replace(places=near)
-    if parts[stop - 1] == parts[stop]:
-        return None
-    # Two towns, neither in the other: "Kingston, Toronto".
-    return Town(-1, town.stop, (*before.places, whole))
+def _as_words(text: str) -> str:
+    """Write "&" and "et" as "and", and d'Ottawa as two words."""
+    if "&" in text or " et " in text.lower():
+        text = AND.sub(" and ", text)
+    return ELISION.sub(" ", text) if "'" in text or "’" in text else text
 
 
-def town_despite_slips(
-    words: list[str],
-    parts: list[int],
-    stop: int,
-    gazetteer: Gazetteer,
-    own: int,
-    exact: Town | None,
-) -> Town | None:
-    """Find a misspelt town at the end, or a known one in an earlier part."""
-    if not stop:
-        return None
-    start = last_part(parts, stop)
-    alone = start == 0 and _is_name(words[:stop])
-    if exact is not None and (
-        exact.start == start
-        or TITLES.issuperset(words[start : exact.start])
-        or (start == 0 and not _is_name(words[: exact.start]))
-    ):
-        return exact
-    if alone:
-        windows: Sequence[int] = [0]
-    else:
-        windows = [start] if start else range(stop - 1, max(stop - 3, 0) - 1, -1)
-    best: tuple[float, Town] | None = None
-    for first in windows:
-        if words[stop - 1] in STREET_TYPES and not _follows_street(words[start:first]):
-            continue
-        found = _like(words[first:stop], gazetteer, own, alone=alone, after=words[:first])
-        if found is not None and (best is None or found[0] > best[0]):
-            best = (found[0], Town(first, stop, found[1], " ".join(words[first:stop])))
-    if alone:
-        landmark = landmark_like(words[:stop], gazetteer)
-        if landmark is not None:
-            return Town(0, stop, (landmark,), " ".join(words[:stop]))
-    if best is not None:
-        return best[1]
-    if alone:
-        if exact is None or _is_another_name(words, parts, exact, gazetteer):
-            return _town_of_institution(words, stop, gazetteer)
-        return _larger_before(words, exact, gazetteer) or exact
-    return exact or town_in_a_part(words, parts, start, gazetteer)
+def _is_unit_word(word: str) -> bool:
+    short = len(word) < 5 and any(c.isdigit() for c in word)
+    return short or word in UNIT_WORDS or word in AFTER_WORDS
 
 
-def _is_another_name(words: list[str], parts: list[int], town: Town, gazetteer: Gazetteer) -> bool:
-    """Whether what stands before makes another name of a village's: Silver Mountain, Port Alma."""
-    before = words[: town.start]
-    return before[-1] in HEADS or (
-        not any(is_well_known(place, gazetteer) for place in town.places)
-        and CROSSED.isdisjoint(before)
-        and BUILDINGS.isdisjoint(before)
-        and INSTITUTIONS.isdisjoint(before)
-        and town_at_end(words, parts, town.start, gazetteer) is None
-    )
+def _begins_unit(word: str) -> bool:
+    """Whether a word is the start of a code's second half: M5V 2C."""
+    return word[0].isdigit() and (len(word) == 1 or (len(word) == 2 and word[1].isalpha()))
 
 
 def _follows_street(before: list[str]) -> bool:
@@ -549,57 +568,3 @@ def _follows_street(before: list[str]) -> bool:
 def _is_name(words: list[str]) -> bool:
     """Whether words may all belong to the name of a town: no number, no street's type."""
     return not names_a_street(words) and not any(word[0].isdigit() for word in words)
-
-
-def _like(
-    words: list[str], gazetteer: Gazetteer, own: int, *, alone: bool, after: list[str]
-) -> tuple[float, tuple[Place, ...]] | None:
-    """Find the places whose name some words are like, and how like."""
-    key = name_key(words)
-    if own >= 0:
-        like = likeness(key, gazetteer.places[own])
-        if like >= LIKE:
-            return like, (gazetteer.places[own],)
-    slips, places = near_names(
-        words, gazetteer, alone=alone, after_street=bool(after) and after[0][0].isdigit()
-    )
-    return (1 - slips / len(key), places) if places else None
-
-
-def town_in_a_part(
-    words: list[str], parts: list[int], stop: int, gazetteer: Gazetteer
-) -> Town | None:
-    """Find the last earlier part that is a known name and nothing else."""
-    while stop:
-        start = last_part(parts, stop)
-        end = start + read_tail(words[start:stop], parts[start:stop]).stop
-        town = town_at_end(words, parts, end, gazetteer) if end > start else None
-        if town is not None and town.start == start:
-            return town
-        stop = start
-    return None
-
-
-def _larger_before(words: list[str], town: Town, gazetteer: Gazetteer) -> Town | None:
-    """Find the city that stands before a far village's name: Hamilton Mountain is in Hamilton."""
-    counts = gazetteer.codes_of_place
-    numbers = gazetteer.aliases.get(name_key(words[: town.start]), ())
-    if len(numbers) != 1 or counts[numbers[0]] < POST_TOWN:
-        return None
-    city = gazetteer.places[numbers[0]]
-    if any(apart_km(city, p) <= PART_KM or counts[p.number] >= POST_TOWN for p in town.places):
-        return None
-    return Town(0, town.stop, (city,), " ".join(words[: town.stop]))
-
-
-def _town_of_institution(words: list[str], stop: int, gazetteer: Gazetteer) -> Town | None:
-    """Find the town that a building is named after, as in "Kingston General Hospital"."""
-    first = 1 if words[0] == "the" else 0
-    for at in range(min(stop - 1, first + LONGEST_TOWN), first, -1):
-        numbers = gazetteer.aliases.get(name_key(words[first:at]), ())
-        if numbers and all(w in INSTITUTIONS or w in DIRECTIONS for w in words[at:stop]):
-            large = max(gazetteer.codes_of_place[number] for number in numbers) >= POST_TOWN
-            if not large and (stop - at > 1 or words[at] not in DIRECTIONS):
-                return None
-            return _town(0, stop, numbers, gazetteer, " ".join(words[:stop]))
-    return None

@@ -169,14 +169,6 @@ def words_of(text: str) -> tuple[list[str], list[int]]:
     return words, parts
 
 
-def last_part(parts: list[int], stop: int) -> int:
-    """Find where the part begins that ends before a word."""
-    start = stop
-    while start and parts[start - 1] == parts[stop - 1]:
-        start -= 1
-    return start
-
-
 def name_key(words: list[str]) -> str:
     """Join words to the key that a place is found by."""
     return "".join([SHORT_FORMS.get(word, word) for word in words])
