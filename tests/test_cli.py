@@ -214,6 +214,24 @@ def test_a_facet_may_be_named_in_the_plural_and_no_match_is_said_in_words(capsys
     assert capsys.readouterr().out.startswith("No clinics with a position match. ")
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["neerest", "Kingston"], "; did you mean nearest? See ketafind --help"),
+        (["nearest", "Kingston", "--max-distance", "5"], "; did you mean --max-distance-km? See"),
+        (["nearest", "Kingston", "--format", "jsn"], "; did you mean json? See ketafind nearest"),
+        (["Kingston"], "; see ketafind --help"),
+        (["nearest", "Kingston", "--json"], "there is no option --json; see"),
+    ],
+)
+def test_a_mistyped_command_option_or_choice_is_answered_with_the_nearest(capsys, asked, said):
+    with pytest.raises(SystemExit):
+        main(asked)
+    told = capsys.readouterr().err
+    assert said in told
+    assert "Kingston" not in told
+
+
 def test_words_that_no_command_takes_are_not_repeated():
     done = run("nearest", "44", "Princess", "St", "--key=abc")
     assert done.returncode == 2

@@ -122,6 +122,14 @@ def test_map_writes_a_page_that_marks_the_place_only_where_it_is_asked_to(capsys
     assert "needs a column 'colour'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("asked", [["map", *ASK], ["page"]])
+def test_a_page_is_not_written_under_the_name_of_a_picture(capsys, tmp_path, asked):
+    path = tmp_path / "map.png"
+    assert main([*asked, "--out", str(path)]) == 2
+    assert "map.png: the name must end in .html, .htm" in capsys.readouterr().err
+    assert not path.exists()
+
+
 def test_a_clinic_is_shown_with_its_numbers(capsys, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("clinic_id,name,routes,price_cad\na,A,iv,100-200\n", "utf-8")

@@ -63,6 +63,11 @@ def test_an_unknown_id_is_a_key_error_that_reads_as_a_sentence(directory):
     assert str(caught.value).startswith("no clinic has the id 'aa'")
 
 
+def test_a_file_is_not_a_directory_yet():
+    with pytest.raises(kf.errors.InvalidInputError, match=r"made by load_directory, .*from_csv"):
+        kf.Directory("clinics.csv")
+
+
 def test_a_directory_is_equal_to_itself_alone(directory):
     other = kf.Directory.from_clinics(directory.clinics)
     assert directory == directory

@@ -184,7 +184,7 @@ def test_origins_of_a_directory_outside_ontario_are_read_for_all_of_canada():
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (PlaceNotFoundError("12 Canary St is unknown"), "no postal code"),
+        (PlaceNotFoundError("12 Canary St is unknown"), "does not know it"),
         (AmbiguousPlaceError("Canary", [VANCOUVER]), "several places"),
         (GeocoderBusyError("Canary", 30.0), "could not answer"),
     ],
@@ -196,6 +196,20 @@ def test_an_error_of_a_geocoder_does_not_show_the_origin(error, said):
     assert "Canary" not in f"{caught.value} {caught.value.__context__} {caught.value.__cause__}"
     assert caught.value.candidates == error.candidates
     assert isinstance(caught.value, GeocodingError)
+
+
+def test_a_geocoder_of_ones_own_is_not_answered_for_with_towns_of_canada():
+    class Towns:
+        works_offline = True
+
+        def geocode(self, text: str) -> kf.Location:
+            raise kf.errors.PlaceNotFoundError(f"{text} is not here")
+
+    with pytest.raises(kf.errors.PlaceNotFoundError) as raised:
+        kf.load_directory(geocoder=Towns()).nearest("Lisboa")
+    said = str(raised.value)
+    assert said.endswith("the geocoder that was asked does not know it; give Coordinates")
+    assert "trouvé" in raised.value.text("fr")
 
 
 @pytest.mark.parametrize("ask", ["nearest", "within"])

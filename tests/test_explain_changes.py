@@ -50,6 +50,15 @@ def test_a_difference_is_empty_exactly_where_nothing_differs_and_swaps_with_its_
     json.dumps([there.to_dict(), old.profile().to_dict(), old.validate().to_dict()])
 
 
+def test_where_no_clinic_and_no_fact_differs_a_difference_says_what_may():
+    one = kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=44.2, lon=-76.5))
+    old = kf.Directory.from_clinics([one])
+    new = kf.Directory.from_clinics([replace(one, location=replace(one.location, label="Here"))])
+    assert "positions were found" in str(old.diff(new))
+    assert "positions ont été trouvées" in str(old.diff(new, lang="fr"))
+    assert str(old.diff(old)).endswith("0 changes")
+
+
 def test_a_difference_names_the_fact_and_its_evidence():
     clinics = list(DIRECTORY.clinics)
     at = [c.clinic_id for c in clinics].index("caledon-clinic")
@@ -225,6 +234,15 @@ def test_what_is_stated_without_evidence_is_doubted_at_a_clinic_that_has_some(ma
         for term in terms
         if (service.service_id, facet, term)
         not in {(fact.service_id, fact.facet, fact.term) for fact in clinic.evidence}
+    }
+    wanted |= {
+        (clinic.clinic_id, name)
+        for clinic in made.clinics
+        if clinic.evidence
+        for service in clinic.services
+        for name in service.quantities
+        if (service.service_id, name)
+        not in {(one.service_id, one.facet) for one in clinic.evidence}
     }
     found = [(one.clinic_id, one.what) for one in made.validate() if one.kind == "no_evidence"]
     assert set(found) == wanted

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.cli import main
-from ketafind.errors import DataError, InvalidInputError
+from ketafind.errors import DataError, InvalidInputError, MissingFileError
 from ketafind.show.exports import ENDINGS, FORMATS
 from ketafind.show.hsds import service_list
 from strategies import directories, examples
@@ -344,7 +344,7 @@ def test_a_file_that_is_no_json_or_not_there_is_refused_by_name(tmp_path):
     for read in (kf.Directory.from_fhir, kf.Directory.from_hsds, kf.Directory.from_geojson):
         with pytest.raises(DataError, match=r"cut\.json: 1 fault.*\n  not JSON"):
             read(path)
-        with pytest.raises(DataError, match="no such file"):
+        with pytest.raises(MissingFileError, match=r"none\.json: there is no such file"):
             read(tmp_path / "none.json")
 
 
@@ -374,6 +374,11 @@ def test_a_foreign_bundle_is_read_by_its_codes_and_what_has_no_term_is_named():
     with pytest.warns(UserWarning, match="1 of its codes .* left out: 'leeches'"):
         clinic = kf.Directory.from_fhir(found)["p"]
     assert clinic.services[0].routes == ("iv",)
+    # Most servers say what a service is in its type and category.
+    del service["characteristic"]
+    service |= {"type": [iv], "category": [{"coding": [{"system": "urn:x", "code": "y"}]}]}
+    with pytest.warns(UserWarning, match=r"1 of its codes .* left out: 'urn:x\|y'"):
+        assert kf.Directory.from_fhir(found)["p"].services[0].routes == ("iv",)
     assert (clinic.operator, clinic.phone, clinic.street_address) == (
         *("Owner", "613 555 0100", "1 King St"),
     )
@@ -635,7 +640,7 @@ def test_the_command_refuses_by_name_what_is_not_read_back(tmp_path, capsys):
         ("a.parquet", "", ".parquet is not read back"),
         ("a.json", "[1]", "this is JSON, but not a FHIR Bundle, GeoJSON, an HSDS list of services or"),
         ("a.json", "{", "not JSON"),
-        ("b.json", None, "no such file; give the path of a directory in JSON"),
+        ("b.json", None, "b.json: there is no such file"),
     ]:  # fmt: skip
         if content is not None:
             (tmp_path / name).write_text(content)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind import files
-from ketafind.errors import DataError, DirectoryFileError, ExistingFileError
+from ketafind.errors import DataError, DirectoryFileError, ExistingFileError, MissingFileError
 from ketafind.files import JsonObject, bundled, parse_json, read_text, require, write_whole
 from ketafind.geocoding import GeocodeCache, RateLimit, RegisterGeocoder, build_register
 
@@ -80,7 +80,7 @@ def test_what_is_not_one_json_object_is_refused_by_name(text, message):
 
 def test_a_file_that_is_missing_too_big_or_not_utf_8_is_refused_by_name(tmp_path):
     path = tmp_path / "a.json"
-    with pytest.raises(DataError, match="no such file; give the path of a thing"):
+    with pytest.raises(MissingFileError, match=r"a\.json: there is no such file"):
         read_text(path, "a thing", max_mb=1)
     path.write_bytes(b"\xef\xbb\xbf{}")
     assert isinstance(parse_json(read_text(path, "a thing", max_mb=1), "a", "a thing"), JsonObject)

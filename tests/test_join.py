@@ -474,7 +474,7 @@ def test_arguments_that_cannot_be_used_are_refused(arguments, message):
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        ([[44.2, -76.5]], "a list is not a frame"),
+        ([[44.2, -76.5]], "list is not a frame"),
         (PEOPLE["lat"], "Series is not a frame"),
         ({"lat": [1.0]}, "dict is not a frame"),
     ],
@@ -486,7 +486,7 @@ def test_what_is_no_frame_is_refused(frame, message):
 
 @pytest.mark.parametrize("other", ["ontario", PEOPLE, None])
 def test_what_is_no_directory_is_refused(other):
-    with pytest.raises(kf.errors.InvalidInputError, match="must be a Directory, not a "):
+    with pytest.raises(kf.errors.InvalidInputError, match="must be a Directory, not "):
         kf.nearest_join(PEOPLE, other)
 
 

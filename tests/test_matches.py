@@ -552,11 +552,11 @@ def test_of_another_vocabulary_the_first_facets_are_in_the_table():
             "facets": [
                 {"id": name, "plural": f"{name}s", "labels": {"en": name}, "terms": [
                     {"id": f"{name}1", "labels": {"en": f"{name} one"}}]}
-                for name in ("meal", "drink", "music")
+                for name in ("meal", "drink", "staff")
             ],
         }
     )  # fmt: skip
-    facts = {name: {f"{name}1": YES} for name in ("meal", "drink", "music")}
+    facts = {name: {f"{name}1": YES} for name in ("meal", "drink", "staff")}
     one = kf.Clinic(clinic_id="a", name="A", services=(kf.Service(facts=facts),))
     shown = str(kf.Directory.from_clinics([one], vocabulary=words).search())
     assert shown.splitlines()[0].split() == [

@@ -132,6 +132,12 @@ def test_what_many_clinics_share_is_written_for_each():
     records, snapshot = encode_directory(clinics, kf.load_directory().vocabulary)
     assert list(map(decode_clinic, records)) == clinics
     assert snapshot.date == date(2026, 1, 28)
+    read = kf.Evidence(
+        clinic_id="0001", facet="route", term="iv", truth=kf.Truth.YES, source_url="",
+        checked_on=date(2026, 2, 1),
+    )  # fmt: skip
+    proved = [clinics[0], replace(clinics[1], checked_on=None, evidence=(read,))]
+    assert encode_directory(proved, kf.load_directory().vocabulary)[1].date == read.checked_on
     moved = [*clinics[:-1], replace(clinics[-1], name="B")]
     assert encode_directory(moved, kf.load_directory().vocabulary)[1] != snapshot
 

@@ -22,6 +22,9 @@ origin: kf.Origin = kf.Coordinates(lat=44.23, lon=-76.48)
 near = directory.nearest(origin, 3, routes="iv", unknown="include")
 names: list[str] = [clinic.name for clinic in directory.values()]
 ids: list[str] = list(directory)
+found: kf.Clinic | None = directory.get("a")
+asked: kf.Matches = directory.search(routes=["iv"], staff=("nurse",), virtual=True, settings=None)
+read: kf.Directory = kf.Directory.from_geojson(directory.to_geojson())
 filter_: kf.Filter = directory.filter(kf.route("iv") & ~kf.staff("nurse"))
 """
 WRONG = [
@@ -32,6 +35,11 @@ WRONG = [
     'kf.nearest_join(None, kf.load_directory(), unknown="maybe")',
     'kf.Directory.from_clinics([], index="quadtree")',
     'kf.load_directory().filter().bits',
+    'kf.load_directory().search(routes=5)',
+    'kf.load_directory().to_frame("facts")',
+    'kf.load_directory().get("a").name',
+    'kf.nearest_join(None, kf.load_directory(), how="outer")',
+    'kf.Directory.from_fhir(5)',
 ]  # fmt: skip
 CHECKERS = {
     "mypy": ["-m", "mypy", "--strict", "--config-file=", f"--cache-dir={ROOT / '.mypy_cache'}"],

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ketafind.vocabulary
-from ketafind.errors import DataError, InvalidInputError, UnknownTermError
+from ketafind.errors import DataError, InvalidInputError, MissingFileError, UnknownTermError
 from ketafind.vocabulary import Facet, Term, Vocabulary, default_vocabulary
 from ketafind.vocabulary.terms import fold
 
@@ -512,7 +512,7 @@ def test_a_file_that_is_no_json_object_is_refused(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=expected):
             Vocabulary.read(path)
     for path in (tmp_path, tmp_path / "none.json"):
-        with pytest.raises(DataError, match="no such file"):
+        with pytest.raises(MissingFileError, match="there is no such file"):
             Vocabulary.read(path)
 
 

@@ -740,7 +740,11 @@ def no_service(criteria: Criteria) -> Criteria:
     return NoService(check_criteria(criteria, "no_service takes"))
 
 
-def shorthand(where: Criteria | None, **facets: Any) -> Criteria:
+Terms = str | Iterable[str] | bool | None
+"""What a shorthand asks for: a term or several, or whether a flag is set; None for nothing."""
+
+
+def shorthand(where: Criteria | None, **facets: Terms) -> Criteria:
     """Join ``where=`` and shorthands such as ``routes="iv"`` and ``virtual=True`` by AND."""
     parts = [] if where is None else [check_criteria(where, "where takes")]
     for name, asked in facets.items():

@@ -8,7 +8,7 @@ from datetime import date
 from functools import cache, cached_property, lru_cache
 from os import PathLike, stat
 from os.path import abspath
-from typing import TYPE_CHECKING, Any, Never, Self
+from typing import TYPE_CHECKING, Any, Literal, Never, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-    from ketafind.criteria import Criteria
+    from ketafind.criteria import Criteria, Terms
     from ketafind.explain.findings import Qualification
     from ketafind.explain.profile import Difference, Profile, Validation
     from ketafind.facts import Decision
@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from ketafind.snapshot import Snapshot
     from ketafind.tables.clinics import EvidenceSource
     from ketafind.travel import Router
+
+Default = TypeVar("Default")
 
 
 class Directory(Mapping[str, Clinic]):
@@ -83,6 +85,11 @@ class Directory(Mapping[str, Clinic]):
     _path: str | None = None
 
     def __init__(self, catalogue: Catalogue, geocoder: Geocoder | None = None) -> None:
+        if not isinstance(catalogue, Catalogue):
+            raise InvalidInputError(
+                "a Directory is made by load_directory, Directory.from_csv, from_frame, "
+                "from_clinics or open"
+            )
         self._catalogue = catalogue
         # One that asks a network is not kept: it would be sent where somebody searches from.
         self._geocoder = geocoder if geocoder is not None and works_offline(geocoder) else None
@@ -261,7 +268,7 @@ class Directory(Mapping[str, Clinic]):
     @classmethod
     def from_fhir(
         cls,
-        source: Any,
+        source: str | PathLike[str] | Mapping[str, Any],
         *,
         vocabulary: Vocabulary | None = None,
         geocoder: Geocoder | None = None,
@@ -291,6 +298,8 @@ class Directory(Mapping[str, Clinic]):
         ------
         DataError
             With every fault of the file: where, and what is missing or wrong.
+        MissingFileError
+            If there is no such file.
 
         Warns
         -----
@@ -310,7 +319,7 @@ class Directory(Mapping[str, Clinic]):
     @classmethod
     def from_hsds(
         cls,
-        source: Any,
+        source: str | PathLike[str] | Mapping[str, Any],
         *,
         vocabulary: Vocabulary | None = None,
         geocoder: Geocoder | None = None,
@@ -340,6 +349,8 @@ class Directory(Mapping[str, Clinic]):
         ------
         DataError
             With every fault of the file: where, and what is missing or wrong.
+        MissingFileError
+            If there is no such file.
 
         Warns
         -----
@@ -359,7 +370,7 @@ class Directory(Mapping[str, Clinic]):
     @classmethod
     def from_geojson(
         cls,
-        source: Any,
+        source: str | PathLike[str] | Mapping[str, Any],
         *,
         vocabulary: Vocabulary | None = None,
         geocoder: Geocoder | None = None,
@@ -389,6 +400,8 @@ class Directory(Mapping[str, Clinic]):
         ------
         DataError
             With every fault of the file: where, and what is missing or wrong.
+        MissingFileError
+            If there is no such file.
         """
         from ketafind.show.exports import features_found, read_json
         from ketafind.tables.frames import clinics_from_plain
@@ -439,6 +452,8 @@ class Directory(Mapping[str, Clinic]):
         ------
         DataError
             With every fault of the file: where, and what is missing or wrong.
+        MissingFileError
+            If there is no such file.
         """
         from ketafind.show.exports import read_data_package, tables_of_package
         from ketafind.tables.frames import clinics_from_plain
@@ -617,7 +632,7 @@ class Directory(Mapping[str, Clinic]):
         where: Criteria | Filter | None = None,
         *,
         unknown: UnknownPolicy = "exclude",
-        **facets: Any,
+        **facets: Terms,
     ) -> Filter:
         """Compile criteria for this directory, to be used in many queries.
 
@@ -659,7 +674,7 @@ class Directory(Mapping[str, Clinic]):
         max_time_min: float | None = None,
         geocoder: Geocoder | None = None,
         check: bool = True,
-        **facets: Any,
+        **facets: Terms,
     ) -> Matches:
         """Find the k nearest eligible clinics, in a straight line or by travel time.
 
@@ -749,7 +764,7 @@ class Directory(Mapping[str, Clinic]):
         offset: int = 0,
         geocoder: Geocoder | None = None,
         check: bool = True,
-        **facets: Any,
+        **facets: Terms,
     ) -> Matches:
         """Find every eligible clinic within a radius, its boundary included.
 
@@ -808,7 +823,7 @@ class Directory(Mapping[str, Clinic]):
         unknown: UnknownPolicy = "exclude",
         offset: int = 0,
         check: bool = True,
-        **facets: Any,
+        **facets: Terms,
     ) -> Matches:
         """Find every eligible clinic inside a polygon, its boundary included.
 
@@ -859,7 +874,7 @@ class Directory(Mapping[str, Clinic]):
         *,
         unknown: UnknownPolicy = "exclude",
         offset: int = 0,
-        **facets: Any,
+        **facets: Terms,
     ) -> Matches:
         """Find every eligible clinic, wherever it is, unlocated ones included.
 
@@ -901,7 +916,7 @@ class Directory(Mapping[str, Clinic]):
         unknown: UnknownPolicy = "exclude",
         threads: int | None = None,
         max_distance_km: float | None = None,
-        **facets: Any,
+        **facets: Terms,
     ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Find the k nearest eligible clinics for each of many origins, as arrays.
 
@@ -1014,7 +1029,11 @@ class Directory(Mapping[str, Clinic]):
     def __contains__(self, clinic_id: object) -> bool:
         return self._catalogue.find(clinic_id) is not None
 
-    def get(self, clinic_id: str, default: Any = None) -> Any:
+    @overload
+    def get(self, clinic_id: str) -> Clinic | None: ...
+    @overload
+    def get(self, clinic_id: str, default: Default) -> Clinic | Default: ...
+    def get(self, clinic_id: str, default: object = None) -> object:
         """Look up a clinic by its id, or return a default where there is none.
 
         Parameters
@@ -1255,7 +1274,7 @@ class Directory(Mapping[str, Clinic]):
 
         return validation(self.clinics, self.vocabulary, lang)
 
-    def to_frame(self, per: str = "clinic") -> pd.DataFrame:
+    def to_frame(self, per: Literal["clinic", "service", "fact"] = "clinic") -> pd.DataFrame:
         """Return everything the directory states as a pandas frame, closed clinics included.
 
         Parameters
@@ -1293,7 +1312,7 @@ class Directory(Mapping[str, Clinic]):
         _, columns = laid_out(self.clinics, self.vocabulary, per)
         return frame_from_columns(columns, types_of(self.vocabulary), snapshot=self.snapshot)
 
-    def to_geodataframe(self, per: str = "clinic") -> gpd.GeoDataFrame:
+    def to_geodataframe(self, per: Literal["clinic", "service"] = "clinic") -> gpd.GeoDataFrame:
         """Return every clinic or service as a point in a GeoPandas frame (extra ``geo``).
 
         Parameters
@@ -1315,7 +1334,7 @@ class Directory(Mapping[str, Clinic]):
         """
         from ketafind.tables.frames import geodataframe_from_columns, laid_out, types_of
 
-        if per == "fact":
+        if str(per) == "fact":
             raise InvalidInputError("a fact has no place: write per='clinic' or per='service'")
         _, columns = laid_out(self.clinics, self.vocabulary, per)
         kinds = types_of(self.vocabulary)

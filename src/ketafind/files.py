@@ -229,8 +229,7 @@ def read_text(path: str | os.PathLike[str], what: str, *, max_mb: int) -> str:
     try:
         with naming(path):
             if not path.is_file():
-                fault = Fault(f"no such file; give the path of {what} in JSON")
-                raise DataError(str(path), [fault])
+                raise errors.MissingFileError(f"{path}: there is no such file")
             if path.stat().st_size > max_mb * 2**20:
                 fault = Fault(f"the file is over {max_mb} MB: this is not {what}")
                 raise DataError(path.name, [fault])

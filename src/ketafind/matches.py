@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Never, NotRequired, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Never, NotRequired, cast, overload
 
 from ketafind.errors import InvalidInputError, TypedDict, check_language, refuse_unnamed
 from ketafind.explain.sentences import Wording, plain, precision_of
@@ -517,7 +517,9 @@ class Matches(Frozen, Sequence[Match]):
         """
         return Matches(self._page, check_language(lang))
 
-    def columns(self, per: str = "clinic", *, lang: str | None = None) -> dict[str, list[Any]]:
+    def columns(
+        self, per: Literal["clinic", "service", "fact"] = "clinic", *, lang: str | None = None
+    ) -> dict[str, list[Any]]:
         """Return the matches as plain columns.
 
         Parameters
@@ -645,7 +647,9 @@ class Matches(Frozen, Sequence[Match]):
         rows = zip(*plain(columns).values(), strict=True)
         return [cast("MatchRecord", dict(zip(columns, row, strict=True))) for row in rows]
 
-    def to_frame(self, per: str = "clinic", *, lang: str | None = None) -> pd.DataFrame:
+    def to_frame(
+        self, per: Literal["clinic", "service", "fact"] = "clinic", *, lang: str | None = None
+    ) -> pd.DataFrame:
         """Return the matches as a pandas frame, in order.
 
         Parameters
@@ -885,8 +889,7 @@ class Matches(Frozen, Sequence[Match]):
             columns[words.say("table.position")] = remarks
         columns[words.say("table.match")] = [words.say(f"truth.{match.truth}") for match in self]
         facets = {facet.plural: facet for facet in self.vocabulary.facets}
-        # Routes and staff, or the first facets of another vocabulary.
-        for name in [name for name in ("routes", "staff") if name in facets] or list(facets)[:2]:
+        for name in list(facets)[:2]:
             facet = facets[name]
             offered = [match.service.terms(facet.id) for match in self]
             if lang == "en":

@@ -129,6 +129,8 @@ class RuleSet:
         ------
         DataError
             If a name is unknown or a rule rests on itself: every fault with its line.
+        MissingFileError
+            If there is no such file.
         """
         text = read_text(path, "a rule set", max_mb=4)
         return cls.from_text(text, source=Path(path).name, vocabulary=vocabulary)

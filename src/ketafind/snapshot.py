@@ -76,7 +76,7 @@ class _Writer:
         # Not a tuple a clinic: of so many the garbage collector makes the most work.
         others = (list(map(other_of, clinics)) for other_of in _others_of)
         places, *own, services, days, languages = others
-        self.days.update(days)
+        self.days.update(days, (fact.checked_on for one in clinics for fact in one.evidence))
         same = [list(map("\0".join, map(_texts_of, clinics))), list(map(self._place, places))]
         columns = [list(map(_written, values)) for values in own]
         columns += [list(map(self._once, values)) for values in (services, days, languages)]

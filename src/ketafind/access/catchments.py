@@ -31,7 +31,7 @@ from ketafind.show.basemap import layers
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-    from ketafind.criteria import Criteria
+    from ketafind.criteria import Criteria, Terms
     from ketafind.directory import Directory
     from ketafind.query.filter import Filter
     from ketafind.travel import Router
@@ -170,7 +170,7 @@ def catchments(
     radius: Any = None,
     check: bool = True,
     provenance: bool = False,
-    **facets: Any,
+    **facets: Terms,
 ) -> GeoDataFrame:
     """Draw the land that each clinic is nearest to, or that it is reached from, and who lives there.
 

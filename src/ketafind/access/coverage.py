@@ -21,7 +21,7 @@ from ketafind.join.search import Flags, Rows, column_name, refuse_implausible
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ketafind.criteria import Criteria
+    from ketafind.criteria import Criteria, Terms
     from ketafind.directory import Directory
     from ketafind.query.filter import Filter
     from ketafind.travel import Router
@@ -62,7 +62,7 @@ def coverage(
     radius: Any = None,
     check: bool = True,
     provenance: bool = False,
-    **facets: Any,
+    **facets: Terms,
 ) -> pd.DataFrame:
     """Measure how many origins have a clinic within given distances, times or costs.
 
@@ -163,7 +163,7 @@ def compare(
     address: str | Sequence[str] | None = None,
     check: bool = True,
     provenance: bool = False,
-    **facets: Any,
+    **facets: Terms,
 ) -> pd.DataFrame:
     """Measure what a change of the data does to who is within reach.
 
@@ -243,7 +243,7 @@ def gaps(
     prefix: str = "",
     check: bool = True,
     provenance: bool = False,
-    **facets: Any,
+    **facets: Terms,
 ) -> Any:
     """List the origins that are beyond a distance from every confirmed clinic, worst first.
 
@@ -370,7 +370,7 @@ def best_sites(
     candidate_address: str | None = None,
     check: bool = True,
     provenance: bool = False,
-    **facets: Any,
+    **facets: Terms,
 ) -> Any:
     """Choose the n candidate sites that bring most origins within reach of a clinic.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from ketafind.join.origins import Source, check_prefix
 from ketafind.join.search import Rows, ticks
 
 if TYPE_CHECKING:
-    from ketafind.criteria import Criteria
+    from ketafind.criteria import Criteria, Terms
     from ketafind.directory import Directory
     from ketafind.join.journeys import Journeys
     from ketafind.query.filter import Filter
@@ -148,7 +148,7 @@ def access_score(
     origins: Any,
     directory: Directory,
     *,
-    method: str = "e2sfca",
+    method: Literal["2sfca", "e2sfca", "3sfca", "gravity", "raam"] = "e2sfca",
     catchment_km: float | None = None,
     catchment_min: float | None = None,
     router: Router | None = None,
@@ -170,7 +170,7 @@ def access_score(
     prefix: str = "",
     check: bool = True,
     provenance: bool = False,
-    **facets: Any,
+    **facets: Terms,
 ) -> Any:
     """Score each origin's access to the eligible clinics.
 

@@ -381,8 +381,19 @@ def build_register(arguments: Namespace) -> None:
     print(escaped(f"{arguments.out}: {made}, of {origin}"))
 
 
+_PAGES = ("html", "htm")
+
+
+def _check_ending(path: str, kinds: Iterable[str]) -> str:
+    kind = Path(path).suffix[1:].lower()
+    if kind not in kinds:
+        raise InvalidInputError(f"{path}: the name must end in .{', .'.join(kinds)}")
+    return kind
+
+
 def page(arguments: Namespace) -> None:
     """Write a page in which anybody finds the nearest clinics."""
+    _check_ending(arguments.out, _PAGES)
     directory = directory_of(arguments)
     directory.to_html(arguments.out, lang=arguments.lang, overwrite=arguments.overwrite)
 
@@ -394,9 +405,7 @@ def plot(arguments: Namespace) -> None:
     require("matplotlib", "maps").use("agg")
     matches, size = asked(arguments), (arguments.width, arguments.height)
     figure = matches.plot(title=arguments.title, figsize=size, lang=arguments.lang).figure
-    kind, drawn = Path(arguments.out).suffix[1:].lower(), BytesIO()
-    if kind not in (kinds := figure.canvas.get_supported_filetypes()):
-        raise InvalidInputError(f"{arguments.out}: the name must end in .{', .'.join(kinds)}")
+    kind, drawn = _check_ending(arguments.out, figure.canvas.get_supported_filetypes()), BytesIO()
     figure.savefig(drawn, format=kind, dpi=200)
     write_whole(arguments.out, [drawn.getvalue()], overwrite=arguments.overwrite)
     _say_origin(matches, arguments)
@@ -404,6 +413,7 @@ def plot(arguments: Namespace) -> None:
 
 def explore(arguments: Namespace) -> None:
     """Write a map of the nearest clinics."""
+    _check_ending(arguments.out, _PAGES)
     matches = asked(arguments)
     origin = matches.origin if arguments.with_origin else None
     page = matches.explore(lang=arguments.lang, column=arguments.column, origin=origin)

@@ -6,6 +6,7 @@ import re
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from ketafind import __version__
@@ -26,23 +27,32 @@ _VALUE = re.compile(
 """What argparse repeats of the command line: it may be where somebody searches from."""
 
 
-def _unknown(words: list[str]) -> str:
+_CHOICE = re.compile(r"invalid choice: (.*) \(choose from (.*)\)", re.S)
+
+
+def _unknown(words: list[str]) -> tuple[str, list[str]]:
     options = [word.partition("=")[0] for word in words if word[:1] == "-" and word[1:2] > "9"]
     options += [word.partition("=")[0] for word in words if word[:2] == "--"]
     if options:
-        return f"there is no option {', '.join(dict.fromkeys(options))}"
-    return "too many words: put a place of several words in quotes"
+        known = sorted(set(re.findall(r"--[a-z-]+", str(packaged("cli/parser.json")))))
+        meant = get_close_matches(options[0], known, 1, 0.8)
+        return f"there is no option {', '.join(dict.fromkeys(options))}", meant
+    return "too many words: put a place of several words in quotes", []
 
 
 class _Parser(ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        help_of, message = self.prog, _VALUE.sub(r"\1", message)
+        help_of, meant = self.prog, list[str]()
+        if choice := _CHOICE.search(message):
+            meant = get_close_matches(choice[1].strip("'"), re.findall(r"[\w-]+", choice[2]), 1)
+        message = _VALUE.sub(r"\1", message)
         if message.startswith(UNRECOGNIZED):
-            message = _unknown(message.removeprefix(UNRECOGNIZED).split())
+            message, meant = _unknown(message.removeprefix(UNRECOGNIZED).split())
             help_of += " COMMAND"
-        self.exit(2, f"{self.prog}: {message}; see {help_of} --help\n")
+        see = "".join(f"; did you mean {one}? See" for one in meant) or "; see"
+        self.exit(2, f"{self.prog}: {message}{see} {help_of} --help\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         (file or sys.stderr).write(message)  # argparse's own is silent where this fails

@@ -233,10 +233,10 @@ def _fact_doubts(clinic: Clinic, vocabulary: Vocabulary) -> Doubts:
             yield "conflict", f"{one.facet} {one.term}".strip()
     known = {(one.service_id, one.facet, one.term) for one in made}
     for service in clinic.services if clinic.evidence else ():
-        for facet, terms in service.facts.items():
-            for term in terms:
-                if (service.service_id, facet, term) not in known:
-                    yield "no_evidence", f"{facet} {term}"
+        for facet, term in _facts(service):
+            stated = facet not in ("complete", "combined")
+            if stated and (service.service_id, facet, term) not in known:
+                yield "no_evidence", f"{facet} {term}".strip()
     # Somewhere on earth it is this day already.
     today = datetime.now(timezone(timedelta(hours=14))).date()
     for fact in clinic.evidence:
@@ -341,6 +341,8 @@ class Difference(ExplanationList[FactChange]):
             Line(0, words.say("diff.head", before=self.before.id, after=self.after.id)),
             Line(0, words.counted("diff.changes", len(self.found))),
         ]
+        if not self.found and self.before.id != self.after.id:
+            lines.append(Line(1, words.say("diff.else")))
         last = ""
         for change in self.found:
             if change.clinic_id != last:

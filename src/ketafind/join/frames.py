@@ -238,7 +238,7 @@ def open_frame(frame: Any) -> Frame:
         calls = (call for call in ("toArrow", "compute", "collect") if hasattr(frame, call))
         lazy = "".join(f"; call {call}() on it first" for call in [*calls][:1])
         raise InvalidInputError(
-            f"a {kind} is not a frame that can be joined; give a pandas, geopandas or polars "
+            f"{kind} is not a frame that can be joined; give a pandas, geopandas or polars "
             f"DataFrame, or a pyarrow Table{lazy}"
         ) from None
     return Frame(frame, table)

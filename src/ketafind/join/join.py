@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ketafind.errors import CoordinatesError, InvalidInputError
 from ketafind.files import in_memory, require
@@ -20,7 +20,7 @@ from ketafind.join.search import refuse_implausible, search
 from ketafind.query.filter import Filter, UnknownPolicy
 
 if TYPE_CHECKING:
-    from ketafind.criteria import Criteria
+    from ketafind.criteria import Criteria, Terms
     from ketafind.directory import Directory
     from ketafind.join.journeys import Travel
     from ketafind.travel import Router
@@ -252,15 +252,15 @@ def nearest_join(
     router: Router | None = None,
     cost: Any = None,
     max_time_min: float | None = None,
-    how: str = "left",
-    shape: str = "long",
+    how: Literal["left", "inner"] = "left",
+    shape: Literal["long", "wide"] = "long",
     columns: Sequence[str] = (),
     prefix: str = "",
     threads: int | None = None,
     progress: bool | None = None,
     check: bool = True,
     provenance: bool = False,
-    **facets: Any,
+    **facets: Terms,
 ) -> Any:
     """Add to each row of a frame its k nearest clinics among those that pass.
 

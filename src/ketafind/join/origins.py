@@ -37,7 +37,7 @@ def check_directory(directory: Any) -> None:
 
     if not isinstance(directory, Directory):
         raise InvalidInputError(
-            f"directory must be a Directory, not a {type(directory).__name__}, such as "
+            f"directory must be a Directory, not {type(directory).__name__}, such as "
             f"ketafind.load_directory()"
         )
 

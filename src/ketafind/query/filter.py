@@ -300,6 +300,12 @@ class FilterCache:
 
 OPTIONS = ("max_distance_km", "max_time_min", "unknown", "where", "router", "check")
 """What a mistyped argument of `nearest` may be meant for."""
+MEANT = {
+    **dict.fromkeys(("n", "limit", "count"), "k"),
+    **dict.fromkeys(("criteria", "filter", "query"), "where"),
+    **dict.fromkeys(("max_km", "radius", "radius_km"), "max_distance_km"),
+}
+"""What arguments of other tools are called here."""
 
 
 def _check_names(asked: Mapping[str, Any], vocabulary: Vocabulary) -> None:
@@ -327,10 +333,10 @@ def _check_facet(name: str, vocabulary: Vocabulary) -> None:
         from difflib import get_close_matches
 
         # Any keyword may be a facet: a mistyped argument ends up here.
-        meant = () if error.suggestions else get_close_matches(name, OPTIONS, 1, 0.5)
+        meant = MEANT.get(name) or "".join(get_close_matches(name, OPTIONS, 1))
         message = f"{name}= is no argument of this query, and {error}"
-        if meant:
-            message = f"{name}= is no argument of this query; did you mean {meant[0]}=?"
+        if meant and not error.suggestions:
+            message = f"{name}= is no argument of this query; did you mean {meant}=?"
         raise UnknownTermError(message, error.suggestions).of(name, error.known) from None
 
 

@@ -87,6 +87,8 @@ HIDDEN = {
     'code, a town such as "Kingston, ON", or Coordinates',
 }
 """A searcher's place is health information: these say what is wrong without showing it."""
+UNKNOWN_PLACES = (PlaceNotFoundError, OutsideCoverageError)
+"""Of these the reason speaks of Canada, which a geocoder of one's own need not know."""
 
 
 def read_origin(origin: Coordinates | Location | Point) -> Start:
@@ -142,6 +144,8 @@ def geocoded(text: str, geocoder: Geocoder) -> Location:
     # Raised outside the handler, so that no chained error carries the text.
     known = next((base for base in kind.__mro__ if base in HIDDEN), None)
     reason = "it is not an address that can be read" if known is None else HIDDEN[known]
+    if known in UNKNOWN_PLACES and not type(geocoder).__module__.startswith("ketafind."):
+        reason = "the geocoder that was asked does not know it; give Coordinates"
     hidden = kind(f"the origin could not be placed: {reason}")
     hidden.candidates = candidates
     raise hidden

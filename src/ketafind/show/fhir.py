@@ -366,13 +366,14 @@ def _read_service(service: Any, clinic_id: str, codes: Codes, unread: list[str])
     rest = {"combined": False, **_rest(service)}
     key = str(find(service, "identifier/0/value") or find(service, "id"))
     facts = rest.setdefault("facts", {})
-    for element in (*FACETS.values(), OTHERS):
+    for element in (*FACETS.values(), OTHERS, "type", "category"):
         for concept in _list(service, element):
             codings = [(find(c, "system"), find(c, "code")) for c in _list(concept, "coding")]
             if fact := next(filter(None, map(codes.get, codings)), None):
                 add_fact(facts, *fact, "yes")
             else:
-                unread.append(find(concept, "text") or str(codings))
+                tokens = (f"{system or ''}|{code}" for system, code in codings)
+                unread.append(find(concept, "text") or ", ".join(tokens))
     return {"service_id": key.removeprefix(f"{clinic_id}/"), **rest}
 
 

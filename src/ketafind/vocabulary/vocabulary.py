@@ -88,6 +88,8 @@ class Vocabulary:
         ------
         DataError
             If the file is not a vocabulary; it lists every fault.
+        MissingFileError
+            If there is no such file.
         """
         return cls.from_dict(_read_json(path), source=Path(path).name)
 
