@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,25 @@ def test_every_page_stands_in_the_contents_of_its_folder(folder: str) -> None:
     entries = [line for line in lines if line and not line.startswith("notebooks/")]
     pages = {page.stem for page in (ROOT / folder).glob("*.md")} - {"index"}
     assert sorted({*entries} - {"reference/index"}) == sorted(pages)
+
+
+def first_cells(page: str, head: str) -> set[str]:
+    """The names in the first column of a table."""
+    rows = (ROOT / "docs" / page).read_text("utf-8").partition(head)[2].partition("\n\n")[0]
+    cells = re.findall(r"(?m)^\|([^|]*)\|", rows)
+    return {found for cell in cells for found in re.findall(r"`([a-z]+(?: build)?)[^`]*`", cell)}
+
+
+def test_every_extra_for_users_is_told_of_in_the_tutorial() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    ours = {"test", "docs", "browser", "bench", "dev"}
+    assert first_cells("quickstart.md", "| extra |") == {*extras["optional-dependencies"]} - ours
+
+
+def test_every_command_is_on_the_page_of_the_command_line() -> None:
+    listed = json.loads((ROOT / "src/ketafind/cli/parser.json").read_text("utf-8"))["commands"]
+    names = {" ".join((name, *one.get("commands", ()))) for name, one in listed.items()}
+    assert first_cells("reference/command_line.md", "| command |") == names
 
 
 def test_the_architecture_page_draws_the_tree_that_there_is() -> None:

@@ -255,6 +255,15 @@ def test_rules_may_have_words_of_their_own_and_numbers():
         kf.RuleSet.from_text(rules(rule(red)))
 
 
+@pytest.mark.parametrize("asked", ['"terms": ["red"]', '"terms": ["red"], "at_least": 1'])
+def test_where_a_directory_lacks_the_words_of_a_rule_nothing_is_known(asked):
+    words = """"vocabulary": {"facets": [{"id": "colour", "plural": "colours", "labels": {"en": "colour", "fr": "couleur"},
+      "terms": [{"id": "red", "labels": {"en": "red", "fr": "rouge"}}]}]}, "levels\""""
+    text = rules(rule(f'{{"facet": "colour", {asked}}}')).replace('"levels"', words)
+    wanted = kf.qualified("full", kf.RuleSet.from_text(text))
+    assert len(kf.load_directory().search(wanted, unknown="only")) > 0
+
+
 def test_what_is_no_rule_set_and_a_file_that_is_too_large_are_refused(tmp_path):
     with pytest.raises(InvalidInputError, match=r"not str; RuleSet.read\(path\) makes one"):
         kf.qualified("team", "mine.json")
@@ -293,6 +302,10 @@ def test_a_level_of_your_own_goes_by_its_name():
     [
         (rules(rule('{"facet": "staff", "terms": ["nurze"], "at_least": 1}')),
          r"line 10, rules\.two\.requires: .nurze. is not"),
+        (rules(rule('{"facet": "staff", "terms": ["nurze"]}')),
+         r'line 10, rules\.two\.requires: "nurze" is not a known staff type'),
+        (rules(rule('{"quantity": "price", "at_most": 300}')),
+         r'line 10, rules\.two\.requires: "price" is not a known quantity'),
         (rules(rule('{"facet": "colour", "terms": ["red"], "at_least": 1}')),
          r"line 10, rules\.two\.requires: .colour. is not a known facet"),
         (rules(rule('{"and": [{"facet": "staff", "terms": ["nurse"], "at_least": 1},\n {"rule": "three"}]}')),

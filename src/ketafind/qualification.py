@@ -560,7 +560,7 @@ class _Reader:
             return raw
         if set(raw) == {"rule"}:
             return self._referred(raw, trail)
-        if set(raw) == {"facet", "terms", "at_least"}:
+        if {"facet", "quantity"} & set(raw):
             return self._leaf(raw)
         return {key: self._expanded(value, trail) for key, value in raw.items()}
 
