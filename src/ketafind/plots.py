@@ -360,7 +360,8 @@ def scores(frame: Any, column: str = "access_confirmed", **options: Any) -> Any:
         If matplotlib is not installed.
     """
     possible = column.replace("_confirmed", "_possible")
-    return hexagons(frame, column, **{"possible": possible, **options})
+    label = {"access_confirmed": "access", "ratio_confirmed": "access over its mean"}.get(column)
+    return hexagons(frame, column, **{"possible": possible, "label": label, **options})
 
 
 def _sheet(frame: Any, ground: Ground | None = None, *, lang: str = "en", **options: Any) -> Any:
@@ -430,7 +431,8 @@ def _breaks(values: Floats, classes: Sequence[float] | None) -> Floats:
         return np.asarray(classes, float)
     finite = values[np.isfinite(values)] if np.isfinite(values).any() else np.zeros(1)
     edges = [float(f"{edge:.2g}") for edge in np.quantile(finite, np.linspace(0, 1, 6))]
-    if len({*edges}) == 6 and finite.max() > 1.0:
+    edges = sorted({*edges})
+    if len(edges) > 3 and finite.max() > 1.0:
         return np.array(edges)
     return np.asarray(MaxNLocator(5).tick_values(finite.min(), finite.max()), float)
 

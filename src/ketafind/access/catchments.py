@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import LEVELS, MEAN_KM, Study, ontario_postal_codes
+from ketafind.access.demand import (
+    LEVELS,
+    MEAN_KM,
+    Study,
+    WithinDistance,
+    ontario_postal_codes,
+)
 from ketafind.errors import InvalidInputError
 from ketafind.files import require
 from ketafind.geo import (
@@ -323,23 +329,29 @@ def _people(
     served = clinic_no >= 0
     counts: dict[str, Floats] = {name: np.zeros(n) for name in WEIGHTS}
     counts["weight"] += np.bincount(place_of[clinic_no[served]], study.weight[served], n)
-    origins, rows = study.near_origins()
     # Whoever may be nearer than the nearest surely is may be the nearest.
-    surely_km = nearest_end_km(eligible, study.origins, "high")[rows]
+    surely_km = nearest_end_km(eligible, study.origins, "high")
     radius_km = study.origins.radius_km
-    here_km = np.zeros(len(rows)) if radius_km is None else radius_km[rows]
-    rivals, only = np.zeros(len(rows), np.intp), np.zeros(len(rows), np.intp)
-    for at, ((lat, lon), clinic_nos) in enumerate(standing.items()):
-        there_km = float(eligible._catalogue.radius_km[clinic_nos].max())
-        doubt_km = SIGMAS_BELOW * SIGMA_PER_RADIUS * np.hypot(here_km, there_km)
-        near, distance_km = origins.distances(lat, lon, surely_km + doubt_km)
-        low_km = distance_lows_km(distance_km, here_km[near], there_km)
-        mine = near[micrometres(low_km) <= micrometres(surely_km[near])]
-        rivals[mine] += 1
-        only[mine] = at
-        counts["weight_high"][at] = study.weight[rows[mine]].sum()
-    sure = rivals == 1
-    counts["weight_low"] += np.bincount(only[sure], study.weight[rows[sure]], n)
+    here_km = np.zeros(len(study.origins)) if radius_km is None else radius_km
+    # Those who look as far are taken together: a few remote ones do not make all look far.
+    magnitude = np.floor(np.log2(1.0 + surely_km + here_km))
+    for alike in np.unique(magnitude[study.located]):
+        rows = np.flatnonzero(magnitude == alike)
+        origins = WithinDistance(study.origins.lat[rows], study.origins.lon[rows])
+        rows = rows[origins.order]
+        far_km, off_km = surely_km[rows], here_km[rows]
+        rivals, only = np.zeros(len(rows), np.intp), np.zeros(len(rows), np.intp)
+        for at, ((lat, lon), clinic_nos) in enumerate(standing.items()):
+            there_km = float(eligible._catalogue.radius_km[clinic_nos].max())
+            doubt_km = SIGMAS_BELOW * SIGMA_PER_RADIUS * math.hypot(off_km.max(), there_km)
+            near, distance_km = origins.distances(lat, lon, far_km.max() + doubt_km)
+            low_km = distance_lows_km(distance_km, off_km[near], there_km)
+            mine = near[micrometres(low_km) <= micrometres(far_km[near])]
+            rivals[mine] += 1
+            only[mine] = at
+            counts["weight_high"][at] += study.weight[rows[mine]].sum()
+        sure = rivals == 1
+        counts["weight_low"] += np.bincount(only[sure], study.weight[rows[sure]], n)
     return counts
 
 

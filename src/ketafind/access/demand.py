@@ -341,23 +341,22 @@ class WithinDistance:
         inside = ring < len(edges_km)
         return near[inside], ring[inside]
 
-    def around(self, lat: float, lon: float, limit_km: float | Floats) -> Near:
+    def around(self, lat: float, lon: float, limit_km: float) -> Near:
         """Measure the origins around a place to some metres: enough for what is in doubt."""
         near, chord_km = self._near(lat, lon, 1.004 * limit_km + 0.1)
         return near, 2.0 * MEAN_KM * np.arcsin(np.minimum(1.0, chord_km / (2.0 * MEAN_KM)))
 
-    def distances(self, lat: float, lon: float, limit_km: float | Floats) -> Near:
-        """Measure the origins around a place, within one limit or within each origin's own."""
+    def distances(self, lat: float, lon: float, limit_km: float) -> Near:
+        """Measure the origins around a place."""
         near, _ = self._near(lat, lon, limit_km)
         distance_km = geodesic_km(lat, lon, self._lat[near], self._lon[near])
-        own_km = limit_km[near] if isinstance(limit_km, np.ndarray) else limit_km
-        inside = micrometres(distance_km) <= micrometres(own_km)
+        inside = micrometres(distance_km) <= micrometres(limit_km)
         return near[inside], distance_km[inside]
 
-    def _near(self, lat: float, lon: float, limit_km: float | Floats) -> Near:
+    def _near(self, lat: float, lon: float, limit_km: float) -> Near:
         """All origins whose chord is not too long, and a few more."""
         # No degree of latitude is shorter than 110.5 km.
-        reach = (np.max(limit_km, initial=0.0) + MARGIN_KM) / 110.5
+        reach = (limit_km + MARGIN_KM) / 110.5
         first = int(np.searchsorted(self._lat, lat - reach, side="left"))
         last = int(np.searchsorted(self._lat, lat + reach, side="right"))
         here = earth_centred(np.array([lat]), np.array([lon]))
@@ -367,10 +366,7 @@ class WithinDistance:
             part = self._points[axis, first:last] - here[axis, 0]
             part *= part
             chord += part
-        limit = np.square(limit_km + MARGIN_KM)
-        near = np.flatnonzero(
-            chord <= (limit[first:last] if isinstance(limit, np.ndarray) else limit)
-        )
+        near = np.flatnonzero(chord <= (limit_km + MARGIN_KM) ** 2)
         return near + first, np.sqrt(chord[near])
 
     def _beyond(

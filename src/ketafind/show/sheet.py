@@ -354,7 +354,7 @@ class Pane:
 
     def _write(self, spot: Floats, text: str, offset: Floats, half: Floats, **look: Any) -> None:
         sheet = self.sheet
-        is_far = (np.abs(offset) - half > 1.3 * sheet.em).any()
+        is_far = (np.abs(offset) - half > 0.9 * sheet.em).any()
         line = {"arrowstyle": "-", "lw": 0.5, "color": sheet.look["muted"], "shrinkB": 2}
         written = self.axes.annotate(
             _shown(text),
