@@ -263,3 +263,20 @@ def test_a_record_that_was_forged_is_no_record(forged):
     with pytest.raises(kf.errors.InvalidInputError, match="nothing is known"):
         kf.provenance(frame)
     assert plots.coverage(frame) is not None
+
+
+def test_skewed_scores_fall_into_several_classes_named_in_words():
+    draw = np.random.default_rng(2)
+    skewed = np.where(np.arange(900) % 4 > 0, 0.0, draw.lognormal(1.0, 2.0, 900))
+    frame = pd.DataFrame(
+        {
+            "lat": draw.uniform(43.0, 46.0, 900),
+            "lon": draw.uniform(-81.0, -75.0, 900),
+            "access_confirmed": skewed,
+            "access_possible": skewed,
+        }
+    )
+    ax = plots.scores(frame, width_km=20, lang="fr")
+    assert "accès" in dict(texts_of(ax.figure))
+    sizes = [len(one.get_paths()) for one in ax.collections]
+    assert max(sizes) < 0.7 * sum(sizes)

@@ -69,3 +69,14 @@ def test_the_file_is_small_and_reads_as_its_maker_says():
     steps = content["far"]["ontario"][0]
     points = np.cumsum(np.reshape(steps, (-1, 2)), axis=0) * content["far"]["step"]
     assert shapely.Polygon(points).equals(basemap.layers("far")["ontario"])
+
+
+@pytest.mark.parametrize("n", [400, 6000])
+def test_the_crowd_among_few_or_many_marks_is_enlarged(n):
+    draw = np.random.default_rng(5)
+    crowded = draw.normal(700_000.0, 4_000.0, (n // 2, 2))
+    left, bottom, right, top = basemap.crowd(
+        np.vstack([draw.uniform(0.0, 1e6, (n // 2, 2)), crowded])
+    )
+    assert left < crowded[:, 0].min() < crowded[:, 0].max() < right < left + 250_000
+    assert bottom < crowded[:, 1].min() < crowded[:, 1].max() < top < bottom + 250_000

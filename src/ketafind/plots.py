@@ -430,10 +430,11 @@ def _breaks(values: Floats, classes: Sequence[float] | None) -> Floats:
     if classes is not None:
         return np.asarray(classes, float)
     finite = values[np.isfinite(values)] if np.isfinite(values).any() else np.zeros(1)
-    edges = [float(f"{edge:.2g}") for edge in np.quantile(finite, np.linspace(0, 1, 6))]
-    edges = sorted({*edges})
-    if len(edges) > 3 and finite.max() > 1.0:
-        return np.array(edges)
+    # Where one value, such as 0, fills several classes, each different value counts once.
+    for counted in (finite, np.unique(finite)):
+        edges = [float(f"{edge:.2g}") for edge in np.quantile(counted, np.linspace(0, 1, 6))]
+        if len({*edges}) == 6 and finite.max() > 1.0:
+            return np.array(edges)
     return np.asarray(MaxNLocator(5).tick_values(finite.min(), finite.max()), float)
 
 
