@@ -336,7 +336,7 @@ def test_an_interrupt_exits_130(monkeypatch):
     def interrupted(*_arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ketafind.cli.parser.make_parser", interrupted)
+    monkeypatch.setattr("ketafind.cli.make_parser", interrupted)
     assert main(["vocabulary"]) == 130
 
 

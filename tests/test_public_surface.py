@@ -150,7 +150,7 @@ def test_importing_every_module_brings_no_heavy_package() -> None:
     """Heavy packages are imported by the function that needs them, not by the module."""
     # Made of classes of geopy, httpx, pandas and matplotlib, and themselves imported when needed.
     own = {f"ketafind.geocoding.{name}" for name in ("online", "http", "register_build")}
-    own |= {"ketafind.show.sheet"}
+    own |= {"ketafind.show.plots"}
     modules = ", ".join(name for name in MODULES if name not in own)
     brought = set(run(f"import sys, {modules}; print(*sys.modules)").split())
     assert brought & HEAVY == set()

@@ -368,3 +368,13 @@ def test_an_option_of_a_picture_that_cannot_be_is_refused_by_name(method, option
     with pytest.raises(InvalidInputError, match=said) as caught:
         getattr(load_directory().nearest("Kingston", k=1), method)(**options)
     assert "K7L" not in str(caught.value)
+
+
+def test_where_names_have_no_room_nothing_of_them_is_left_beneath_the_numbers():
+    columns = load_directory().nearest("Toronto, ON", k=10).columns()
+    figure = plot_clinics(columns, figsize=(3, 3)).figure
+    said = {text for text, _ in texts_of(figure)}
+    assert "1  Bloor Pain Specialists, Toronto" in said
+    assert "Caledon Clinic" not in said
+    assert list(faults_of(figure)) == []
+    assert len(figure.findobj(Legend)) == 1

@@ -22,7 +22,6 @@ from ketafind.join.frames import Frame, open_frame
 from ketafind.show.basemap import Floats, Ground, around, crowd, half_steps
 from ketafind.show.basemap import hexagons as binned
 from ketafind.show.map import explore
-from ketafind.show.plots import new_sheet
 from ketafind.show.text import credited, number
 
 __all__ = [
@@ -377,7 +376,9 @@ def _sheet(frame: Any, ground: Ground | None = None, *, lang: str = "en", **opti
         snapshot = words.say("snapshot", id=named, day=day) if day else named
         data = words.say("table.data", snapshot=snapshot)
         sources = [credited(data, record.get("licence", "")), record.get("credit", "")]
-    return new_sheet(sources, ground, lang=lang, **options)
+    from ketafind.show.plots import Sheet
+
+    return Sheet(sources, ground, lang=lang, **options)
 
 
 def _shares(frame: Any, by: str | None) -> tuple[list[str], str, Floats, Floats]:
@@ -458,7 +459,7 @@ def _coloured(
     from matplotlib.collections import PathCollection
     from matplotlib.patches import Patch
 
-    from ketafind.show.sheet import BLANK
+    from ketafind.show.plots import BLANK
 
     opened = open_frame(frame)
     sheet = _sheet(frame if source is None else source, ground, **options)

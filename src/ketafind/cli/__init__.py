@@ -6,10 +6,14 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from io import TextIOWrapper
+from typing import Any, NoReturn
 
+from ketafind import __version__
 from ketafind.errors import FileFailedError, GeocodingError, KetafindError, packaged
 from ketafind.records import Location
 
@@ -39,8 +43,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    from ketafind.cli.parser import make_parser, spelled_out
-
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks is shown escaped, never a traceback.
         if isinstance(stream, TextIOWrapper):
@@ -90,3 +92,139 @@ def _give_up(error: OSError) -> int:
     # What is still buffered has nowhere to go: keep the interpreter's last flush from failing.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return FAILURE
+
+
+# -- The commands and their options
+
+LEVELS = ("team", "full")
+UNRECOGNIZED = "unrecognized arguments: "
+"""How argparse begins; what follows may be where somebody searches from, or a key."""
+
+
+_VALUE = re.compile(
+    r"(invalid (?:choice|[^:]{0,40} value)|ignored explicit argument)"
+    r"(?:.*(?= \(choose from )|.*)",
+    re.S,
+)
+"""What argparse repeats of the command line: it may be where somebody searches from."""
+
+
+_CHOICE = re.compile(r"invalid choice: (.*) \(choose from (.*)\)", re.S)
+
+
+def _unknown(words: list[str]) -> tuple[str, list[str]]:
+    options = [word.partition("=")[0] for word in words if word[:1] == "-" and word[1:2] > "9"]
+    options += [word.partition("=")[0] for word in words if word[:2] == "--"]
+    if options:
+        known = sorted(set(re.findall(r"--[a-z-]+", str(packaged("cli/parser.json")))))
+        meant = get_close_matches(options[0], known, 1, 0.8)
+        return f"there is no option {', '.join(dict.fromkeys(options))}", meant
+    return "too many words: put a place of several words in quotes", []
+
+
+class _Parser(ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        help_of, meant = self.prog, list[str]()
+        if choice := _CHOICE.search(message):
+            meant = get_close_matches(choice[1].strip("'"), re.findall(r"[\w-]+", choice[2]), 1)
+        message = _VALUE.sub(r"\1", message)
+        if message.startswith(UNRECOGNIZED):
+            message, meant = _unknown(message.removeprefix(UNRECOGNIZED).split())
+            help_of += " COMMAND"
+        see = "".join(f"; did you mean {one}? See" for one in meant) or "; see"
+        self.exit(2, f"{self.prog}: {message}{see} {help_of} --help\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)  # argparse's own is silent where this fails
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        sys.stdout.flush()
+        super().exit(status, message)
+
+
+def spelled_out(argv: Sequence[str]) -> list[str]:
+    """Give ``--qualified`` its level where the next word is none of its levels."""
+    out = list(argv)
+    for at, word in enumerate(out):
+        if word == "--qualified" and out[at + 1 : at + 2] not in ([level] for level in LEVELS):
+            out[at] = f"--qualified={LEVELS[0]}"
+    return out
+
+
+def _typed(kind: Callable[[str], float], name: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        # int() and float() also take 4_3 and full-width digits: nobody means those.
+        if not text.isascii() or "_" in text:
+            raise ValueError(text)
+        return kind(text)
+
+    read.__name__ = name
+    return read
+
+
+_number = _typed(float, "number")
+
+
+def _bound(text: str) -> tuple[str, float]:
+    """Read a bound such as ``price_cad=300``."""
+    quantity, _, number = text.partition("=")
+    return quantity, _number(number)
+
+
+_bound.__name__ = "QUANTITY=NUMBER"
+
+TYPES = {"number": _number, "whole number": _typed(int, "whole number"), "bound": _bound}
+
+
+def make_parser() -> ArgumentParser:
+    """Describe the command line: its commands and their options, as parser.json lists them."""
+    listed = packaged("cli/parser.json")
+    parser = _Parser(
+        prog="ketafind",
+        description="Find the nearest qualified providers. Offline: no command asks a network.",
+        epilog="\n".join(listed["examples"]),
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"ketafind {__version__}")
+    _add_commands(parser, listed["commands"], listed["groups"])
+    return parser
+
+
+def _add_commands(
+    parser: ArgumentParser, named: Mapping[str, Any], groups: Mapping[str, Any]
+) -> None:
+    from ketafind.cli import batch, commands
+
+    run: dict[str, Callable[[Namespace], int | None]] = vars(commands) | vars(batch)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, one in named.items():
+        said = f"{one['help'][0].upper()}{one['help'][1:]}."
+        command = subparsers.add_parser(
+            name, help=one["help"], description=said, allow_abbrev=False
+        )
+        if "commands" in one:
+            _add_commands(command, one["commands"], groups)
+            continue
+        command.set_defaults(run=run[one.get("run", name)], **one.get("defaults", {}))
+        _add_options(command, one["options"], groups)
+
+
+def _add_options(parser: Any, options: Iterable[Any], groups: Mapping[str, Any]) -> None:
+    for option in options:
+        if isinstance(option, str):
+            _add_options(parser, groups[option], groups)
+        elif "one_of" in option:
+            either = parser.add_mutually_exclusive_group(required=option["required"])
+            _add_options(either, option["one_of"], groups)
+        else:
+            settings = {name: value for name, value in option.items() if name != "option"}
+            if "type" in settings:
+                settings["type"] = TYPES[settings["type"]]
+            if settings.get("choices") == "FORMATS":
+                from ketafind.show.exports import FORMATS
+
+                settings["choices"] = tuple(FORMATS)
+            parser.add_argument(*option["option"].split(), **settings)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import DataError, Fault, InvalidInputError, fault_in_french
 from ketafind.files import read_text, refuse_existing, require, write_whole
-from ketafind.records import CLINIC_FACTS
 from ketafind.shapes import label_of, named, translated
 from ketafind.show.exports import csv_text
 from ketafind.show.text import escaped, terminal_width, text_table
+from ketafind.tables.frames import stated_facts
 
 if TYPE_CHECKING:
     from ketafind.criteria import Criteria
@@ -190,7 +190,10 @@ def export(arguments: Namespace) -> None:
     )
 
 
-def _print(answer: Explanation, arguments: Namespace) -> None:
+def _print(answer: Explanation, arguments: Namespace, matches: Matches | None = None) -> None:
+    """Print an answer, and how the place of its question was read."""
+    if matches is not None:
+        _say_origin(matches, arguments)
     if arguments.format == "json":
         print_json(answer.to_dict())
     else:
@@ -331,16 +334,13 @@ def explain(arguments: Namespace) -> None:
         answer: Explanation = matches.why_not(arguments.why_not, lang=lang)
     else:
         answer = (matches.relax if arguments.relax else matches.explain)(lang=lang)
-    _say_origin(matches, arguments)
-    _print(answer, arguments)
+    _print(answer, arguments, matches)
 
 
 def questions(arguments: Namespace) -> None:
     """Print what to ask which clinic."""
     matches = asked(arguments)
-    answer = matches.questions(arguments.k, lang=arguments.lang)
-    _say_origin(matches, arguments)
-    _print(answer, arguments)
+    _print(matches.questions(arguments.k, lang=arguments.lang), arguments, matches)
 
 
 def diff(arguments: Namespace) -> None:
@@ -477,7 +477,6 @@ def _area(arguments: Namespace) -> Any:
 
 
 HEADERS = ("fact", "value", "truth", "service", "source", "checked", "page", "believed")
-FIELDS = (*CLINIC_FACTS, "notes")
 
 
 def _facts_of(clinic: Clinic, decisions: Iterable[Decision]) -> list[dict[str, str]]:
@@ -499,9 +498,10 @@ def _facts_of(clinic: Clinic, decisions: Iterable[Decision]) -> list[dict[str, s
         for fact in clinic.evidence
     ]
     known = {(fact.service_id, fact.facet, fact.term) for fact in clinic.evidence}
-    for service, facet, term, truth in _stated(clinic):
-        if not {(service, facet, term), (None, facet, term)} & known:
-            rows.append(_row(facet, term, truth, service=service or ""))
+    for service, facet, term, truth in stated_facts(clinic):
+        if facet != "status" and not {(service, facet, term), (None, facet, term)} & known:
+            rows.append(_row(facet, term, str(truth), service=service or ""))
+    rows += [_row("notes", clinic.notes, "yes")] if clinic.notes else []
     return rows + [_row(name, value) for name, value in clinic.extra.items() if value]
 
 
@@ -509,16 +509,3 @@ def _row(fact: str, value: str, truth: str = "", **more: str) -> dict[str, str]:
     # A yes-no fact has no term: its answer is its value.
     shown = {"fact": fact, "value": value or truth, "truth": truth if value else ""}
     return dict.fromkeys(HEADERS, "") | shown | more
-
-
-def _stated(clinic: Clinic) -> Iterator[tuple[str | None, str, str, str]]:
-    """Give what the clinic's own rows state: service, facet or field, term, truth."""
-    for name in FIELDS:
-        if name != "status" and getattr(clinic, name):
-            yield None, name, getattr(clinic, name), "yes"
-    for service in clinic.services:
-        for facet, terms in service.facts.items():
-            for term, truth in terms.items():
-                yield service.service_id, facet, term, str(truth)
-        for name, quantity in service.quantities.items():
-            yield service.service_id, name, quantity.span, "yes"

@@ -274,12 +274,17 @@ def clinics_in_bundle(content: Any, vocabulary: Vocabulary) -> Iterator[Found]:
     def at(resource: Any, path: str) -> Any:
         return by_name.get(find(resource, f"{path}/reference"))
 
-    def grouped(kind: str, owners: Callable[[JSON], Iterable[Any]]) -> dict[int, list[JSON]]:
-        made: dict[int, list[JSON]] = {}
+    def of_places(
+        kind: str, owners: Callable[[JSON], Iterable[Any]]
+    ) -> tuple[dict[int, list[JSON]], list[JSON]]:
+        """What belongs to each Location, and what to none."""
+        made: dict[int, list[JSON]] = {id(place): [] for place in kinds.get("Location", ())}
+        idle: list[JSON] = []
         for one in kinds.get(kind, ()):
-            for place in owners(one):
-                made.setdefault(id(place), []).append(one)
-        return made
+            known = [made[id(place)] for place in owners(one) if id(place) in made]
+            for held in known or [idle]:
+                held.append(one)
+        return made, idle
 
     def places(resource: JSON) -> Iterable[Any]:
         return [by_name.get(find(one, "reference")) for one in _list(resource, "location")]
@@ -288,19 +293,13 @@ def clinics_in_bundle(content: Any, vocabulary: Vocabulary) -> Iterator[Found]:
         aim = at(resource, "target/0")
         return [at(aim, "location/0") or aim]
 
-    services = grouped("HealthcareService", places)
-    evidence = grouped("VerificationResult", target)
+    services, idle = of_places("HealthcareService", places)
+    evidence, unproven = of_places("VerificationResult", target)
     codes, unread = _codes(vocabulary), list[str]()
-    if not (ours := set(map(id, kinds.get("Location", ())))):
+    if not services:
         return  # which is refused
-
-    def led_astray(kind: str, owners: Callable[[JSON], Iterable[Any]]) -> list[JSON]:
-        return [one for one in kinds.get(kind, ()) if ours.isdisjoint(map(id, owners(one)))]
-
-    idle = led_astray("HealthcareService", places)
-    unproven = led_astray("VerificationResult", target)
-    for n, place in enumerate(kinds.get("Location", ())):
-        offered = services.get(id(place), [])
+    for n, place in enumerate(kinds["Location"]):
+        offered = services[id(place)]
         if find(place, "status") != STATUS["closed"]:
             idle += [one for one in offered if find(one, "active") is False]
             offered = [one for one in offered if find(one, "active") is not False]
@@ -309,7 +308,7 @@ def clinics_in_bundle(content: Any, vocabulary: Vocabulary) -> Iterator[Found]:
         plain = _merged({"operator": find(owner, "name")}, plain)
         key = plain["clinic_id"]
         plain["services"] = [_read_service(one, key, codes, unread) for one in offered]
-        said = [(_native(one, VERIFICATION), _rest(one)) for one in evidence.get(id(place), ())]
+        said = [(_native(one, VERIFICATION), _rest(one)) for one in evidence[id(place)]]
         plain["evidence"] = [_merged(*one) for one in said if "facet" in one[1]]
         yield f"Location {n + 1}", plain
     warn_of_unread(unread)

@@ -231,17 +231,6 @@ def _facts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Evidence]:
         if one.reason == "decided"
     }
     decided |= {(None, f.facet, f.term): f for f in clinic.evidence if f.facet in CLINIC_FACTS}
-    stated: list[tuple[str | None, str, str, Truth]] = [
-        (None, name, str(value), Truth.YES)
-        for name in CLINIC_FACTS
-        if (value := getattr(clinic, name))
-    ]
-    for service in clinic.services:
-        own = service.service_id
-        stated += [
-            (own, f, term, is_so) for f, ts in service.facts.items() for term, is_so in ts.items()
-        ]
-        stated += [(own, name, each.span, Truth.YES) for name, each in service.quantities.items()]
     unsourced = Evidence(
         clinic_id=clinic.clinic_id,
         facet="",
@@ -251,10 +240,23 @@ def _facts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Evidence]:
         source_class="",
         scope="",
     )
-    for service_id, facet, term, truth in stated:
+    for service_id, facet, term, truth in stated_facts(clinic):
         key = service_id, facet, "" if facet in vocabulary.quantities else term
         source = decided.get(key, unsourced)
         yield replace(source, service_id=service_id, facet=facet, term=term, truth=truth)
+
+
+def stated_facts(clinic: Clinic) -> Iterator[tuple[str | None, str, str, Truth]]:
+    """Give what the clinic's own rows state: service, facet or field, term, truth."""
+    for name in CLINIC_FACTS:
+        if value := getattr(clinic, name):
+            yield None, name, str(value), Truth.YES
+    for service in clinic.services:
+        for facet, terms in service.facts.items():
+            for term, truth in terms.items():
+                yield service.service_id, facet, term, truth
+        for name, quantity in service.quantities.items():
+            yield service.service_id, name, quantity.span, Truth.YES
 
 
 def _summed_up(

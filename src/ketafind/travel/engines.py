@@ -211,12 +211,13 @@ def _parts(items: Sequence[Place], size: int) -> Iterator[list[Place]]:
 
 # ---- Valhalla in this process ----
 
-COSTINGS = {"car": "auto", "bicycle": "bicycle", "foot": "pedestrian"}
+LISTED: dict[str, dict[str, Any]] = errors.packaged("travel/engines.json")
+"""What public services allow (one's own may allow more), and what profiles are called."""
+COSTINGS = LISTED["costings"]
 TOP_SPEED_KMH = 140.0
 """What Valhalla takes for the top speed of a car where its options do not say."""
 WITHOUT_WAY = {171: OFF_NETWORK, 170: UNREACHABLE}
 """What its errors mean."""
-LIMITS = {"max_matrix_distance": 20_000_000.0, "max_matrix_location_pairs": 1_000_000}
 
 
 class ValhallaRouter(TableRouter):
@@ -284,7 +285,7 @@ class ValhallaRouter(TableRouter):
         config = self._valhalla.get_config(
             tile_dir=self._path if is_folder else "", tile_extract="" if is_folder else self._path
         )
-        config["service_limits"][COSTINGS[self.profile]].update(LIMITS)
+        config["service_limits"][COSTINGS[self.profile]].update(LISTED["limits"])
         return self._valhalla.Actor(config)
 
     def isochrone(self, origin: Any, minutes: float, *, reverse: bool = False) -> Any:
@@ -370,30 +371,6 @@ class ValhallaRouter(TableRouter):
 # ---- services ----
 
 
-class _Kind(NamedTuple):
-    """How a service of routingpy is asked."""
-
-    places: int
-    """So many places a request, origins and targets together."""
-    cells: int
-    more: Mapping[str, Any]
-
-
-KINDS = {
-    "OSRM": _Kind(100, 10_000, {}),
-    "Valhalla": _Kind(100, 2_500, {}),
-    "ORS": _Kind(100, 2_500, {"metrics": ["duration", "distance"]}),
-    "Graphhopper": _Kind(80, 1_600, {"out_array": ["times", "distances"]}),
-    "MapboxOSRM": _Kind(25, 625, {"annotations": ["duration", "distance"]}),
-    "Google": _Kind(26, 100, {}),
-}
-"""What the public services allow; a service of one's own may allow more."""
-USUAL = _Kind(51, 50, {})
-MEANS = {
-    **dict.fromkeys(("driving", "driving-car", "auto", "car"), "car"),
-    **dict.fromkeys(("walking", "foot-walking", "pedestrian", "foot"), "foot"),
-    **dict.fromkeys(("cycling", "cycling-regular", "bicycle", "bike"), "bicycle"),
-}
 NO_ROAD = re.compile(r'NoSegment|"code":\s*6010\b|"error_code":\s*17[01]\b|PointNotFound')
 NO_WAY = re.compile(r'"error_code":\s*170\b')
 WHICH = re.compile(r"\bcoordinate (\d+)")
@@ -473,18 +450,19 @@ class ServiceRouter(PacedService, TableRouter):
                 f"a router of routingpy with a matrix is needed, not {type(service).__name__}"
             )
         require("httpx", "routing")
-        kind = KINDS.get(type(service).__name__, USUAL)
+        services = LISTED["services"]
+        usual = services.get(type(service).__name__, services["others"])
         super().__init__(name or type(service).__name__, deadline_s, retries, budget, limit)
         self.service_profile: str = profile
         self.max_speed_kmh: float | None = max_speed_kmh
-        self.profile: str = MEANS.get(profile, profile)
-        most = kind.places if places is None else places
-        self.cells: int = kind.cells if cells is None else cells
+        self.profile: str = LISTED["means"].get(profile, profile)
+        most = usual["places"] if places is None else places
+        self.cells: int = usual["cells"] if cells is None else cells
         if most < 2 or self.cells < 1:
             raise errors.InvalidInputError("a request holds two places and a pair at the least")
         self.batch: int = min(50, most - 1, self.cells)
         self._most = most
-        self._options = {**kind.more, **(options or {})}
+        self._options = {**usual["more"], **(options or {})}
         self.known: MutableMapping[str, Any] | None = (
             _Kept(known) if isinstance(known, str | PathLike) else known
         )

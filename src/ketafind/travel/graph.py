@@ -56,15 +56,13 @@ class Snap(NamedTuple):
 
 
 class Ends(NamedTuple):
-    """What it takes from snapped places to the two ends of their roads, or the other way."""
+    """The two ends, tail and head, of the roads of snapped places: seconds there, and from there."""
 
     snap: Snap
     tail: Ints
     head: Ints
-    to_tail: Floats
-    to_head: Floats
-    from_tail: Floats
-    from_head: Floats
+    there: tuple[Floats, Floats]
+    thence: tuple[Floats, Floats]
 
 
 class GraphRouter:
@@ -566,14 +564,9 @@ class GraphRouter:
         road = np.maximum(snap.road, 0)
         tail, head = self._nodes_of(road)
         onward, backward = self._seconds[self._forward[road]], self._seconds[self._backward[road]]
-        with np.errstate(invalid="ignore"):
-            parts = [
-                _part(snap.fraction, backward),
-                _part(1 - snap.fraction, onward),
-                _part(snap.fraction, onward),
-                _part(1 - snap.fraction, backward),
-            ]
-        return Ends(snap, tail, head, *parts)
+        done, left = snap.fraction, 1 - snap.fraction
+        there = _part(done, backward), _part(left, onward)
+        return Ends(snap, tail, head, there, (_part(done, onward), _part(left, backward)))
 
     def reach(
         self, ends: Ends, at: int, limit_min: float = math.inf, *, back: bool = False
@@ -582,7 +575,7 @@ class GraphRouter:
         from scipy.sparse.csgraph import dijkstra
 
         graph = self._reversed if back else self._forwards
-        costs = (ends.from_tail, ends.from_head) if back else (ends.to_tail, ends.to_head)
+        costs = ends.thence if back else ends.there
         limit = min(limit_min * 60.0 * (1 + 1e-12), FOREVER)
         with self._lock:
             self._ends[-2:] = ends.tail[at], ends.head[at]
@@ -624,7 +617,7 @@ class Reached(NamedTuple):
 
     def to(self, many: Ends) -> Floats:
         """Minutes to (or from) places; infinite where no way was found."""
-        sides = (many.to_tail, many.to_head) if self.back else (many.from_tail, many.from_head)
+        sides = many.there if self.back else many.thence
         seconds = np.minimum(self.seconds[many.tail] + sides[0], self.seconds[many.head] + sides[1])
         same = np.flatnonzero(many.snap.road == self.one.snap.road[self.at])
         if len(same):
