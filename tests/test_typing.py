@@ -16,6 +16,7 @@ import ketafind as kf
 ROOT = Path(__file__).parents[1]
 RIGHT = """\
 import ketafind as kf
+from ketafind import geocoding, travel
 
 directory = kf.load_directory()
 origin: kf.Origin = kf.Coordinates(lat=44.23, lon=-76.48)
@@ -25,6 +26,14 @@ ids: list[str] = list(directory)
 found: kf.Clinic | None = directory.get("a")
 asked: kf.Matches = directory.search(routes=["iv"], staff=("nurse",), virtual=True, settings=None)
 read: kf.Directory = kf.Directory.from_geojson(directory.to_geojson())
+def routers(
+    roads: travel.GraphRouter, engine: travel.ValhallaRouter, service: travel.ServiceRouter
+) -> list[travel.Router]:
+    return [roads, engine, service]
+def geocoders(
+    online: geocoding.GeopyGeocoder, register: geocoding.RegisterGeocoder
+) -> list[kf.Geocoder]:
+    return [online, register, kf.OfflineGeocoder(), geocoding.ChainGeocoder([online])]
 filter_: kf.Filter = directory.filter(kf.route("iv") & ~kf.staff("nurse"))
 """
 WRONG = [

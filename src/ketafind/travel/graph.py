@@ -144,9 +144,13 @@ class GraphRouter:
         """How many roads between them."""
         return len(self._forward)
 
-    @cached_property
+    @property
     def max_speed_kmh(self) -> float:
         """The fastest road's speed over the geodesic between its ends."""
+        return self._max_speed_kmh  # to pyright a cached property is not that of a `Router`
+
+    @cached_property
+    def _max_speed_kmh(self) -> float:
         tail, head = self._nodes_of(np.arange(self.n_roads))
         lat, lon = self.node_positions
         straight_km = geodesic_km(lat[tail], lon[tail], lat[head], lon[head])
