@@ -516,7 +516,8 @@ def apart_km(codes: Codes, newer: np.ndarray, older: np.ndarray) -> float:
 
 def two_say_else(codes: Codes, newer: np.ndarray, older: np.ndarray, said: Area) -> bool:
     """Whether a village's newer and older codes agree with each other, and not with its record."""
-    if said.kind == "municipality" or not 0.0 < apart_km(codes, newer, older) <= AGREE_KM:
+    known = said.kind == "municipality" or 0.0 < said.beside <= AGREE_KM
+    if known or not 0.0 < apart_km(codes, newer, older) <= AGREE_KM:
         return False
     return min(said.km(*middle_of(codes, rows)) for rows in (newer, older)) > SAME_KM
 
@@ -529,8 +530,6 @@ def settle(areas, nearby, name, area, codes, use, fields) -> int | None:  # type
     keys = {key_of(name), key_of(name).removesuffix("firstnation"), key_of(name) + "firstnation"}
     numbers = {n for key in keys for n in areas.of_key.get(key, ())} if "(" not in name else set()
     named = areas.of_key.get(key_of(name), [])
-    if named and all(areas.all[n].beside for n in named):
-        return named[0]
     lat, lon = float(np.median(codes.lat[use])), float(np.median(codes.lon[use]))
 
     def far(number: int) -> float:
@@ -538,6 +537,9 @@ def settle(areas, nearby, name, area, codes, use, fields) -> int | None:  # type
             float(distance_km(areas.all[number].lat, areas.all[number].lon, a, b))
             for a, b in [(lat, lon), *zip(codes.lat[use[:9]], codes.lon[use[:9]], strict=True)]
         )
+
+    if named and all(areas.all[n].beside for n in named) and far(named[0]) <= DOUBLE_KM:
+        return named[0]
 
     def fits(number: int) -> bool:
         at = areas.all[number]
@@ -765,9 +767,10 @@ DISTRICTS = frozenset(
 
 def county_names(name: str) -> Iterator[str]:
     """How a county, district or region is written."""
-    yield name
-    for kind in ("county", "district", "region", "counties"):
-        yield f"{name} {kind}"
+    for whole in {name, name.replace(" and ", " ")}:
+        yield whole
+        for kind in ("county", "district", "region", "counties", "united counties"):
+            yield f"{whole} {kind}"
     for kind in ("county", "district", "region", "regional municipality", "united counties"):
         yield from (f"{kind} of {name}", f"{kind} {name}")
     for kind in ("comté", "comtés unis", "district", "région", "municipalité régionale"):
