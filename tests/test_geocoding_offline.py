@@ -145,6 +145,22 @@ def test_a_short_name_holds_one_slip_at_most() -> None:
         geocode("28 Highway 6, Varney, ON")
 
 
+def test_a_misspelt_name_of_several_places_is_as_ambiguous_as_if_it_were_right() -> None:
+    with pytest.raises(errors.AmbiguousPlaceError, match=r"Hudson \(Kenora\)"):
+        geocode("12 Main St, Hudsom, ON")
+
+
+def test_a_town_behind_a_street_that_a_longer_name_may_mean_says_so() -> None:
+    assert geocode("12 Main St North Perth ON").corrections == ("North Perth was not taken",)
+    assert geocode("12 Main St N, Perth ON").corrections == ()
+
+
+def test_a_name_only_resembles_another_by_what_stands_behind_its_article() -> None:
+    with pytest.raises(errors.PlaceNotFoundError):
+        geocode("the caption")
+    assert geocode("the Blue Mountians").label == "The Blue Mountains, ON"
+
+
 def test_a_name_that_only_a_longer_one_bears_suggests_that() -> None:
     with pytest.raises(errors.OutsideCoverageError, match="for Chatham-Kent, ON write it whole"):
         geocode("Kent")
@@ -599,7 +615,8 @@ def test_a_misspelt_town_that_ends_like_a_street_is_a_town(text: str, name: str)
 @pytest.mark.parametrize(
     "text",
     ["King Bay", "12 Queen Park", "12 Nort Bay", "rue Nort Bay", "Richland Hill", "Rose Hill",
-     "Charleston Place", "Parry Bay", "Worth Bay", "12 Ash Grove, ON", "Highway 11 Nort Bay"],
+     "Charleston Place", "Parry Bay", "Worth Bay", "12 Ash Grove, ON", "Highway 11 Nort Bay",
+     "12 Main St Code, ON", "45 Elm St Prices", "Dr Python"],
 )  # fmt: skip
 def test_a_street_without_a_town_is_no_misspelt_town(text: str) -> None:
     with pytest.raises((errors.AmbiguousPlaceError, errors.PlaceNotFoundError)):
@@ -780,6 +797,7 @@ def test_a_name_that_is_not_literal_is_read_and_said(text: str, name: str) -> No
         ("Stormont, Dundas & Glengarry", "Stormont, Dundas and Glengarry County"),
         ("Royal Military College of Canada", "Royal Military College of Canada (Kingston)"),
         ("Little Portugal", "Little Portugal (Toronto)"),
+        ("12 Main St Plympton-Wyoming", "Plympton-Wyoming"),
         ("Canton d'Alfred et Plantagenet", "Alfred and Plantagenet"),
         ("Comté de Prescott et Russell", "Prescott and Russell County"),
     ],
@@ -847,7 +865,9 @@ def test_further_numbers_of_one_address_make_no_second(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "unused"),
     [("Blue Forest, ON", "blue"), ("north of Kingston", "north of"), ("outside Barrie", "outside"),
-     ("Wellington Ottawa", "wellington"), ("Yonge/Bloor Toronto", "yonge bloor")],
+     ("Wellington Ottawa", "wellington"), ("Yonge/Bloor Toronto", "yonge bloor"),
+     ("12 Main St wst Perth ON", "wst"), ("I live in Comber", "i live in"),
+     ("UofT Scarborough", "uoft")],
 )  # fmt: skip
 def test_words_before_a_town_that_may_say_another_place_are_said_not_to_be_used(
     text: str, unused: str
@@ -858,7 +878,8 @@ def test_words_before_a_town_that_may_say_another_place_are_said_not_to_be_used(
 
 
 @pytest.mark.parametrize("text", ["the city of Kingston", "Ottawa - Kanata", "Barrie St, Kingston",
-                                  "Corporation of the Town of Cobourg", "Toronto Junction"])  # fmt: skip
+                                  "Corporation of the Town of Cobourg", "Toronto Junction",
+                                  "12 King St W Unit 5 Perth", "100 Upper James Hamilton"])  # fmt: skip
 def test_words_that_say_the_same_or_where_in_town_are_not(text: str) -> None:
     assert geocode(text).match == "exact"
 
@@ -917,7 +938,7 @@ def test_a_name_that_is_better_known_elsewhere_comes_with_those_here() -> None:
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("Brampton Springdale", "Brampton"), ("Petrboroughh Lakefeild", None), ("Xyzzy", None)],
+    [("Brampton Mountainash", "Brampton"), ("Petrboroughh Lakefeild", None), ("Xyzzy", None)],
 )
 def test_what_is_not_found_comes_with_what_may_be_meant_if_anything(
     text: str, name: str | None
@@ -928,7 +949,8 @@ def test_what_is_not_found_comes_with_what_may_be_meant_if_anything(
     assert (f"did you mean {name}, ON?" in str(caught.value)) == bool(name)
 
 
-@pytest.mark.parametrize("text", ["20 km from Kingston", "30 minutes north of Barrie"])
+@pytest.mark.parametrize("text", ["20 km from Kingston", "30 minutes north of Barrie",
+                                  "a 45-minute drive to Toronto", "2h from Ottawa"])  # fmt: skip
 def test_a_distance_from_a_place_is_not_the_place(text: str) -> None:
     with pytest.raises(errors.PlaceNotFoundError, match="a distance from a place"):
         geocode(text)
@@ -1003,6 +1025,12 @@ def test_the_streets_of_a_crossing_are_said_not_to_be_used() -> None:
 def test_typed_coordinates_are_read_in_any_usual_form(text: str) -> None:
     located = geocode(text)
     assert (located.lat, located.lon) == (44.2312, -76.486)
+
+
+def test_a_link_lacks_the_zeros_that_a_program_cuts_off() -> None:
+    assert geocode("https://www.google.com/maps/@44.2312,-76.5,15z").lon == -76.5
+    with pytest.raises(errors.PlaceNotFoundError, match="cut short"):
+        geocode("44.2312, -76.5")
 
 
 def test_a_position_is_named_by_the_nearest_place_and_its_area() -> None:

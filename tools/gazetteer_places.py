@@ -538,7 +538,9 @@ def settle(areas, nearby, name, area, codes, use, fields) -> int | None:  # type
             for a, b in [(lat, lon), *zip(codes.lat[use[:9]], codes.lon[use[:9]], strict=True)]
         )
 
-    if named and all(areas.all[n].beside for n in named) and far(named[0]) <= DOUBLE_KM:
+    # Urban codes are where they are: York by hand is not that of Toronto.
+    near = codes.rural[use].all() or (named and far(named[0]) <= DOUBLE_KM)
+    if named and near and all(areas.all[n].beside for n in named):
         return named[0]
 
     def fits(number: int) -> bool:

@@ -428,7 +428,7 @@ class Spelling:
         if words[-1].isdigit() or not NEVER_MISSPELT.isdisjoint(words):
             return 0, ()
         osa, extract = edits()
-        most = _allowed(len(key), alone=alone)
+        most = _allowed(len(key.removeprefix("the")), alone=alone)
         found = extract(key, self._choices, scorer=osa.distance, score_cutoff=most, limit=24)
         heads = HEADS.intersection(SHORT_FORMS.get(word, word) for word in words)
         named = self._gazetteer.named
@@ -502,11 +502,11 @@ class Spelling:
         return max(map(self._codes, self._gazetteer.named(key))) >= POST_TOWN
 
     def _likeliest(self, places: list[Place]) -> list[Place]:
-        """Of towns equally like, the one with twice the postal codes of the others, if there is."""
-        ranked = sorted(places, key=self._codes, reverse=True)
-        if len(ranked) > 1 and self._codes(ranked[0]) >= DOMINANT * max(1, self._codes(ranked[1])):
-            return ranked[:1]
-        return places
+        """Of names equally like, the one with twice the postal codes of the others, if there is."""
+        most = max(places, key=self._codes)
+        same = [place for place in places if place.plain_name == most.plain_name]
+        others = max((self._codes(place) for place in places if place not in same), default=0)
+        return same if self._codes(most) >= DOMINANT * max(1, others) else places
 
 
 def _bears(place: Place, heads: frozenset[str]) -> bool:

@@ -6,7 +6,7 @@ import math
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -252,7 +252,9 @@ def typed_coordinates(text: str, region: str = "ON") -> Location | None:
             lat, lon = found["lat"], found["lon"]
             lat = "-" + lat if (signs.get("ns") or "").lower() == "s" else lat
             west = (signs.get("ew") or "").lower() in {"w", "o"} and not lon.startswith("-")
-            return _checked(lat, "-" + lon if west else lon, region)
+            # A program cuts zeros off, a person digits.
+            decimals = max if text.startswith("http") else min
+            return _checked(lat, "-" + lon if west else lon, region, decimals)
     if ONLY.fullmatch(text) is None:
         return None
     numbers = re.findall("[0-9]+", text)
@@ -272,10 +274,12 @@ def why_not_coordinates(text: str) -> str:
     return ""
 
 
-def _checked(lat_text: str, lon_text: str, region: str) -> Location:
+def _checked(
+    lat_text: str, lon_text: str, region: str, of: Callable[[Iterable[int]], int]
+) -> Location:
     lat, lon = float(lat_text), float(lon_text)
     name, covers = COVERED[region]
-    decimals = min(len(number.partition(".")[2]) for number in (lat_text, lon_text))
+    decimals = of(len(number.partition(".")[2]) for number in (lat_text, lon_text))
     if decimals < LEAST_DECIMALS:
         raise PlaceNotFoundError("these coordinates seem cut short: too few decimals" + HOW)
     if covers(lat, lon):

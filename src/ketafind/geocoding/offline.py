@@ -52,6 +52,7 @@ from ketafind.geocoding.words import (
     PROVINCE_CODES,
     PROVINCE_OF_LETTER,
     STATE_CODES,
+    STREET_TYPES,
     UNIT_WORDS,
     check_text,
     code_text,
@@ -84,8 +85,8 @@ MARKS = re.compile(r"[;|\n\r]")
 JOURNEY = re.compile(r"\s(?:to|vers|à)\s", re.I)
 LEADING = re.compile(r"^\s*(?:from|between|de|entre)\s", re.I)
 DISTANCE = re.compile(
-    r"\b[0-9][0-9.,]{0,20}\s*(?:km|kms|kilomet\w+|mi|miles?|mins?|minutes?|hours?|heures?)\b"
-    r".*\b(?:from|of|de|d|outside|away)\b",
+    r"\b[0-9][0-9.,]{0,20}[\s-]*+(?:km|kms|kilomet\w+|mi|miles?|mins?|minutes?|hrs?|hours?|heures?|h(?=\s(?:from|to|de|d)\b))"
+    r"\b.*\b(?:from|of|to|de|d|outside|away)\b",
     re.I,
 )
 CROSSING = re.compile(r"\s(?:and|at|et|&|/|@)\s|\b(?:corner|intersection)\b", re.I)
@@ -313,8 +314,13 @@ class OfflineGeocoder:
         head = re.split(rf"\b{first}\b", text, maxsplit=1, flags=re.I)[0]
         if before and not crossed and not numbered and CROSSING.search(head):
             located = _noted(located, (f"{' '.join(before)} was not used: the town alone was",))
-        elif not numbered and self._is_stray(beside, town, located):
-            located = _noted(located, (f"{' '.join(beside)} was not used: the town alone was",))
+        elif self._is_stray(unread := _behind_a_street(beside), town, located):
+            located = _noted(located, (f"{' '.join(unread)} was not used: the town alone was",))
+        if beside and beside[-1] in DIRECTIONS and len(beside[-1]) > 1:
+            # King Street West Perth.
+            longer = self.gazetteer.named(reading.key(town.start - 1, town.stop))
+            others = tuple(f"{p.name} was not taken" for p in longer if p not in town.places)
+            located = _noted(located, others)
         return located
 
     def _refuse_everywhere(self, text: str, name: list[str], located: Location) -> None:
@@ -327,7 +333,7 @@ class OfflineGeocoder:
 
     def _is_stray(self, beside: list[str], town: Town, located: Location) -> bool:
         """Whether words before a town say where in it, or which other: Blue Forest, north of Barrie."""
-        if TITLES.issuperset(beside) or names_a_street(beside):
+        if TITLES.issuperset(beside):
             return False
         wholes = self.gazetteer.named(name_key(beside))
         return located.label in {at_place(place).label for place in town.places} and not any(
@@ -656,6 +662,15 @@ class OfflineGeocoder:
             + (hint or "add one, as in 'Kingston' or 'K7L 3N6'"),
             likely,
         )
+
+
+def _behind_a_street(beside: list[str]) -> list[str]:
+    """What stands between a street, its direction and units, and the town."""
+    types = [i for i, word in enumerate(beside) if word in STREET_TYPES]
+    if not types:
+        return [] if any(word[0].isdigit() for word in beside) else beside
+    taken = DIRECTIONS.keys() | UNIT_WORDS
+    return [w for w in beside[types[-1] + 1 :] if w not in taken and not w[0].isdigit()]
 
 
 def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:

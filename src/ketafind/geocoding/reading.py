@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ketafind.geo import apart_km
@@ -57,6 +57,9 @@ INSTITUTIONS = words_for("institutions")
 # What stands at a town, and is not a street that crosses another.
 BUILDINGS = words_for("buildings")
 
+# Words before a town that point to it, and so make no other name of it.
+POINTERS = words_for("pointers")
+
 # What stands between two streets that cross.
 CROSSED = frozenset({"and", "at"})
 
@@ -75,6 +78,9 @@ NOT_PLAIN = frozenset(";:|>'`\"")
 HALF_A_CODE = re.compile(r"[a-z][0-9][a-z]")
 # What may part several sites, hold a second code or be no address at all.
 HYPHENS_APART = re.compile(r"[-\s]-|-\s")
+
+# Types of streets that begin no town's name.
+STREETS_ONLY = STREET_TYPES.keys() - words_for("streets_or_towns")
 
 # Last words of a name that are read with what stands around them.
 NEVER_PLAIN = ONTARIO | CANADA | UNIT_WORDS | AFTER_WORDS
@@ -292,10 +298,12 @@ class Phrase:
         if len(town.places) > 1:
             return None
         whole = town.places[0]
+        # A part of a city is smaller than a city.
+        reach = PART_KM if whole.owner < 0 else PART_KM / 2
         near = tuple(
             part
             for part in before.places
-            if apart_km(part, whole) <= PART_KM
+            if apart_km(part, whole) <= reach
             and part.population < whole.population
             and part.kind != "municipality"
         )
@@ -435,13 +443,14 @@ class Reading(Phrase):
     def _is_ours(self) -> bool:
         """Whether what seems a place elsewhere is a name in Ontario: 12 King St, Wyoming."""
         n = len(self.words)
+        named = self.town_at_end(n) if self.stop == n else None
+        if named is not None and named.start < self.before < n:
+            # Little Portugal is a name of more words than Portugal.
+            return True
         start = self.last_part(n)
         key = self.key(start, n)
         if key not in self.gazetteer.aliases or key in COUNTRY_CODES or key in STATE_CODES:
             return False
-        if start < self.before < self.stop == n:
-            # Little Portugal is a name of more words than Portugal.
-            return True
         street = self.words[self.last_part(start) : start] if start else []
         return any(word[0].isdigit() for word in street)
 
@@ -458,12 +467,8 @@ class Reading(Phrase):
             or (start == 0 and not _is_name(words[: exact.start]))
         ):
             return exact
-        if alone:
-            windows: Sequence[int] = [0]
-        else:
-            windows = [start] if start else range(stop - 1, max(stop - 3, 0) - 1, -1)
         best: tuple[float, Town] | None = None
-        for first in windows:
+        for first in [start] if alone or start else self._windows():
             if words[stop - 1] in STREET_TYPES and not _follows_street(words[start:first]):
                 continue
             found = self._like(first, alone=alone)
@@ -481,11 +486,20 @@ class Reading(Phrase):
             return self._larger_before(exact) or exact
         return exact or self.town_in_a_part(start)
 
+    def _windows(self) -> Iterator[int]:
+        """Where a misspelt town may begin behind a street: "St Code" of 12 Main St Code is none."""
+        words, last = self.words, self.stop - 1
+        for first in range(last, max(last - 3, -1), -1):
+            if first < last and words[first] in STREETS_ONLY and not _is_saint(words, first):
+                return
+            yield first
+
     def _is_another_name(self, town: Town) -> bool:
         """Whether what stands before makes another name of a village's: Silver Mountain, Port Alma."""
         before = self.words[: town.start]
         return before[-1] in HEADS or (
-            not any(map(self.gazetteer.spelling.is_well_known, town.places))
+            before[-1] not in POINTERS
+            and not any(map(self.gazetteer.spelling.is_well_known, town.places))
             and CROSSED.isdisjoint(before)
             and BUILDINGS.isdisjoint(before)
             and INSTITUTIONS.isdisjoint(before)
@@ -545,6 +559,16 @@ def _as_words(text: str) -> str:
     if "&" in text or " et " in text.lower():
         text = AND.sub(" and ", text)
     return ELISION.sub(" ", text) if "'" in text or "’" in text else text
+
+
+def _is_saint(words: list[str], at: int) -> bool:
+    """Whether "St" is no street's type: not behind a street's name, as in 12 Main St."""
+    before = words[at - 1] if at else ""
+    return words[at] == "st" and (
+        before in STREET_TYPES
+        or before in DIRECTIONS
+        or not any(w[0].isdigit() for w in words[:at])
+    )
 
 
 def _is_unit_word(word: str) -> bool:
