@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import ketafind
+import ketafind.geocoding
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/ketafind"
@@ -73,13 +74,14 @@ def test_all_is_sorted_and_without_doubles() -> None:
     assert list(ketafind.__all__) == sorted(set(ketafind.__all__))
 
 
-def test_what_type_checkers_are_told_is_what_there_is() -> None:
-    stub = (SOURCE / "__init__.pyi").read_text("utf-8")
+@pytest.mark.parametrize("package", [ketafind, ketafind.geocoding], ids=lambda one: one.__name__)
+def test_what_type_checkers_are_told_is_what_there_is(package: ModuleType) -> None:
+    stub = Path(str(package.__file__)).with_suffix(".pyi").read_text("utf-8")
     told = re.findall(r"^from (\S+) import (\w+) as \2$", stub, re.M)
-    assert {name for _, name in told} | {"__version__"} == set(NAMES)
+    assert {name for _, name in told} == set(package.__all__) - {"__version__"}
     for home, name in told:
-        place = ketafind if home == "ketafind" else importlib.import_module(home)
-        assert getattr(place, name) is getattr(ketafind, name)
+        place = package if home == package.__name__ else importlib.import_module(home)
+        assert getattr(place, name) is getattr(package, name)
 
 
 @pytest.mark.parametrize("name", NAMES)

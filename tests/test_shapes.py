@@ -414,7 +414,7 @@ def sentences_raised(module: str) -> Iterator[str]:
     """The sentences that a module raises, with a word where one of them has a value."""
     tree = ast.parse((ROOT / f"src/ketafind/{module}.py").read_text("utf-8"))
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args):
-        if isinstance(call.func, ast.Name) and call.func.id in RAISED:
+        if getattr(call.func, "attr", getattr(call.func, "id", "")) in RAISED:
             match call.args[0]:
                 case ast.Constant(str(text)):
                     yield text

@@ -10,24 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.access.demand import (
-    LEVELS,
-    MEAN_KM,
-    Study,
-    WithinDistance,
-    ontario_postal_codes,
-)
+from ketafind import geo
+from ketafind.access.demand import LEVELS, MEAN_KM, Study, WithinDistance, ontario_postal_codes
 from ketafind.errors import InvalidInputError
 from ketafind.files import require
-from ketafind.geo import (
-    ECCENTRICITY_2,
-    SIGMA_PER_RADIUS,
-    SIGMAS_BELOW,
-    distance_lows_km,
-    in_ontario,
-    micrometres,
-    wgs84,
-)
 from ketafind.index.protocol import Floats
 from ketafind.join.origins import Source, check_directory
 from ketafind.join.search import nearest_end_km
@@ -59,98 +45,82 @@ def cells(lat: Floats, lon: Floats, region: Any) -> list[Any]:
     spatial = require("scipy.spatial", "geo")
     import shapely
 
-    sites = _vectors(lat, lon)
     fine = shapely.segmentize(region, STEP_DEGREES)
     corners = shapely.get_coordinates(fine)
-    outline = _vectors(corners[:, 1], corners[:, 0])
-    middle = np.vstack([sites, outline]).mean(axis=0)
-    middle /= np.linalg.norm(middle)
-    cosines = np.clip(np.vstack([sites, outline]) @ middle, -1.0, 1.0)
-    widest_km = MEAN_KM * math.acos(float(cosines.min()))
+    plane = _Plane(np.append(lat, corners[:, 1]), np.append(lon, corners[:, 0]))
+    sites = _lift(plane.flat(np.column_stack([lon, lat])))
+    every = np.vstack([sites, _lift(plane.flat(corners))])
+    widest_km = MEAN_KM * math.acos(float(np.clip(every[:, 2].min(), -1.0, 1.0)))
     if widest_km > WIDEST_KM:
         raise InvalidInputError(
             f"places and region lie up to {widest_km:,.0f} km from their middle; catchments "
             f"are drawn up to {WIDEST_KM:,.0f} km: give a smaller region= or fewer clinics"
         )
-    basis = _basis(middle)
     # Places a centimetre apart are two; what the default takes for one lies 6 metres apart.
-    diagram = spatial.SphericalVoronoi(np.vstack([sites, _guards(basis)]), threshold=1e-9)
+    diagram = spatial.SphericalVoronoi(np.vstack([sites, GUARDS]), threshold=1e-9)
     diagram.sort_vertices_of_regions()
-    plane = shapely.transform(fine, lambda xy: _project(_vectors(xy[:, 1], xy[:, 0]), basis))
-    return [_cell(diagram.vertices[diagram.regions[at]], plane, basis) for at in range(len(sites))]
+    whole, bounds = shapely.transform(fine, plane.flat), diagram.regions[: len(sites)]
+    flat = (_cell(diagram.vertices[bound], whole) for bound in bounds)
+    return [shapely.transform(cell, plane.degrees) for cell in flat]
 
 
-def _cell(corners: Vectors, plane: Any, basis: Vectors) -> Any:
+class _Plane:
+    """The stereographic plane about the middle of places: conformal, as its sphere is."""
+
+    def __init__(self, lat: Floats, lon: Floats) -> None:
+        from pyproj import Proj
+
+        east, across, up = geo.earth_centred(lat, lon).mean(axis=1)
+        lat_0, lon_0 = math.atan2(up, math.hypot(east, across)), math.atan2(across, east)
+        middle = f"+lat_0={math.degrees(lat_0)} +lon_0={math.degrees(lon_0)}"
+        self._proj: Any = Proj(f"+proj=stere +ellps=WGS84 {middle}")
+        # The radius of the sphere of conformal latitudes that is as large there as the ellipsoid.
+        sine, e = math.sin(lat_0), math.sqrt(geo.ECCENTRICITY_2)
+        conformal = math.tanh(math.atanh(sine) - e * math.atanh(e * sine))
+        wide = math.cos(lat_0) / math.sqrt(1.0 - (e * sine) ** 2) / math.sqrt(1.0 - conformal**2)
+        self._diameter = 2000.0 * geo.EQUATOR_KM * wide
+
+    def flat(self, degrees: Vectors) -> Vectors:
+        """Project (lon, lat), in diameters of the sphere."""
+        return np.stack(self._proj(*degrees.T), axis=-1) / self._diameter
+
+    def degrees(self, flat: Vectors) -> Vectors:
+        """(lon, lat) of what was projected."""
+        return np.stack(self._proj(*(flat * self._diameter).T, inverse=True), axis=-1)
+
+
+def _lift(flat: Vectors) -> Vectors:
+    """Unit vectors of places in the plane; its middle is up."""
+    square = (flat * flat).sum(axis=1, keepdims=True)
+    return np.asarray(np.hstack([2.0 * flat, 1.0 - square]) / (1.0 + square))
+
+
+GUARDS = _lift(
+    math.tan(math.radians(75.0))
+    * np.array([[1.0, 0.0], [-0.5, math.sqrt(0.75)], [-0.5, -math.sqrt(0.75)]])
+)
+"""Three places 150 degrees away: with them the diagram exists for one place, too."""
+
+
+def _cell(corners: Vectors, whole: Any) -> Any:
     import shapely
 
     ring = np.vstack([_arc(a, b) for a, b in pairwise([*corners, corners[0]])])
-    cell = shapely.intersection(shapely.make_valid(shapely.Polygon(_project(ring, basis))), plane)
+    outline = shapely.make_valid(shapely.Polygon(ring[:, :2] / (1.0 + ring[:, 2:])))
+    cell = shapely.intersection(outline, whole)
     areas = [part for part in shapely.get_parts(cell) if part.area > 0.0]
-    flat = areas[0] if len(areas) == 1 else shapely.MultiPolygon(areas)
-    return shapely.transform(flat, lambda xy: _degrees(_lift(xy, basis)))
-
-
-def _guards(basis: Vectors) -> Vectors:
-    """Three places 150 degrees away: with them the diagram exists for one place, too."""
-    far = math.radians(150.0)
-    turns = np.radians([0.0, 120.0, 240.0])
-    around = np.outer(np.cos(turns), basis[0]) + np.outer(np.sin(turns), basis[1])
-    return np.asarray(math.cos(far) * basis[2] + math.sin(far) * around)
+    return areas[0] if len(areas) == 1 else shapely.MultiPolygon(areas)
 
 
 def _arc(start: Vectors, stop: Vectors) -> Vectors:
     """Points along the great circle, without the last."""
     angle = math.atan2(float(np.linalg.norm(np.cross(start, stop))), float(start @ stop))
     n = max(1, math.ceil(math.degrees(angle) / STEP_DEGREES))
-    part = np.arange(n)[:, None] / n
     if n == 1:
         return start[None, :]
-    return np.asarray(
-        (np.sin((1.0 - part) * angle) * start + np.sin(part * angle) * stop) / math.sin(angle)
-    )
-
-
-def _basis(middle: Vectors) -> Vectors:
-    """Two directions across and the middle itself."""
-    least = np.eye(3)[int(np.argmin(np.abs(middle)))]
-    across = np.cross(middle, least)
-    across /= np.linalg.norm(across)
-    return np.array([across, np.cross(middle, across), middle])
-
-
-def _project(vectors: Vectors, basis: Vectors) -> Vectors:
-    """Stereographic: one plane for all but the far end of the earth."""
-    turned = vectors @ basis.T
-    return np.asarray(turned[:, :2] / (1.0 + turned[:, 2:]))
-
-
-def _lift(flat: Vectors, basis: Vectors) -> Vectors:
-    square = (flat * flat).sum(axis=1, keepdims=True)
-    turned = np.hstack([2.0 * flat, 1.0 - square]) / (1.0 + square)
-    return np.asarray(turned @ basis)
-
-
-def _vectors(lat: Floats, lon: Floats) -> Vectors:
-    """Unit vectors of the conformal latitude."""
-    sine = np.sin(np.radians(lat))
-    eccentricity = math.sqrt(ECCENTRICITY_2)
-    with np.errstate(divide="ignore"):  # infinite at a pole, whose sine is 1 again
-        conformal = np.tanh(np.arctanh(sine) - eccentricity * np.arctanh(eccentricity * sine))
-    cosine = np.sqrt(np.maximum(0.0, 1.0 - conformal * conformal))
-    east = np.radians(lon)
-    return np.stack([cosine * np.cos(east), cosine * np.sin(east), conformal], axis=-1)
-
-
-def _degrees(vectors: Vectors) -> Vectors:
-    """(lon, lat) of unit vectors of the conformal latitude."""
-    with np.errstate(divide="ignore"):
-        conformal = np.arctanh(np.clip(vectors[:, 2], -1.0, 1.0))
-    eccentricity = math.sqrt(ECCENTRICITY_2)
-    sine = np.tanh(conformal)
-    for _ in range(8):  # each round gains two digits
-        sine = np.tanh(conformal + eccentricity * np.arctanh(eccentricity * sine))
-    east = np.degrees(np.arctan2(vectors[:, 1], vectors[:, 0]))
-    return np.stack([east, np.degrees(np.arcsin(sine))], axis=-1)
+    part = np.arange(n)[:, None] / n
+    ends = np.sin((1.0 - part) * angle) * start + np.sin(part * angle) * stop
+    return np.asarray(ends / math.sin(angle))
 
 
 USUAL = {"thresholds_min": (15.0, 30.0, 60.0)}
@@ -235,7 +205,7 @@ def catchments(
     geopandas = require("geopandas", "geo")
     check_directory(directory)
     counted, points = origins, directory._catalogue.points
-    if origins is None and not any(map(in_ontario, points.lat, points.lon)):
+    if origins is None and not any(map(geo.in_ontario, points.lat, points.lon)):
         counted = ontario_postal_codes().head(0)
     source = Source(lat, lon, geometry, address, radius)
     study = Study(
@@ -297,7 +267,7 @@ def _row(
 
     ids = [study.directory.clinics[clinic_no].clinic_id for clinic_no in clinic_nos]
     # A hole counts against its shell only if it runs the other way round.
-    square_m = wgs84().geometry_area_perimeter(shapely.normalize(shape))[0]
+    square_m = geo.wgs84().geometry_area_perimeter(shapely.normalize(shape))[0]
     named = {"supply": level, "clinic_id": ids[0], "clinic_ids": ";".join(ids)}
     people = {name: float(n) for name, n in zip(WEIGHTS, counts, strict=True)}
     return {**named, **people, "area_km2": abs(square_m) / 1e6, "geometry": shape}
@@ -343,10 +313,10 @@ def _people(
         rivals, only = np.zeros(len(rows), np.intp), np.zeros(len(rows), np.intp)
         for at, ((lat, lon), clinic_nos) in enumerate(standing.items()):
             there_km = float(eligible._catalogue.radius_km[clinic_nos].max())
-            doubt_km = SIGMAS_BELOW * SIGMA_PER_RADIUS * math.hypot(off_km.max(), there_km)
+            doubt_km = geo.SIGMAS_BELOW * geo.SIGMA_PER_RADIUS * math.hypot(off_km.max(), there_km)
             near, distance_km = origins.distances(lat, lon, far_km.max() + doubt_km)
-            low_km = distance_lows_km(distance_km, off_km[near], there_km)
-            mine = near[micrometres(low_km) <= micrometres(far_km[near])]
+            low_km = geo.distance_lows_km(distance_km, off_km[near], there_km)
+            mine = near[geo.micrometres(low_km) <= geo.micrometres(far_km[near])]
             rivals[mine] += 1
             only[mine] = at
             counts["weight_high"][at] += study.weight[rows[mine]].sum()

@@ -476,7 +476,7 @@ def _read_sites(study: Study, opened: Frame, source: Source, address: str | None
     good = check_range(sites.lat, sites.lon)
     if good is not None:
         row = int(np.argmin(good))
-        why = "" if sites.reason is None else f" ({REASONS[sites.reason[row]]})"
+        why = "" if sites.reason is None else f" ({[*REASONS.values()][sites.reason[row]]})"
         raise InvalidInputError(
             f"candidate {row} has no position{why}; drop such rows first (rows are counted from 0)"
         )

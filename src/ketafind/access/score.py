@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ketafind import geo
 from ketafind.access.demand import (
     ENDS,
     LEVELS,
@@ -17,12 +18,6 @@ from ketafind.access.demand import (
     read_capacity,
 )
 from ketafind.errors import InvalidInputError, shown
-from ketafind.geo import (
-    SIGMA_PER_RADIUS,
-    SIGMAS_BELOW,
-    distance_intervals_km,
-    geodesic_km,
-)
 from ketafind.index.protocol import Floats, check_limit
 from ketafind.join.frames import Column, code_type
 from ketafind.join.origins import Source, check_prefix
@@ -371,11 +366,13 @@ class _Scores:
             if widest_km == 0.0 and place.radius_km == 0.0:
                 yield _Near(clinic_no, rows, weight, weight, weight, exact=True)
                 continue
-            doubt_km = SIGMAS_BELOW * SIGMA_PER_RADIUS * np.hypot(widest_km, place.radius_km)
+            doubt_km = (
+                geo.SIGMAS_BELOW * geo.SIGMA_PER_RADIUS * np.hypot(widest_km, place.radius_km)
+            )
             limit_km = self._decay.limit + float(doubt_km)
             around, distance_km = self._origins.around(place.lat, place.lon, limit_km)
             here_km = 0.0 if self._here_km is None else self._here_km[around]
-            ends = distance_intervals_km(distance_km, here_km, place.radius_km)
+            ends = geo.distance_intervals_km(distance_km, here_km, place.radius_km)
             most, least = (self._decay.at(end) for end in ends)
             own = np.zeros(len(around))
             own[np.searchsorted(around, rows)] = weight
@@ -442,7 +439,9 @@ def _raam(study: Study, level: str, amounts: Floats, limit: float, tau: float) -
     if study.journeys is None:
         places = [clinics[n].location for n in numbers]
         lat, lon = np.array([(p.lat, p.lon) for p in places if p is not None]).T
-        far = geodesic_km(study.origins.lat[rows, None], study.origins.lon[rows, None], lat, lon)
+        far = geo.geodesic_km(
+            study.origins.lat[rows, None], study.origins.lon[rows, None], lat, lon
+        )
     else:
         far = np.column_stack([value[rows] for _, value in study.journeys.over(numbers)])
     far[~study.within(far, limit)] = np.inf

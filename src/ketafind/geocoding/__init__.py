@@ -2,70 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import Any
 
-from ketafind.geocoding.address import Address, parse_address
-from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
-from ketafind.geocoding.locations import coarsen_to_fsa
-from ketafind.geocoding.offline import OfflineGeocoder, geocode, geocode_many
-from ketafind.geocoding.protocol import Geocoder, SearchPlace
-
-if TYPE_CHECKING:
-    from ketafind.geocoding.batch import geocode_frame
-    from ketafind.geocoding.cache import GeocodeCache
-    from ketafind.geocoding.limiter import RateLimit
-    from ketafind.geocoding.online import (
-        ChainGeocoder,
-        GeopyGeocoder,
-        KetafindGeopy,
-        Referee,
-    )
-    from ketafind.geocoding.register import RegisterGeocoder
-    from ketafind.geocoding.register_build import build_register
-
-__all__ = [
-    "Address",
-    "ChainGeocoder",
-    "Gazetteer",
-    "GeocodeCache",
-    "Geocoder",
-    "GeopyGeocoder",
-    "KetafindGeopy",
-    "OfflineGeocoder",
-    "RateLimit",
-    "Referee",
-    "RegisterGeocoder",
-    "SearchPlace",
-    "build_register",
-    "coarsen_to_fsa",
-    "default_gazetteer",
-    "geocode",
-    "geocode_frame",
-    "geocode_many",
-    "parse_address",
-]
-
-_LATER = {
-    "ChainGeocoder": "online",
-    "GeocodeCache": "cache",
-    "GeopyGeocoder": "online",
-    "KetafindGeopy": "online",
-    "RateLimit": "limiter",
-    "Referee": "online",
-    "RegisterGeocoder": "register",
-    "build_register": "register_build",
-    "geocode_frame": "batch",
+# Type checkers and editors read __init__.pyi, which lists the same names.
+_HOMES = {
+    "address": ("Address", "parse_address"),
+    "batch": ("geocode_frame",),
+    "cache": ("GeocodeCache",),
+    "gazetteer": ("Gazetteer", "default_gazetteer"),
+    "limiter": ("RateLimit",),
+    "locations": ("coarsen_to_fsa",),
+    "offline": ("OfflineGeocoder", "geocode", "geocode_many"),
+    "online": ("ChainGeocoder", "GeopyGeocoder", "KetafindGeopy", "Referee"),
+    "protocol": ("Geocoder", "SearchPlace"),
+    "register": ("RegisterGeocoder",),
+    "register_build": ("build_register",),
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = tuple(sorted(_HOME_OF))
 
 
 def __getattr__(name: str) -> Any:
-    """Import what most programs do not need when it is first asked for."""
-    if name in _LATER:
-        from importlib import import_module
-
-        return getattr(import_module(f"ketafind.geocoding.{_LATER[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Imported when first used: most programs need few of them.
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"ketafind.geocoding.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LATER])
+    return list(__all__)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ketafind import errors
 from ketafind.errors import GeocodingError, InvalidInputError
 from ketafind.files import in_memory
-from ketafind.geocoding.cache import FIELDS, GeocodeCache
+from ketafind.geocoding.locations import FIELDS
 from ketafind.geocoding.offline import OfflineGeocoder
 from ketafind.geocoding.protocol import Geocoder, Outcome, check_geocoder, checked_location, shown
 from ketafind.records import Location
+
+if TYPE_CHECKING:
+    from ketafind.geocoding.cache import GeocodeCache
 
 # How long another process may take over an address where the geocoder sets no deadline.
 CLAIM_S = 60.0
@@ -22,17 +25,7 @@ CLAIM_S = 60.0
 COLUMNS = (*FIELDS, "status", "reason", "detail")
 
 # Why a row has no position, in a few words, by its status.
-REASONS = {
-    "missing": "no address",
-    "not_found": "no known place or code",
-    "ambiguous": "several places",
-    "conflict": "its parts contradict each other",
-    "outside": "outside the region",
-    "rejected": "the answer is not plausible",
-    "error": "the service failed",
-    "refused": "the service refused",
-    "untried": "not tried after a refusal",
-}
+REASONS: dict[str, str] = errors.packaged("geocoding/reasons.json")
 
 
 def outcomes(
@@ -50,12 +43,18 @@ def outcomes(
     different = dict.fromkeys(text for text in asked if _is_text(text))
     found: dict[str, Outcome] = {}
     refusal: str | None = None
-    with nullcontext() if resume is None else GeocodeCache(resume) as cache:
+    with nullcontext() if resume is None else _opened(resume) as cache:
         for text in shown(different, "geocoding", "address", progress=progress):
             found[text] = _one(chosen, text, cache, refusal)
             if found[text].status == "refused":
                 refusal = found[text].reason
     return [found[t] if _is_text(t) else blanks[place] for place, t in enumerate(asked)]
+
+
+def _opened(path: str | Path) -> GeocodeCache:
+    from ketafind.geocoding.cache import GeocodeCache  # a browser has no SQLite
+
+    return GeocodeCache(path)
 
 
 def _is_text(value: object) -> TypeGuard[str]:

@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TypeVar
 
 from ketafind.errors import DirectoryFileError, MissingFileError, PlaceNotFoundError
 from ketafind.files import path_text
+from ketafind.geocoding.locations import FIELDS
 from ketafind.geocoding.protocol import Outcome
 from ketafind.geocoding.words import words_of
 from ketafind.records import Location
@@ -35,7 +36,6 @@ POLL_S = 0.01
 # For how long a file is left alone after it could not be used, in times of how long that took.
 REST = 20.0
 
-FIELDS = ("lat", "lon", "label", "precision", "radius_km", "match", "corrections", "source")
 OWN_TABLES = {"meta", "answers", "asking", "turns"}
 # Of a cache and of a pace: both may share one file.
 TABLES = """

@@ -17,12 +17,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import TypeVar
 
-from ketafind.errors import (
-    GeocoderBusyError,
-    GeocoderFailedError,
-    GeocoderRefusedError,
-    InvalidInputError,
-)
+from ketafind import errors
 from ketafind.files import path_text
 from ketafind.geo import real
 from ketafind.geocoding.cache import FILE_FAULTS, is_locked, open_private, patiently, rest_until
@@ -68,7 +63,7 @@ class RateLimit:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if not 0.0 <= real(min_delay_s) < math.inf:
-            raise InvalidInputError("min_delay_s is a number of seconds, 0 or more")
+            raise errors.InvalidInputError("min_delay_s is a number of seconds, 0 or more")
         self.min_delay_s = min_delay_s
         self.path: Path | None = None if path is None else Path(path_text(path))
         self.clock: Callable[[], float] = clock
@@ -118,7 +113,7 @@ class RateLimit:
             known = [turn for turn in (noted, self._next.get(name, 0.0)) if turn <= now + FAR_S]
             turn = max(now + from_now_s, *known)
             if turn > deadline:
-                raise GeocoderBusyError(
+                raise errors.GeocoderBusyError(
                     f"{name} is busy: the next turn comes in {turn - now:.0f} s, after the deadline",
                     retry_after_s=turn - now,
                 )
@@ -133,7 +128,7 @@ class RateLimit:
                 return patiently(shared, patience_s, self._sleep)
             except FILE_FAULTS as error:
                 if is_locked(error) and deadline < math.inf:
-                    raise GeocoderBusyError(
+                    raise errors.GeocoderBusyError(
                         f"{name} is busy: {self.path.name}, which shares the pace, is locked by "
                         "another process until after the deadline"
                     ) from None
@@ -170,12 +165,12 @@ class PacedService:
         limit: RateLimit | None,
     ) -> None:  # fmt: skip
         if math.isnan(real(deadline_s)):
-            raise InvalidInputError("deadline_s is a number of seconds")
+            raise errors.InvalidInputError("deadline_s is a number of seconds")
         for what, number in (("retries", retries), ("budget", 0 if budget is None else budget)):
             if type(number) is not int or number < 0:
-                raise InvalidInputError(f"{what} is a whole number, 0 or more")
+                raise errors.InvalidInputError(f"{what} is a whole number, 0 or more")
         if limit is not None and not isinstance(limit, RateLimit):
-            raise InvalidInputError(f"limit is a RateLimit, not a {type(limit).__name__}")
+            raise errors.InvalidInputError(f"limit is a RateLimit, not a {type(limit).__name__}")
         self.name = name
         self.deadline_s: float = deadline_s
         self.retries: int = retries
@@ -190,13 +185,13 @@ class PacedService:
         for retried in range(self.retries):
             try:
                 return self._ask_once(call, deadline)
-            except (GeocoderRefusedError, GeocoderBusyError):
+            except (errors.GeocoderRefusedError, errors.GeocoderBusyError):
                 raise
-            except GeocoderFailedError as error:
+            except errors.GeocoderFailedError as error:
                 self._back_off(retried, error, deadline)
         return self._ask_once(call, deadline)
 
-    def _back_off(self, retried: int, failure: GeocoderFailedError, deadline: float) -> None:
+    def _back_off(self, retried: int, failure: errors.GeocoderFailedError, deadline: float) -> None:
         """Let the next turn wait as long as the service said, else longer each time."""
         said_s = failure.retry_after_s
         jitter_s = FIRST_PAUSE_S * 2**retried * random.uniform(0.5, 1.0)  # noqa: S311
@@ -206,7 +201,7 @@ class PacedService:
             raise failure
         self.limit.postpone(self.name, pause_s)
         if late:
-            raise GeocoderBusyError(
+            raise errors.GeocoderBusyError(
                 f"{self.name} asks to wait {pause_s:.0f} s, longer than the deadline of "
                 f"{self.deadline_s:g} s",
                 retry_after_s=pause_s,
@@ -223,9 +218,9 @@ class PacedService:
 
     def _check_budget(self) -> None:
         if self._refusal is not None:
-            raise GeocoderRefusedError(self._refusal)
+            raise errors.GeocoderRefusedError(self._refusal)
         if self.budget is not None and self.requests_sent >= self.budget:
-            raise GeocoderRefusedError(f"the budget of {self.budget} requests is spent")
+            raise errors.GeocoderRefusedError(f"the budget of {self.budget} requests is spent")
 
 
 def retry_after_s(headers: Mapping[str, str] | None) -> float | None:

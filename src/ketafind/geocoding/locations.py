@@ -28,6 +28,9 @@ from ketafind.records import Location
 if TYPE_CHECKING:
     from ketafind.geo import Coordinates
 
+# What is kept of a location.
+FIELDS = ("lat", "lon", "label", "precision", "radius_km", "match", "corrections", "source")
+
 # The bit of a code's class that marks a rural code.
 RURAL = 16
 

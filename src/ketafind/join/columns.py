@@ -28,17 +28,7 @@ from ketafind.join.frames import (
     repeated,
     slices,
 )
-from ketafind.join.origins import (
-    NO_POSITION,
-    NO_ROAD,
-    NO_WAY,
-    NONE_ELIGIBLE,
-    NONE_IN_TIME,
-    NONE_NEAR,
-    REASONS,
-    UNPLACED,
-    Origins,
-)
+from ketafind.join.origins import REASON_NO, REASONS, Origins
 from ketafind.join.search import column_name, order_certain
 from ketafind.records import CLINIC_FIELDS
 
@@ -74,7 +64,7 @@ EXTRA = (*(name for name in _TEXTS if name != "clinic_id"), *_NUMBERS, *INTERVAL
 """What a join adds if it is named."""
 
 _TRUTHS = Texts(("yes", "unknown"))
-_REASONS = Texts(REASONS)
+_REASONS = Texts(REASONS.values())
 
 
 def check_extra(
@@ -252,19 +242,20 @@ class Answers:
     def _reason(self) -> Codes:
         if self.found.complete:
             return Codes.same(-1, len(self.found.clinic), _REASONS)
-        nothing = NONE_NEAR
+        nothing = "none_near"
         if self.journeys is not None:
-            nothing = NO_WAY if self.limit is None else NONE_IN_TIME
+            nothing = "no_way" if self.limit is None else "none_in_time"
+        by_position = self.journeys is None or self.journeys.by_position
         if not len(self.eligible._clinic_nos()):
-            nothing = NONE_ELIGIBLE
-        elif not self.eligible.n_eligible and (self.journeys is None or self.journeys.by_position):
-            nothing = UNPLACED
-        reason = np.where(self.found.clinic[:, 0] < 0, np.int8(nothing), np.int8(-1))
-        if self.journeys is not None and nothing in (NO_WAY, NONE_IN_TIME):
-            reason[self.journeys.off()] = NO_ROAD
-            if not self.journeys.by_position:
+            nothing = "none_eligible"
+        elif not self.eligible.n_eligible and by_position:
+            nothing = "unplaced"
+        reason = np.where(self.found.clinic[:, 0] < 0, REASON_NO[nothing], np.int8(-1))
+        if self.journeys is not None and nothing in ("no_way", "none_in_time"):
+            reason[self.journeys.off()] = REASON_NO["no_road"]
+            if not by_position:
                 return Codes(reason, _REASONS)
-        reason[~self.origins.located] = NO_POSITION
+        reason[~self.origins.located] = REASON_NO["no_position"]
         known = self.origins.reason
         return Codes(reason if known is None else np.where(known >= 0, known, reason), _REASONS)
 

@@ -11,24 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ketafind.errors import (
-    AmbiguousPlaceError,
-    ConflictingPlaceError,
-    CoordinatesError,
-    Fault,
-    GeocodingError,
-    InvalidInputError,
-    OutsideCoverageError,
-    shown,
-)
+from ketafind.errors import CoordinatesError, Fault, InvalidInputError, packaged, shown
 from ketafind.geo import fault_of_pair
-from ketafind.geocoding.protocol import checked_location
 from ketafind.index.protocol import Floats
 from ketafind.join.frames import BLOCK, Frame, is_missing, on_threads, slices
 
 if TYPE_CHECKING:
     from ketafind.geocoding import Geocoder
-    from ketafind.records import Location
 
 
 def check_directory(directory: Any) -> None:
@@ -55,25 +44,9 @@ def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     return str(value)
 
 
-REASONS = (
-    "no position",
-    "address not found",
-    "address fits several places",
-    "parts of the address contradict each other",
-    "address outside the gazetteer",
-    "no clinic passes",
-    "no clinic within max_distance_km",
-    "no clinic that passes has a position",
-    "no address",
-    "no road near",
-    "no way to a clinic that passes",
-    "no clinic within max_time_min",
-)
+REASONS: dict[str, str] = packaged("join/reasons.json")
 """Why a row has no clinic."""
-
-NO_POSITION, NOT_FOUND, NONE_ELIGIBLE, NONE_NEAR, UNPLACED, NO_ADDRESS = 0, 1, 5, 6, 7, 8
-NO_ROAD, NO_WAY, NONE_IN_TIME = 9, 10, 11
-_REASON_OF = {AmbiguousPlaceError: 2, ConflictingPlaceError: 3, OutsideCoverageError: 4}
+REASON_NO = {name: np.int8(no) for no, name in enumerate(REASONS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +268,7 @@ def _to_degrees(crs: Any) -> Any:
 def _from_addresses(
     frame: Frame, address: str | Sequence[str], geocoder: Geocoder | None
 ) -> Origins:
-    from ketafind.geocoding import OfflineGeocoder
+    from ketafind.geocoding.batch import outcomes
 
     parts = []
     several = bool(address) and isinstance(address, list | tuple)
@@ -304,18 +277,14 @@ def _from_addresses(
         frame.check_column(name)
         parts.append([_text(value, row, name) for row, value in enumerate(frame.values(name))])
     texts = [", ".join(filter(None, those)) for those in zip(*parts, strict=True)]
-    # Each address is read once, however often it stands there.
-    wanted = list(dict.fromkeys(text for text in texts if text))
-    asked = OfflineGeocoder() if geocoder is None else geocoder
-    answers = {text: _answer(asked, text) for text in wanted}
-    return _located([answers.get(text) for text in texts])
-
-
-def _answer(geocoder: Geocoder, text: str) -> Location | GeocodingError:
-    try:
-        return checked_location(geocoder.geocode(text), geocoder)
-    except GeocodingError as error:
-        return error
+    table = np.full((3, len(texts)), np.nan)
+    reason = np.full(len(texts), -1, dtype=np.int8)
+    for row, found in enumerate(outcomes(texts, geocoder)):
+        if found.location is None:
+            reason[row] = REASON_NO.get(found.status, REASON_NO["not_found"])
+        else:
+            table[:, row] = found.location.lat, found.location.lon, found.location.radius_km
+    return Origins(table[0], table[1], table[2], reason)
 
 
 def _text(value: Any, row: int, name: str) -> str:
@@ -327,16 +296,3 @@ def _text(value: Any, row: int, name: str) -> str:
         f'row {row}, column "{name}": an address is a text, not {type(value).__name__} '
         f"(rows are counted from 0)"
     )
-
-
-def _located(answers: Sequence[Location | GeocodingError | None]) -> Origins:
-    table = np.full((3, len(answers)), np.nan)
-    reason = np.full(len(answers), -1, dtype=np.int8)
-    for row, answer in enumerate(answers):
-        if answer is None:
-            reason[row] = NO_ADDRESS
-        elif isinstance(answer, GeocodingError):
-            reason[row] = _REASON_OF.get(type(answer), NOT_FOUND)
-        else:
-            table[:, row] = answer.lat, answer.lon, answer.radius_km
-    return Origins(table[0], table[1], table[2], reason)

@@ -32,16 +32,8 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ketafind import errors
 from ketafind.bits import StatedFacts, TermSlices, columns_of, renumbered
-from ketafind.errors import (
-    DataError,
-    DirectoryFileError,
-    Fault,
-    GeocodingError,
-    InvalidInputError,
-    UnknownClinicError,
-    shown,
-)
 from ketafind.facts import canonical, resolved
 from ketafind.files import open_arrays, write_arrays
 from ketafind.geo import compiled_core
@@ -227,7 +219,7 @@ class Catalogue:
         """Find a clinic by its id."""
         found = self.find(clinic_id)
         if not isinstance(clinic_id, str):
-            raise UnknownClinicError(
+            raise errors.UnknownClinicError(
                 f"a clinic's id is a text, not {type(clinic_id).__name__}; write clinic.clinic_id"
             )
         if found is None:
@@ -245,12 +237,12 @@ class Catalogue:
     def _place(self, clinic_id: str) -> int:
         return bisect_left(self.clinics, clinic_id, key=clinic_id_of)
 
-    def _unknown(self, clinic_id: str) -> UnknownClinicError:
+    def _unknown(self, clinic_id: str) -> errors.UnknownClinicError:
         near = self._near(clinic_id)
-        message = f"no clinic has the id {shown(clinic_id)}"
+        message = f"no clinic has the id {errors.shown(clinic_id)}"
         if near:
             message += f"; did you mean {' or '.join(map(repr, near))}?"
-        error = UnknownClinicError(message).of(clinic_id)
+        error = errors.UnknownClinicError(message).of(clinic_id)
         error.suggestions = near
         return error
 
@@ -273,9 +265,10 @@ def _ordered(clinics: Iterable[Clinic]) -> tuple[Clinic, ...]:
     repeated = sorted({one for one, other in pairwise(ids) if one == other})
     if repeated:
         faults = [
-            Fault(f"two clinics share this id, {one!r}", None, "clinic_id", one) for one in repeated
+            errors.Fault(f"two clinics share this id, {one!r}", None, "clinic_id", one)
+            for one in repeated
         ]
-        raise DataError("clinics", faults)
+        raise errors.DataError("clinics", faults)
     return ordered
 
 
@@ -298,14 +291,14 @@ def canonical_clinics(
     from ketafind.tables.places import refuse_implausible
 
     if isinstance(clinics, Clinic | str) or not isinstance(clinics, Iterable):
-        raise InvalidInputError(
+        raise errors.InvalidInputError(
             f"from_clinics takes several Clinic objects, not {type(clinics).__name__}; "
             f"write [...] around one"
         )
     records = tuple(clinics)
     for record in records:
         if not isinstance(record, Clinic):
-            raise InvalidInputError(
+            raise errors.InvalidInputError(
                 f"from_clinics takes Clinic objects, not {type(record).__name__}; "
                 f"for tables there are from_frame and from_csv"
             )
@@ -346,7 +339,7 @@ def _placed(clinic: Clinic, geocoder: Geocoder | None) -> Clinic:
             place = geocode(clinic.address)
         else:
             place = checked_location(geocoder.geocode(clinic.address), geocoder)
-    except GeocodingError as error:
+    except errors.GeocodingError as error:
         return replace(clinic, extra={**clinic.extra, UNPLACED: str(error)})
     return replace(clinic, location=place)
 
@@ -449,7 +442,7 @@ class _Stored(Catalogue):
             return super()._make_index()
         index = KernelIndex.from_arrays(stored, verify=self._verify)
         if len(index) != self.n_located:
-            raise DirectoryFileError("the file's index is not that of its points")
+            raise errors.DirectoryFileError("the file's index is not that of its points")
         return index
 
     @cached_property
@@ -457,18 +450,18 @@ class _Stored(Catalogue):
         data = self._arrays["vocabulary"].tobytes()
         vocabulary = readable(lambda: Vocabulary.from_dict(json.loads(data)))
         if (len(columns_of(vocabulary)) + 7) // 8 != self.facts.yes.shape[1]:
-            raise DirectoryFileError("the file's terms are not those of its vocabulary")
+            raise errors.DirectoryFileError("the file's terms are not those of its vocabulary")
         return vocabulary
 
 
 def _check_metadata(metadata: Mapping[str, Any]) -> None:
     day = metadata.get("date", 0)
     if not isinstance(metadata.get("snapshot"), str) or not isinstance(day, str | None):
-        raise DirectoryFileError("the file does not name its snapshot")
+        raise errors.DirectoryFileError("the file does not name its snapshot")
     if metadata.get("index", 0) not in (None, *get_args(IndexName)):
-        raise DirectoryFileError("the file names an index that is not known")
+        raise errors.DirectoryFileError("the file names an index that is not known")
     if metadata.get("licence", "") not in ("", LICENCE):
-        raise DirectoryFileError("the file names a licence that is not known")
+        raise errors.DirectoryFileError("the file names a licence that is not known")
 
 
 def _check_shapes(arrays: Mapping[str, Any]) -> None:
@@ -476,7 +469,9 @@ def _check_shapes(arrays: Mapping[str, Any]) -> None:
     for name, (kind, dimensions) in TYPES.items():
         array = arrays.get(name)
         if array is None or array.dtype != kind or array.ndim != dimensions:
-            raise DirectoryFileError(f"the file's array {name!r} is missing or of another type")
+            raise errors.DirectoryFileError(
+                f"the file's array {name!r} is missing or of another type"
+            )
     starts, n_bytes = arrays["starts"], len(arrays["records"])
     n, n_groups = len(starts) - 1, len(arrays["yes"])
     n_located = len(arrays["clinic_no"])
@@ -518,7 +513,7 @@ def _check_values(arrays: Mapping[str, Any]) -> None:
 def _refuse(are_right: Mapping[str, bool], fault: str) -> None:
     for name, is_right in are_right.items():
         if not is_right:
-            raise DirectoryFileError(f"the file's array {name} {fault}")
+            raise errors.DirectoryFileError(f"the file's array {name} {fault}")
 
 
 def _are_services(measured: NDArray[Any], more_clinic_no: NDArray[Any], n: int) -> bool:

@@ -10,17 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.errors import (
-    AmbiguousPlaceError,
-    ConflictingPlaceError,
-    CoordinatesError,
-    GeocoderFailedError,
-    GeocodingError,
-    InvalidInputError,
-    OutsideCoverageError,
-    PlaceNotFoundError,
-    RejectedAnswerError,
-)
+from ketafind.errors import CoordinatesError, GeocodingError, InvalidInputError, packaged
 from ketafind.geo import Coordinates, circles, degrees, in_ontario
 from ketafind.records import Location
 
@@ -74,22 +64,6 @@ BOTH_ZERO = (
     f"as a number. {CORRECT}"
 )
 
-HIDDEN = {
-    AmbiguousPlaceError: "it names several places far apart; add a province or a postal code, "
-    "or take one of the error's candidates",
-    ConflictingPlaceError: "its parts name places far apart; leave one out, or take one of the "
-    "error's candidates",
-    OutsideCoverageError: "it names a place that the geocoder does not cover; give Coordinates, or "
-    'geocoder=ketafind.OfflineGeocoder(region="CA") for all of Canada',
-    GeocoderFailedError: "the geocoder that was asked could not answer",
-    RejectedAnswerError: "the answer of the geocoder that was asked cannot be right",
-    PlaceNotFoundError: "no postal code, place or address was recognised in it; give a postal "
-    'code, a town such as "Kingston, ON", or Coordinates',
-}
-"""A searcher's place is health information: these say what is wrong without showing it."""
-UNKNOWN_PLACES = (PlaceNotFoundError, OutsideCoverageError)
-"""Of these the reason speaks of Canada, which a geocoder of one's own need not know."""
-
 
 def read_origin(origin: Coordinates | Location | Point) -> Start:
     """Read where a search starts."""
@@ -142,9 +116,13 @@ def geocoded(text: str, geocoder: Geocoder) -> Location:
     if typed:
         raise kind(f"the origin could not be placed: {typed}; give Coordinates(lat=..., lon=...)")
     # Raised outside the handler, so that no chained error carries the text.
-    known = next((base for base in kind.__mro__ if base in HIDDEN), None)
-    reason = "it is not an address that can be read" if known is None else HIDDEN[known]
-    if known in UNKNOWN_PLACES and not type(geocoder).__module__.startswith("ketafind."):
+    hiding: dict[str, str] = packaged("query/origin.json")
+    known = (code for base in kind.__mro__ if (code := getattr(base, "code", "")) in hiding)
+    code = next(known, "")
+    reason = hiding.get(code, "it is not an address that can be read")
+    # Of these the reason speaks of Canada, which a geocoder of one's own need not know.
+    own = not type(geocoder).__module__.startswith("ketafind.")
+    if own and code in ("place_not_found", "place_outside"):
         reason = "the geocoder that was asked does not know it; give Coordinates"
     hidden = kind(f"the origin could not be placed: {reason}")
     hidden.candidates = candidates

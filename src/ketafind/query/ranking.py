@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.geo import (
-    distance_interval_km,
-    distance_intervals_km,
-    distance_lows_km,
-    geodesic_km,
-    micrometres,
-)
+from ketafind import geo
 from ketafind.query.filter import Filter, UnknownPolicy
 from ketafind.query.origin import counted_inside
 
@@ -116,13 +110,13 @@ class Ranking:
         whole = Ranking(self.filter, self.origin)
         far, points = whole.contenders(self.limit_km, self.filter._prepared, 0)
         radius_km = self.catalogue.points.radius_km[points]
-        _, high = distance_intervals_km(far, self.origin.radius_km, radius_km)
+        _, high = geo.distance_intervals_km(far, self.origin.radius_km, radius_km)
         return int((high <= self.limit_km).sum()), len(points)
 
     def interval_km(self, distance_km: float, clinic_no: int) -> tuple[float, float]:
         """Bound the true distance to a clinic; see `distance_interval_km`."""
         radius_km = float(self.catalogue.radius_km[clinic_no])
-        return distance_interval_km(distance_km, self._start.radius_km, radius_km)
+        return geo.distance_interval_km(distance_km, self._start.radius_km, radius_km)
 
     def trip(self, clinic_no: int) -> Trip | None:  # noqa: ARG002
         """How long it takes to a clinic; None where the order is by straight line."""
@@ -163,7 +157,7 @@ class Ranking:
         place = self.catalogue.clinics[clinic_no].location
         if self.origin is None or place is None:
             return None
-        return float(geodesic_km(self.origin.lat, self.origin.lon, place.lat, place.lon))
+        return float(geo.geodesic_km(self.origin.lat, self.origin.lon, place.lat, place.lon))
 
     def rank_of(self, distance_km: float, clinic_no: int) -> int | None:
         """Count the rank that a clinic has, or would have if eligible; whatever the limit."""
@@ -172,7 +166,7 @@ class Ranking:
             lat, lon, min(distance_km, FARTHEST_KM), self.filter._prepared
         )
         # The order: by distance rounded to one micrometre, then by id.
-        own, theirs = micrometres(distance_km), micrometres(far)
+        own, theirs = geo.micrometres(distance_km), geo.micrometres(far)
         numbers = self.catalogue.points.clinic_no[points]
         before = (theirs < own) | ((theirs == own) & (numbers < clinic_no))
         return int(before.sum()) + 1
@@ -184,7 +178,7 @@ class Ranking:
         slack_km = math.hypot(own_km, float(radius_km.max(initial=0.0)))
         distances, points = self._within(prepared, reach_km + slack_km)
         distances, points = distances[skip:], points[skip:]
-        near = distance_lows_km(distances, own_km, radius_km[points]) <= reach_km
+        near = geo.distance_lows_km(distances, own_km, radius_km[points]) <= reach_km
         return distances[near], points[near]
 
     def _within(self, prepared: object, reach_km: float = math.inf) -> Found:
