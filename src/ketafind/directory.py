@@ -1371,9 +1371,7 @@ class Directory(Mapping[str, Clinic]):
         from ketafind.explain.sentences import Wording
         from ketafind.show.text import credited
 
-        words = Wording(check_language(lang))
-        data = words.say("table.data", snapshot=words.snapshot(self.snapshot))
-        return credited(data, self._catalogue.licence)
+        return credited(Wording(check_language(lang)).data(self.snapshot), self._catalogue.licence)
 
     def explore(self, *unnamed: Never, **options: Any) -> MapPage:
         """Show every clinic on a map to pan and zoom, beside a list; asks no other host.

@@ -916,7 +916,7 @@ class Matches(Frozen, Sequence[Match]):
         return [self._words.travel_notes(self.certificate, self._page.ranking.travel)]
 
     def _data(self) -> str:
-        return self._words.say("table.data", snapshot=self._words.snapshot(self.snapshot))
+        return self._words.data(self.snapshot)
 
     def _counts(self) -> str:
         """How many clinics were found, without a distance."""

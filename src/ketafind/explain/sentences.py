@@ -316,6 +316,10 @@ class Wording:
             return snapshot.id
         return self.say("snapshot", id=snapshot.id, day=snapshot.date.isoformat())
 
+    def data(self, snapshot: Snapshot) -> str:
+        """Name the data in a sentence."""
+        return self.say("table.data", snapshot=self.snapshot(snapshot))
+
     def place(
         self, clinic: Clinic, distance_km: float | None, interval_km: tuple[float, float] | None
     ) -> str:
