@@ -71,13 +71,15 @@
     const missing = known.length < values.length, name = data.column;
     const label = !data.hexagons ? labelOf(name) : name ? say("median", { name }) : say("count");
     if (known.every((value) => typeof value === "number")) {
-      const sorted = Float64Array.from(known).sort(), last = sorted.length - 1;
-      const at = (part) => {
-        const low = Math.floor(part * last);
-        return sorted[low] + (sorted[Math.min(low + 1, last)] - sorted[low]) * (part * last - low);
-      };
-      const stops = [...new Set([0.2, 0.4, 0.6, 0.8].map((part) => Number(at(part).toPrecision(3))))];
-      const ends = [sorted[0], ...stops, sorted[last]];
+      const sorted = Float64Array.from(known).sort(), least = sorted[0], most = sorted[known.length - 1];
+      const fifths = (sorted, last = sorted.length - 1) => new Set([0.2, 0.4, 0.6, 0.8].map((part) => {
+        const low = Math.floor(part * last), next = sorted[Math.min(low + 1, last)];
+        return Number((sorted[low] + (next - sorted[low]) * (part * last - low)).toPrecision(3));
+      }).filter((stop) => stop > least));
+      // Where one value, such as 0, fills several fifths, each different value counts once.
+      const all = fifths(sorted), different = [...new Set(sorted)];
+      const stops = [...(all.size < 4 && different.length > 5 ? fifths(different) : all)];
+      const ends = [least, ...stops, most];
       const texts = ends.slice(1).map((end, i) => `${text(ends[i])} – ${text(end)}`);
       return { label, missing, texts, palette: RAMP, of: (value) => stops.filter((stop) => stop <= value).length };
     }
@@ -406,7 +408,7 @@
       return L.CRS.EPSG3857.unproject(L.point(x + size * Math.cos(angle), y + size * Math.sin(angle)));
     };
     const c = classOf(level.value[at]);
-    const made = L.polygon([0, 1, 2, 3, 4, 5].map(corner), { ...drawn("areas", areaStyle(c)), weight: 0.3, interactive: true, smoothFactor: 0 });
+    const made = L.polygon([0, 1, 2, 3, 4, 5].map(corner), { ...drawn("areas", areaStyle(c)), weight: 0.7, interactive: true, smoothFactor: 0 });
     made.c = c;
     made.value = level.value[at];
     made.said = [data.column && `${colour.label}: ${text(level.value[at]) || say("not_known")}`, say("cell", { n: number(level.n[at], 0) })].filter(Boolean).join("; ");
@@ -437,7 +439,7 @@
     by("list").replaceChildren(...seen.slice(0, MOST_CELLS).map((layer) => {
       const middle = layer.getBounds().getCenter(), go = () => map.setView(middle, Math.max(map.getZoom(), 9));
       const button = make("button", { type: "button", class: "cell", onclick: go }, layer.said, make("span", { class: "sub" }, whereabouts(middle)));
-      const show = (isOn) => layer.setStyle({ weight: isOn ? 4 : 0.3, color: css(isOn ? "--text" : "--edge") }) && isOn && layer.bringToFront();
+      const show = (isOn) => layer.setStyle({ weight: isOn ? 4 : 0.7, color: css(isOn ? "--text" : "--edge") }) && isOn && layer.bringToFront();
       for (const [name, isOn] of [["mouseenter", true], ["mouseleave", false], ["focus", true], ["blur", false]]) button.addEventListener(name, () => show(isOn));
       return make("li", {}, button);
     }));
@@ -449,7 +451,7 @@
   }
   function tint() {
     data.rows.forEach((row) => row.area && row.area.setStyle(areaStyle(row.c)));
-    if (cells.shown !== null) cells.layers[cells.shown].eachLayer((layer) => layer.setStyle({ ...areaStyle(layer.c), weight: 0.3 }));
+    if (cells.shown !== null) cells.layers[cells.shown].eachLayer((layer) => layer.setStyle({ ...areaStyle(layer.c), weight: 0.7 }));
   }
 
   // Filters: a term that is not stated of a clinic is not a no.
