@@ -339,6 +339,10 @@ def test_many_answers_stand_in_the_order_of_the_texts() -> None:
     good, bad = geocode_many(["K7L 3N6", "nowhere at all"])
     assert isinstance(good, Location)
     assert isinstance(bad, errors.PlaceNotFoundError)
+    (there,) = geocode_many(["Vancouver"], OfflineGeocoder(region="CA"))
+    assert isinstance(there, Location)
+    with pytest.raises(errors.InvalidInputError, match="str has none"):
+        geocode_many(["Vancouver"], "CA")  # type: ignore[arg-type]
 
 
 @given(st.text(max_size=60))

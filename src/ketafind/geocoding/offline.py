@@ -30,7 +30,7 @@ from ketafind.geocoding.locations import (
     town_in_canada,
     typed_coordinates,
 )
-from ketafind.geocoding.protocol import SearchPlace, privately
+from ketafind.geocoding.protocol import Geocoder, SearchPlace, check_geocoder, privately
 from ketafind.geocoding.reading import (
     ABOUT,
     BUILDINGS,
@@ -739,13 +739,17 @@ def geocode(text: str) -> Location:
     return _bundled().geocode(text)
 
 
-def geocode_many(texts: Iterable[str]) -> list[Location | GeocodingError]:
+def geocode_many(
+    texts: Iterable[str], geocoder: Geocoder | None = None
+) -> list[Location | GeocodingError]:
     """Geocode addresses one after the other; a failure does not stop the rest.
 
     Parameters
     ----------
     texts : iterable of str
         Addresses.
+    geocoder : Geocoder, optional
+        The bundled offline one by default: no network is used unless one is given that does.
 
     Returns
     -------
@@ -755,15 +759,16 @@ def geocode_many(texts: Iterable[str]) -> list[Location | GeocodingError]:
     Raises
     ------
     InvalidInputError
-        If it is one text, whose letters are no addresses, or no list.
+        If it is one text, whose letters are no addresses, or no list, or the geocoder is none.
     """
+    check_geocoder(geocoder)
     one = isinstance(texts, str | bytes | Mapping) or hasattr(texts, "columns")
     if one or not isinstance(texts, Iterable) or not getattr(texts, "ndim", 1):
         raise InvalidInputError(
             "geocode_many takes a list of addresses; geocode() takes one text, and "
             "geocode_frame() a frame"
         )
-    geocoder = _bundled()
+    geocoder = geocoder or _bundled()
     answers: list[Location | GeocodingError] = []
     for text in texts:
         try:

@@ -333,7 +333,7 @@ def _check_facet(name: str, vocabulary: Vocabulary) -> None:
         from difflib import get_close_matches
 
         # Any keyword may be a facet: a mistyped argument ends up here.
-        meant = MEANT.get(name) or "".join(get_close_matches(name, OPTIONS, 1))
+        meant = MEANT.get(name) or "".join(get_close_matches(name, OPTIONS, 1, 0.75))
         message = f"{name}= is no argument of this query, and {error}"
         if meant and not error.suggestions:
             message = f"{name}= is no argument of this query; did you mean {meant}=?"

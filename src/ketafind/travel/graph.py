@@ -266,7 +266,8 @@ class GraphRouter:
             given, shape = data.get("travel_time", math.nan), data.get("geometry")
             if not 0.0 <= (time := real(given)) < math.inf:
                 raise InvalidInputError(
-                    f"edge {source!r} to {target!r}: travel_time={given!r} is not a number of seconds"
+                    f"edge {source!r} to {target!r}: travel_time={given!r} is not a number of seconds; "
+                    "osmnx.routing.add_edge_travel_times(graph) adds it"
                 )
             if shape is not None and getattr(shape, "geom_type", None) != "LineString":
                 raise InvalidInputError(
