@@ -190,6 +190,21 @@ def test_one_confusable_character_is_repaired_and_reported() -> None:
     assert near(located, 43.6475, -79.3893, 1.0)
 
 
+@pytest.mark.parametrize("typed", ["NOG 2JO", "nog2jo", "12 Main St, Mildmya ON NOG 2JO"])
+def test_one_look_alike_may_stand_for_every_zero_of_a_code(typed: str) -> None:
+    assert geocode(typed).label == "N0G 2J0, Mildmay, ON"
+
+
+def test_an_ontario_code_with_a_look_alike_is_no_british_one() -> None:
+    # No British code ends in I or O.
+    assert geocode("2 Bovaird Dr, Brampton, ON L6T 3SI").label == "L6T, ON"
+
+
+@pytest.mark.parametrize("text", ["oronto", "12 Jane St, oronto, ON"])
+def test_a_large_town_may_lack_its_first_letter(text: str) -> None:
+    assert geocode(text).label == "Toronto, ON"
+
+
 def test_a_word_is_not_read_as_a_postal_code() -> None:
     assert geocode("Plains Road, Burlington").precision in {"place", "municipality"}
     assert repaired_code("plains") == -1
@@ -756,6 +771,12 @@ def test_several_sites_in_one_text_are_refused(text: str) -> None:
 )
 def test_the_lines_of_one_address_are_one_site(text: str) -> None:
     assert geocode(text) == geocode("M5V 2C3")
+
+
+def test_a_code_on_a_line_of_its_own_is_of_the_town_before() -> None:
+    text = "275 Jubilee Road, Strathroy-Caradoc, ON N0L 1Y0"
+    assert geocode(text).match == "conflict"
+    assert geocode(text.replace(", ", "\n")) == geocode(text)
 
 
 @pytest.mark.parametrize("text", ["Yonge & Finch", "Yonge and Finch", "Yonge at Finch"])

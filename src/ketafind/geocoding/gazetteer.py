@@ -356,6 +356,9 @@ LONG = 12
 # Of towns equally like, one with so many times the others' postal codes is meant.
 DOMINANT = 2
 
+# A slip in another letter than the first is so many times likelier.
+RARE = 50
+
 # Words that are what they are, and no town's name with slips.
 NEVER_MISSPELT = words_for("never_misspelt")
 
@@ -443,9 +446,9 @@ class Spelling:
             return 0, ()
         least = min(slips for slips, _ in right)
         names = [name for slips, name in right if slips == least]
-        # Typing errors rarely hit the first letter.
-        names = [name for name in names if name[0] == key[0]] or names
-        places = self._likeliest(sorted({place for name in names for place in named(name)}))
+        places = self._likeliest(
+            {place: name[0] == key[0] for name in names for place in named(name)}
+        )
         if len(words) == 1:
             # Tecumseth is one slip from Tecumseh, and none from a word of New Tecumseth.
             places = list(dict.fromkeys([*places, *self.bearers.get(words[0], ())]))
@@ -501,12 +504,16 @@ class Spelling:
     def _is_large(self, key: str) -> bool:
         return max(map(self._codes, self._gazetteer.named(key))) >= POST_TOWN
 
-    def _likeliest(self, places: list[Place]) -> list[Place]:
-        """Of names equally like, the one with twice the postal codes of the others, if there is."""
-        most = max(places, key=self._codes)
-        same = [place for place in places if place.plain_name == most.plain_name]
-        others = max((self._codes(place) for place in places if place not in same), default=0)
-        return same if self._codes(most) >= DOMINANT * max(1, others) else places
+    def _likeliest(self, begins: dict[Place, bool]) -> list[Place]:
+        """Of names equally like, the one with twice the postal codes of the others, if there is.
+
+        A name counts for less whose first letter is another: typing errors rarely hit that.
+        """
+        weights = {p: (RARE if same else 1) * max(1, self._codes(p)) for p, same in begins.items()}
+        name = max(weights, key=weights.__getitem__).plain_name
+        alike = {p: weights.pop(p) for p in begins if p.plain_name == name}
+        dominant = max(alike.values()) >= DOMINANT * max(weights.values(), default=0)
+        return sorted(alike if dominant else begins)
 
 
 def _bears(place: Place, heads: frozenset[str]) -> bool:

@@ -437,7 +437,9 @@ class OfflineGeocoder:
         codes = find_codes(phrase.words)
         rows = [row for code in codes if (row := table.find(code.number)) >= 0]
         if rows:
-            return tuple(places[table.names[row]] for row in rows), tuple(rows)
+            # A code alone is of the site whose town stands in another piece.
+            alone = not phrase.tail(codes[0].start).stop
+            return None if alone else (tuple(places[table.names[r]] for r in rows), tuple(rows))
         stop = phrase.tail(len(phrase.words)).stop
         town = phrase.town_at_end(stop)
         if town is None or town.start > phrase.last_part(stop):

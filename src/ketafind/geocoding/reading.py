@@ -86,7 +86,7 @@ STREETS_ONLY = STREET_TYPES.keys() - words_for("streets_or_towns")
 NEVER_PLAIN = ONTARIO | CANADA | UNIT_WORDS | AFTER_WORDS
 
 BRITISH_OUTWARD = re.compile(r"[a-z]{1,2}[0-9][a-z0-9]?")
-BRITISH_INWARD = re.compile(r"[0-9][a-z]{2}")
+BRITISH_INWARD = re.compile(r"[0-9][abd-hjlnp-uw-z]{2}")
 
 
 def row_of_plain(text: str, gazetteer: Gazetteer) -> int:

@@ -239,13 +239,12 @@ def code_text(number: int) -> str:
 
 def repaired_code(code: str) -> int:
     """Number six characters of which one is the look-alike of what a code has there; else -1."""
-    wrong = [i for i, c in enumerate(code) if c.isdigit() != (i % 2 == 1)]
-    # More than one swap also reads words ("plains" as P1A 1N5).
+    wrong = {c for i, c in enumerate(code) if c.isdigit() != (i % 2 == 1)}
+    # Two characters would also read words ("plains" as P1A 1N5); N0G 2J0 is often typed NOG 2JO.
     if len(wrong) != 1:
         return -1
-    at = wrong[0]
-    other = (TO_DIGIT if at % 2 else TO_LETTER).get(code[at])
-    return -1 if other is None else code_number(code[:at] + other + code[at + 1 :])
+    tables = TO_LETTER, TO_DIGIT
+    return code_number("".join(tables[i % 2].get(c, c) for i, c in enumerate(code)))
 
 
 def whole_code(text: str) -> int:
