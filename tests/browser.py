@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import geopandas as gpd
 
 import ketafind as kf
-from ketafind.truth import Truth
+from ketafind.records import Truth
 from test_show_exports import HOSTILE
 
 NODE = Path(os.environ.get("KETAFIND_NODE") or Path(__file__).with_name("node")) / "node_modules"

@@ -13,7 +13,7 @@ import ketafind as kf
 from ketafind.bits import StatedFacts, TermSlices, pack, truth_at
 from ketafind.criteria import Everything, Labelled, NotInVocabulary, Offers
 from ketafind.errors import DataError
-from ketafind.truth import Truth
+from ketafind.records import Truth
 from oracle import SWAP, highest, holds, lowest
 from strategies import clinic_lists, criteria, examples, expressions
 

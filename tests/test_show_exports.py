@@ -11,11 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ketafind.errors import InvalidInputError
+from ketafind.records import Truth
 from ketafind.show.exports import csv_text, geojson, geojson_text, reader_of
 from ketafind.show.html import Link, html_table, html_text
 from ketafind.show.text import display_width, distance_text, escaped, text_table, time_text
 from ketafind.tables.frames import geodataframe_from_columns
-from ketafind.truth import Truth
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 
 from ketafind.directory import Directory
 from ketafind.errors import DataError, KetafindError
-from ketafind.records import Clinic, Evidence, Location
+from ketafind.records import Clinic, Evidence, Location, Truth
 from ketafind.tables import csv as files
 from ketafind.tables.clinics import read_clinics, read_evidence
 from ketafind.tables.places import implausible, refuse_implausible
-from ketafind.truth import Truth
 from strategies import examples
 
 HEAD = "clinic_id,name,lat,lon,province,routes\n"

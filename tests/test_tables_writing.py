@@ -10,11 +10,19 @@ from hypothesis import strategies as st
 
 from ketafind.errors import InvalidInputError
 from ketafind.files import write_whole
-from ketafind.records import PRECISIONS, STATUSES, Clinic, Evidence, Location, Quantity, Service
+from ketafind.records import (
+    PRECISIONS,
+    STATUSES,
+    Clinic,
+    Evidence,
+    Location,
+    Quantity,
+    Service,
+    Truth,
+)
 from ketafind.tables.clinics import match_key, read_clinics, read_evidence
 from ketafind.tables.csv import column_key
 from ketafind.tables.frames import csv_rows, write_clinics, write_evidence
-from ketafind.truth import Truth
 from ketafind.vocabulary import default_vocabulary
 from strategies import examples
 

@@ -32,10 +32,9 @@ _HOMES = {
     "qualification": ("RuleSet", "qualified"),
     "query.filter": ("Filter",),
     "query.origin": ("Origin",),
-    "records": ("Clinic", "Evidence", "Location", "Quantity", "Service"),
+    "records": ("Clinic", "Evidence", "Location", "Quantity", "Service", "Truth"),
     "snapshot": ("Snapshot",),
     "tables.clinics": ("read_clinics", "read_evidence"),
-    "truth": ("Truth",),
     "vocabulary": ("Vocabulary",),
 }
 _MODULES = ("errors", "guide", "plots", "travel", "vocabulary")

@@ -44,10 +44,10 @@ from ketafind.records import Evidence as Evidence
 from ketafind.records import Location as Location
 from ketafind.records import Quantity as Quantity
 from ketafind.records import Service as Service
+from ketafind.records import Truth as Truth
 from ketafind.snapshot import Snapshot as Snapshot
 from ketafind.tables.clinics import read_clinics as read_clinics
 from ketafind.tables.clinics import read_evidence as read_evidence
-from ketafind.truth import Truth as Truth
 from ketafind.vocabulary import Vocabulary as Vocabulary
 
 __version__: str

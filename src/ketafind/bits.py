@@ -23,11 +23,9 @@ from ketafind.criteria import (
     Or,
 )
 from ketafind.errors import DataError, Fault
-from ketafind.records import STATUSES
-from ketafind.truth import Truth
+from ketafind.records import STATUSES, Clinic, Service, Truth
 
 if TYPE_CHECKING:
-    from ketafind.records import Clinic, Service
     from ketafind.vocabulary import Vocabulary
 
 

@@ -24,8 +24,8 @@ from ketafind.records import (
     FrozenMapping,
     Quantity,
     Service,
+    Truth,
 )
-from ketafind.truth import Truth
 from ketafind.vocabulary.terms import FLAG
 
 if TYPE_CHECKING:

@@ -36,11 +36,10 @@ if TYPE_CHECKING:
     from ketafind.explain.questions import Questions
     from ketafind.explain.relax import Relaxations
     from ketafind.query.ranking import Trip
-    from ketafind.records import Clinic, Evidence, Location, Service
+    from ketafind.records import Clinic, Evidence, Location, Service, Truth
     from ketafind.show.html import MapPage
     from ketafind.snapshot import Snapshot
     from ketafind.travel.router import Certificate
-    from ketafind.truth import Truth
     from ketafind.vocabulary import Vocabulary
 
 

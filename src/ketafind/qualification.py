@@ -13,8 +13,7 @@ from ketafind import errors
 from ketafind.criteria import And, Criteria, Labelled, Not, Or
 from ketafind.errors import CriteriaError, DataError, Fault
 from ketafind.files import JsonObject, parse_json, read_text
-from ketafind.records import FrozenMapping
-from ketafind.truth import Truth
+from ketafind.records import FrozenMapping, Truth
 from ketafind.vocabulary import checked_vocabulary
 
 if TYPE_CHECKING:

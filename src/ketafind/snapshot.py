@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError
-from ketafind.records import Clinic, Evidence, FrozenMapping, Location, Quantity, Service
-from ketafind.truth import Truth
+from ketafind.records import Clinic, Evidence, FrozenMapping, Location, Quantity, Service, Truth
 
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary

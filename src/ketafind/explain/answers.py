@@ -16,13 +16,11 @@ from ketafind.explain.findings import (
 )
 from ketafind.explain.relax import Relaxations, smallest_changes
 from ketafind.explain.sentences import Explanation, Line, Wording, ends, picked, precision_of
-from ketafind.records import CITY_LEVEL
+from ketafind.records import CITY_LEVEL, Clinic, Service, Truth
 from ketafind.show.text import time_text
-from ketafind.truth import Truth
 
 if TYPE_CHECKING:
     from ketafind.query.ranking import Page, Ranking, Trip
-    from ketafind.records import Clinic, Service
     from ketafind.snapshot import Snapshot
     from ketafind.travel.router import Certificate
 

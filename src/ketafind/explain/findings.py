@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 from ketafind.criteria import And, Bound, Criteria, Labelled, NotInVocabulary, Offers
 from ketafind.explain.sentences import Explanation, Line, Wording, picked, plain
 from ketafind.qualification import Result, RuleSet, assess, bundled_rules, bundled_words
-from ketafind.records import FrozenMapping
-from ketafind.truth import Truth
+from ketafind.records import Clinic, Evidence, FrozenMapping, Quantity, Service, Truth
 
 if TYPE_CHECKING:
     from ketafind.bits import TermSlices
     from ketafind.qualification import Assessment, RuleResult
     from ketafind.query.catalogue import Catalogue
     from ketafind.query.ranking import Ranking
-    from ketafind.records import Clinic, Evidence, Quantity, Service
     from ketafind.vocabulary import Vocabulary
 
 

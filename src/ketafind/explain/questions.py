@@ -16,7 +16,7 @@ from ketafind.explain.relax import clauses_of
 from ketafind.explain.sentences import ExplanationList, Line, ends, picked, precision_of, texts
 from ketafind.qualification import bundled_rules, bundled_words
 from ketafind.query.ranking import Page, Ranking
-from ketafind.truth import Truth
+from ketafind.records import Clinic, Truth
 from ketafind.vocabulary.terms import FLAG
 
 SAID_IN_PAGE = frozenset({
@@ -27,7 +27,6 @@ SAID_IN_PAGE = frozenset({
 if TYPE_CHECKING:
     from ketafind.qualification import RuleSet
     from ketafind.query.filter import Filter
-    from ketafind.records import Clinic
     from ketafind.vocabulary import Facet, Vocabulary
 
 

@@ -19,7 +19,7 @@ from ketafind.explain.findings import vocabularies_of
 from ketafind.explain.sentences import ExplanationList, Line, ends, picked, plain, precision_of
 from ketafind.query.filter import Filter
 from ketafind.query.ranking import FARTHEST_KM, Ranking
-from ketafind.truth import Truth
+from ketafind.records import Truth
 
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary

@@ -21,14 +21,12 @@ from ketafind.criteria import (
     Or,
 )
 from ketafind.errors import check_language, packaged
-from ketafind.records import CITY_LEVEL
+from ketafind.records import CITY_LEVEL, Clinic, Evidence, Quantity, Truth
 from ketafind.shapes import label_of, named
 from ketafind.show.text import escaped, interval_matters, number, outwards, time_text
-from ketafind.truth import Truth
 
 if TYPE_CHECKING:
     from ketafind.query.ranking import Trip
-    from ketafind.records import Clinic, Evidence, Quantity
     from ketafind.snapshot import Snapshot
     from ketafind.travel.router import Certificate
     from ketafind.vocabulary import Vocabulary

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from ketafind.bits import Bits, pack, truth_at
 from ketafind.criteria import Criteria, shorthand
 from ketafind.errors import CriteriaError, InvalidInputError, UnknownTermError, shown
-from ketafind.truth import Truth
+from ketafind.records import Clinic, Service, Truth
 
 if TYPE_CHECKING:
     from ketafind.index.protocol import PreparedFilter
     from ketafind.query.catalogue import Catalogue
-    from ketafind.records import Clinic, Service
     from ketafind.vocabulary import Vocabulary
 
 

@@ -27,6 +27,7 @@ from ketafind.records import (
     Location,
     Quantity,
     Service,
+    Truth,
     build_records,
 )
 from ketafind.tables import places
@@ -47,7 +48,6 @@ from ketafind.tables.csv import (
     text,
     texts,
 )
-from ketafind.truth import Truth
 from ketafind.vocabulary import Vocabulary, checked_vocabulary
 from ketafind.vocabulary.terms import FLAG, Facet, Term, quoted
 

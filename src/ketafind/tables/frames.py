@@ -24,10 +24,10 @@ from ketafind.records import (
     Location,
     Quantity,
     Service,
+    Truth,
 )
 from ketafind.tables.clinics import EvidenceSource, Path, clinics_from_table
 from ketafind.tables.csv import table_of_frame
-from ketafind.truth import Truth
 from ketafind.vocabulary import Facet, Vocabulary, checked_vocabulary
 from ketafind.vocabulary.terms import FLAG, Term
 
