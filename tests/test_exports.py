@@ -386,6 +386,52 @@ def test_a_foreign_bundle_is_read_by_its_codes_and_what_has_no_term_is_named():
     assert clinic.evidence == ()
 
 
+def test_of_several_addresses_the_first_is_read_and_an_organization_with_one_place_lends_its_own():
+    address = {"line": ["1 King St"], "city": "Kingston", "state": "ON"}
+    place = {"resourceType": "Location", "name": "P", "status": "active"}
+    owner = {"resourceType": "Organization", "id": "o", "name": "O", "address": [address]}
+    led = place | {"managingOrganization": {"reference": "Organization/o"}}
+
+    def read(*resources):
+        return kf.Directory.from_fhir({"entry": [{"resource": one} for one in resources]})
+
+    own = place | {"id": "p", "address": [address, {"city": "Ottawa"}]}
+    assert read(own)["p"].city == read(led | {"id": "p"}, owner)["p"].city == "Kingston"
+    both = read(owner, *(led | {"id": name} for name in "pq"))
+    assert {clinic.city for clinic in both.values()} == {""}
+    assert {clinic.operator for clinic in both.values()} == {"O"}
+
+
+def test_contained_resources_are_read_each_inside_its_own_whole():
+    iv = {"coding": [{"system": "urn:ketafind:route", "code": "iv"}]}
+    wholes = [
+        {
+            "resourceType": "HealthcareService",
+            "id": f"s{name}",
+            "characteristic": [iv],
+            "location": [{"reference": "#place"}],
+            "contained": [
+                {
+                    "resourceType": "Location",
+                    "id": "place",
+                    "identifier": [{"value": name}],
+                    "name": name,
+                    "status": "active",
+                    "managingOrganization": {"reference": "#owner"},
+                },
+                {"resourceType": "Organization", "id": "owner", "name": f"Owner of {name}"},
+            ],
+        }
+        for name in ("a", "b")
+    ]
+    directory = kf.Directory.from_fhir({"entry": [{"resource": one} for one in wholes]})
+    for name, clinic in directory.items():
+        assert (clinic.operator, clinic.services[0].routes) == (f"Owner of {name}", ("iv",))
+    wholes[0]["location"] = [{"reference": "#elsewhere"}]
+    with pytest.warns(UserWarning, match="HealthcareService/sa"):
+        kf.Directory.from_fhir({"entry": [{"resource": one} for one in wholes]})
+
+
 def test_a_service_that_leads_nowhere_or_has_ended_is_left_out_and_named():
     iv = {"coding": [{"system": "http://snomed.info/sct", "code": "47625008"}]}
     place = {"resourceType": "Location", "id": "p", "name": "P", "status": "active"}

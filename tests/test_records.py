@@ -117,3 +117,18 @@ def test_the_data_package_describes_the_columns_of_the_list():
 def test_a_clinic_without_a_name_or_a_service_of_its_own_is_refused(fields, said):
     with pytest.raises(ketafind.errors.InvalidInputError, match=said):
         ketafind.Clinic(**{"clinic_id": "a", "name": "A", **fields})
+
+
+@pytest.mark.parametrize("source_url", ["", " ", "a.ca", "ftp://a.ca", "javascript:x", None])
+def test_evidence_without_the_address_of_a_page_is_refused(source_url):
+    """In code as in a table and in plain data: no fact has no source."""
+    fact = {"clinic_id": "a", "facet": "city", "term": "A", "truth": "yes"}
+    good = ketafind.Evidence(**fact, source_url="https://a.ca")
+    assert good.truth is ketafind.Truth.YES
+    with pytest.raises(ketafind.errors.InvalidInputError, match='clinic "a": source_url'):
+        ketafind.Evidence(**fact, source_url=source_url)
+    clinic = ketafind.Clinic(clinic_id="a", name="A", evidence=(good,))
+    plain = ketafind.Directory.from_clinics([clinic]).to_geojson()
+    plain["features"][0]["properties"]["evidence"][0]["source_url"] = source_url
+    with pytest.raises(ketafind.errors.DataError, match="source_url"):
+        ketafind.Directory.from_geojson(plain)

@@ -46,7 +46,9 @@ def test_texts_of_numpy_are_texts():
 
 
 PLACE = kf.Location(lat=1.0, lon=2.0, precision="street", radius_km=0.5)
-FACT = kf.Evidence(clinic_id="a", facet="city", term="A", truth=kf.Truth.YES, source_url="u")
+FACT = kf.Evidence(
+    clinic_id="a", facet="city", term="A", truth=kf.Truth.YES, source_url="https://a.ca"
+)
 OTHER = {
     "radius_km": 3,
     "lat": -1.5,
@@ -69,6 +71,7 @@ OTHER = {
     "evidence": (FACT, replace(FACT, term="B")),
     "extra": {"b": "1", "a": "2"},
     "website": "https://other.ca/",
+    "source_url": "https://other.ca/",
 }
 RECORDS = {
     "clinic": kf.Clinic(clinic_id="a", name="A"),

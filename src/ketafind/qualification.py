@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ketafind import errors
 from ketafind.criteria import And, Criteria, Labelled, Not, Or
-from ketafind.errors import CriteriaError, DataError, Fault
+from ketafind.errors import CriteriaError, DataError, Fault, packaged
 from ketafind.files import JsonObject, parse_json, read_text
 from ketafind.records import FrozenMapping, Truth
 from ketafind.vocabulary import checked_vocabulary
@@ -408,82 +408,35 @@ def assess(rules: RuleSet, status: Truth, truth_of: Callable[[Criteria], Truth])
 
 # ---- a rule set's file, read strictly: every fault with its line and path ----
 
-FORMAT = "ketafind-rules/1"
 FULL = "full"
-LEVELS = ("required", "advisory", "information")
+_TYPES: dict[str, type[Any]] = {"text": str, "list": list, "object": dict}
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def _are_texts(value: Any) -> bool:
-    return _is_object(value) and bool(value) and all(map(_is_text, value.values()))
-
-
-def _is_source(value: Any) -> bool:
-    whole = _is_object(value) and _are_texts(value.get("note"))
-    return whole and isinstance(value.get("url", ""), str)
-
-
-# For each key what it is where it is left out, what is true of it, and how that is said.
-_Keys = dict[str, tuple[Any, Callable[[Any], bool], str]]
-
-_TITLE = (None, _are_texts, '"title" is an object with a text in each language')
-_SET: _Keys = {
-    "format": (None, lambda value: value == FORMAT, f'"format" must be "{FORMAT}", not {{!r}}'),
-    "id": (None, _is_text, '"id" is a text, such as "on-2026.1"'),
-    "title": _TITLE,
-    "date": ("", lambda value: isinstance(value, str), '"date" is a text'),
-    "levels": ({}, _is_object, '"levels" is an object'),
-    "vocabulary": ({}, _is_object, '"vocabulary" is an object'),
-    "questions": (
-        {},
-        lambda value: _is_object(value) and all(map(_are_texts, value.values())),
-        '"questions" is an object with a text in each language for each facet or yes-no fact',
-    ),
-    "rules": (
-        None,
-        lambda value: isinstance(value, list) and bool(value),
-        '"rules" is a list of one or more rules',
-    ),
-}
-_RULE: _Keys = {
-    "id": (None, _is_text, 'a rule needs an "id"'),
-    "level": (
-        None,
-        lambda value: value in LEVELS,
-        f'"level" is one of {", ".join(LEVELS)}, not {{!r}}',
-    ),
-    "title": _TITLE,
-    "when": (None, lambda _: True, ""),
-    "requires": (None, lambda _: True, ""),
-    "sources": (
-        [],
-        lambda value: isinstance(value, list) and all(map(_is_source, value)),
-        '"sources" is a list of objects with a "note" in each language',
-    ),
-    "unverified": (
-        {},
-        lambda value: value == {} or _are_texts(value),
-        '"unverified" is an object with a text in each language',
-    ),
-}
+def _fits(value: Any, form: Mapping[str, Any]) -> bool:
+    """Tell whether a value is what `rules.json` says of it, and so are its parts."""
+    if "one_of" in form:
+        return value in form["one_of"]
+    if not isinstance(value, _TYPES[form["type"]]):
+        return False
+    size = len(value.strip() if isinstance(value, str) else value)
+    parts = value.values() if isinstance(value, dict) else value
+    return (
+        size >= form.get("least", 0)
+        and ("each" not in form or all(_fits(part, form["each"]) for part in parts))
+        and all(_fits(value.get(name, ""), key) for name, key in form.get("keys", {}).items())
+    )
 
 
 def _shape_faults(data: JsonObject) -> Iterator[Fault]:
-    yield from _key_faults(data, _SET)
+    forms = packaged("rules.json")
+    yield from _key_faults(data, forms["set"])
     seen: set[str] = set()
     rules = data.get("rules")
     for rule in rules if isinstance(rules, list) else ():
         if not isinstance(rule, JsonObject):
             yield data.fault(f"a rule is an object, not {rule!r}")
             continue
-        yield from _key_faults(rule, _RULE)
+        yield from _key_faults(rule, forms["rule"])
         if str(rule.get("id")) in seen:
             yield rule.fault(f"the id {rule.get('id')!r} stands twice")
         if rule.get("requires") is None and rule.get("level") != "information":
@@ -491,10 +444,11 @@ def _shape_faults(data: JsonObject) -> Iterator[Fault]:
         seen.add(str(rule.get("id")))
 
 
-def _key_faults(raw: JsonObject, keys: _Keys) -> Iterator[Fault]:
-    for name, (default, holds, message) in keys.items():
-        if not holds(raw.get(name, default)):
-            yield raw.fault(message.format(raw.get(name)))
+def _key_faults(raw: JsonObject, keys: Mapping[str, Any]) -> Iterator[Fault]:
+    for name, key in keys.items():
+        known = name in raw or key.get("needed")
+        if "is" in key and known and not _fits(raw.get(name), key["is"]):
+            yield raw.fault(key["says"].format(raw.get(name)))
     for name in sorted(set(raw) - set(keys)):
         yield raw.fault(f"{name!r} is not known; known: {', '.join(sorted(keys))}")
 

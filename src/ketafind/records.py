@@ -6,7 +6,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import date
 from enum import StrEnum
 from itertools import repeat
@@ -389,7 +389,7 @@ class Evidence:
     truth : Truth
         What the source says of it.
     source_url : str
-        Where it was read.
+        Where it was read: the address of a page.
     source_class : str
         ``regulator``, ``clinic``, ``government``, ``operator`` or ``other``.
     checked_on : date or None
@@ -416,6 +416,12 @@ class Evidence:
     method: str = field(default="", metadata=_column())
     scope: str = field(default="site", metadata=_column("choice", choices=("site", "operator")))
     hint: str = field(default="", metadata=_column())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "truth", _truth(self.facet, self.term, self.truth))
+        if not isinstance(self.source_url, str) or not WEB_ADDRESS.fullmatch(self.source_url):
+            what = f"evidence of clinic {quoted(str(self.clinic_id))}: source_url"
+            raise InvalidInputError(f"{what} {NO_WEB_ADDRESS}")
 
     def to_dict(
         self, lang: str | None = None, *, vocabulary: Vocabulary | None = None
@@ -702,12 +708,58 @@ def build_records(record: type[R], n: int, columns: Mapping[str, Iterable[Any]])
     return made
 
 
+def read_plain(plain: Mapping[str, Any], known: Iterable[Field]) -> dict[str, Any]:
+    """Read fields of plain data, as `to_dict` gives it; what is None takes its default."""
+    made = {
+        part.name: _plain_value(part, plain[part.name])
+        for part in known
+        if plain.get(part.name) is not None
+    }
+    missing = [one.name for one in known if one.default is MISSING and one.name not in made]
+    if missing:
+        raise InvalidInputError(f"{' and '.join(missing)} missing; it needs one")
+    return made
+
+
+_PLAIN_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("latitude", "longitude", "radius"), (int, float)),
+    "yes_no": (bool,),
+}
+
+
+def _plain_value(part: Field, value: Any) -> Any:
+    right = _PLAIN_TYPES.get(part.kind, (str,))
+    if not isinstance(value, right) or (isinstance(value, bool) and bool not in right):
+        raise InvalidInputError(f"{part.name} cannot be {value!r}")
+    if part.choices and value not in part.choices:
+        known = ", ".join(part.choices)
+        raise InvalidInputError(f"{part.name}: {value!r} is not one of {known}").of(value, known)
+    return date.fromisoformat(str(value)) if part.kind == "date" else value
+
+
+def location_of(plain: Mapping[str, Any]) -> Location:
+    """Read a location that was written by `Location.to_dict`, or without what is the default."""
+    more = {name: plain[name] for name in ("match", "source", "label") if plain.get(name)}
+    return Location(
+        **read_plain(plain, LOCATION_FIELDS),
+        **more,
+        corrections=tuple(plain.get("corrections") or ()),
+        candidates=tuple(map(location_of, plain.get("candidates") or ())),
+    )
+
+
+def evidence_of(plain: Mapping[str, Any]) -> Evidence:
+    """Read a piece of evidence that was written by `Evidence.to_dict`."""
+    return Evidence(**read_plain({"term": "", **plain}, EVIDENCE_FIELDS))
+
+
 _OF_CLINIC = _fields(Clinic, "clinic")
 _STATUS_AT = [part.name for part in _OF_CLINIC].index("status")
+LOCATION_FIELDS = _fields(Location, "location")
 # The columns of a clinic and its location, in the order of files; the one list of them.
 CLINIC_FIELDS = (
     *_OF_CLINIC[:_STATUS_AT],
-    *_fields(Location, "location"),
+    *LOCATION_FIELDS,
     *_OF_CLINIC[_STATUS_AT:],
 )
 

@@ -19,7 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError
-from ketafind.records import Clinic, Evidence, FrozenMapping, Location, Quantity, Service, Truth
+from ketafind.records import (
+    Clinic,
+    Evidence,
+    FrozenMapping,
+    Location,
+    Quantity,
+    Service,
+    evidence_of,
+    location_of,
+)
 
 if TYPE_CHECKING:
     from ketafind.vocabulary import Vocabulary
@@ -143,37 +152,21 @@ def decode_clinic(data: bytes) -> Clinic:
     return Clinic(
         **known,
         location=_location(*json.loads(place)) if place else None,
-        services=tuple(_service(service) for service in json.loads(services)),
-        checked_on=_date(json.loads(day)) if day else None,
+        services=tuple(map(_service, json.loads(services))),
+        checked_on=date.fromisoformat(json.loads(day)) if day else None,
         languages=tuple(json.loads(languages or "[]")),
-        evidence=tuple(_evidence(fact) for fact in json.loads(evidence or "[]")),
+        evidence=tuple(map(evidence_of, json.loads(evidence or "[]"))),
         extra=json.loads(extra or "{}"),
     )
 
 
 def _service(plain: dict[str, Any]) -> Service:
-    facts = {
-        facet: {term: Truth(truth) for term, truth in terms.items()}
-        for facet, terms in plain.get("facts", {}).items()
-    }
-    quantities = {name: Quantity(**size) for name, size in plain.get("quantities", {}).items()}
-    complete = frozenset(plain.get("complete", ()))
-    return Service(**{**plain, "facts": facts, "complete": complete, "quantities": quantities})
+    numbers = {name: Quantity(**size) for name, size in plain.get("quantities", {}).items()}
+    return Service(**{**plain, "quantities": numbers})
 
 
 def _location(lat: float, lon: float, radius_km: float, grades: dict[str, Any]) -> Location:
-    candidates = tuple(Location(**place) for place in grades.get("candidates", ()))
-    found = {**grades, "candidates": candidates}
-    return Location(lat=lat, lon=lon, radius_km=radius_km, **found)
-
-
-def _evidence(plain: dict[str, Any]) -> Evidence:
-    days = {name: _date(plain.get(name)) for name in ("checked_on", "page_date")}
-    return Evidence(**{**plain, **days, "truth": Truth(plain["truth"])})
-
-
-def _date(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
+    return location_of({"lat": lat, "lon": lon, "radius_km": radius_km, **grades})
 
 
 class EncodedClinics(Sequence[Clinic]):

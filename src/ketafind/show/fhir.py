@@ -6,6 +6,7 @@ import json
 import math
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
@@ -249,8 +250,7 @@ def _verification(fact: Evidence) -> JSON:
     rest = {name: text for name, text in plain.items() if name not in (*VERIFICATION, "clinic_id")}
     made = _resource(plain, VERIFICATION, **rest)
     put(made, "primarySource/0/type/0/coding/0/system", f"{SYSTEM}:source_class")
-    if fact.source_url:
-        put(made, "primarySource/0/who/identifier/system", "urn:ietf:rfc:3986")
+    put(made, "primarySource/0/who/identifier/system", "urn:ietf:rfc:3986")
     element = f"HealthcareService.{FACETS.get(fact.facet, OTHERS)}"
     if path := (LOCATION | _FORM["elements"]).get(fact.facet):
         element = f"Location.{path}".replace("/0", "").replace("/", ".")
@@ -263,16 +263,23 @@ def _verification(fact: Evidence) -> JSON:
 def clinics_in_bundle(content: Any, vocabulary: Vocabulary) -> Iterator[Found]:
     """Find the clinics of a Bundle: its Locations, with the services that lead to them."""
     by_name: dict[Any, JSON] = {}
+    whole_of: dict[int, JSON] = {}
     kinds: dict[Any, list[JSON]] = {}
     for entry in _list(content, "entry"):
-        resource = find(entry, "resource")
-        kind = find(resource, "resourceType")
-        kinds.setdefault(kind, []).append(resource)
-        names = (f"{kind}/{find(resource, 'id')}", find(entry, "fullUrl"))
-        by_name |= dict.fromkeys(filter(None, names), resource)
+        whole = find(entry, "resource")
+        for resource in (whole, *_list(whole, "contained")):
+            kind, own_id = find(resource, "resourceType"), find(resource, "id")
+            kinds.setdefault(kind, []).append(resource)
+            # What is contained is known by its id inside the whole alone.
+            names: list[Any] = [(id(whole), f"#{own_id}")]
+            if resource is whole:
+                names = [f"{kind}/{own_id}", find(entry, "fullUrl")]
+            by_name |= dict.fromkeys(filter(None, names), resource)
+            whole_of[id(resource)] = whole
 
     def at(resource: Any, path: str) -> Any:
-        return by_name.get(find(resource, f"{path}/reference"))
+        name = find(resource, f"{path}/reference")
+        return by_name.get(name) or by_name.get((id(whole_of.get(id(resource))), name))
 
     def of_places(
         kind: str, owners: Callable[[JSON], Iterable[Any]]
@@ -287,7 +294,8 @@ def clinics_in_bundle(content: Any, vocabulary: Vocabulary) -> Iterator[Found]:
         return made, idle
 
     def places(resource: JSON) -> Iterable[Any]:
-        return [by_name.get(find(one, "reference")) for one in _list(resource, "location")]
+        n = len(_list(resource, "location"))
+        return [at(resource, f"location/{place}") for place in range(n)]
 
     def target(resource: JSON) -> Iterable[Any]:
         aim = at(resource, "target/0")
@@ -298,13 +306,16 @@ def clinics_in_bundle(content: Any, vocabulary: Vocabulary) -> Iterator[Found]:
     codes, unread = _codes(vocabulary), list[str]()
     if not services:
         return  # which is refused
+    n_managed = Counter(id(at(one, "managingOrganization")) for one in kinds["Location"])
     for n, place in enumerate(kinds["Location"]):
         offered = services[id(place)]
         if find(place, "status") != STATUS["closed"]:
             idle += [one for one in offered if find(one, "active") is False]
             offered = [one for one in offered if find(one, "active") is not False]
-        plain = _read_clinic(place)
-        owner = at(place, "managingOrganization") or at(find(offered, "0"), "providedBy")
+        manager = at(place, "managingOrganization")
+        owner = manager or at(find(offered, "0"), "providedBy")
+        # Of an organization with several places nobody knows which its address is.
+        plain = _read_clinic(_addressed(place, manager if n_managed[id(manager)] == 1 else None))
         plain = _merged({"operator": find(owner, "name")}, plain)
         key = plain["clinic_id"]
         plain["services"] = [_read_service(one, key, codes, unread) for one in offered]
@@ -346,6 +357,12 @@ def _merged(native: JSON, rest: JSON) -> JSON:
     """Add extensions to elements; one that only repeats an element says how it was written."""
     fits = {name: v for name, v in rest.items() if _clean(v) == native.get(name, _clean(v))}
     return native | fits
+
+
+def _addressed(place: JSON, manager: Any) -> JSON:
+    """Give a Location one address: its own, the first of several, or else its organization's."""
+    known = find(place, "address") or find(manager, "address")
+    return place | {"address": known[0] if isinstance(known, list) else known}
 
 
 def _read_clinic(place: Any) -> JSON:

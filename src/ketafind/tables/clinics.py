@@ -544,7 +544,7 @@ def _evidence(
         table.report.add(str(error), table.row(row), "term", term)
     else:
         values["service_id"] = values.get("service_id") or None
-        yield Evidence(**{**values, "truth": Truth(values["truth"])})
+        yield Evidence(**values)
 
 
 def _fact(name: str, term: str, truth: str, vocabulary: Vocabulary) -> tuple[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, replace
 from datetime import date
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
@@ -19,12 +18,13 @@ from ketafind.records import (
     SERVICE_FIELDS,
     Clinic,
     Evidence,
-    Field,
     FrozenMapping,
-    Location,
     Quantity,
     Service,
     Truth,
+    evidence_of,
+    location_of,
+    read_plain,
 )
 from ketafind.tables.clinics import EvidenceSource, Path, clinics_from_table
 from ketafind.tables.csv import table_of_frame
@@ -81,9 +81,7 @@ Record = dict[str, Any]
 Found = tuple[str, Record]
 
 _WRONG_FORM = (ValueError, TypeError, LookupError, AttributeError)
-_NUMBERS = ("latitude", "longitude", "radius")
 _OF_CLINIC = [part for part in CLINIC_FIELDS if part.level == "clinic"]
-_OF_LOCATION = [part for part in CLINIC_FIELDS if part.level == "location"]
 
 
 def clinics_from_plain(found: Iterable[Found], source: str, what: str) -> tuple[Clinic, ...]:
@@ -118,64 +116,24 @@ def _clinic(plain: Record) -> Clinic:
     given = plain.get("extra") or {}
     if not all(isinstance(text, str) for text in (*spoken, *given, *given.values())):
         raise InvalidInputError("languages and extra columns must be texts")
-    clinic = _read(plain, _OF_CLINIC)
-    evidence = (
-        _evidence({"clinic_id": clinic["clinic_id"], **one}) for one in plain.get("evidence") or ()
-    )
-    services = tuple(map(_service, plain.get("services") or ())) or (Service(),)
+    clinic = read_plain(plain, _OF_CLINIC)
+    named = {"clinic_id": clinic["clinic_id"]}
     return Clinic(
         **clinic,
-        location=None if place is None else _location(place),
-        services=services,
+        location=None if place is None else location_of(place),
+        services=tuple(map(_service, plain.get("services") or ())) or (Service(),),
         languages=tuple(spoken),
-        evidence=tuple(evidence),
+        evidence=tuple(evidence_of(named | one) for one in plain.get("evidence") or ()),
         extra=given,
-    )
-
-
-def _read(plain: Record, known: Sequence[Field]) -> Record:
-    """Read the fields of a record; what is None takes its default."""
-    made = {
-        part.name: _value(part, plain[part.name])
-        for part in known
-        if plain.get(part.name) is not None
-    }
-    missing = [one.name for one in known if one.default is MISSING and one.name not in made]
-    if missing:
-        raise InvalidInputError(f"{' and '.join(missing)} missing; it needs one")
-    return made
-
-
-def _value(part: Field, value: Any) -> Any:
-    right: type | tuple[type, ...] = str
-    if part.kind in _NUMBERS:
-        right = (int, float)
-    elif part.kind == "yes_no":
-        right = bool
-    if not isinstance(value, right) or (right is not bool and isinstance(value, bool)):
-        raise InvalidInputError(f"{part.name} cannot be {value!r}")
-    if part.choices and value not in part.choices:
-        known = ", ".join(part.choices)
-        raise InvalidInputError(f"{part.name}: {value!r} is not one of {known}").of(value, known)
-    return date.fromisoformat(str(value)) if part.kind == "date" else value
-
-
-def _location(plain: Record) -> Location:
-    more = {name: plain[name] for name in ("match", "source", "label") if plain.get(name)}
-    return Location(
-        **_read(plain, _OF_LOCATION),
-        **more,
-        corrections=tuple(plain.get("corrections") or ()),
-        candidates=tuple(map(_location, plain.get("candidates") or ())),
     )
 
 
 def _service(plain: Record) -> Service:
     facts, numbers = plain.get("facts") or {}, plain.get("quantities") or {}
     return Service(
-        **_read(plain, SERVICE_FIELDS),
+        **read_plain(plain, SERVICE_FIELDS),
         facts={
-            name: {term["id"]: Truth(term["truth"]) for term in facet["terms"]}
+            name: {term["id"]: term["truth"] for term in facet["terms"]}
             for name, facet in facts.items()
             if facet["terms"]
         },
@@ -184,11 +142,6 @@ def _service(plain: Record) -> Service:
             name: Quantity(one["low"], one["high"], one["unit"]) for name, one in numbers.items()
         },
     )
-
-
-def _evidence(plain: Record) -> Evidence:
-    made = _read({"term": "", "source_url": "", **plain, "truth": plain["truth"]}, EVIDENCE_FIELDS)
-    return Evidence(**made | {"truth": Truth(made["truth"])})
 
 
 def add_fact(facts: Record, facet: str, term: str, truth: str) -> None:
@@ -211,9 +164,7 @@ def laid_out(
     if per == "fact":
         facts = [(at, fact) for at, one in enumerate(clinics) for fact in _facts(one, vocabulary)]
         names = [part.name for part in EVIDENCE_FIELDS]
-        columns = {name: [getattr(fact, name) for _, fact in facts] for name in names}
-        columns["truth"] = list(map(str, columns["truth"]))
-        return [at for at, _ in facts], columns
+        return [at for at, _ in facts], {n: [fact.get(n) for _, fact in facts] for n in names}
     held = [
         (at, services)
         for at, one in enumerate(clinics)
@@ -223,27 +174,19 @@ def laid_out(
     return [at for at, _ in held], _summed_up(rows, vocabulary, per, taken)
 
 
-def _facts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Evidence]:
-    """Give everything that is stated, with what decides it; without a source where none does."""
+def _facts(clinic: Clinic, vocabulary: Vocabulary) -> Iterator[Record]:
+    """Give everything that is stated, with the evidence that decides it where there is any."""
     decided = {
         (one.service_id, one.facet, one.term): one.by[0]
         for one in decisions(clinic, vocabulary)
         if one.reason == "decided"
     }
     decided |= {(None, f.facet, f.term): f for f in clinic.evidence if f.facet in CLINIC_FACTS}
-    unsourced = Evidence(
-        clinic_id=clinic.clinic_id,
-        facet="",
-        term="",
-        truth=Truth.YES,
-        source_url="",
-        source_class="",
-        scope="",
-    )
     for service_id, facet, term, truth in stated_facts(clinic):
-        key = service_id, facet, "" if facet in vocabulary.quantities else term
-        source = decided.get(key, unsourced)
-        yield replace(source, service_id=service_id, facet=facet, term=term, truth=truth)
+        source = decided.get((service_id, facet, "" if facet in vocabulary.quantities else term))
+        known = {} if source is None else {p.name: getattr(source, p.name) for p in EVIDENCE_FIELDS}
+        said = {"service_id": service_id, "facet": facet, "term": term, "truth": str(truth)}
+        yield known | {"clinic_id": clinic.clinic_id, **said}
 
 
 def stated_facts(clinic: Clinic) -> Iterator[tuple[str | None, str, str, Truth]]:
