@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -78,7 +78,7 @@ class StatedFacts:
     @classmethod
     def of(cls, clinics: Sequence[Clinic], vocabulary: Vocabulary) -> StatedFacts:
         """Read the facts of clinics, or refuse all that contradict themselves."""
-        groups = _Groups(vocabulary)
+        groups, quantities = _Groups(vocabulary), quantity_numbers(vocabulary)
         more: list[tuple[int, int]] = []
         first: list[int] = []
         measured: list[tuple[float, ...]] = []
@@ -86,7 +86,7 @@ class StatedFacts:
         for clinic_no, clinic in enumerate(clinics):
             for at, service in enumerate(clinic.services):
                 try:
-                    group, sizes = groups.of(service)
+                    group = groups.number(service)
                 except DataError as error:
                     named = f"clinic {clinic.clinic_id!r}, service {service.service_id!r}"
                     faults += [Fault(f"{named}: {fault}") for fault in error.faults]
@@ -95,8 +95,8 @@ class StatedFacts:
                     more.append((clinic_no, group))
                 else:
                     first.append(group)
-                if sizes:
-                    measured += [(clinic_no, at, *size) for size in sizes]
+                for name, size in service.quantities.items():
+                    measured.append((clinic_no, at, quantities[name], size.low, size.high))
         if faults:
             raise DataError("clinics", faults)
         owners, more_groups = np.array(more, np.int64).reshape(-1, 2).T
@@ -307,35 +307,18 @@ class TermSlices:
         return np.concatenate([bits, pack(further.astype(bool))])
 
 
-# The place of a quantity in the vocabulary, low and high.
-Size = tuple[int, float, float]
-
-
 class _Groups:
     """The groups of services alike, with the terms that follow from what each states."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
         self.columns = columns_of(vocabulary)
-        self.quantities = quantity_numbers(vocabulary)
         self.numbers: dict[object, int] = {}
-        # By identity, and kept alive: most clinics share their services.
-        self.seen: dict[int, tuple[Service, tuple[int, list[Size]]]] = {}
-        self.lineages: dict[tuple[str, str], tuple[frozenset[int], frozenset[int]]] = {}
         self.terms: list[tuple[set[int], set[int]]] = [(set(), set())]
+        self._lineage = cache(self._lineage_of)
 
-    def of(self, service: Service) -> tuple[int, list[Size]]:
-        """The group of a service, and the numbers that it states."""
-        seen = self.seen.get(id(service))
-        if seen is None:
-            sizes = [
-                (self.quantities[name], size.low, size.high)
-                for name, size in service.quantities.items()
-            ]
-            seen = self.seen[id(service)] = service, (self._number(service), sizes)
-        return seen[1]
-
-    def _number(self, service: Service) -> int:
+    def number(self, service: Service) -> int:
+        """The group of a service."""
         key = (service.facts, service.complete)
         number = self.numbers.get(key)
         if number is None:
@@ -360,32 +343,23 @@ class _Groups:
     def _close(self, service: Service) -> tuple[set[int], set[int]]:
         yes: set[int] = set()
         no: set[int] = set()
-        for name, stated in service.facts.items():
-            for text, truth in stated.items():
+        for facet, stated in service.facts.items():
+            for term, truth in stated.items():
                 if truth == Truth.YES:
-                    yes |= self._lineage(name, text)[0]
+                    yes |= self._lineage(facet, term)[0]
                 elif truth == Truth.NO:
-                    no |= self._lineage(name, text)[1]
-        for name in service.complete:
-            no |= self._unlisted(service, name)
+                    no |= self._lineage(facet, term)[1]
+        for facet in service.complete:
+            listed = [self._lineage(facet, term) for term in service.terms(facet)]
+            every = {column for (its, _), column in self.columns.items() if its == facet}
+            no |= every.difference(*(side for lineage in listed for side in lineage))
         return yes, no
 
-    def _unlisted(self, service: Service, name: str) -> set[int]:
-        facet = self.vocabulary.facet(name)
-        related: set[int] = set()
-        for text, truth in service.facts.get(facet.id, {}).items():
-            if truth == Truth.YES:
-                related = related.union(*self._lineage(facet.id, text))
-        return {self.columns[facet.id, term.id] for term in facet.terms} - related
-
-    def _lineage(self, name: str, text: str) -> tuple[frozenset[int], frozenset[int]]:
+    def _lineage_of(self, facet: str, term: str) -> tuple[frozenset[int], frozenset[int]]:
         """Columns of a term and all above it, and of the term and all below it."""
-        if (name, text) not in self.lineages:
-            facet = self.vocabulary.facet(name)
-            term = facet.resolve(text)
-            up, down = (
-                frozenset(self.columns[facet.id, one] for one in (term, *others))
-                for others in (facet.ancestors(term), facet.descendants(term))
-            )
-            self.lineages[name, text] = up, down
-        return self.lineages[name, text]
+        words = self.vocabulary.facet(facet)
+        above, below = (
+            frozenset(self.columns[facet, one] for one in (term, *others))
+            for others in (words.ancestors(term), words.descendants(term))
+        )
+        return above, below

@@ -73,15 +73,17 @@ class SpatialIndex(ABC):
     @abstractmethod
     def __len__(self) -> int: ...
 
-    @property
-    @abstractmethod
-    def order(self) -> Positions:
-        """Position of each tree row, read-only: the order in which a filter's bits are laid out."""
+    _order: Positions
 
     @property
-    @abstractmethod
+    def order(self) -> Positions:
+        """Position of each tree row, read-only: the order in which a filter's bits are laid out."""
+        return self._order.view()  # which cannot be made writeable
+
+    @property
     def _identity(self) -> object:
         """What the filters that this index prepares are made for."""
+        return self
 
     @abstractmethod
     def _prepare(self, bits: Any) -> PreparedFilter:
@@ -426,15 +428,6 @@ class ScanIndex(SpatialIndex):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._lat, self._lon)
-
-    @property
-    def order(self) -> Positions:
-        """Position of each row, read-only: here they are the same."""
-        return self._order.view()  # which cannot be made writeable
-
-    @property
-    def _identity(self) -> object:
-        return self
 
     def _prepare(self, bits: Any) -> Eligible:
         if bits is None:
