@@ -202,7 +202,7 @@ def _truth(facet: str, term: str, value: Any) -> Truth:
 def _several(record: Any, name: str, kind: type = object) -> Any:
     """Read a field that holds several values, all of one kind."""
     value = getattr(record, name)
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
         raise InvalidInputError(
             f"{name} must be a list or tuple, not {type(value).__name__}: write [...] around one"
         )
@@ -746,11 +746,6 @@ def location_of(plain: Mapping[str, Any]) -> Location:
         corrections=tuple(plain.get("corrections") or ()),
         candidates=tuple(map(location_of, plain.get("candidates") or ())),
     )
-
-
-def evidence_of(plain: Mapping[str, Any]) -> Evidence:
-    """Read a piece of evidence that was written by `Evidence.to_dict`."""
-    return Evidence(**read_plain({"term": "", **plain}, EVIDENCE_FIELDS))
 
 
 _OF_CLINIC = _fields(Clinic, "clinic")

@@ -26,7 +26,6 @@ from ketafind.records import (
     Location,
     Quantity,
     Service,
-    evidence_of,
     location_of,
 )
 
@@ -155,7 +154,7 @@ def decode_clinic(data: bytes) -> Clinic:
         services=tuple(map(_service, json.loads(services))),
         checked_on=date.fromisoformat(json.loads(day)) if day else None,
         languages=tuple(json.loads(languages or "[]")),
-        evidence=tuple(map(evidence_of, json.loads(evidence or "[]"))),
+        evidence=tuple(map(_evidence, json.loads(evidence or "[]"))),
         extra=json.loads(extra or "{}"),
     )
 
@@ -163,6 +162,11 @@ def decode_clinic(data: bytes) -> Clinic:
 def _service(plain: dict[str, Any]) -> Service:
     numbers = {name: Quantity(**size) for name, size in plain.get("quantities", {}).items()}
     return Service(**{**plain, "quantities": numbers})
+
+
+def _evidence(plain: dict[str, Any]) -> Evidence:
+    days = {name: plain[name] for name in ("checked_on", "page_date") if name in plain}
+    return Evidence(**plain | {name: date.fromisoformat(day) for name, day in days.items()})
 
 
 def _location(lat: float, lon: float, radius_km: float, grades: dict[str, Any]) -> Location:

@@ -370,34 +370,30 @@ class _Rows:
     def _locations(self, *, check: bool) -> list[Location | None]:
         """Join the cells of each row's place; a place with a fault is none."""
         is_faulty = bool(self.table.report.faults)
-        located: list[int] = []
-        doubts: list[tuple[float, tuple[str, ...]]] = []
+        found: list[Location | None] = [None] * len(self.blank)
         for at, place in enumerate(zip(*map(self.column, _PLACE_COLUMNS), strict=True)):
             if is_faulty and CellError in map(type, place):
                 continue
-            if place[0] is not None and place[1] is not None:
-                located.append(at)
-                doubts.append(places.radius_and_remark(*place))
+            lat, lon, precision, _ = place
+            if lat is not None and lon is not None:
+                radius_km, remarks = places.radius_and_remark(*place)
+                found[at] = Location(
+                    lat=lat,
+                    lon=lon,
+                    precision=precision or "unknown",
+                    radius_km=radius_km,
+                    corrections=remarks,
+                )
             elif any(cell not in (None, "") for cell in place):
                 for name, message in places.location_faults(*place):
                     self.note(message, at, name, self.column(name)[at])
-        columns: dict[str, Sequence[Any]] = {
-            name: [self.values[name][at] for at in located] for name in ("lat", "lon") if located
-        }
-        if check and located:
-            stated = map(self.column, ("province", "postal_code"))
-            words = [[_text(column[at]) for at in located] for column in stated]
-            for row, what in places.implausible(columns["lat"], columns["lon"], *words).items():
-                self.note(what, located[row], "lat", columns["lat"][row])
-        precisions = self.column("precision")
-        columns |= {
-            "precision": [precisions[at] or "unknown" for at in located],
-            "radius_km": [radius_km for radius_km, _ in doubts],
-            "corrections": [remark for _, remark in doubts],
-        }
-        made = build_records(Location, len(located), columns)
-        found = dict(zip(located, made, strict=True))
-        return list(map(found.get, range(len(self.table.numbers))))
+        if check:
+            located = [(at, place) for at, place in enumerate(found) if place is not None]
+            provinces, codes = map(self.column, ("province", "postal_code"))
+            rows = [(p.lat, p.lon, _text(provinces[at]), _text(codes[at])) for at, p in located]
+            for row, what in places.implausible(rows).items():
+                self.note(what, located[row][0], "lat", rows[row][0])
+        return found
 
     def _grouped(self) -> tuple[dict[str, int], dict[str, list[int]]]:
         """Find the first row of each clinic, and all rows of those with several."""

@@ -22,7 +22,6 @@ from ketafind.records import (
     Quantity,
     Service,
     Truth,
-    evidence_of,
     location_of,
     read_plain,
 )
@@ -117,13 +116,14 @@ def _clinic(plain: Record) -> Clinic:
     if not all(isinstance(text, str) for text in (*spoken, *given, *given.values())):
         raise InvalidInputError("languages and extra columns must be texts")
     clinic = read_plain(plain, _OF_CLINIC)
-    named = {"clinic_id": clinic["clinic_id"]}
+    given_to = {"clinic_id": clinic["clinic_id"], "term": ""}
+    said = [read_plain(given_to | one, EVIDENCE_FIELDS) for one in plain.get("evidence") or ()]
     return Clinic(
         **clinic,
         location=None if place is None else location_of(place),
         services=tuple(map(_service, plain.get("services") or ())) or (Service(),),
         languages=tuple(spoken),
-        evidence=tuple(evidence_of(named | one) for one in plain.get("evidence") or ()),
+        evidence=tuple(Evidence(**one) for one in said),
         extra=given,
     )
 

@@ -6,9 +6,8 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from ketafind.errors import CoordinatesError, DataError, Fault, packaged
 from ketafind.geo import KM_PER_DEGREE, degrees, look_swapped
@@ -103,9 +102,9 @@ class _Box(NamedTuple):
     west: float
     east: float
 
-    def holds(self, lat: Any, lon: Any) -> Any:
-        """Tell which positions are inside; numbers or arrays."""
-        return (self.south <= lat) & (lat <= self.north) & (self.west <= lon) & (lon <= self.east)
+    def holds(self, lat: float, lon: float) -> bool:
+        """Tell whether a position is inside."""
+        return self.south <= lat <= self.north and self.west <= lon <= self.east
 
 
 @cache
@@ -130,25 +129,14 @@ def postal_letters(province: str) -> str:
     return box.postal if box else ""
 
 
-def implausible(
-    lats: Iterable[float],
-    lons: Iterable[float],
-    provinces: Iterable[str],
-    postal_codes: Iterable[str],
-) -> dict[int, str]:
+def implausible(rows: Iterable[tuple[float, float, str, str]]) -> dict[int, str]:
     """Say which positions are at (0, 0), off Antarctica or not in the province beside them."""
-    lat, lon = np.fromiter(lats, np.float64), np.fromiter(lons, np.float64)
-    boxes = list(map(_box, provinces, postal_codes))
-    numbers = {box: number for number, box in enumerate(dict.fromkeys(boxes))}
-    box_of = np.fromiter(map(numbers.__getitem__, boxes), np.intp, len(boxes))
-    wrong = (lat == 0.0) & (lon == 0.0) | look_swapped(lat, lon)
-    for box, number in numbers.items():
-        if box is not None:
-            wrong |= (box_of == number) & ~box.holds(lat, lon)
-    return {
-        at: _contradiction(boxes[at], lat[at].item(), lon[at].item())
-        for at in np.flatnonzero(wrong).tolist()
-    }
+    wrong = {}
+    for at, (lat, lon, province, postal_code) in enumerate(rows):
+        box = _box(province, postal_code)
+        if lat == lon == 0.0 or look_swapped(lat, lon) or (box and not box.holds(lat, lon)):
+            wrong[at] = _contradiction(box, lat, lon)
+    return wrong
 
 
 def _contradiction(box: _Box | None, lat: float, lon: float) -> str:
@@ -211,16 +199,11 @@ def location_faults(
 
 def refuse_implausible(clinics: Iterable[Clinic]) -> None:
     """Refuse clinics at (0, 0), and those whose position contradicts their own province."""
-    located = [(clinic, place) for clinic in clinics if (place := clinic.location) is not None]
-    wrong = implausible(
-        (place.lat for _, place in located),
-        (place.lon for _, place in located),
-        (clinic.province for clinic, _ in located),
-        (clinic.postal_code for clinic, _ in located),
-    )
+    located = [clinic for clinic in clinics if clinic.location is not None]
+    of_each = attrgetter("location.lat", "location.lon", "province", "postal_code")
     faults = []
-    for at, what in wrong.items():
-        clinic_id = located[at][0].clinic_id
+    for at, what in implausible(map(of_each, located)).items():
+        clinic_id = located[at].clinic_id
         faults.append(Fault(f"clinic {quoted(clinic_id)}: {what}", None, "lat, lon", clinic_id))
     if faults:
         raise DataError("clinics", faults)
