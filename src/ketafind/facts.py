@@ -88,9 +88,11 @@ def is_fresh(fact: Evidence, as_of: date | None) -> bool:
     return as_of - dated <= MAX_AGE.get(fact.source_class, MAX_AGE["other"])
 
 
-def decide(
-    evidence: Iterable[Evidence], as_of: date | None = None
-) -> tuple[Truth, str, tuple[Evidence, ...]]:
+# A truth, the reason of it, and the evidence that decides.
+Decided = tuple[Truth, str, tuple[Evidence, ...]]
+
+
+def decide(evidence: Iterable[Evidence], as_of: date | None = None) -> Decided:
     """Decide one fact."""
     known = tuple(evidence)
     fresh = [fact for fact in known if is_fresh(fact, as_of)]
@@ -117,20 +119,17 @@ def decisions(
     """Decide every fact of a clinic that evidence speaks of."""
     found = []
     for service in clinic.services:
-        for (facet, term), facts in _by_fact(clinic, service, vocabulary).items():
-            found.append(_decision(service.service_id, facet, term, facts, decide(facts, as_of)))
+        for fact, known in _by_fact(clinic, service, vocabulary).items():
+            found.append(_decision((service.service_id, *fact), known, decide(known, as_of)))
     status = [fact for fact in clinic.evidence if fact.facet == "status"]
-    terms = dict.fromkeys(fact.term for fact in status)
     found += [
-        _decision(None, "status", term, status, _decide_status(term, status, as_of))
-        for term in terms
+        _decision((None, "status", term), status, _status_of(term, status, as_of))
+        for term in dict.fromkeys(fact.term for fact in status)
     ]
     return tuple(found)
 
 
-def _decide_status(
-    term: str, facts: list[Evidence], as_of: date | None
-) -> tuple[Truth, str, tuple[Evidence, ...]]:
+def _status_of(term: str, facts: list[Evidence], as_of: date | None) -> Decided:
     """One status excludes the others: a page that says closed speaks against active."""
     given = {
         fact if fact.term == term else replace(fact, truth=Truth.NO): fact
@@ -142,15 +141,9 @@ def _decide_status(
 
 
 def _decision(
-    service_id: str | None,
-    facet: str,
-    term: str,
-    facts: list[Evidence],
-    decided: tuple[Truth, str, tuple[Evidence, ...]],
+    about: tuple[str | None, str, str], facts: list[Evidence], decided: Decided
 ) -> Decision:
-    truth, reason, by = decided
-    aside = tuple(fact for fact in facts if fact not in by)
-    return Decision(service_id, facet, term, truth, reason, by, aside)
+    return Decision(*about, *decided, tuple(fact for fact in facts if fact not in decided[2]))
 
 
 def _by_fact(

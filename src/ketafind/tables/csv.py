@@ -236,11 +236,8 @@ def read_cells(
         except (CellError, UnknownTermError) as error:
             return CellError(str(error))
 
-    if set(map(type, cells)) == {str}:
-        if together and (values := together(cells)) is not None:
-            return values
-        known = {text: value(text) for text in set(cells)}
-        return list(map(known.__getitem__, cells))
+    if together and set(map(type, cells)) == {str} and (values := together(cells)) is not None:
+        return values
     known = {text: value(text) for text in {cell for cell in cells if type(cell) is str}}
     return [known[cell] if type(cell) is str else value(cell) for cell in cells]
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
-from numbers import Integral, Real
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ketafind.errors import DataError, Fault, InvalidInputError, shown
+from ketafind.errors import DataError, Fault, InvalidInputError, packaged, shown
 from ketafind.facts import decisions
 from ketafind.files import require, write_whole
 from ketafind.records import (
@@ -26,7 +25,7 @@ from ketafind.records import (
     read_plain,
 )
 from ketafind.tables.clinics import EvidenceSource, Path, clinics_from_table
-from ketafind.tables.csv import table_of_frame
+from ketafind.tables.csv import WORDS, table_of_frame
 from ketafind.vocabulary import Facet, Vocabulary, checked_vocabulary
 from ketafind.vocabulary.terms import FLAG, Term
 
@@ -210,7 +209,7 @@ def _summed_up(
 ) -> Columns:
     """Give a row a column for each field, facet, flag and quantity, of all its services."""
     clinics, held = [clinic for clinic, _ in rows], [services for _, services in rows]
-    columns: Columns = {}
+    flags, columns = vocabulary.flags, Columns()
     for part in CLINIC_FIELDS:
         of = clinics if part.level == "clinic" else [clinic.location for clinic in clinics]
         columns[part.name] = [getattr(record, part.name, None) for record in of]
@@ -225,8 +224,9 @@ def _summed_up(
         sorted(frozenset.intersection(*(one.complete for one in services))) for services in held
     ]
     columns["combined"] = [any(one.combined for one in services) for services in held]
-    for flag in vocabulary.flags:
-        truths = [max(_truth(one, flag, vocabulary.flags) for one in services) for services in held]
+    truths_of = cache(lambda one: {flag.id: _truth(one, flag, flags) for flag in flags})
+    for flag in flags:
+        truths = [max(truths_of(one)[flag.id] for one in services) for services in held]
         columns[flag.id] = [None if is_so == Truth.UNKNOWN else str(is_so) for is_so in truths]
     for name in [each.id for each in vocabulary.quantities]:
         stated = [
@@ -273,20 +273,10 @@ def _truth(service: Service, flag: Term, flags: Facet) -> Truth:
 
 def types_of(vocabulary: Vocabulary) -> dict[str, str]:
     """The pandas types of columns that are not text, where there is nothing to tell them by."""
+    known: dict[str, list[str]] = packaged(WORDS)["types"]
     numbers = [f"{each.id}_{end}" for each in vocabulary.quantities for end in ("low", "high")]
-    return _TYPES | dict.fromkeys(numbers, "float64")
-
-
-_TYPES = {
-    **dict.fromkeys(("lat", "lon", "radius_km"), "float64"),
-    **dict.fromkeys(("distance_km", "distance_low_km", "distance_high_km"), "float64"),
-    **dict.fromkeys(("travel_time_min", "travel_time_low_min", "travel_time_high_min"), "float64"),
-    "travel_distance_km": "float64",
-    **dict.fromkeys(("checked_on", "page_date"), "datetime64[s]"),
-    **dict.fromkeys(("oldest_evidence", "newest_evidence"), "datetime64[s]"),
-    **dict.fromkeys(("rank", "n_services"), "int64"),
-    **dict.fromkeys(("combined", "is_match"), "bool"),
-}
+    types = {name: kind for kind, names in known.items() for name in names}
+    return types | dict.fromkeys(numbers, "float64")
 
 
 def frame_from_columns(
@@ -321,48 +311,40 @@ def geodataframe_from_columns(
     return made
 
 
+# What pandas makes of values, to their type where none is missing and where some are.
+_KINDS = {
+    "boolean": ("bool", "boolean"),
+    "integer": ("int64", "Int64"),
+    "floating": ("float64", "float64"),
+    "mixed-integer-float": ("float64", "float64"),
+    "date": ("datetime64[s]", "datetime64[s]"),
+}
+
+
 def _series(values: Any, empty: str) -> Any:
     import numpy as np
     import pandas as pd
 
     if isinstance(values, np.ndarray) and values.dtype != object:
         return pd.Series(values)
-    # A blank text or list states nothing: it is missing, as None is.
-    known: Any = [None if _is_blank(value) else value for value in values]
-    kind: Any = _kind(known) if any(value is not None for value in known) else empty
-    if kind == "list":
-        known = [None if value is None else ";".join(map(str, value)) for value in known]
+    cells = list(map(_frame_cell, values))
+    present = [cell for cell in cells if cell is not None]
+    types = _KINDS.get(pd.api.types.infer_dtype(present), ("string", "string"))
+    kind: Any = types[len(present) < len(cells)] if present else empty
     if kind == "datetime64[s]":
-        return pd.Series(pd.to_datetime(known)).astype(kind)
-    if kind in ("list", "string"):
-        texts = [None if value is None else str(value) for value in known]
-        return pd.Series(texts, dtype="string")
-    if all(value is None for value in known):
-        return pd.Series(known, dtype=object).astype(pd.api.types.pandas_dtype(kind))
-    return pd.Series(known, dtype=kind)
+        return pd.Series(pd.to_datetime(cells)).astype(kind)
+    if kind == "string":
+        cells = [None if cell is None else str(cell) for cell in cells]
+    if not present:
+        return pd.Series(cells, dtype=object).astype(pd.api.types.pandas_dtype(kind))
+    return pd.Series(cells, dtype=kind)
 
 
-def _is_blank(value: Any) -> bool:
-    return value is None or (isinstance(value, (str, tuple, list, frozenset)) and not value)
-
-
-_KINDS: tuple[tuple[type | tuple[type, ...], str, str], ...] = (
-    # What the values are -> the type without and with missing ones; bool is an Integral too.
-    (bool, "bool", "boolean"),
-    (Integral, "int64", "Int64"),
-    (Real, "float64", "float64"),
-    (date, "datetime64[s]", "datetime64[s]"),
-    ((tuple, list, frozenset), "list", "list"),
-)
-
-
-def _kind(values: Sequence[Any]) -> Any:
-    present = [value for value in values if value is not None]
-    missing = len(present) < len(values)
-    for types, whole, with_missing in _KINDS:
-        if present and all(isinstance(value, types) for value in present):
-            return with_missing if missing else whole
-    return "string"
+def _frame_cell(value: Any) -> Any:
+    """Join a list; a blank text or list states nothing: it is missing, as None is."""
+    if isinstance(value, (tuple, list, frozenset)):
+        value = ";".join(map(str, value))
+    return None if isinstance(value, str) and not value else value
 
 
 _QUOTED = re.compile(r'[",\r\n]|\A\s|\s\Z')

@@ -299,21 +299,12 @@ class Facet(Labelled):
 
     plural: str
     terms: tuple[Term, ...]
-    # Derived, so not part of what is compared: folded word -> term, id -> term, id -> ids of its
-    # children.
+    # Derived, so not part of what is compared: the term of each id, and of each folded word.
     _known: dict[str, Term] = field(init=False, repr=False, compare=False)
-    _by_id: dict[str, Term] = field(init=False, repr=False, compare=False)
-    _children: dict[str, list[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         known = {fold(word): term for term in self.terms for word in term.words}
-        children: dict[str, list[str]] = {}
-        for term in self.terms:
-            if term.parent is not None:
-                children.setdefault(term.parent, []).append(term.id)
-        object.__setattr__(self, "_known", known)
-        object.__setattr__(self, "_by_id", {term.id: term for term in self.terms})
-        object.__setattr__(self, "_children", children)
+        object.__setattr__(self, "_known", known | {term.id: term for term in self.terms})
 
     def __repr__(self) -> str:
         return f"<Facet {self.id} of {len(self.terms)} terms>"
@@ -332,7 +323,7 @@ class Facet(Labelled):
     def _term(self, text: str) -> Term | None:
         # Ids as they are come most often: folding costs fifty times the lookup. A minus before a
         # word says that it is not so.
-        found = self._by_id.get(text)
+        found = self._known.get(text)
         return found or (None if _MINUS.match(text) else self._known.get(fold(text)))
 
     def __getitem__(self, text: str) -> Term:
@@ -414,7 +405,7 @@ class Facet(Labelled):
         while waiting:
             here = waiting.pop()
             found.append(here)
-            waiting += reversed(self._children.get(here, []))
+            waiting += [below.id for below in reversed(self.terms) if below.parent == here]
         return tuple(found[1:])
 
     def suggest(self, text: str, limit: int = 3) -> tuple[str, ...]:
