@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import os
 import re
 import sqlite3
@@ -13,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import fields
 from datetime import date
-from numbers import Integral, Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -90,20 +88,8 @@ def csv_text(columns: Mapping[str, Sequence[Any]], *, spreadsheet: bool = False)
     str
         The file's text.
     """
-    rows = ([_csv_cell(cell) for cell in row] for row in zip(*columns.values(), strict=True))
+    rows = zip(*columns.values(), strict=True)
     return csv_rows(tuple(columns), rows, spreadsheet=spreadsheet)
-
-
-def _csv_cell(cell: Any) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, (list, tuple, set, frozenset)):
-        texts = list(map(_csv_cell, cell))
-        return ";".join(sorted(texts) if isinstance(cell, (set, frozenset)) else texts)
-    if isinstance(cell, Real) and not isinstance(cell, (bool, Integral)):
-        number = float(cell)
-        return "" if math.isnan(number) else repr(number)
-    return str(cell)
 
 
 # -- Whole files ----------------------------------------------------------------------------------

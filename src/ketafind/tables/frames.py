@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from ketafind.errors import DataError, Fault, InvalidInputError, packaged, shown
@@ -405,13 +408,63 @@ def clinics_text(
     clinics: Sequence[Clinic], vocabulary: Vocabulary, *, spreadsheet: bool = False
 ) -> str:
     """Write clinics as the text of a CSV file."""
-    seen: set[str] = set()
-    for clinic in clinics:
-        if clinic.clinic_id in seen:
-            raise InvalidInputError(f"two clinics have the id {clinic.clinic_id!r}")
-        seen.add(clinic.clinic_id)
-    columns, rows = _clinic_rows(clinics, vocabulary)
+    for clinic_id, n in Counter(clinic.clinic_id for clinic in clinics).items():
+        if n > 1:
+            raise InvalidInputError(f"two clinics have the id {clinic_id!r}")
+    services = [service for clinic in clinics for service in clinic.services]
+    stated = {facet for service in services for facet in service.facts}
+    known = {facet.id for facet in vocabulary.facets}
+    facets = [facet for facet in _FACETS if facet in stated | known]
+    facets += sorted(stated.difference(facets, {FLAG}))
+    plurals = {vocabulary.facet(facet).plural: facet for facet in facets}
+    answered = {name for service in services for name in _answers(service, vocabulary.flags)}
+    flags = [one.id for one in vocabulary.flags if one.parent is None or one.id in answered]
+    numbers = [each.id for each in vocabulary.quantities]
+    extras = list(dict.fromkeys(name for clinic in clinics for name in _extra_names(clinic)))
+    middle = ("not_offered", "complete", "combined", *flags, *numbers, *_LAST)
+    columns = [*_HEAD, *plurals, *middle, *extras]
+
+    def row(clinic: Clinic, service: Service) -> list[Any]:
+        cells = {part.name: part.of(clinic) for part in CLINIC_FIELDS}
+        cells |= _service_cells(service, vocabulary)
+        cells |= {plural: service.terms(facet) for plural, facet in plurals.items()}
+        if "language" in facets:
+            cells[vocabulary.facet("language").plural] = clinic.languages
+        cells |= {name: _extra_cell(clinic, service, name) for name in extras}
+        return list(map(cells.get, columns))
+
+    rows = (row(clinic, service) for clinic in clinics for service in clinic.services)
     return csv_rows(columns, rows, spreadsheet=spreadsheet)
+
+
+def _service_cells(service: Service, vocabulary: Vocabulary) -> dict[str, Any]:
+    stated_no = [
+        f"{facet}:{term}"
+        for facet in service.facts
+        if facet != FLAG
+        for term in service.terms(facet, Truth.NO)
+    ]
+    return {
+        "service_id": service.service_id,
+        "not_offered": stated_no,
+        "complete": sorted(vocabulary.facet(facet).plural for facet in service.complete),
+        "combined": "yes" if service.combined else "",
+        **_answers(service, vocabulary.flags),
+        **{name: number.span for name, number in service.quantities.items()},
+    }
+
+
+def _answers(service: Service, flags: Facet) -> dict[str, str]:
+    """Write flags in their columns, or the answer ``partial`` for ``ohip_covered_partial``."""
+    cells = {}
+    for name, truth in service.flags.items():
+        above = str(flags[name].parent)
+        is_part = name.startswith(f"{above}_") and above not in service.flags
+        if is_part and truth == Truth.YES:
+            cells[above] = name.removeprefix(f"{above}_")
+        else:
+            cells[name] = str(truth)
+    return cells
 
 
 def write_evidence(
@@ -442,101 +495,38 @@ def write_evidence(
         If it cannot be written; what was there before is unchanged.
     """
     columns = [part.name for part in EVIDENCE_FIELDS]
-    rows = ([_text(getattr(piece, name)) for name in columns] for piece in evidence)
+    rows = ([getattr(piece, name) for name in columns] for piece in evidence)
     write_whole(path, csv_rows(columns, rows, spreadsheet=spreadsheet), overwrite=overwrite)
 
 
 def csv_rows(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], *, spreadsheet: bool = False
+    columns: Sequence[str], rows: Iterable[Iterable[Any]], *, spreadsheet: bool = False
 ) -> str:
-    """Write rows of texts as CSV, by RFC 4180 but with LF line ends."""
-    lines = [columns, *rows]
+    """Write rows as CSV, by RFC 4180 but with LF line ends; None and NaN are blank."""
+    lines = [list(map(_cell_text, line)) for line in (columns, *rows)]
     if spreadsheet:
-        lines = [[_neutral(cell) for cell in line] for line in lines]
-    return "".join(",".join(map(_cell, line)) + "\n" for line in lines)
+        lines = [list(map(_neutral, line)) for line in lines]
+    return "".join(",".join(map(_in_quotes, line)) + "\n" for line in lines)
 
 
-def _cell(text: str) -> str:
+def _cell_text(cell: Any) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, (list, tuple, set, frozenset)):
+        texts = list(map(_cell_text, cell))
+        return ";".join(sorted(texts) if isinstance(cell, (set, frozenset)) else texts)
+    if isinstance(cell, Real) and not isinstance(cell, (bool, Integral)):
+        number = float(cell)
+        return "" if math.isnan(number) else repr(number)
+    return str(cell)
+
+
+def _in_quotes(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
 def _neutral(text: str) -> str:
     return text if _PLAIN_NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'\2", text)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def _clinic_rows(
-    clinics: Sequence[Clinic], vocabulary: Vocabulary
-) -> tuple[list[str], Iterator[list[str]]]:
-    stated = {facet for c in clinics for s in c.services for facet in s.facts}
-    known = {facet.id for facet in vocabulary.facets}
-    facets = [facet for facet in _FACETS if facet in stated | known]
-    facets += sorted(stated.difference(facets, {FLAG}))
-    flags = [flag.id for flag in vocabulary.flags if _has_column(flag, clinics)]
-    numbers = [each.id for each in vocabulary.quantities]
-    plurals = {vocabulary.facet(facet).plural: facet for facet in facets}
-    extras = list(dict.fromkeys(name for c in clinics for name in _extra_names(c)))
-    middle = ("not_offered", "complete", "combined", *flags, *numbers, *_LAST)
-    columns = [*_HEAD, *plurals, *middle, *extras]
-
-    def rows() -> Iterator[list[str]]:
-        for clinic in clinics:
-            for service in clinic.services:
-                cells = {part.name: _text(part.of(clinic)) for part in CLINIC_FIELDS}
-                cells |= _service_cells(service, vocabulary)
-                cells |= {plural: ";".join(service.terms(f)) for plural, f in plurals.items()}
-                if "language" in facets:
-                    cells[vocabulary.facet("language").plural] = ";".join(clinic.languages)
-                cells |= {name: _extra_cell(clinic, service, name) for name in extras}
-                yield [cells.get(name, "") for name in columns]
-
-    return columns, rows()
-
-
-def _service_cells(service: Service, vocabulary: Vocabulary) -> dict[str, str]:
-    stated_no = [
-        f"{facet}:{term}"
-        for facet in service.facts
-        if facet != FLAG
-        for term in service.terms(facet, Truth.NO)
-    ]
-    complete = sorted(vocabulary.facet(facet).plural for facet in service.complete)
-    return {
-        "service_id": service.service_id,
-        "not_offered": ";".join(stated_no),
-        "complete": ";".join(complete),
-        "combined": "yes" if service.combined else "",
-        **dict(_answer(vocabulary.flags[flag], service) for flag in service.flags),
-        **{name: number.span for name, number in service.quantities.items()},
-    }
-
-
-def _answer(flag: Term, service: Service) -> tuple[str, str]:
-    """Write a flag, or the answer ``partial`` for ``ohip_covered_partial``, in its column."""
-    if _is_part(flag, service):
-        return str(flag.parent), flag.id.removeprefix(f"{flag.parent}_")
-    return flag.id, str(service.flags[flag.id])
-
-
-def _is_part(flag: Term, service: Service) -> bool:
-    return (
-        flag.id.startswith(f"{flag.parent}_")
-        and flag.parent not in service.flags
-        and service.flags.get(flag.id) == Truth.YES
-    )
-
-
-def _has_column(flag: Term, clinics: Sequence[Clinic]) -> bool:
-    return flag.parent is None or any(
-        flag.id in service.flags and not _is_part(flag, service)
-        for clinic in clinics
-        for service in clinic.services
-    )
 
 
 def _extra_names(clinic: Clinic) -> Iterator[str]:
