@@ -140,10 +140,8 @@ class Directory(Mapping[str, Clinic]):
             If an argument cannot be used, or `index` needs what this installation lacks.
         """
         words = _checked(vocabulary, geocoder, index)
-        ready = decided_and_placed(
-            canonical_clinics(clinics, words, check=check), words, geocoder, stacklevel=3
-        )
-        return cls(Catalogue.build(ready, words, index), geocoder)
+        known = canonical_clinics(clinics, words, check=check)
+        return cls._made_of(known, words, geocoder, index)
 
     @classmethod
     def from_csv(
@@ -197,7 +195,7 @@ class Directory(Mapping[str, Clinic]):
 
         words = _checked(vocabulary, geocoder, index)
         clinics = read_clinics(path, vocabulary=words, evidence=evidence, check=check)
-        return cls._of_rows(clinics, words, geocoder, index)
+        return cls._made_of(clinics, words, geocoder, index, were_rows=True)
 
     @classmethod
     def from_frame(
@@ -249,18 +247,20 @@ class Directory(Mapping[str, Clinic]):
 
         words = _checked(vocabulary, geocoder, index)
         clinics = clinics_from_frame(frame, vocabulary=words, evidence=evidence, check=check)
-        return cls._of_rows(clinics, words, geocoder, index)
+        return cls._made_of(clinics, words, geocoder, index, were_rows=True)
 
     @classmethod
-    def _of_rows(
+    def _made_of(
         cls,
         clinics: Sequence[Clinic],
         vocabulary: Vocabulary,
         geocoder: Geocoder | None,
         index: IndexName | None,
+        *,
+        were_rows: bool = False,
     ) -> Directory:
         # Rows were read together: nothing but evidence can contradict them.
-        are_consistent = not any(clinic.evidence for clinic in clinics)
+        are_consistent = were_rows and not any(clinic.evidence for clinic in clinics)
         ready = decided_and_placed(clinics, vocabulary, geocoder, stacklevel=4)
         made = Catalogue.build(ready, vocabulary, index, are_consistent=are_consistent)
         return cls(made, geocoder)
@@ -621,9 +621,7 @@ class Directory(Mapping[str, Clinic]):
     def __reduce__(self) -> tuple[Any, ...]:
         if self._path is not None:
             return _reopened, (self._path, self.snapshot.id, self._geocoder)
-        data = self._catalogue
-        made_of = self.clinics, self.vocabulary, data.index_name, self._geocoder, data.licence
-        return _directory, made_of
+        return type(self), (self._catalogue, self._geocoder)
 
     # -- Ask --------------------------------------------------------------------------------------
 
@@ -1629,16 +1627,6 @@ class _Items(ItemsView[str, Clinic]):
 
     def __iter__(self) -> Iterator[tuple[str, Clinic]]:
         return ((clinic.clinic_id, clinic) for clinic in self._mapping.clinics)
-
-
-def _directory(
-    clinics: Sequence[Clinic],
-    vocabulary: Vocabulary,
-    index: IndexName | None,
-    geocoder: Geocoder | None,
-    licence: str,
-) -> Directory:
-    return Directory(Catalogue.build(clinics, vocabulary, index, licence=licence), geocoder)
 
 
 def _reopened(path: str, snapshot_id: str, geocoder: Geocoder | None) -> Directory:

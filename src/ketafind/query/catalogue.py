@@ -22,7 +22,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, pairwise
 from operator import attrgetter
 from os import PathLike
@@ -106,6 +106,10 @@ class Catalogue:
         if not are_consistent:
             _ = catalogue.facts
         return catalogue
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        build = partial(Catalogue.build, licence=self.licence)
+        return build, (self.clinics, self.vocabulary, self.index_name)
 
     @cached_property
     def points(self) -> Points:
