@@ -520,7 +520,7 @@ def test_the_boxes_hold_every_populated_place_of_their_province():
     assert len(places) > 2_000
     for place in places:
         province = codes[place["admin1code"]]
-        assert implausible([place["latitude"]], [place["longitude"]], [province], [""]) == {}
+        assert implausible([(place["latitude"], place["longitude"], province, "")]) == {}
 
 
 BOXES = ("AB", "British Columbia", "mb", "N.B.", "NL", "NS", "Ont.", "Île-du-Prince-Édouard")

@@ -89,9 +89,9 @@ def test_every_area_of_the_mutations_has_modules_and_tests(tool) -> None:
 
 def test_a_sample_is_the_same_again_and_grows_by_its_size(tool) -> None:
     mutate = tool("mutate")
-    few, more = ({m.key for m in mutate.drawn("truth.py", n, 1)} for n in (5, 9))
+    few, more = ({m.key for m in mutate.drawn("shapes.py", n, 1)} for n in (5, 9))
     assert few < more
-    assert few != {m.key for m in mutate.drawn("truth.py", 5, 2)}
+    assert few != {m.key for m in mutate.drawn("shapes.py", 5, 2)}
 
 
 def test_a_mutant_replaces_the_code_of_a_function_in_this_process(tool) -> None:
@@ -114,7 +114,7 @@ def test_a_mutant_replaces_the_code_of_a_function_in_this_process(tool) -> None:
 
 def test_results_are_kept_and_gone_on_from(tool, tmp_path: Path) -> None:
     mutate = tool("mutate")
-    one, other = mutate.mutants_of("truth.py")[:2]
+    one, other = mutate.mutants_of("shapes.py")[:2]
     state = mutate.State(tmp_path / "state")
     state.add(one, "survived")
     state.add(one, "killed")
