@@ -136,7 +136,7 @@ def test_what_many_clinics_share_is_written_for_each():
     assert list(map(decode_clinic, records)) == clinics
     assert snapshot.date == date(2026, 1, 28)
     read = kf.Evidence(
-        clinic_id="0001", facet="route", term="iv", truth=kf.Truth.YES, source_url="",
+        clinic_id="0001", facet="route", term="iv", truth=kf.Truth.YES, source_url="https://x.ca",
         checked_on=date(2026, 2, 1),
     )  # fmt: skip
     proved = [clinics[0], replace(clinics[1], checked_on=None, evidence=(read,))]

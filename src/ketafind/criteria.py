@@ -197,15 +197,11 @@ class Offers(Criteria):
     at_least: int | None = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.facet, str) or not self.facet.strip():
-            raise CriteriaError(f"a facet is a text, such as 'route', not {shown(self.facet)}")
+        _check_text(self.facet, "a facet is a text, such as 'route', not ")
         if not self.terms:
             raise CriteriaError(f"{self.facet}: no term is given; leave the filter out for any")
         for term in self.terms:
-            if not isinstance(term, str) or not term.strip():
-                raise CriteriaError(
-                    f"{self.facet}: {shown(term)} is not a term; give its id or label as text"
-                )
+            _check_text(term, f"{self.facet}: ", " is not a term; give its id or label as text")
         if self.at_least is not None:
             object.__setattr__(self, "at_least", _whole(self.at_least, len(self.terms)))
 
@@ -253,10 +249,7 @@ class Bound(Criteria):
     number: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.quantity, str) or not self.quantity.strip():
-            raise CriteriaError(
-                f"a quantity is a text, such as 'price_cad', not {shown(self.quantity)}"
-            )
+        _check_text(self.quantity, "a quantity is a text, such as 'price_cad', not ")
         size = real(self.number)
         if not 0.0 <= size < math.inf:
             raise CriteriaError(
@@ -282,6 +275,11 @@ class Bound(Criteria):
     def __str__(self) -> str:
         number = repr(self.number).removesuffix(".0")
         return f"{self.quantity} {self.side.replace('_', ' ')} {number}"
+
+
+def _check_text(value: Any, before: str, after: str = "") -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise CriteriaError(before + shown(value) + after)
 
 
 def _joined(kind: type[_Several], one: Criteria, other: Criteria) -> Criteria:
