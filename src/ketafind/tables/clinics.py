@@ -383,8 +383,8 @@ class _Rows:
             elif any(cell not in (None, "") for cell in place):
                 for name, message in places.location_faults(*place):
                     self.note(message, at, name, self.column(name)[at])
-        if check:
-            located = [(at, place) for at, place in enumerate(found) if place is not None]
+        located = [(at, place) for at, place in enumerate(found) if place is not None]
+        if check and located:
             provinces, codes = map(self.column, ("province", "postal_code"))
             rows = [(p.lat, p.lon, _text(provinces[at]), _text(codes[at])) for at, p in located]
             for row, what in places.implausible(rows).items():
