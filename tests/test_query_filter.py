@@ -155,6 +155,7 @@ def test_the_service_that_answers_is_the_first_of_those_with_the_highest_truth()
         ({"max_time": 5}, r"max_time= is no argument of this query; did you mean max_time_min=\?"),
         ({"limit": 5}, r"limit= is no argument of this query; did you mean k=\?"),
         ({"query": "iv"}, r"query= is no argument of this query; did you mean where=\?"),
+        ({"rout": "iv"}, 'and "rout" is not a known facet; did you mean "route"'),
         ({"distance_col": "d"}, 'and "distance_col" is not a known facet'),
         ({"size": 5}, 'size= is no argument of this query, and "size" is not a known facet'),
         ({"rutes": "iv"}, 'rutes= is no argument of this query, and "rutes" is not a known facet'),

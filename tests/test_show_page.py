@@ -160,6 +160,12 @@ def test_what_the_page_cannot_do_is_refused(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_page_over_clinics_outside_ontario_says_which_places_it_reads(tmp_path) -> None:
+    lyon = kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=45.76, lon=4.84))
+    with pytest.warns(UserWarning, match="places of Ontario only"):
+        kf.Directory.from_clinics([lyon]).to_html(tmp_path / "finder.html")
+
+
 def test_a_clinic_without_a_position_and_an_empty_directory_make_a_page(tmp_path) -> None:
     alone = kf.Directory.from_clinics([kf.Clinic(clinic_id="a", name="A")])
     for directory, unlocated in ((alone, 1), (kf.Directory.from_clinics([]), 0)):

@@ -605,3 +605,11 @@ def test_rows_of_a_clinic_that_name_other_languages_are_refused(write):
     )
     assert [fault.column for fault in error.faults] == ["languages"]
     assert "make them equal" in error.faults[0].message
+
+
+@pytest.mark.parametrize(("word", "truth"), [("oui", "yes"), ("Non", "no"), ("", None)])
+def test_a_yes_or_no_may_be_written_in_french(tmp_path, word, truth):
+    path = tmp_path / "a.csv"
+    path.write_text(f"clinic_id,name,virtual\na,A,{word}\n", "utf-8")
+    (clinic,) = read_clinics(path)
+    assert clinic.services[0].flags.get("virtual") == truth

@@ -240,6 +240,8 @@ class OfflineGeocoder:
     def _outside(
         self, what: str, where: str, candidates: tuple[Location, ...] = (), hint: str = ""
     ) -> GeocodingError:
+        if self.region == "ON" and not hint and where.rpartition(", ")[2] in PROVINCE_CODES:
+            hint = '; ketafind.OfflineGeocoder(region="CA") reads all of Canada'
         message = f"{what} is in {where}; addresses in {COVERED[self.region][0]} only{hint}"
         return errors.OutsideCoverageError(message, candidates)
 

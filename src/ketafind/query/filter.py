@@ -297,7 +297,7 @@ class FilterCache:
         return made
 
 
-OPTIONS = ("max_distance_km", "max_time_min", "unknown", "where", "router", "check")
+OPTIONS = ("max_distance_km", "max_time_min", "unknown", "where", "check")
 """What a mistyped argument of `nearest` may be meant for."""
 MEANT = {
     **dict.fromkeys(("n", "limit", "count"), "k"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ketafind.errors import AmbiguousPlaceError, GeocodingError, InvalidInputError, check_language
-from ketafind.geo import EAST, NORTH, SOUTH, WEST, Coordinates
+from ketafind.geo import EAST, NORTH, SOUTH, WEST, Coordinates, in_ontario
 from ketafind.geocoding import OfflineGeocoder, locations, reading, words
 from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
 from ketafind.qualification import bundled_words, qualified
@@ -335,6 +336,14 @@ def finder_page(
         raise InvalidInputError(
             f"the page reads places as the offline geocoder does, and not as a "
             f"{type(geocoder).__name__}; make the directory with an OfflineGeocoder"
+        )
+    places = [one.location for one in clinics if one.location is not None]
+    if places and not any(in_ontario(place.lat, place.lon) for place in places):
+        warnings.warn(
+            "the page reads postal codes and places of Ontario only, where none of these clinics "
+            "is; elsewhere it takes coordinates",
+            UserWarning,
+            stacklevel=3,
         )
     texts = json.loads(asset("finder.json"))
     directory = {

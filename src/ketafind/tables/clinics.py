@@ -55,6 +55,7 @@ Path = str | os.PathLike[str]
 # A path or a frame of evidence, an iterable of `Evidence`, or None.
 EvidenceSource = Any
 
+_IN_FRENCH = {"oui": "yes", "non": "no"}
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
@@ -66,7 +67,7 @@ def choice(known: tuple[str, ...], what: str, blank: str = "") -> Callable[[Any]
         if isinstance(cell, bool) and {"yes", "no"} <= set(known):
             return "yes" if cell else "no"
         value = text(cell)
-        word = value.lower()
+        word = _IN_FRENCH.get(value.lower(), value.lower())
         if not word:
             return blank
         if word not in known:
