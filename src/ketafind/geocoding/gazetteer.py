@@ -356,7 +356,7 @@ LONG = 12
 # Of towns equally like, one with so many times the others' postal codes is meant.
 DOMINANT = 2
 
-# A slip in another letter than the first is so many times likelier.
+# A slip in another letter than the first is so many times likelier than in that.
 RARE = 50
 
 # Words that are what they are, and no town's name with slips.
@@ -505,10 +505,8 @@ class Spelling:
         return max(map(self._codes, self._gazetteer.named(key))) >= POST_TOWN
 
     def _likeliest(self, begins: dict[Place, bool]) -> list[Place]:
-        """Of names equally like, the one with twice the postal codes of the others, if there is.
-
-        A name counts for less whose first letter is another: typing errors rarely hit that.
-        """
+        """Of names equally like, the one with twice the postal codes of the others, if there is."""
+        # Typing errors rarely hit the first letter.
         weights = {p: (RARE if same else 1) * max(1, self._codes(p)) for p, same in begins.items()}
         name = max(weights, key=weights.__getitem__).plain_name
         alike = {p: weights.pop(p) for p in begins if p.plain_name == name}
