@@ -161,20 +161,18 @@ class GraphSearch(TimeSearch):
 
     def first(self, k: int) -> None:
         with self._lock:
-            listed, tries = self.role == LISTED, 0
+            listed = self.role == LISTED
             speed_kmh = min(max(self.router.max_speed_kmh, 1.0), USUAL_KMH)
             step = max(FIRST_MIN, PACE_MIN * self._near_km(k) / speed_kmh * 60.0)
             if listed.sum() < k:
                 step = math.inf
-            while self._reach_min < self.limit_min:
+            # Most networks are crossed in a few doublings; what is left is not connected.
+            for reach in (step, 2.0 * step, 4.0 * step, 8.0 * step, math.inf):
                 # One a hair farther off than the reach could tie with one a hair nearer.
                 if (self.minutes[listed] <= self._reach_min - TIE_MIN).sum() >= k:
                     return
-                if step > self._reach_min:
-                    self._look(min(self.limit_min, step))
-                # Most networks are crossed in a few doublings; what is left is not connected.
-                tries += 1
-                step = 2.0 * step if tries < 4 else math.inf
+                if self._reach_min < min(self.limit_min, reach):
+                    self._look(min(self.limit_min, reach))
 
     def everything(self) -> None:
         with self._lock:

@@ -335,11 +335,8 @@ class GraphRouter:
 
     @cached_property
     def _along_km(self) -> Floats:
-        """How long all roads are together, one after the other, up to each point of their shapes."""
         lat, lon = (self._arrays[f"shape_{name}"] / 1e7 for name in ("lat", "lon"))
-        km = np.concatenate([[0.0], geodesic_km(lat[:-1], lon[:-1], lat[1:], lon[1:])])
-        km[self._arrays["shape_starts"][:-1]] = 0.0  # from one road to the next
-        return km.cumsum(out=km)
+        return along_km(self._arrays["shape_starts"], lat, lon)
 
     @cached_property
     def _open_samples(self) -> Any:
@@ -511,13 +508,17 @@ class GraphRouter:
 
         if not 0.0 < real(minutes) < math.inf:
             raise InvalidInputError(f"minutes={shown(minutes)} is not a time above 0")
-        lat, lon = read_place(origin, "origin")
-        ends = self.ends_of(self.snap(np.array([(lat, lon)])))
+        place = read_place(origin, "origin")
+        ends = self.ends_of(self.snap(np.array([place])))
         if ends.snap.road[0] < 0:
             return shapely.Polygon()
         reached = self.reach(ends, 0, minutes, back=reverse)
+        # In kilometres about the origin, as wide everywhere.
+        scale = np.ravel(_km_per_degree(np.array(place[:1])))
         lines = [self._line(road, *span) for road, span in self._spans(reached, minutes * 60)]
-        return _widened(lines, lat, lon, width_km)
+        flat = shapely.transform(np.array(lines), lambda degrees: degrees * scale)
+        shape = shapely.union_all(shapely.buffer(flat, width_km, quad_segs=4))
+        return shapely.transform(shape, lambda km: km / scale)
 
     def _spans(self, reached: Reached, limit: float) -> Iterator[tuple[int, tuple[float, float]]]:
         """The reached parts of roads, from a fraction to a fraction."""
@@ -737,6 +738,13 @@ def network(
     return arrays
 
 
+def along_km(starts: NDArray[np.integer[Any]], lat: Floats, lon: Floats) -> Floats:
+    """How long all roads are together, one after the other, up to each point of their shapes."""
+    km = np.concatenate([[0.0], geodesic_km(lat[:-1], lon[:-1], lat[1:], lon[1:])])
+    km[starts[:-1]] = 0.0  # from one road to the next
+    return km.cumsum(out=km)
+
+
 def _sampled(arrays: Mapping[str, NDArray[Any]], km: Floats) -> tuple[Floats, Floats, Ints]:
     """Cut every piece of every road into parts of at most `SPACING_KM`, and name their middles."""
     lat, lon = arrays["shape_lat"] / 1e7, arrays["shape_lon"] / 1e7
@@ -755,21 +763,6 @@ def _sampled(arrays: Mapping[str, NDArray[Any]], km: Floats) -> tuple[Floats, Fl
     sample_lat = lat[piece[each]] + share * north[each]
     sample_lon = (lon[piece[each]] + share * east[each] + 180.0) % 360.0 - 180.0
     return sample_lat, sample_lon, piece[each].astype(np.int32)
-
-
-def _widened(lines: list[Any], lat: float, lon: float, width_km: float) -> Any:
-    """The places within a distance of lines, by way of a projection that keeps distances there."""
-    import shapely
-    from pyproj import Transformer
-
-    plane = f"+proj=aeqd +lat_0={lat} +lon_0={lon} +datum=WGS84"
-    there, back = (
-        Transformer.from_crs(*pair, always_xy=True).transform
-        for pair in (("EPSG:4326", plane), (plane, "EPSG:4326"))
-    )
-    flat = [shapely.transform(line, lambda xy: np.column_stack(there(*xy.T))) for line in lines]
-    shape = shapely.union_all([line.buffer(width_km * 1000, quad_segs=4) for line in flat])
-    return shapely.transform(shape, lambda xy: np.column_stack(back(*xy.T)))
 
 
 def _km_per_degree(lat: Floats) -> tuple[Floats, Floats]:

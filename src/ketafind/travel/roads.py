@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from ketafind.errors import DataError, Fault, InvalidInputError, packaged
 from ketafind.files import regular_file, require
-from ketafind.geo import geodesic_km
-from ketafind.travel.graph import GraphRouter, network
-from ketafind.travel.router import OPENSTREETMAP, Floats
+from ketafind.travel.graph import GraphRouter, along_km, network
+from ketafind.travel.router import OPENSTREETMAP
 
 Tags = Mapping[str, str]
 Numbers = NDArray[np.signedinteger[Any]]
@@ -217,7 +216,8 @@ class _Ways:
         shape_starts = np.concatenate([[0], np.cumsum([len(road[1]) for road in roads])])
         kind = np.array([road[0] for road in roads])
         lat, lon = lat[points] / 1e7, lon[points] / 1e7
-        km = _lengths_km(shape_starts, lat, lon)
+        up_to = along_km(shape_starts, lat, lon)
+        km = up_to[shape_starts[1:] - 1] - up_to[shape_starts[:-1]]
         table = np.array(list(self.classes))  # class, profile, direction
         with np.errstate(divide="ignore", invalid="ignore"):
             hours = np.where(table[kind] > 0, km[:, None, None] / table[kind], np.inf)
@@ -265,10 +265,3 @@ def _joined(
             points.append(np.arange(first[at] + 1, last[at] + 1))
         roads.append((int(kinds[road]), np.concatenate(points)))
     return roads
-
-
-def _lengths_km(starts: Numbers, lat: Floats, lon: Floats) -> Floats:
-    """The length of each line of points."""
-    pieces = np.concatenate([[0.0], np.cumsum(geodesic_km(lat[:-1], lon[:-1], lat[1:], lon[1:]))])
-    lengths: Floats = pieces[starts[1:] - 1] - pieces[starts[:-1]]
-    return lengths
