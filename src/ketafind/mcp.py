@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ketafind import __version__, guide
 from ketafind.criteria import Criteria, flag
-from ketafind.errors import InvalidInputError, KetafindError
+from ketafind.errors import InvalidInputError, KetafindError, packaged
 from ketafind.files import require
 
 if TYPE_CHECKING:
@@ -20,17 +20,8 @@ if TYPE_CHECKING:
 
 Lang = Literal["en", "fr"]
 
-INSTRUCTIONS = """\
-Ketamine-therapy clinics and what is known of them, each fact with its source. Everything is \
-computed on this machine; no query is stored or sent. Facts are yes, no or unknown: say which are \
-unknown, from what day the data are, and that this is no medical advice. Answer from these tools, \
-never from memory. Ask for a town or the first three characters of a postal code, not for an \
-address: whoever runs the model sees the conversation."""
-
+TEXTS: dict[str, str] = packaged("mcp.json")
 NO_MORE_THAN_AN_AREA = re.compile(r"(\D*\b)?([A-Za-z]\d[A-Za-z])?")
-TOO_PRECISE = """\
-this server takes a town, such as "Kingston, ON", or the first three characters of a postal code, \
-such as K7L: do not ask a person for more. Who starts it can allow more, with --precise-places"""
 
 
 @dataclass(frozen=True)
@@ -85,7 +76,7 @@ class _Tools:
 
     def _asked(self, asked: Question) -> Matches:
         if not self._precise and not NO_MORE_THAN_AN_AREA.fullmatch(asked.place.strip()):
-            raise InvalidInputError(TOO_PRECISE)
+            raise InvalidInputError(TEXTS["too_precise"])
         wanted: list[Criteria] = [flag(name) for name in asked.flags]
         return self._directory.nearest(
             asked.place,
@@ -106,7 +97,7 @@ def make_server(directory: Directory, *, precise: bool = False) -> Any:
     """Make a server with a tool for each question; ``run("stdio")`` starts it."""
     sdk, types = require("mcp.server", "mcp"), require("mcp.types", "mcp")
     server = sdk.MCPServer(
-        "ketafind", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING"
+        "ketafind", instructions=TEXTS["instructions"], version=__version__, log_level="WARNING"
     )
     hints = types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
     tools = _Tools(directory, precise=precise)

@@ -228,10 +228,9 @@ def _json_ld(export: Export) -> str:
 
 def _medical_clinic(clinic: Clinic, vocabulary: Vocabulary, lang: str) -> JSON:
     """Describe a clinic in the words of schema.org; what is not stated is left out."""
-    facets = {each.id: each for each in vocabulary.facets}
 
     def labels(facet: str, services: Iterable[Service]) -> list[str]:
-        return [facets[facet][term].label(lang) for term in terms_of(services, facet)]
+        return [vocabulary.facet(facet)[term].label(lang) for term in terms_of(services, facet)]
 
     plain: JSON = dict(clinic.to_dict())
     made = put_all({}, plain | (plain["location"] or {}), FORMS["jsonld"])

@@ -75,6 +75,8 @@ class TableRouter(ABC):
     """So many targets a table."""
     cells: int
     """So many pairs a table."""
+    most: int = 10**9
+    """So many places a table, origins and targets together."""
     known: MutableMapping[str, Any] | None = None
 
     @abstractmethod
@@ -146,7 +148,8 @@ class TableRouter(ABC):
                 lacking.setdefault(missing, []).append(a)
         for missing, origins in lacking.items():
             for targets in _parts(missing, self.batch):
-                for some in _parts(origins, self.cells // len(targets)):
+                most = min(self.cells // len(targets), self.most - len(targets))
+                for some in _parts(origins, most):
                     answered = self._apart(some, targets)
                     cells.update(answered)
                     if self.known is not None:
@@ -456,12 +459,11 @@ class ServiceRouter(PacedService, TableRouter):
         self.service_profile: str = profile
         self.max_speed_kmh: float | None = max_speed_kmh
         self.profile: str = LISTED["means"].get(profile, profile)
-        most = usual["places"] if places is None else places
+        self.most: int = usual["places"] if places is None else places
         self.cells: int = usual["cells"] if cells is None else cells
-        if most < 2 or self.cells < 1:
+        if self.most < 2 or self.cells < 1:
             raise errors.InvalidInputError("a request holds two places and a pair at the least")
-        self.batch: int = min(50, most - 1, self.cells)
-        self._most = most
+        self.batch: int = min(50, self.most - 1, self.cells)
         self._options = {**usual["more"], **(options or {})}
         self.known: MutableMapping[str, Any] | None = (
             _Kept(known) if isinstance(known, str | PathLike) else known
@@ -485,13 +487,6 @@ class ServiceRouter(PacedService, TableRouter):
         ]
 
     def _table(self, origins: Sequence[Place], targets: Sequence[Place]) -> Cells:
-        most = self._most - len(targets)
-        if len(origins) > most:
-            return {
-                pair: cell
-                for some in _parts(origins, most)
-                for pair, cell in self._table(some, targets).items()
-            }
         deadline = time.monotonic() + self.deadline_s
         failure: Exception
         try:
