@@ -82,6 +82,20 @@ def test_every_extra_for_users_is_told_of_in_the_tutorial() -> None:
     assert first_cells("quickstart.md", "| extra |") == {*extras["optional-dependencies"]} - ours
 
 
+def test_every_column_of_clinics_and_evidence_is_on_the_page_of_own_directories() -> None:
+    from ketafind.records import CLINIC_FIELDS, EVIDENCE_FIELDS
+
+    page = (ROOT / "docs/own_directory.md").read_text("utf-8").partition("## The columns")[2]
+    of_clinics, of_evidence = page.split("Of a table of evidence")
+    for table, fields in ((of_clinics, CLINIC_FIELDS), (of_evidence, EVIDENCE_FIELDS)):
+        cells = " ".join(re.findall(r"(?m)^\|([^|]*)\|", table))
+        named = set(re.findall(r"`(\w+)`", cells))
+        assert {field.name for field in fields} <= named, table
+        assert named - {field.name for field in fields} <= {
+            *("service_id", "not_offered", "complete", "combined", "routes", "virtual", "price_cad")
+        }
+
+
 def test_every_command_is_on_the_page_of_the_command_line() -> None:
     listed = json.loads((ROOT / "src/ketafind/cli/parser.json").read_text("utf-8"))["commands"]
     names = {" ".join((name, *one.get("commands", ()))) for name, one in listed.items()}
