@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ketafind import geo
-from ketafind.access.demand import (
-    ENDS,
-    LEVELS,
-    Near,
-    Study,
-    WithinDistance,
-    read_capacity,
-)
+from ketafind.access.demand import ENDS, LEVELS, Near, Study, WithinDistance, read_capacity
 from ketafind.errors import InvalidInputError, shown
 from ketafind.index.protocol import Floats, check_limit
 from ketafind.join.frames import Column, code_type

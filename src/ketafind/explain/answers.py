@@ -7,19 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ketafind.criteria import And, Criteria
-from ketafind.explain.findings import (
-    Finding,
-    ServiceFacts,
-    finding_dict,
-    finding_lines,
-    vocabularies_of,
-)
+from ketafind.explain.findings import ServiceFacts, finding_dict, finding_lines, vocabularies_of
 from ketafind.explain.relax import Relaxations, smallest_changes
 from ketafind.explain.sentences import Explanation, Line, Wording, ends, picked, precision_of
 from ketafind.records import CITY_LEVEL, Clinic, Service, Truth
 from ketafind.show.text import time_text
 
 if TYPE_CHECKING:
+    from ketafind.explain.findings import Finding
     from ketafind.query.ranking import Page, Ranking, Trip
     from ketafind.snapshot import Snapshot
     from ketafind.travel.router import Certificate

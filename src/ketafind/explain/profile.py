@@ -14,16 +14,7 @@ from ketafind.explain.findings import evidence_dict, evidence_lines
 from ketafind.explain.sentences import Explanation, ExplanationList, Line, picked, plain
 from ketafind.facts import decisions
 from ketafind.geo import apart_km
-from ketafind.records import (
-    CLINIC_FIELDS,
-    OVERRULED,
-    PRECISIONS,
-    UNPLACED,
-    Clinic,
-    Evidence,
-    Location,
-    Service,
-)
+from ketafind.records import CLINIC_FIELDS, OVERRULED, PRECISIONS, UNPLACED, Evidence
 from ketafind.shapes import label_of
 from ketafind.tables.clinics import likely_column, meanings_of
 
@@ -31,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ketafind.query.catalogue import Catalogue
+    from ketafind.records import Clinic, Location, Service
     from ketafind.snapshot import Snapshot
     from ketafind.vocabulary import Vocabulary
 

@@ -9,17 +9,7 @@ from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, overload
 
-from ketafind.criteria import (
-    And,
-    Bound,
-    Criteria,
-    Everything,
-    Labelled,
-    NoService,
-    Not,
-    Offers,
-    Or,
-)
+from ketafind.criteria import And, Bound, Criteria, Everything, Labelled, NoService, Not, Offers, Or
 from ketafind.errors import check_language, packaged
 from ketafind.records import CITY_LEVEL, Clinic, Evidence, Quantity, Truth
 from ketafind.shapes import label_of, named

@@ -17,23 +17,14 @@ import numpy.typing as npt
 from ketafind.errors import InvalidInputError, packaged, shown
 from ketafind.geo import distance_intervals_km
 from ketafind.index.protocol import Floats
-from ketafind.join.frames import (
-    BLOCK,
-    Codes,
-    Column,
-    Texts,
-    Times,
-    code_type,
-    on_threads,
-    repeated,
-    slices,
-)
+from ketafind.join.frames import BLOCK, Codes, Texts, code_type, on_threads, repeated, slices
 from ketafind.join.origins import REASON_NO, REASONS, Origins
 from ketafind.join.search import column_name, order_certain
 from ketafind.records import CLINIC_FIELDS
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
+    from ketafind.join.frames import Column, Times
     from ketafind.join.journeys import Journeys, Travel
     from ketafind.join.search import Found
     from ketafind.query.catalogue import Catalogue
