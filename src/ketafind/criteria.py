@@ -107,6 +107,12 @@ class Criteria(ABC):
         for part in self.parts:
             yield from part.leaves()
 
+    def _walk(self) -> Iterator[Criteria]:
+        """Yield the expression and every one inside, in the order written."""
+        yield self
+        for part in self.parts:
+            yield from part._walk()
+
     def to_json(self) -> str:
         """Return the expression as JSON text.
 

@@ -14,15 +14,7 @@ from ketafind.index.protocol import check_count
 from ketafind.query.filter import Frozen
 from ketafind.query.ranking import Page
 from ketafind.shapes import label_of
-from ketafind.show.text import (
-    credited,
-    distance_text,
-    remark,
-    terminal_width,
-    text_table,
-    time_text,
-    wrapped,
-)
+from ketafind.show.text import credited, distance_text, remark, time_text
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -850,6 +842,8 @@ class Matches(Frozen, Sequence[Match]):
         return {} if has_place else {"empty": f"{self._counts()}\n{self._data()}"}
 
     def __repr__(self) -> str:
+        from ketafind.show.text import terminal_width, text_table, wrapped
+
         width = terminal_width()
         notes = "\n".join(line for note in self._notes() for line in wrapped(note, width))
         if not self:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from ketafind.errors import InvalidInputError
 from ketafind.geo import ECCENTRICITY_2, EQUATOR_KM, earth_centred, geodesic_km, micrometres, real
 from ketafind.index.protocol import Floats, check_limit
 from ketafind.join.columns import stamped
-from ketafind.join.frames import Frame, code_type, open_frame
+from ketafind.join.frames import Frame, open_frame
 from ketafind.join.join import read_travel
 from ketafind.join.origins import Origins, Source, check_directory, read_origins
 from ketafind.join.search import Flags, Rows, nearest_end_km, refuse_implausible, search, ticks
@@ -317,7 +315,7 @@ MEAN_KM = 6371.0
 """Arcs of a sphere of this radius, over the chord, are off by less than 0.4 % and 100 metres."""
 
 MEASURED_KM = 5000.0
-"""Beyond this chords say too little: everything is measured."""
+"""Beyond this chords say too little."""
 
 
 Near = tuple[Rows, Floats]
@@ -332,12 +330,17 @@ class WithinDistance:
         self._lat, self._lon = lat[self.order], lon[self.order]
         self._points = earth_centred(self._lat, self._lon)
 
-    def rings(self, lat: float, lon: float, edges_km: Floats) -> tuple[Rows, Any]:
+    def rings(self, lat: float, lon: float, edges_km: Floats) -> tuple[Rows, Rows]:
         """Sort the origins around a place into rings."""
         near, chord_km = self._near(lat, lon, float(edges_km[-1]))
-        ring: npt.NDArray[Any] = np.zeros(len(near), code_type(len(edges_km) + 1))
-        for edge_km in edges_km.tolist():
-            ring += self._beyond(lat, lon, near, chord_km, edge_km)
+        # An arc is no shorter than its chord, and no longer than the sharpest bend makes it.
+        half_bend = np.minimum(edges_km, MEASURED_KM) / (2.0 * LEAST_RADIUS_KM)
+        ring = np.searchsorted(edges_km + MARGIN_KM, chord_km)
+        most = np.searchsorted(2.0 * LEAST_RADIUS_KM * np.sin(half_bend) - MARGIN_KM, chord_km)
+        open_ = np.flatnonzero(ring != most)
+        rows = near[open_]
+        distance_km = geodesic_km(lat, lon, self._lat[rows], self._lon[rows])
+        ring[open_] = np.searchsorted(micrometres(edges_km), micrometres(distance_km))
         inside = ring < len(edges_km)
         return near[inside], ring[inside]
 
@@ -368,22 +371,3 @@ class WithinDistance:
             chord += part
         near = np.flatnonzero(chord <= (limit_km + MARGIN_KM) ** 2)
         return near + first, np.sqrt(chord[near])
-
-    def _beyond(
-        self,
-        lat: float,
-        lon: float,
-        near: Rows,
-        chord_km: Floats,
-        edge_km: float,
-    ) -> npt.NDArray[np.bool_]:
-        surely = 0.0
-        if edge_km < MEASURED_KM:
-            surely = 2.0 * LEAST_RADIUS_KM * math.sin(edge_km / (2.0 * LEAST_RADIUS_KM))
-        beyond = chord_km > surely - MARGIN_KM
-        open_ = np.flatnonzero(beyond & (chord_km <= edge_km + MARGIN_KM))
-        if len(open_):
-            rows = near[open_]
-            distance_km = geodesic_km(lat, lon, self._lat[rows], self._lon[rows])
-            beyond[open_] = micrometres(distance_km) > micrometres(edge_km)
-        return beyond

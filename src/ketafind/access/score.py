@@ -12,7 +12,7 @@ from ketafind import geo
 from ketafind.access.demand import ENDS, LEVELS, Near, Study, WithinDistance, read_capacity
 from ketafind.errors import InvalidInputError, shown
 from ketafind.index.protocol import Floats, check_limit
-from ketafind.join.frames import Column, code_type
+from ketafind.join.frames import Column
 from ketafind.join.origins import Source, check_prefix
 from ketafind.join.search import Rows, ticks
 
@@ -100,11 +100,8 @@ def _rings(decay: Mapping[float, float], catchment: float, unit: str) -> Decay:
     edges, weights = np.array([*rings]), np.array([*rings.values()])
 
     def weigh(distance: Floats) -> Floats:
-        far = ticks(unit, distance)
-        ring = np.zeros(len(distance), code_type(len(edges) + 1))
-        for edge in ticks(unit, edges):
-            ring += far > edge
-        return np.append(weights, 0.0)[ring]
+        ring = np.searchsorted(ticks(unit, edges), ticks(unit, distance))
+        return np.asarray(np.append(weights, 0.0)[ring])
 
     return Decay(unit, catchment, weigh, edges, weights)
 

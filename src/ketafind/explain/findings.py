@@ -436,30 +436,22 @@ def qualification(
         level=level,
         assessment=assess(rules, _STATUS[clinic.status], truth_of),
         by_rule={name: known.evidence(criteria) for name, criteria in asked.items()},
-        wordless=frozenset(name for name, criteria in asked.items() if _lacks_words(criteria)),
+        wordless=frozenset(
+            name for name, one in asked.items() if NotInVocabulary in map(type, one._walk())
+        ),
         lang=lang,
     )
-
-
-def _lacks_words(criteria: Criteria) -> bool:
-    return isinstance(criteria, NotInVocabulary) or any(map(_lacks_words, criteria.parts))
 
 
 def rules_of(criteria: Criteria) -> tuple[RuleSet, str]:
     """Find the rule set and level that criteria ask for."""
     bundled = bundled_rules()
     names = {bundled.criteria(level): level for level in bundled.levels}
-    for named in _named(criteria):
+    labelled = (one for one in criteria._walk() if isinstance(one, Labelled))
+    for named in labelled:
         if isinstance(named.source, tuple):
             return named.source
         level = next((level for known, level in names.items() if str(known) == named.name), None)
         if level is not None:
             return bundled, level
     return bundled, "team"
-
-
-def _named(criteria: Criteria) -> Iterator[Labelled]:
-    if isinstance(criteria, Labelled):
-        yield criteria
-    for part in criteria.parts:
-        yield from _named(part)

@@ -154,10 +154,7 @@ class Questions(ExplanationList[ClinicQuestions]):
 
 def _leaves(criteria: Criteria) -> Iterator[Offers | Bound]:
     """Every clause inside, those that the directory has no words for too."""
-    if isinstance(criteria, Offers | Bound):
-        yield criteria
-    for part in criteria.parts:
-        yield from _leaves(part)
+    return (one for one in criteria._walk() if isinstance(one, Offers | Bound))
 
 
 def _wordings(rules: RuleSet, vocabulary: Vocabulary) -> dict[str, Mapping[str, str]]:

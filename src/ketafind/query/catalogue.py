@@ -354,23 +354,23 @@ KIND = "ketafind directory"
 VERSION = 6
 INDEX = "index."
 
-TYPES: dict[str, tuple[Any, int]] = {
-    "records": (np.uint8, 1),
-    "starts": (np.int64, 1),
-    "vocabulary": (np.uint8, 1),
-    "clinic_no": (np.int64, 1),
-    "lat": (np.float64, 1),
-    "lon": (np.float64, 1),
-    "radius_km": (np.float64, 1),
-    "yes": (np.uint8, 2),
-    "no": (np.uint8, 2),
-    "group": (np.int32, 1),
-    "more_clinic_no": (np.int64, 1),
-    "more_group": (np.int32, 1),
-    "status": (np.uint8, 1),
-    "measured": (np.float64, 2),
+TYPES: dict[str, tuple[Any, int, str]] = {
+    "records": (np.uint8, 1, ""),
+    "starts": (np.int64, 1, ""),
+    "vocabulary": (np.uint8, 1, ""),
+    "clinic_no": (np.int64, 1, ""),
+    "lat": (np.float64, 1, "clinic_no"),
+    "lon": (np.float64, 1, "clinic_no"),
+    "radius_km": (np.float64, 1, "clinic_no"),
+    "yes": (np.uint8, 2, ""),
+    "no": (np.uint8, 2, "yes"),
+    "group": (np.int32, 1, ""),
+    "more_clinic_no": (np.int64, 1, ""),
+    "more_group": (np.int32, 1, "more_clinic_no"),
+    "status": (np.uint8, 1, "group"),
+    "measured": (np.float64, 2, ""),
 }
-"""Type and number of dimensions of each array but those of the index."""
+"""Type, number of dimensions and what has the same shape, of each array but those of the index."""
 
 FACTS = tuple(part.name for part in fields(StatedFacts))
 POINTS = tuple(part.name for part in fields(Points))
@@ -470,51 +470,43 @@ def _check_metadata(metadata: Mapping[str, Any]) -> None:
 
 def _check_shapes(arrays: Mapping[str, Any]) -> None:
     """Whatever the bytes say, no later reading may leave its array."""
-    for name, (kind, dimensions) in TYPES.items():
+    for name, (kind, dimensions, _) in TYPES.items():
         array = arrays.get(name)
         if array is None or array.dtype != kind or array.ndim != dimensions:
             raise errors.DirectoryFileError(
                 f"the file's array {name!r} is missing or of another type"
             )
-    starts, n_bytes = arrays["starts"], len(arrays["records"])
+    alike = ((name, like) for name, (_, _, like) in TYPES.items() if like)
+    same = {name: arrays[name].shape == arrays[like].shape for name, like in alike}
+    _refuse("does not fit the others", same)
+    starts, measured, more = arrays["starts"], arrays["measured"], arrays["more_clinic_no"]
     n, n_groups = len(starts) - 1, len(arrays["yes"])
-    n_located = len(arrays["clinic_no"])
-    sizes = {
-        "starts": n >= 0 and starts[0] == 0 and starts[-1] == n_bytes,
-        "lat, lon or radius_km": all(
-            len(arrays[name]) == n_located for name in ("lat", "lon", "radius_km")
-        ),
-        "clinic_no": n_located <= n and _below(arrays["clinic_no"], n),
-        "yes or no": arrays["yes"].shape == arrays["no"].shape,
+    _refuse("does not fit the others", {
+        "starts": n >= 0 and starts[0] == 0 and starts[-1] == len(arrays["records"]),
+        "clinic_no": len(arrays["clinic_no"]) <= n and _below(arrays["clinic_no"], n),
         "group": len(arrays["group"]) == n and _below(arrays["group"], n_groups),
-        "more_clinic_no": _below(arrays["more_clinic_no"], n),
-        "more_group": len(arrays["more_group"]) == len(arrays["more_clinic_no"])
-        and _below(arrays["more_group"], n_groups),
-        "status": len(arrays["status"]) == n,
-        "measured": _are_services(arrays["measured"], arrays["more_clinic_no"], n),
-    }
-    _refuse(sizes, "does not fit the others")
+        "more_clinic_no": _below(more, n),
+        "more_group": _below(arrays["more_group"], n_groups),
+        "measured": _are_services(measured, more, n),
+    })  # fmt: skip
 
 
 def _check_values(arrays: Mapping[str, Any]) -> None:
     """What the bytes of a sound file say, beyond what keeps reading them safe."""
-    values = {
-        "starts": bool((np.diff(arrays["starts"]) >= 0).all()),
-        "clinic_no": bool((np.diff(arrays["clinic_no"]) > 0).all()),
-        "lat": bool((np.abs(arrays["lat"]) <= 90.0).all()),
-        "lon": bool((np.abs(arrays["lon"]) <= 180.0).all()),
-        "radius_km": bool((arrays["radius_km"] >= 0.0).all()),
-        "more_clinic_no": bool((np.diff(arrays["more_clinic_no"]) >= 0).all()),
-        "status": bool((arrays["status"] < len(STATUSES)).all()),
-        "measured": bool(
-            (arrays["measured"][3] <= arrays["measured"][4]).all()
-            and (np.diff(arrays["measured"][2]) >= 0).all()
-        ),
-    }
-    _refuse(values, "holds values that cannot be")
+    measured = arrays["measured"]
+    _refuse("holds values that cannot be", {
+        "starts": (np.diff(arrays["starts"]) >= 0).all(),
+        "clinic_no": (np.diff(arrays["clinic_no"]) > 0).all(),
+        "lat": (np.abs(arrays["lat"]) <= 90.0).all(),
+        "lon": (np.abs(arrays["lon"]) <= 180.0).all(),
+        "radius_km": (arrays["radius_km"] >= 0.0).all(),
+        "more_clinic_no": (np.diff(arrays["more_clinic_no"]) >= 0).all(),
+        "status": (arrays["status"] < len(STATUSES)).all(),
+        "measured": (measured[3] <= measured[4]).all() and (np.diff(measured[2]) >= 0).all(),
+    })  # fmt: skip
 
 
-def _refuse(are_right: Mapping[str, bool], fault: str) -> None:
+def _refuse(fault: str, are_right: Mapping[str, Any]) -> None:
     for name, is_right in are_right.items():
         if not is_right:
             raise errors.DirectoryFileError(f"the file's array {name} {fault}")
