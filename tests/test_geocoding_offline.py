@@ -358,6 +358,17 @@ def test_many_answers_stand_in_the_order_of_the_texts() -> None:
     assert isinstance(there, Location)
     with pytest.raises(errors.InvalidInputError, match="str has none"):
         geocode_many(["Vancouver"], "CA")  # type: ignore[arg-type]
+    with pytest.raises(errors.InvalidInputError, match="is a class of geocoders"):
+        geocode_many(["Vancouver"], OfflineGeocoder)  # type: ignore[arg-type]
+
+
+def test_an_answer_that_is_no_location_is_refused_among_many() -> None:
+    class Pairs:
+        def geocode(self, text: str) -> tuple[float, float]:
+            return 44.2, -76.5
+
+    with pytest.raises(errors.InvalidInputError, match="Pairs returned tuple"):
+        geocode_many(["Kingston"], Pairs())  # type: ignore[arg-type]
 
 
 @given(st.text(max_size=60))

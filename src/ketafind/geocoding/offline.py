@@ -30,7 +30,13 @@ from ketafind.geocoding.locations import (
     town_in_canada,
     typed_coordinates,
 )
-from ketafind.geocoding.protocol import Geocoder, SearchPlace, check_geocoder, privately
+from ketafind.geocoding.protocol import (
+    Geocoder,
+    SearchPlace,
+    check_geocoder,
+    checked_location,
+    privately,
+)
 from ketafind.geocoding.reading import (
     ABOUT,
     BUILDINGS,
@@ -776,7 +782,7 @@ def geocode_many(
     answers: list[Location | GeocodingError] = []
     for text in texts:
         try:
-            answers.append(geocoder.geocode(text))
+            answers.append(checked_location(geocoder.geocode(text), geocoder))
         except GeocodingError as error:
             answers.append(error)
     return answers

@@ -50,6 +50,9 @@ def check_geocoder(geocoder: object) -> None:
     """Refuse a geocoder that has no method to geocode with, or is one of geopy's own."""
     if geocoder is None:
         return
+    if isinstance(geocoder, type):
+        name = geocoder.__name__
+        raise InvalidInputError(f"{name} is a class of geocoders: make one, {name}(...)")
     kind = type(geocoder).__name__
     if any(base.__module__.startswith("geopy.") for base in type(geocoder).__mro__):
         raise InvalidInputError(
