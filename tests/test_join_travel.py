@@ -519,6 +519,8 @@ COST = {"origin": [0, 1], "clinic_id": ["c0", "c0"], "minutes": [1.0, 2.0]}
         ({"origin": [0], "clinic_id": ["c0"], "a": [1], "b": [2]}, "these are left: 'a', 'b'"),
         ({"place": [0], "clinic_id": ["c0"], "minutes": [1]}, "no column 'origin'"),
         ({**COST, "origin": [1, 1]}, "row 1: this pair stands there already"),
+        ({**COST, "origin": [0, None]}, "row 1: the origin is missing"),
+        ({**COST, "clinic_id": [None, "c0"]}, "row 0: the clinic_id is missing"),
         ({**COST, "origin": ["x", "y"]}, "no row for any origin of the frame"),
     ],
 )

@@ -313,18 +313,20 @@ class CostTable:
         if (values < 0).any():
             row = int(np.argmax(values < 0))
             raise InvalidInputError(f"cost=, row {row}, {self.name}: a cost is 0 or more")
-        origin, names = pd.factorize(_labels(frame.values("origin")))
-        self.origins: Any = names
-        clinic, ids = pd.factorize(_labels(frame.values("clinic_id")))
+        (origin, self.origins), (clinic, ids) = (
+            pd.factorize(_labels(frame.values(name))) for name in ("origin", "clinic_id")
+        )
         pairs = pd.MultiIndex.from_arrays([origin, clinic])
-        if pairs.has_duplicates:
-            row = int(np.argmax(pairs.duplicated()))
-            raise InvalidInputError(f"cost=, row {row}: this pair stands there already")
-        order = np.argsort(clinic, kind="stable")
-        parts = np.split(order, np.searchsorted(clinic[order], np.arange(1, len(ids))))
+        for bad, why in (
+            (origin < 0, "the origin is missing"),
+            (clinic < 0, "the clinic_id is missing"),
+            (pairs.duplicated(), "this pair stands there already"),
+        ):
+            if bad.any():
+                raise InvalidInputError(f"cost=, row {int(np.argmax(bad))}: {why}")
+        parts = pd.Series(values).groupby(ids[clinic], sort=False).indices
         self.of_clinic: dict[str, tuple[Any, Floats]] = {
-            clinic_id: (origin[part], values[part])
-            for clinic_id, part in zip(map(str, ids), parts, strict=False)
+            str(name): (origin[rows], values[rows]) for name, rows in parts.items()
         }
 
     @property
