@@ -221,7 +221,9 @@ def test_a_facet_may_be_named_in_the_plural_and_no_match_is_said_in_words(capsys
         (["nearest", "Kingston", "--max-distance", "5"], "; did you mean --max-distance-km? See"),
         (["nearest", "Kingston", "--format", "jsn"], "; did you mean json? See ketafind nearest"),
         (["Kingston"], "; see ketafind --help"),
-        (["nearest", "Kingston", "--json"], "there is no option --json; see"),
+        (["nearest", "Kingston", "--json"], "no option --json; did you mean --format json? See"),
+        (["nearest", "Kingston", "--verbose"], "there is no option --verbose; see"),
+        (["version"], "; see ketafind --help"),
     ],
 )
 def test_a_mistyped_command_option_or_choice_is_answered_with_the_nearest(capsys, asked, said):

@@ -116,9 +116,12 @@ def _unknown(words: list[str]) -> tuple[str, list[str]]:
     options = [word.partition("=")[0] for word in words if word[:1] == "-" and word[1:2] > "9"]
     options += [word.partition("=")[0] for word in words if word[:2] == "--"]
     if options:
-        known = sorted(set(re.findall(r"--[a-z-]+", str(packaged("cli/parser.json")))))
-        meant = get_close_matches(options[0], known, 1, 0.8)
-        return f"there is no option {', '.join(dict.fromkeys(options))}", meant
+        listed = packaged("cli/parser.json")
+        known = sorted(set(re.findall(r"--[a-z-]+", str(listed))))
+        near = get_close_matches(options[0], known, 1, 0.8)
+        meant = listed["elsewhere"].get(options[0])
+        said = f"there is no option {', '.join(dict.fromkeys(options))}"
+        return said, [meant] if meant else near
     return "too many words: put a place of several words in quotes", []
 
 
@@ -128,7 +131,8 @@ class _Parser(ArgumentParser):
     def error(self, message: str) -> NoReturn:
         help_of, meant = self.prog, list[str]()
         if choice := _CHOICE.search(message):
-            meant = get_close_matches(choice[1].strip("'"), re.findall(r"[\w-]+", choice[2]), 1)
+            choices = re.findall(r"[\w-]+", choice[2])
+            meant = get_close_matches(choice[1].strip("'"), choices, 1, 0.75)
         message = _VALUE.sub(r"\1", message)
         if message.startswith(UNRECOGNIZED):
             message, meant = _unknown(message.removeprefix(UNRECOGNIZED).split())
