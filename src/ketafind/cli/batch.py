@@ -26,6 +26,8 @@ _PLACE_FIELDS = ("label", "lat", "lon", "precision", "radius_km", "match", "corr
 
 STREAM = "-"
 """Standard input or standard output, as CSV."""
+AS_GIVEN = ("k", "lat", "lon", "address", "max_distance_km", "how", "shape", "prefix")
+"""Options that are what `nearest_join` calls by the same name."""
 USUAL = ("name", "city")
 """What is told of each clinic if nothing else is asked for, unless the file has such columns."""
 
@@ -46,16 +48,9 @@ def join(arguments: Namespace) -> None:
         joined = nearest_join(
             people.assign(**numbers),
             directory_of(arguments),
-            k=arguments.k,
-            lat=arguments.lat,
-            lon=arguments.lon,
-            address=arguments.address,
-            max_distance_km=arguments.max_distance_km,
-            how=arguments.how,
-            shape=arguments.shape,
             columns=usual if arguments.columns is None else arguments.columns.split(","),
-            prefix=arguments.prefix,
             check=not arguments.no_check,
+            **{name: getattr(arguments, name) for name in AS_GIVEN},
             **by_road(arguments),
             **sought(arguments),
         )

@@ -18,7 +18,7 @@ from ketafind.join.frames import Frame, code_type, open_frame
 from ketafind.join.origins import Origins
 from ketafind.join.search import LONG, Found, shown, ticks
 from ketafind.travel.graph import OFF_NETWORK, GraphRouter
-from ketafind.travel.router import BATCH, answered, check_router, error_of
+from ketafind.travel.router import BATCH, answered, check_router, error_of, pace
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
@@ -28,8 +28,6 @@ ByClinic = Iterator[tuple[int, Floats]]
 """The number of a clinic, and what it takes from every row to it."""
 KEPT = 2**25
 """So many times are kept for a second look; beyond this they are searched again."""
-LEAST_PACE = 1.0
-"""Minutes a kilometre, at the least, for what positions may be off by."""
 
 
 class Travel:
@@ -277,12 +275,7 @@ class Routed(Journeys):
 
     def end_of(self, end: int, value: Floats, straight_km: Floats, more_km: Floats) -> Floats:
         """The low (0) or high (1) end, where positions may make the straight line so much longer."""
-        # What positions may be off counts at the pace of the way: its minutes a kilometre as the
-        # crow flies, and at least a minute.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            pace = np.fmax(value / straight_km, LEAST_PACE)
-        pace[~np.isfinite(pace)] = LEAST_PACE
-        more = np.where(more_km == 0.0, 0.0, more_km * pace)
+        more = np.where(more_km == 0.0, 0.0, more_km * pace(value, straight_km))
         bound: Floats = np.maximum(0.0, value * self._factors[end] + more)
         return bound
 

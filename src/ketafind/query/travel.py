@@ -20,12 +20,14 @@ from ketafind.query.ranking import Page, Ranking, Rivals, Span, Trip
 from ketafind.travel import GraphRouter, Router
 from ketafind.travel.router import (
     BATCH,
+    LEAST_PACE,
     REASONS,
     Certificate,
     Floats,
     answered,
     check_router,
     error_of,
+    pace,
 )
 
 TIE_MIN = 1 / 60_000
@@ -40,8 +42,6 @@ RING = 8
 """So many places on the circle that holds a position nine times in ten stand for its doubt."""
 SHARE = 0.9
 """Of what the circle makes, so much holds the true time nine times in ten (benchmarks/roads.py)."""
-LEAST_PACE_MIN = 1.0
-"""Minutes for a kilometre of doubt, at the least, where nothing but the trip itself is known."""
 Numbers = NDArray[np.intp]
 
 
@@ -412,7 +412,7 @@ class TravelRanking(Ranking):
                 search.everything()
             return True
         widest_km = float(self.catalogue.points.radius_km.max(initial=0.0))
-        doubt_min = SHARE * math.hypot(self.origin.radius_km, widest_km) * LEAST_PACE_MIN
+        doubt_min = SHARE * math.hypot(self.origin.radius_km, widest_km) * LEAST_PACE
         return (search.horizon_min - doubt_min) * low > reach
 
     def rivals(self, reach: float, skip: int, *, possible: bool = False) -> Rivals:
@@ -463,9 +463,7 @@ class TravelRanking(Ranking):
         if getattr(self.router, "works_offline", False) is not True:
             # A service is told no more places: a kilometre of doubt counts as one of the trip.
             far_km = geodesic_km(self.origin.lat, self.origin.lon, lat, lon)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                pace = np.where(far_km > 0, minutes / far_km, 0.0)
-            doubt = SHARE * np.hypot(own_km, radius_km) * np.maximum(pace, LEAST_PACE_MIN)
+            doubt = SHARE * np.hypot(own_km, radius_km) * pace(minutes, far_km)
             return doubt, doubt
         # What takes far longer than the trip itself counts as out of reach.
         limit_min = 2.0 * float(minutes.max()) + 60.0

@@ -166,6 +166,17 @@ def error_of(router: Router) -> tuple[float, float]:
     return low, high
 
 
+LEAST_PACE = 1.0
+"""Minutes for a kilometre that positions may be off by, at the least."""
+
+
+def pace(minutes: Floats, straight_km: Floats) -> Floats:
+    """Minutes that a kilometre of doubt counts as: those of the way, as the crow flies."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.fmax(minutes / straight_km, LEAST_PACE)
+    return np.where(np.isfinite(found), found, LEAST_PACE)
+
+
 def answered(
     router: Router, origins: Any, targets: Floats, *, limit_min: float = np.inf
 ) -> TravelTimes:
