@@ -36,7 +36,7 @@ from ketafind.geocoding import (
     geocode_many,
     parse_address,
 )
-from ketafind.geocoding.words import code_number, code_text, find_codes, fold, words_of
+from ketafind.geocoding.lexicon import code_number, code_text, find_codes, fold, words_of
 from ketafind.records import Location
 
 DATA = Path(sys.modules["ketafind.geocoding"].__file__ or "").parent

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ketafind.geocoding import default_gazetteer
-from ketafind.geocoding.words import code_text
+from ketafind.geocoding.lexicon import code_text
 
 ADDRESS = (
     "LOC_GUID,ADDR_GUID,APT_NO_LABEL,CIVIC_NO,CIVIC_NO_SUFFIX,OFFICIAL_STREET_NAME,"

@@ -23,7 +23,7 @@ import numpy as np
 from ketafind.errors import GeocodingError, KetafindError
 from ketafind.geo import sphere_km
 from ketafind.geocoding import default_gazetteer, geocode, geocode_many
-from ketafind.geocoding.words import code_text, fold
+from ketafind.geocoding.lexicon import code_text, fold
 from ketafind.records import Location
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -18,7 +18,7 @@ from typing import Any
 import ketafind as kf
 from ketafind.errors import GeocodingError
 from ketafind.geocoding import default_gazetteer
-from ketafind.geocoding.words import code_text
+from ketafind.geocoding.lexicon import code_text
 
 MICROMETRE_KM = 1e-9
 RUN = Path(__file__).with_name("run_finder.js")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ketafind.errors import GeocodingError, PlaceNotFoundError
 from ketafind.geocoding import Address, geocode, parse_address
+from ketafind.geocoding.lexicon import find_codes, fold, street_key, whole_code, words_of
 from ketafind.geocoding.locations import typed_coordinates
-from ketafind.geocoding.words import find_codes, fold, street_key, whole_code, words_of
 from strategies import examples
 
 

@@ -12,8 +12,8 @@ import pytest
 from ketafind.errors import GeocodingError
 from ketafind.geocoding import OfflineGeocoder, default_gazetteer, geocode, parse_address
 from ketafind.geocoding.gazetteer import Gazetteer
+from ketafind.geocoding.lexicon import code_text
 from ketafind.geocoding.locations import elsewhere_in_canada
-from ketafind.geocoding.words import code_text
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "src" / "ketafind" / "geocoding"

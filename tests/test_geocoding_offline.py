@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from ketafind import errors
 from ketafind.geo import Coordinates, sphere_km
 from ketafind.geocoding import Gazetteer, OfflineGeocoder, default_gazetteer, geocode, geocode_many
-from ketafind.geocoding.locations import covering
-from ketafind.geocoding.words import (
+from ketafind.geocoding.lexicon import (
     CANADA,
     ELSEWHERE,
     ONTARIO,
@@ -25,6 +24,7 @@ from ketafind.geocoding.words import (
     code_text,
     repaired_code,
 )
+from ketafind.geocoding.locations import covering
 from ketafind.records import Location
 
 REST_OF_DYSART = "Dudley, Harcourt, Guilford, Harburn, Bruton, Havelock, Eyre and Clyde"

@@ -405,7 +405,7 @@ def test_the_labels_of_a_match_are_in_the_language_asked_for() -> None:
 RAISED = {kind.__name__ for kind in EVERY_ERROR}
 QUERY_MODULES = (
     *("criteria", "directory", "errors", "facts", "geo", "guide", "matches", "query/catalogue"),
-    *("query/filter", "query/origin", "geocoding/offline", "geocoding/words", "geocoding/http"),
+    *("query/filter", "query/origin", "geocoding/offline", "geocoding/lexicon", "geocoding/http"),
     *("geocoding/protocol", "geocoding/batch", "vocabulary/vocabulary", "join/columns"),
 )
 

@@ -24,7 +24,7 @@ from gazetteer_codes import Codes, clean, quality, read_codes
 from gazetteer_places import Area, Areas, build_places, cities, key_of
 
 from ketafind.geocoding.gazetteer import KINDS, WELL_KNOWN
-from ketafind.geocoding.words import PROVINCE_OF_LETTER, code_text
+from ketafind.geocoding.lexicon import PROVINCE_OF_LETTER, code_text
 
 TARGET = ROOT / "src" / "ketafind" / "geocoding" / "gazetteer.npz"
 EDITION = "2026.12"

@@ -44,9 +44,9 @@ from gazetteer_places import table as rows_of
 
 from ketafind.geo import sphere_km
 from ketafind.geocoding.gazetteer import default_gazetteer
+from ketafind.geocoding.lexicon import code_number
 from ketafind.geocoding.offline import OfflineGeocoder
 from ketafind.geocoding.reading import read
-from ketafind.geocoding.words import code_number
 
 TARGET = ROOT / "src" / "ketafind" / "geocoding" / "radii.json"
 COARSE_KM = 2.0

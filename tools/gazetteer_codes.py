@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ketafind.geocoding.words import ONTARIO_LETTERS, code_number
+from ketafind.geocoding.lexicon import ONTARIO_LETTERS, code_number
 
 KM_PER_DEGREE = 111.2
 WINDOW = 8

@@ -23,8 +23,8 @@ from gazetteer_codes import (
 )
 
 from ketafind.geocoding.gazetteer import SOURCES
+from ketafind.geocoding.lexicon import code_number, code_text, name_key, words_of
 from ketafind.geocoding.locations import CODE_RADII
-from ketafind.geocoding.words import code_number, code_text, name_key, words_of
 
 GEONAMES, POSTAL, DBIP, CENSUS, AIRPORT = range(len(SOURCES))
 PEOPLE_OF_A_CODE, PEOPLE_OF_A_RURAL_CODE, PEOPLE_OF_A_VILLAGE = 48, 400, 200

@@ -65,8 +65,8 @@ def ontario_postal_codes() -> pd.DataFrame:
     import pandas as pd
 
     from ketafind.geocoding import default_gazetteer
+    from ketafind.geocoding.lexicon import AREA_TEXTS, UNIT_TEXTS
     from ketafind.geocoding.locations import CODE_RADII, RURAL
-    from ketafind.geocoding.words import AREA_TEXTS, UNIT_TEXTS
 
     gazetteer = default_gazetteer()
     table, places = gazetteer.ontario, gazetteer.places

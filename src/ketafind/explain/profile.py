@@ -242,7 +242,7 @@ def _fact_doubts(clinic: Clinic, vocabulary: Vocabulary) -> Doubts:
 
 def _place_doubts(clinic: Clinic) -> Doubts:
     """Hold a Canadian postal code and town against their form, the province and the position."""
-    from ketafind.geocoding.words import whole_code
+    from ketafind.geocoding.lexicon import whole_code
     from ketafind.tables.places import postal_letters
 
     code, place, letters = clinic.postal_code, clinic.location, postal_letters(clinic.province)

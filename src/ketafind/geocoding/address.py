@@ -5,34 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ketafind.geocoding import lexicon
 from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
 from ketafind.geocoding.reading import ELISION, Reading
-from ketafind.geocoding.words import (
-    CANADA,
-    DIRECTIONS,
-    ONTARIO,
-    ONTARIO_LETTERS,
-    ORDINALS,
-    PROVINCE_CODES,
-    PROVINCE_OF_LETTER,
-    STREET_TYPES,
-    UNIT_WORDS,
-    WORD,
-    check_text,
-    code_text,
-    fold,
-    mended,
-    names_a_street,
-    words_for,
-)
 
 FLOORS = frozenset({"floor", "fl", "flr", "etage", "level"})
-NUMBERED_ROADS = words_for("numbered_roads")
+NUMBERED_ROADS = lexicon.words_for("numbered_roads")
 ROAD_OWNERS = frozenset(["county", "cty", "cnty", "country", "regional", "reg"])
 LONGEST_UNIT = 6
-WORD_OR_AND = re.compile(WORD.pattern + "|&")
+WORD_OR_AND = re.compile(lexicon.WORD.pattern + "|&")
 # Types of streets that end the names of villages too.
-TOWN_ENDINGS = words_for("streets_or_towns")
+TOWN_ENDINGS = lexicon.words_for("streets_or_towns")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +68,7 @@ class _Words:
         self.spans = _spans(text, reading)
         if len(self.spans) != len(self.words):
             # Folding split a character in two: go by the folded text.
-            self.text = fold(text)
+            self.text = lexicon.fold(text)
             self.spans = _spans(self.text, reading)
         self.free = [True] * len(self.words)
 
@@ -152,7 +135,7 @@ def parse_address(text: str, gazetteer: Gazetteer | None = None) -> Address:
     ('400', '30', 'Duncan St', 'Toronto')
     """
     known = gazetteer if gazetteer is not None else default_gazetteer()
-    text = mended(check_text(text))
+    text = lexicon.mended(lexicon.check_text(text))
     reading = Reading(text, known, thorough=True)
     words = _Words(text, reading)
     code, corrections = reading.code, list(reading.corrections)
@@ -169,7 +152,7 @@ def parse_address(text: str, gazetteer: Gazetteer | None = None) -> Address:
         street=street,
         city=city,
         province=_province(reading),
-        postal_code="" if code is None else code_text(code.number),
+        postal_code="" if code is None else lexicon.code_text(code.number),
         box=box,
         route=route,
         name=name,
@@ -178,11 +161,11 @@ def parse_address(text: str, gazetteer: Gazetteer | None = None) -> Address:
 
 
 def _province(reading: Reading) -> str:
-    letter = code_text(reading.code.number)[0].lower() if reading.code is not None else ""
-    if reading.ontario or letter in ONTARIO_LETTERS:
+    letter = lexicon.code_text(reading.code.number)[0].lower() if reading.code is not None else ""
+    if reading.ontario or letter in lexicon.ONTARIO_LETTERS:
         return "ON"
-    where = PROVINCE_OF_LETTER.get(letter) or reading.elsewhere.rpartition(", ")[2]
-    return PROVINCE_CODES.get(where, "")
+    where = lexicon.PROVINCE_OF_LETTER.get(letter) or reading.elsewhere.rpartition(", ")[2]
+    return lexicon.PROVINCE_CODES.get(where, "")
 
 
 def _city(words: _Words, reading: Reading, corrections: list[str]) -> str:
@@ -197,7 +180,7 @@ def _city(words: _Words, reading: Reading, corrections: list[str]) -> str:
     stop = reading.before
     start = reading.last_part(stop)
     last = reading.words[start:stop]
-    alone = 0 < stop < reading.stop and not names_a_street(last)
+    alone = 0 < stop < reading.stop and not lexicon.names_a_street(last)
     if (start or alone) and not any(c.isdigit() for word in last for c in word):
         return words.take(start, stop)
     return ""
@@ -208,7 +191,7 @@ def _drop_tail(words: _Words, reading: Reading) -> None:
     words.free[reading.before : reading.stop] = [False] * (reading.stop - reading.before)
     for i in range(reading.stop, len(words.words)):
         word = words.words[i]
-        if word in ONTARIO or word in CANADA:
+        if word in lexicon.ONTARIO or word in lexicon.CANADA:
             words.free[i] = False
 
 
@@ -240,7 +223,7 @@ def _is_number(word: str) -> bool:
     """Whether a word is a civic number: digits, perhaps a letter; not 2nd or 15th."""
     digits = word.rstrip("abcdefghijklmnopqrstuvwxyz")
     tail = word[len(digits) :]
-    return digits.isdigit() and len(digits) < 7 and (len(tail) < 2 or tail not in ORDINALS)
+    return digits.isdigit() and len(digits) < 7 and (len(tail) < 2 or tail not in lexicon.ORDINALS)
 
 
 def _unit(words: _Words) -> tuple[str, int]:
@@ -267,7 +250,7 @@ def _keyed_unit(words: _Words) -> str:
         if word in FLOORS and i and words.free[i - 1] and _is_ordinal(words.words[i - 1]):
             unit = unit or words.take(i - 1, i)
             words.take(i, i + 1)
-        elif word in UNIT_WORDS and i + 1 < size and words.free[i + 1]:
+        elif word in lexicon.UNIT_WORDS and i + 1 < size and words.free[i + 1]:
             value = words.words[i + 1]
             letter = len(value) == 1 and word not in FLOORS and word != "ste"
             if _is_value(value) or letter:
@@ -281,7 +264,7 @@ def _keyed_unit(words: _Words) -> str:
 
 def _is_ordinal(word: str) -> bool:
     digits = word.rstrip("abcdefghijklmnopqrstuvwxyz")
-    return word.isdigit() or (digits.isdigit() and word[len(digits) :] in ORDINALS)
+    return word.isdigit() or (digits.isdigit() and word[len(digits) :] in lexicon.ORDINALS)
 
 
 def _numbers_a_road(words: _Words, i: int) -> bool:
@@ -298,7 +281,7 @@ def _street(words: _Words, number_at: int) -> tuple[str, str, str]:
         number_at = _number_at(words)
     free = [i for i, is_free in enumerate(words.free) if is_free]
     if number_at < 0:
-        first = next((i for i in free if words.words[i] in STREET_TYPES), None)
+        first = next((i for i in free if words.words[i] in lexicon.STREET_TYPES), None)
         part = [i for i in free if first is not None and words.parts[i] == words.parts[first]]
         street = words.take(part[0], part[-1] + 1) if part else ""
         return "", street, _name(words, len(words.words))
@@ -329,14 +312,14 @@ def _name(words: _Words, before: int) -> str:
 
 def _town_after_street(street: str) -> tuple[str, str]:
     """Split "Main Street Shanty Bay" behind its street's type: the rest is an unknown town."""
-    spans = [*WORD.finditer(street)]
-    words = [fold(m.group()) for m in spans]
-    types = [i for i, word in enumerate(words) if word in STREET_TYPES and i]
+    spans = [*lexicon.WORD.finditer(street)]
+    words = [lexicon.fold(m.group()) for m in spans]
+    types = [i for i, word in enumerate(words) if word in lexicon.STREET_TYPES and i]
     types = [i for i in types if words[i] not in TOWN_ENDINGS] or types
     if not types:
         return street, ""
     stop = types[-1] + 1
-    while stop < len(words) and (words[stop] in DIRECTIONS or words[stop][0].isdigit()):
+    while stop < len(words) and (words[stop] in lexicon.DIRECTIONS or words[stop][0].isdigit()):
         stop += 1
     if stop >= len(words):
         return street, ""

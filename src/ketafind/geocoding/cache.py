@@ -18,9 +18,9 @@ from typing import Any, NoReturn, TypeVar
 
 from ketafind.errors import DirectoryFileError, MissingFileError, PlaceNotFoundError
 from ketafind.files import path_text
+from ketafind.geocoding.lexicon import words_of
 from ketafind.geocoding.locations import FIELDS
 from ketafind.geocoding.protocol import Outcome
-from ketafind.geocoding.words import words_of
 from ketafind.records import Location
 
 SCHEMA = 3

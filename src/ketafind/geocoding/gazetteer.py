@@ -14,16 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError
-from ketafind.geocoding.words import (
-    DIRECTIONS,
-    NICKNAMES,
-    SHORT_FORMS,
-    STREET_TYPES,
-    UNIT_WORDS,
-    name_key,
-    words_for,
-    words_of,
-)
+from ketafind.geocoding import lexicon
 from ketafind.vocabulary.terms import edits
 
 # Where a place's position is from, by its source number.
@@ -124,11 +115,11 @@ class Place(NamedTuple):
     @property
     def words(self) -> list[str]:
         """The words of its plain name, folded."""
-        return words_of(self.plain_name)[0]
+        return lexicon.words_of(self.plain_name)[0]
 
     def likeness(self, key: str) -> float:
         """Compare a written key with the place's own."""
-        return float(edits()[0].normalized_similarity(key, name_key(self.words)))
+        return float(edits()[0].normalized_similarity(key, lexicon.name_key(self.words)))
 
 
 class Gazetteer:
@@ -205,7 +196,7 @@ class Gazetteer:
         for rows in np.split(order, starts[1:]):
             if len(rows) >= LARGER:
                 name = int(self.rest.name[rows[0]])
-                key = "".join(words_of(self.rest_names[name])[0])
+                key = "".join(lexicon.words_of(self.rest_names[name])[0])
                 found[key, int(letters[rows[0]])] = (name, rows)
         return found
 
@@ -274,7 +265,7 @@ class Gazetteer:
         Parameters
         ----------
         key : str
-            A key of ``ketafind.geocoding.words.name_key``.
+            A key of ``ketafind.geocoding.lexicon.name_key``.
 
         Returns
         -------
@@ -360,12 +351,12 @@ DOMINANT = 2
 RARE = 50
 
 # Words that are what they are, and no town's name with slips.
-NEVER_MISSPELT = words_for("never_misspelt")
+NEVER_MISSPELT = lexicon.words_for("never_misspelt")
 
-NEVER_LAST = STREET_TYPES.keys() | UNIT_WORDS | DIRECTIONS.keys()
+NEVER_LAST = lexicon.STREET_TYPES.keys() | lexicon.UNIT_WORDS | lexicon.DIRECTIONS.keys()
 
 # Words that tell towns apart: Fort Hope is not Port Hope.
-HEADS = words_for("heads_that_tell_apart")
+HEADS = lexicon.words_for("heads_that_tell_apart")
 
 
 def _allowed(size: int, *, alone: bool) -> int:
@@ -405,9 +396,10 @@ class Spelling:
     def _towns_like_streets(self) -> list[tuple[str, str, Place]]:
         """Places whose name ends in a street's type, with their keys and those types: Thunder Bay."""
         return [
-            (name_key(place.words), place.words[-1], place)
+            (lexicon.name_key(words), words[-1], place)
             for place in self._gazetteer.places
-            if len(place.words) > 1 and place.words[-1] in STREET_TYPES and place.kind != "landmark"
+            if place.kind != "landmark" and len(words := place.words) > 1
+            if words[-1] in lexicon.STREET_TYPES
         ]
 
     @cached_property
@@ -423,8 +415,8 @@ class Spelling:
         self, words: list[str], *, alone: bool, after_street: bool
     ) -> tuple[int, tuple[Place, ...]]:
         """Find the places whose name is a few slips away from some words."""
-        key = name_key(words)
-        if len(words) > 1 and words[-1] in STREET_TYPES:
+        key = lexicon.name_key(words)
+        if len(words) > 1 and words[-1] in lexicon.STREET_TYPES:
             return self._like_a_street(key, after_street=after_street)
         if len(key) < SHORTEST or words[-1] in NEVER_LAST:
             return 0, ()
@@ -433,7 +425,7 @@ class Spelling:
         osa, extract = edits()
         most = _allowed(len(key.removeprefix("the")), alone=alone)
         found = extract(key, self._choices, scorer=osa.distance, score_cutoff=most, limit=24)
-        heads = HEADS.intersection(SHORT_FORMS.get(word, word) for word in words)
+        heads = HEADS.intersection(lexicon.SHORT_FORMS.get(word, word) for word in words)
         named = self._gazetteer.named
         right = [
             (slips, name)
@@ -470,14 +462,15 @@ class Spelling:
 
     def landmark(self, words: list[str]) -> Place | None:
         """Find the one landmark whose name begins so, perhaps with its town after it."""
-        spelt, places = [NICKNAMES.get(word, word) for word in words], self._gazetteer.places
+        places = self._gazetteer.places
+        spelt = [lexicon.NICKNAMES.get(word, word) for word in words]
         found = []
         for place in self._landmarks.get(spelt[0], ()):
             own, town = spelt, places[place.owner].words if place.owner >= 0 else []
             name = place.words
             if town and spelt[-len(town) :] == town and name[: len(spelt)] != spelt:
                 own = spelt[: -len(town)]
-            known = len(own) < 2 or name_key(own) in self._gazetteer.aliases
+            known = len(own) < 2 or lexicon.name_key(own) in self._gazetteer.aliases
             if name[: len(own)] == own and not known:
                 found.append(place)
         return found[0] if len(found) == 1 else None
@@ -485,7 +478,7 @@ class Spelling:
     def suggested(self, words: list[str], most: int = 3) -> tuple[Place, ...]:
         """Find places that words that name none may mean: what one of them names, then the like."""
         osa, extract = edits()
-        alike, key = osa.normalized_similarity, name_key(words)
+        alike, key = osa.normalized_similarity, lexicon.name_key(words)
         near = extract(key, self._choices, scorer=alike, score_cutoff=NEAR, limit=most)
         named = [word for word in words if len(word) >= SHORTEST] + [key for key, *_ in near]
         places = (place for key in named for place in self._gazetteer.named(key))
@@ -516,4 +509,4 @@ class Spelling:
 
 def _bears(place: Place, heads: frozenset[str]) -> bool:
     """Whether a place bears all the words that tell towns apart."""
-    return heads <= {SHORT_FORMS.get(word, word) for word in place.words}
+    return heads <= {lexicon.SHORT_FORMS.get(word, word) for word in place.words}

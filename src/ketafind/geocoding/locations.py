@@ -16,7 +16,7 @@ import numpy as np
 from ketafind.errors import CoordinatesError, PlaceNotFoundError, packaged
 from ketafind.geo import in_ontario, sphere_km
 from ketafind.geocoding.gazetteer import CodeTable, Gazetteer, Place, default_gazetteer
-from ketafind.geocoding.words import AREA_TEXTS, FIRST, PROVINCE_OF_LETTER, UNIT_TEXTS, code_text
+from ketafind.geocoding.lexicon import AREA_TEXTS, FIRST, PROVINCE_OF_LETTER, UNIT_TEXTS, code_text
 from ketafind.records import Location
 
 if TYPE_CHECKING:

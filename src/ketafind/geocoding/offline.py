@@ -14,6 +14,7 @@ import numpy as np
 from ketafind import errors
 from ketafind.errors import GeocodingError, InvalidInputError, shown
 from ketafind.geo import KM_PER_DEGREE, Coordinates, apart_km, sphere_km
+from ketafind.geocoding import lexicon
 from ketafind.geocoding.gazetteer import LIKE, POST_TOWN, Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.locations import (
     COVERED,
@@ -47,27 +48,6 @@ from ketafind.geocoding.reading import (
     Town,
     contains,
     row_of_plain,
-)
-from ketafind.geocoding.words import (
-    AREA_TEXTS,
-    AREAS,
-    AUSTRALIAN_STATES,
-    COUNTRY_CODES,
-    DIRECTIONS,
-    ELSEWHERE,
-    PROVINCE_CODES,
-    PROVINCE_OF_LETTER,
-    STATE_CODES,
-    STREET_TYPES,
-    UNIT_WORDS,
-    check_text,
-    code_text,
-    find_codes,
-    mended,
-    name_key,
-    names_a_street,
-    whole_code,
-    words_of,
 )
 from ketafind.records import Location
 
@@ -178,7 +158,7 @@ class OfflineGeocoder:
         look-alike; that, and every other reading that is not literal, is in ``corrections``.
         """
         if isinstance(text, str):
-            number = whole_code(text)
+            number = lexicon.whole_code(text)
             row = self.gazetteer.ontario.find(number) if number >= 0 else -1
             if row < 0:
                 row = row_of_plain(text, self.gazetteer)
@@ -186,7 +166,7 @@ class OfflineGeocoder:
                 return at_row(self.gazetteer, row)
         if isinstance(text, SearchPlace):
             return privately(self.geocode, text)
-        return self._read(check_text(text))
+        return self._read(lexicon.check_text(text))
 
     def reverse(self, place: Coordinates) -> Location:
         """Name the place and the postal area nearest to a position.
@@ -217,7 +197,7 @@ class OfflineGeocoder:
                 f"no known place of Ontario is within {FARTHEST_KM:.0f} km of this position"
             )
         found = at_place(near, (f"{far:.1f} km from the position given",), "corrected")
-        label = found.label if area is None else f"{found.label} {AREA_TEXTS[area]}"
+        label = found.label if area is None else f"{found.label} {lexicon.AREA_TEXTS[area]}"
         return replace(found, label=label)
 
     def _read(self, text: str) -> Location:
@@ -226,7 +206,7 @@ class OfflineGeocoder:
             return typed
         if not BETWEEN_SITES.isdisjoint(text.lower().split()) or MARKS.search(text) is not None:
             self._refuse_several(text)
-        reading = Reading(mended(text), self.gazetteer)
+        reading = Reading(lexicon.mended(text), self.gazetteer)
         if reading.code is not None and reading.rival >= 0:
             rivals = (reading.code.number, reading.rival)
             raise errors.AmbiguousPlaceError(
@@ -246,21 +226,21 @@ class OfflineGeocoder:
     def _outside(
         self, what: str, where: str, candidates: tuple[Location, ...] = (), hint: str = ""
     ) -> GeocodingError:
-        if self.region == "ON" and not hint and where.rpartition(", ")[2] in PROVINCE_CODES:
+        if self.region == "ON" and not hint and where.rpartition(", ")[2] in lexicon.PROVINCE_CODES:
             hint = '; ketafind.OfflineGeocoder(region="CA") reads all of Canada'
         message = f"{what} is in {where}; addresses in {COVERED[self.region][0]} only{hint}"
         return errors.OutsideCoverageError(message, candidates)
 
     def _elsewhere(self, text: str, reading: Reading) -> GeocodingError:
         """Refuse a place elsewhere, and name those here that bear its name."""
-        if self.region == "CA" and reading.elsewhere.rpartition(", ")[2] in PROVINCE_CODES:
+        if self.region == "CA" and reading.elsewhere.rpartition(", ")[2] in lexicon.PROVINCE_CODES:
             return errors.PlaceNotFoundError(
                 f"{text!r} is in {reading.elsewhere}, where postal codes and larger places are "
                 "known; give the code"
             )
         last = reading.words[reading.last_part(reading.stop) : reading.stop]
-        far = self.gazetteer.abroad.get(name_key(last)) == reading.elsewhere
-        named = self.gazetteer.named(name_key(last)) if far else ()
+        far = self.gazetteer.abroad.get(lexicon.name_key(last)) == reading.elsewhere
+        named = self.gazetteer.named(lexicon.name_key(last)) if far else ()
         ours = tuple(at_place(p) for p in sorted(named, key=lambda p: -p.population))
         hint = "; add 'ON' for {}"
         if far and not ours and len(last) == 1:
@@ -310,7 +290,7 @@ class OfflineGeocoder:
             self._refuse_everywhere(text, reading.words[town.start : town.stop], located)
         self._refuse_second(text, reading, town, located)
         after = reading.words[town.stop : reading.stop] if town.start >= 0 else []
-        if not UNIT_WORDS.isdisjoint(after) or ABOUT.issuperset(after):
+        if not lexicon.UNIT_WORDS.isdisjoint(after) or ABOUT.issuperset(after):
             after = []
         if after:
             located = _noted(located, (f"{' '.join(after)} was not used: the town alone was",))
@@ -324,7 +304,7 @@ class OfflineGeocoder:
             located = _noted(located, (f"{' '.join(before)} was not used: the town alone was",))
         elif self._is_stray(unread := _behind_a_street(beside), town, located):
             located = _noted(located, (f"{' '.join(unread)} was not used: the town alone was",))
-        if beside and beside[-1] in DIRECTIONS and len(beside[-1]) > 1:
+        if beside and beside[-1] in lexicon.DIRECTIONS and len(beside[-1]) > 1:
             # King Street West Perth.
             longer = self.gazetteer.named(reading.key(town.start - 1, town.stop))
             others = tuple(f"{p.name} was not taken" for p in longer if p not in town.places)
@@ -333,7 +313,7 @@ class OfflineGeocoder:
 
     def _refuse_everywhere(self, text: str, name: list[str], located: Location) -> None:
         """Refuse the name of a part that every town has, such as East End, without the town."""
-        if all(word in DIRECTIONS or word in TITLES or word in {"end", "side"} for word in name):
+        if (lexicon.DIRECTIONS.keys() | TITLES | {"end", "side"}).issuperset(name):
             raise errors.AmbiguousPlaceError(
                 f"{text!r} names a part that many towns have; add the town or the postal code",
                 candidates=(located,),
@@ -343,7 +323,7 @@ class OfflineGeocoder:
         """Whether words before a town say where in it, or which other: Blue Forest, north of Barrie."""
         if TITLES.issuperset(beside):
             return False
-        wholes = self.gazetteer.named(name_key(beside))
+        wholes = self.gazetteer.named(lexicon.name_key(beside))
         return located.label in {at_place(place).label for place in town.places} and not any(
             place.kind == "landmark" or any(contains(whole, place) for whole in wholes)
             for place in town.places
@@ -391,7 +371,7 @@ class OfflineGeocoder:
         row = self.gazetteer.ontario.find(number)
         if row >= 0:
             return (at_row(self.gazetteer, row),)
-        province = PROVINCE_OF_LETTER.get(code_text(number)[0].lower(), "")
+        province = lexicon.PROVINCE_OF_LETTER.get(lexicon.code_text(number)[0].lower(), "")
         return elsewhere_in_canada(self.gazetteer, number, province)
 
     def _in_canada(self, reading: Reading) -> Location | None:
@@ -400,11 +380,12 @@ class OfflineGeocoder:
             return next(iter(self._at_code(reading.code.number)), None)
         province = reading.elsewhere.rpartition(", ")[2]
         ours = reading.ontario or (reading.town and not reading.town.written and not province)
-        if ours or (province and province not in PROVINCE_CODES):
+        if ours or (province and province not in lexicon.PROVINCE_CODES):
             return None
-        known = province if province in PROVINCE_OF_LETTER.values() else ""
+        known = province if province in lexicon.PROVINCE_OF_LETTER.values() else ""
         ends = [reading.before]
-        if reading.before > 1 and ELSEWHERE.get(reading.words[reading.before - 1]) == province:
+        last = reading.words[reading.before - 1] if reading.before > 1 else ""
+        if lexicon.ELSEWHERE.get(last) == province:
             # Montreal, Quebec, QC; but also the city of Quebec.
             ends.insert(0, reading.before - 1)
         for stop in filter(None, ends):
@@ -418,7 +399,7 @@ class OfflineGeocoder:
 
     def _refuse_several(self, text: str) -> None:
         """Refuse a text of which two pieces name a place or code, and neither contains the other."""
-        words = words_of(text)[0]
+        words = lexicon.words_of(text)[0]
         whole = Phrase(words, [0] * len(words), self.gazetteer)
         if whole.key(0, whole.tail(len(words)).stop) in self.gazetteer.aliases:
             return
@@ -441,8 +422,8 @@ class OfflineGeocoder:
     def _site(self, piece: str, *, whole: bool) -> tuple[tuple[Place, ...], tuple[int, ...]] | None:
         """Read a piece as a place or a listed code; a hamlet counts as the `whole` of a piece only."""
         table, places = self.gazetteer.ontario, self.gazetteer.places
-        phrase = Phrase(*words_of(LEADING.sub("", mended(piece))), self.gazetteer)
-        codes = find_codes(phrase.words)
+        phrase = Phrase(*lexicon.words_of(LEADING.sub("", lexicon.mended(piece))), self.gazetteer)
+        codes = lexicon.find_codes(phrase.words)
         rows = [row for code in codes if (row := table.find(code.number)) >= 0]
         if rows:
             # A code alone is of the site whose town stands in another piece.
@@ -458,7 +439,7 @@ class OfflineGeocoder:
 
     def _at_area(self, text: str, reading: Reading) -> Location:
         """Answer for the first half of a postal code, and the town beside it if there is one."""
-        area, cut = AREAS[reading.area[:3]], len(reading.area) > 3
+        area, cut = lexicon.AREAS[reading.area[:3]], len(reading.area) > 3
         notes = ("a postal code that is cut short was read as its first half",) if cut else ()
         located = at_area(self.gazetteer, area, notes)
         if reading.town is None:
@@ -513,8 +494,8 @@ class OfflineGeocoder:
         words = reading.words[: reading.stop]
         before, _, last = text.rpartition(",")
         listed = [*before.split(","), *OR.split(last)] if before and OR.search(last) else None
-        keys = [name_key(words_of(part)[0]) for part in listed or OR.split(text)]
-        keys[-1] = keys[-1].removesuffix(name_key(reading.words[reading.stop :]))
+        keys = [lexicon.name_key(lexicon.words_of(part)[0]) for part in listed or OR.split(text)]
+        keys[-1] = keys[-1].removesuffix(lexicon.name_key(reading.words[reading.stop :]))
         known = [self.gazetteer.named(key) for key in keys]
         if len(keys) < 2 or not all(known) or any(word[0].isdigit() for word in words):
             return None
@@ -598,8 +579,8 @@ class OfflineGeocoder:
 
     def _at_unlisted_code(self, text: str, reading: Reading, number: int) -> Location:
         """Answer for a code that is not Ontario's, or not known."""
-        label = code_text(number)
-        province = PROVINCE_OF_LETTER.get(label[0].lower())
+        label = lexicon.code_text(number)
+        province = lexicon.PROVINCE_OF_LETTER.get(label[0].lower())
         if province is not None:
             there = elsewhere_in_canada(self.gazetteer, number, province)
             raise self._outside(f"the postal code {label}", province, there)
@@ -627,9 +608,10 @@ class OfflineGeocoder:
         names = " or ".join(sorted({place.name for place in places}))
         notes = (f"{town.written} was read as {names}",) if town.written else ()
         *before, last = town.written.split(" ")
-        if last in STATE_CODES and name_key(before) in {name_key(p.words) for p in places}:
+        keys = {lexicon.name_key(place.words) for place in places}
+        if last in lexicon.STATE_CODES and lexicon.name_key(before) in keys:
             # The only slip is a state after the name: Springfield IL is no Springfield of ours.
-            raise self._outside(repr(text), STATE_CODES[last])
+            raise self._outside(repr(text), lexicon.STATE_CODES[last])
         if len(places) == 1:
             return _noted(at_place(places[0], notes), _namesake(places[0], named or town.places))
         apart = max(apart_km(a, b) for a in places for b in places)
@@ -648,18 +630,18 @@ class OfflineGeocoder:
             return errors.AmbiguousPlaceError(
                 f"{text!r} names a whole province; add a town or postal code"
             )
-        if len(reading.words) == 1 and reading.words[0] in AREAS:
-            province = PROVINCE_OF_LETTER.get(reading.words[0][0])
+        if len(reading.words) == 1 and reading.words[0] in lexicon.AREAS:
+            province = lexicon.PROVINCE_OF_LETTER.get(reading.words[0][0])
             if province is not None:
                 return self._outside(repr(text), province)
         *name, last = reading.words or [""]
-        known = name_key(name)
+        known = lexicon.name_key(name)
         if known in gazetteer.abroad or known in gazetteer.aliases:
-            australian = "Australia" if last in AUSTRALIAN_STATES else None
-            where = STATE_CODES.get(last) or COUNTRY_CODES.get(last) or australian
+            australian = "Australia" if last in lexicon.AUSTRALIAN_STATES else None
+            where = lexicon.STATE_CODES.get(last) or lexicon.COUNTRY_CODES.get(last) or australian
             if where is not None:
                 return self._outside(repr(text), where)
-        if reading.stop > 1 and names_a_street(reading.words[: reading.stop]):
+        if reading.stop > 1 and lexicon.names_a_street(reading.words[: reading.stop]):
             return errors.AmbiguousPlaceError(
                 f"{text!r} names a street but no town: there may be one in Toronto, Ottawa, Hamilton "
                 "and many other towns; add the town or the postal code"
@@ -676,10 +658,10 @@ class OfflineGeocoder:
 
 def _behind_a_street(beside: list[str]) -> list[str]:
     """What stands between a street, its direction and units, and the town."""
-    types = [i for i, word in enumerate(beside) if word in STREET_TYPES]
+    types = [i for i, word in enumerate(beside) if word in lexicon.STREET_TYPES]
     if not types:
         return [] if any(word[0].isdigit() for word in beside) else beside
-    taken = DIRECTIONS.keys() | UNIT_WORDS
+    taken = lexicon.DIRECTIONS.keys() | lexicon.UNIT_WORDS
     return [w for w in beside[types[-1] + 1 :] if w not in taken and not w[0].isdigit()]
 
 

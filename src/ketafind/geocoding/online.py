@@ -19,10 +19,10 @@ from ketafind import errors, geo
 from ketafind.files import require
 from ketafind.geocoding.cache import GeocodeCache
 from ketafind.geocoding.gazetteer import Gazetteer
+from ketafind.geocoding.lexicon import check_text
 from ketafind.geocoding.limiter import PacedService, RateLimit, retry_after_s, unlogged, within
 from ketafind.geocoding.offline import OfflineGeocoder
 from ketafind.geocoding.protocol import Geocoder, SearchPlace, check_geocoder, works_offline
-from ketafind.geocoding.words import check_text
 from ketafind.records import Location, text_fault
 
 SETTINGS: tuple[type[Exception], ...] = (exc.ConfigurationError, exc.GeocoderNotFound)

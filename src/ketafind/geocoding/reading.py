@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ketafind.geo import apart_km
 from ketafind.geocoding.gazetteer import LIKE, POST_TOWN, Gazetteer, Place
-from ketafind.geocoding.words import (
+from ketafind.geocoding.lexicon import (
     AREAS,
     AUSTRALIAN_STATES,
     CANADA,

@@ -16,10 +16,10 @@ from ketafind import errors
 from ketafind.files import open_arrays
 from ketafind.geo import apart_km, sphere_km
 from ketafind.geocoding.address import Address, parse_address
+from ketafind.geocoding.lexicon import code_number, name_key, street_key, words_of
 from ketafind.geocoding.locations import together
 from ketafind.geocoding.offline import TOGETHER_KM, OfflineGeocoder
 from ketafind.geocoding.protocol import SearchPlace, privately
-from ketafind.geocoding.words import code_number, name_key, street_key, words_of
 from ketafind.records import Location
 from ketafind.vocabulary.terms import edits
 

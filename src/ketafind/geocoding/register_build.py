@@ -21,9 +21,9 @@ from ketafind.errors import DataError, Fault, InvalidInputError, KetafindError, 
 from ketafind.files import naming, path_text, refuse_existing, write_arrays
 from ketafind.geo import EAST, NORTH, SOUTH, WEST
 from ketafind.geocoding.gazetteer import default_gazetteer
+from ketafind.geocoding.lexicon import name_key, street_key, words_of
 from ketafind.geocoding.protocol import shown
 from ketafind.geocoding.register import KIND, VERSION
-from ketafind.geocoding.words import name_key, street_key, words_of
 
 CHUNK = 200_000
 BAR = ("reading", f" x {CHUNK:,} rows")

@@ -15,7 +15,7 @@ import numpy as np
 
 from ketafind.errors import AmbiguousPlaceError, GeocodingError, InvalidInputError, check_language
 from ketafind.geo import EAST, NORTH, SOUTH, WEST, Coordinates, in_ontario
-from ketafind.geocoding import OfflineGeocoder, locations, reading, words
+from ketafind.geocoding import OfflineGeocoder, lexicon, locations, reading
 from ketafind.geocoding.gazetteer import POST_TOWN, Gazetteer, Place
 from ketafind.qualification import bundled_words, qualified
 from ketafind.records import CITY_LEVEL
@@ -392,12 +392,12 @@ def _gazetteer(gazetteer: Gazetteer, region: str) -> JSON:
     places = gazetteer.places
     lines = (f"{key}\t{','.join(map(str, ns))}" for key, ns in gazetteer.aliases.items())
     lists = {
-        "directions": words.DIRECTIONS,
-        "streets": words.STREET_TYPES,
-        "units": words.UNIT_WORDS | reading.AFTER_WORDS,
+        "directions": lexicon.DIRECTIONS,
+        "streets": lexicon.STREET_TYPES,
+        "units": lexicon.UNIT_WORDS | reading.AFTER_WORDS,
         "about": reading.ABOUT,
-        "elsewhere": words.ELSEWHERE.keys() | words.PLAIN_STATES,
-        "states": words.STATE_CODES.keys() | words.COUNTRY_CODES.keys(),
+        "elsewhere": lexicon.ELSEWHERE.keys() | lexicon.PLAIN_STATES,
+        "states": lexicon.STATE_CODES.keys() | lexicon.COUNTRY_CODES.keys(),
         "commas": gazetteer.comma_endings,
     }
     return {
@@ -410,7 +410,7 @@ def _gazetteer(gazetteer: Gazetteer, region: str) -> JSON:
         "beside": locations.BESIDE,
         "wide": locations.WIDE_KM,
         "box": BOXES[region],
-        "short": words.SHORT_FORMS,
+        "short": lexicon.SHORT_FORMS,
         "compass": reading.COMPASS,
         "whole": [" ".join(place.words) for place in places if _ends_elsewhere(place)],
         "post_town": POST_TOWN,
@@ -420,7 +420,7 @@ def _gazetteer(gazetteer: Gazetteer, region: str) -> JSON:
 
 def _ends_elsewhere(place: Place) -> bool:
     """Whether a name ends as that of another place does: Little Portugal."""
-    elsewhere = words.ELSEWHERE.keys() | words.CANADA | words.ONTARIO
+    elsewhere = lexicon.ELSEWHERE.keys() | lexicon.CANADA | lexicon.ONTARIO
     return any("".join(place.words[at:]) in elsewhere for at in range(1, len(place.words)))
 
 
@@ -429,9 +429,13 @@ def _special(geocoder: OfflineGeocoder) -> Iterator[tuple[str, list[JSON]]]:
     gazetteer = geocoder.gazetteer
     counties = {(place.lat, place.lon): place.county for place in gazetteer.places}
     # What these mean depends on the words around them.
-    doubtful = {*gazetteer.abroad, *words.ELSEWHERE, *words.STATE_CODES, *words.COUNTRY_CODES}
-    doubtful.update(words.CANADA, words.ONTARIO, words.AREAS, words.UNIT_WORDS, reading.AFTER_WORDS)
-    named = {words.name_key(p.words): p.plain_name for p in gazetteer.places if _ends_elsewhere(p)}
+    doubtful = {*gazetteer.abroad, *lexicon.ELSEWHERE, *lexicon.STATE_CODES, *lexicon.COUNTRY_CODES}
+    doubtful.update(
+        lexicon.CANADA, lexicon.ONTARIO, lexicon.AREAS, lexicon.UNIT_WORDS, reading.AFTER_WORDS
+    )
+    named = {
+        lexicon.name_key(p.words): p.plain_name for p in gazetteer.places if _ends_elsewhere(p)
+    }
     for key, numbers in gazetteer.aliases.items():
         if len(numbers) > 1 or key in doubtful or key in named:
             name = named.get(key, key)
