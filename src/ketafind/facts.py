@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from functools import cache, partial
-from operator import is_
 from typing import TYPE_CHECKING
 
 from ketafind.errors import DataError, Fault, InvalidInputError, UnknownTermError, shown
@@ -21,7 +20,6 @@ from ketafind.records import (
     SOURCE_CLASSES,
     Clinic,
     Evidence,
-    FrozenMapping,
     Quantity,
     Service,
     Truth,
@@ -277,14 +275,13 @@ class _Reader:
         self.vocabulary = vocabulary
         self.faults: list[Fault] = []
         self.has_languages = any(facet.id == "language" for facet in vocabulary.facets)
-        self.stated = cache(self._stated)
-        self.measured = cache(self._measured)
+        self.resolved = cache(self._resolved)
         self.named = cache(partial(named_fact, vocabulary))
 
     def clinic(self, clinic: Clinic) -> Clinic:
         services = tuple(self._service(clinic, service) for service in clinic.services)
         evidence = tuple(self._evidence(clinic, fact) for fact in clinic.evidence)
-        same = all(map(is_, (*services, *evidence), (*clinic.services, *clinic.evidence)))
+        same = (services, evidence) == (clinic.services, clinic.evidence)
         return clinic if same else replace(clinic, services=services, evidence=evidence)
 
     def _fault(self, clinic: Clinic, where: str, error: Exception) -> None:
@@ -303,45 +300,37 @@ class _Reader:
         return fact if same else replace(fact, facet=facet, term=term)
 
     def _service(self, clinic: Clinic, service: Service) -> Service:
-        facts = service.facts
-        if clinic.languages and "language" not in facts and self.has_languages:
-            # Languages are stated of the clinic, and looked for in its services.
-            spoken = FrozenMapping(dict.fromkeys(clinic.languages, Truth.YES))
-            facts = FrozenMapping({**facts, "language": spoken})
+        # Languages are stated of the clinic, and looked for in its services.
+        spoken = () if "language" in service.facts else clinic.languages
         try:
-            made, complete = self.stated(facts, service.complete)
-            quantities = self.measured(service.quantities)
+            return self.resolved(service, spoken if self.has_languages else ())
         except (InvalidInputError, UnknownTermError) as error:
             self._fault(clinic, f"service {service.service_id!r}", error)
             return service
-        if (made, complete, quantities) == (service.facts, service.complete, service.quantities):
-            return service
-        return replace(
-            service,
-            facts=made,
-            flags=made.get(FLAG, {}),
-            complete=complete,
-            quantities=quantities,
-        )
 
-    def _stated(self, facts: Facts, complete: frozenset[str]) -> tuple[Facts, frozenset[str]]:
-        made: dict[str, dict[str, Truth]] = {}
-        for name, terms in facts.items():
-            facet = self.vocabulary.facet(name)
-            kept = made.setdefault(facet.id, {})
+    def _resolved(self, service: Service, languages: tuple[str, ...]) -> Service:
+        words, facts = self.vocabulary, dict[str, dict[str, Truth]]()
+        spoken = {"language": dict.fromkeys(languages, Truth.YES)} if languages else {}
+        for name, terms in {**service.facts, **spoken}.items():
+            facet = words.facet(name)
+            kept = facts.setdefault(facet.id, {})
             for text, truth in terms.items():
                 if kept.setdefault(facet.resolve(text), truth) is not truth:
                     raise InvalidInputError(f"{facet.id}:{text} is stated twice, differently")
-        known = frozenset(self.vocabulary.facet(name).id for name in complete)
-        return (facts if made == facts else made), (complete if known == complete else known)
-
-    def _measured(self, quantities: Mapping[str, Quantity]) -> Mapping[str, Quantity]:
-        known = self.vocabulary.quantities
-        for name, quantity in quantities.items():
-            if quantity.unit != known[name].unit:
-                raise InvalidInputError(f"{name}: {quantity} is not in {known[name].unit}")
-        made = {known.resolve(name): quantity for name, quantity in quantities.items()}
-        return FrozenMapping(made)
+        for name, quantity in service.quantities.items():
+            if quantity.unit != words.quantities[name].unit:
+                unit = words.quantities[name].unit
+                raise InvalidInputError(f"{name}: {quantity} is not in {unit}")
+        made = replace(
+            service,
+            facts=facts,
+            flags=facts.get(FLAG, {}),
+            complete=frozenset(words.facet(name).id for name in service.complete),
+            quantities={
+                words.quantities.resolve(n): size for n, size in service.quantities.items()
+            },
+        )
+        return service if made == service else made
 
 
 def named_fact(vocabulary: Vocabulary, name: str, term: str) -> tuple[str, str]:

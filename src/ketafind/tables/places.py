@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -45,14 +45,8 @@ def _coordinate(cell: Any, name: str, limit: float) -> float | None:
         raise CellError(f"{quoted(value)}: {error}") from None
 
 
-def latitude(cell: Any) -> float | None:
-    """Read a latitude."""
-    return _coordinate(cell, "lat", 90.0)
-
-
-def longitude(cell: Any) -> float | None:
-    """Read a longitude."""
-    return _coordinate(cell, "lon", 180.0)
+latitude = partial(_coordinate, name="lat", limit=90.0)
+longitude = partial(_coordinate, name="lon", limit=180.0)
 
 
 def coordinates(cells: Sequence[str], limit: float) -> list[float | None] | None:
