@@ -111,7 +111,7 @@ _VALUE_SHOWN = 200
 class Report:
     """The faults of one table."""
 
-    def __init__(self, source: str, header: int | None = None) -> None:
+    def __init__(self, source: str, header: Row | None = None) -> None:
         self.source = source
         self.header = header
         self.faults: list[Fault] = []
@@ -127,11 +127,16 @@ class Report:
         cut = None if value is None else "a long number" if long else str(value)[:_VALUE_SHOWN]
         self.faults.append(Fault(message, number, column, cut))
 
+    def head(self, message: str) -> None:
+        """Note a fault of the header."""
+        self.add(message, self.header)
+
     def refuse(self, n_rows: int | None = None) -> None:
         """Raise if anything was noted."""
         if self.faults:
             faults = sorted(self.faults, key=lambda fault: fault.row or 0)
-            raise DataError(self.source, faults, n_rows, self.header)
+            header = None if self.header is None else self.header.number
+            raise DataError(self.source, faults, n_rows, header)
 
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -142,34 +147,8 @@ _MOJIBAKE = re.compile(
 )
 
 
-def file_name(path: object) -> str:
-    """Give the last part of a path, to name a file in a message."""
-    return os.path.basename(_path(path))
-
-
-def _path(path: object) -> str:
-    text = path_text(path)
-    if _URL.match(text):
-        raise DataError(text, [Fault("this is a URL; download the file and give its path")])
-    return text
-
-
-def read_text(path: str | os.PathLike[str]) -> str:
-    """Read a text file in UTF-8, with or without a byte order mark."""
-    name = _path(path)
-    if not os.path.exists(name):
-        raise MissingFileError(f"{name}: there is no such file")
-    found = os.stat(name)
-    if not stat.S_ISREG(found.st_mode):
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a socket or a device"
-        raise DataError(name, [Fault(f"this is {kind}; give the path of a regular file")])
-    with naming(name), open(name, "rb") as file:
-        # One byte more than is allowed tells a file that grew meanwhile.
-        raw = file.read(MAX_FILE_BYTES + 1)
-    return _checked_text(raw, file_name(name))
-
-
 def _checked_text(raw: bytes, source: str) -> str:
+    """Read text in UTF-8, with or without a byte order mark."""
     fault = _foreign(raw)
     if not fault and len(raw) > MAX_FILE_BYTES:
         fault = f"over {MAX_FILE_BYTES:,} bytes, the most that is read; split the file"
@@ -337,7 +316,6 @@ class Table:
     report: Report
     # Counts the rows that could not be cut into cells, too.
     n_rows: int
-    header: Row | None = None
 
     def row(self, at: int) -> Row:
         """Say where a row stands."""
@@ -373,7 +351,7 @@ class Table:
                 continue
             if name in found:
                 both = f"{quoted(self.names[found[name]])} and {quoted(given)}"
-                self.report.add(f"the columns {both} mean the same; keep one", self.header)
+                self.report.head(f"the columns {both} mean the same; keep one")
             found[name] = at
         for name in needed:
             if name not in found:
@@ -382,13 +360,11 @@ class Table:
                 likely = next((one for one in self.names if words.get(column_key(one)) == name), "")
                 ask = f"rename {quoted(likely)} to it" if likely else "is there a header row"
                 message = f'there is no column "{name}"; {ask}? Found: {listed}'
-                self.report.add(message, self.header)
+                self.report.head(message)
         for given in self.names if strict else ():
             if column_key(given) not in meanings:
                 known = ", ".join(meanings)
-                self.report.add(
-                    f"the column {quoted(given)} is not known; known: {known}", self.header
-                )
+                self.report.head(f"the column {quoted(given)} is not known; known: {known}")
         if len(self.report.faults) > n_before:
             self.report.refuse(self.n_rows)
         return found
@@ -411,27 +387,38 @@ def column_key(name: str) -> str:
 
 def read_table(path: str | os.PathLike[str]) -> Table:
     """Read a CSV file with a header into a table."""
-    return _table(read_text(path), file_name(path))
+    name = path_text(path)
+    if _URL.match(name):
+        raise DataError(name, [Fault("this is a URL; download the file and give its path")])
+    if not os.path.exists(name):
+        raise MissingFileError(f"{name}: there is no such file")
+    found = os.stat(name)
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a socket or a device"
+        raise DataError(name, [Fault(f"this is {kind}; give the path of a regular file")])
+    with naming(name), open(name, "rb") as file:
+        # One byte more than is allowed tells a file that grew meanwhile.
+        raw = file.read(MAX_FILE_BYTES + 1)
+    return _table(raw, os.path.basename(name))
 
 
 def read_stream(stream: BinaryIO) -> Table:
     """Read CSV with a header from a stream that is not a file, such as standard input."""
-    source = "standard input"
-    return _table(_checked_text(stream.read(MAX_FILE_BYTES + 1), source), source)
+    return _table(stream.read(MAX_FILE_BYTES + 1), "standard input")
 
 
-def _table(text: str, source: str) -> Table:
-    rows = scan(text)
-    report = Report(source)
+def _table(raw: bytes, source: str) -> Table:
+    rows = scan(_checked_text(raw, source))
     header = next(rows, None)
     if header is None:
         raise DataError(source, [Fault("the file is empty; it needs a header row")])
-    report.header = header.number
+    report = Report(source, header)
     if header.fault:
-        report.add(header.fault, header)
+        report.head(header.fault)
         report.refuse()
-    _check_separator(header, report)
-    names = header_names(header.cells, report, header)
+    if len(header.cells) == 1:
+        _check_separator(header.cells[0], report)
+    names = header_names(header.cells, report)
     if report.faults:
         report.refuse(sum(1 for _ in rows))
     # One flat list: a list a row would keep the garbage collector busy.
@@ -446,7 +433,7 @@ def _table(text: str, source: str) -> Table:
             n_bad += 1
             report.add(row.fault or _count_fault(row.cells, len(names)), row)
     columns = [cells[at :: len(names)] for at in range(len(names))]
-    table = Table(names, columns, numbers, lines, report, len(lines) + n_bad, header)
+    table = Table(names, columns, numbers, lines, report, len(lines) + n_bad)
     if max(map(len, cells), default=0) > MAX_CELL_CHARACTERS:
         for at in range(len(names)):
             table.read(at, _check_length)
@@ -458,32 +445,28 @@ def _check_length(cell: str) -> None:
         raise CellError(f"holds {len(cell):,} characters; at most {MAX_CELL_CHARACTERS:,} are read")
 
 
-def _check_separator(header: Row, report: Report) -> None:
-    if len(header.cells) > 1:
-        return
+def _check_separator(line: str, report: Report) -> None:
     for separator, name in _SEPARATORS.items():
-        if separator in header.cells[0]:
-            report.add(f"the columns are separated by {name}; save the file with commas", header)
+        if separator in line:
+            report.head(f"the columns are separated by {name}; save the file with commas")
             report.refuse()
 
 
-def header_names(
-    cells: Iterable[object], report: Report, header: Row | None = None
-) -> tuple[str, ...]:
+def header_names(cells: Iterable[object], report: Report) -> tuple[str, ...]:
     """Read the names of the columns."""
     names = ["" if cell is None else str(cell).strip() for cell in cells]
     if len(names) > MAX_COLUMNS:
-        report.add(f"has {len(names):,} columns; at most {MAX_COLUMNS:,} are read", header)
+        report.head(f"has {len(names):,} columns; at most {MAX_COLUMNS:,} are read")
         return ()
     seen: dict[str, int] = {}
     for at, name in enumerate(names, 1):
         if not name:
-            report.add(f"column {at} of {len(names)} has no name; name it or remove it", header)
+            report.head(f"column {at} of {len(names)} has no name; name it or remove it")
         elif fault := _strange(name):
-            report.add(f"the column name {quoted(name)} {fault}", header)
+            report.head(f"the column name {quoted(name)} {fault}")
         elif name in seen:
             message = f"columns {seen[name]} and {at} are both called {quoted(name)}; rename one"
-            report.add(message, header)
+            report.head(message)
         seen.setdefault(name, at)
     return tuple(names)
 
