@@ -134,14 +134,13 @@ def _without_defaults(stated: dict[str, Any], kind: type) -> dict[str, Any]:
     return {name: item for name, item in stated.items() if item != _DEFAULTS[kind][name]}
 
 
-def _encoder(*, sort_keys: bool) -> Callable[[Any], str]:
-    return json.JSONEncoder(
+# The order in which facts were stated is kept, and not named.
+_stored, _hashed = (
+    json.JSONEncoder(
         sort_keys=sort_keys, default=_plain, ensure_ascii=False, separators=(",", ":")
     ).encode
-
-
-# The order in which facts were stated is kept, and not named.
-_stored, _hashed = _encoder(sort_keys=False), _encoder(sort_keys=True)
+    for sort_keys in (False, True)
+)
 
 
 def decode_clinic(data: bytes) -> Clinic:

@@ -61,10 +61,7 @@ class _KernelFilter:
 
     def nearest(self, lat: float, lon: float, k: int, max_distance_km: float = math.inf) -> Listed:
         """Find the k nearest points that pass; see `SpatialIndex.nearest`."""
-        self._left -= ALONE
-        if self._left <= 0:
-            self._consider()
-        answer: Listed | None = self._tree.nearest(lat, lon, k, max_distance_km)
+        answer: Listed | None = self.tree_for(ALONE).nearest(lat, lon, k, max_distance_km)
         return self._read(lat, lon, k, max_distance_km) if answer is None else answer
 
     def tree_for(self, questions: int) -> Any:
@@ -89,7 +86,9 @@ class _KernelFilter:
             self._left += self._eligible / ROWS_A_QUESTION if pays else math.inf
         if self._left <= 0:
             self._left = math.inf
-            self._tree = _compacted(self._tree, self.made_for.rows)
+            arrays = _empty_arrays(self._eligible)
+            self._tree.compact(*arrays.values())
+            self._tree = require_core().Tree(*arrays.values(), self.made_for.rows)
 
 
 class KernelIndex(SpatialIndex):
@@ -204,13 +203,6 @@ def _frame_fault(frame: npt.NDArray[np.float64]) -> str | None:
     axes, origin = frame.reshape(4, 3)[:3], frame.reshape(4, 3)[3]
     is_turn = np.abs(origin).max() < 1e4 and np.abs(axes @ axes.T - np.eye(3)).max() < 1e-9
     return None if is_turn else "its frame is no rotation"
-
-
-def _compacted(bitmap: Any, n: int) -> Any:
-    """Lay out the rows that pass a bitmap over n points as a tree of their own."""
-    arrays = _empty_arrays(bitmap.count)
-    bitmap.compact(*arrays.values())
-    return require_core().Tree(*arrays.values(), n)
 
 
 def threads_for(n: int) -> int:
