@@ -643,6 +643,19 @@ def test_the_command_writes_the_directory_those_that_match_or_the_nearest(tmp_pa
     assert "the ending '.doc' names no format" in capsys.readouterr().err
 
 
+def test_the_command_says_that_a_file_holds_no_clinic_and_refuses_a_limit_without_a_place(
+    tmp_path, capsys
+):
+    out = tmp_path / "none.geojson"
+    assert main(["export", "--route", "sc", "--out", str(out), "--lang", "fr"]) == 0
+    assert capsys.readouterr().err.startswith("Aucune clinique dont la position")
+    assert json.loads(out.read_text("utf-8"))["features"] == []
+    for limit in (["-k", "3"], ["--max-distance-km", "9"]):
+        assert main(["export", *limit, "--out", str(tmp_path / "few.geojson")]) == 2
+        assert "go with a PLACE" in capsys.readouterr().err
+    assert not (tmp_path / "few.geojson").exists()
+
+
 def test_where_was_searched_from_is_in_no_file(tmp_path):
     near = DIRECTORY.nearest("K7L 3N6", 3, routes="iv")
     for form in ("csv", "geojson", "fhir", "hsds", "jsonld"):

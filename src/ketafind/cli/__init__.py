@@ -112,32 +112,32 @@ _VALUE = re.compile(
 _CHOICE = re.compile(r"invalid choice: (.*) \(choose from (.*)\)", re.S)
 
 
-def _unknown(words: list[str]) -> tuple[str, list[str]]:
+def _unknown(words: list[str]) -> tuple[str, str]:
     options = [word.partition("=")[0] for word in words if word[:1] == "-" and word[1:2] > "9"]
     options += [word.partition("=")[0] for word in words if word[:2] == "--"]
     if options:
         listed = packaged("cli/parser.json")
         known = sorted(set(re.findall(r"--[a-z-]+", str(listed))))
-        near = get_close_matches(options[0], known, 1, 0.8)
-        meant = listed["elsewhere"].get(options[0])
+        near = "".join(get_close_matches(options[0], known, 1, 0.8))
+        meant = listed["elsewhere"].get(options[0], near)
         said = f"there is no option {', '.join(dict.fromkeys(options))}"
-        return said, [meant] if meant else near
-    return "too many words: put a place of several words in quotes", []
+        return said, "" if meant == options[0] else meant  # which another command has
+    return "too many words: put a place of several words in quotes", ""
 
 
 class _Parser(ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        help_of, meant = self.prog, list[str]()
+        help_of, meant = self.prog, ""
         if choice := _CHOICE.search(message):
             choices = re.findall(r"[\w-]+", choice[2])
-            meant = get_close_matches(choice[1].strip("'"), choices, 1, 0.75)
+            meant = "".join(get_close_matches(choice[1].strip("'"), choices, 1, 0.75))
         message = _VALUE.sub(r"\1", message)
         if message.startswith(UNRECOGNIZED):
             message, meant = _unknown(message.removeprefix(UNRECOGNIZED).split())
             help_of += " COMMAND"
-        see = "".join(f"; did you mean {one}? See" for one in meant) or "; see"
+        see = f"; did you mean {meant}? See" if meant else "; see"
         self.exit(2, f"{self.prog}: {message}{see} {help_of} --help\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:

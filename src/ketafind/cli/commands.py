@@ -41,12 +41,16 @@ def asked(arguments: Namespace) -> Matches:
     """Ask for the nearest clinics as the options say."""
     return directory_of(arguments).nearest(
         _origin(arguments),
-        arguments.k,
+        _many(arguments),
         max_distance_km=arguments.max_distance_km,
         check=not arguments.no_check,
         **by_road(arguments),
         **sought(arguments),
     )
+
+
+def _many(arguments: Namespace) -> int:
+    return 5 if arguments.k is None else int(arguments.k)
 
 
 def by_road(arguments: Namespace) -> dict[str, Any]:
@@ -172,15 +176,17 @@ def nearest(arguments: Namespace) -> None:
 
 def export(arguments: Namespace) -> None:
     """Write the clinics, those that match, or the nearest of them, to a file."""
-    what: Directory | Matches
+    found, wanted = None, sought(arguments)
     if arguments.place is not None or arguments.lat is not None or arguments.lon is not None:
-        what = asked(arguments)
-        _say_origin(what, arguments)
-    else:
-        what = directory_of(arguments)
-        wanted = sought(arguments)
-        if wanted != {"where": None, "unknown": "exclude"}:
-            what = what.search(**wanted)
+        found = asked(arguments)
+        _say_origin(found, arguments)
+    elif arguments.k is not None or arguments.max_distance_km is not None:
+        raise InvalidInputError("-k and --max-distance-km go with a PLACE")
+    elif wanted != {"where": None, "unknown": "exclude"}:
+        found = directory_of(arguments).search(**wanted)
+    if found is not None and not found:  # the file will hold none
+        print(found.translated(arguments.lang or "en"), file=sys.stderr)
+    what = directory_of(arguments) if found is None else found
     what.export(
         arguments.out,
         arguments.format,
@@ -340,7 +346,7 @@ def explain(arguments: Namespace) -> None:
 def questions(arguments: Namespace) -> None:
     """Print what to ask which clinic."""
     matches = asked(arguments)
-    _print(matches.questions(arguments.k, lang=arguments.lang), arguments, matches)
+    _print(matches.questions(_many(arguments), lang=arguments.lang), arguments, matches)
 
 
 def diff(arguments: Namespace) -> None:
