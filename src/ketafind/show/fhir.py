@@ -179,15 +179,13 @@ def _location(clinic: Clinic, lang: str) -> JSON:
     rest["location"] = {name: each for name, each in place.items() if name not in POSITION and each}
     made = _resource(plain | dict.fromkeys(POSITION) | place, LOCATION | POSITION, **rest)
     made["identifier"][0]["system"] = f"{SYSTEM}:clinic"
-    contacts = [
-        {"system": system, "value": _clean(plain[name])}
-        for system, name in TELECOM.items()
-        if plain[name]
-    ]
     doubt = None
     if place and not math.isclose(place["radius_km"], 0.0):
         doubt = _FORM["doubt"][lang].format(radius=place["radius_km"], precision=place["precision"])
-    return made | {"status": STATUS[clinic.status], **stated(telecom=contacts, description=doubt)}
+    return made | {
+        "status": STATUS[clinic.status],
+        **stated(telecom=_contacts([clinic.phone], clinic.website), description=doubt),
+    }
 
 
 def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str) -> JSON:
@@ -196,8 +194,6 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str
     for facet in vocabulary.facets:
         concepts = [_concept(facet, term, vocabulary, lang) for term in service.terms(facet.id)]
         offered.setdefault(FACETS.get(facet.id, OTHERS), []).extend(concepts)
-    contacts = [("phone", number) for number in _numbers(clinic.phone)]
-    contacts += [("url", clinic.website)] if clinic.website else []
     numbers = [
         f"{vocabulary.quantities[name].label(lang)}: {quantity.span} "
         f"{label_of('unit', quantity.unit, lang)}"
@@ -221,9 +217,14 @@ def _service(clinic: Clinic, service: Service, vocabulary: Vocabulary, lang: str
         name=_clean(clinic.name),
         **offered,
         comment="; ".join(numbers),
-        telecom=[{"system": system, "value": _clean(value)} for system, value in contacts],
+        telecom=_contacts(_numbers(clinic.phone), clinic.website),
     )
     return made if clinic.status == "uncertain" else made | {"active": clinic.status == "active"}
+
+
+def _contacts(phones: Iterable[str], website: str) -> list[JSON]:
+    contacts = [*(("phone", number) for number in phones), ("url", website)]
+    return [{"system": kind, "value": _clean(value)} for kind, value in contacts if value]
 
 
 def _numbers(phone: str) -> list[str]:
