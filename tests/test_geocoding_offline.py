@@ -1204,3 +1204,17 @@ def test_two_postal_codes_are_two_sites_whatever_their_provinces(region: str, te
 )
 def test_a_name_with_dashes_inside_is_not_a_journey(text: str, label: str | None) -> None:
     assert geocode(text).label == f"{label or text}, ON"
+
+
+def test_an_address_on_a_numbered_road_is_farther_from_its_village_than_one_on_a_street():
+    near = geocode("12 King St, Elmira").radius_km
+    for road in (
+        "5555 Line 86",
+        "RR 2",
+        "R.R. #3",
+        "Lot 5 Conc 3",
+        "73 4th Line",
+        "9 County Road 8",
+    ):
+        assert geocode(f"{road}, Elmira ON").radius_km > 2 * near
+    assert geocode("14 Concession St, Elmira").radius_km == near

@@ -10,7 +10,6 @@ from ketafind.geocoding.gazetteer import Gazetteer, default_gazetteer
 from ketafind.geocoding.reading import ELISION, Reading
 
 FLOORS = frozenset({"floor", "fl", "flr", "etage", "level"})
-NUMBERED_ROADS = lexicon.words_for("numbered_roads")
 ROAD_OWNERS = frozenset(["county", "cty", "cnty", "country", "regional", "reg"])
 LONGEST_UNIT = 6
 WORD_OR_AND = re.compile(lexicon.WORD.pattern + "|&")
@@ -269,7 +268,7 @@ def _is_ordinal(word: str) -> bool:
 
 def _numbers_a_road(words: _Words, i: int) -> bool:
     """Whether a number sign belongs to a road: Highway #27, County Rd #10."""
-    if words.starts_part(i) or words.words[i - 1] not in NUMBERED_ROADS:
+    if words.starts_part(i) or words.words[i - 1] not in lexicon.NUMBERED_ROADS:
         return False
     if words.words[i - 1] in {"road", "rd"}:
         return i > 1 and words.words[i - 2] in ROAD_OWNERS

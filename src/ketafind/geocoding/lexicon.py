@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import pairwise
 from typing import NamedTuple
 
 from ketafind.errors import PlaceNotFoundError, packaged
@@ -62,6 +63,8 @@ FRENCH_FIRST = words_for("street_types_first_in_french")
 DIRECTIONS = _meanings("directions")
 UNIT_WORDS = words_for("unit_words")
 ORDINALS = ("st", "nd", "rd", "th", "er", "re", "e", "eme", "ieme")
+NUMBERED = re.compile(r"\d+(?:st|nd|rd|th)")
+NUMBERED_ROADS = words_for("numbered_roads")
 
 STATE_CODES = _meanings("states")
 # Codes of states that at the end of an address are no word, street or direction.
@@ -177,6 +180,15 @@ def name_key(words: list[str]) -> str:
 def names_a_street(words: list[str]) -> bool:
     """Whether a street's type is among some words; "St" at their beginning is a saint."""
     return any(word in STREET_TYPES for word in words[words[:1] == ["st"] :])
+
+
+def on_numbered_road(words: list[str]) -> bool:
+    """Whether a numbered road is among some words: Highway 71, RR 2, 4th Line, not 14 Line St."""
+    return any(
+        (before in NUMBERED_ROADS and word.isdigit())
+        or (word in NUMBERED_ROADS and NUMBERED.fullmatch(before) is not None)
+        for before, word in pairwise(words)
+    )
 
 
 def street_key(words: list[str]) -> tuple[str, str, str]:

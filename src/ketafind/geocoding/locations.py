@@ -34,6 +34,9 @@ _TABLE = packaged("geocoding/radii.json")
 CODE_RADII: tuple[float, ...] = tuple(_TABLE["codes"])
 
 TOGETHER_FACTOR: float = _TABLE["around_factor"]
+
+# So many times farther from its village stands what is on a highway, a line or a rural route.
+OUT_OF_TOWN = 2.25
 _PLACES: dict[str, list[float]] = _TABLE["places"]
 
 

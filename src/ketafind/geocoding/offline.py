@@ -18,6 +18,7 @@ from ketafind.geocoding import lexicon
 from ketafind.geocoding.gazetteer import LIKE, POST_TOWN, Gazetteer, Place, default_gazetteer
 from ketafind.geocoding.locations import (
     COVERED,
+    OUT_OF_TOWN,
     RURAL,
     at_area,
     at_place,
@@ -286,6 +287,8 @@ class OfflineGeocoder:
                 f"{text!r} names streets that cross, but no town; add the town or the postal code"
             )
         located = self._at_finest(text, reading, town)
+        if located.precision == "place" and lexicon.on_numbered_road(before):
+            located = replace(located, radius_km=OUT_OF_TOWN * located.radius_km)
         if all(p.kind == "neighbourhood" for p in town.places) and TITLES.issuperset(beside):
             self._refuse_everywhere(text, reading.words[town.start : town.stop], located)
         self._refuse_second(text, reading, town, located)

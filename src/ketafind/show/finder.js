@@ -216,7 +216,7 @@ const Finder = (() => {
         const [key, numbers] = line.split("\t");
         return [key, numbers.split(",").map(Number)];
       }));
-      for (const name of ["elsewhere", "states", "directions", "streets", "units", "about", "commas", "whole"]) this[name] = new Set(this[name]);
+      for (const name of ["elsewhere", "states", "directions", "streets", "numbered_roads", "units", "about", "commas", "whole"]) this[name] = new Set(this[name]);
       this.counts = new Int32Array(this.name.length);
       for (const name of codes.name) this.counts[name] += 1;
     }
@@ -394,7 +394,14 @@ const Finder = (() => {
       if (answer?.refused) throw new Refused(answer.refused, { candidates: answer.candidates });
       const place = answer ? { ...answer, notes: answer.notes.map(([en, fr]) => ["python", { en, fr }]) } : this.atPlace(numbers[0]);
       if (start) place.notes = [...place.notes, ["street_unused", {}]];
+      if (place.precision === "place" && this.isOnNumberedRoad(words.slice(0, start))) place.radius *= this.out_of_town;
       return place;
+    }
+
+    // Highway 71, RR 2, 4th Line; but 14 Concession St is in a town.
+    isOnNumberedRoad(words) {
+      const follows = (word, before) => (this.numbered_roads.has(before) && /^\d+$/.test(word)) || (this.numbered_roads.has(word) && /^\d+(st|nd|rd|th)$/.test(before));
+      return words.some((word, at) => at > 0 && follows(word, words[at - 1]));
     }
 
     // Whether what stands before a town is a numbered street, perhaps with its unit, and no other name.

@@ -394,6 +394,7 @@ def _gazetteer(gazetteer: Gazetteer, region: str) -> JSON:
     lists = {
         "directions": lexicon.DIRECTIONS,
         "streets": lexicon.STREET_TYPES,
+        "numbered_roads": lexicon.NUMBERED_ROADS,
         "units": lexicon.UNIT_WORDS | reading.AFTER_WORDS,
         "about": reading.ABOUT,
         "elsewhere": lexicon.ELSEWHERE.keys() | lexicon.PLAIN_STATES,
@@ -407,6 +408,7 @@ def _gazetteer(gazetteer: Gazetteer, region: str) -> JSON:
         "special": dict(_special(OfflineGeocoder(gazetteer, region=region))),
         "radii": locations.CODE_RADII,
         "around_factor": locations.TOGETHER_FACTOR,
+        "out_of_town": locations.OUT_OF_TOWN,
         "beside": locations.BESIDE,
         "wide": locations.WIDE_KM,
         "box": BOXES[region],
