@@ -103,6 +103,10 @@ def test_what_people_type_is_answered_near_its_place_or_refused_as_it_should_be(
         ("12 King St, Barrie - by appointment", "Barrie"),
         ("Guelph - call for details", "Guelph"),
         ("100 Main St (rear), Milton", "Milton"),
+        ("12 King St, Kingston (locatoin)", "Kingston"),
+        ("I live in Barrie", "Barrie"),
+        ("City of Kinston", "Kingston"),
+        ("Windsor office", "Windsor"),
     ],
 )
 def test_what_else_is_said_of_a_site_hides_no_town(text: str, name: str) -> None:

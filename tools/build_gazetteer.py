@@ -48,6 +48,9 @@ PROVINCES = {
 }
 
 MANY_CODES = 300
+EVERYDAY = frozenset({"alliance", "mobile"})
+"""What is said of a clinic, and is a town elsewhere too."""
+
 ENGLISH = {
     "AU": "Australia",
     "CA": "Canada",
@@ -142,7 +145,7 @@ def abroad(rest: Codes, known: set[str], ours: set[str], large: set[str]) -> lis
         if count >= MANY_CODES:
             found[key_of(name)] = f"{name}, {PROVINCE_OF_LETTER[letter]}"
     kept = (famous - large) | (set(found) - known)
-    return [f"{key}\t{found[key]}" for key in sorted(kept) if key]
+    return [f"{key}\t{found[key]}" for key in sorted(kept - EVERYDAY) if key]
 
 
 def alike(known: set[str], others: set[str]) -> dict[str, str]:

@@ -482,6 +482,9 @@ class OfflineGeocoder:
     def _meant(self, places: tuple[Place, ...]) -> tuple[Place, ...]:
         """Leave, of places of one name, those that a person may mean who says no more."""
         codes = self.gazetteer.codes_of_place
+        # A municipality's office may stand outside it, and be another place of its name.
+        wholes = {(p.plain_name, p.county): p for p in places if p.kind == "municipality"}
+        places = tuple(p for p in places if wholes.get((p.plain_name, p.county), p) is p)
         ranked = sorted(places, key=lambda p: -p.population)
         solid = filter(self.gazetteer.is_solid, places)
         towns = [p for p in solid if p.kind in {"municipality", "community"} or codes[p.number]]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ketafind.geo import apart_km
-from ketafind.geocoding.gazetteer import LIKE, POST_TOWN, Gazetteer, Place
+from ketafind.geocoding.gazetteer import LIKE, PARTS, POST_TOWN, Gazetteer, Place
 from ketafind.geocoding.lexicon import (
     AREAS,
     AUSTRALIAN_STATES,
@@ -52,7 +52,7 @@ ABOUT = words_for("about")
 TITLES = words_for("titles")
 
 # Words that after a town name a building there, of which no position is known.
-INSTITUTIONS = words_for("institutions")
+INSTITUTIONS = words_for("institutions") | words_for("buildings") | DIRECTIONS.keys()
 
 # What stands at a town, and is not a street that crosses another.
 BUILDINGS = words_for("buildings")
@@ -462,13 +462,17 @@ class Reading(Phrase):
         start = self.last_part(stop)
         alone = start == 0 and _is_name(words[:stop])
         if exact is not None and (
-            exact.start == start
+            exact.start in {start, *self._names_in(start)}
             or TITLES.issuperset(words[start : exact.start])
             or (start == 0 and not _is_name(words[: exact.start]))
         ):
             return exact
+        known = self._town_before(start) if exact is None else None
+        if known is not None:
+            # 12 King St, Kingston (location): no location is a misspelt town.
+            return known
         best: tuple[float, Town] | None = None
-        for first in [start] if alone or start else self._windows():
+        for first in self._names_in(start) if alone or start else self._windows():
             if words[stop - 1] in STREET_TYPES and not _follows_street(words[start:first]):
                 continue
             found = self._like(first, alone=alone)
@@ -486,6 +490,18 @@ class Reading(Phrase):
             return self._larger_before(exact) or exact
         return exact or self.town_in_a_part(start)
 
+    def _names_in(self, start: int) -> list[int]:
+        """Where a misspelt town may begin in a part of its own, which words may point to it."""
+        after = [i + 1 for i in range(start, self.stop - 1) if self.words[i] in POINTERS]
+        return after if self.words[start] in POINTERS else [start, *after]
+
+    def _town_before(self, stop: int) -> Town | None:
+        """Find the town, and no quarter of one, that the part before is."""
+        town = self.town_in_a_part(stop)
+        if town is None or town.start != self.last_part(stop):
+            return None
+        return None if PARTS.issuperset(place.kind for place in town.places) else town
+
     def _windows(self) -> Iterator[int]:
         """Where a misspelt town may begin behind a street: "St Code" of 12 Main St Code is none."""
         words, last = self.words, self.stop - 1
@@ -498,8 +514,7 @@ class Reading(Phrase):
         """Whether what stands before makes another name of a village's: Silver Mountain, Port Alma."""
         before = self.words[: town.start]
         return before[-1] in HEADS or (
-            before[-1] not in POINTERS
-            and not any(map(self.gazetteer.spelling.is_well_known, town.places))
+            not any(map(self.gazetteer.spelling.is_well_known, town.places))
             and CROSSED.isdisjoint(before)
             and BUILDINGS.isdisjoint(before)
             and INSTITUTIONS.isdisjoint(before)
@@ -536,7 +551,7 @@ class Reading(Phrase):
         first = 1 if words[0] == "the" else 0
         for at in range(min(stop - 1, first + LONGEST_TOWN), first, -1):
             places = self.gazetteer.named(self.key(first, at))
-            if places and all(w in INSTITUTIONS or w in DIRECTIONS for w in words[at:stop]):
+            if places and INSTITUTIONS.issuperset(words[at:stop]):
                 counts = self.gazetteer.codes_of_place
                 large = max(counts[place.number] for place in places) >= POST_TOWN
                 if not large and (stop - at > 1 or words[at] not in DIRECTIONS):
