@@ -154,6 +154,12 @@ def test_a_misspelt_name_of_several_places_is_as_ambiguous_as_if_it_were_right()
         geocode("12 Main St, Hudsom, ON")
 
 
+def test_a_village_nearer_in_slips_keeps_a_town_from_being_meant() -> None:
+    # Stratton, a village, is one slip away; Trenton is two.
+    with pytest.raises(errors.PlaceNotFoundError, match="did you mean Stratton"):
+        geocode("Strattonn")
+
+
 def test_a_town_behind_a_street_that_a_longer_name_may_mean_says_so() -> None:
     assert geocode("12 Main St North Perth ON").corrections == ("North Perth was not taken",)
     assert geocode("12 Main St N, Perth ON").corrections == ()

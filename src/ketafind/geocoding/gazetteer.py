@@ -430,14 +430,15 @@ class Spelling:
         right = [
             (slips, name)
             for name, slips, _ in found
-            if (not alone or (slips == 1 and len(key) >= LONG) or self._is_known(name))
-            and (name[0] == key[0] or (slips == 1 and (not alone or self._is_large(name))))
+            if (name[0] == key[0] or (slips == 1 and (not alone or self._is_large(name))))
             and (not heads or any(_bears(place, heads) for place in named(name)))
         ]
-        if not right:
+        least = min((slips for slips, _ in right), default=0)
+        # A village that is nearer in slips than a town is no less likely.
+        sure = not alone or (least == 1 and len(key) >= LONG)
+        names = [name for slips, name in right if slips == least and (sure or self._is_known(name))]
+        if not names:
             return 0, ()
-        least = min(slips for slips, _ in right)
-        names = [name for slips, name in right if slips == least]
         places = self._likeliest(
             {place: name[0] == key[0] for name in names for place in named(name)}
         )
