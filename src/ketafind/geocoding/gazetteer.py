@@ -361,9 +361,7 @@ HEADS = lexicon.words_for("heads_that_tell_apart")
 
 def _allowed(size: int, *, alone: bool) -> int:
     """How many slips a name of this length may hold; fewer if nothing shows that it is a town."""
-    if alone:
-        return 1 if size < 10 else 2
-    return 1 if size < 7 else 2 if size < 10 else 3
+    return 1 if size < (10 if alone else 8) else 2
 
 
 class Spelling:

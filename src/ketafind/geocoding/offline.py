@@ -641,8 +641,8 @@ class OfflineGeocoder:
             if province is not None:
                 return self._outside(repr(text), province)
         *name, last = reading.words or [""]
-        known = lexicon.name_key(name)
-        if known in gazetteer.abroad or known in gazetteer.aliases:
+        known = lexicon.name_key(name) in gazetteer.abroad
+        if known or reading.town_at_end(len(name)) is not None:
             australian = "Australia" if last in lexicon.AUSTRALIAN_STATES else None
             where = lexicon.STATE_CODES.get(last) or lexicon.COUNTRY_CODES.get(last) or australian
             if where is not None:
