@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ketafind.bits import Bits, TermSlices
+from ketafind.bits import TermSlices
 from ketafind.criteria import And, Bound, Criteria, Everything, Offers, everything
 from ketafind.errors import InvalidInputError
 from ketafind.explain.findings import vocabularies_of
@@ -271,53 +271,47 @@ class _Question:
                 yes, no = (self._services(form, side) for side in (Truth.YES, Truth.NO))
                 not_yes[~yes] |= np.uint64(1 << bit)
                 is_no[no] |= np.uint64(1 << bit)
-        around, new = self._around()[rows], self._new[rows]
-        maybe = new & ~self._clinics(slices.closed)[rows]
+        clinic_nos, flags = self.catalogue.clinic_of_row[rows], self.filter._by_number
+        around, new = self._around()[clinic_nos], self._new[clinic_nos]
+        maybe = new & ~flags(slices.closed)[clinic_nos]
         if self.filter.unknown == "include":
             return (is_no | around)[maybe]
         loose = (is_no | around | np.uint64(1 << self.bit["unknown"]))[maybe]
         if self.filter.unknown == "only":
             return loose
-        sure = new & self._clinics(slices.active)[rows]
+        sure = new & flags(slices.active)[clinic_nos]
         return np.concatenate([(not_yes | around)[sure], loose])
 
     @cached_property
     def _area(self) -> NDArray[np.bool_] | None:
         """The clinics inside the area, by their number; None without one."""
         region = self.filter._region
-        return None if region is None else self._clinics(region)[self.catalogue.row_of_clinic]
-
-    @cached_property
-    def _new_clinics(self) -> NDArray[np.bool_]:
-        """The clinics of `_new`, by their number."""
-        return self._new[self.catalogue.row_of_clinic]
+        return None if region is None else self.filter._by_number(region)
 
     @cached_property
     def _new(self) -> NDArray[np.bool_]:
-        """Rows of the clinics that the question does not find, and that could be listed."""
-        found = self._clinics(self.filter._bits)
+        """The clinics that the question does not find, and that could be listed."""
+        found = self.filter._passing(self.filter.unknown)
         if self.ranking.origin is not None:
-            found = found & ~self._beyond
-            found[self.catalogue.n_located :] = True
+            found = (found & ~self._beyond) | np.isnan(self.catalogue.radius_km)
         return ~found
 
     def _around(self) -> NDArray[np.uint64]:
-        """For each row the violated radius and area."""
+        """For each clinic the violated radius and area."""
         out = self._beyond * np.uint64(1 << self.bit["radius"])
-        if self.filter._region is not None:
-            out[~self._clinics(self.filter._region)] |= np.uint64(1 << self.bit["region"])
+        if self._area is not None:
+            out[~self._area] |= np.uint64(1 << self.bit["region"])
         return out
 
     @cached_property
     def _beyond(self) -> NDArray[np.bool_]:
-        """Rows of the clinics that lie beyond the radius."""
-        beyond = np.zeros(len(self.catalogue.clinic_of_row), bool)
-        origin, limit_km = self.ranking.origin, self.ranking.limit_km
+        """The clinics that lie beyond the radius."""
+        origin, limit_km, points = self.ranking.origin, self.ranking.limit_km, self.catalogue.points
+        beyond = np.zeros(len(self.catalogue.clinics), bool)
         if origin is not None and not math.isinf(limit_km):
-            beyond[: self.catalogue.n_located] = True
-            index, points = self.catalogue.index, self.catalogue.points
-            _, near = index.within(origin.lat, origin.lon, min(limit_km, FARTHEST_KM))
-            beyond[self.catalogue.row_of_clinic[points.clinic_no[near]]] = False
+            beyond[points.clinic_no] = True
+            place = origin.lat, origin.lon, min(limit_km, FARTHEST_KM)
+            beyond[points.clinic_no[self.catalogue.index.within(*place)[1]]] = False
         return beyond
 
     def _services(self, clause: Criteria, side: Truth) -> NDArray[np.bool_]:
@@ -325,10 +319,6 @@ class _Question:
         flags = np.unpackbits(slices.evaluate(clause, side), bitorder="little").astype(bool)
         start = 8 * slices.width
         return np.concatenate([flags[: slices.n_rows], flags[start : start + len(slices.owner)]])
-
-    def _clinics(self, bits: Bits) -> NDArray[np.bool_]:
-        n = len(self.catalogue.clinic_of_row)
-        return np.unpackbits(bits, count=n, bitorder="little").astype(bool)
 
     def relaxation(self, changes: Sequence[int]) -> Relaxation:
         """Ask the question with some constraints left out."""
@@ -340,7 +330,7 @@ class _Question:
         }
         unknown = "include" if self.bit["unknown"] in done else self.filter.unknown
         area = None if self.bit["region"] in done else self._area
-        new_ones = self._new_clinics if area is None else self._new_clinics & area
+        new_ones = self._new if area is None else self._new & area
         widened = self.bit["radius"] in done
         reach_km = math.inf if widened else limit_km
 

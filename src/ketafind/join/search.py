@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ from ketafind.index.protocol import Floats, check_count
 from ketafind.join.frames import code_type, on_threads, slices
 from ketafind.join.origins import Origins, check_range, wrong_position
 from ketafind.query.filter import Filter
-from ketafind.query.origin import BOTH_ZERO, CHANGES, FAR_KM, NEAR_KM, would_fit
+from ketafind.query.origin import FAR_KM, implausible
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
@@ -111,10 +110,13 @@ def search(
         )
         if not catalogue.all_located:
             out[1][:] = catalogue.clinic_of_point[out[1]]
-        fault = _implausible(directory, lat, lon, out[0][:, 0]) if check else None
-        if fault is not None:
-            row = fault[0] if good is None else int(np.flatnonzero(good)[fault[0]])
-            raise wrong_position(first_row + rows.start + row, f"it {fault[1]}")
+        # NaN is not less; one reduction is faster than to compare each.
+        if check and not out[0][:, 0].max(initial=0.0) <= FAR_KM:
+            far = np.flatnonzero(~(out[0][:, 0] <= FAR_KM))
+            fault = implausible(catalogue, lat[far], lon[far])
+            if fault is not None:
+                row = far[fault[0]] if good is None else np.flatnonzero(good)[far[fault[0]]]
+                raise wrong_position(first_row + rows.start + int(row), f"it {fault[1]}")
         if good is not None:
             distance_km[:], clinic[:] = np.nan, -1
             distance_km[good], clinic[good] = out
@@ -142,31 +144,6 @@ def refuse_implausible(
         search(directory, directory.filter(), origins, 1, threads=threads, first_row=first_row)
     else:
         check_range(origins.lat, origins.lon, first_row)
-
-
-def _implausible(
-    directory: Directory, lat: Floats, lon: Floats, distance_km: Floats
-) -> tuple[int, str] | None:
-    """The first row that is far from every clinic and near one if corrected, and the advice."""
-    # NaN is not less; one reduction is faster than to compare each.
-    if distance_km.max(initial=0.0) <= FAR_KM:
-        return None
-    rows = np.flatnonzero(~(distance_km <= FAR_KM))
-    if not any(clinic.location for clinic in directory.clinics):
-        return None
-    # The distance is to an eligible clinic: is any clinic nearer?
-    rows = rows[~_some_within(directory, lat[rows], lon[rows], FAR_KM)]
-    faults = [(int(row), BOTH_ZERO) for row in rows[(lat[rows] == 0.0) & (lon[rows] == 0.0)][:1]]
-    for how, change in CHANGES.items():
-        new_lat, new_lon = change(lat[rows], lon[rows])
-        possible = np.flatnonzero(np.abs(new_lat) <= 90.0)
-        near = _some_within(directory, new_lat[possible], new_lon[possible], NEAR_KM)
-        faults += [(int(row), would_fit(how)) for row in rows[possible[near]][:1]]
-    return min(faults, key=itemgetter(0), default=None)
-
-
-def _some_within(directory: Directory, lat: Floats, lon: Floats, limit_km: float) -> Flags:
-    return nearest_arrays(directory.filter(), lat, lon, 1, limit_km)[1][:, 0] >= 0
 
 
 def nearest_arrays(

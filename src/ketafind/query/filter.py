@@ -197,9 +197,11 @@ class Filter(Frozen):
 
     def _passing(self, unknown: UnknownPolicy) -> NDArray[np.bool_]:
         """Whether each clinic, by its number, is eligible under an unknown policy."""
-        passing = np.empty(len(self._catalogue.clinic_of_row), bool)
-        passing[self._catalogue.clinic_of_row] = self._flags(self._bits_under(unknown))
-        return passing
+        return self._by_number(self._bits_under(unknown))
+
+    def _by_number(self, bits: Bits) -> NDArray[np.bool_]:
+        """Whether each clinic, by its number, is among those of some bits."""
+        return self._flags(bits).astype(bool)[self._catalogue.row_of_clinic]
 
     def _truth(self, clinic_no: int) -> Truth:
         """The maximum over a clinic's services, then the minimum with its status."""
@@ -212,9 +214,7 @@ class Filter(Frozen):
 
     def _under(self, unknown: UnknownPolicy) -> Filter:
         """The same criteria and region under another unknown policy."""
-        flags = None
-        if self._region is not None:
-            flags = self._flags(self._region).astype(bool)[self._catalogue.row_of_clinic]
+        flags = None if self._region is None else self._by_number(self._region)
         return Filter(self._catalogue, self.criteria, unknown, flags)
 
     def _service(self, clinic_no: int) -> Service:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from numbers import Real
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.errors import CoordinatesError, GeocodingError, InvalidInputError, packaged
-from ketafind.geo import Coordinates, circles, degrees, in_ontario
+from ketafind.geo import Coordinates, Floats, circles, degrees, in_ontario
 from ketafind.records import Location
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ CORRECT = "Correct it, or pass check=False if it is meant"
 BOTH_ZERO = (
     "lies over 2,000 km from every clinic: lat and lon are both zero, often a blank that was read "
     f"as a number. {CORRECT}"
+)
+WOULD_FIT = (
+    f"lies over 2,000 km from every clinic; {{}} it would lie within 500 km of one. {CORRECT}"
 )
 
 
@@ -131,27 +135,29 @@ def geocoded(text: str, geocoder: Geocoder) -> Location:
 
 def check_plausible(origin: Start, catalogue: Catalogue, what: str = "the origin") -> None:
     """Refuse a place whose swapped or sign-corrected pair fits far better, and (0, 0)."""
-    if not len(catalogue.points.lat) or _great_circle_km(origin, catalogue) < 0.99 * FAR_KM:
-        return
-    if _nearest_km(origin.lat, origin.lon, catalogue) <= FAR_KM:
-        return
-    if origin.lat == 0.0 == origin.lon:
-        raise CoordinatesError(f"{what} {BOTH_ZERO}")
+    if len(catalogue.points.lat) and _great_circle_km(origin, catalogue) >= 0.99 * FAR_KM:
+        fault = implausible(catalogue, np.array([origin.lat]), np.array([origin.lon]))
+        if fault is not None:
+            raise CoordinatesError(f"{what} {fault[1]}")
+
+
+def implausible(catalogue: Catalogue, lat: Floats, lon: Floats) -> tuple[int, str] | None:
+    """The first row that is far from every clinic and near one if corrected, and the advice."""
+    if not len(catalogue.points.lat):
+        return None
+
+    def some_within(lat: Floats, lon: Floats, limit_km: float) -> NDArray[np.bool_]:
+        near = catalogue.index.nearest_many(lat, lon, 1, max_distance_km=limit_km)[1]
+        return np.asarray(near[:, 0] >= 0)
+
+    rows = np.flatnonzero(~some_within(lat, lon, FAR_KM))
+    faults = [(int(row), BOTH_ZERO) for row in rows[(lat[rows] == 0.0) & (lon[rows] == 0.0)][:1]]
     for how, change in CHANGES.items():
-        lat, lon = change(origin.lat, origin.lon)
-        if abs(lat) <= 90 and _nearest_km(lat, lon, catalogue) <= NEAR_KM:
-            raise CoordinatesError(f"{what} {would_fit(how)}")
-
-
-def would_fit(how: str) -> str:
-    """Say that a position is far from every clinic and near one if corrected."""
-    return (
-        f"lies over 2,000 km from every clinic; {how} it would lie within 500 km of one. {CORRECT}"
-    )
-
-
-def _nearest_km(lat: float, lon: float, catalogue: Catalogue) -> float:
-    return catalogue.index.nearest(lat, lon, 1)[0][0]
+        new_lat, new_lon = change(lat[rows], lon[rows])
+        possible = np.flatnonzero(np.abs(new_lat) <= 90.0)
+        near = some_within(new_lat[possible], new_lon[possible], NEAR_KM)
+        faults += [(int(row), WOULD_FIT.format(how)) for row in rows[possible[near]][:1]]
+    return min(faults, key=itemgetter(0), default=None)
 
 
 def _great_circle_km(origin: Start, catalogue: Catalogue) -> float:
