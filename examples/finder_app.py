@@ -33,7 +33,7 @@ def choice(label: str, facet: str) -> list[str]:
 st.title(title)
 place = st.text_input(where_from)
 routes, conditions = choice(route, "route"), choice(treats, "condition")
-unknown = "include" if st.sidebar.checkbox(also) else "exclude"
+unknown: kf.UnknownPolicy = "include" if st.sidebar.checkbox(also) else "exclude"
 if place:
     try:
         near = data.nearest(

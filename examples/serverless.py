@@ -8,6 +8,7 @@ nothing that a query does not need is imported.
 import json
 import os
 import sys
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,7 @@ def directory() -> kf.Directory:
 
 def handler(event: dict[str, Any], context: object = None) -> dict[str, Any]:  # noqa: ARG001
     """Answer a request whose body is JSON: place, where, k and lang."""
+    answer: Mapping[str, object]
     try:
         asked = dict(json.loads(event["body"]))
         where = kf.Criteria.from_dict(asked.get("where", {"everything": True}))

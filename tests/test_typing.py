@@ -34,6 +34,7 @@ def geocoders(
     online: geocoding.GeopyGeocoder, register: geocoding.RegisterGeocoder
 ) -> list[kf.Geocoder]:
     return [online, register, kf.OfflineGeocoder(), geocoding.ChainGeocoder([online])]
+policy: kf.UnknownPolicy = "include" if len(found.name if found else "") else "only"
 filter_: kf.Filter = directory.filter(kf.route("iv") & ~kf.staff("nurse"))
 """
 WRONG = [

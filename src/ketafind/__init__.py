@@ -30,7 +30,7 @@ _HOMES = {
     "join.columns": ("methods", "provenance"),
     "matches": ("Match", "Matches"),
     "qualification": ("RuleSet", "qualified"),
-    "query.filter": ("Filter",),
+    "query.filter": ("Filter", "UnknownPolicy"),
     "query.origin": ("Origin",),
     "records": ("Clinic", "Evidence", "Location", "Quantity", "Service", "Truth"),
     "snapshot": ("Snapshot",),

@@ -38,6 +38,7 @@ from ketafind.matches import Matches as Matches
 from ketafind.qualification import RuleSet as RuleSet
 from ketafind.qualification import qualified as qualified
 from ketafind.query.filter import Filter as Filter
+from ketafind.query.filter import UnknownPolicy as UnknownPolicy
 from ketafind.query.origin import Origin as Origin
 from ketafind.records import Clinic as Clinic
 from ketafind.records import Evidence as Evidence
