@@ -14,24 +14,8 @@ import numpy as np
 from ketafind import errors
 from ketafind.errors import GeocodingError, InvalidInputError, shown
 from ketafind.geo import KM_PER_DEGREE, Coordinates, apart_km, sphere_km
-from ketafind.geocoding import lexicon
+from ketafind.geocoding import lexicon, locations
 from ketafind.geocoding.gazetteer import LIKE, POST_TOWN, Gazetteer, Place, default_gazetteer
-from ketafind.geocoding.locations import (
-    COVERED,
-    OUT_OF_TOWN,
-    RURAL,
-    at_area,
-    at_place,
-    at_places,
-    at_row,
-    beside,
-    between,
-    elsewhere_in_canada,
-    nearest_area,
-    place_radius_km,
-    town_in_canada,
-    typed_coordinates,
-)
 from ketafind.geocoding.protocol import (
     Geocoder,
     SearchPlace,
@@ -164,7 +148,7 @@ class OfflineGeocoder:
             if row < 0:
                 row = row_of_plain(text, self.gazetteer)
             if row >= 0:
-                return at_row(self.gazetteer, row)
+                return locations.at_row(self.gazetteer, row)
         if isinstance(text, SearchPlace):
             return privately(self.geocode, text)
         return self._read(lexicon.check_text(text))
@@ -192,17 +176,17 @@ class OfflineGeocoder:
         known = (p for p in self.gazetteer.places if p.kind in kinds and self.gazetteer.is_solid(p))
         near = min(known, key=lambda p: apart_km(place, p))
         far = apart_km(place, near)
-        area = nearest_area(self.gazetteer, place)
+        area = locations.nearest_area(self.gazetteer, place)
         if area is None and far > FARTHEST_KM:
             raise errors.OutsideCoverageError(
                 f"no known place of Ontario is within {FARTHEST_KM:.0f} km of this position"
             )
-        found = at_place(near, (f"{far:.1f} km from the position given",), "corrected")
+        found = locations.at_place(near, (f"{far:.1f} km from the position given",), "corrected")
         label = found.label if area is None else f"{found.label} {lexicon.AREA_TEXTS[area]}"
         return replace(found, label=label)
 
     def _read(self, text: str) -> Location:
-        typed = typed_coordinates(text, self.region)
+        typed = locations.typed_coordinates(text, self.region)
         if typed is not None:
             return typed
         if not BETWEEN_SITES.isdisjoint(text.lower().split()) or MARKS.search(text) is not None:
@@ -229,7 +213,9 @@ class OfflineGeocoder:
     ) -> GeocodingError:
         if self.region == "ON" and not hint and where.rpartition(", ")[2] in lexicon.PROVINCE_CODES:
             hint = '; ketafind.OfflineGeocoder(region="CA") reads all of Canada'
-        message = f"{what} is in {where}; addresses in {COVERED[self.region][0]} only{hint}"
+        message = (
+            f"{what} is in {where}; addresses in {locations.COVERED[self.region][0]} only{hint}"
+        )
         return errors.OutsideCoverageError(message, candidates)
 
     def _elsewhere(self, text: str, reading: Reading) -> GeocodingError:
@@ -242,12 +228,12 @@ class OfflineGeocoder:
         last = reading.words[reading.last_part(reading.stop) : reading.stop]
         far = self.gazetteer.abroad.get(lexicon.name_key(last)) == reading.elsewhere
         named = self.gazetteer.named(lexicon.name_key(last)) if far else ()
-        ours = tuple(at_place(p) for p in sorted(named, key=lambda p: -p.population))
+        ours = tuple(locations.at_place(p) for p in sorted(named, key=lambda p: -p.population))
         hint = "; add 'ON' for {}"
         if far and not ours and len(last) == 1:
             # Kent alone may be meant for Chatham-Kent.
             longer = self.gazetteer.spelling.bearers.get(last[0], ())
-            ours = tuple(at_place(p) for p in longer if p.kind == "municipality")
+            ours = tuple(locations.at_place(p) for p in longer if p.kind == "municipality")
             hint = "; for {} write it whole"
         hint = hint.format(" or ".join([one.label for one in ours][:3])) if ours else ""
         return self._outside(repr(text), reading.elsewhere, ours, hint)
@@ -288,7 +274,7 @@ class OfflineGeocoder:
             )
         located = self._at_finest(text, reading, town)
         if located.precision == "place" and lexicon.on_numbered_road(before):
-            located = replace(located, radius_km=OUT_OF_TOWN * located.radius_km)
+            located = replace(located, radius_km=locations.OUT_OF_TOWN * located.radius_km)
         if all(p.kind == "neighbourhood" for p in town.places) and TITLES.issuperset(beside):
             self._refuse_everywhere(text, reading.words[town.start : town.stop], located)
         self._refuse_second(text, reading, town, located)
@@ -327,7 +313,9 @@ class OfflineGeocoder:
         if TITLES.issuperset(beside):
             return False
         wholes = self.gazetteer.named(lexicon.name_key(beside))
-        return located.label in {at_place(place).label for place in town.places} and not any(
+        return located.label in {
+            locations.at_place(place).label for place in town.places
+        } and not any(
             place.kind == "landmark" or any(contains(whole, place) for whole in wholes)
             for place in town.places
         )
@@ -366,16 +354,16 @@ class OfflineGeocoder:
         ):
             raise errors.AmbiguousPlaceError(
                 f"{text!r} names several sites; geocode one at a time",
-                candidates=(located, at_place(solid[0])),
+                candidates=(located, locations.at_place(solid[0])),
             )
 
     def _at_code(self, number: int) -> tuple[Location, ...]:
         """Where a code of any province is; empty if it is not listed."""
         row = self.gazetteer.ontario.find(number)
         if row >= 0:
-            return (at_row(self.gazetteer, row),)
+            return (locations.at_row(self.gazetteer, row),)
         province = lexicon.PROVINCE_OF_LETTER.get(lexicon.code_text(number)[0].lower(), "")
-        return elsewhere_in_canada(self.gazetteer, number, province)
+        return locations.elsewhere_in_canada(self.gazetteer, number, province)
 
     def _in_canada(self, reading: Reading) -> Location | None:
         """Answer with a code or a larger place of another province, if the text names one."""
@@ -395,7 +383,7 @@ class OfflineGeocoder:
             start = reading.last_part(stop)
             for at in range(start, stop if province else start + 1):
                 key = "".join(reading.words[at:stop])
-                located = town_in_canada(self.gazetteer, key, known)
+                located = locations.town_in_canada(self.gazetteer, key, known)
                 if located is not None:
                     return located
         return None
@@ -417,7 +405,7 @@ class OfflineGeocoder:
                 for place, row in [*product(others, rows), *product(places, other_rows)]
             )
             if not one_site:
-                found = tuple(at_place(group[0]) for group in (others, places))
+                found = tuple(locations.at_place(group[0]) for group in (others, places))
                 raise errors.AmbiguousPlaceError(
                     f"{text!r} names several sites; geocode one at a time", candidates=found
                 )
@@ -444,7 +432,7 @@ class OfflineGeocoder:
         """Answer for the first half of a postal code, and the town beside it if there is one."""
         area, cut = lexicon.AREAS[reading.area[:3]], len(reading.area) > 3
         notes = ("a postal code that is cut short was read as its first half",) if cut else ()
-        located = at_area(self.gazetteer, area, notes)
+        located = locations.at_area(self.gazetteer, area, notes)
         if reading.town is None:
             return located
         return self._with_town(text, reading.town, area, located, notes)
@@ -460,7 +448,7 @@ class OfflineGeocoder:
             town.places,
             key=lambda p: (p.number not in own, apart_km(located, p)),
         )
-        other = at_place(near)
+        other = locations.at_place(near)
         apart = apart_km(located, near)
         if near.number in own or apart <= max(CONSISTENT_KM, located.radius_km + other.radius_km):
             if located.radius_km <= other.radius_km:
@@ -510,7 +498,7 @@ class OfflineGeocoder:
 
     def _at_row(self, text: str, reading: Reading) -> Location:
         row, town = reading.code_row, reading.town
-        located = at_row(self.gazetteer, row, reading.corrections)
+        located = locations.at_row(self.gazetteer, row, reading.corrections)
         if reading.elsewhere and not located.label.startswith(FEDERAL):
             raise errors.ConflictingPlaceError(
                 f"{text!r}: {located.label} is not in {reading.elsewhere}; correct one of them",
@@ -525,17 +513,21 @@ class OfflineGeocoder:
     def _reconcile(self, text: str, reading: Reading, located: Location, town: Place) -> Location:
         """Weigh a code against a town that is not the one it is named after."""
         row = reading.code_row
-        rural = bool(self.gazetteer.ontario.qualities[row] & RURAL)
+        rural = bool(self.gazetteer.ontario.qualities[row] & locations.RURAL)
         if self._reaches(town, row):
             # A rural code stands for a wide area: a town in it says more, a municipality less.
-            finer = rural and town.kind in VILLAGES and place_radius_km(town) < located.radius_km
+            finer = (
+                rural
+                and town.kind in VILLAGES
+                and locations.place_radius_km(town) < located.radius_km
+            )
             if finer:
-                return at_place(town, located.corrections, "corrected")
+                return locations.at_place(town, located.corrections, "corrected")
             return _noted(located, self._outside_part(town, row, located))
         if self._is_slip(reading, row):
             return located
         apart = apart_km(located, town)
-        other = at_place(town)
+        other = locations.at_place(town)
         wide = town.reach_km if rural else 0.0
         close = apart <= TOGETHER_KM + wide or (rural and self._shares_area(row, town))
         return _reconciled(text, located, other, near=close)
@@ -550,7 +542,7 @@ class OfflineGeocoder:
         lat, lon = table.lats[row] / 1e4, table.lons[row] / 1e4
         apart = sphere_km(lat, lon, town.lat, town.lon)
         # A code's point is the middle of a rural route; a municipality's area is no circle.
-        spare = 1.5 if own.owner < 0 or table.qualities[row] & RURAL else 1.0
+        spare = 1.5 if own.owner < 0 or table.qualities[row] & locations.RURAL else 1.0
         if apart <= max(CONSISTENT_KM, town.radius_km, spare * town.reach_km):
             return True
         rows = self.gazetteer.rows_of_place(town.number)
@@ -565,7 +557,7 @@ class OfflineGeocoder:
         own = self.gazetteer.places[self.gazetteer.ontario.names[row]]
         apart = apart_km(located, town)
         # An area is no circle.
-        reach = max(place_radius_km(town), 1.5 * town.reach_km) + located.radius_km
+        reach = max(locations.place_radius_km(town), 1.5 * town.reach_km) + located.radius_km
         same = contains(town, own) or contains(own, town) or own.owner == town.owner >= 0
         if (same and own.number != town.owner) or apart <= reach or self._shares_area(row, town):
             return ()
@@ -588,7 +580,7 @@ class OfflineGeocoder:
         label = lexicon.code_text(number)
         province = lexicon.PROVINCE_OF_LETTER.get(label[0].lower())
         if province is not None:
-            there = elsewhere_in_canada(self.gazetteer, number, province)
+            there = locations.elsewhere_in_canada(self.gazetteer, number, province)
             raise self._outside(f"the postal code {label}", province, there)
         area = number // 2000
         if area not in self.gazetteer.ontario.areas:
@@ -600,12 +592,12 @@ class OfflineGeocoder:
             )
         note = f"{label} is not listed; read as {label[:3]}"
         rural = area // 20 % 10 == 0
-        located = at_area(self.gazetteer, area, (note,))
+        located = locations.at_area(self.gazetteer, area, (note,))
         if reading.town is not None:
             found = self._with_town(text, reading.town, area, located, (note,))
             if found.match == "conflict" or rural:
                 return found
-        return located if rural else beside(self.gazetteer, number)
+        return located if rural else locations.beside(self.gazetteer, number)
 
     def _at_town(self, text: str, town: Town, named: tuple[Place, ...] = ()) -> Location:
         places, own_name = town.places, not town.written and town.start >= 0
@@ -619,14 +611,16 @@ class OfflineGeocoder:
             # The only slip is a state after the name: Springfield IL is no Springfield of ours.
             raise self._outside(repr(text), lexicon.STATE_CODES[last])
         if len(places) == 1:
-            return _noted(at_place(places[0], notes), _namesake(places[0], named or town.places))
+            return _noted(
+                locations.at_place(places[0], notes), _namesake(places[0], named or town.places)
+            )
         apart = max(apart_km(a, b) for a in places for b in places)
         if apart <= TOGETHER_KM:
-            return at_places(places, notes)
+            return locations.at_places(places, notes)
         raise errors.AmbiguousPlaceError(
             f"{text!r} may be {len(places)} places up to {apart:.0f} km apart ({names}); "
             "add the postal code",
-            candidates=tuple(at_place(place, notes) for place in places),
+            candidates=tuple(locations.at_place(place, notes) for place in places),
         )
 
     def _not_found(self, text: str, reading: Reading) -> GeocodingError:
@@ -653,7 +647,7 @@ class OfflineGeocoder:
                 "and many other towns; add the town or the postal code"
             )
         part = reading.words[reading.last_part(reading.stop) : reading.stop]
-        likely = [at_place(place) for place in gazetteer.spelling.suggested(part)]
+        likely = [locations.at_place(place) for place in gazetteer.spelling.suggested(part)]
         hint = f"did you mean {' or '.join(one.label for one in likely)}?" if likely else ""
         return errors.PlaceNotFoundError(
             f"no postal code or Ontario place was recognised in {text!r}; "
@@ -694,7 +688,7 @@ def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:
 def _reconciled(text: str, code: Location, town: Location, *, near: bool) -> Location:
     """Answer with a circle around a code and a town, or refuse them as a contradiction."""
     if near:
-        return between(code, town)
+        return locations.between(code, town)
     apart = apart_km(code, town)
     name = town.label.removesuffix(", ON")
     raise errors.ConflictingPlaceError(
