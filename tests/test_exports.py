@@ -471,6 +471,18 @@ def _hsds(**service):
     return {"id": "s", "name": "S", "status": "active", "service_at_locations": at} | service
 
 
+def test_the_languages_of_a_service_of_others_are_read_or_named():
+    spoken = [
+        {"code": "fr"},
+        {"name": "English"},
+        {"code": "fr", "name": "French"},
+        {"name": "Cree"},
+    ]
+    with pytest.warns(UserWarning, match="1 of its codes .* left out: 'Cree'"):
+        clinic = kf.Directory.from_hsds(_hsds(languages=spoken))["p"]
+    assert clinic.services[0].terms("language") == ("fr", "en")
+
+
 def test_services_of_a_list_that_ended_or_are_given_nowhere_are_left_out_and_named():
     listed = [
         _hsds(id="a", name="old", status="defunct"),

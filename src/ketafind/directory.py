@@ -364,7 +364,7 @@ class Directory(Mapping[str, Clinic]):
 
         content, name = read_json(source, "an HSDS list of services")
         words = checked_vocabulary(vocabulary)
-        clinics = clinics_from_plain(clinics_in_list(content), name, "location")
+        clinics = clinics_from_plain(clinics_in_list(content, words), name, "location")
         return cls.from_clinics(clinics, vocabulary=words, geocoder=geocoder, check=check)
 
     @classmethod

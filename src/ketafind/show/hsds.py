@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
+from ketafind.errors import UnknownTermError
 from ketafind.show.fhir import FORMS, SYSTEM, find, put_all, warn_of_unread
 from ketafind.tables.frames import Found, add_fact
 from ketafind.tables.places import postal_letters
@@ -126,7 +127,7 @@ def _metadata(at: int, fact: JSON, own: str) -> JSON:
     return made | {OURS: {name: each for name, each in fact.items() if name not in skipped}}
 
 
-def clinics_in_list(content: Any) -> Iterator[Found]:
+def clinics_in_list(content: Any, vocabulary: Vocabulary) -> Iterator[Found]:
     """Find the clinics of a list of services: the locations at which services are given."""
     unread, idle = list[str](), list[str]()
     listed = find(content, "contents") or find(content, "services") or [content]
@@ -143,7 +144,7 @@ def clinics_in_list(content: Any) -> Iterator[Found]:
             if key not in clinics:
                 clinics[key] = where, _clinic(place, service)
             if _status(service) == clinics[key][1]["status"]:
-                clinics[key][1]["services"].append(_offered(service, unread))
+                clinics[key][1]["services"].append(_offered(service, vocabulary, unread))
                 active = True
         if not active:
             idle.append(str(service.get("name") or service.get("id")))
@@ -202,7 +203,7 @@ def _clinic(place: JSON, service: JSON) -> JSON:
     )
 
 
-def _offered(service: JSON, unread: list[str]) -> JSON:
+def _offered(service: JSON, vocabulary: Vocabulary, unread: list[str]) -> JSON:
     ours = service.get(OURS) or {}
     facts = {name: dict(facet, terms=[]) for name, facet in ours.get("facts", {}).items()}
     for one in service.get("attributes") or ():
@@ -211,4 +212,14 @@ def _offered(service: JSON, unread: list[str]) -> JSON:
             add_fact(facts, name, find(one, "taxonomy_term/code"), one.get("value", "yes"))
         elif term := find(one, "taxonomy_term/name") or one.get("value"):
             unread.append(str(term))
+    stated = {one["id"] for one in facts.get("language", {}).get("terms", ())}
+    for one in service.get("languages") or ():
+        code = str(one.get("code") or one.get("name"))
+        try:
+            facet, term = vocabulary.fact("language", code)
+        except UnknownTermError:
+            unread.append(code)
+        else:
+            if term not in stated:
+                add_fact(facts, facet, term, "yes")
     return {"service_id": service.get("id"), **ours, "facts": facts}
