@@ -618,8 +618,9 @@ def test_several_towns_in_one_text_are_alternatives() -> None:
     assert located.match == "ambiguous"
     assert len(located.candidates) == 2
     assert geocode("Kitchener and Waterloo") == geocode("Kitchener-Waterloo")
-    with pytest.raises(errors.AmbiguousPlaceError):
-        geocode("Toronto / Ottawa")
+    for text in ("Toronto / Ottawa", "Terrace Bay/Whitby", "Perth or St. Jacobs"):
+        with pytest.raises(errors.AmbiguousPlaceError, match="may be 2 places"):
+            geocode(text)
 
 
 @pytest.mark.parametrize(
@@ -914,7 +915,8 @@ def test_further_numbers_of_one_address_make_no_second(text: str) -> None:
     [("Blue Forest, ON", "blue"), ("north of Kingston", "north of"), ("outside Barrie", "outside"),
      ("Wellington Ottawa", "wellington"), ("Yonge/Bloor Toronto", "yonge bloor"),
      ("12 Main St wst Perth ON", "wst"), ("I live in Comber", "i live in"),
-     ("UofT Scarborough", "uoft")],
+     ("UofT Scarborough", "uoft"), ("Terrace Bay Wellesley", "terrace bay"),
+     ("Woodham Hawkesbury", "woodham")],
 )  # fmt: skip
 def test_words_before_a_town_that_may_say_another_place_are_said_not_to_be_used(
     text: str, unused: str

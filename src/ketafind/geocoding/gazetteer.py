@@ -435,7 +435,8 @@ class Spelling:
         # A village that is nearer in slips than a town is no less likely.
         sure = not alone or (least == 1 and len(key) >= LONG)
         names = [name for slips, name in right if slips == least and (sure or self._is_known(name))]
-        if not names:
+        if not least or not names:
+            # A name without a slip was read before, and is not what was meant.
             return 0, ()
         places = self._likeliest(
             {place: name[0] == key[0] for name in names for place in named(name)}

@@ -291,7 +291,7 @@ class OfflineGeocoder:
         head = re.split(rf"\b{first}\b", text, maxsplit=1, flags=re.I)[0]
         if before and not crossed and not numbered and CROSSING.search(head):
             located = _noted(located, (f"{' '.join(before)} was not used: the town alone was",))
-        elif self._is_stray(unread := _behind_a_street(beside), town, located):
+        elif self._is_stray(unread := self._unread(beside), town, located):
             located = _noted(located, (f"{' '.join(unread)} was not used: the town alone was",))
         if beside and beside[-1] in lexicon.DIRECTIONS and len(beside[-1]) > 1:
             # King Street West Perth.
@@ -299,6 +299,14 @@ class OfflineGeocoder:
             others = tuple(f"{p.name} was not taken" for p in longer if p not in town.places)
             located = _noted(located, others)
         return located
+
+    def _unread(self, beside: list[str]) -> list[str]:
+        """What stands between a street, its direction and units, and the town."""
+        types = [i for i, word in enumerate(beside) if word in lexicon.STREET_TYPES]
+        if not types or self.gazetteer.named(lexicon.name_key(beside)):
+            return [] if any(word[0].isdigit() for word in beside) else beside
+        taken = lexicon.DIRECTIONS.keys() | lexicon.UNIT_WORDS
+        return [w for w in beside[types[-1] + 1 :] if w not in taken and not w[0].isdigit()]
 
     def _refuse_everywhere(self, text: str, name: list[str], located: Location) -> None:
         """Refuse the name of a part that every town has, such as East End, without the town."""
@@ -313,11 +321,11 @@ class OfflineGeocoder:
         if TITLES.issuperset(beside):
             return False
         wholes = self.gazetteer.named(lexicon.name_key(beside))
-        return located.label in {
-            locations.at_place(place).label for place in town.places
-        } and not any(
+        label = located.label
+        meant = [p for p in town.places if locations.at_place(p).label == label]
+        return bool(meant) and not any(
             place.kind == "landmark" or any(contains(whole, place) for whole in wholes)
-            for place in town.places
+            for place in meant
         )
 
     def _refuse_second(self, text: str, reading: Reading, town: Town, located: Location) -> None:
@@ -654,15 +662,6 @@ class OfflineGeocoder:
             + (hint or "add one, as in 'Kingston' or 'K7L 3N6'"),
             likely,
         )
-
-
-def _behind_a_street(beside: list[str]) -> list[str]:
-    """What stands between a street, its direction and units, and the town."""
-    types = [i for i, word in enumerate(beside) if word in lexicon.STREET_TYPES]
-    if not types:
-        return [] if any(word[0].isdigit() for word in beside) else beside
-    taken = lexicon.DIRECTIONS.keys() | lexicon.UNIT_WORDS
-    return [w for w in beside[types[-1] + 1 :] if w not in taken and not w[0].isdigit()]
 
 
 def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:
