@@ -250,6 +250,7 @@ def test_land_that_was_found_with_a_router_is_drawn_for_one_of_its_times(codes, 
         for minutes in (None, 30.0, 60.0)
     )
     assert first == same != other
+    assert "weight of the origins within 60 min" in other
     with pytest.raises(InvalidInputError, match="45"):
         plots.catchments(timed, threshold=45.0)
 

@@ -151,6 +151,7 @@ def test_the_service_that_answers_is_the_first_of_those_with_the_highest_truth()
         ({"price_cad": 300}, r"price_cad= is a number: write where=ketafind.at_most\('price_cad'"),
         ({"router": None}, r"router= is no argument of this query, which is by straight distance"),
         ({"max_time_min": 5}, r"write nearest\(origin, k, router=..., max_time_min=...\)"),
+        ({"threshold_km": 5}, r"did you mean thresholds_km=\?"),
         ({"max_km": 5}, r"max_km= is no argument of this query; did you mean max_distance_km=\?"),
         ({"max_time": 5}, r"max_time= is no argument of this query; did you mean max_time_min=\?"),
         ({"limit": 5}, r"limit= is no argument of this query; did you mean k=\?"),

@@ -328,9 +328,11 @@ def catchments(
     chosen = frame[frame["supply"] == supply]
     if not len(chosen):
         raise InvalidInputError(f"no row has the supply {supply!r}")
+    label: Any = "weight of the origins nearest to the clinic"
     if "threshold_min" in chosen:
-        chosen = chosen.iloc[_rows_of(chosen["threshold_min"].to_numpy(float), threshold)]
-    label = "weight of the origins nearest to the clinic"
+        limits = chosen["threshold_min"].to_numpy(float)
+        chosen = chosen.iloc[rows := _rows_of(limits, threshold)]
+        label = "weight of the origins within {reach}", {"reach": f"{limits[rows[0]]:g} min"}
     return choropleth(chosen, "weight", **{"label": label, "names": "clinic_ids", **options})
 
 
@@ -479,7 +481,7 @@ def _coloured(
     key = [f"{at}  {name}" for at, name in enumerate(said, 1)]
     corners = np.vstack([path.get_extents().get_points() for path in paths])
     sheet.cover = 0.85
-    boxes = [around(corners, 0.03), crowd(marks) if key else None]
+    boxes = [around(corners, 0.03, 10_000.0), crowd(marks) if key else None]
     panes = sheet.maps(ground, boxes, np.empty((0, 2)), entries, key)
     for pane in panes:
         for _, drawn, style in layers:

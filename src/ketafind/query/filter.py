@@ -297,8 +297,11 @@ class FilterCache:
         return made
 
 
-OPTIONS = ("max_distance_km", "max_time_min", "unknown", "where", "check")
-"""What a mistyped argument of `nearest` may be meant for."""
+OPTIONS = (
+    *("max_distance_km", "max_time_min", "unknown", "where", "check"),
+    *("thresholds_km", "thresholds_min", "catchment_km", "catchment_min"),
+)
+"""What a mistyped argument of a query or an analysis may be meant for."""
 MEANT = {
     **dict.fromkeys(("n", "limit", "count"), "k"),
     **dict.fromkeys(("criteria", "filter", "query"), "where"),
