@@ -52,6 +52,15 @@ def require(module: str, extra: str = "") -> Any:
         ) from None
 
 
+def is_missing(value: object) -> bool:
+    """Whether a value of a frame stands for none: None, NaN, NaT or pandas' NA."""
+    try:
+        return value is None or bool(value != value)  # noqa: PLR0124
+    except (TypeError, ValueError, ArithmeticError):
+        # NA differs from itself by NA; an array or a signalling NaN cannot be compared.
+        return type(value).__name__ == "NAType"
+
+
 def in_memory(frame: Any) -> Any:
     """A lazy frame of polars collected, DuckDB's relation as Arrow, a GeoSeries as a frame."""
     polars, duckdb = sys.modules.get("polars"), sys.modules.get("duckdb")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ketafind import errors
 from ketafind.errors import GeocodingError, InvalidInputError
-from ketafind.files import in_memory
+from ketafind.files import in_memory, is_missing
 from ketafind.geocoding.locations import FIELDS
 from ketafind.geocoding.offline import OfflineGeocoder
 from ketafind.geocoding.protocol import Geocoder, Outcome, check_geocoder, checked_location, shown
@@ -62,18 +62,9 @@ def _is_text(value: object) -> TypeGuard[str]:
 
 
 def _no_text(value: object) -> Outcome:
-    if value is None or isinstance(value, str) or _is_missing(value):
+    if isinstance(value, str) or is_missing(value):
         return Outcome(None, "missing", "no address was given")
     return Outcome(None, "not_found", f"an address must be text, not {type(value).__name__}")
-
-
-def _is_missing(value: object) -> bool:
-    """Whether it is NaN, NaT or pandas' NA."""
-    try:
-        return bool(value != value)  # noqa: PLR0124
-    except (TypeError, ValueError, ArithmeticError):
-        # NA differs from itself by NA; an array or a signalling NaN cannot be compared.
-        return type(value).__name__ == "NAType"
 
 
 def _one(geocoder: Geocoder, text: str, cache: Any, refusal: str | None) -> Outcome:

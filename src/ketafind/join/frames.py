@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import sys
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ketafind.errors import InvalidInputError, shown
-from ketafind.files import in_memory, require
+from ketafind.files import in_memory, is_missing, require
 from ketafind.geo import real
 from ketafind.index.protocol import Floats
 
@@ -242,12 +241,6 @@ def open_frame(frame: Any) -> Frame:
             f"DataFrame, or a pyarrow Table{lazy}"
         ) from None
     return Frame(frame, table)
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a Python value stands for none: None, NaN, NaT or pandas' NA."""
-    nan = isinstance(value, float) and math.isnan(value)
-    return value is None or nan or type(value).__name__ in ("NAType", "NaTType")
 
 
 def _extend_pandas(frame: Any, base: Any, columns: Mapping[str, Column]) -> Any:

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ketafind.errors import CoordinatesError, Fault, InvalidInputError, packaged, shown
+from ketafind.files import is_missing
 from ketafind.geo import fault_of_pair
 from ketafind.index.protocol import Floats
-from ketafind.join.frames import BLOCK, Frame, is_missing, on_threads, slices
+from ketafind.join.frames import BLOCK, Frame, on_threads, slices
 
 if TYPE_CHECKING:
     from ketafind.geocoding import Geocoder
