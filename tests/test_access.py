@@ -928,3 +928,12 @@ def test_rational_agents_without_a_clinic_or_without_anybody_cost_nothing_known(
     assert nowhere["access_possible"].notna().all()
     nobody = kf.access_score(people.assign(n=0.0), directory, method="raam", weight="n")
     assert nobody["access_possible"].isna().all()
+
+
+@pytest.mark.parametrize("measure", [kf.coverage, kf.gaps, kf.access_score])
+def test_people_of_ontario_are_not_counted_for_clinics_elsewhere_without_a_word(measure):
+    lyon = kf.Clinic(clinic_id="a", name="A", location=kf.Location(lat=45.76, lon=4.84))
+    abroad = kf.Directory.from_clinics([lyon])
+    with pytest.warns(UserWarning, match="postal codes of Ontario .* give a table of people"):
+        measure(None, abroad)
+    measure(pd.DataFrame({"lat": [45.7], "lon": [4.8]}), abroad)

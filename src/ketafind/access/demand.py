@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,7 @@ from ketafind.join.join import read_travel
 from ketafind.join.origins import Origins, Source, check_directory, read_origins
 from ketafind.join.search import Flags, Rows, nearest_end_km, refuse_implausible, search, ticks
 from ketafind.query.filter import Filter, UnknownPolicy
+from ketafind.query.origin import outside_ontario
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,6 +156,13 @@ class Study:
         self.travel: Travel | None = read_travel(router, cost, directory, candidates)
         self.check, self._provenance = check, provenance
         self.eligible: Mapping[str, Filter] = _eligible(directory, where, facets)
+        if origins is None and outside_ontario(directory._catalogue):
+            warnings.warn(
+                "without origins the postal codes of Ontario are counted, where none of these "
+                "clinics is: give a table of people",
+                UserWarning,
+                stacklevel=3,
+            )
         self.frame = open_frame(ontario_postal_codes() if origins is None else origins)
         reader = None if source.address is None else directory._reader
         needless = self.travel is not None and self.travel.costs is not None

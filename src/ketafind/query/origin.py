@@ -101,9 +101,13 @@ def bundled_geocoder(catalogue: Catalogue) -> Geocoder:
     """Choose the region in which the bundled geocoder reads origins: by where the clinics are."""
     from ketafind.geocoding import OfflineGeocoder
 
+    return OfflineGeocoder(region="CA" if outside_ontario(catalogue) else "ON")
+
+
+def outside_ontario(catalogue: Catalogue) -> bool:
+    """Whether there are clinics with a position, and none of them is in Ontario."""
     points = catalogue.points
-    elsewhere = len(points.lat) and not any(map(in_ontario, points.lat, points.lon))
-    return OfflineGeocoder(region="CA" if elsewhere else "ON")
+    return len(points.lat) > 0 and not any(map(in_ontario, points.lat, points.lon))
 
 
 def geocoded(text: str, geocoder: Geocoder) -> Location:
