@@ -103,10 +103,11 @@ def test_what_people_type_is_answered_near_its_place_or_refused_as_it_should_be(
         ("12 King St, Barrie - by appointment", "Barrie"),
         ("Guelph - call for details", "Guelph"),
         ("100 Main St (rear), Milton", "Milton"),
-        ("12 King St, Kingston (locatoin)", "Kingston"),
+        ("12 King St, Kingston (final)", "Kingston"),
         ("I live in Barrie", "Barrie"),
         ("City of Kinston", "Kingston"),
         ("Windsor office", "Windsor"),
+        ("downtown Sudbury, near the mall", "Sudbury"),
     ],
 )
 def test_what_else_is_said_of_a_site_hides_no_town(text: str, name: str) -> None:
@@ -214,6 +215,11 @@ def test_an_ontario_code_with_a_look_alike_is_no_british_one() -> None:
 @pytest.mark.parametrize("text", ["oronto", "12 Jane St, oronto, ON"])
 def test_a_large_town_may_lack_its_first_letter(text: str) -> None:
     assert geocode(text).label == "Toronto, ON"
+
+
+def test_of_towns_equally_like_the_one_of_the_same_first_letter_is_meant() -> None:
+    # Milton, a larger town, is as near in slips.
+    assert geocode("12 Main St, Bilton, ON").label == "Bolton, ON"
 
 
 def test_a_word_is_not_read_as_a_postal_code() -> None:

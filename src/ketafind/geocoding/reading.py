@@ -315,13 +315,13 @@ class Phrase:
         return Town(-1, town.stop, (*before.places, whole))
 
     def town_in_a_part(self, stop: int) -> Town | None:
-        """Find the last earlier part that is a known name and nothing else."""
+        """Find the last earlier part that is a known name, and at most words such as downtown."""
         while stop:
             start = self.last_part(stop)
             part = Phrase(self.words[start:stop], self.parts[start:stop], self.gazetteer)
             end = start + part.tail(stop - start).stop
             town = self.town_at_end(end) if end > start else None
-            if town is not None and town.start == start:
+            if town is not None and TITLES.issuperset(self.words[start : town.start]):
                 return town
             stop = start
         return None
@@ -498,7 +498,7 @@ class Reading(Phrase):
     def _town_before(self, stop: int) -> Town | None:
         """Find the town, and no quarter of one, that the part before is."""
         town = self.town_in_a_part(stop)
-        if town is None or town.start != self.last_part(stop):
+        if town is None or town.start < self.last_part(stop):
             return None
         return None if PARTS.issuperset(place.kind for place in town.places) else town
 
