@@ -141,6 +141,14 @@ def test_who_stands_at_a_crossing_may_leave_it_by_any_road(digits):
     assert found == pytest.approx(np.array(wanted), abs=2e-3, nan_ok=True)
 
 
+def test_a_road_of_half_a_metre_has_two_ends():
+    nodes = pd.DataFrame({"node": [1, 2], "lat": [44.0, 44.000005], "lon": [-78.0, -78.0]})
+    edges = pd.DataFrame({"source": [1], "target": [2], "minutes": [1.0]})
+    places = nodes[["lat", "lon"]]
+    found = GraphRouter.from_edges(edges, nodes).times(places, places).minutes
+    assert np.array_equal(found, [[0.0, 1.0], [np.nan, 0.0]], equal_nan=True)
+
+
 def test_a_file_gives_the_same_times_with_and_without_checks(tmp_path):
     nodes = pd.DataFrame({"node": [1, 2, 3], "lat": [44, 44.01, 44.02], "lon": [-78.0] * 3})
     edges = pd.DataFrame({"source": [1, 2], "target": [2, 3], "minutes": [1.0, 2.0]})

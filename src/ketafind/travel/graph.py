@@ -442,7 +442,8 @@ class GraphRouter:
         begun, ended = km[shape[road]], km[shape[road + 1] - 1]
         done, total = km[piece] + along * (km[piece + 1] - km[piece]) - begun, ended - begun
         # Who stands at a crossing may leave it by any road, not only by the one snapped to.
-        ends = [done <= AT_CROSSING_KM, total - done <= AT_CROSSING_KM]
+        near = np.minimum(AT_CROSSING_KM, total / 2)
+        ends = [done <= near, total - done <= near]
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.select(ends, [0.0, 1.0], done / total)
 
