@@ -120,6 +120,7 @@ def test_a_row_is_as_wide_as_it_is_told_to_be(folder, capsys):
         (["join", "people.csv", "--shape", "wide", "-k", "100000"], "1,000 at most"),
         (["roads", "build", "x", "-o", "y", "--around", "-", "--margin-km", "nan"], "--margin-km"),
         (["geocode", "--in", "people.csv"], "say with --address"),
+        (["geocode", "people.csv"], "say with --address"),
         (["geocode", "--in", "addresses.csv", "--address", "id", "--out", "there.csv"], "there"),
         (["geocode"], "give a TEXT, or a file"),
         (["geocode", "Kingston", "--in", "people.csv"], "give a TEXT, or a file"),
@@ -146,7 +147,7 @@ def test_what_cannot_be_done_is_refused_and_no_file_changes(arguments, said, fol
 
 def test_what_was_geocoded_into_a_file_is_joined_with_its_radii(folder, capsys):
     (folder / "asked.csv").write_text("address\nK7L 3N6\nnowhere at all\n", "utf-8")
-    assert main(["geocode", "--in", "asked.csv", "--out", "placed.csv"]) == 0
+    assert main(["geocode", "asked.csv", "--out", "placed.csv"]) == 0
     assert main(["join", "placed.csv", "--prefix", "near_", "--columns", "distance_high_km"]) == 0
     rows = pd.read_csv(io.StringIO(capsys.readouterr().out))
     assert (rows.near_distance_high_km[0], rows.radius_km[0]) > (rows.near_distance_km[0], 0)

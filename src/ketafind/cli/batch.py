@@ -70,6 +70,8 @@ def _counted_from_1(fault: Fault) -> str:
 
 def geocode(arguments: Namespace) -> None:
     """Print where a text is, or write where every address of a file is."""
+    if arguments.input is None and str(arguments.text).lower().endswith((".csv", ".parquet")):
+        arguments.text, arguments.input = None, arguments.text
     if (arguments.text is None) == (arguments.input is None):
         raise InvalidInputError("give a TEXT, or a file of addresses with --in")
     if arguments.input is not None:
