@@ -173,7 +173,7 @@ def order_certain(
     located = np.flatnonzero(origins.located)
     for start in range(0, len(located), ROWS_AT_ONCE):
         rows = located[start : start + ROWS_AT_ONCE]
-        listed = _listed(eligible, origins, rows, k, limit_km)
+        listed = _Listed(eligible, origins, rows, k, limit_km)
         sure = np.flatnonzero(~listed.overlaps)
         for clinics in reversed(others):
             sure = np.setdiff1d(sure, clinics.entered(listed, sure, clinics.radii_km))
@@ -181,17 +181,28 @@ def order_certain(
     return certain
 
 
-@dataclass(frozen=True, slots=True)
 class _Listed:
     """Rows, the clinics that are listed for each, and how far the last of these may be."""
 
-    lat: Floats
-    lon: Floats
-    radius_km: Floats
-    clinic_no: Rows
-    next_km: Floats
-    overlaps: Flags
-    reach_km: Floats
+    def __init__(
+        self, eligible: Filter, origins: Origins, rows: Rows, k: int, limit_km: float
+    ) -> None:
+        self.lat, self.lon = origins.lat[rows], origins.lon[rows]
+        known_km = origins.radius_km
+        self.radius_km = np.zeros(len(rows)) if known_km is None else known_km[rows]
+        width = max(1, min(k + 1, eligible.n_eligible))
+        distance_km, clinic_no = nearest_arrays(eligible, self.lat, self.lon, width, limit_km)
+        there_km = np.append(eligible._catalogue.radius_km, np.nan)[clinic_no]
+        low, high = distance_intervals_km(distance_km, self.radius_km[:, None], there_km)
+        missing = clinic_no < 0
+        low[missing], high[missing] = np.inf, -np.inf
+        order = np.lexsort((high, low), axis=1)
+        low, high = (np.take_along_axis(end, order, axis=1) for end in (low, high))
+        self.overlaps: Flags = np.any(low[:, 1:] <= high[:, :-1], axis=1)
+        full = (~missing).sum(axis=1) >= k
+        self.reach_km = np.where(full, high[:, :k].max(axis=1, initial=0.0), np.inf)
+        self.next_km = distance_km[:, k] if width > k else np.full(len(rows), np.nan)
+        self.clinic_no = clinic_no[:, :k]
 
 
 class _ByRadius:
@@ -257,25 +268,6 @@ class _Unlisted(_ByRadius):
             distance_km = np.where(ours, np.nan, distance_km)
         nearest_km: Floats = np.fmin.reduce(distance_km, axis=1)
         return nearest_km
-
-
-def _listed(eligible: Filter, origins: Origins, rows: Rows, k: int, limit_km: float) -> _Listed:
-    lat, lon = origins.lat[rows], origins.lon[rows]
-    origin_km = np.zeros(len(rows)) if origins.radius_km is None else origins.radius_km[rows]
-    width = max(1, min(k + 1, eligible.n_eligible))
-    distance_km, clinic_no = nearest_arrays(eligible, lat, lon, width, limit_km)
-    radius_km = np.append(eligible._catalogue.radius_km, np.nan)[clinic_no]
-    low, high = distance_intervals_km(distance_km, origin_km[:, None], radius_km)
-    missing = clinic_no < 0
-    low[missing], high[missing] = np.inf, -np.inf
-    order = np.lexsort((high, low), axis=1)
-    low_in_order = np.take_along_axis(low, order, axis=1)
-    high_in_order = np.take_along_axis(high, order, axis=1)
-    overlaps = np.any(low_in_order[:, 1:] <= high_in_order[:, :-1], axis=1)
-    full = (~missing).sum(axis=1) >= k
-    reach = np.where(full, high_in_order[:, :k].max(axis=1, initial=0.0), np.inf)
-    next_km = distance_km[:, k] if width > k else np.full(len(rows), np.nan)
-    return _Listed(lat, lon, origin_km, clinic_no[:, :k], next_km, overlaps, reach)
 
 
 def nearest_end_km(eligible: Filter, origins: Origins, end: Literal["low", "high"]) -> Floats:
