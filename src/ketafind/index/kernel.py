@@ -173,7 +173,7 @@ class KernelIndex(SpatialIndex):
     def _identity(self) -> object:
         return self._tree
 
-    def _prepare(self, bits: Any) -> _KernelFilter:
+    def prepare(self, bits: Any) -> _KernelFilter:
         if bits is None:
             return self._everything
         try:

@@ -86,10 +86,6 @@ class SpatialIndex(ABC):
         return self
 
     @abstractmethod
-    def _prepare(self, bits: Any) -> PreparedFilter:
-        """Make a filter ready for use, or all points where there are no bits."""
-
-    @abstractmethod
     def _fill(self, eligible: Any, batch: Batch) -> None:
         """Fill a table with the k nearest of each origin."""
 
@@ -97,6 +93,7 @@ class SpatialIndex(ABC):
     def _within(self, eligible: Any, lat: float, lon: float, radius_km: float) -> Answer:
         """Find all points within a radius; all is checked."""
 
+    @abstractmethod
     def prepare(self, bits: Any) -> PreparedFilter:
         """Make a filter ready for use.
 
@@ -117,7 +114,6 @@ class SpatialIndex(ABC):
         InvalidInputError
             If the bits are of another type or length.
         """
-        return self._prepare(bits)
 
     def nearest(
         self,
@@ -266,17 +262,12 @@ class SpatialIndex(ABC):
         CoordinatesError
             If a point is no position on earth; names its place in the arrays.
         """
-        return self._changed(np.asarray(gone, np.intp), np.asarray(before, np.intp), lat, lon)
-
-    def _changed(
-        self, gone: Positions, before: Positions, lat: npt.ArrayLike, lon: npt.ArrayLike
-    ) -> SpatialIndex:
         del gone, before
         return type(self)(lat, lon)
 
     def _own(self, prepared: Any) -> PreparedFilter:
         if prepared is None:
-            return self._prepare(None)
+            return self.prepare(None)
         if getattr(prepared, "made_for", None) is not self._identity:
             raise InvalidInputError("prepared must come from prepare() of the same index")
         own: PreparedFilter = prepared
@@ -429,7 +420,7 @@ class ScanIndex(SpatialIndex):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._lat, self._lon)
 
-    def _prepare(self, bits: Any) -> Eligible:
+    def prepare(self, bits: Any) -> Eligible:
         if bits is None:
             return Eligible(self, self._everything, self._order)
         bits = np.unpackbits(check_bits(bits, len(self)), count=len(self), bitorder="little")

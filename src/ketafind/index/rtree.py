@@ -118,9 +118,10 @@ class RTreeIndex(ScanIndex):
         tree = _SharedTree(earth_centred(self._lat, self._lon).T.copy())
         self._share(tree, np.arange(len(self)), np.zeros(len(self), bool))
 
-    def _changed(
-        self, gone: Positions, before: Positions, lat: npt.ArrayLike, lon: npt.ArrayLike
+    def changed(
+        self, gone: npt.ArrayLike, before: npt.ArrayLike, lat: npt.ArrayLike, lon: npt.ArrayLike
     ) -> RTreeIndex:
+        gone, before = np.asarray(gone, np.intp), np.asarray(before, np.intp)
         if len(gone) + len(before) > MOST_CHANGED + len(self) // ONE_IN:
             return RTreeIndex(lat, lon)
         index = RTreeIndex.__new__(RTreeIndex)
