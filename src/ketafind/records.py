@@ -13,12 +13,12 @@ from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from ketafind import shapes
 from ketafind.errors import InvalidInputError, shown
 from ketafind.geo import Coordinates, degrees, real
 from ketafind.vocabulary.terms import FLAG, quoted
 
 if TYPE_CHECKING:
-    from ketafind.shapes import ClinicRecord, EvidenceRecord, LocationRecord, ServiceRecord
     from ketafind.vocabulary import Vocabulary
 
 
@@ -343,7 +343,7 @@ class Location:
         """The position alone."""
         return Coordinates(lat=self.lat, lon=self.lon)
 
-    def to_dict(self, lang: str | None = None) -> LocationRecord:
+    def to_dict(self, lang: str | None = None) -> shapes.LocationRecord:
         """Write the location as plain data, ready for JSON.
 
         Parameters
@@ -362,12 +362,10 @@ class Location:
         InvalidInputError
             If lang is another language.
         """
-        from ketafind.shapes import plain, translated
-
         candidates = [place.to_dict(lang) for place in self.candidates]
-        made: Any = plain(self, lang, labelled=("precision", "match"), candidates=candidates)
+        made: Any = shapes.plain(self, lang, labelled=("precision", "match"), candidates=candidates)
         if lang is not None:
-            made["labels"]["corrections"] = translated(self.corrections, lang)
+            made["labels"]["corrections"] = shapes.translated(self.corrections, lang)
         return made  # type: ignore[no-any-return]
 
 
@@ -425,7 +423,7 @@ class Evidence:
 
     def to_dict(
         self, lang: str | None = None, *, vocabulary: Vocabulary | None = None
-    ) -> EvidenceRecord:
+    ) -> shapes.EvidenceRecord:
         """Write the evidence as plain data, ready for JSON.
 
         Parameters
@@ -446,12 +444,10 @@ class Evidence:
         InvalidInputError
             If lang is another language.
         """
-        from ketafind.shapes import named, plain
-
-        made: Any = plain(self, lang, labelled=("truth", "source_class"))
+        made: Any = shapes.plain(self, lang, labelled=("truth", "source_class"))
         if lang is not None:
-            made["labels"]["facet"] = named(self.facet, None, lang, vocabulary)
-            made["labels"]["term"] = named(self.facet, self.term, lang, vocabulary)
+            made["labels"]["facet"] = shapes.named(self.facet, None, lang, vocabulary)
+            made["labels"]["term"] = shapes.named(self.facet, self.term, lang, vocabulary)
         return made  # type: ignore[no-any-return]
 
 
@@ -540,7 +536,7 @@ class Service:
 
     def to_dict(
         self, lang: str | None = None, *, vocabulary: Vocabulary | None = None
-    ) -> ServiceRecord:
+    ) -> shapes.ServiceRecord:
         """Write the service as plain data, ready for JSON.
 
         Parameters
@@ -561,13 +557,11 @@ class Service:
         InvalidInputError
             If lang is another language.
         """
-        from ketafind.shapes import plain, plain_facts, plain_quantities
-
-        made: Any = plain(
+        made: Any = shapes.plain(
             self,
             None,
-            facts=plain_facts(self.facts, self.complete, lang, vocabulary),
-            quantities=plain_quantities(self.quantities, lang, vocabulary),
+            facts=shapes.plain_facts(self.facts, self.complete, lang, vocabulary),
+            quantities=shapes.plain_quantities(self.quantities, lang, vocabulary),
         )
         del made["complete"]  # it stands beside the facts
         return made  # type: ignore[no-any-return]
@@ -662,7 +656,7 @@ class Clinic:
 
     def to_dict(
         self, lang: str | None = None, *, vocabulary: Vocabulary | None = None
-    ) -> ClinicRecord:
+    ) -> shapes.ClinicRecord:
         """Write the clinic, with its services and evidence, as plain data, ready for JSON.
 
         Parameters
@@ -683,9 +677,7 @@ class Clinic:
         InvalidInputError
             If lang is another language.
         """
-        from ketafind.shapes import named, plain
-
-        made: Any = plain(
+        made: Any = shapes.plain(
             self,
             lang,
             labelled=("status",),
@@ -694,7 +686,7 @@ class Clinic:
             evidence=[one.to_dict(lang, vocabulary=vocabulary) for one in self.evidence],
         )
         if lang is not None:
-            labels = [named("language", one, lang, vocabulary) for one in self.languages]
+            labels = [shapes.named("language", one, lang, vocabulary) for one in self.languages]
             made["labels"]["languages"] = labels
         return made  # type: ignore[no-any-return]
 
