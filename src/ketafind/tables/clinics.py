@@ -30,24 +30,7 @@ from ketafind.records import (
     Truth,
     build_records,
 )
-from ketafind.tables import places
-from ketafind.tables.csv import (
-    WORDS,
-    CellError,
-    ColumnReader,
-    Reader,
-    Report,
-    Row,
-    Table,
-    column_key,
-    extra,
-    identifier,
-    match_key,
-    read_table,
-    table_of_frame,
-    text,
-    texts,
-)
+from ketafind.tables import csv, places
 from ketafind.vocabulary import Vocabulary, checked_vocabulary
 from ketafind.vocabulary.terms import FLAG, Facet, Term, quoted
 
@@ -66,12 +49,12 @@ def choice(known: tuple[str, ...], what: str, blank: str = "") -> Callable[[Any]
     def read(cell: Any) -> str:
         if isinstance(cell, bool) and {"yes", "no"} <= set(known):
             return "yes" if cell else "no"
-        value = text(cell)
+        value = csv.text(cell)
         word = _IN_FRENCH.get(value.lower(), value.lower())
         if not word:
             return blank
         if word not in known:
-            raise CellError(
+            raise csv.CellError(
                 f"{quoted(value)} is not {what}; write {', '.join(known[:-1])} or {known[-1]}"
                 + ("" if blank else ", or leave it blank where it is not known")
             )
@@ -84,15 +67,15 @@ def iso_date(cell: Any) -> date | None:
     """Read a date in the ISO form."""
     if isinstance(cell, date):
         return cell
-    value = text(cell)
+    value = csv.text(cell)
     if not value:
         return None
     try:
         if _DATE.fullmatch(value):
             return date.fromisoformat(value)
     except ValueError as error:
-        raise CellError(f"{quoted(value)} is not a day of the calendar: {error}") from None
-    raise CellError(f"{quoted(value)} is not a date; write it as 2026-11-23 (year-month-day)")
+        raise csv.CellError(f"{quoted(value)} is not a day of the calendar: {error}") from None
+    raise csv.CellError(f"{quoted(value)} is not a date; write it as 2026-11-23 (year-month-day)")
 
 
 def radius(cell: Any) -> float | None:
@@ -100,13 +83,13 @@ def radius(cell: Any) -> float | None:
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         value, number = str(cell), float(cell)
     else:
-        value = text(cell)
+        value = csv.text(cell)
         if not value:
             return None
         number = float(value) if _NUMBER.fullmatch(value) and len(value) <= 40 else -1.0
     # Half the equator: no doubt on earth is wider.
     if not 0.0 <= number <= 20_038.0:
-        raise CellError(
+        raise csv.CellError(
             f"{quoted(value)} is not a radius; write kilometres from 0 to 20038, such as 2.5"
         )
     return number
@@ -114,34 +97,34 @@ def radius(cell: Any) -> float | None:
 
 def website(cell: Any) -> str:
     """Read a web address."""
-    value = text(cell)
+    value = csv.text(cell)
     if not value:
         return ""
     if WEB_ADDRESS.fullmatch(value):
         return value
     remedy = "" if ":" in value.split("/")[0] else f", such as {quoted('https://' + value)}"
-    raise CellError(f"{quoted(value)} {NO_WEB_ADDRESS}{remedy}")
+    raise csv.CellError(f"{quoted(value)} {NO_WEB_ADDRESS}{remedy}")
 
 
 def _items(cell: Any) -> tuple[str, ...]:
     """Split a cell at its semicolons; a tuple is taken as it is."""
     if isinstance(cell, tuple):
-        items = [text(item) for item in cell]
+        items = [csv.text(item) for item in cell]
     else:
-        value = text(cell)
+        value = csv.text(cell)
         if not value:
             return ()
         if "," in value:
-            raise CellError(
+            raise csv.CellError(
                 f'{quoted(value)} holds a comma; separate the terms by semicolons, as in "iv;im"'
             )
         items = [item.strip() for item in value.split(";")]
     if not all(items):
-        raise CellError("an item of the list is empty; remove the extra semicolon")
+        raise csv.CellError("an item of the list is empty; remove the extra semicolon")
     return tuple(items)
 
 
-def answer(flag: Term, flags: Facet) -> Reader:
+def answer(flag: Term, flags: Facet) -> csv.Reader:
     """Make a reader for the column of a flag: yes, no, or a part of it such as ``partial``."""
     parts = {
         below.removeprefix(f"{flag.id}_"): (below, Truth.YES)
@@ -153,31 +136,33 @@ def answer(flag: Term, flags: Facet) -> Reader:
     return lambda cell: answers.get(read(cell))
 
 
-def quantity(unit: str) -> Reader:
+def quantity(unit: str) -> csv.Reader:
     """Make a reader for a number or a range in a unit."""
 
     def read(cell: Any) -> Quantity | None:
         number = isinstance(cell, (int, float)) and not isinstance(cell, bool)
-        value = repr(cell) if number else text(cell)
+        value = repr(cell) if number else csv.text(cell)
         try:
             return Quantity.read(value, unit) if value else None
         except InvalidInputError as error:
-            raise CellError(str(error)) from None
+            raise csv.CellError(str(error)) from None
 
     return read
 
 
-def facts_readers(vocabulary: Vocabulary) -> dict[str, Reader]:
+def facts_readers(vocabulary: Vocabulary) -> dict[str, csv.Reader]:
     """Make readers for columns of facets, flags and quantities, ``not_offered``, ``complete``."""
 
     def fact(item: str) -> tuple[str, str]:
         name, colon, term = item.partition(":")
         if not colon:
-            raise CellError(f'{quoted(item)} names no facet; write "facet:term", as in "route:im"')
+            raise csv.CellError(
+                f'{quoted(item)} names no facet; write "facet:term", as in "route:im"'
+            )
         facet = vocabulary.facet(name.strip())
         return facet.id, facet.resolve(term.strip())
 
-    def of_each(read: Callable[[str], Any]) -> Reader:
+    def of_each(read: Callable[[str], Any]) -> csv.Reader:
         return lambda cell: tuple(dict.fromkeys(map(read, _items(cell))))
 
     return {
@@ -189,9 +174,9 @@ def facts_readers(vocabulary: Vocabulary) -> dict[str, Reader]:
     }
 
 
-READERS: dict[str, Reader] = {
-    "identifier": identifier,
-    "text": text,
+READERS: dict[str, csv.Reader] = {
+    "identifier": csv.identifier,
+    "text": csv.text,
     "website": website,
     "latitude": places.latitude,
     "longitude": places.longitude,
@@ -199,15 +184,15 @@ READERS: dict[str, Reader] = {
     "date": iso_date,
     "yes_no": choice(("yes", "no"), "an answer"),
 }
-_TOGETHER: dict[Reader, ColumnReader] = {
-    identifier: texts,
-    text: lambda cells: list(map(str.strip, cells)) if texts(cells) else None,
+_TOGETHER: dict[csv.Reader, csv.ColumnReader] = {
+    csv.identifier: csv.texts,
+    csv.text: lambda cells: list(map(str.strip, cells)) if csv.texts(cells) else None,
     places.latitude: lambda cells: places.coordinates(cells, 90.0),
     places.longitude: lambda cells: places.coordinates(cells, 180.0),
 }
 
 
-def reader_of(field: Field) -> Reader:
+def reader_of(field: Field) -> csv.Reader:
     """Make a reader for the cells of a field."""
     if field.kind != "choice":
         return READERS[field.kind]
@@ -231,7 +216,7 @@ class _Stated(NamedTuple):
 
 
 def clinics_from_table(
-    table: Table,
+    table: csv.Table,
     vocabulary: Vocabulary | None,
     evidence: EvidenceSource,
     *,
@@ -244,7 +229,7 @@ def clinics_from_table(
         return clinics
     is_path = isinstance(evidence, (str, os.PathLike))
     if is_path or hasattr(evidence, "columns"):
-        rows = read_table(evidence) if is_path else table_of_frame(evidence)
+        rows = csv.read_table(evidence) if is_path else csv.table_of_frame(evidence)
         return attach_evidence(clinics, evidence_from_table(rows, words), rows)
     return canonical(attach_evidence(clinics, evidence), words)
 
@@ -252,7 +237,7 @@ def clinics_from_table(
 class _Rows:
     """The rows of a table, read column by column; what is wrong goes to its report."""
 
-    def __init__(self, table: Table, vocabulary: Vocabulary) -> None:
+    def __init__(self, table: csv.Table, vocabulary: Vocabulary) -> None:
         self.table = table
         self.vocabulary = vocabulary
         self.blank = (None,) * len(table.numbers)
@@ -261,7 +246,7 @@ class _Rows:
         meanings = meanings_of(vocabulary)
         self.at = table.find_columns(meanings, ("clinic_id", "name"))
         self.extra = {
-            name: table.read(at, extra)
+            name: table.read(at, csv.extra)
             for at, name in enumerate(table.names)
             if at not in set(self.at.values())
         }
@@ -325,7 +310,7 @@ class _Rows:
         made = []
         for at, key in enumerate(zip(*columns, strict=True)):
             if key not in known:
-                right = (None if type(value) is CellError else value for value in key)
+                right = (None if type(value) is csv.CellError else value for value in key)
                 known[key] = self._stated(dict(zip(names, right, strict=False)))
             made.append(known[key])
             for message, value in known[key].faults:
@@ -369,7 +354,7 @@ class _Rows:
         is_faulty = bool(self.table.report.faults)
         found: list[Location | None] = [None] * len(self.blank)
         for at, place in enumerate(zip(*map(self.column, _PLACE_COLUMNS), strict=True)):
-            if is_faulty and CellError in map(type, place):
+            if is_faulty and csv.CellError in map(type, place):
                 continue
             lat, lon, precision, _ = place
             if lat is not None and lon is not None:
@@ -410,7 +395,7 @@ class _Rows:
             )
         alike: dict[str, str] = {}
         for clinic_id, rows in groups.items():
-            twin = alike.setdefault(match_key(clinic_id), clinic_id)
+            twin = alike.setdefault(csv.match_key(clinic_id), clinic_id)
             if twin != clinic_id:
                 message = (
                     f"{clinic_id!a} looks the same as {twin!a} in row "
@@ -428,7 +413,7 @@ class _Rows:
         services: dict[str, int] = {}
         for at in rows:
             service_id = ids[at]
-            other = services.setdefault(match_key(service_id), at)
+            other = services.setdefault(csv.match_key(service_id), at)
             if other != at:
                 what = f"service_id {quoted(service_id)}" if service_id.strip() else "no service_id"
                 message = (
@@ -454,7 +439,7 @@ class _Rows:
     ) -> Iterator[tuple[str, str, str]]:
         for name in (part.name for part in CLINIC_FIELDS if part.name in self.values):
             here, there = self.values[name][at], self.values[name][first]
-            if here != there and CellError not in (type(here), type(there)):
+            if here != there and csv.CellError not in (type(here), type(there)):
                 yield name, _shown(here), _shown(there)
         here, there = (";".join(stated[row].languages) for row in (at, first))
         if here != there:
@@ -491,8 +476,8 @@ def likely_column(given: str, meanings: Mapping[str, str]) -> str | None:
     """Say which column a name that is not known may mean."""
     from difflib import get_close_matches
 
-    name = column_key(given)
-    if meant := packaged(WORDS)["columns"].get(name):
+    name = csv.column_key(given)
+    if meant := packaged(csv.WORDS)["columns"].get(name):
         return str(meant)
     near = get_close_matches(name, meanings, n=1, cutoff=0.85) if len(name) > 3 else []
     return meanings[near[0]] if near else None
@@ -502,7 +487,7 @@ _NEEDED = ("clinic_id", "facet", "truth", "source_url")
 _STATUS = choice(STATUSES, "a status")
 
 
-def evidence_from_table(table: Table, vocabulary: Vocabulary) -> tuple[Evidence, ...]:
+def evidence_from_table(table: csv.Table, vocabulary: Vocabulary) -> tuple[Evidence, ...]:
     """Make evidence of the rows of a table, in their order, or refuse it with every fault."""
     table = table.without_blank_end()
     readers = {part.name: reader_of(part) for part in EVIDENCE_FIELDS}
@@ -510,14 +495,14 @@ def evidence_from_table(table: Table, vocabulary: Vocabulary) -> tuple[Evidence,
     read = {name: table.read(at, readers[name]) for name, at in columns.items()}
     made: list[Evidence] = []
     for row, values in enumerate(zip(*read.values(), strict=True)):
-        if CellError not in map(type, values):
+        if csv.CellError not in map(type, values):
             made += _evidence(dict(zip(read, values, strict=True)), table, row, vocabulary)
     table.report.refuse(table.n_rows)
     return tuple(made)
 
 
 def _evidence(
-    values: dict[str, Any], table: Table, row: int, vocabulary: Vocabulary
+    values: dict[str, Any], table: csv.Table, row: int, vocabulary: Vocabulary
 ) -> Iterator[Evidence]:
     """Make one piece of evidence, or report what is wrong."""
     blank = [name for name in _NEEDED if not values[name].strip()]
@@ -528,7 +513,7 @@ def _evidence(
     name, term = values["facet"], values.get("term", "")
     try:
         values["facet"], values["term"] = _fact(name, term, values["truth"], vocabulary)
-    except CellError as error:
+    except csv.CellError as error:
         table.report.add(str(error), table.row(row), "facet", name)
     except (InvalidInputError, UnknownTermError) as error:
         table.report.add(str(error), table.row(row), "term", term)
@@ -540,7 +525,7 @@ def _evidence(
 def _fact(name: str, term: str, truth: str, vocabulary: Vocabulary) -> tuple[str, str]:
     valued = name in CLINIC_FACTS or name in vocabulary.quantities
     if valued and (not term or truth != "yes"):
-        raise CellError(f"{quoted(name)} is a field; give its value as the term, and truth yes")
+        raise csv.CellError(f"{quoted(name)} is a field; give its value as the term, and truth yes")
     if name in CLINIC_FACTS:
         return name, _STATUS(term) if name == "status" else term
     if name not in vocabulary.flags and not valued:
@@ -549,7 +534,7 @@ def _fact(name: str, term: str, truth: str, vocabulary: Vocabulary) -> tuple[str
         except UnknownTermError as error:
             known = [term.id for term in (*vocabulary.flags, *vocabulary.quantities)]
             known += CLINIC_FACTS
-            raise CellError(
+            raise csv.CellError(
                 f"{error}; or a yes-no fact, quantity or field: {', '.join(known)}"
             ) from None
     return named_fact(vocabulary, name, term)
@@ -558,17 +543,17 @@ def _fact(name: str, term: str, truth: str, vocabulary: Vocabulary) -> tuple[str
 def attach_evidence(
     clinics: Iterable[Clinic],
     evidence: Iterable[Evidence],
-    table: Table | None = None,
+    table: csv.Table | None = None,
 ) -> tuple[Clinic, ...]:
     """Give each clinic the evidence that speaks of it."""
     clinics, evidence = tuple(clinics), tuple(evidence)
     if not evidence:
         return clinics
-    report = Report("evidence") if table is None else table.report
+    report = csv.Report("evidence") if table is None else table.report
     services = {c.clinic_id: {s.service_id for s in c.services} for c in clinics}
     attached: dict[str, list[Evidence]] = {}
     for at, piece in enumerate(evidence):
-        row = Row(at, at) if table is None else table.row(at)
+        row = csv.Row(at, at) if table is None else table.row(at)
         if piece.clinic_id not in services:
             message = f"{quoted(piece.clinic_id)} is not a clinic of this data"
             report.add(message, row, "clinic_id", piece.clinic_id)
@@ -636,7 +621,7 @@ def read_clinics(
     Limits are `tables.csv.MAX_FILE_BYTES` and `tables.csv.MAX_CELL_CHARACTERS`. The time is linear
     in the size of the file.
     """
-    return clinics_from_table(read_table(path), vocabulary, evidence, check=check)
+    return clinics_from_table(csv.read_table(path), vocabulary, evidence, check=check)
 
 
 def read_evidence(path: Path, *, vocabulary: Vocabulary | None = None) -> tuple[Evidence, ...]:
@@ -662,4 +647,4 @@ def read_evidence(path: Path, *, vocabulary: Vocabulary | None = None) -> tuple[
         If there is no such file, or it may not be read.
     """
     vocabulary = checked_vocabulary(vocabulary)
-    return evidence_from_table(read_table(path), vocabulary)
+    return evidence_from_table(csv.read_table(path), vocabulary)
