@@ -203,6 +203,7 @@ def reader_of(field: Field) -> csv.Reader:
 
 
 _PLACE_COLUMNS = ("lat", "lon", "precision", "radius_km")
+_LOCATED = (*_PLACE_COLUMNS, "corrections")
 
 
 class _Stated(NamedTuple):
@@ -352,30 +353,26 @@ class _Rows:
     def _locations(self, *, check: bool) -> list[Location | None]:
         """Join the cells of each row's place; a place with a fault is none."""
         is_faulty = bool(self.table.report.faults)
-        found: list[Location | None] = [None] * len(self.blank)
+        located: dict[int, tuple[Any, ...]] = {}
         for at, place in enumerate(zip(*map(self.column, _PLACE_COLUMNS), strict=True)):
             if is_faulty and csv.CellError in map(type, place):
                 continue
             lat, lon, precision, _ = place
             if lat is not None and lon is not None:
-                radius_km, remarks = places.radius_and_remark(*place)
-                found[at] = Location(
-                    lat=lat,
-                    lon=lon,
-                    precision=precision or "unknown",
-                    radius_km=radius_km,
-                    corrections=remarks,
-                )
+                located[at] = lat, lon, precision or "unknown", *places.radius_and_remark(*place)
             elif any(cell not in (None, "") for cell in place):
                 for name, message in places.location_faults(*place):
                     self.note(message, at, name, self.column(name)[at])
-        located = [(at, place) for at, place in enumerate(found) if place is not None]
+        columns = dict(zip(_LOCATED, zip(*located.values(), strict=True), strict=False))
         if check and located:
-            provinces, codes = map(self.column, ("province", "postal_code"))
-            rows = [(p.lat, p.lon, _text(provinces[at]), _text(codes[at])) for at, p in located]
+            stated = map(self.column, ("province", "postal_code"))
+            named = [[_text(column[at]) for at in located] for column in stated]
+            rows = zip(columns["lat"], columns["lon"], *named, strict=True)
             for row, what in places.implausible(rows).items():
-                self.note(what, located[row][0], "lat", rows[row][0])
-        return found
+                self.note(what, list(located)[row], "lat", columns["lat"][row])
+        made = build_records(Location, len(located), columns)
+        found = dict(zip(located, made, strict=True))
+        return list(map(found.get, range(len(self.blank))))
 
     def _grouped(self) -> list[list[int]]:
         """Find the rows of each clinic, and refuse ids that look the same."""
