@@ -282,26 +282,30 @@ class _Rows:
         """Put the rows together, unless there is any fault."""
         stated = self._services()
         places = self._locations(check=check)
-        groups = self._grouped()
-        for rows in groups:
-            if len(rows) > 1:
-                self._compare(rows, stated)
+        first, more = self._grouped()
+        for rows in more.values():
+            self._compare(rows, stated)
         self.table.report.refuse(self.table.n_rows)
-        first = [rows[0] for rows in groups]
         columns: dict[str, Sequence[Any]] = {
-            part.name: [self.values[part.name][at] for at in first]
+            part.name: self._picked(self.values[part.name], first)
             for part in CLINIC_FIELDS
             if part.level == "clinic" and part.name in self.values
         }
-        columns["location"] = [places[at] for at in first]
-        columns["languages"] = [stated[at].languages for at in first]
-        columns["services"] = [
-            tuple(stated[at].service for at in rows) if len(rows) > 1 else stated[rows[0]].alone
-            for rows in groups
-        ]
+        columns |= {
+            "services": [
+                tuple(stated[row].service for row in more[key]) if key in more else stated[at].alone
+                for key, at in first.items()
+            ],
+            "location": self._picked(places, first),
+            "languages": [stated[at].languages for at in first.values()],
+        }
         if self.extra:
+            groups = (more.get(key, (at,)) for key, at in first.items())
             columns["extra"] = [FrozenMapping(self._kept(rows)) for rows in groups]
         return tuple(build_records(Clinic, len(first), columns))
+
+    def _picked(self, values: Sequence[Any], first: Mapping[str, int]) -> Sequence[Any]:
+        return values if len(first) == len(values) else [values[at] for at in first.values()]
 
     def _services(self) -> list[_Stated]:
         fields = {part.name for part in CLINIC_FIELDS}
@@ -374,15 +378,19 @@ class _Rows:
         found = dict(zip(located, made, strict=True))
         return list(map(found.get, range(len(self.blank))))
 
-    def _grouped(self) -> list[list[int]]:
-        """Find the rows of each clinic, and refuse ids that look the same."""
-        groups: dict[str, list[int]] = {}
+    def _grouped(self) -> tuple[dict[str, int], dict[str, list[int]]]:
+        """Find the first row of each clinic, and all rows of those with several."""
+        first: dict[str, int] = {}
+        more: dict[str, list[int]] = {}
         for at, clinic_id in enumerate(self.values["clinic_id"]):
-            if type(clinic_id) is str and clinic_id.strip():
-                groups.setdefault(clinic_id, []).append(at)
-        cased = {clinic_id.casefold(): clinic_id for clinic_id in reversed(groups)}
-        if len(cased) < len(groups):
-            one = next(other for other in groups if cased[other.casefold()] != other)
+            if type(clinic_id) is not str or not clinic_id.strip():
+                continue
+            if first.setdefault(clinic_id, at) != at:
+                more.setdefault(clinic_id, [first[clinic_id]]).append(at)
+        alike: dict[str, str] = {}
+        cased = {clinic_id.casefold(): clinic_id for clinic_id in reversed(first)}
+        if len(cased) < len(first):
+            one = next(other for other in first if cased[other.casefold()] != other)
             warnings.warn(
                 f"{self.table.report.source}: ids that differ by their case alone are clinics of "
                 f"their own, such as {quoted(cased[one.casefold()])} and {quoted(one)}; make them "
@@ -390,16 +398,15 @@ class _Rows:
                 UserWarning,
                 stacklevel=6,
             )
-        alike: dict[str, str] = {}
-        for clinic_id, rows in groups.items():
+        for clinic_id, at in first.items():
             twin = alike.setdefault(csv.match_key(clinic_id), clinic_id)
             if twin != clinic_id:
                 message = (
                     f"{clinic_id!a} looks the same as {twin!a} in row "
-                    f"{self.table.numbers[groups[twin][0]]}; make them equal, or clearly different"
+                    f"{self.table.numbers[first[twin]]}; make them equal, or clearly different"
                 )
-                self.note(message, rows[0], "clinic_id", clinic_id)
-        return list(groups.values())
+                self.note(message, at, "clinic_id", clinic_id)
+        return first, more
 
     def _compare(self, rows: Sequence[int], stated: Sequence[_Stated]) -> None:
         """Refuse rows of one clinic that share a service, or differ in what is the clinic's."""
