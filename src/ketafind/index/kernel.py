@@ -167,7 +167,9 @@ class KernelIndex(SpatialIndex):
 
     @cached_property
     def _order(self) -> Positions:  # type: ignore[override]
-        return _read_only(self._arrays["ids"].astype(np.intp))
+        order: Positions = self._arrays["ids"].astype(np.intp)
+        order.flags.writeable = False  # of the array itself: what is a view could be written again
+        return order
 
     @property
     def _identity(self) -> object:
