@@ -108,6 +108,9 @@ def test_what_people_type_is_answered_near_its_place_or_refused_as_it_should_be(
         ("City of Kinston", "Kingston"),
         ("Windsor office", "Windsor"),
         ("downtown Sudbury, near the mall", "Sudbury"),
+        ("Leslieville, Ottawa", "Ottawa"),
+        ("Parkdale, Hamilton", "Hamilton"),
+        ("Steeles and Castlemore, Markham", "Markham"),
     ],
 )
 def test_what_else_is_said_of_a_site_hides_no_town(text: str, name: str) -> None:
@@ -755,6 +758,7 @@ def test_a_code_settles_which_of_the_names_is_meant() -> None:
         ("Région de Durham", "Durham Region"),
         ("Timiskaming, Unorganized, West Part, ON", "Unorganized Timiskaming District"),
         ("Curve Lake First Nation", "Curve Lake"),
+        ("Curve Lake First Nation 35, ON", "Curve Lake"),
         ("Walpole Island 46, ON", "Walpole Island"),
         ("Barrie, Ontario, ON, Canada", "Barrie"),
         ("Guelph, ON, CA", "Guelph"),

@@ -355,7 +355,8 @@ class OfflineGeocoder:
             # Barrie (Orillia on Fridays).
             for stop in range(at + 1, min(reading.stop, at + LONGEST_TOWN) + 1):
                 others += self.gazetteer.named(reading.key(at, stop))
-        solid = [other for other in others if self.gazetteer.is_solid(other)]
+        towns = (other for other in others if other.kind != "neighbourhood")
+        solid = [*filter(self.gazetteer.is_solid, towns)]
         if solid and all(
             apart_km(a, b) > TOGETHER_KM and not (contains(a, b) or contains(b, a))
             for a, b in product(others, town.places)

@@ -230,7 +230,9 @@ class Phrase:
                     found = self._without_direction(found)
                 at, numbers = next((one for one in found if own in one[1]), found[-1])
             return self._town(at, stop, numbers)
-        if stop > 1 and words[stop - 1] in ABOUT and parts[stop - 2] == part:
+        # Curve Lake First Nation 35 is a reserve.
+        numbered = stop > 1 and words[stop - 2] == "nation" and words[stop - 1][0].isdigit()
+        if stop > 1 and (numbered or words[stop - 1] in ABOUT) and parts[stop - 2] == part:
             return self.town_at_end(stop - 1, own)
         if stop > 1 and words[stop - 2] in COMPASS:
             spelt = [*words[: stop - 2], COMPASS[words[stop - 2]], words[stop - 1]]
@@ -298,18 +300,20 @@ class Phrase:
         if len(town.places) > 1:
             return None
         whole = town.places[0]
-        # A part of a city is smaller than a city.
-        reach = PART_KM if whole.owner < 0 else PART_KM / 2
+        # What belongs to a part of a city, or seems a quarter of another, is nearer.
         near = tuple(
             part
             for part in before.places
-            if apart_km(part, whole) <= reach
+            if apart_km(part, whole)
+            <= (PART_KM / 2 if whole.owner >= 0 or part.kind == "neighbourhood" else PART_KM)
             and part.population < whole.population
             and part.kind != "municipality"
         )
         if near:
             return before._replace(places=near)
-        if self.parts[stop - 1] == self.parts[stop]:
+        quarter = all(part.kind == "neighbourhood" for part in before.places)
+        if quarter or self.parts[stop - 1] == self.parts[stop]:
+            # Many cities have a quarter, or a street, of the name.
             return None
         # Two towns, neither in the other: "Kingston, Toronto".
         return Town(-1, town.stop, (*before.places, whole))
