@@ -222,6 +222,7 @@ def test_a_facet_may_be_named_in_the_plural_and_no_match_is_said_in_words(capsys
         (["nearest", "Kingston", "--format", "jsn"], "; did you mean json? See ketafind nearest"),
         (["Kingston"], "; see ketafind --help"),
         (["nearest", "Kingston", "--json"], "no option --json; did you mean --format json? See"),
+        (["nearest", "Kingston", "--jsn"], "no option --jsn; did you mean --format json? See"),
         (["nearest", "Kingston", "--verbose"], "there is no option --verbose; see"),
         (["info", "--data", "a.csv"], "there is no option --data; see"),
         (["version"], "; see ketafind --help"),

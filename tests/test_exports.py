@@ -397,6 +397,7 @@ def test_of_several_addresses_the_first_is_read_and_an_organization_with_one_pla
 
     own = place | {"id": "p", "address": [address, {"city": "Ottawa"}]}
     assert read(own)["p"].city == read(led | {"id": "p"}, owner)["p"].city == "Kingston"
+    assert read(led | {"id": "p"}, owner | {"address": []})["p"].city == ""
     both = read(owner, *(led | {"id": name} for name in "pq"))
     assert {clinic.city for clinic in both.values()} == {""}
     assert {clinic.operator for clinic in both.values()} == {"O"}

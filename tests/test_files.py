@@ -82,6 +82,8 @@ def test_a_file_that_is_missing_too_big_or_not_utf_8_is_refused_by_name(tmp_path
     path = tmp_path / "a.json"
     with pytest.raises(MissingFileError, match=r"a\.json: there is no such file"):
         read_text(path, "a thing", max_mb=1)
+    with pytest.raises(DataError, match="this is not a regular file"):
+        read_text(tmp_path, "a thing", max_mb=1)
     path.write_bytes(b"\xef\xbb\xbf{}")
     assert isinstance(parse_json(read_text(path, "a thing", max_mb=1), "a", "a thing"), JsonObject)
     path.write_bytes(b"\xff{}")

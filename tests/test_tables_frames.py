@@ -177,6 +177,7 @@ def test_columns_become_typed_columns():
             "day": [date(2026, 1, 2), None],
             "routes": [("iv", "im"), ()],
             "none": [None, None],
+            "unmeasured": [float("nan"), None],
             "array": np.array([1.0, 2.0]),
         }
     )
@@ -190,6 +191,7 @@ def test_columns_become_typed_columns():
         "day": "datetime64[s]",
         "routes": "string",
         "none": "string",
+        "unmeasured": "float64",
         "array": "float64",
     }
     assert frame["routes"].tolist() == ["iv;im", pd.NA]

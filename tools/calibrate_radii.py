@@ -46,7 +46,7 @@ from ketafind.geo import sphere_km
 from ketafind.geocoding.gazetteer import default_gazetteer
 from ketafind.geocoding.lexicon import code_number
 from ketafind.geocoding.offline import OfflineGeocoder
-from ketafind.geocoding.reading import read
+from ketafind.geocoding.reading import Reading
 
 TARGET = ROOT / "src" / "ketafind" / "geocoding" / "radii.json"
 COARSE_KM = 2.0
@@ -75,7 +75,7 @@ def by_addresses(path: str) -> Iterator[tuple[int, float]]:
     """Class and error of each urban address whose code is known."""
     geocoder = OfflineGeocoder()
     for text, lat, lon in addresses(path):
-        row = read(text, geocoder.gazetteer).code_row
+        row = Reading(text, geocoder.gazetteer).code_row
         quality = geocoder.gazetteer.ontario.qualities[row] if row >= 0 else 16
         if not quality & 16:
             located = geocoder.gazetteer.ontario

@@ -234,11 +234,9 @@ class JsonObject(dict[str, Any]):
 
 def read_text(path: str | os.PathLike[str], what: str, *, max_mb: int) -> str:
     """Read a regular file in UTF-8."""
-    path = Path(path_text(path))
+    path = Path(regular_file(path))
     try:
         with naming(path):
-            if not path.is_file():
-                raise errors.MissingFileError(f"{path}: there is no such file")
             if path.stat().st_size > max_mb * 2**20:
                 fault = Fault(f"the file is over {max_mb} MB: this is not {what}")
                 raise DataError(path.name, [fault])

@@ -117,9 +117,9 @@ def _unknown(words: list[str]) -> tuple[str, str]:
     options += [word.partition("=")[0] for word in words if word[:2] == "--"]
     if options:
         listed = packaged("cli/parser.json")
-        known = sorted(set(re.findall(r"--[a-z-]+", str(listed))))
+        known = sorted({*re.findall(r"--[a-z-]+", str(listed)), *listed["elsewhere"]})
         near = "".join(get_close_matches(options[0], known, 1, 0.8))
-        meant = listed["elsewhere"].get(options[0], near)
+        meant = listed["elsewhere"].get(near, near)
         said = f"there is no option {', '.join(dict.fromkeys(options))}"
         return said, "" if meant == options[0] else meant  # which another command has
     return "too many words: put a place of several words in quotes", ""

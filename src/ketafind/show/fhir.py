@@ -362,7 +362,7 @@ def _merged(native: JSON, rest: JSON) -> JSON:
 
 def _addressed(place: JSON, manager: Any) -> JSON:
     """Give a Location one address: its own, the first of several, or else its organization's."""
-    known = find(place, "address") or find(manager, "address")
+    known = find(place, "address") or find(manager, "address") or None
     return place | {"address": known[0] if isinstance(known, list) else known}
 
 

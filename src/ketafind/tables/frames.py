@@ -318,8 +318,7 @@ def geodataframe_from_columns(
 _KINDS = {
     "boolean": ("bool", "boolean"),
     "integer": ("int64", "Int64"),
-    "floating": ("float64", "float64"),
-    "mixed-integer-float": ("float64", "float64"),
+    **dict.fromkeys(("floating", "mixed-integer-float", "integer-na"), ("float64", "float64")),
     "date": ("datetime64[s]", "datetime64[s]"),
 }
 
@@ -332,7 +331,7 @@ def _series(values: Any, empty: str) -> Any:
         return pd.Series(values)
     cells = list(map(_frame_cell, values))
     present = [cell for cell in cells if cell is not None]
-    types = _KINDS.get(pd.api.types.infer_dtype(present), ("string", "string"))
+    types = _KINDS.get(pd.api.types.infer_dtype(present, skipna=False), ("string", "string"))
     kind: Any = types[len(present) < len(cells)] if present else empty
     if kind == "datetime64[s]":
         return pd.Series(pd.to_datetime(cells)).astype(kind)
