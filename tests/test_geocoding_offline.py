@@ -982,6 +982,8 @@ def test_a_code_in_another_part_of_the_city_than_the_one_named_is_said() -> None
         ("Windsor, Berkshire", "the United Kingdom"),
         ("Paris FR", "France"),
         ("Charlottetown PE", "Prince Edward Island"),
+        ("Waterloo, Sierra Leone", "Sierra Leone"),
+        ("Bath, Somerset", "the United Kingdom"),
     ],
 )
 def test_the_short_form_of_a_state_or_county_elsewhere_names_it(text: str, where: str) -> None:
