@@ -1,6 +1,6 @@
 """Frames are read with the checks of CSV files, and columns become typed frames."""
 
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
@@ -175,6 +175,7 @@ def test_columns_become_typed_columns():
             "open": [True, None],
             "sure": [True, False],
             "day": [date(2026, 1, 2), None],
+            "moment": [datetime(2026, 1, 2), None],  # noqa: DTZ001 - which is a date, too
             "routes": [("iv", "im"), ()],
             "none": [None, None],
             "unmeasured": [float("nan"), None],
@@ -189,6 +190,7 @@ def test_columns_become_typed_columns():
         "open": "boolean",
         "sure": "bool",
         "day": "datetime64[s]",
+        "moment": "datetime64[s]",
         "routes": "string",
         "none": "string",
         "unmeasured": "float64",

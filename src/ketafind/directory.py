@@ -1264,9 +1264,9 @@ class Directory(Mapping[str, Clinic]):
         -------
         Validation
             Clinics without a position, a fact or a contact, facts without evidence, pages dated
-            after they were read, evidence of days still to come, sources that contradict each other, clinics of one address, postal
-            codes that are none, of another province or far from the position that is given; by
-            clinic id.
+            after they were read, evidence of days still to come, sources that contradict each
+            other, clinics of one address, postal codes that are none, of another province or far
+            from the position that is given; by clinic id.
         """
         from ketafind.explain.profile import validation
 

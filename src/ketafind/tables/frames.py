@@ -319,7 +319,7 @@ _KINDS = {
     "boolean": ("bool", "boolean"),
     "integer": ("int64", "Int64"),
     **dict.fromkeys(("floating", "mixed-integer-float", "integer-na"), ("float64", "float64")),
-    "date": ("datetime64[s]", "datetime64[s]"),
+    **dict.fromkeys(("date", "datetime"), ("datetime64[s]", "datetime64[s]")),
 }
 
 
