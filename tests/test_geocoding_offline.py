@@ -957,6 +957,13 @@ def test_a_part_of_a_city_is_named_with_the_city_and_found_by_that() -> None:
         assert geocode(found.label).lat == found.lat
 
 
+def test_a_quarter_alone_is_that_of_the_city_that_is_known_to_have_it_and_says_so() -> None:
+    assert geocode("Moore Park").corrections == (
+        "Moore Park (Toronto), ON was taken; add the town if another's part is meant",
+    )
+    assert geocode("Moore Park, Toronto").corrections == ()
+
+
 def test_a_code_outside_the_town_that_is_named_is_said() -> None:
     for text in ("M5V 2C3, Mississauga", "201 Georgian Drive, Barrie, ON L0L 1V0"):
         assert "the code was taken" in geocode(text).corrections[-1]

@@ -277,6 +277,9 @@ class OfflineGeocoder:
             located = replace(located, radius_km=locations.OUT_OF_TOWN * located.radius_km)
         if all(p.kind == "neighbourhood" for p in town.places) and TITLES.issuperset(beside):
             self._refuse_everywhere(text, reading.words[town.start : town.stop], located)
+            if not any(map(self.gazetteer.is_solid, town.places)):
+                taken = f"{located.label} was taken; add the town if another's part is meant"
+                located = _noted(located, (taken,))
         self._refuse_second(text, reading, town, located)
         after = reading.words[town.stop : reading.stop] if town.start >= 0 else []
         if not lexicon.UNIT_WORDS.isdisjoint(after) or ABOUT.issuperset(after):
