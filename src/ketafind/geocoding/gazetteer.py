@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ketafind.errors import DirectoryFileError
+from ketafind.geo import apart_km
 from ketafind.geocoding import lexicon
 from ketafind.vocabulary.terms import edits
 
@@ -92,6 +93,10 @@ class CodeTable:
         return row if row < high and self.numbers[row] == number else -1
 
 
+# What is farther from the middle of an area of several counties is in it by its county alone.
+WIDEST_KM = 75.0
+
+
 class Place(NamedTuple):
     """A named area of Ontario."""
 
@@ -116,6 +121,17 @@ class Place(NamedTuple):
     def words(self) -> list[str]:
         """The words of its plain name, folded."""
         return lexicon.words_of(self.plain_name)[0]
+
+    def holds(self, part: Place) -> bool:
+        """Whether it is, or holds, another."""
+        if self.kind == "county":
+            near = apart_km(self, part) <= min(self.radius_km, WIDEST_KM)
+            return part.county == self.county or near
+        return self.number in {part.number, part.owner}
+
+    def overlaps(self, other: Place) -> bool:
+        """Whether it is, holds or lies in another."""
+        return self.holds(other) or other.holds(self)
 
     def likeness(self, key: str) -> float:
         """Compare a written key with the place's own."""

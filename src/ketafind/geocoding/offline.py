@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import combinations, product
 from math import cos, radians
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,25 +17,12 @@ from ketafind.errors import GeocodingError, InvalidInputError, shown
 from ketafind.geo import KM_PER_DEGREE, Coordinates, apart_km, sphere_km
 from ketafind.geocoding import lexicon, locations
 from ketafind.geocoding.gazetteer import LIKE, POST_TOWN, Gazetteer, Place, default_gazetteer
-from ketafind.geocoding.protocol import (
-    Geocoder,
-    SearchPlace,
-    check_geocoder,
-    checked_location,
-    privately,
-)
-from ketafind.geocoding.reading import (
-    ABOUT,
-    BUILDINGS,
-    LONGEST_TOWN,
-    TITLES,
-    Phrase,
-    Reading,
-    Town,
-    contains,
-    row_of_plain,
-)
+from ketafind.geocoding.protocol import SearchPlace, check_geocoder, checked_location, privately
+from ketafind.geocoding.reading import ABOUT, BUILDINGS, LONGEST_TOWN, TITLES, Phrase, Reading, Town
 from ketafind.records import Location
+
+if TYPE_CHECKING:
+    from ketafind.geocoding.protocol import Geocoder
 
 # Alternatives nearer to each other than this are answered with a radius that covers them.
 TOGETHER_KM = 25.0
@@ -146,7 +134,7 @@ class OfflineGeocoder:
             number = lexicon.whole_code(text)
             row = self.gazetteer.ontario.find(number) if number >= 0 else -1
             if row < 0:
-                row = row_of_plain(text, self.gazetteer)
+                row = Reading.row_of_plain(text, self.gazetteer)
             if row >= 0:
                 return locations.at_row(self.gazetteer, row)
         if isinstance(text, SearchPlace):
@@ -327,7 +315,7 @@ class OfflineGeocoder:
         label = located.label
         meant = [p for p in town.places if locations.at_place(p).label == label]
         return bool(meant) and not any(
-            place.kind == "landmark" or any(contains(whole, place) for whole in wholes)
+            place.kind == "landmark" or any(whole.holds(place) for whole in wholes)
             for place in meant
         )
 
@@ -361,7 +349,7 @@ class OfflineGeocoder:
         towns = (other for other in others if other.kind != "neighbourhood")
         solid = [*filter(self.gazetteer.is_solid, towns)]
         if solid and all(
-            apart_km(a, b) > TOGETHER_KM and not (contains(a, b) or contains(b, a))
+            apart_km(a, b) > TOGETHER_KM and not a.overlaps(b)
             for a, b in product(others, town.places)
         ):
             raise errors.AmbiguousPlaceError(
@@ -410,9 +398,7 @@ class OfflineGeocoder:
         journey = JOURNEY.search(text) is not None
         sites = [s for piece in pieces if (s := self._site(piece, whole=journey)) is not None]
         for (others, other_rows), (places, rows) in combinations(sites, 2):
-            one_site = any(
-                contains(a, b) or contains(b, a) for a, b in product(places, others)
-            ) or any(
+            one_site = any(a.overlaps(b) for a, b in product(places, others)) or any(
                 self._reaches(place, row)
                 for place, row in [*product(others, rows), *product(places, other_rows)]
             )
@@ -549,7 +535,7 @@ class OfflineGeocoder:
         table = self.gazetteer.ontario
         own = self.gazetteer.places[table.names[row]]
         whole = self.gazetteer.places[own.owner].name if own.owner == town.owner >= 0 else ""
-        if contains(town, own) or contains(own, town) or whole == f"Greater {town.plain_name}":
+        if town.overlaps(own) or whole == f"Greater {town.plain_name}":
             return True
         lat, lon = table.lats[row] / 1e4, table.lons[row] / 1e4
         apart = sphere_km(lat, lon, town.lat, town.lon)
@@ -570,7 +556,7 @@ class OfflineGeocoder:
         apart = apart_km(located, town)
         # An area is no circle.
         reach = max(locations.place_radius_km(town), 1.5 * town.reach_km) + located.radius_km
-        same = contains(town, own) or contains(own, town) or own.owner == town.owner >= 0
+        same = town.overlaps(own) or own.owner == town.owner >= 0
         if (same and own.number != town.owner) or apart <= reach or self._shares_area(row, town):
             return ()
         return (f"{located.label} is {apart:.0f} km from {town.name}: the code was taken",)

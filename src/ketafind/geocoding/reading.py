@@ -42,9 +42,6 @@ DOMINANT = 4
 # A part of a town lies this near to it.
 PART_KM = 25.0
 
-# What is farther from the middle of an area of several counties is in it by its county alone.
-WIDEST_KM = 75.0
-
 # Words after a town that only say: somewhere there.
 ABOUT = words_for("about")
 
@@ -87,40 +84,6 @@ NEVER_PLAIN = ONTARIO | CANADA | UNIT_WORDS | AFTER_WORDS
 
 BRITISH_OUTWARD = re.compile(r"[a-z]{1,2}[0-9][a-z0-9]?")
 BRITISH_INWARD = re.compile(r"[0-9][abd-hjlnp-uw-z]{2}")
-
-
-def row_of_plain(text: str, gazetteer: Gazetteer) -> int:
-    """Find the code of a text in the commonest form, "Kingston, ON K7L 3N6"; -1 for every other."""
-    # What `read` would say of such a text is known without reading the rest.
-    number = whole_code(text[-7:]) if text[-4:-3] == " " and text[-8:-7] in (" ", ",") else -1
-    row = gazetteer.ontario.find(number) if number >= 0 and text.isascii() else -1
-    if row < 0:
-        return -1
-    before = text[:-8].rstrip(" ,")
-    head, _, last = before.rpartition(",")
-    if last.strip().lower() in ONTARIO:
-        ontario, name = last, head.rpartition(",")[2]
-    else:
-        name, _, ontario = last.rpartition(" ")
-    if ontario.strip().lower() not in ONTARIO or PLAIN_NAME.fullmatch(name) is None:
-        return -1
-    words = name.lower().replace(".", " ").replace("-", " ").split()
-    numbers = gazetteer.aliases.get(name_key(words), ())
-    own = gazetteer.ontario.names[row]
-    if (
-        (own not in numbers and numbers != (gazetteer.places[own].owner,))
-        or len(words) > LONGEST_TOWN
-        or "et" in words
-        or words[-1] in NEVER_PLAIN
-        or words[-1] in gazetteer.comma_endings
-        or not text.isprintable()
-        or not NOT_PLAIN.isdisjoint(before)
-    ):
-        return -1
-    lowered = f" {before.lower()}"
-    if " to " in lowered or " vers " in lowered or HALF_A_CODE.search(lowered) is not None:
-        return -1
-    return -1 if "-" in lowered and HYPHENS_APART.search(lowered) is not None else row
 
 
 class Town(NamedTuple):
@@ -293,7 +256,7 @@ class Phrase:
             smaller = tuple(
                 part
                 for part in named.places
-                if any(contains(whole, part) and part != whole for whole in wholes.places)
+                if any(whole.holds(part) and part != whole for whole in wholes.places)
             )
             if smaller:
                 return named._replace(start=before.start, places=smaller)
@@ -387,6 +350,40 @@ class Reading(Phrase):
             self.elsewhere, self.town = ("" if self.ontario else far), None
         elif not self.elsewhere:
             self.town = self._town_despite_slips(town)
+
+    @staticmethod
+    def row_of_plain(text: str, gazetteer: Gazetteer) -> int:
+        """Find the code of a text in the commonest form, "Kingston, ON K7L 3N6"; -1 for every other."""
+        # What `read` would say of such a text is known without reading the rest.
+        number = whole_code(text[-7:]) if text[-4:-3] == " " and text[-8:-7] in (" ", ",") else -1
+        row = gazetteer.ontario.find(number) if number >= 0 and text.isascii() else -1
+        if row < 0:
+            return -1
+        before = text[:-8].rstrip(" ,")
+        head, _, last = before.rpartition(",")
+        if last.strip().lower() in ONTARIO:
+            ontario, name = last, head.rpartition(",")[2]
+        else:
+            name, _, ontario = last.rpartition(" ")
+        if ontario.strip().lower() not in ONTARIO or PLAIN_NAME.fullmatch(name) is None:
+            return -1
+        words = name.lower().replace(".", " ").replace("-", " ").split()
+        numbers = gazetteer.aliases.get(name_key(words), ())
+        own = gazetteer.ontario.names[row]
+        if (
+            (own not in numbers and numbers != (gazetteer.places[own].owner,))
+            or len(words) > LONGEST_TOWN
+            or "et" in words
+            or words[-1] in NEVER_PLAIN
+            or words[-1] in gazetteer.comma_endings
+            or not text.isprintable()
+            or not NOT_PLAIN.isdisjoint(before)
+        ):
+            return -1
+        lowered = f" {before.lower()}"
+        if " to " in lowered or " vers " in lowered or HALF_A_CODE.search(lowered) is not None:
+            return -1
+        return -1 if "-" in lowered and HYPHENS_APART.search(lowered) is not None else row
 
     @property
     def corrections(self) -> tuple[str, ...]:
@@ -562,15 +559,6 @@ class Reading(Phrase):
                     return None
                 return Town(0, stop, places, " ".join(words[:stop]))
         return None
-
-
-def contains(whole: Place, part: Place) -> bool:
-    """Whether an area is, or holds, another."""
-    if whole.kind == "county":
-        reached = min(whole.radius_km, WIDEST_KM)
-        near = apart_km(whole, part) <= reached
-        return part.county == whole.county or near
-    return whole.number in {part.number, part.owner}
 
 
 def _as_words(text: str) -> str:
