@@ -20,7 +20,8 @@ from ketafind.records import (
     Service,
     Truth,
 )
-from ketafind.tables.clinics import match_key, read_clinics, read_evidence
+from ketafind.tables.clinics import read_clinics, read_evidence
+from ketafind.tables.csv import match_key
 from ketafind.tables.csv import column_key
 from ketafind.tables.frames import csv_rows, write_clinics, write_evidence
 from ketafind.vocabulary import default_vocabulary
