@@ -21,8 +21,7 @@ from ketafind.records import (
     Truth,
 )
 from ketafind.tables.clinics import read_clinics, read_evidence
-from ketafind.tables.csv import match_key
-from ketafind.tables.csv import column_key
+from ketafind.tables.csv import column_key, match_key
 from ketafind.tables.frames import csv_rows, write_clinics, write_evidence
 from ketafind.vocabulary import default_vocabulary
 from strategies import examples
