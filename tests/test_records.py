@@ -119,8 +119,8 @@ def test_a_clinic_without_a_name_or_a_service_of_its_own_is_refused(fields, said
         ketafind.Clinic(**{"clinic_id": "a", "name": "A", **fields})
 
 
-@pytest.mark.parametrize("source_url", ["", " ", "a.ca", "ftp://a.ca", "javascript:x", None])
-def test_evidence_without_the_address_of_a_page_is_refused(source_url):
+@pytest.mark.parametrize("source_url", ["", " ", None])
+def test_evidence_without_a_source_is_refused(source_url):
     """In code as in a table and in plain data: no fact has no source."""
     fact = {"clinic_id": "a", "facet": "city", "term": "A", "truth": "yes"}
     good = ketafind.Evidence(**fact, source_url="https://a.ca")

@@ -387,7 +387,7 @@ class Evidence:
     truth : Truth
         What the source says of it.
     source_url : str
-        Where it was read: the address of a page.
+        Where it was read: the address of a page; anything else is shown as text, without a link.
     source_class : str
         ``regulator``, ``clinic``, ``government``, ``operator`` or ``other``.
     checked_on : date or None
@@ -417,9 +417,11 @@ class Evidence:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "truth", _truth(self.facet, self.term, self.truth))
-        if not isinstance(self.source_url, str) or not WEB_ADDRESS.fullmatch(self.source_url):
+        if not isinstance(self.source_url, str) or not self.source_url.strip():
             what = f"evidence of clinic {quoted(str(self.clinic_id))}: source_url"
-            raise InvalidInputError(f"{what} {NO_WEB_ADDRESS}")
+            raise InvalidInputError(
+                f"{what} must say where the fact was read; no fact has no source"
+            )
 
     def to_dict(
         self, lang: str | None = None, *, vocabulary: Vocabulary | None = None
