@@ -430,7 +430,7 @@ def clinics_text(
         if "language" in facets:
             cells[vocabulary.facet("language").plural] = clinic.languages
         cells |= {name: _extra_cell(clinic, service, name) for name in extras}
-        return list(map(cells.get, columns))
+        return [cells.get(name, "") for name in columns]
 
     rows = (row(clinic, service) for clinic in clinics for service in clinic.services)
     return csv_rows(columns, rows, spreadsheet=spreadsheet)
@@ -502,7 +502,11 @@ def csv_rows(
     columns: Sequence[str], rows: Iterable[Iterable[Any]], *, spreadsheet: bool = False
 ) -> str:
     """Write rows as CSV, by RFC 4180 but with LF line ends; None and NaN are blank."""
-    lines = [list(map(_cell_text, line)) for line in (columns, *rows)]
+    # Most cells are texts already.
+    lines = [
+        [cell if type(cell) is str else _cell_text(cell) for cell in line]
+        for line in (columns, *rows)
+    ]
     if spreadsheet:
         lines = [list(map(_neutral, line)) for line in lines]
     return "".join(",".join(map(_in_quotes, line)) + "\n" for line in lines)
