@@ -112,9 +112,13 @@ def test_the_data_package_describes_the_columns_of_the_list():
         ({"name": 5}, "a clinic needs a name"),
         ({"services": ()}, "needs one service or more"),
         ({"services": (ketafind.Service(), ketafind.Service())}, "each with its own service_id"),
+        ({"services": ketafind.Service()}, "services must be a list or tuple, not Service: write"),
+        ({"services": (5,)}, "services must be Service objects, not int"),
+        ({"languages": "en"}, "languages must be a list or tuple, not str: write"),
+        ({"languages": list}, "languages must be a list or tuple, not type: write"),
     ],
 )
-def test_a_clinic_without_a_name_or_a_service_of_its_own_is_refused(fields, said):
+def test_a_clinic_whose_fields_are_missing_or_of_another_type_is_refused(fields, said):
     with pytest.raises(ketafind.errors.InvalidInputError, match=said):
         ketafind.Clinic(**{"clinic_id": "a", "name": "A", **fields})
 

@@ -202,7 +202,7 @@ def _truth(facet: str, term: str, value: Any) -> Truth:
 def _several(record: Any, name: str, kind: type = object) -> Any:
     """Read a field that holds several values, all of one kind."""
     value = getattr(record, name)
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
+    if isinstance(value, str | type) or not hasattr(value, "__iter__"):
         raise InvalidInputError(
             f"{name} must be a list or tuple, not {type(value).__name__}: write [...] around one"
         )
