@@ -228,14 +228,17 @@ class Phrase:
         (at, numbers), words, parts = one, self.words, self.parts
         if not at or parts[at - 1] != parts[at] or own in numbers or not words[at - 1][0].isdigit():
             return False
-        begins = at == 1 or parts[at - 2] != parts[at]
-        if begins and len(words[at - 1]) == 5 and words[at - 1].isdigit():
-            # A postal code of another country: 12 Rue de Rivoli, 75001 Paris.
-            return at > 1
+        if self.is_zip(at - 1):
+            return True
         if at > 1 and (words[at - 2] in STREET_TYPES or words[at - 2] in UNIT_WORDS):
             return False
         solid = any(self.gazetteer.is_solid(self.gazetteer.places[number]) for number in numbers)
         return not solid or words[stop - 1] in STREET_TYPES
+
+    def is_zip(self, at: int) -> bool:
+        """Whether a word is a postal code of another country: 12 Rue de Rivoli, 75001 Paris."""
+        begins = at == 0 or self.parts[at - 1] != self.parts[at]
+        return begins and len(self.words[at]) == 5 and self.words[at].isdigit()
 
     def _without_direction(self, found: list[Named]) -> list[Named]:
         """Leave out West Perth after King Street: King Street West in Perth is far likelier."""
@@ -339,6 +342,8 @@ class Reading(Phrase):
             self.elsewhere = ELSEWHERE.get("".join(self.words[:stop]), "")
         # A large town elsewhere that the last part is, and nothing else.
         start = self.last_part(stop)
+        if start < stop - 1 and self.words[start].isdigit():
+            start += 1  # 101 Berlin
         last = "" if self.elsewhere or not stop else self.key(start, stop)
         far = self.gazetteer.abroad.get(last, "")
         if far and (
@@ -475,6 +480,8 @@ class Reading(Phrase):
         best: tuple[float, Town] | None = None
         for first in self._names_in(start) if alone or start else self._windows():
             if words[stop - 1] in STREET_TYPES and not _follows_street(words[start:first]):
+                continue
+            if first and self.is_zip(first - 1):
                 continue
             found = self._like(first, alone=alone)
             if found is not None and (best is None or found[0] > best[0]):
