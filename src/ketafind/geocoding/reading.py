@@ -356,6 +356,10 @@ class Reading(Phrase):
         elif not self.elsewhere:
             self.town = self._town_despite_slips(town)
 
+    def is_zip(self, at: int) -> bool:
+        """Whether a word is another country's postal code, in a text that does not say Ontario."""
+        return not self.ontario and super().is_zip(at)
+
     @staticmethod
     def row_of_plain(text: str, gazetteer: Gazetteer) -> int:
         """Find the code of a text in the commonest form, "Kingston, ON K7L 3N6"; -1 for every other."""
