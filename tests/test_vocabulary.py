@@ -511,9 +511,10 @@ def test_a_file_that_is_no_json_object_is_refused(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(DataError, match=expected):
             Vocabulary.read(path)
-    for path in (tmp_path, tmp_path / "none.json"):
-        with pytest.raises(MissingFileError, match="there is no such file"):
-            Vocabulary.read(path)
+    with pytest.raises(MissingFileError, match="there is no such file"):
+        Vocabulary.read(tmp_path / "none.json")
+    with pytest.raises(DataError, match="not a regular file"):
+        Vocabulary.read(tmp_path)
 
 
 @pytest.mark.parametrize(

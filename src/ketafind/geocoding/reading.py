@@ -73,6 +73,7 @@ PLAIN_NAME = re.compile(r"[A-Za-z .-]+")
 
 NOT_PLAIN = frozenset(";:|>'`\"")
 HALF_A_CODE = re.compile(r"[a-z][0-9][a-z]")
+OTHER_HALF = re.compile(r"[0-9][a-z][0-9]")
 # What may part several sites, hold a second code or be no address at all.
 HYPHENS_APART = re.compile(r"[-\s]-|-\s")
 
@@ -194,8 +195,15 @@ class Phrase:
                 at, numbers = next((one for one in found if own in one[1]), found[-1])
             return self._town(at, stop, numbers)
         # Curve Lake First Nation 35 is a reserve.
-        numbered = stop > 1 and words[stop - 2] == "nation" and words[stop - 1][0].isdigit()
-        if stop > 1 and (numbered or words[stop - 1] in ABOUT) and parts[stop - 2] == part:
+        if (
+            stop > 1
+            and parts[stop - 2] == part
+            and (
+                words[stop - 1] in ABOUT
+                or (words[stop - 2] == "nation" and words[stop - 1][0].isdigit())
+                or OTHER_HALF.fullmatch(words[stop - 1])
+            )
+        ):
             return self.town_at_end(stop - 1, own)
         if stop > 1 and words[stop - 2] in COMPASS:
             spelt = [*words[: stop - 2], COMPASS[words[stop - 2]], words[stop - 1]]
