@@ -171,7 +171,7 @@ class RuleSet:
         questions = data.get("questions", JsonObject())
         known = {one.id for one in (*whole.facets, *whole.flags)}
         faults = [*dict.fromkeys(reader.faults), *_level_faults(levels, data)]
-        for name in questions.keys() - known:
+        for name in sorted(questions.keys() - known):
             message = f'the question "{name}" is about no facet and no yes-no fact'
             faults.append(questions.fault(message))
         if faults:

@@ -436,7 +436,7 @@ def _content(data: Mapping[str, Any]) -> Iterator[Fault]:
     names += [term["id"] for f in data["facets"] if f["id"] == FLAG for term in f["terms"]]
     names += [each["id"] for each in quantities["terms"]]
     yield from _repeats(names, "facets", "two facets share this name")
-    for name in set(packaged("vocabulary/reserved.json")["names"]).intersection(names):
+    for name in sorted(set(packaged("vocabulary/reserved.json")["names"]).intersection(names)):
         message = f"{quoted(name)} is the name of a column or a keyword; take another"
         yield Fault(message, column="facets", value=name)
     systems, coded = data.get("systems", {}), dict[tuple[str, str], str]()
