@@ -109,9 +109,6 @@ _VALUE = re.compile(
 """What argparse repeats of the command line: it may be where somebody searches from."""
 
 
-_CHOICE = re.compile(r"invalid choice: (.*) \(choose from (.*)\)", re.S)
-
-
 def _unknown(words: list[str]) -> tuple[str, str]:
     options = [word.partition("=")[0] for word in words if word[:1] == "-" and word[1:2] > "9"]
     options += [word.partition("=")[0] for word in words if word[:2] == "--"]
@@ -129,10 +126,10 @@ class _Parser(ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        help_of, meant = self.prog, ""
-        if choice := _CHOICE.search(message):
-            choices = re.findall(r"[\w-]+", choice[2])
-            meant = "".join(get_close_matches(choice[1].strip("'"), choices, 1, 0.75))
+        help_of = self.prog
+        given, _, listed = message.partition("invalid choice: ")[2].partition(" (choose from ")
+        choices = re.findall(r"[\w-]+", listed)
+        meant = "".join(get_close_matches(given.strip("'"), choices, 1, 0.75))
         message = _VALUE.sub(r"\1", message)
         if message.startswith(UNRECOGNIZED):
             message, meant = _unknown(message.removeprefix(UNRECOGNIZED).split())
