@@ -351,6 +351,7 @@ def test_a_batch_is_answered_where_no_thread_can_be_begun(monkeypatch):
         *(lambda frame, at=at: frame.__setitem__(at, 1.1e4) for at in (9, 10, 11)),
         *(lambda frame, at=at: frame.__setitem__(at, -1.1e4) for at in (9, 10, 11)),
         lambda frame: frame.__setitem__(9, np.nan),
+        *(lambda frame, x=x: frame.__setitem__(4, x) for x in (np.nan, np.inf, -np.inf, 1e308)),
     ],
 )
 def test_a_stored_index_that_was_not_checked_has_a_frame_that_turns_and_a_centre_on_earth(change):

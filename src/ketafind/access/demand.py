@@ -190,7 +190,7 @@ class Study:
         return np.asarray(self.ticks(values) <= self.ticks(limit))
 
     def read_limits(self, km: Any, minutes: Any, usual: Mapping[str, Any]) -> Floats:
-        """Read one threshold, or several, in what is measured; None for what is usual."""
+        """Read one threshold, or several, and keep them for provenance; None for what is usual."""
         name, given, other = "thresholds_km", km, minutes
         if self.unit != "km":
             name, given, other = "thresholds_min", minutes, km

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
+from itertools import combinations_with_replacement
 from threading import Lock
 from typing import Any
 
@@ -202,8 +203,13 @@ class KernelIndex(SpatialIndex):
 
 def _frame_fault(frame: npt.NDArray[np.float64]) -> str | None:
     """Look at the one part that every answer hangs on and that is quickly checked."""
-    axes, origin = frame.reshape(4, 3)[:3], frame.reshape(4, 3)[3]
-    is_turn = np.abs(origin).max() < 1e4 and np.abs(axes @ axes.T - np.eye(3)).max() < 1e-9
+    # In plain Python: on twelve numbers that is three times as fast, and overflows in silence.
+    numbers: list[float] = frame.reshape(-1).tolist()
+    axes = numbers[:3], numbers[3:6], numbers[6:9]
+    is_turn = all(abs(x) < 1e4 for x in numbers[9:]) and all(
+        abs(one[0] * other[0] + one[1] * other[1] + one[2] * other[2] - (one is other)) < 1e-9
+        for one, other in combinations_with_replacement(axes, 2)
+    )
     return None if is_turn else "its frame is no rotation"
 
 
