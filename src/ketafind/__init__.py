@@ -37,7 +37,7 @@ _HOMES = {
     "tables.clinics": ("read_clinics", "read_evidence"),
     "vocabulary": ("Vocabulary",),
 }
-_MODULES = ("errors", "guide", "plots", "travel", "vocabulary")
+_MODULES = ("errors", "geo", "guide", "plots", "travel", "vocabulary")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = tuple(sorted(["__version__", *_MODULES, *_HOME_OF]))

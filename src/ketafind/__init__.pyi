@@ -1,4 +1,5 @@
 from ketafind import errors as errors
+from ketafind import geo as geo
 from ketafind import guide as guide
 from ketafind import plots as plots
 from ketafind import travel as travel
