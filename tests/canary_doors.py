@@ -288,7 +288,7 @@ def routers(folder: Path, service: Any, routingpy: Any) -> dict[str, Asked]:
         "limit": RateLimit(0.0),
         "retries": 0,
         "allow_private": True,
-        "deadline_s": 0.5,
+        "deadline_s": 20.0,
         "max_speed_kmh": 200.0,
     }
 

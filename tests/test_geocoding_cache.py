@@ -682,9 +682,10 @@ def test_threads_that_want_one_address_ask_for_it_once(tmp_path: Path) -> None:
 TWO_PROCESSES = """
 import sys, time
 from pathlib import Path
-from ketafind.geocoding import GeocodeCache
+from ketafind.geocoding import GeocodeCache, cache as of_one
 from ketafind.records import Location
 
+of_one.PATIENCE_S = 60.0  # a busy disk is waited for
 folder = Path(sys.argv[1])
 
 def sleep(seconds):

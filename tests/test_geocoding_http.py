@@ -52,7 +52,7 @@ class Plain(GeopyBase):
         return self._call_geocoder(url, lambda value: value, is_json=is_json)
 
 
-def geocoder(timeout: float = 5.0, *, allow_private: bool = True, **options: Any) -> Plain:
+def geocoder(timeout: float = 60.0, *, allow_private: bool = True, **options: Any) -> Plain:
     adapter = partial(HttpxAdapter, allow_private=allow_private)
     return Plain(timeout=timeout, adapter_factory=adapter, **options)
 
@@ -291,10 +291,10 @@ def test_headers_are_sent_as_given_and_line_ends_in_them_are_refused(serve: Serv
     server = serve(says(VALUE))
     adapter = HttpxAdapter(allow_private=True)
     url = f"http://127.0.0.1:{server.port}/"
-    adapter.get_json(url, timeout=5, headers={"User-Agent": "Cliniques Orléans"})
+    adapter.get_json(url, timeout=60, headers={"User-Agent": "Cliniques Orléans"})
     assert "User-Agent: Cliniques Orléans\r\n".encode() in server.requests[0]
     with pytest.raises(errors.GeocoderFailedError):
-        adapter.get_json(url, timeout=5, headers={"User-Agent": "x\r\nX-Evil: 1"})
+        adapter.get_json(url, timeout=60, headers={"User-Agent": "x\r\nX-Evil: 1"})
     assert b"Evil" not in b"".join(server.requests)
 
 

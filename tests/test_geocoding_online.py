@@ -64,7 +64,7 @@ def online(server: Server, **options: Any) -> GeopyGeocoder:
     return GeopyGeocoder(
         service,
         **{
-            "deadline_s": 20.0,
+            "deadline_s": 60.0,
             "limit": RateLimit(0.0, clock=clock, sleep=clock.sleep),
             "allow_private": True,
             "retries": 0,
@@ -150,7 +150,7 @@ def test_a_failure_is_told_apart_from_not_found_and_not_kept(
     behaviour, expected = FAILURES[name]
     server = serve(behaviour)
     cache = GeocodeCache(tmp_path / "cache.sqlite")
-    late = DEADLINE_S if name in LATE else 20.0
+    late = DEADLINE_S if name in LATE else 60.0
     with pytest.raises(expected) as caught:
         online(server, cache=cache, retries=1, deadline_s=late).geocode(ADDRESS)
     assert 1 <= len(server.requests) <= 2
@@ -259,7 +259,7 @@ def test_threads_together_do_not_exceed_the_budget() -> None:
 
     limit = RateLimit(1.0, clock=clock, sleep=sleep)
     limit.wait("Counting", clock.now)
-    geocoder = GeopyGeocoder(Counting(), budget=2, limit=limit)
+    geocoder = GeopyGeocoder(Counting(), budget=2, limit=limit, deadline_s=60.0)
 
     def geocode_one(_: int) -> str:
         try:

@@ -382,8 +382,8 @@ def test_a_batch_ends_when_it_is_interrupted(threads):
     out = np.empty((n, 1)), np.full((n, 1), -7, np.intp)
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
         with pytest.raises(InterruptedBatchError):
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
             index.nearest_many(np.full(n, 44.1), np.full(n, -79.1), 1, threads=threads, out=out)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
