@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -48,17 +49,23 @@ def test_the_script_refuses_a_place_it_does_not_know_without_repeating_it() -> N
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_each_notebook_runs_from_a_kept_copy_without_outputs(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     if path.name == "distributed_join.ipynb" and (
         find_spec("pyspark") is None or shutil.which("java") is None
     ):
         pytest.skip("Spark or Java is not installed: .ci/run runs it after the other tests")
     monkeypatch.delenv("MPLBACKEND", raising=False)  # the kernel chooses its own
+    for own in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(own, str(tmp_path / own))  # nothing is shared with other kernels
+    # Who looks for fonts for the first time says so, and a kernel would in the notebook.
+    importlib.import_module("matplotlib.font_manager")
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
-    nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
+    nbclient.NotebookClient(
+        notebook, timeout=600, startup_timeout=600, kernel_name="python3"
+    ).execute()
     assert sum("image/png" in out.get("data", {}) for cell in code for out in cell.outputs) >= (
         PICTURES.get(path.name, 3)
     )

@@ -382,7 +382,7 @@ def test_a_batch_ends_when_it_is_interrupted(threads):
     out = np.empty((n, 1)), np.full((n, 1), -7, np.intp)
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        with pytest.raises(InterruptedBatchError):
+        with pytest.raises(InterruptedBatchError):  # noqa: PT012 - it may come at once
             signal.setitimer(signal.ITIMER_REAL, 0.05)
             index.nearest_many(np.full(n, 44.1), np.full(n, -79.1), 1, threads=threads, out=out)
     finally:
