@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -448,9 +449,12 @@ def test_a_compiled_filter_stands_for_its_criteria_and_its_own_policy_is_refused
         (lambda f: kf.coverage(f, DIRECTORY, unknown="include"), "unknown= is no argument"),
         (lambda f: kf.coverage(f, DIRECTORY, weight=np.ones(len(f))), "weight= names a column"),
         (lambda f: kf.access_score(f, DIRECTORY, capacity=[1, 2]), "capacity= takes a mapping"),
+        (lambda f: kf.access_score(f, DIRECTORY, capacity=f), "capacity= takes a mapping"),
         (lambda f: kf.access_score(f, DIRECTORY, decay=np.ones(2)), "choose 'gaussian'"),
         (lambda f: kf.access_score(f, DIRECTORY, decay={"10": 1, 5: 2}), "end of a ring must be"),
-        (lambda f: kf.access_score(f, DIRECTORY, per=-1), "per must be a number, 0 or more"),
+        (lambda f: kf.access_score(f, DIRECTORY, per=-1), "per must be a number above 0"),
+        (lambda f: kf.access_score(f, DIRECTORY, per=0), "per must be a number above 0"),
+        (lambda f: kf.access_score(f, DIRECTORY, per=math.inf), "per must be a number above 0"),
         (
             lambda f: kf.access_score(f, DIRECTORY, cost=f, catchment_min=-1),
             "catchment_min must be a number of minutes, 0 or more",
@@ -560,6 +564,71 @@ def test_a_score_lies_between_its_ends_wherever_the_distances_lie(method):
         score = kf.access_score(moved, there, radius=0, **asked)["access_confirmed"]
         assert (score >= whole["access_low"] - 1e-12).all()
         assert (score <= whole["access_high"] + 1e-12).all()
+
+
+def scores_by_hand(method, far, present, weight, limit):
+    """The scores where these clinics are the ones that are there, pair by pair."""
+    ring = np.select([far <= limit / 3, far <= 2 * limit / 3, far <= limit], [1, 0.68, 0.22], 0.0)
+    pull = (far <= limit).astype(float) if method == "2sfca" else ring
+    share = np.ones_like(pull)
+    if method == "3sfca":
+        there = ring * present
+        total = there.sum(axis=1, keepdims=True)
+        share = np.divide(there, total, out=np.zeros_like(there), where=total > 0)
+    sought = (weight[:, None] * share * pull).sum(axis=0)
+    ratio = np.divide(present, sought, out=np.zeros(len(sought)), where=sought > 0)
+    return (ratio * share * pull).sum(axis=1)
+
+
+def any_study(generator):
+    """Clinics of which some may be there, and people of whom some weigh nothing."""
+    n, m = generator.integers(1, 8), generator.integers(2, 6)
+    stated = [str(one) for one in generator.choice(["yes", "no", "unknown"], m)]
+    lat, lon = generator.normal(45, 0.4, m), generator.normal(-76, 0.5, m)
+    directory = kf.Directory.from_clinics(
+        kf.Clinic(
+            clinic_id=f"{at}",
+            name="A",
+            location=kf.Location(lat=lat[at], lon=lon[at], radius_km=generator.choice([0, 5, 15])),
+            services=(kf.Service(facts={} if truth == "unknown" else {"route": {"iv": truth}}),),
+        )
+        for at, truth in enumerate(stated)
+    )
+    people = pd.DataFrame(
+        {"lat": generator.normal(45, 0.4, n), "lon": generator.normal(-76, 0.5, n)}
+    )
+    return directory, people.assign(people=generator.choice([0.0, 0.0, 1.0, 10.0], n)), stated
+
+
+@pytest.mark.parametrize("method", ["2sfca", "e2sfca", "3sfca"])
+def test_whatever_proves_true_the_score_lies_between_its_ends(method):
+    """Every completion of what is not known, with distances anywhere in their intervals."""
+    for seed in range(25):
+        generator = np.random.default_rng(seed)
+        directory, people, stated = any_study(generator)
+        weight, m = people["people"].to_numpy(), len(stated)
+        ends = ["distance_low_km", "distance_high_km"]
+        pairs = kf.nearest_join(people, directory, k=m, columns=ends).reset_index()
+        low, high = (
+            pairs.pivot(index="index", columns="clinic_id", values=end).to_numpy() for end in ends
+        )
+        scored = kf.access_score(people, directory, method=method, weight="people", routes="iv")
+        choices = {"yes": [1.0], "no": [0.0], "unknown": [0.0, 1.0]}
+        for present in itertools.product(*map(choices.get, stated)):
+            part = generator.choice([0.0, 1.0, 0.5], low.shape)
+            true = scores_by_hand(method, low + part * (high - low), present, weight, 50.0)
+            assert (true >= scored["access_low"] - 1e-9).all(), seed
+            assert (true <= scored["access_high"] + 1e-9).all(), seed
+
+
+def test_who_weighs_nothing_may_have_a_clinic_that_nobody_else_reaches():
+    """Such a clinic adds nothing; with one person in its reach it adds all of itself."""
+    place = kf.Location(lat=44.0, lon=-79.0, radius_km=5.0)
+    directory = kf.Directory.from_clinics([kf.Clinic(clinic_id="a", name="A", location=place)])
+    people = line_of_people(20.0, 51.0)[1].assign(people=[0.0, 1.0])
+    scored = kf.access_score(people, directory, method="2sfca", weight="people").iloc[0]
+    assert scored["access_low"] == scored["access_confirmed"] == 0.0
+    assert scored["access_high"] >= 1.0
 
 
 def pysal_case(seed, n=120, m=12):

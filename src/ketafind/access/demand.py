@@ -297,7 +297,7 @@ def read_capacity(directory: Directory, capacity: Mapping[str, float] | Any) -> 
     """Read how much each clinic can give."""
     if capacity is None:
         return np.ones(len(directory))
-    if not hasattr(capacity, "items"):
+    if not hasattr(capacity, "items") or hasattr(capacity, "columns"):
         raise InvalidInputError(
             f"capacity= takes a mapping or Series of clinic ids to amounts, not a "
             f"{type(capacity).__name__}"

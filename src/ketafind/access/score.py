@@ -11,6 +11,7 @@ import numpy as np
 from ketafind import geo
 from ketafind.access.demand import ENDS, LEVELS, Near, Study, WithinDistance, read_capacity
 from ketafind.errors import InvalidInputError, shown
+from ketafind.geo import real
 from ketafind.index.protocol import Floats, check_limit
 from ketafind.join.frames import Column
 from ketafind.join.origins import Source, check_prefix
@@ -233,7 +234,8 @@ def access_score(
     straight = router is None and cost is None
     by_km, by_min = (catchment_km, bandwidth_km, tau_km), (catchment_min, bandwidth_min, tau_min)
     limit, bandwidth, tau = _lengths(by_km, by_min, straight=straight)
-    per = check_limit(per, "per")
+    if not 0.0 < real(per) < np.inf:
+        raise InvalidInputError(f"per must be a number above 0, such as 100_000, not {shown(per)}")
     source = Source(lat, lon, geometry, address, radius)
     read_decay(method, decay, limit, bandwidth, "km")  # refused before anything is read
     study = Study(
@@ -400,8 +402,11 @@ class _Scores:
         sought = float((weight * others).sum())
         if own is others:
             return own * (supply / sought if sought > 0.0 else 0.0)
+        if not supply * float((weight * own).sum()) > 0.0:
+            return np.zeros(len(own))  # it may be that nobody with a weight comes
         left = own * weight + np.maximum(0.0, sought - others * weight)
-        unbounded = (left == 0.0) & (own > others) & (supply * (weight * near.high).sum() > 0.0)
+        # Whom nobody else may come beside has all of it to share with next to nothing.
+        unbounded = (left == 0.0) & (own > 0.0)
         return np.where(unbounded, np.inf, _over(supply * own, left))
 
 
