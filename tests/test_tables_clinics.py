@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import random
+import re
 import warnings
 from dataclasses import replace
 from datetime import date
@@ -269,6 +270,14 @@ def test_a_term_cannot_be_both_offered_and_not(write):
         ("website", "javascript:alert(1)", "must begin with https://"),
         ("website", "www.a.ca", "https://www.a.ca"),
         ("website", "https://", "must begin with"),
+        ("website", "N/A", "leave it blank"),
+        ("routes", "Inconnu", "leave it blank"),
+        ("price_cad", "n.d.", "leave it blank"),
+        ("phone", "6.13235E+09", "a number cut short by a spreadsheet"),
+        ("postal_code", '"5,00E+02"', "a number cut short by a spreadsheet"),
+        ("phone", "#REF!", "an error made by a spreadsheet"),
+        ("city", "########", "an error made by a spreadsheet"),
+        ("notes", "#NOM?", "an error made by a spreadsheet"),
         ("website", "https://a b.ca", "must begin with"),
         ("website", "http://[::1", "not a web address"),
         ("checked_on", "01/02/2026", "2026-11-23"),
@@ -401,6 +410,43 @@ def test_a_column_that_is_nearly_known_is_kept_and_warned_of(write):
     with pytest.warns(UserWarning, match='did you mean "lat"'):
         (clinic,) = read_clinics(write("clinic_id,name,Latitude\nx,X,43\n"))
     assert clinic.extra == {"Latitude": "43"}
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "said"),
+    [
+        ("Coordinates", '"45.4,-75.7"', 'did you mean "lat, lon"'),
+        ("street_add", "1 King St", 'did you mean "street_address"'),
+        ("Voies d'administration", "iv", 'did you mean "routes"'),
+        ("IM", "No", 'write im into "routes", or "route:im" into "not_offered"'),
+        ("PTSD", "x", 'write ptsd into "conditions"'),
+    ],
+)
+def test_what_a_column_may_have_been_meant_for_is_said(write, name, cell, said):
+    """Other names, names that a shapefile cut short, and one column for each term."""
+    rows = f"clinic_id,name,{name}\nx,X,{cell}\ny,Y,Unknown\nz,Z,\n"
+    with pytest.warns(UserWarning, match=re.escape(said)):
+        assert len(read_clinics(write(rows))) == 3
+
+
+def test_a_column_called_like_a_term_that_answers_nothing_is_only_kept(write):
+    (clinic,) = read_clinics(write("clinic_id,name,nurse\nx,X,Ann\n"))
+    assert clinic.extra == {"nurse": "Ann"}
+
+
+def test_a_row_of_sums_is_warned_of(write):
+    with pytest.warns(UserWarning, match='"TOTAL", looks like a sum'):
+        read_clinics(write("clinic_id,name\nx,X\nTOTAL,1\n"))
+
+
+@pytest.mark.parametrize(
+    "title", ["Clinics of Ontario\n2026,,\n\n", ",,\n,,\n,,\n", "Clinic,,\n\n\n"]
+)
+@pytest.mark.parametrize("head", ["clinic_id,name,city", "Identifiant,Nom,Ville"])
+def test_a_header_below_a_title_is_pointed_at(write, title, head):
+    n = title.count("\n") + 1
+    message = f"row {n} looks like the header; remove the rows above it"
+    assert only_fault(write(f"{title}{head}\nx,X,Kingston\n")).message == message
 
 
 def test_three_thousand_bad_rows_come_in_one_report(write):

@@ -239,3 +239,25 @@ def test_a_series_of_points_and_cells_of_none_are_read():
     assert "clinic_id" in str(refusal(points))  # which is all that is wrong with points
     frame = pd.DataFrame({"clinic_id": ["a", "b"], "name": ["A", "B"], "phone": [None, pd.NaT]})
     assert [clinic.phone for clinic in clinics_from_frame(frame)] == ["", ""]
+
+
+def test_a_shape_that_is_no_point_is_refused_by_its_row():
+    gpd = pytest.importorskip("geopandas")
+    points = gpd.points_from_xy([-76.5, -79.4], [44.2, 43.7], crs="EPSG:4326")
+    shapes = gpd.GeoSeries(points)
+    shapes[1] = shapes[1].buffer(1)
+    frame = gpd.GeoDataFrame({"clinic_id": ["a", "b"], "name": ["A", "B"]}, geometry=shapes)
+    (fault,) = refusal(frame).faults
+    assert (fault.row, fault.column) == (1, "geometry")
+    assert "a point is needed, not a Polygon; take representative_point()" in fault.message
+
+
+def test_a_frame_that_is_not_in_memory_is_refused_with_the_call_that_helps():
+    dd = pytest.importorskip("dask.dataframe")
+    frame = dd.from_pandas(pd.DataFrame({"clinic_id": ["a"], "name": ["A"]}), npartitions=1)
+    assert "call compute() on it first" in str(refusal(frame))
+
+
+def test_a_number_where_yes_or_no_is_asked_for_is_told_what_to_write():
+    frame = pd.DataFrame({"clinic_id": ["a", "b"], "name": ["A", "B"], "virtual": [1.0, None]})
+    assert '"1.0" is not an answer; write yes or no' in str(refusal(frame))

@@ -168,7 +168,7 @@ def test_the_points_of_a_geodataframe_are_positions():
     assert [round(clinic.location.lat, 6) for clinic in made.clinics] == [44.23, 43.65]
     for wrong, said in (
         (places.set_crs(None, allow_override=True), "has no CRS"),
-        (places.set_geometry(places.buffer(1)), "no points only"),
+        (places.set_geometry(places.buffer(1)), "a point is needed"),
     ):
         with pytest.raises(kf.errors.DataError, match=said):
             kf.Directory.from_frame(wrong)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, replace
 from datetime import date
+from functools import partial
 from typing import Any, NamedTuple
 
 from ketafind.errors import InvalidInputError, UnknownTermError, packaged
@@ -39,6 +40,7 @@ Path = str | os.PathLike[str]
 EvidenceSource = Any
 
 _IN_FRENCH = {"oui": "yes", "non": "no"}
+_LEAVE_BLANK = "leave it blank where it is not known"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
@@ -49,7 +51,7 @@ def choice(known: tuple[str, ...], what: str, blank: str = "") -> Callable[[Any]
     def read(cell: Any) -> str:
         if isinstance(cell, bool) and {"yes", "no"} <= set(known):
             return "yes" if cell else "no"
-        value = csv.text(cell)
+        value = str(cell) if isinstance(cell, float) else csv.text(cell)
         word = _IN_FRENCH.get(value.lower(), value.lower())
         if not word:
             return blank
@@ -102,7 +104,10 @@ def website(cell: Any) -> str:
         return ""
     if WEB_ADDRESS.fullmatch(value):
         return value
-    remedy = "" if ":" in value.split("/")[0] else f", such as {quoted('https://' + value)}"
+    if csv.says_nothing(value):
+        raise csv.CellError(f"{quoted(value)} is not a web address; {_LEAVE_BLANK}")
+    host = value.split("/")[0]
+    remedy = f", such as {quoted('https://' + value)}" if "." in host and ":" not in host else ""
     raise csv.CellError(f"{quoted(value)} {NO_WEB_ADDRESS}{remedy}")
 
 
@@ -145,6 +150,9 @@ def quantity(unit: str) -> csv.Reader:
         try:
             return Quantity.read(value, unit) if value else None
         except InvalidInputError as error:
+            if csv.says_nothing(value):
+                message = f"{quoted(value)} is not a number of {unit}; {_LEAVE_BLANK}"
+                raise csv.CellError(message) from None
             raise csv.CellError(str(error)) from None
 
     return read
@@ -165,8 +173,13 @@ def facts_readers(vocabulary: Vocabulary) -> dict[str, csv.Reader]:
     def of_each(read: Callable[[str], Any]) -> csv.Reader:
         return lambda cell: tuple(dict.fromkeys(map(read, _items(cell))))
 
+    def term(item: str, facet: Facet) -> str:
+        if item not in facet and csv.says_nothing(item):
+            raise csv.CellError(f"{quoted(item)} is not a known {facet.id}; {_LEAVE_BLANK}")
+        return facet.resolve(item)
+
     return {
-        **{facet.plural: of_each(facet.resolve) for facet in vocabulary.facets},
+        **{facet.plural: of_each(partial(term, facet=facet)) for facet in vocabulary.facets},
         "not_offered": of_each(fact),
         "complete": of_each(lambda item: vocabulary.facet(item).id),
         **{flag.id: answer(flag, vocabulary.flags) for flag in vocabulary.flags},
@@ -202,6 +215,9 @@ def reader_of(field: Field) -> csv.Reader:
     return choice(field.choices, what, blank)
 
 
+# What a column holds that says of one term whether it is offered.
+_ANSWERS = frozenset({"", "yes", "no", "y", "n", "true", "false", "1", "0", "x", "oui", "non"})
+_SUMS = frozenset({"total", "totals", "grand total", "sum", "totaux", "somme"})
 _PLACE_COLUMNS = ("lat", "lon", "precision", "radius_km")
 _LOCATED = (*_PLACE_COLUMNS, "corrections")
 
@@ -252,11 +268,10 @@ class _Rows:
             if at not in set(self.at.values())
         }
         for name in self.extra:
-            meant = likely_column(name, meanings)
-            if meant and meant not in self.at:
+            if meant := self._likely(name, meanings):
                 warnings.warn(
                     f"{table.report.source}: the column {quoted(name)} is not known and is only "
-                    f'kept; did you mean "{meant}"?',
+                    f"kept; {meant}",
                     UserWarning,
                     stacklevel=5,
                 )
@@ -268,6 +283,27 @@ class _Rows:
             for at, value in enumerate(self.values[name]):
                 if type(value) is str and not value.strip():
                     self.note("is blank; every row needs one", at, name, value)
+        last = self.values["clinic_id"][-1:]
+        if last and str(last[0]).strip().casefold() in _SUMS:
+            warnings.warn(
+                f"{table.report.source}: the last row, {quoted(last[0])}, looks like a sum of "
+                "the rows above and no clinic; remove it",
+                UserWarning,
+                stacklevel=5,
+            )
+
+    def _likely(self, name: str, meanings: Mapping[str, str]) -> str:
+        """Say what a column that is only kept may have been meant for."""
+        meant = likely_column(name, meanings)
+        if meant and self.at.keys().isdisjoint(meant.split(", ")):
+            return f'did you mean "{meant}"?'
+        cells = {cell.strip().casefold() for cell in self.extra[name] if type(cell) is str}
+        answers = {cell for cell in cells if not csv.says_nothing(cell)}
+        facets = [facet for facet in self.vocabulary.facets if name in facet and facet.id != FLAG]
+        if not facets or not answers - {""} or not answers <= _ANSWERS:
+            return ""
+        facet, term = facets[0], facets[0].resolve(name)
+        return f'write {term} into "{facet.plural}", or "{facet.id}:{term}" into "not_offered"'
 
     def note(self, message: str, at: int, name: str, value: Any = None) -> None:
         """Report a fault of a row, under the name that the file gives the column."""
@@ -483,6 +519,8 @@ def likely_column(given: str, meanings: Mapping[str, str]) -> str | None:
     name = csv.column_key(given)
     if meant := packaged(csv.WORDS)["columns"].get(name):
         return str(meant)
+    if len(name) == 10 and (cut := [one for one in meanings if one.startswith(name)]):
+        return meanings[cut[0]]  # a shapefile has no longer names
     near = get_close_matches(name, meanings, n=1, cutoff=0.85) if len(name) > 3 else []
     return meanings[near[0]] if near else None
 
@@ -584,7 +622,8 @@ def read_clinics(
 ) -> tuple[Clinic, ...]:
     """Read clinics from a CSV file, one row a service, or refuse the file with every fault.
 
-    Cells are read as text: ``007``, ``NA`` and ``None`` stay what they are. Ids are kept to the
+    Cells are read as text: ``007``, ``NA`` and ``None`` stay what they are, and what a spreadsheet
+    has spoilt (``#REF!``, ``6.13E+09``) is refused. Ids are kept to the
     character; in other texts the spaces around them do not count. A column that is not known is
     kept in ``Clinic.extra``; where it differs between the services of a clinic, as
     ``"column [service_id]"``.

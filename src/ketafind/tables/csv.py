@@ -200,6 +200,14 @@ ColumnReader = Callable[[Sequence[str]], list[Any] | None]
 _MISSING = frozenset({"NAType", "NaTType"})
 
 
+# What a spreadsheet writes for a formula that failed, a column too narrow, or a long number.
+_SPOILT = re.compile(
+    r"^[ ]*(?:(#(?:N/A|REF!|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|NOM\?|VALEUR!|NOMBRE!|NUL!)|\#{4,})"
+    r"|[0-9](?:[.,][0-9]+)?E[+-][0-9]{2,3})[ ]*$",
+    re.MULTILINE,
+)
+
+
 class CellError(ValueError):
     """What is wrong with a cell; the reader adds the row and the column."""
 
@@ -254,7 +262,13 @@ def _plain_number_or_date(cell: Any) -> Any:
         return cell.date()
     if isinstance(cell, date):
         return cell
-    raise CellError(f"a cell of type {type(cell).__name__} cannot be read; give text")
+    name = type(cell).__name__
+    raise CellError(f"a cell of type {name} cannot be read; give text, or drop the column")
+
+
+def says_nothing(value: str) -> bool:
+    """Tell whether a text says that nothing is known, such as ``N/A`` or ``inconnu``."""
+    return value.strip().casefold() in packaged(WORDS)["nothing"]
 
 
 def text(cell: Any) -> str:
@@ -264,7 +278,8 @@ def text(cell: Any) -> str:
 
 def texts(cells: Sequence[str]) -> list[str] | None:
     """Read a column of ids together; None where one holds what no text does."""
-    return None if text_fault("".join(cells)) else list(cells)
+    together = "\n".join(cells)
+    return None if text_fault(together) or _SPOILT.search(together) else list(cells)
 
 
 def identifier(cell: Any) -> str:
@@ -272,7 +287,13 @@ def identifier(cell: Any) -> str:
     if isinstance(cell, (bool, float, tuple)):
         kind = "list" if isinstance(cell, tuple) else type(cell).__name__
         raise CellError(f"is a {kind}, not text; read the column as text (dtype=str)")
-    return _checked(cell.isoformat() if isinstance(cell, date) else str(cell))
+    value = _checked(cell.isoformat() if isinstance(cell, date) else str(cell))
+    if spoilt := _SPOILT.fullmatch(value):
+        what = "is an error made" if spoilt[1] else "is a number cut short"
+        raise CellError(
+            f"{quoted(value)} {what} by a spreadsheet; give the text, or leave the cell blank"
+        )
+    return value
 
 
 def extra(cell: Any) -> str:
@@ -416,6 +437,8 @@ def _table(raw: bytes, source: str) -> Table:
     if header.fault:
         report.head(header.fault)
         report.refuse()
+    if "clinic_id" not in _meant(header):
+        rows = _check_title(list(rows), report)
     if len(header.cells) == 1:
         _check_separator(header.cells[0], report)
     names = header_names(header.cells, report)
@@ -438,6 +461,21 @@ def _table(raw: bytes, source: str) -> Table:
         for at in range(len(names)):
             table.read(at, _check_length)
     return table
+
+
+def _meant(row: Row) -> set[str]:
+    words = packaged(WORDS)["columns"]
+    return {words.get(key, key) for key in map(column_key, row.cells)}
+
+
+def _check_title(rows: Sequence[Row], report: Report) -> Iterator[Row]:
+    """Refuse a table whose header stands below a title."""
+    for row in rows[:20]:
+        meant = _meant(row)
+        if "clinic_id" in meant and not meant.isdisjoint(("name", "facet")):
+            report.head(f"row {row.number} looks like the header; remove the rows above it")
+            report.refuse(len(rows))
+    return iter(rows)
 
 
 def _check_length(cell: str) -> None:
@@ -511,8 +549,11 @@ def table_of_frame(frame: Any) -> Table:
         eager = nw.from_native(frame, eager_only=True)
     except TypeError:
         kind = type(frame).__name__
+        # Spark's collect() gives rows, Dask's own call gives a frame.
+        calls = [call for call in ("toArrow", "compute") if hasattr(frame, call)][:1]
         message = f"{kind} is not a data frame; give a pandas, polars or pyarrow frame"
-        raise DataError("frame", [Fault(message)]) from None
+        lazy = "".join(f"{kind} is not in memory; call {call}() on it first" for call in calls)
+        raise DataError("frame", [Fault(lazy or message)]) from None
     report = Report(_FRAME)
     names = header_names(eager.columns, report)
     report.refuse()
@@ -527,10 +568,15 @@ def _without_geometry(frame: Any) -> Any:
     points, plain = frame.geometry, frame.drop(columns=frame.geometry.name)
     if {"lat", "lon"}.issubset(frame.columns):
         return plain
-    kinds = set(points.geom_type.dropna()) - {"Point"}
-    if points.crs is None or kinds:
-        fault = "has no CRS; call set_crs() first" if points.crs is None else "holds no points only"
-        raise DataError(_FRAME, [Fault(f"the geometry {frame.geometry.name!r} {fault}")])
+    name, kinds = points.name, points.geom_type
+    if points.crs is None:
+        fault = Fault(f"the geometry {name!r} has no CRS; call set_crs() first")
+        raise DataError(_FRAME, [fault])
+    others = kinds.notna() & (kinds != "Point")
+    if others.any():
+        at = int(others.to_numpy().argmax())
+        fault = f"a point is needed, not a {kinds.iloc[at]}; take representative_point() or centroid first"
+        raise DataError(_FRAME, [Fault(fault, at, name)])
     degrees = points.to_crs("EPSG:4326")
     known = ~(degrees.isna() | degrees.is_empty)
     # The axes of a geometry are always (lon, lat).

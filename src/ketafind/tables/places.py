@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 from ketafind.errors import CoordinatesError, DataError, Fault, packaged
 from ketafind.geo import KM_PER_DEGREE, degrees, look_swapped
 from ketafind.records import ASSUMED_RADIUS_KM, Clinic
-from ketafind.tables.csv import WORDS, CellError, text
+from ketafind.tables.csv import WORDS, CellError, says_nothing, text
 from ketafind.vocabulary.terms import fold, quoted, strange_characters
 
 _DECIMAL = re.compile(
     r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?"
 )
 _DECIMALS = re.compile(rf"(?:(?:{_DECIMAL.pattern})?\n)*+")
-_NOTHING = frozenset({"null", "n/a", "na", "nan", "none", "nil", "unknown", "-", "--", "?", "tbd"})
 _COMMA = re.compile(r"([+-]?[0-9]{1,3}),([0-9]{1,20})")
+_BOTH = re.compile(r"[(\[]?[+-]?[0-9]{1,3}\.[0-9]+[\s,;]+[+-]?[0-9]{1,3}\.[0-9]+[)\]]?")
 _SEXAGESIMAL = re.compile(
     r"([+-]?)([0-9]{1,3})[°d:\s]\s*([0-5]?[0-9](?:\.[0-9]{1,10})?)(?:['′’m:\s]\s*"
     r"(?:([0-5]?[0-9](?:\.[0-9]{1,10})?)\s*(?:\"|″|”|''|s)?)?)?\s*([NSEWO]?)",
@@ -69,8 +69,10 @@ def _cause(value: str) -> str:
         r"[0-9]\s*[NSEWO]\Z|\A[NSEWO]\s*[0-9]", value, re.IGNORECASE
     ):
         return "; write decimal degrees with a sign, such as -79.38 for 79.38 W"
-    if value.casefold() in _NOTHING:
+    if says_nothing(value):
         return "; leave it blank where it is not known"
+    if len(value) <= 80 and _BOTH.fullmatch(value):
+        return "; it holds two numbers: give lat and lon a column each"
     strange = strange_characters(value)
     odd = f" (it holds {', '.join(strange[:3])})" if strange else ""
     return f"; write plain digits with a point, such as 43.65{odd}"
