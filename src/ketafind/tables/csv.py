@@ -570,13 +570,14 @@ def _without_geometry(frame: Any) -> Any:
         return plain
     name, kinds = points.name, points.geom_type
     if points.crs is None:
-        fault = Fault(f"the geometry {name!r} has no CRS; call set_crs() first")
-        raise DataError(_FRAME, [fault])
+        crs = Fault(f"the geometry {name!r} has no CRS; call set_crs() first")
+        raise DataError(_FRAME, [crs])
     others = kinds.notna() & (kinds != "Point")
     if others.any():
         at = int(others.to_numpy().argmax())
-        fault = f"a point is needed, not a {kinds.iloc[at]}; take representative_point() or centroid first"
-        raise DataError(_FRAME, [Fault(fault, at, name)])
+        kind = f"a point is needed, not a {kinds.iloc[at]}"
+        fault = Fault(f"{kind}; take representative_point() or centroid first", at, name)
+        raise DataError(_FRAME, [fault])
     degrees = points.to_crs("EPSG:4326")
     known = ~(degrees.isna() | degrees.is_empty)
     # The axes of a geometry are always (lon, lat).
