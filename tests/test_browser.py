@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 from difflib import unified_diff
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from browser import (
     HARMLESS,
     NODE,
     PAGES,
+    ask_finder,
     axe,
     directory_of,
     node,
@@ -138,6 +139,43 @@ def test_the_finder_is_searched_by_keyboard_and_switches_its_language(browser, w
         sure = kf.load_directory().nearest("K7L 3N6")
         assert page.locator(".hit h3").count() == len(sure)
         assert page.url.endswith(".html")
+        assert said == []
+
+
+def test_what_the_finder_draws_is_whole_on_a_phone_and_names_towns(browser, written):
+    with opened(browser, path_of(written, "bundled", "finder")) as (page, said):
+        page.set_viewport_size({"width": 390, "height": 800})
+        page.wait_for_selector("html[data-ready]", state="attached")
+        page.click("#language")
+        assert page.locator("#language").bounding_box()["height"] == 40
+        page.fill("#place", "Kingston")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".mark")
+        boxes = {
+            kind: [one.bounding_box() for one in page.locator(f"#map {kind}").all()]
+            for kind in (".mark rect", ".town", ".origin")
+        }
+        assert all(box["width"] >= box["height"] - 1 for box in boxes[".mark rect"])
+        assert {"Kingston", "Ottawa"} <= set(page.locator("#map .town").all_text_contents())
+        left, top, right, bottom = np.array(
+            [
+                [at["x"], at["y"], at["x"] + at["width"], at["y"] + at["height"]]
+                for at in chain.from_iterable(boxes.values())
+            ]
+        ).T
+        apart = (right[:, None] <= left + 2) | (bottom[:, None] <= top + 2)
+        assert np.argwhere(np.triu(~(apart | apart.T), 1)).tolist() == []
+        assert said == []
+
+
+def test_the_finder_says_nothing_of_how_a_position_is_known_where_nobody_does(browser, tmp_path):
+    place = kf.Location(lat=44.2312, lon=-76.486)
+    clinic = kf.Clinic(clinic_id="a", name="A", location=place)
+    path = tmp_path / "finder.html"
+    kf.Directory.from_clinics([clinic]).to_html(path)
+    with opened(browser, path) as (page, said):
+        ask_finder(page)
+        assert "not graded" not in page.inner_text("#hits")
         assert said == []
 
 
@@ -342,7 +380,7 @@ def test_a_map_says_where_its_shores_are_too_coarse_and_shows_nothing_beyond_the
         assert page.locator(".coarse").count() == 0
         page.locator("#list summary").first.click()
         page.locator(".to-map").first.click()
-        assert "500 m" in page.inner_text(".coarse")
+        assert "2 km" in page.inner_text(".coarse")
         for _ in range(20):
             page.locator(".leaflet-control-zoom-out").click(force=True)
         corner = """[...document.querySelector('canvas').getContext('2d')

@@ -113,7 +113,7 @@ def test_bars_are_as_long_as_the_shares_and_the_rest_is_counted(by_county):
     ax = plots.bars(by_county, "county", threshold=50, figsize=(6, 3))
     said = {tick.get_text() for tick in ax.get_yticklabels()}
     frame = by_county[by_county["threshold_km"] == 50].sort_values(
-        "share_confirmed", ascending=False, kind="stable"
+        ["share_confirmed", "share_possible"], ascending=False, kind="stable"
     )
     n = len(said)
     solid, unknown = ax.containers[:2]
@@ -122,6 +122,9 @@ def test_bars_are_as_long_as_the_shares_and_the_rest_is_counted(by_county):
     assert ends == pytest.approx(frame["share_possible"].tolist()[:n])
     assert f"{len(frame) - n} more groups are not shown" in entries_of(ax.figure)
     assert len(plots.bars(by_county, "county").get_yticklabels()) == len(frame)
+    none = by_county.assign(share_low=0.0, share_confirmed=0.0)
+    possible = [bar.get_width() for bar in plots.bars(none, "county").containers[1]]
+    assert possible == sorted(possible, reverse=True)
     with pytest.raises(InvalidInputError, match=r"threshold=7; there are: 25, 50"):
         plots.bars(by_county, "county", threshold=7)
 

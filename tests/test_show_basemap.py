@@ -1,6 +1,7 @@
 """The base map: land where there is land, water where there is water, and small."""
 
 import json
+import re
 import zlib
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 import shapely
 from pyproj import Geod
 
+from ketafind import ontario_postal_codes
 from ketafind.show import basemap
+from ketafind.show.html import asset
 
 SCALES = ["far", "near"]
 
@@ -59,6 +62,28 @@ def test_towns_stand_on_land_the_largest_first():
     }
     assert {"Toronto", "Ottawa", "Kenora", "Thunder Bay"} <= ontario
     assert not {"Detroit", "Montréal", "Buffalo", "Winnipeg"} & ontario
+
+
+def test_shores_are_as_near_as_the_pages_say():
+    """Postal codes are on land: those in drawn water say how far off a shore is drawn."""
+    codes = ontario_postal_codes()[::10]
+    near = basemap.layers("near")
+    flat = basemap.Ground(codes["lon"].to_numpy(), codes["lat"].to_numpy(), "ontario").flat
+    land = shapely.transform(near["land"].difference(near["lakes"]), lambda xy: flat(*xy.T))
+    shapely.prepare(land)
+    far = shapely.distance(land, shapely.points(flat(codes["lon"], codes["lat"])))
+    texts = (json.loads(asset(f"{name}.json")) for name in ("finder", "explore"))
+    said = [
+        text
+        for one in texts
+        for key in ("credit", "coarse")
+        if key in one
+        for text in one[key].values()
+    ]
+    assert len(said) == 4
+    for text in said:
+        stated_km = float(re.search(r"(\d+) km", text)[1])
+        assert np.mean(far[far > 0] < stated_km * 1000) > 0.97
 
 
 def test_the_file_is_small_and_reads_as_its_maker_says():

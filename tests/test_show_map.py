@@ -133,6 +133,14 @@ def test_an_empty_answer_says_what_its_table_says_but_no_distance():
     assert data_of(answer.explore())["rows"] == []
 
 
+def test_an_empty_directory_says_so_and_names_its_data():
+    empty = kf.Directory.from_clinics([])
+    said = empty.explore().page.partition("<main")[2].partition("</main>")[0]
+    assert "Nothing here has a position." in said
+    assert empty.snapshot.id in said
+    assert "Rien ici" in empty.explore(lang="fr").page
+
+
 # The page.
 
 

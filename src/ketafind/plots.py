@@ -124,7 +124,7 @@ def bars(frame: Any, by: str, *, threshold: float | None = None, **options: Any)
     """
     groups, unit, limits, shares = _shares(frame, by)
     rows = _rows_of(limits, threshold)
-    rows = rows[np.argsort(-shares[1, rows], kind="stable")]
+    rows = rows[np.lexsort((-shares[2, rows], -shares[1, rows]))]
     options.setdefault("figsize", (7.2, min(1.6 + 0.26 * len(rows), 12.0)))
     sheet = _sheet(frame, **options)
     n = max(int((sheet.top - sheet.bottom) / (1.5 * sheet.em)) - 7, 1)

@@ -167,6 +167,8 @@
     ontario: () => ({ stroke: false, fillColor: css("--home"), fillOpacity: 1 }),
     lakes: () => ({ color: css("--shore"), weight: 1, fillColor: css("--water"), fillOpacity: 1 }),
     borders: () => ({ color: css("--border"), weight: 1.2, dashArray: "5 3" }),
+    // Where the base map ends is no shore.
+    rim: () => ({ color: css("--land"), weight: 3 }),
   };
   const layGiven = (shapes) => {
     const isLine = ({ type }) => /Line/.test(type);
@@ -180,10 +182,10 @@
   const layGround = (base, reach) => {
     const layers = base[reach], group = L.layerGroup();
     for (const [part, style] of Object.entries(groundStyle)) {
-      const lines = part === "water" ? base.around && [base.around] : layers[part] && layers[part].map((line) => unpack(line, layers.step));
+      const lines = part === "water" || part === "rim" ? base.around && [base.around] : layers[part] && layers[part].map((line) => unpack(line, layers.step));
       if (!lines) continue;
       const kind = part === "borders" ? L.polyline : L.polygon;
-      const layer = kind(lines, drawn("base", { fill: part !== "borders", fillRule: "evenodd", smoothFactor: 0.8, ...style() }));
+      const layer = kind(lines, drawn("base", { fill: part !== "borders" && part !== "rim", fillRule: "evenodd", smoothFactor: 0.8, ...style() }));
       layer.part = part;
       group.addLayer(layer);
     }
@@ -485,7 +487,7 @@
       row.entry.hidden = !isShown;
       for (const layer of [row.doubt, row.area]) if (layer) layer[isShown ? "addTo" : "removeFrom"](map);
     });
-    if (data.rows.length) by("count").textContent = say("shown", { n: shown.length, of: data.rows.length });
+    if (data.rows.length) by("count").textContent = say("shown", { n: number(shown.length, 0), of: number(data.rows.length, 0) });
     zoomGathered = null;
     drawMarks();
   }
@@ -558,7 +560,7 @@
   L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
   const coarse = L.control({ position: "bottomright" });
   coarse.onAdd = () => make("p", { class: "coarse" }, say("coarse"));
-  const warn = () => (data.around && map.getZoom() >= 11 ? coarse.addTo(map) : coarse.remove());
+  const warn = () => (data.around && map.getZoom() >= 10 ? coarse.addTo(map) : coarse.remove());
   map.on("zoomend", warn);
   const all = L.control({ position: "topleft" });
   all.onAdd = () => {

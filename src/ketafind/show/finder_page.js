@@ -200,7 +200,7 @@ if (typeof document !== "undefined") (async () => {
       const ends = [Math.floor(match.low * parts + 1e-6) / parts, Math.ceil(match.high * parts - 1e-6) / parts];
       details.push(say("interval", { low: number(ends[0], places), high: number(ends[1], places) }));
     }
-    details.push(say("position", { what: precisionOf(clinic) }));
+    if (clinic.precision !== "unknown") details.push(say("position", { what: precisionOf(clinic) }));
     const contacts = [];
     const digits = (clinic.phone ?? "").replace(/[^0-9+]/g, "");
     if (clinic.phone) contacts.push(make("li", {}, headed(say("phone"), ""), digits.length >= 7 && digits.length <= 15 ? make("a", { href: `tel:${digits}` }, clinic.phone) : clinic.phone));
@@ -209,7 +209,7 @@ if (typeof document !== "undefined") (async () => {
       make("h3", {}, `${rank}. ${clinic.name}`),
       make("p", { class: "truth" }, say(isSure ? "confirmed" : "possible")),
       make("p", { class: "far" }, isSpan ? text : straight),
-      make("p", {}, details.join("; ")),
+      details.length ? make("p", {}, details.join("; ")) : null,
       make("p", {}, addressOf(clinic)),
       contacts.length ? make("ul", { class: "contacts" }, contacts) : null,
       askedFor(match), asking(match), known(clinic));
@@ -302,7 +302,7 @@ if (typeof document !== "undefined") (async () => {
 
   // Of several clinics some may be confirmed and some possible.
   const badge = (text, truths) => {
-    const wide = 12 + 8 * text.length, kinds = new Set(truths);
+    const wide = Math.max(24, 12 + 8 * text.length), kinds = new Set(truths);
     const kind = kinds.size > 1 ? " both" : kinds.has(Finder.YES) ? "" : " maybe";
     return make("svg:g", { class: `mark${kind}` },
       make("svg:rect", { x: -wide / 2, y: -12, width: wide, height: 24, rx: 12 }), make("svg:text", { y: 5 }, text));
@@ -411,11 +411,13 @@ if (typeof document !== "undefined") (async () => {
       }
       marks.replaceChildren(...made);
       towns.replaceChildren(...base.towns.flatMap(([name, lon, lat]) => {
-        const at = flat({ lat, lon }), wide = 14 + 6.5 * name.length;
-        const area = areaAt([at[0] + (wide / 2 - 4) * scale, at[1]], wide, 14, scale);
-        if (taken.some((one) => touch(one, area))) return [];
-        taken.push(area);
-        const label = make("svg:text", { class: "town", "paint-order": "stroke", x: 6, y: 4 }, name), dot = make("svg:circle", { class: "town-dot", r: 2.5 });
+        const at = flat({ lat, lon }), wide = 6.5 * name.length, side = wide / 2 + 6;
+        const areaBeside = ([right, down]) => areaAt([at[0] + right * scale, at[1] + down * scale], wide, 14, scale);
+        // To the right, to the left, below or above; farther off where a mark stands on the town.
+        const beside = [[side, 0], [-side, 0], [0, 14], [0, -14], [0, 24], [0, -24]].find((spot) => !taken.some((one) => touch(one, areaBeside(spot))));
+        if (!beside) return [];
+        taken.push(areaBeside(beside));
+        const label = make("svg:text", { class: "town", "paint-order": "stroke", x: beside[0], y: beside[1] + 4 }, name), dot = make("svg:circle", { class: "town-dot", r: 2.5 });
         put(label, at, scale);
         put(dot, at, scale);
         return [dot, label];

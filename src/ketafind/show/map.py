@@ -275,7 +275,8 @@ def _page(
         raise InvalidInputError(f"height must be 120 to 4000 pixels, not {height!r}")
     said = {name: both[lang] for name, both in json.loads(asset("explore.json")).items()}
     spots = [row["at"] for row in data["rows"] if row["at"]]
-    lines = notes if spots or "hexagons" in data else empty.splitlines()
+    nothing = empty.splitlines() or [said["nothing"], *notes]
+    lines = notes if spots or "hexagons" in data else nothing
     if spots and (n := len(data["rows"]) - len(spots)):
         lines = [*lines, said["unlocated"].format(n=n)]
     data |= {"words": said, "lang": lang, **_beneath(basemap, spots, data)}
