@@ -15,6 +15,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from hypothesis.internal.conjecture import providers
 from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
@@ -29,6 +30,9 @@ hypothesis.settings.register_profile("release", PLAIN, max_examples=40_000)  # o
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 )
+if hypothesis.settings.default.derandomize:
+    # Constants of the modules loaded so far are drawn too: other examples in another order of tests.
+    providers._get_local_constants = lambda: providers._local_constants
 
 FLAGS = ELLIPSIS | NORMALIZE_WHITESPACE
 WIDTH = "100"  # of the tables that documents show

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 TOOLS = Path(__file__).parents[1] / "tools"
 EIGHT = "".join(f"    total = total * 3 + {n}\n" for n in range(8))
@@ -144,3 +146,29 @@ def test_what_no_file_should_hold_is_found_with_its_line(tool, tmp_path, monkeyp
         "c.py: must end with one line end",
         "d.sh:2: a tab that indents",
     ]
+
+
+def test_properties_draw_the_same_whatever_modules_are_loaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Hypothesis draws constants of modules too: with them no run would be as the one before."""
+    (tmp_path / "full_of_constants.py").write_text(f"LARGE = {list(range(9_000, 10_000))}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def drawn() -> list[int]:
+        seen: list[int] = []
+
+        @settings(max_examples=300, derandomize=True, database=None)
+        @given(st.integers())
+        def draw(number: int) -> None:
+            seen.append(number)
+
+        draw()
+        return seen
+
+    before = drawn()
+    module = importlib.import_module("full_of_constants")
+    try:
+        assert not settings.default.derandomize or drawn() == before
+    finally:
+        del sys.modules[module.__name__]
