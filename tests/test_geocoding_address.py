@@ -179,9 +179,9 @@ def test_no_word_of_a_text_without_a_code_is_read_as_one() -> None:
         ("76.4860, 44.2312", "swapped"),
         ("44.2, -76.5", "cut short"),
         ("51.5074, -0.1278", "not in Ontario"),
-        ("43 39 12.5 N, 79 22 48.1 W", "are not read"),
-        ("44°13'52\"N 76°29'09\"W", "are not read"),
-        ("43,65 -79,38", "decimal commas"),
+        ("79 22 48.1, 43 39 12.5", "swapped"),
+        ("44°13'52\"N", "no pair"),
+        ("43,6 -79,3", "cut short"),
     ],
 )
 def test_coordinates_typed_wrongly_are_refused_with_the_cause(text: str, cause: str) -> None:

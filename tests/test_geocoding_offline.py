@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import subprocess
 import sys
@@ -1088,11 +1089,51 @@ def test_the_streets_of_a_crossing_are_said_not_to_be_used() -> None:
         "longitude=-76.4860&latitude=44.2312",
         "https://www.google.com/maps/@44.2312,-76.4860,15z",
         "https://www.openstreetmap.org/#map=15/44.2312/-76.4860",
+        "GPS: 44.2312, -76.4860",
+        "Lat/Long: (44.2312, -76.4860)",
+        "{44.2312; \u221276.4860}",
+        "+44.2312-076.4860/",
+        "76.4860\u00ba Ouest, 44.2312\u00ba Nord",
+        "W76.4860, N44.2312",
+        "Latitude 44.2312 N, Longitude 76.4860 W",
+        "44,2312, -76,4860",
+        "44,2312 N; 76,4860 O",
+        '{"type": "Point", "coordinates": [-76.4860, 44.2312]}',
+        "POINT Z (-76.4860 44.2312 90)",
+        "geo:0,0?q=44.2312,-76.4860(Clinic)",
+        "www.google.com/maps?q=44.2312,-76.4860",
+        "https://www.bing.com/maps?cp=44.2312~-76.4860&lvl=15",
+        "https://www.google.com/maps/place/A/@44.25,-76.5,15z/data=!8m2!3d44.2312!4d-76.4860",
     ],
 )
 def test_typed_coordinates_are_read_in_any_usual_form(text: str) -> None:
     located = geocode(text)
     assert (located.lat, located.lon) == (44.2312, -76.486)
+
+
+@pytest.mark.parametrize(
+    ("text", "radius_m"),
+    [
+        ("44\u00b013'52\"N 76\u00b029'10\"W", 22),
+        ("44\u00b0 13\u2032 52\u2033 N, 76\u00b0 29\u2032 10\u2033 O", 22),
+        ("44\u00b013\u201952\u201d, -76\u00b029\u201910\u201d", 22),
+        ("N44\u00b0 13.867' W76\u00b0 29.167'", 1),
+        ("44 13 52 N 76 29 10 W", 22),
+        ("44:13:52.0N/76:29:10.0W", 2),
+        ("44d13m52s N 76d29m10s W", 22),
+        ("44\u00b0 13' 52'' -76\u00b0 29' 10''", 22),
+        ("76\u00b029'10\"W 44\u00b013'52\"N", 22),
+    ],
+)
+def test_degrees_minutes_and_seconds_are_read_as_exactly_as_they_are_written(
+    text: str, radius_m: float
+) -> None:
+    located = geocode(text)
+    assert located.lat == pytest.approx(44 + 13 / 60 + 52 / 3600, abs=1e-5)
+    assert located.lon == pytest.approx(-(76 + 29 / 60 + 10 / 3600), abs=1e-5)
+    assert round(located.radius_km * 1000) == radius_m
+    with pytest.raises(errors.PlaceNotFoundError, match=r"cut short|no pair"):
+        geocode("44\u00b0 N 76.4\u00b0 W" if text[0] == "4" else "44\u00b013'52\"N")
 
 
 def test_a_link_lacks_the_zeros_that_a_program_cuts_off() -> None:
@@ -1250,3 +1291,79 @@ def test_an_address_on_a_numbered_road_is_farther_from_its_village_than_one_on_a
     ):
         assert geocode(f"{road}, Elmira ON").radius_km > 2 * near
     assert geocode("14 Concession St, Elmira").radius_km == near
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Orl&eacute;ans, ON", "Orléans, ON"),
+        ("Orl&amp;eacute;ans, ON", "Orléans, ON"),
+        ("Orl&#233;ans", "Orléans, ON"),
+        ("Val Th\u00c3\u00a9r\u00c3\u00a8se", "Val Therese, ON"),
+        ("L\u00e2\u20ac\u2122Orignal, ON", "L'Orignal, ON"),
+        ("L\u00c3\u00a2\u00e2\u201a\u00ac\u00e2\u201e\u00a2Orignal", "L'Orignal, ON"),
+        ("Owen%20Sound%2C%20ON", "Owen Sound, ON"),
+        ("12 King St, Windsor&nbsp;ON", "Windsor, ON"),
+        ("<address>12 King St<br/>Kingston, ON</address>", "Kingston, ON"),
+        ("<b>Kingston</b>", "Kingston, ON"),
+        ("12 King St, Kingston, ON&nbsp;K7L&#160;3N6", "K7L 3N6, Kingston, ON"),
+    ],
+)
+def test_what_a_program_made_of_a_text_is_taken_back(text: str, label: str) -> None:
+    assert geocode(text).label == label
+
+
+@given(st.text(alphabet="aé â€ÃÂ&;#%<>/xE9™\x81\x00", max_size=60))
+def test_what_is_taken_back_is_answered_or_refused_in_one_way(text: str) -> None:
+    with contextlib.suppress(errors.GeocodingError):
+        geocode(f"Kingston {text}")
+
+
+@pytest.mark.parametrize(
+    "typed", ["K 7 L 3 N 6", "k7 l3 n6", "K 7L 3N6", "K7L 3 N6", "12 King St, Kingston K 7 L-3 N 6"]
+)
+def test_the_spaces_of_a_code_may_stand_anywhere(typed: str) -> None:
+    assert geocode(typed).label == "K7L 3N6, Kingston, ON"
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("12 High Street, London, SW1A 1AA", "the United Kingdom"),
+        ("1 Main St, Cambridge, MA 02142-1234", "Massachusetts"),
+        ("Cambridge, Mass.", "Massachusetts"),
+        ("Kingston, N.Y.", "New York"),
+        ("Paris, FRA", "France"),
+        ("Perth, AUS", "Australia"),
+        ("Greater London", "the United Kingdom"),
+    ],
+)
+def test_codes_and_short_forms_of_elsewhere_name_it_in_a_part_of_their_own(
+    text: str, where: str
+) -> None:
+    with pytest.raises(errors.OutsideCoverageError, match=f"in {where}"):
+        geocode(text)
+
+
+def test_a_code_that_stands_for_none_is_not_used_where_the_text_says_ontario() -> None:
+    found = geocode("179 Durham St, Ottawa, ON X0X 0X0")
+    assert found.label == "Ottawa, ON"
+    assert found.corrections == ("X0X 0X0 is not a known postal code, and was not used",)
+    with pytest.raises(errors.OutsideCoverageError):
+        geocode("Ottawa X0X 0X0")
+    with pytest.raises(errors.OutsideCoverageError):
+        geocode("Ottawa, ON H3B 4W9")
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Box 6830 Thunder Bay ON", "Thunder Bay, ON"),
+        ("RR 3 Richmond Hill", "Richmond Hill, ON"),
+        ("Woodstock or nearby", "Woodstock, ON"),
+        ("Canada / Ontario / Oshawa", "Oshawa, ON"),
+    ],
+)
+def test_boxes_routes_and_what_holds_the_town_do_not_hide_it(text: str, label: str) -> None:
+    found = geocode(text)
+    assert (found.label, found.match) == (label, "exact")

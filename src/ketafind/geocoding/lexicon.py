@@ -6,6 +6,7 @@ import re
 import unicodedata
 from itertools import pairwise
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from ketafind.errors import PlaceNotFoundError, packaged
 
@@ -20,12 +21,15 @@ OTHER_MARKS = re.compile(r"[^\w,]|ʼ")
 APOSTROPHE = re.compile(r"(?<=[^\W_])['’ʼ`](?=[^\W_])")
 FRACTIONS = str.maketrans({"½": " 1/2", "¼": " 1/4", "¾": " 3/4"})
 LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "đ": "d", "ł": "l"})
-# A postal code that is glued to the word before it, or has its space in another place.
+# What a program made of a text: entities, escapes and tags of the web, UTF-8 read as Windows-1252.
+ENTITY = re.compile(r"&(?:#?\w{2,8}|#x\w{2,5});")
+ESCAPE = re.compile(r"%[0-9A-F]{2}", re.I)
+TAG = re.compile(r"</?[a-z][^<>]{0,100}>", re.I)
+MISREAD = re.compile(r"[ÂÃâ].", re.S)
+# A postal code that is glued to the word before it, or has its spaces in other places.
 GLUED = re.compile(r"(?<=[A-Za-z])(?=[KLMNP][0-9][A-Z][ -]?[0-9][A-Z][0-9](?![A-Z0-9]))", re.I)
 SHIFTED = re.compile(
-    r"(?<![A-Z0-9])(?:([KLMNP][0-9])[ -]([A-Z][0-9][A-Z][0-9])|([KLMNP][0-9][A-Z][0-9])[ -]"
-    r"([A-Z][0-9]))(?![A-Z0-9])",
-    re.I,
+    r"(?<![A-Z0-9])([KLMNP]) ?([0-9]) ?([A-Z])[ -]?([0-9]) ?([A-Z]) ?([0-9])(?![A-Z0-9])", re.I
 )
 # It begins with a digit or a sign, not with blanks: no run of them is read again and again.
 PHONE = re.compile(
@@ -109,8 +113,32 @@ def check_text(text: object) -> str:
         raise PlaceNotFoundError(
             "the address is empty; give a postal code (K7L 3N6), a town or a full address"
         )
+    text = _decoded(text)
     if not text.isprintable():
         _refuse_odd_characters(text)
+    return text
+
+
+def _decoded(text: str) -> str:
+    """Take back what a program made of a text: Orl&eacute;ans, OrlÃ©ans, Owen%20Sound<br>."""
+    for _ in range(2):  # a second program may have done it again
+        if "&" in text and ENTITY.search(text) is not None:
+            from html import unescape  # its table of entities is large
+
+            text = unescape(text)
+        if not text.isascii() and MISREAD.search(text) is not None:
+            text = _well_read(text)
+    if "%" in text and ESCAPE.search(text) is not None:
+        text = unquote(text)
+    return TAG.sub("\n", text).strip("\n") if "<" in text else text
+
+
+def _well_read(text: str) -> str:
+    for read_as in ("cp1252", "latin-1"):
+        try:
+            return text.encode(read_as).decode()
+        except UnicodeError:
+            continue
     return text
 
 

@@ -6,10 +6,10 @@ import math
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -203,31 +203,54 @@ def town_in_canada(gazetteer: Gazetteer, key: str, province: str) -> Location | 
 
 NUMBER = r"[+-]?[0-9]{1,3}(?:\.[0-9]+)?"
 EXACT = r"[+-]?[0-9]{1,3}\.[0-9]+"
+SIXTIETHS = r"[0-5]?[0-9](?:\.[0-9]+)?"
+# 44.2312, 44° 13.87' or 44 13 52: decimals, or minutes and perhaps seconds.
+ANGLE = (
+    rf"[+-]?[0-9]{{1,3}}(?:\.[0-9]+°?|(?:\s*+[°d:]\s*+|\s++){SIXTIETHS}"
+    rf"(?:['m]|(?:\s*+['m:]\s*+|\s++){SIXTIETHS}[\"s]?)?|°?)"
+)
 MARKS = r"(?:[^\w+-]{1,5})"
-BETWEEN = r"(?:\s*+[,;/]\s*+|(?=\s*?[ \t])\s++)"
+BETWEEN = r"(?:\s*+[,;/|]\s*+|(?=\s*?[ \t])\s++|(?=[+-]))"
 LAT, LON = rf"(?P<lat>{NUMBER})", rf"(?P<lon>{NUMBER})"
+NORTH, EAST = rf"(?P<lat>{ANGLE})", rf"(?P<lon>{ANGLE})"
+LATITUDE, LONGITUDE = "lat(?:itude)?", "(?:lon|lng|long|longitude)"
+LINK = r"(?:https?://|www\.|maps\.)\S"
 # How people and programs write a pair: with commas, in brackets, as geo: or WKT, as JSON, in links.
 FORMS = tuple(
     re.compile(form, re.I)
     for form in (
-        rf"[(\[]?\s*{LAT}°?{BETWEEN}{LON}°?\s*[)\]]?",
-        rf"geo:{LAT},{LON}(?:[;,?].*)?",
-        rf"(?:SRID=4326;\s*)?POINT\s*\(\s*{LON}\s+{LAT}\s*\)",
-        rf"{LAT}\s*+°?\s*+(?P<ns>[NS])\s*+[,;/]?\s*+{LON}\s*+°?\s*+(?P<ew>[EWO])",
-        rf"(?P<ns>[NS])\s*{LAT}°?\s*+[,;/]?\s*+(?P<ew>[EWO])\s*{LON}°?",
-        rf"{MARKS}?lat(?:itude)?{MARKS}{LAT}{MARKS}(?:lon|lng|long|longitude){MARKS}{LON}\W*",
-        rf"{MARKS}?(?:lon|lng|long|longitude){MARKS}{LON}{MARKS}lat(?:itude)?{MARKS}{LAT}\W*",
+        rf"[(\[{{]?\s*{NORTH}{BETWEEN}{EAST}\s*[)\]}}/]?",
+        rf"geo:(?:0,0\?q=)?{LAT},{LON}(?:[;,?(].*)?",
+        rf"(?:SRID=4326;\s*)?POINT\s*+[ZM]{{0,2}}\s*+\(\s*{LON}\s+{LAT}(?:\s+{NUMBER}){{0,2}}\s*\)",
+        rf"\{{.{{0,80}}?\"coordinates\"\s*:\s*\[\s*{LON}\s*,\s*{LAT}\b.*",
+        rf"{NORTH}\s*+(?P<ns>[NSEWO])\s*+[,;/]?\s*+{EAST}\s*+(?P<ew>[NSEWO])",
+        rf"(?P<ns>[NSEWO])\s*+{NORTH}\s*+[,;/]?\s*+(?P<ew>[NSEWO])\s*+{EAST}",
         (
-            rf"https?://\S{{1,200}}?(?:[@=/:]|%3A)(?P<lat>{EXACT})(?:,|/|%2C|&m?lon=)"
+            rf"{MARKS}?{LATITUDE}{MARKS}{NORTH}\s*(?P<ns>[NS])?{MARKS}"
+            rf"{LONGITUDE}{MARKS}{EAST}\s*(?P<ew>[EWO])?\W*"
+        ),
+        rf"{MARKS}?{LONGITUDE}{MARKS}{EAST}{MARKS}{LATITUDE}{MARKS}{NORTH}\W*",
+        rf"{LINK}{{1,900}}?!3d(?P<lat>{EXACT})!4d(?P<lon>{EXACT})(?:[!?&]\S*)?",
+        (
+            rf"{LINK}{{1,200}}?(?:[@=/:]|%3A)(?P<lat>{EXACT})(?:,|/|~|%2C|&m?lon=)"
             rf"(?P<lon>{EXACT})(?:[,&?#z/]\S*)?"
         ),
     )
 )
 DECIMAL = re.compile(r"[0-9]\.[0-9]")
-STARTS = frozenset("0123456789+-([{<\"'.nsNSgGpPlLhH")
-ONLY = re.compile(r"[0-9+\-.,; \t°′″'\"NSEWnsewoO]+")
-SIGNS = frozenset("°′″'\"")
-LEAST_DECIMALS = 2
+ONLY = re.compile(r"[0-9+\-.,:; \t°º′″’”−–'\"NSEWOdm]+", re.I)
+# What may stand before a pair and says no more than that it is one.
+LABEL = re.compile(
+    r"(?:(?:gps|coord\w*|position|location|wgs[ -]?84|epsg:4326|lat\w*[ /,&]*(?:lon|lng)\w*)\b[^\w+-]*+){1,2}",
+    re.I,
+)
+COMPASS_WORD = re.compile(r"\b([NSEWO])(?:orth|outh|ast|est|ord|ud|uest)\b", re.I)
+DECIMAL_COMMA = re.compile(r"(?<![0-9.])([0-9]{1,3}),([0-9]+)(?![0-9])")
+AS_ASCII = str.maketrans(
+    {**dict.fromkeys("−–", "-"), "º": "°", **dict.fromkeys("′’", "'"), **dict.fromkeys("″”", '"')}
+)
+# Whole minutes, or two decimals, are the least that is read.
+COARSEST = 1 / 60
 HALF_A_DEGREE_KM = 79.0
 HOW = "; pass Coordinates(lat=..., lon=...), or write decimal degrees such as '44.2312, -76.4860'"
 
@@ -241,28 +264,48 @@ COVERED = {"ON": ("Ontario", in_ontario), "CA": ("Canada", _in_canada)}
 
 
 def typed_coordinates(text: str, region: str = "ON") -> Location | None:
-    """Read a pair of decimal degrees, latitude first unless its form says otherwise."""
+    """Read a pair of degrees, latitude first unless its form says otherwise."""
     text = text.strip()
-    if text[:1] not in STARTS or (DECIMAL.search(text) is None and ONLY.fullmatch(text) is None):
+    if DECIMAL.search(text) is None and ONLY.fullmatch(text) is None:
         return None
+    text = COMPASS_WORD.sub(r"\1", text.translate(AS_ASCII).replace("''", '"'))
+    if (label := LABEL.match(text)) is not None:
+        text = text[label.end() :]
+    if "." not in text:
+        text = DECIMAL_COMMA.sub(r"\1.\2", text)
     for form in FORMS:
         found = form.fullmatch(text)
-        if found is not None and "." in text:
-            signs = found.groupdict()
-            lat, lon = found["lat"], found["lon"]
-            lat = "-" + lat if (signs.get("ns") or "").lower() == "s" else lat
-            west = (signs.get("ew") or "").lower() in {"w", "o"} and not lon.startswith("-")
+        if found is None:
+            continue
+        signs = {name: (sign or "").lower() for name, sign in found.groupdict().items()}
+        lat, lon = _degrees(signs["lat"]), _degrees(signs["lon"])
+        ns, ew = signs.get("ns", ""), signs.get("ew", "")
+        if ns in {"e", "w", "o"}:
+            (lat, ns), (lon, ew) = (lon, ew), (lat, ns)
+        if lat.step < 1 and lon.step < 1:
             # A program cuts zeros off, a person digits.
-            decimals = max if text.startswith("http") else min
-            return _checked(lat, "-" + lon if west else lon, region, decimals)
-    if ONLY.fullmatch(text) is None:
-        return None
-    numbers = re.findall("[0-9]+", text)
-    if len(numbers) > 2 and (not SIGNS.isdisjoint(text) or text[-1].isalpha()):
-        raise PlaceNotFoundError("degrees, minutes and seconds are not read" + HOW)
-    if len(numbers) == 4 and text.count(",") > 1:
-        raise PlaceNotFoundError("numbers with decimal commas are not read" + HOW)
+            finest = min if text.lower().startswith(("http", "www.", "maps.")) else max
+            north = -abs(lat.value) if ns == "s" else lat.value
+            east = -abs(lon.value) if ew in {"w", "o"} else lon.value
+            return _checked(north, east, region, finest(lat.step, lon.step))
+    if "°" in text and ONLY.fullmatch(text) is not None:
+        raise PlaceNotFoundError("these degrees are no pair of latitude and longitude" + HOW)
     return None
+
+
+class Degrees(NamedTuple):
+    """An angle, and what its last digit counts."""
+
+    value: float
+    step: float
+
+
+def _degrees(text: str) -> Degrees:
+    """Sum degrees, minutes and seconds."""
+    parts = re.findall(r"[0-9]+(?:\.[0-9]+)?", text)
+    value = sum(float(part) / 60**i for i, part in enumerate(parts))
+    decimals = len(parts[-1].partition(".")[2])
+    return Degrees(-value if "-" in text else value, 10.0**-decimals / 60 ** (len(parts) - 1))
 
 
 def why_not_coordinates(text: str) -> str:
@@ -274,17 +317,13 @@ def why_not_coordinates(text: str) -> str:
     return ""
 
 
-def _checked(
-    lat_text: str, lon_text: str, region: str, of: Callable[[Iterable[int]], int]
-) -> Location:
-    lat, lon = float(lat_text), float(lon_text)
+def _checked(lat: float, lon: float, region: str, step: float) -> Location:
     name, covers = COVERED[region]
-    decimals = of(len(number.partition(".")[2]) for number in (lat_text, lon_text))
-    if decimals < LEAST_DECIMALS:
+    if step > COARSEST:
         raise PlaceNotFoundError("these coordinates seem cut short: too few decimals" + HOW)
     if covers(lat, lon):
-        # What rounding to so many decimals may hide.
-        radius = HALF_A_DEGREE_KM * 10.0**-decimals
+        # What rounding may hide.
+        radius = HALF_A_DEGREE_KM * step
         how = "typed coordinates"
         return Location(lat=lat, lon=lon, radius_km=radius, source=how, label=how)
     swapped = "latitude and longitude seem swapped"

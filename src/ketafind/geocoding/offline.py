@@ -252,6 +252,8 @@ class OfflineGeocoder:
     def _at_named(self, text: str, reading: Reading, town: Town) -> Location:
         """Answer for a town without a code, and say what else of the text was not used."""
         before = reading.words[: town.start]
+        if (lexicon.ONTARIO | lexicon.CANADA).issuperset(before):
+            before = []  # Canada / Ontario / Oshawa
         beside = before[reading.last_part(town.stop) :]
         first = re.escape(reading.words[town.start])
         crossed = beside and re.search(rf"(?:\b(?:and|et|at)|[&/@])\s+{first}\b", text, re.I)
@@ -577,10 +579,12 @@ class OfflineGeocoder:
         """Answer for a code that is not Ontario's, or not known."""
         label = lexicon.code_text(number)
         province = lexicon.PROVINCE_OF_LETTER.get(label[0].lower())
-        if province is not None:
+        area = number // 2000
+        # X0X 0X0 stands for no code at all.
+        empty = province and reading.ontario and area not in self.gazetteer.rest.areas
+        if province is not None and not empty:
             there = locations.elsewhere_in_canada(self.gazetteer, number, province)
             raise self._outside(f"the postal code {label}", province, there)
-        area = number // 2000
         if area not in self.gazetteer.ontario.areas:
             if reading.town is not None:
                 note = f"{label} is not a known postal code, and was not used"

@@ -68,6 +68,9 @@ AND = re.compile(r"&|(?<=\s)et(?=\s(?!al\b))", re.I)
 ELISION = re.compile(r"(?<=\b[dl])['’](?!ontario)(?=[^\W_])", re.I)
 AFTER_WORDS = words_for("words_after_the_town")
 
+# What has a number behind it, and a town behind that: 12 King St 5 Thunder Bay, Box 12 Thunder Bay.
+STREETS_OR_BOXES = STREET_TYPES.keys() | UNIT_WORDS | AFTER_WORDS
+
 # A town that needs no folding.
 PLAIN_NAME = re.compile(r"[A-Za-z .-]+")
 
@@ -141,6 +144,9 @@ class Phrase:
     def _elsewhere(self, stop: int) -> tuple[str, int]:
         """Name the province, state or country that the words end in, and where it begins."""
         words = self.words
+        if stop > 2 and [*map(len, words[stop - 2 : stop])] == [5, 4]:
+            # 02142-1234
+            stop -= all(map(str.isdigit, words[stop - 2 : stop]))
         last = words[stop - 1] if stop > 1 else ""
         australian = len(last) == 4 and words[stop - 2] in AUSTRALIAN_STATES
         zip_code = last.isdigit() and (len(last) == 5 or australian)
@@ -153,6 +159,8 @@ class Phrase:
                 return name, end - size
         if not end or (end == 1 and not zip_code):
             return "", stop
+        if "".join(words[end - 2 : end]) in PLAIN_STATES:
+            return STATE_CODES["".join(words[end - 2 : end])], end - 2  # N.Y.
         last = words[end - 1]
         if end > 1 and BRITISH_INWARD.fullmatch(last) and BRITISH_OUTWARD.fullmatch(words[end - 2]):
             return "the United Kingdom", end - 2
@@ -238,7 +246,7 @@ class Phrase:
             return False
         if self.is_zip(at - 1):
             return True
-        if at > 1 and (words[at - 2] in STREET_TYPES or words[at - 2] in UNIT_WORDS):
+        if at > 1 and not STREETS_OR_BOXES.isdisjoint(words[at - 2 : at - 1]):
             return False
         solid = any(self.gazetteer.is_solid(self.gazetteer.places[number]) for number in numbers)
         return not solid or words[stop - 1] in STREET_TYPES
@@ -426,7 +434,8 @@ class Reading(Phrase):
     def _tail_past_units(self) -> Tail:
         """Read the tail; "Toronto ON, Unit 3" has its unit after it."""
         tail = self.tail(len(self.words))
-        if not tail.stop or not _is_unit_word(self.words[tail.stop - 1]):
+        british = tail.elsewhere == "the United Kingdom"
+        if not tail.stop or british or not _is_unit_word(self.words[tail.stop - 1]):
             return tail
         start = self.last_part(tail.stop)
         last = self.words[start : tail.stop]
