@@ -323,12 +323,14 @@ def test_a_swapped_origin_is_refused_unless_it_is_meant():
     assert len(directory.nearest(far)) == 1
 
 
-def test_a_blank_that_became_zero_is_no_origin_unless_it_is_meant():
+def test_one_may_search_from_where_the_equator_meets_greenwich():
+    """A clinic is never there, and a row of a table is most often a blank: only an origin may be."""
     directory = kf.load_directory()
     zero = kf.Coordinates(lat=0.0, lon=0.0)
+    assert len(directory.nearest(zero, 2)) == len(directory.within(zero, 20_000)[:2]) == 2
+    assert len(directory.inside(shapely.box(-1, -1, 1, 1))) == 0
     with pytest.raises(kf.errors.CoordinatesError, match="lat and lon are both zero"):
-        directory.nearest(zero)
-    assert len(directory.nearest(zero, 2, check=False)) == 2
+        kf.nearest_join(pd.DataFrame({"lat": [0.0], "lon": [0.0]}), directory)
 
 
 def test_clinics_without_a_position_are_counted_and_searchable_and_never_ranked():

@@ -102,12 +102,10 @@ def test_the_total_is_that_of_all_pages_and_people_read_it_in_their_language():
 def test_several_phones_in_a_cell_are_several_contacts(cell, numbers):
     clinic = kf.Clinic(clinic_id="a", name="A", phone=cell)
     found = kf.Directory.from_clinics([clinic]).search(unknown="include").to_fhir()
-    (service,) = [
-        entry["resource"]
-        for entry in found["entry"]
-        if entry["resource"]["resourceType"] == "HealthcareService"
-    ]
-    assert [one["value"] for one in service.get("telecom", [])] == numbers
+    kinds = check(found)
+    for (entry,) in (kinds["HealthcareService"], kinds["Location"]):
+        assert [one["value"] for one in entry["resource"].get("telecom", [])] == numbers
+    assert kf.Directory.from_fhir(found).clinics[0].phone == cell
 
 
 def test_evidence_says_which_element_it_is_about_and_where_it_was_read():

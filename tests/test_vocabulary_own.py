@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import ketafind as kf
 from ketafind.errors import packaged
+from ketafind.join.columns import EXTRA, ROW_COLUMNS
 from ketafind.records import CLINIC_FIELDS, EVIDENCE_FIELDS, SERVICE_FIELDS, Quantity
 from ketafind.vocabulary import Vocabulary, default_vocabulary
 
@@ -271,6 +272,7 @@ def test_every_column_and_every_keyword_is_reserved():
     columns = set()
     for per in ("clinic", "service", "fact"):
         columns |= {*directory.to_frame(per=per), *directory.search().to_frame(per=per)}
+    columns |= {*EXTRA, *ROW_COLUMNS}
     verbs = (
         kf.Directory.nearest, kf.Directory.within, kf.Directory.inside, kf.Directory.search,
         kf.Directory.nearest_arrays, kf.Directory.filter, kf.nearest_join, kf.coverage, kf.gaps,

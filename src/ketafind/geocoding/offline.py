@@ -50,8 +50,8 @@ DISTANCE = re.compile(
 )
 CROSSING = re.compile(r"\s(?:and|at|et|&|/|@)\s|\b(?:corner|intersection)\b", re.I)
 
-# Of two places of one name, one of so many times the people is meant; then without a word.
-MUCH_LARGER, ALL_BUT_ALONE = 8, 50
+# Of two places of one name, one of so many times the people is meant.
+MUCH_LARGER = 8
 
 # What a name does not mean where a town bears it, too.
 LEAST_KINDS = frozenset({"neighbourhood", "landmark", "reserve"})
@@ -671,7 +671,6 @@ def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:
         f"in {other.county}"
         for other in far
         if other.kind not in {"neighbourhood", "landmark", "county"}
-        and other.population * ALL_BUT_ALONE > place.population
     ]
     others += [f"the smaller one {', '.join(smaller)}"] if smaller else []
     taken = f"{place.plain_name} in {place.county} was taken"

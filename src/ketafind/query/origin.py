@@ -138,8 +138,11 @@ def geocoded(text: str, geocoder: Geocoder) -> Location:
 
 
 def check_plausible(origin: Start, catalogue: Catalogue, what: str = "the origin") -> None:
-    """Refuse a place whose swapped or sign-corrected pair fits far better, and (0, 0)."""
-    if len(catalogue.points.lat) and _great_circle_km(origin, catalogue) >= 0.99 * FAR_KM:
+    """Refuse a place whose swapped or sign-corrected pair fits far better."""
+    # A row of zeros is most often a blank; who gives (0, 0) as the origin means it.
+    if not len(catalogue.points.lat) or origin.lat == origin.lon == 0.0:
+        return
+    if _great_circle_km(origin, catalogue) >= 0.99 * FAR_KM:
         fault = implausible(catalogue, np.array([origin.lat]), np.array([origin.lon]))
         if fault is not None:
             raise CoordinatesError(f"{what} {fault[1]}")

@@ -174,7 +174,7 @@ def _location(clinic: Clinic, lang: str) -> JSON:
     native = (*LOCATION, "status", "services", "evidence")
     rest = {name: plain[name] for name in plain if name not in native}
     for name in (*TELECOM.values(), "operator"):
-        if rest[name] == _clean(rest[name]):
+        if rest[name] == _as_element(name, rest[name]):
             del rest[name]
     rest["location"] = {name: each for name, each in place.items() if name not in POSITION and each}
     made = _resource(plain | dict.fromkeys(POSITION) | place, LOCATION | POSITION, **rest)
@@ -184,7 +184,7 @@ def _location(clinic: Clinic, lang: str) -> JSON:
         doubt = _FORM["doubt"][lang].format(radius=place["radius_km"], precision=place["precision"])
     return made | {
         "status": STATUS[clinic.status],
-        **stated(telecom=_contacts([clinic.phone], clinic.website), description=doubt),
+        **stated(telecom=_contacts(_numbers(clinic.phone), clinic.website), description=doubt),
     }
 
 
@@ -356,8 +356,15 @@ def _rest(resource: Any) -> JSON:
 
 def _merged(native: JSON, rest: JSON) -> JSON:
     """Add extensions to elements; one that only repeats an element says how it was written."""
-    fits = {name: v for name, v in rest.items() if _clean(v) == native.get(name, _clean(v))}
+    elements = {name: _as_element(name, value) for name, value in rest.items()}
+    fits = {name: rest[name] for name, one in elements.items() if one == native.get(name, one)}
     return native | fits
+
+
+def _as_element(name: str, value: Any) -> Any:
+    """A field as it is read from its element, without the extension that says how it was written."""
+    several = name == "phone" and isinstance(value, str)
+    return "; ".join(map(_clean, _numbers(value))) if several else _clean(value)
 
 
 def _addressed(place: JSON, manager: Any) -> JSON:
@@ -368,9 +375,12 @@ def _addressed(place: JSON, manager: Any) -> JSON:
 
 def _read_clinic(place: Any) -> JSON:
     native = {"clinic_id": find(place, "id")} | _native(place, LOCATION)
-    for contact in reversed(_list(place, "telecom")):
-        if name := TELECOM.get(find(contact, "system")):
-            native[name] = find(contact, "value")
+    for contact in _list(place, "telecom"):
+        name, value = TELECOM.get(find(contact, "system")), find(contact, "value")
+        if name == "phone" and isinstance(value, str) and isinstance(native.get(name), str):
+            native[name] += f"; {value}"
+        elif name:
+            native.setdefault(name, value)
     known = {theirs: ours for ours, theirs in STATUS.items()}
     if (stated := find(place, "status")) is not None:
         native["status"] = known.get(str(stated).lower(), stated)

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -26,6 +26,7 @@ def fold(text: str) -> str:
     return "".join(_letter(character) for character in text)
 
 
+@lru_cache(4096)
 def _letter(character: str) -> str:
     if character.isspace() or character in _IGNORED or character in _ACCENTS:
         return ""
