@@ -378,3 +378,17 @@ def test_where_names_have_no_room_nothing_of_them_is_left_beneath_the_numbers():
     assert "Caledon Clinic" not in said
     assert list(faults_of(figure)) == []
     assert len(figure.findobj(Legend)) == 1
+
+
+@pytest.mark.parametrize("place", ["K7L 3N6", "Toronto", "Guelph"])
+def test_a_name_stands_by_its_own_mark_not_by_that_of_another(place):
+    near = load_directory().nearest(place, k=6, routes="iv", conditions="depression")
+    axes = near.plot().figure.axes[0]
+    labels = [one for one in axes.texts[1:] if one.get_style() != "italic"]
+    spots = np.array([axes.transData.transform(one.xy) for one in labels])
+    for own, label in zip(spots, labels, strict=True):
+        box = label.get_window_extent()
+        off = np.hypot(*(spots - np.clip(spots, box.min, box.max)).T)
+        is_other = np.hypot(*(spots - own).T) > 12
+        mine = off[~is_other].min()
+        assert not (off[is_other] < min(mine, 10)).any(), label.get_text()

@@ -182,7 +182,7 @@ class MapPage:
         quoted = self.page.replace("&", "&amp;").replace('"', "&quot;")
         return (
             f'<iframe sandbox="{_SANDBOX}" referrerpolicy="no-referrer" title="{self.title}" '
-            f'style="width:100%;height:{self.height}px;border:1px solid #8888" '
+            f'style="width:100%;height:{self.height}px;border:1px solid #8888;box-sizing:border-box" '
             f'srcdoc="{quoted}"></iframe>'
         )
 

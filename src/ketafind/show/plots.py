@@ -371,9 +371,9 @@ class Pane:
         self.frame = np.array(axes.get_window_extent().extents)
         self.view = self._view(box)
         self.hidden: Box | None = None
-        pixels = axes.transData.transform(np.reshape(marks, (-1, 2)))
+        self.spots = axes.transData.transform(np.reshape(marks, (-1, 2)))
         half = 0.45 * sheet.em
-        self.taken = np.hstack([pixels - half, pixels + half])
+        self.taken = np.hstack([self.spots - half, self.spots + half])
         self.towns = [
             (name, spot, self.hits(self.pixels(spot), 2).any())
             for name, lon, lat, _ in (towns() if ground.has_map else ())
@@ -434,9 +434,11 @@ class Pane:
         texts: Iterable[str],
         size: float,
         reaches: Sequence[float] = _REACHES,
+        *,
+        strict: bool = False,
         **look: Any,
     ) -> list[bool]:
-        """Write each label where there is room for it, a line leading far out; whether there was."""
+        """Write each label where there is room, if strict only away from others; whether there was."""
         em, found = self.sheet.em, []
         steps = [(way, reach) for reach in reaches for way in _WAYS]
         for spot, text in zip(xy, texts, strict=True):
@@ -444,12 +446,21 @@ class Pane:
             offsets = (
                 way * (half + (0.45 + reach) * em / np.hypot(*way) ** 0.5) for way, reach in steps
             )
-            free = next((one for one in offsets if self.is_free(at + one, half)), None)
-            found.append(free is not None)
-            if free is not None:
-                self.take(at + free, half)
-                self._write(spot, text, free, half, size=size, **look)
+            free = [one for one in offsets if self.is_free(at + one, half)]
+            clear = [one for one in free if not self._misleads(at, at + one, half)]
+            best = next(iter(clear or ([] if strict else free)), None)
+            found.append(best is not None)
+            if best is not None:
+                self.take(at + best, half)
+                self._write(spot, text, best, half, size=size, **look)
         return found
+
+    def _misleads(self, at: Floats, middle: Floats, half: Floats) -> bool:
+        """Whether a label stands by the mark of another, nearer to it than to its own."""
+        sides = np.maximum(np.abs([at, *self.spots] - middle) - half, 0)
+        gaps = np.hypot(*sides.T)
+        is_other = np.hypot(*(self.spots - at).T) > 0.8 * self.sheet.em
+        return bool((gaps[1:][is_other] < min(gaps[0], 1.5 * self.sheet.em)).any())
 
     def _write(self, spot: Floats, text: str, offset: Floats, half: Floats, **look: Any) -> None:
         sheet = self.sheet
@@ -596,7 +607,10 @@ class ClinicsMap:
         said = [", ".join(texts[at] for at in group) for group in groups.values()]
         if together:
             said = [textwrap.fill(one, 16) for one in said]
-        return all(pane.label([self.xy[at] for at, *_ in groups.values()], said, self.sheet.size))
+        # Names stand near their marks; where not all can, numbers do.
+        reaches = _REACHES if together else _REACHES[:4]
+        spots = [self.xy[at] for at, *_ in groups.values()]
+        return all(pane.label(spots, said, self.sheet.size, reaches, strict=not together))
 
     def _paint(self, pane: Pane) -> None:
         circles = {(row["lon"], row["lat"], row.get("radius_km") or 0.0) for row in self.rows}
