@@ -259,6 +259,24 @@ def test_messages_name_the_options_of_the_command_line(capsys):
         said = capsys.readouterr().err
         assert "--lat and --lon" in said
         assert "Coordinates" not in said
+        assert main(["nearest", "--lang", "fr", "--", place]) == 2
+        assert "--lat et --lon" in capsys.readouterr().err
+    assert main(["nearest", "--lat", "43.65", "--lon", "79.38", "--lang", "fr"]) == 2
+    assert "donnez --no-check" in capsys.readouterr().err
+    assert main(["nearest", "Kingston", "--lat", "44", "--lon", "-76"]) == 2
+    assert "not both" in capsys.readouterr().err
+
+
+def test_a_place_in_quebec_is_answered_with_the_option_that_reads_it(tmp_path: Path, capsys):
+    path = tmp_path / "clinics.csv"
+    path.write_text("clinic_id,name,city,province\na,A,Laval,QC\n")
+    assert main(["validate", str(path)]) == 0
+    assert "Ontario only; --region CA reads all of Canada" in capsys.readouterr().out
+    assert main(["validate", str(path), "--lang", "fr"]) == 0
+    assert "--region CA lit tout le Canada" in capsys.readouterr().out
+    assert main(["profile", "--data", str(path), "--lang", "fr"]) == 0
+    said = "cliniques que leur adresse n'a pas permis de situer : 1 sur 1; elles se trouvent par"
+    assert said in capsys.readouterr().err
 
 
 def test_validate_names_the_rows_that_could_not_be_placed(tmp_path: Path, capsys):
@@ -471,6 +489,9 @@ def test_clinics_by_an_own_vocabulary_are_asked_about_on_the_command_line(tmp_pa
             ("ligne 2, colonne « checked_on »", "1 erreur dans 1 lignes sur 1; rien"),
         ),
         (["join", "{folder}/none.csv"], ("ce fichier n'existe pas",)),
+        (["vocabulary", "route"], ("facette", "terme", "libellé", "intraveineuse")),
+        (["nearest", "Kingston", "--at-most", "cost=3"], ("n'est pas un terme connu : grandeur",)),
+        (["export", "--out", "{folder}/a.doc"], ("donnez --format; formats : csv",)),
     ],
 )
 def test_every_command_speaks_french(asked: list[str], said: tuple[str, ...], tmp_path, capsys):

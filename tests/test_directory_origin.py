@@ -195,7 +195,19 @@ def test_an_error_of_a_geocoder_does_not_show_the_origin(error, said):
         directory.nearest("12 Canary St", geocoder=Spy(error=error))
     assert "Canary" not in f"{caught.value} {caught.value.__context__} {caught.value.__cause__}"
     assert caught.value.candidates == error.candidates
+    assert caught.value.retry_after_s == error.retry_after_s
     assert isinstance(caught.value, GeocodingError)
+
+
+def test_all_of_canada_is_not_advised_where_it_is_read_already():
+    canada = kf.OfflineGeocoder(region="CA")
+    for place in ("Lyon, France", "Boston"):
+        with pytest.raises(OutsideCoverageError, match=r"give Coordinates$") as caught:
+            kf.Directory.from_clinics(CLINICS, geocoder=canada).nearest(place)
+        assert caught.value.text("fr").endswith("hors de la région couverte; donnez Coordinates")
+    with pytest.raises(PlaceNotFoundError, match="or Canadian place was recognised") as caught:
+        canada.geocode("Nowhereville")
+    assert "lieu du Canada" in caught.value.text("fr")
 
 
 def test_a_geocoder_of_ones_own_is_not_answered_for_with_towns_of_canada():

@@ -653,7 +653,9 @@ def test_the_command_writes_the_directory_those_that_match_or_the_nearest(tmp_pa
         assert main(["export", "--format", form, "--out", str(out)]) == 0
         assert out.stat().st_size
     assert main(["export", "--out", str(tmp_path / "made.doc")]) == 2
-    assert "the ending '.doc' names no format" in capsys.readouterr().err
+    assert (
+        "the ending '.doc' names no format: pass --format; formats: csv" in capsys.readouterr().err
+    )
 
 
 def test_the_command_says_that_a_file_holds_no_clinic_and_refuses_a_limit_without_a_place(
@@ -675,7 +677,7 @@ def test_where_was_searched_from_is_in_no_file(tmp_path):
         text = written(near, form, tmp_path).read_text("utf-8")
         assert "K7L 3N6" not in text
         assert str(near.origin.lat) not in text
-    with pytest.raises(InvalidInputError, match="'word' is unknown; formats: csv"):
+    with pytest.raises(InvalidInputError, match="format='word' is not known; formats: csv"):
         near.export(tmp_path / "x", "word")
 
 

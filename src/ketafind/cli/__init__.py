@@ -16,12 +16,11 @@ from typing import Any, NoReturn
 from ketafind import __version__
 from ketafind.errors import FileFailedError, GeocodingError, KetafindError, packaged
 from ketafind.records import Location
+from ketafind.shapes import translated
 
 __all__ = ["main"]
 
 INPUT, FAILURE, INTERRUPTED = 2, 1, 130
-COORDINATES = re.compile(r"(?:ketafind\.)?Coordinates(?:\(lat=\.\.\., lon=\.\.\.\))?")
-"""How Python's messages name what are two options here."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,7 +51,7 @@ def _run(argv: Sequence[str] | None) -> int:
         arguments = make_parser().parse_args(spelled_out(sys.argv[1:] if argv is None else argv))
         lang = getattr(arguments, "lang", None) or lang
         with warnings.catch_warnings(action="always", category=UserWarning):
-            warnings.showwarning = lambda message, *_: _say(str(message))
+            warnings.showwarning = lambda message, *_: _say(*translated([str(message)], lang), lang)
             code = arguments.run(arguments) or 0
         sys.stdout.flush()
     except KetafindError as error:
@@ -66,17 +65,16 @@ def _refuse(error: KetafindError, lang: str) -> int:
         first, *more = said.splitlines()
         first += f" ({'; '.join(_named(place, lang) for place in error.candidates)})"
         said = "\n".join((first, *more))
-    _say(said)
+    _say(said, lang)
     return FAILURE if isinstance(error, FileFailedError) else INPUT
 
 
-def _say(message: str) -> None:
+def _say(message: str, lang: str) -> None:
     """Print a message of Python's in the words of the command line."""
+    from ketafind.cli.commands import by_options
     from ketafind.show.text import escaped
 
-    for in_python, here in packaged("cli/parser.json")["in_python"].items():
-        message = message.replace(in_python, here)
-    lines = COORDINATES.sub("--lat and --lon", message).splitlines()
+    lines = by_options(message, lang).splitlines()
     print("\n".join(f"ketafind: {escaped(line)}" for line in lines), file=sys.stderr)
 
 

@@ -14,7 +14,7 @@ from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ketafind.errors import DataError, Fault, InvalidInputError, fault_in_french
+from ketafind.errors import DataError, Fault, InvalidInputError, fault_in_french, packaged
 from ketafind.files import read_text, refuse_existing, require, write_whole
 from ketafind.shapes import label_of, named, translated
 from ketafind.show.exports import csv_text
@@ -34,7 +34,17 @@ if TYPE_CHECKING:
 FACETS = ("route", "staff", "condition", "product", "setting", "language")
 """The facets that have options."""
 
+COORDINATES = re.compile(r"(?:ketafind\.)?Coordinates(?:\(lat=\.\.\., lon=\.\.\.\))?")
+"""How Python's messages name what are two options here."""
+
 UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+def by_options(message: str, lang: str) -> str:
+    """Name the options of the command line where a message names what Python takes."""
+    for in_python, here in packaged("cli/parser.json")["in_python"].items():
+        message = re.sub(in_python, here, message)
+    return COORDINATES.sub(f"--lat {'et' if lang == 'fr' else 'and'} --lon", message)
 
 
 def asked(arguments: Namespace) -> Matches:
@@ -153,7 +163,9 @@ def _origin(arguments: Namespace) -> Any:
     from ketafind.geo import Coordinates
 
     pair = (arguments.lat, arguments.lon)
-    if (arguments.place is None) == (pair == (None, None)) or None in pair != (None, None):
+    if arguments.place is not None and pair != (None, None):
+        raise InvalidInputError("give a PLACE or --lat and --lon, not both")
+    if arguments.place is None and None in pair:
         raise InvalidInputError("give a PLACE, or --lat and --lon together")
     if arguments.place is not None:
         return arguments.place
@@ -292,7 +304,7 @@ def validate(arguments: Namespace) -> int:
     unlocated = sum(clinic.location is None for clinic in directory.clinics)
     sound = words.counted("validate.sound", len(directory), unlocated=unlocated)
     print(escaped(words.headed(arguments.file, sound)))
-    print(directory.validate(lang=lang))
+    print(by_options(str(directory.validate(lang=lang)), lang))
     return 0
 
 
@@ -321,16 +333,18 @@ def info(_arguments: Namespace) -> None:
 
 def vocabulary(arguments: Namespace) -> None:
     """Print the terms of a facet, or of all."""
+    from ketafind.explain.sentences import Wording
     from ketafind.vocabulary import default_vocabulary
 
-    words = vocabulary_of(arguments) or default_vocabulary()
-    facets = words.facets if arguments.facet is None else (words.facet(arguments.facet),)
+    known = vocabulary_of(arguments) or default_vocabulary()
+    facets = known.facets if arguments.facet is None else (known.facet(arguments.facet),)
     rows = [
         [facet.id, "  " * len(facet.ancestors(term.id)) + term.id, term.label(arguments.lang)]
         for facet in facets
         for term in facet.terms
     ]
-    _print_table(rows, ("facet", "term", "label"))
+    words = Wording(arguments.lang)
+    _print_table(rows, [words.say(f"vocabulary.{name}") for name in ("facet", "term", "label")])
 
 
 def explain(arguments: Namespace) -> None:

@@ -15,7 +15,7 @@ from ketafind.explain.sentences import Explanation, ExplanationList, Line, picke
 from ketafind.facts import decisions
 from ketafind.geo import apart_km
 from ketafind.records import CLINIC_FIELDS, OVERRULED, PRECISIONS, UNPLACED, Evidence
-from ketafind.shapes import label_of
+from ketafind.shapes import label_of, translated
 from ketafind.tables.clinics import likely_column, meanings_of
 
 if TYPE_CHECKING:
@@ -170,8 +170,9 @@ class Validation(ExplanationList[Doubt]):
         words = self._words
         lines = [Line(0, words.counted("validate.head", len(self.found)))]
         return lines + [
-            Line(1, words.say(f"validate.{one.kind}", clinic=one.clinic_id, what=one.what))
+            Line(1, words.say(f"validate.{one.kind}", clinic=one.clinic_id, what=what))
             for one in self.found
+            for what in translated([one.what], self.lang)
         ]
 
     def to_dict(self) -> dict[str, Any]:

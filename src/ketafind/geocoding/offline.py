@@ -652,8 +652,8 @@ class OfflineGeocoder:
         likely = [locations.at_place(place) for place in gazetteer.spelling.suggested(part)]
         hint = f"did you mean {' or '.join(one.label for one in likely)}?" if likely else ""
         return errors.PlaceNotFoundError(
-            f"no postal code or Ontario place was recognised in {text!r}; "
-            + (hint or "add one, as in 'Kingston' or 'K7L 3N6'"),
+            f"no postal code or {'Ontario' if self.region == 'ON' else 'Canadian'} place was "
+            f"recognised in {text!r}; " + (hint or "add one, as in 'Kingston' or 'K7L 3N6'"),
             likely,
         )
 

@@ -296,15 +296,15 @@ def canonical_clinics(
 
     if isinstance(clinics, Clinic | str) or not isinstance(clinics, Iterable):
         raise errors.InvalidInputError(
-            f"from_clinics takes several Clinic objects, not {type(clinics).__name__}; "
+            f"several Clinic objects are needed, not {type(clinics).__name__}; "
             f"write [...] around one"
         )
     records = tuple(clinics)
     for record in records:
         if not isinstance(record, Clinic):
             raise errors.InvalidInputError(
-                f"from_clinics takes Clinic objects, not {type(record).__name__}; "
-                f"for tables there are from_frame and from_csv"
+                f"Clinic objects are needed, not {type(record).__name__}; for tables there are "
+                f"from_frame and from_csv, and of a directory take .values()"
             )
     if check:
         refuse_implausible(records)

@@ -119,7 +119,7 @@ def geocoded(text: str, geocoder: Geocoder) -> Location:
         return checked_location(searched(geocoder, text), geocoder)
     except GeocodingError as error:
         kind: type[GeocodingError] = type(error)
-        candidates = error.candidates
+        candidates, wait = error.candidates, error.retry_after_s
     typed = why_not_coordinates(text)
     if typed:
         raise kind(f"the origin could not be placed: {typed}; give Coordinates(lat=..., lon=...)")
@@ -132,8 +132,10 @@ def geocoded(text: str, geocoder: Geocoder) -> Location:
     own = not type(geocoder).__module__.startswith("ketafind.")
     if own and code in ("place_not_found", "place_outside"):
         reason = "the geocoder that was asked does not know it; give Coordinates"
+    elif code == "place_outside" and getattr(geocoder, "region", "") == "CA":
+        reason = reason.partition(", or ")[0]  # which it reads already
     hidden = kind(f"the origin could not be placed: {reason}")
-    hidden.candidates = candidates
+    hidden.candidates, hidden.retry_after_s = candidates, wait
     raise hidden
 
 

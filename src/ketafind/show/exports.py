@@ -115,9 +115,9 @@ class Export(NamedTuple):
         named = ENDINGS.get(ending) if form is None else form
         if named not in FORMATS:
             what = (
-                f"the ending {ending!r} names no format: name one"
+                f"the ending {ending!r} names no format: pass format="
                 if form is None
-                else f"{shown(form)} is unknown"
+                else f"format={shown(form)} is not known"
             )
             known = tuple(FORMATS)
             raise InvalidInputError(f"{what}; formats: {', '.join(known)}").of(

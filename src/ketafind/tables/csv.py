@@ -169,7 +169,7 @@ def _checked_text(raw: bytes, source: str) -> str:
 
 def _foreign(raw: bytes) -> str | None:
     if not raw.removeprefix(_BOM).strip():
-        return "the file is empty; it needs a header row with clinic_id and name"
+        return "the file is empty; it needs a header row"
     for first, what in packaged(WORDS)["foreign"].items():
         if raw.startswith(first.encode("latin-1")):
             return f"this {what}"

@@ -28,9 +28,14 @@ _ID = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _TEXTS = "a list of texts that are not blank"
 
 
-_NO_FLAGS = Facet(id=FLAG, plural="flags", label_pairs=(("en", "flag"),), terms=())
+_NO_FLAGS = Facet(
+    id=FLAG, plural="flags", label_pairs=(("en", "flag"), ("fr", "fait par oui ou non")), terms=()
+)
 _NO_QUANTITIES = Facet(
-    id="quantity", plural="quantities", label_pairs=(("en", "quantity"),), terms=()
+    id="quantity",
+    plural="quantities",
+    label_pairs=(("en", "quantity"), ("fr", "grandeur")),
+    terms=(),
 )
 _KINDS: dict[str, Any] = {"a text": str, "a list": list, "an object": dict, "true or false": bool}
 
