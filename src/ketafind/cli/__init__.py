@@ -51,7 +51,9 @@ def _run(argv: Sequence[str] | None) -> int:
         arguments = make_parser().parse_args(spelled_out(sys.argv[1:] if argv is None else argv))
         lang = getattr(arguments, "lang", None) or lang
         with warnings.catch_warnings(action="always", category=UserWarning):
-            warnings.showwarning = lambda message, *_: _say(*translated([str(message)], lang), lang)
+            warnings.showwarning = lambda message, *_: _say(
+                translated([str(message)], lang)[0], lang
+            )
             code = arguments.run(arguments) or 0
         sys.stdout.flush()
     except KetafindError as error:
