@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -443,6 +444,29 @@ def test_french_sentences_have_the_gaps_of_the_english_ones_and_are_not_said_twi
         gaps = [f"g{n}" for n in range(one.count("{}"))]
         french.format(*gaps)
         assert french != one
+
+
+def test_where_a_fault_is_comes_first_in_french_whatever_it_begins_with() -> None:
+    row = {"clinic_id": ["a"], "name": ["A"], "lat": [49.3], "lon": [-123.1]}
+    for more, said in (
+        ({"price_cad": ["300-200"]}, "ligne 0, colonne « price_cad » : "),
+        ({"province": ["ON"]}, "ligne 0, colonne « lat » : 49.3, -123.1 n'est pas en Ontario"),
+    ):
+        with pytest.raises(errors.DataError) as caught:
+            kf.Directory.from_frame(pd.DataFrame(row | more))
+        assert caught.value.text("fr").splitlines()[1].strip().startswith(said)
+
+
+def test_what_is_wrong_with_a_file_is_said_in_french(tmp_path: Path) -> None:
+    path = tmp_path / "a.ketafind"
+    DIRECTORY.save(path)
+    whole = path.read_bytes()
+    for damaged in (b"", b"PK\3\4", whole[:40], whole[:1000], whole[:-1] + b"?"):
+        path.write_bytes(damaged)
+        with pytest.raises(errors.DirectoryFileError) as caught:
+            kf.Directory.open(path)
+        said = caught.value.text("fr").removeprefix(f"{path} : ")
+        assert not {"it", "its", "the", "is", "this"}.intersection(re.findall(r"\w+", said))
 
 
 @given(st.sampled_from(["Kingston", "Totonto", "M5V", "M5V 2", "K7L 3N9", "Simcoe", "Etobicoke", "Kingston K0N 1A1"]),

@@ -66,7 +66,11 @@ _OR = re.compile(r"""(?<=[)'"]) or (?=['"\w])""")
 @cache
 def _templates() -> list[tuple[re.Pattern[str], str]]:
     """Load English sentences and their French, the most particular first; ``{}`` is a gap."""
-    pairs = sorted(packaged("french.json"), key=lambda pair: -len(pair[0].replace("{}", "")))
+    # A gap at the beginning would swallow where in a file a fault is.
+    pairs = sorted(
+        packaged("french.json"),
+        key=lambda pair: (pair[0].startswith("{}"), -len(pair[0].replace("{}", ""))),
+    )
     return [(re.compile(re.escape(en).replace(r"\{\}", "(.+?)")), fr) for en, fr in pairs]
 
 

@@ -123,7 +123,7 @@ class Answers:
     journeys: Journeys | None = None
 
     def long(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Times]:
-        """Lay the answers out with one row a clinic; once only: the distances found may move."""
+        """Lay the answers out with one row a clinic; once only: what was found may move."""
         clinic, distance_km, rank = self.found.clinic, self.found.distance_km, self.found.rank
         width = clinic.shape[1]
         value = np.empty(0) if self.found.value is None else self.found.value
@@ -134,7 +134,8 @@ class Answers:
             keep[:, 0] |= left
             times = 1 if width == 1 and left else np.count_nonzero(keep, axis=1)
             value = value[keep] if len(value) else value
-            cells = _Cells(clinic[keep], _kept(distance_km, keep), rank[keep], times, value)
+            distance_km, rank = _kept(distance_km, keep), _kept(rank, keep)
+            cells = _Cells(clinic[keep], distance_km, rank, times, value)
         return {name: self._column(name, cells) for name in names}, cells.times
 
     def wide(self, names: Sequence[str], *, left: bool) -> tuple[dict[str, Column], Times]:
@@ -251,13 +252,14 @@ class Answers:
         return Codes(reason if known is None else np.where(known >= 0, known, reason), _REASONS)
 
 
-def _kept(table: Floats, keep: npt.NDArray[np.bool_]) -> Floats:
+def _kept(table: npt.NDArray[Any], keep: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
     """The numbers that are kept, one after the other; in the table's own memory if most are."""
-    line, kept = table.reshape(-1), table[keep]
-    if 2 * len(kept) < len(line):
-        return kept
-    line[: len(kept)] = kept
-    return line[: len(kept)]
+    line, flags, n = table.reshape(-1), keep.reshape(-1), 0
+    for part in slices(len(line), BLOCK):
+        some = line[part][flags[part]]
+        line[n : n + len(some)] = some
+        n += len(some)
+    return line[:n] if 2 * n >= len(line) else line[:n].copy()
 
 
 KEY = "ketafind"
