@@ -1,5 +1,7 @@
 """Plots of what an analysis returns: the figures that they show are those of the frame."""
 
+import math
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -120,13 +122,48 @@ def test_bars_are_as_long_as_the_shares_and_the_rest_is_counted(by_county):
     assert [bar.get_width() for bar in solid] == frame["share_confirmed"].tolist()[:n]
     ends = [bar.get_x() + bar.get_width() for bar in unknown]
     assert ends == pytest.approx(frame["share_possible"].tolist()[:n])
-    assert f"{len(frame) - n} more groups are not shown" in entries_of(ax.figure)
+    assert f"and {len(frame) - n} more, not shown" in entries_of(ax.figure)
     assert len(plots.bars(by_county, "county").get_yticklabels()) == len(frame)
     none = by_county.assign(share_low=0.0, share_confirmed=0.0)
     possible = [bar.get_width() for bar in plots.bars(none, "county").containers[1]]
     assert possible == sorted(possible, reverse=True)
     with pytest.raises(InvalidInputError, match=r"threshold=7; there are: 25, 50"):
         plots.bars(by_county, "county", threshold=7)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 12])
+def test_a_bar_is_drawn_for_each_of_a_few_groups(by_county, n):
+    few = by_county[by_county["county"].isin(by_county["county"].unique()[:n])]
+    ax = plots.bars(few, "county", title="People within reach of a clinic, by county")
+    assert len(ax.get_yticklabels()) == n
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([math.inf] * 3, ["∞"]),
+        ([0.0, 0.0, math.nan], ["0", "not known"]),
+        ([2.0, 2.0, math.inf], ["2 or more"]),
+        ([math.nan] * 3, ["not known"]),
+    ],
+)
+def test_one_value_is_one_class_and_none_is_no_class(values, said):
+    frame = pd.DataFrame({"lat": [44.0, 45.0, 46.0], "lon": -79.0, "score": values})
+    ax = plots.hexagons(frame, "score", basemap=None)
+    assert list(entries_of(ax.figure)) == ["score", *said]
+
+
+def test_a_single_row_is_drawn_where_it_can_be_seen():
+    ax = plots.hexagons(pd.DataFrame({"lat": [44.0], "lon": [-79.0]}))
+    (shape,) = ax.collections[-1].get_paths() or ax.collections[0].get_paths()
+    assert np.ptp(shape.vertices[:, 0]) > 0.01 * np.ptp(ax.get_xlim())
+
+
+def test_a_table_without_gaps_says_that_there_is_nothing_to_draw():
+    with pytest.raises(InvalidInputError, match="no rows: there is nothing to draw"):
+        plots.gaps(
+            kf.gaps(pd.DataFrame({"lat": [44.0], "lon": [-79.0]}).iloc[:0], kf.load_directory())
+        )
 
 
 def squares(n=5):

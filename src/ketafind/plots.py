@@ -44,6 +44,9 @@ _OTHER = "another class, if all that may match did"
 _MOST_GROUPS = 6
 _INSIDE = (-0.4, 0.0, 1.0, 2.0, 4.0)  # where the number of an area may stand about its middle
 
+# Metres across a map, at the least: of one place, too, something is seen around it.
+_LEAST_MAP = 10_000.0
+
 
 def coverage(frame: Any, *, by: str | None = None, **options: Any) -> Any:
     """Draw the share that is within reach at each distance.
@@ -125,7 +128,7 @@ def bars(frame: Any, by: str, *, threshold: float | None = None, **options: Any)
     groups, unit, limits, shares = _shares(frame, by)
     rows = _rows_of(limits, threshold)
     rows = rows[np.lexsort((-shares[2, rows], -shares[1, rows]))]
-    options.setdefault("figsize", (7.2, min(1.6 + 0.26 * len(rows), 12.0)))
+    options.setdefault("figsize", (7.2, min(2.4 + 0.26 * len(rows), 12.0)))
     sheet = _sheet(frame, **options)
     n = max(int((sheet.top - sheet.bottom) / (1.5 * sheet.em)) - 7, 1)
     low, confirmed, possible, high = shares[:, rows[:n]]
@@ -138,7 +141,7 @@ def bars(frame: Any, by: str, *, threshold: float | None = None, **options: Any)
         _BAND: ax.errorbar(confirmed, at, capsize=2, lw=1, **ends),
     }
     if len(rows) > n:
-        more = sheet.say("{n} more groups are not shown", n=len(rows) - n)
+        more = sheet.say("and {n} more, not shown", n=len(rows) - n)
         entries[more] = ax.plot([], [], ls="none")[0]
     width = 0.4 * (sheet.right - sheet.left)
     said = [sheet.cut(groups[row], 0.9 * sheet.size, width) for row in rows[:n]]
@@ -248,8 +251,8 @@ def hexagons(
         raise InvalidInputError("no row has a position")
     ground = Ground(x[rows], y[rows], options.get("basemap", "ontario"))
     xy = ground.flat(x[rows], y[rows])
-    width = float(np.ptp(xy, axis=0).max()) / 40 if width_km is None else width_km * 1000
-    width = max(width, 1.0)
+    across = max(float(np.ptp(xy, axis=0).max()), _LEAST_MAP)
+    width = across / 40 if width_km is None else max(width_km * 1000, 1.0)
     at, cell = binned(xy, width)
     middles, turns = at * half_steps(width), np.radians(np.arange(30, 391, 60))
     corners = np.column_stack([np.cos(turns), np.sin(turns)]) * width / 3**0.5
@@ -400,10 +403,12 @@ def _limits(opened: Frame) -> tuple[str, Floats]:
 
 
 def _rows_of(limits: Floats, threshold: float | None) -> Any:
-    wanted = limits[0] if threshold is None and len(limits) else threshold
+    if not len(limits):
+        raise InvalidInputError("the table has no rows: there is nothing to draw")
+    wanted = limits[0] if threshold is None else threshold
     rows = np.flatnonzero(limits == wanted)
     if not len(rows):
-        known = ", ".join(f"{one:g}" for one in np.unique(limits)) or "none"
+        known = ", ".join(f"{one:g}" for one in np.unique(limits))
         raise InvalidInputError(f"no row has threshold={wanted}; there are: {known}")
     return rows
 
@@ -432,7 +437,9 @@ def _breaks(values: Floats, classes: Sequence[float] | None) -> Floats:
 
     if classes is not None:
         return np.asarray(classes, float)
-    finite = values[np.isfinite(values)] if np.isfinite(values).any() else np.zeros(1)
+    finite = values[np.isfinite(values)]
+    if len(one := np.unique(finite)) < 2:  # a class of one value, of infinity, or none
+        return np.repeat(one if len(one) else values[np.isinf(values)][:1], 2)
     # Where one value, such as 0, fills several classes, each different value counts once.
     for counted in (finite, np.unique(finite)):
         edges = [float(f"{edge:.2g}") for edge in np.quantile(counted, np.linspace(0, 1, 6))]
@@ -481,7 +488,7 @@ def _coloured(
     key = [f"{at}  {name}" for at, name in enumerate(said, 1)]
     corners = np.vstack([path.get_extents().get_points() for path in paths])
     sheet.cover = 0.85
-    boxes = [around(corners, 0.03, 10_000.0), crowd(marks) if key else None]
+    boxes = [around(corners, 0.03, _LEAST_MAP), crowd(marks) if key else None]
     panes = sheet.maps(ground, boxes, np.empty((0, 2)), entries, key)
     for pane in panes:
         for _, drawn, style in layers:
@@ -499,13 +506,17 @@ def _layers(
     from matplotlib import colormaps
 
     breaks, look = _breaks(values, classes), sheet.look
-    colors = colormaps[look["ramp"]](np.linspace(0.08, 0.95, len(breaks) - 1))
+    colors = colormaps[look["ramp"]](np.linspace(0.08, 0.95, max(len(breaks) - 1, 0)))
     kind, other = (np.searchsorted(breaks[1:-1], one, side="right") for one in (values, others))
     is_known = ~np.isnan(values)
     edge = {"edgecolor": look["muted"], "lw": 0.3}
     hatched = edge | {"hatch": _HATCH}
-    ends = [number(float(f"{edge:.6g}"), sheet.lang, None) for edge in breaks]
+    ends = [number(float(f"{edge:.6g}"), sheet.lang, None).replace("inf", "∞") for edge in breaks]
     said = [sheet.say("{low} to {high}", low=low, high=high) for low, high in pairwise(ends)]
+    if len({*ends}) == 1 and classes is None:
+        said = [
+            ends[0] if not (values > breaks[0]).any() else sheet.say("{low} or more", low=ends[0])
+        ]
     if len(said) > 1:  # also of what lies beyond the ends, as do infinite gaps
         said[0] = sheet.say("up to {high}", high=ends[1])
         said[-1] = sheet.say("{low} or more", low=ends[-2])
