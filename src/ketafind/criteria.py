@@ -6,7 +6,7 @@ import json
 import math
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -553,7 +553,7 @@ def offers(
 
 def _flat(terms: Iterable[Any]) -> Iterator[Any]:
     for term in terms:
-        single = isinstance(term, (str, bytes)) or not isinstance(term, Iterable)
+        single = isinstance(term, (str, bytes, Mapping)) or not isinstance(term, Iterable)
         if single or not getattr(term, "ndim", True):
             yield term
         else:
