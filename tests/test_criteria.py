@@ -203,7 +203,7 @@ def test_terms_that_are_one_in_the_vocabulary_count_once():
         (lambda: kf.route("iv", " "), "' ' is not a term"),
         (lambda: kf.route(["iv", None]), "None is not a term"),
         (lambda: kf.route("iv", 5), "5 is not a term"),
-        (lambda: kf.route({"iv": False}), "False} is not a term"),
+        (lambda: kf.route({"iv": False}), "type dict is not a term"),
         (lambda: kf.route(np.array("iv")), "type ndarray is not a term"),
         (lambda: kf.route("iv", all_of=1), "all_of must be True or False"),
         (lambda: kf.route("iv", all_of=True, at_least=1), "all_of or at_least, not both"),
