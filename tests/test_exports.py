@@ -731,3 +731,45 @@ def test_what_is_read_back_is_placed_and_asked_by_the_geocoder_that_is_given():
         directory.to_geojson(), geocoder=kf.OfflineGeocoder(region="CA")
     )
     assert [one.rank for one in again.nearest("Victoria, BC", k=1)] == [1]
+
+
+def test_languages_and_bare_addresses_of_another_fhir_server_are_read():
+    """Languages are codes of BCP 47 there; what no server holds yet has an address and no id."""
+    place = {
+        "resourceType": "Location",
+        "name": "P",
+        "position": {"latitude": 45, "longitude": -76},
+    }
+    spoken = [{"system": "urn:ietf:bcp:47", "code": code} for code in ("fr-CA", "EN")]
+    service = {
+        "resourceType": "HealthcareService",
+        "id": "s",
+        "location": [{"reference": "urn:uuid:7"}],
+        "communication": [{"coding": [one]} for one in spoken],
+    }
+    bundle = {"entry": [{"fullUrl": "urn:uuid:7", "resource": place}, {"resource": service}]}
+    (clinic,) = kf.Directory.from_fhir(bundle).clinics
+    assert (clinic.clinic_id, set(clinic.services[0].terms("language"))) == ("7", {"fr", "en"})
+    written = kf.Directory.from_clinics([clinic]).to_fhir()
+    assert spoken[0] | {"code": "fr"} in [
+        coding
+        for entry in written["entry"]
+        for one in entry["resource"].get("communication", ())
+        for coding in one["coding"]
+    ]
+
+
+def test_a_page_of_a_bundle_is_warned_of():
+    place = {"resourceType": "Location", "id": "p", "name": "P"}
+    link = [{"relation": "next", "url": "https://example.org/?page=2"}]
+    with pytest.warns(UserWarning, match="one page of several"):
+        kf.Directory.from_fhir({"entry": [{"resource": place}], "link": link})
+
+
+def test_the_languages_of_an_hsds_location_are_those_of_its_services():
+    place = {"id": "p", "name": "P", "languages": [{"code": "fr"}, {"name": "English"}]}
+    service = {"id": "s", "name": "S", "service_at_locations": [{"location": place}]}
+    (clinic,) = kf.Directory.from_hsds(
+        {"contents": [service | {"languages": [{"code": "fr"}]}]}
+    ).clinics
+    assert clinic.services[0].terms("language") == ("fr", "en")

@@ -31,6 +31,7 @@ CODE_SHAPES = {
     "nucc": r"[0-9A-Z]{9}X",
     "icd10": r"[A-Z]\d\d(\.\d)?",
     "icd11": r"[0-9A-Z]{4}(\.[0-9A-Z]{1,2})?",
+    "bcp47": r"[a-z]{2,3}",
 }
 PARENTS = {
     "sublingual": "oral",

@@ -24,6 +24,7 @@ Offer = tuple["Clinic", Sequence["Service"], float | None]
 """A clinic, those of its services that are shown, and how far it is, if there is an origin."""
 
 SYSTEM = "urn:ketafind"
+LANGUAGES = "urn:ietf:bcp:47"
 DISTANCE = "http://hl7.org/fhir/StructureDefinition/location-distance"
 FORMS: dict[str, dict[str, Any]] = packaged("show/forms.json")
 """Where a field stands in a form. In FHIR what has no element is an extension of the field's name."""
@@ -267,7 +268,7 @@ def clinics_in_bundle(content: Any, vocabulary: Vocabulary) -> Iterator[Found]:
     whole_of: dict[int, JSON] = {}
     kinds: dict[Any, list[JSON]] = {}
     for entry in _list(content, "entry"):
-        whole = find(entry, "resource")
+        whole = _named(entry)
         for resource in (whole, *_list(whole, "contained")):
             kind, own_id = find(resource, "resourceType"), find(resource, "id")
             kinds.setdefault(kind, []).append(resource)
@@ -326,6 +327,16 @@ def clinics_in_bundle(content: Any, vocabulary: Vocabulary) -> Iterator[Found]:
     warn_of_unread(unread)
     warn_of_unread(map(_name, idle), "services are not active, or are given at no Location in it,")
     warn_of_unread(map(_name, unproven), "VerificationResults are of no Location in it")
+    if any(find(link, "relation") == "next" for link in _list(content, "link")):
+        warnings.warn("this is one page of several; the others are not read", stacklevel=2)
+
+
+def _named(entry: Any) -> Any:
+    """A resource with its id: of one that no server holds yet, from its address in the Bundle."""
+    whole, address = find(entry, "resource"), find(entry, "fullUrl")
+    if not isinstance(whole, dict) or "id" in whole or not isinstance(address, str):
+        return whole
+    return whole | {"id": re.split("[:/]", address)[-1]}
 
 
 def _name(resource: Any) -> str:
@@ -395,13 +406,20 @@ def _read_service(service: Any, clinic_id: str, codes: Codes, unread: list[str])
     facts = rest.setdefault("facts", {})
     for element in (*FACETS.values(), OTHERS, "type", "category"):
         for concept in _list(service, element):
-            codings = [(find(c, "system"), find(c, "code")) for c in _list(concept, "coding")]
+            codings = [_coding(one) for one in _list(concept, "coding")]
             if fact := next(filter(None, map(codes.get, codings)), None):
                 add_fact(facts, *fact, "yes")
             else:
                 tokens = (f"{system or ''}|{code}" for system, code in codings)
                 unread.append(find(concept, "text") or ", ".join(tokens))
     return {"service_id": key.removeprefix(f"{clinic_id}/"), **rest}
+
+
+def _coding(coding: Any) -> tuple[Any, Any]:
+    """A code and its system; of a language without its region, as ``fr`` for ``fr-CA``."""
+    system, code = find(coding, "system"), find(coding, "code")
+    is_language = system == LANGUAGES and isinstance(code, str)
+    return system, code.partition("-")[0].lower() if is_language else code
 
 
 Codes = dict[tuple[Any, Any], tuple[str, str]]

@@ -144,7 +144,8 @@ def clinics_in_list(content: Any, vocabulary: Vocabulary) -> Iterator[Found]:
             if key not in clinics:
                 clinics[key] = where, _clinic(place, service)
             if _status(service) == clinics[key][1]["status"]:
-                clinics[key][1]["services"].append(_offered(service, vocabulary, unread))
+                offered = _offered(service, place, vocabulary, unread)
+                clinics[key][1]["services"].append(offered)
                 active = True
         if not active:
             idle.append(str(service.get("name") or service.get("id")))
@@ -203,7 +204,7 @@ def _clinic(place: JSON, service: JSON) -> JSON:
     )
 
 
-def _offered(service: JSON, vocabulary: Vocabulary, unread: list[str]) -> JSON:
+def _offered(service: JSON, place: JSON, vocabulary: Vocabulary, unread: list[str]) -> JSON:
     ours = service.get(OURS) or {}
     facts = {name: dict(facet, terms=[]) for name, facet in ours.get("facts", {}).items()}
     for one in service.get("attributes") or ():
@@ -213,7 +214,7 @@ def _offered(service: JSON, vocabulary: Vocabulary, unread: list[str]) -> JSON:
         elif term := find(one, "taxonomy_term/name") or one.get("value"):
             unread.append(str(term))
     stated = {one["id"] for one in facts.get("language", {}).get("terms", ())}
-    for one in service.get("languages") or ():
+    for one in (*(service.get("languages") or ()), *(place.get("languages") or ())):
         code = str(one.get("code") or one.get("name"))
         try:
             facet, term = vocabulary.fact("language", code)
@@ -221,5 +222,6 @@ def _offered(service: JSON, vocabulary: Vocabulary, unread: list[str]) -> JSON:
             unread.append(code)
         else:
             if term not in stated:
+                stated.add(term)
                 add_fact(facts, facet, term, "yes")
     return {"service_id": service.get("id"), **ours, "facts": facts}
