@@ -5,8 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import ketafind
@@ -121,6 +123,48 @@ def test_the_data_package_describes_the_columns_of_the_list():
 def test_a_clinic_whose_fields_are_missing_or_of_another_type_is_refused(fields, said):
     with pytest.raises(ketafind.errors.InvalidInputError, match=said):
         ketafind.Clinic(**{"clinic_id": "a", "name": "A", **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"source_class": "blog"}, "'blog' is not a source class; known: regulator, clinic"),
+        ({"scope": "all"}, "'all' is not a scope; known: site, operator"),
+        (
+            {"checked_on": "2026-11-23"},
+            "checked_on must be a date or None, not str; write datetime",
+        ),
+        ({"page_date": pd.NaT}, "page_date must be a date or None, not NaTType"),
+    ],
+)
+def test_evidence_made_in_code_is_held_to_what_a_table_is(fields, said):
+    fact = {"clinic_id": "a", "facet": "city", "term": "A", "truth": "yes"}
+    with pytest.raises(ketafind.errors.InvalidInputError, match=said):
+        ketafind.Evidence(**fact, source_url="https://a.ca", **fields)
+    with pytest.raises(ketafind.errors.InvalidInputError, match="checked_on must be a date"):
+        ketafind.Clinic(clinic_id="a", name="A", checked_on="2026-11-23")
+    read = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    good = ketafind.Evidence(**fact, source_url="https://a.ca", checked_on=read)
+    clinic = ketafind.Clinic(clinic_id="a", name="A", checked_on=read, evidence=[good])
+    assert clinic.checked_on == good.checked_on == date(2026, 11, 23)
+    assert ketafind.Directory.from_clinics([clinic]).as_of("2026-12-01")["a"] == clinic
+
+
+@pytest.mark.parametrize(
+    ("owner", "said"),
+    [
+        ({"clinic_id": "b"}, "clinic 'a', evidence: it is of the clinic 'b'"),
+        ({"clinic_id": "a", "service_id": "x"}, "'x' is not a service of this clinic; known: 1"),
+    ],
+)
+def test_a_clinic_with_evidence_of_something_else_is_refused(owner, said):
+    for facet, term in (("route", "iv"), ("city", "Kingston")):
+        stray = ketafind.Evidence(
+            **owner, facet=facet, term=term, truth="yes", source_url="https://a.ca"
+        )
+        clinic = ketafind.Clinic(clinic_id="a", name="A", evidence=[stray])
+        with pytest.raises(ketafind.errors.DataError, match=said):
+            ketafind.Directory.from_clinics([clinic])
 
 
 @pytest.mark.parametrize("source_url", ["", " ", None])

@@ -72,6 +72,8 @@ OTHER = {
     "extra": {"b": "1", "a": "2"},
     "website": "https://other.ca/",
     "source_url": "https://other.ca/",
+    "source_class": "clinic",
+    "scope": "operator",
 }
 RECORDS = {
     "clinic": kf.Clinic(clinic_id="a", name="A"),

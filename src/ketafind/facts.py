@@ -106,8 +106,7 @@ def decide(evidence: Iterable[Evidence], as_of: date | None = None) -> Decided:
 
 
 def _weight(fact: Evidence) -> tuple[int, date]:
-    known = fact.source_class in SOURCE_CLASSES
-    rank = SOURCE_CLASSES.index(fact.source_class) if known else len(SOURCE_CLASSES)
+    rank = SOURCE_CLASSES.index(fact.source_class)
     return -rank, fact.page_date or fact.checked_on or date.min
 
 
@@ -289,9 +288,10 @@ class _Reader:
         self.faults.append(Fault(message, None, None, clinic.clinic_id))
 
     def _evidence(self, clinic: Clinic, fact: Evidence) -> Evidence:
-        if fact.facet in _FIELDS:
-            return fact
         try:
+            _refuse_stray(clinic, fact)
+            if fact.facet in _FIELDS:
+                return fact
             facet, term = self.named(fact.facet, fact.term)
         except (InvalidInputError, UnknownTermError) as error:
             self._fault(clinic, "evidence", error)
@@ -331,6 +331,17 @@ class _Reader:
             },
         )
         return service if made == service else made
+
+
+def _refuse_stray(clinic: Clinic, fact: Evidence) -> None:
+    """Refuse evidence that a clinic holds of another clinic, or of no service of its own."""
+    if fact.clinic_id != clinic.clinic_id:
+        raise InvalidInputError(f"it is of the clinic {shown(fact.clinic_id)}")
+    known = [service.service_id for service in clinic.services]
+    if fact.service_id not in (None, *known):
+        raise InvalidInputError(
+            f"{shown(fact.service_id)} is not a service of this clinic; known: {', '.join(known)}"
+        )
 
 
 def named_fact(vocabulary: Vocabulary, name: str, term: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from itertools import repeat
 from operator import attrgetter
@@ -221,6 +221,19 @@ def _check_choice(value: str, what: str, known: Iterable[str]) -> None:
         raise InvalidInputError(message).of(value, known)
 
 
+def _read_days(record: Any, *names: str) -> None:
+    """Take the day of a datetime, which compares with no date, and refuse anything else."""
+    for name in names:
+        day = getattr(record, name)
+        if isinstance(day, datetime) and day == day:  # noqa: PLR0124 - NaT is a datetime
+            object.__setattr__(record, name, day.date())
+        elif day is not None and type(day) is not date:
+            raise InvalidInputError(
+                f"{name} must be a date or None, not {type(day).__name__}; "
+                f"write datetime.date(2026, 11, 23)"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """A number with its unit, or the range that it lies in.
@@ -422,6 +435,9 @@ class Evidence:
             raise InvalidInputError(
                 f"{what} must say where the fact was read; no fact has no source"
             )
+        _check_choice(self.source_class, "source class", SOURCE_CLASSES)
+        _check_choice(self.scope, "scope", ("site", "operator"))
+        _read_days(self, "checked_on", "page_date")
 
     def to_dict(
         self, lang: str | None = None, *, vocabulary: Vocabulary | None = None
@@ -624,6 +640,7 @@ class Clinic:
             if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
                 raise InvalidInputError(f"a clinic needs a {name}: a text that is not blank")
         _check_choice(self.status, "status", STATUSES)
+        _read_days(self, "checked_on")
         for name in _CLINIC_TEXTS:
             if not isinstance(getattr(self, name), str):
                 raise InvalidInputError(
