@@ -926,7 +926,7 @@ def test_further_numbers_of_one_address_make_no_second(text: str) -> None:
     [("Blue Forest, ON", "blue"), ("north of Kingston", "north of"), ("outside Barrie", "outside"),
      ("Wellington Ottawa", "wellington"), ("Yonge/Bloor Toronto", "yonge bloor"),
      ("12 Main St wst Perth ON", "wst"), ("I live in Comber", "i live in"),
-     ("UofT Scarborough", "uoft"), ("Terrace Bay Wellesley", "terrace bay"),
+     ("UofT Waterloo", "uoft"), ("Terrace Bay Wellesley", "terrace bay"),
      ("Woodham Hawkesbury", "woodham")],
 )  # fmt: skip
 def test_words_before_a_town_that_may_say_another_place_are_said_not_to_be_used(
@@ -1366,8 +1366,36 @@ def test_a_code_that_stands_for_none_is_not_used_where_the_text_says_ontario() -
         ("RR 3 Richmond Hill", "Richmond Hill, ON"),
         ("Woodstock or nearby", "Woodstock, ON"),
         ("Canada / Ontario / Oshawa", "Oshawa, ON"),
+        ("Ontario > Millbank", "Millbank, ON"),
     ],
 )
 def test_boxes_routes_and_what_holds_the_town_do_not_hide_it(text: str, label: str) -> None:
     found = geocode(text)
     assert (found.label, found.match) == (label, "exact")
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("12 King St W, T.O.", "Toronto, ON"),
+        ("St. Cath's", "St. Catharines, ON"),
+        ("Ptbo ON", "Peterborough, ON"),
+        ("Smiths Fls", "Smiths Falls, ON"),
+        ("Stoney Crk. ON", "Stoney Creek, ON"),
+        ("12 Main St, Elliot Lk", "Elliot Lake, ON"),
+        ("Owen Snd", "Owen Sound, ON"),
+        ("Wasaga Bch, Ont.", "Wasaga Beach, ON"),
+        ("Carleton Pl", "Carleton Place, ON"),
+        ("Nth Bay", "North Bay, ON"),
+    ],
+)
+def test_a_town_is_found_by_its_short_forms(text: str, label: str) -> None:
+    found = geocode(text)
+    assert (found.label, found.match) == (label, "exact")
+
+
+def test_a_nickname_that_resembles_a_village_is_not_read_as_that() -> None:
+    with pytest.raises(errors.PlaceNotFoundError, match="did you mean Hanmer"):
+        geocode("Hammer, ON")
+    assert geocode("The Hammer").label == "Hamilton, ON"
+    assert geocode("Hamner, ON").label == "Hanmer, ON"

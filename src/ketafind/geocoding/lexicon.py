@@ -39,6 +39,8 @@ PHONE = re.compile(
 )
 PHONE_WORD = re.compile(r"(?<!\w)(?:tel|tél|telephone|téléphone|phone|ph)$", re.I)
 BEFORE_PHONE = " \t\r\n,;:.(|/-–—"
+# Canada / Ontario / Oshawa: from the whole to the part.
+WHOLES = re.compile(r"\s*+(?:(?:canada|ontario)\s*+[/>|:\\]+\s*+){1,2}", re.I)
 # Forms of the census: "Nipissing, Unorganized, North Part", "Six Nations (Part) 40".
 UNORGANIZED = re.compile(r",? \(?(?:un|non )organi[sz]e[da]\)?(?:, [^,]{1,20} part(?:ie)?)?", re.I)
 PARTS_OF_RESERVES = re.compile(r"\(part(?:ie)?\)", re.I)
@@ -164,6 +166,10 @@ def mended(text: str) -> str:
     """Set apart a glued postal code, close one that is split elsewhere, cut off a phone number."""
     if not text.isascii():
         text = text.translate(FRACTIONS)
+    if (wholes := WHOLES.match(text)) is not None:
+        text = f"{text[wholes.end() :]}, Ontario"
+    if "T.O." in text:
+        text = text.replace("T.O.", "Toronto")
     if "norgani" in text or "(Part" in text:
         text = PARTS_OF_RESERVES.sub("", UNORGANIZED.sub(" Unorganized", text))
     if WELL_ENDED.search(text, len(text) - 8 if len(text) > 8 else 0) is not None:

@@ -266,7 +266,8 @@ COVERED = {"ON": ("Ontario", in_ontario), "CA": ("Canada", _in_canada)}
 def typed_coordinates(text: str, region: str = "ON") -> Location | None:
     """Read a pair of degrees, latitude first unless its form says otherwise."""
     text = text.strip()
-    if DECIMAL.search(text) is None and ONLY.fullmatch(text) is None:
+    decimal = "." in text and DECIMAL.search(text) is not None
+    if not decimal and ONLY.fullmatch(text) is None:
         return None
     text = COMPASS_WORD.sub(r"\1", text.translate(AS_ASCII).replace("''", '"'))
     if (label := LABEL.match(text)) is not None:

@@ -252,8 +252,6 @@ class OfflineGeocoder:
     def _at_named(self, text: str, reading: Reading, town: Town) -> Location:
         """Answer for a town without a code, and say what else of the text was not used."""
         before = reading.words[: town.start]
-        if (lexicon.ONTARIO | lexicon.CANADA).issuperset(before):
-            before = []  # Canada / Ontario / Oshawa
         beside = before[reading.last_part(town.stop) :]
         first = re.escape(reading.words[town.start])
         crossed = beside and re.search(rf"(?:\b(?:and|et|at)|[&/@])\s+{first}\b", text, re.I)
