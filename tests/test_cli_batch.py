@@ -108,7 +108,7 @@ def test_a_row_is_as_wide_as_it_is_told_to_be(folder, capsys):
         (["join", "people.csv", "--out", "there.csv"], "pass --overwrite"),
         (["join", "people.csv", "--columns", "colour"], "colour"),
         (["join", "people.csv", "--out", "no/folder.csv"], "no folder"),
-        (["join", "words.csv"], 'data row 2, column "lat": not a number'),
+        (["join", "words.csv"], 'data row 2, column "lat": not a number; write degrees with'),
         (["join", "swapped.csv"], "pass --no-check"),
         (["join", "swapped.csv"], "data row 1: it lies over"),
         (["join", "metres.csv"], "data row 2: lat must lie between"),

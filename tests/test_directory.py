@@ -431,3 +431,9 @@ def test_a_map_of_a_directory_names_its_data_and_their_licence():
     for shown in (drawn, made.explore().page):
         assert str(made.snapshot.id) in shown
         assert "CC BY 4.0" in shown
+
+
+def test_a_clinic_that_was_read_on_a_day_to_come_is_doubted():
+    clinic = kf.Clinic(clinic_id="a", name="A", checked_on=date(2999, 1, 1))
+    doubts = kf.Directory.from_clinics([clinic]).validate()
+    assert "checked_on: 2999-01-01" in {one.what for one in doubts if one.kind == "day_ahead"}

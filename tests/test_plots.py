@@ -100,6 +100,17 @@ def test_the_curve_is_the_shares_of_the_frame(reach):
     assert top == pytest.approx(reach["share_high"].max())
 
 
+def test_a_curve_runs_from_the_nearest_to_the_farthest_however_they_came(reach):
+    (line,) = plots.coverage(reach.iloc[[2, 0, *range(3, len(reach)), 1]]).lines
+    assert line.get_xdata().tolist() == sorted(reach["threshold_km"])
+
+
+def test_shares_of_nobody_are_refused(reach):
+    nobody = reach.assign(**{f"share_{end}": math.nan for end in plots._ENDS})
+    with pytest.raises(InvalidInputError, match="nobody was counted"):
+        plots.coverage(nobody)
+
+
 def test_a_curve_has_a_line_for_each_group_and_many_groups_are_refused(by_county):
     few = by_county[by_county["county"].isin(["Toronto", "Renfrew"])]
     ax = plots.coverage(few, by="county")

@@ -495,7 +495,7 @@ def test_evidence_is_attached_to_its_clinic(write):
         ("a,9,route,iv,yes,https://a.ca,,", "service_id", 'known: "1"'),
         ("a,,colour,red,yes,https://a.ca,,", "facet", "colour"),
         ("a,,route,intraveneous,yes,https://a.ca,,", "term", "intravenous"),
-        ("a,,route,iv,perhaps,https://a.ca,,", "truth", "yes or no"),
+        ("a,,route,iv,unknown,https://a.ca,,", "truth", "yes or no, or remove the row"),
         ("a,,route,iv,,https://a.ca,,", "truth", "blank"),
         ("a,,route,iv,yes,,,", "source_url", "blank"),
         ("a,,route,iv,yes,ftp://a.ca,,", "source_url", "https://"),

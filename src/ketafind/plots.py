@@ -83,7 +83,7 @@ def coverage(frame: Any, *, by: str | None = None, **options: Any) -> Any:
     sheet = _sheet(frame, **options)
     entries: dict[str, Any] = {}
     for name, color, marker in zip(names, sheet.look["series"], "osD^vP", strict=False):
-        rows = [row for row, group in enumerate(groups) if group == name]
+        rows = [int(row) for row in np.argsort(limits) if groups[row] == name]
         low, confirmed, possible, high = shares[:, rows]
         line = sheet.ax.plot(
             limits[rows], confirmed, color=color, marker=marker, ms=0.5 * sheet.size
@@ -393,7 +393,10 @@ def _shares(frame: Any, by: str | None) -> tuple[list[str], str, Floats, Floats]
     if by is not None:
         opened.check_column(by)
     groups = [""] * len(opened) if by is None else [str(name) for name in opened.values(by)]
-    return groups, unit, limits, np.array([opened.numbers(f"share_{end}") for end in _ENDS])
+    shares = np.array([opened.numbers(f"share_{end}") for end in _ENDS])
+    if len(limits) and np.isnan(shares).all():
+        raise InvalidInputError("every share is missing: nobody was counted")
+    return groups, unit, limits, shares
 
 
 def _limits(opened: Frame) -> tuple[str, Floats]:

@@ -187,7 +187,8 @@ def _numbers(frame: pd.DataFrame, name: str) -> Any:
     if wrong.any():
         # Without its digits: they may be where somebody lives.
         raise InvalidInputError(
-            f'data row {int(wrong.argmax()) + 1}, column "{name}": not a number'
+            f'data row {int(wrong.argmax()) + 1}, column "{name}": not a number; write degrees with '
+            "a point, or leave it blank"
         )
     return numbers
 

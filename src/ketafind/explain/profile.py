@@ -232,6 +232,8 @@ def _fact_doubts(clinic: Clinic, vocabulary: Vocabulary) -> Doubts:
                 yield "no_evidence", f"{facet} {term}".strip()
     # Somewhere on earth it is this day already.
     today = datetime.now(timezone(timedelta(hours=14))).date()
+    if clinic.checked_on and clinic.checked_on > today:
+        yield "day_ahead", f"checked_on: {clinic.checked_on}"
     for fact in clinic.evidence:
         page, read = fact.page_date, fact.checked_on
         latest = max(page or today, read or today)

@@ -40,12 +40,16 @@ Path = str | os.PathLike[str]
 EvidenceSource = Any
 
 _IN_FRENCH = {"oui": "yes", "non": "no"}
+# In every row of evidence.
+_NEEDED = ("clinic_id", "facet", "truth", "source_url")
 _LEAVE_BLANK = "leave it blank where it is not known"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 
-def choice(known: tuple[str, ...], what: str, blank: str = "") -> Callable[[Any], str]:
+def choice(
+    known: tuple[str, ...], what: str, blank: str = "", unknown: str = ", or leave it blank"
+) -> Callable[[Any], str]:
     """Make a reader for a cell that holds one of a few words, in any case."""
 
     def read(cell: Any) -> str:
@@ -58,7 +62,7 @@ def choice(known: tuple[str, ...], what: str, blank: str = "") -> Callable[[Any]
         if word not in known:
             raise csv.CellError(
                 f"{quoted(value)} is not {what}; write {', '.join(known[:-1])} or {known[-1]}"
-                + ("" if blank else ", or leave it blank where it is not known")
+                + ("" if blank else f"{unknown} where it is not known")
             )
         return word
 
@@ -212,6 +216,8 @@ def reader_of(field: Field) -> csv.Reader:
     what = "an answer" if "yes" in field.choices else f"a {field.name.replace('_', ' ')}"
     # Of a location it counts whether anything is stated.
     blank = "" if field.level == "location" or field.default is MISSING else field.default
+    if field.name in _NEEDED:
+        return choice(field.choices, what, blank, ", or remove the row")
     return choice(field.choices, what, blank)
 
 
@@ -525,7 +531,6 @@ def likely_column(given: str, meanings: Mapping[str, str]) -> str | None:
     return meanings[near[0]] if near else None
 
 
-_NEEDED = ("clinic_id", "facet", "truth", "source_url")
 _STATUS = choice(STATUSES, "a status")
 
 
