@@ -354,6 +354,12 @@ def test_radii_of_a_geocoded_frame_count_as_those_of_addresses_do(kind):
     assert rows_of(exact)[0]["distance_high_km"] < rows_of(joined)[0]["distance_high_km"]
 
 
+@pytest.mark.parametrize("radius", [[1.0], [1.0, 2.0], [[1.0] * len(PEOPLE)]])
+def test_radii_are_one_number_or_one_for_each_row(radius):
+    with pytest.raises(kf.errors.InvalidInputError, match="numbers, one for each row"):
+        kf.nearest_join(PEOPLE, DIRECTORY, radius=radius)
+
+
 @pytest.mark.parametrize("radius", [-1.0, math.inf, math.nan])
 def test_a_position_without_a_radius_is_refused_by_row(radius):
     frame = PEOPLE.assign(radius=[1.0, radius, math.nan])

@@ -214,6 +214,15 @@ def test_values_of_another_frame_are_joined_to_their_areas():
         plots.choropleth(values, "share")
 
 
+@pytest.mark.parametrize("width", [0, -3, math.nan, "wide"])
+def test_a_hexagon_has_a_width(width):
+    frame = pd.DataFrame({"lat": [44.0, 45.0], "lon": [-79.0, -78.0]})
+    with pytest.raises(InvalidInputError, match="width_km must be a number of kilometres above 0"):
+        plots.hexagons(frame, width_km=width)
+    with pytest.raises(InvalidInputError, match="hexagon_km must be a number of kilometres"):
+        plots.explore(frame, hexagon_km=width)
+
+
 def test_hexagons_hold_every_row_once_and_a_mean_of_nothing_is_not_known():
     draw = np.random.default_rng(0)
     frame = pd.DataFrame({"lat": draw.uniform(43, 46, 500), "lon": draw.uniform(-80, -76, 500)})

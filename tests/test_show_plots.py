@@ -362,6 +362,9 @@ def test_a_map_speaks_french_in_its_legend_and_its_footer():
         ("plot", {"basemap": 3}, "basemap"),
         ("explore", {"basemap": 3}, "basemap"),
         ("explore", {"origin": "K7L 3N6"}, "origin is Coordinates"),
+        ("plot", {"origin": "K7L 3N6"}, "origin is Coordinates"),
+        ("plot", {"colour": "red"}, "colour= is no option of a picture; options: ax, figsize"),
+        ("explore", {"colour": "red"}, "colour= is no option of a picture; options: basemap"),
     ],
 )
 def test_an_option_of_a_picture_that_cannot_be_is_refused_by_name(method, options, said):

@@ -22,7 +22,7 @@ from ketafind.join.frames import Frame, open_frame
 from ketafind.show.basemap import Floats, Ground, around, crowd, half_steps
 from ketafind.show.basemap import hexagons as binned
 from ketafind.show.map import explore
-from ketafind.show.text import credited, number
+from ketafind.show.text import check_width, credited, number
 
 __all__ = [
     "bars",
@@ -242,6 +242,7 @@ def hexagons(
     """
     if how not in {"mean", "sum"}:
         raise InvalidInputError(f'how must be "mean" or "sum", not {shown(how)}')
+    check_width(width_km, "width_km")
     import pandas as pd
     from matplotlib.path import Path
 

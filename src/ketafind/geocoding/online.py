@@ -310,9 +310,10 @@ class Referee:
             not), or farther from what the gazetteer says than 5 km and three times its radius;
             with both locations as candidates.
         """
+        name = answer.source or "the geocoder"
         if not self._in_ontario(answer.lat, answer.lon):
             raise errors.RejectedAnswerError(
-                f"{answer.source} answered with a place outside Ontario{self._hint(answer)}",
+                f"{name} answered with a place outside Ontario{self._hint(answer)}",
                 candidates=(answer,),
             )
         try:
@@ -323,7 +324,7 @@ class Referee:
         apart = geo.apart_km(answer, expected)
         if apart > max(LEAST_KM, FACTOR * expected.radius_km) + answer.radius_km:
             raise errors.RejectedAnswerError(
-                f"{answer.source} answered with a place {apart:.0f} km from {expected.label}",
+                f"{name} answered with a place {apart:.0f} km from {expected.label}",
                 candidates=(answer, expected),
             )
         return answer

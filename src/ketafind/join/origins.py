@@ -162,7 +162,10 @@ def _array(radius: Any, n: int) -> Floats:
     try:
         if np.asarray(radius).dtype.kind in "bmM":
             raise TypeError
-        return np.broadcast_to(np.asarray(radius, dtype=np.float64), n).copy()
+        given = np.asarray(radius, dtype=np.float64)
+        if given.shape not in ((), (n,)):
+            raise ValueError
+        return np.broadcast_to(given, n).copy()
     except (TypeError, ValueError):
         raise InvalidInputError(
             f"radius= takes a column of radii in kilometres, one number or an array of {n:,} "

@@ -22,7 +22,7 @@ from ketafind.records import CITY_LEVEL
 from ketafind.shapes import translated
 from ketafind.show import basemap as home
 from ketafind.show.html import MapPage, asset, filled, html_text, spelled_out
-from ketafind.show.text import WORDS, records_of
+from ketafind.show.text import WORDS, check_options, check_origin, check_width, records_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,8 +101,7 @@ def explore_clinics(
         If a position is none.
     """
     lang = check_language(lang)
-    if origin is not None and not hasattr(origin, "lat"):
-        raise InvalidInputError("origin is Coordinates or a Location, such as matches.origin")
+    check_origin(origin)
     records = records_of(columns, "lat", "lon", column)
     told = zip(records, far or [()] * len(records), strict=True)
     rows = [
@@ -227,6 +226,7 @@ def _hexagons(
     table: pd.DataFrame, column: str | None, degrees: tuple[str, str], width_km: float | None
 ) -> list[JSON]:
     """Count points by hexagons of the map's own projection, at up to three widths."""
+    check_width(width_km, "hexagon_km")
     placed = table.dropna(subset=list(degrees))
     lat, lon = (placed[name].to_numpy(float) for name in degrees)
     if not len(placed) or not (np.abs(lat) <= 85).all() or not (np.abs(lon) <= 180).all():
@@ -270,7 +270,9 @@ def _page(
     height: int = 480,
     notes: Sequence[str] = (),
     empty: str = "",
+    **unknown: object,
 ) -> MapPage:
+    check_options(unknown, "basemap, title, height, notes, empty, and those in the function's help")
     if isinstance(height, bool) or not isinstance(height, int) or not 120 <= height <= 4000:
         raise InvalidInputError(f"height must be 120 to 4000 pixels, not {height!r}")
     said = {name: both[lang] for name, both in json.loads(asset("explore.json")).items()}

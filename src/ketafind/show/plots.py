@@ -27,7 +27,7 @@ from ketafind import __version__
 from ketafind.errors import InvalidInputError, check_language, packaged
 from ketafind.geo import Coordinates, geodesic_km, real
 from ketafind.show.basemap import Box, Floats, Ground, around, crowd, towns
-from ketafind.show.text import escaped, records_of
+from ketafind.show.text import check_options, check_origin, escaped, records_of
 
 BASEMAP = "base map Natural Earth, towns GeoNames CC BY 4.0"
 
@@ -109,6 +109,7 @@ def plot_clinics(
     InvalidInputError
         If there is no ``lat`` or ``lon``, or lang is another language.
     """
+    check_origin(origin)
     rows = _located(columns)
     spots = [*rows, *([] if origin is None else [{"lat": origin.lat, "lon": origin.lon}])]
     lat, lon = (np.array([spot[name] for spot in spots], float) for name in ("lat", "lon"))
@@ -175,7 +176,9 @@ class Sheet:
         title: str | None = None,
         lang: str = "en",
         credit: bool = True,
+        **unknown: object,
     ) -> None:
+        check_options(unknown, "ax, figsize, title, lang, credit, and those in the function's help")
         self.lang = check_language(lang)
         size = (7.2, 4.8) if figsize is None else tuple(np.ravel(figsize))
         if len(size) != 2 or not all(1.0 <= real(side) <= 100.0 for side in size):

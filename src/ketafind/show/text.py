@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ketafind.errors import InvalidInputError, packaged
+from ketafind.geo import real
 from ketafind.records import CITY_LEVEL
 
 WORDS = packaged("show/text.json")
@@ -110,6 +111,24 @@ def records_of(columns: Mapping[str, Sequence[Any]], *needed: str | None) -> lis
     if len({len(column) for column in columns.values()}) > 1:
         raise InvalidInputError("the columns are of different lengths")
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def check_options(unknown: Iterable[str], known: str) -> None:
+    """Refuse options that no picture has."""
+    for name in unknown:
+        raise InvalidInputError(f"{name}= is no option of a picture; options: {known}")
+
+
+def check_origin(origin: Any) -> None:
+    """Refuse what is no place to mark."""
+    if origin is not None and not hasattr(origin, "lat"):
+        raise InvalidInputError("origin is Coordinates or a Location, such as matches.origin")
+
+
+def check_width(width_km: float | None, name: str) -> None:
+    """Refuse what is no width of a hexagon."""
+    if width_km is not None and not 0.0 < real(width_km) < math.inf:
+        raise InvalidInputError(f"{name} must be a number of kilometres above 0")
 
 
 def credited(data: str, licence: str) -> str:
