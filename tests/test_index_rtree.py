@@ -256,7 +256,7 @@ def test_a_directory_with_this_index_changes_while_the_old_one_answers_as_before
     directory = first
     try:
         for turn, gone in enumerate(truth[1][:6]):
-            new = replace(clinics[turn], clinic_id=f"a-{turn}", name=f"Clinic {turn}")
+            new = replace(clinics[turn], clinic_id=f"a-{turn}", name=f"Clinic {turn}", evidence=())
             directory = directory.with_clinics([new], [gone[0]])
             plain = kf.Directory.from_clinics(directory.clinics, index="scan")
             assert answers(directory) == answers(plain)

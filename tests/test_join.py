@@ -22,7 +22,7 @@ from shapely import LineString, Point
 import ketafind as kf
 import oracle
 from ketafind.join.frames import code_type, on_threads
-from strategies import clinic_lists, criteria, expressions, origins, policies
+from strategies import clinic_lists, criteria, examples, expressions, origins, policies
 
 DIRECTORY = kf.load_directory()
 PEOPLE = pd.DataFrame(
@@ -51,6 +51,7 @@ def rows_of(frame) -> list[dict]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@examples(0.5)  # of each kind
 @given(
     clinics=clinic_lists(),
     people=st.lists(st.none() | origins, max_size=5),

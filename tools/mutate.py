@@ -222,7 +222,9 @@ class Live(NamedTuple):
 
 def live_functions() -> dict[tuple[str, str, int], list[Live]]:
     """The functions of the package in this process, by file, name and line."""
+    gc.unfreeze()  # conftest.py froze what was loaded then
     objects = gc.get_objects()
+    gc.freeze()  # so that no fork copies what it only looks through
     caches = {id(one.__wrapped__): one for one in objects if isinstance(one, _lru_cache_wrapper)}
     found = defaultdict(list)
     for value in objects:
@@ -395,7 +397,6 @@ class Trial:
                 with suppress(ImportError):
                     import_module(name)
         self.live = live_functions()
-        gc.freeze()  # so that no fork copies what it only looks through
         read = coverage.CoverageData(data)
         read.read()
         self.contexts = {
