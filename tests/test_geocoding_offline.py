@@ -1399,3 +1399,40 @@ def test_a_nickname_that_resembles_a_village_is_not_read_as_that() -> None:
         geocode("Hammer, ON")
     assert geocode("The Hammer").label == "Hamilton, ON"
     assert geocode("Hamner, ON").label == "Hanmer, ON"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Kingston, King St W",
+        "Kingston, ON, CAN, King St W, 12",
+        "KINGSTON, ON, 12, London Rd",
+        "Kingston | Barrie Street",
+        "Canada, ON, Kingston, Victoria Park Ave",
+    ],
+)
+def test_a_street_behind_its_town_is_no_second_site(text: str) -> None:
+    found = geocode(text)
+    assert (found.label, found.match) == ("Kingston, ON", "exact")
+
+
+@pytest.mark.parametrize("text", ["Barrie (Orillia on Fridays)", "Barrie, Orillia 12 King St"])
+def test_a_second_town_behind_the_first_is_a_second_site(text: str) -> None:
+    with pytest.raises(errors.AmbiguousPlaceError, match="several sites"):
+        geocode(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Windsor, CT, 12 Main St",
+        "London (UK), 10 Downing St",
+        "Paris, FR, 12 Main",
+        "Hamilton, NZ, by video",
+        "St. Thomas, USVI",
+        "Cambridge University",
+    ],
+)
+def test_what_stands_right_behind_a_town_may_say_that_it_is_elsewhere(text: str) -> None:
+    with pytest.raises(errors.OutsideCoverageError):
+        geocode(text)

@@ -216,6 +216,12 @@ def names_a_street(words: list[str]) -> bool:
     return any(word in STREET_TYPES for word in words[words[:1] == ["st"] :])
 
 
+def begins_as_street(words: list[str]) -> bool:
+    """Whether words begin with a street's name and type, and no number stands between: King St W."""
+    types = [at for at, word in enumerate(words) if word in STREET_TYPES and at]
+    return bool(types) and all(map(str.isalpha, words[: types[0]]))
+
+
 def on_numbered_road(words: list[str]) -> bool:
     """Whether a numbered road is among some words: Highway 71, RR 2, 4th Line, not 14 Line St."""
     return any(

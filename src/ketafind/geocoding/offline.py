@@ -270,7 +270,13 @@ class OfflineGeocoder:
                 located = _noted(located, (taken,))
         self._refuse_second(text, reading, town, located)
         after = reading.words[town.stop : reading.stop] if town.start >= 0 else []
-        if not lexicon.UNIT_WORDS.isdisjoint(after) or ABOUT.issuperset(after):
+        beyond = reading.first_part(town.stop)
+        where = _names_elsewhere("".join(beyond)) if after and not reading.ontario else ""
+        if where:
+            # Windsor, CT, 12 Main St
+            raise self._outside(repr(text), where)
+        at_door = not lexicon.UNIT_WORDS.isdisjoint(after) or lexicon.names_a_street(after)
+        if at_door or ABOUT.issuperset(after):
             after = []
         if after:
             located = _noted(located, (f"{' '.join(after)} was not used: the town alone was",))
@@ -343,6 +349,8 @@ class OfflineGeocoder:
             others += earlier.places if earlier is not None else ()
         starts = [at for at in range(town.stop, reading.stop) if parts[at] != parts[at - 1]]
         for at in starts if town.start >= 0 else ():
+            if lexicon.begins_as_street(reading.first_part(at)):
+                continue  # Kingston, King St W
             # Barrie (Orillia on Fridays).
             for stop in range(at + 1, min(reading.stop, at + LONGEST_TOWN) + 1):
                 others += self.gazetteer.named(reading.key(at, stop))
@@ -654,6 +662,12 @@ class OfflineGeocoder:
             f"recognised in {text!r}; " + (hint or "add one, as in 'Kingston' or 'K7L 3N6'"),
             likely,
         )
+
+
+def _names_elsewhere(word: str) -> str:
+    """Name the province, state or country whose name or code a part is."""
+    known = lexicon.ELSEWHERE, lexicon.STATE_CODES, lexicon.COUNTRY_CODES
+    return next((names[word] for names in known if word in names), "")
 
 
 def _namesake(place: Place, named: tuple[Place, ...]) -> tuple[str, ...]:

@@ -127,6 +127,11 @@ class Phrase:
             start -= 1
         return start
 
+    def first_part(self, start: int) -> list[str]:
+        """The words from one on that stand in its part."""
+        numbered = zip(self.words[start:], self.parts[start:], strict=True)
+        return [word for word, part in numbered if part == self.parts[start]]
+
     def key(self, start: int, stop: int) -> str:
         """The key that a place of these words is found by."""
         return name_key(self.words[start:stop])
