@@ -214,6 +214,24 @@ def test_values_of_another_frame_are_joined_to_their_areas():
         plots.choropleth(values, "share")
 
 
+def test_rows_of_no_region_are_named_and_none_at_all_are_refused():
+    values = pd.DataFrame({"name": ["a", "q"], "share": [0.1, 0.9]})
+    asked = {"regions": squares(), "by": "name"}
+    with pytest.warns(UserWarning, match="1 of 2 rows are of no region .* name 'q'"):
+        plots.choropleth(values, "share", **asked)
+    with pytest.raises(InvalidInputError, match="as 1 and 'a'; write both alike"):
+        plots.choropleth(values.assign(name=[1, 2]), "share", **asked)
+
+
+def test_areas_need_a_crs_and_an_extent():
+    frame = squares().assign(share=0.5)
+    with pytest.raises(InvalidInputError, match="the areas have no CRS"):
+        plots.choropleth(frame.set_crs(None, allow_override=True), "share")
+    middles = frame.set_geometry(frame.representative_point())
+    with pytest.raises(InvalidInputError, match="points, not areas"):
+        plots.choropleth(middles, "share")
+
+
 @pytest.mark.parametrize("width", [0, -3, math.nan, "wide"])
 def test_a_hexagon_has_a_width(width):
     frame = pd.DataFrame({"lat": [44.0, 45.0], "lon": [-79.0, -78.0]})

@@ -9,6 +9,7 @@ the axes; those of a map are in metres of its projection.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -182,9 +183,14 @@ def choropleth(
     Raises
     ------
     InvalidInputError
-        If a column is missing, or there are no areas.
+        If a column is missing, there are no areas, they have no CRS, or no row is of any region.
     MissingExtraError
         If matplotlib is not installed.
+
+    Warns
+    -----
+    UserWarning
+        If some rows are of no region.
     """
     if regions is not None:
         frame = _joined(frame, regions, by)
@@ -192,6 +198,12 @@ def choropleth(
         frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
     if not hasattr(frame, "geometry") or not len(frame):
         raise InvalidInputError("these rows have no areas: give them in regions=, and by=")
+    if frame.crs is None:
+        raise InvalidInputError(
+            'the areas have no CRS; if they are in degrees, call set_crs("EPSG:4326") on them first'
+        )
+    if frame.geom_type.str.endswith("Point").any():
+        raise InvalidInputError("these rows are points, not areas; plots.hexagons colours points")
     shapes = frame.geometry.to_crs(4326)
     middles = shapes.representative_point()
     ground = Ground(middles.x.to_numpy(), middles.y.to_numpy(), options.get("basemap", "ontario"))
@@ -331,7 +343,8 @@ def catchments(
     """
     chosen = frame[frame["supply"] == supply]
     if not len(chosen):
-        raise InvalidInputError(f"no row has the supply {supply!r}")
+        known = ", ".join(map(repr, dict.fromkeys(frame["supply"]))) or "none"
+        raise InvalidInputError(f"no row has supply={shown(supply)}; there are: {known}")
     label: Any = "weight of the origins nearest to the clinic"
     if "threshold_min" in chosen:
         limits = chosen["threshold_min"].to_numpy(float)
@@ -430,6 +443,20 @@ def _joined(frame: Any, regions: Any, by: str | None) -> Any:
         raise InvalidInputError(f"frame and regions must both have the column of by={by!r}")
     if frame[by].duplicated().any():
         raise InvalidInputError(f"several rows are of one {by}: choose a threshold first")
+    given, known = frame[by].dropna(), regions[by].dropna()
+    lost = given[~given.isin(known)]
+    if len(lost) == len(given):
+        first, other = (shown(next(iter(one), None)) for one in (given, known))
+        raise InvalidInputError(
+            f"no {by} of the rows is one of the regions, as {first} and {other}; write both alike"
+        )
+    if len(lost):
+        warnings.warn(
+            f"{len(lost)} of {len(given)} rows are of no region and are not drawn, such as {by} "
+            f"{shown(lost.iloc[0])}",
+            UserWarning,
+            stacklevel=3,
+        )
     joined = regions[[by, regions.geometry.name]].merge(frame, on=by, how="left")
     joined.attrs = dict(frame.attrs)
     return joined
