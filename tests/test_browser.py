@@ -155,6 +155,7 @@ def test_what_the_finder_draws_is_whole_on_a_phone_and_names_towns(browser, writ
             kind: [one.bounding_box() for one in page.locator(f"#map {kind}").all()]
             for kind in (".mark rect", ".town", ".origin")
         }
+        boxes["over"] = [page.locator(one).bounding_box() for one in ("#tools", "#scale")]
         assert all(box["width"] >= box["height"] - 1 for box in boxes[".mark rect"])
         assert {"Kingston", "Ottawa"} <= set(page.locator("#map .town").all_text_contents())
         left, top, right, bottom = np.array(
@@ -165,6 +166,8 @@ def test_what_the_finder_draws_is_whole_on_a_phone_and_names_towns(browser, writ
         ).T
         apart = (right[:, None] <= left + 2) | (bottom[:, None] <= top + 2)
         assert np.argwhere(np.triu(~(apart | apart.T), 1)).tolist() == []
+        page.emulate_media(media="print")
+        assert "GeoNames" in page.inner_text("#credit")  # its licence asks for it
         assert said == []
 
 

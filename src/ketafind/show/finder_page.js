@@ -410,11 +410,16 @@ if (typeof document !== "undefined") (async () => {
         made.push(star);
       }
       marks.replaceChildren(...made);
+      // The buttons and the scale lie on the map.
+      const bar = drawBar(scale) + 16;
+      for (const [x, y, wide, high] of [[28, 74, 44, 136], [8 + bar / 2, size.height - 23, bar, 32]]) {
+        taken.push(areaAt([box[0] + x * scale, box[1] + y * scale], wide, high, scale));
+      }
       towns.replaceChildren(...base.towns.flatMap(([name, lon, lat]) => {
-        const at = flat({ lat, lon }), wide = 6.5 * name.length, side = wide / 2 + 6;
+        const at = flat({ lat, lon }), wide = 7.2 * name.length, side = wide / 2 + 6;
         const areaBeside = ([right, down]) => areaAt([at[0] + right * scale, at[1] + down * scale], wide, 14, scale);
         // To the right, to the left, below or above; farther off where a mark stands on the town.
-        const beside = [[side, 0], [-side, 0], [0, 14], [0, -14], [0, 24], [0, -24]].find((spot) => !taken.some((one) => touch(one, areaBeside(spot))));
+        const beside = [[side, 0], [-side, 0], [0, 14], [0, -14], [0, 24], [0, -24], [side + 10, 0], [-side - 10, 0]].find((spot) => !taken.some((one) => touch(one, areaBeside(spot))));
         if (!beside) return [];
         taken.push(areaBeside(beside));
         const label = make("svg:text", { class: "town", "paint-order": "stroke", x: beside[0], y: beside[1] + 4 }, name), dot = make("svg:circle", { class: "town-dot", r: 2.5 });
@@ -422,7 +427,6 @@ if (typeof document !== "undefined") (async () => {
         put(dot, at, scale);
         return [dot, label];
       }));
-      drawBar(scale);
     }
 
     // Look closer where clinics of one mark stand apart; else go to the first in the list.
@@ -437,12 +441,14 @@ if (typeof document !== "undefined") (async () => {
       item.scrollIntoView({ block: "nearest" });
     }
 
+    // The scale; its length in pixels.
     function drawBar(scale) {
       const middle = -(box[1] + box[3] / 2) * RADIANS, lat = 2 * Math.atan(Math.exp(middle)) - Math.PI / 2;
       const kmPerPixel = scale * KM_PER_DEGREE * Math.cos(lat), most = kmPerPixel * 120, power = 10 ** Math.floor(Math.log10(most));
       const round = [5, 2, 1].find((one) => one * power <= most) * power;
       by("bar").style.width = `${round / kmPerPixel}px`;
       by("bar-text").textContent = `${number(round, round < 1 ? 1 : 0)} km`;
+      return round / kmPerPixel;
     }
 
     function zoom(factor, [x, y] = [0.5, 0.5]) {
@@ -467,7 +473,7 @@ if (typeof document !== "undefined") (async () => {
       const xs = spots.map(([x]) => x), ys = spots.map(([, y]) => y);
       const [west, east, north, south] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
       const shape = size.height / size.width;
-      const wide = Math.max(0.05, east - west, (south - north) / shape) * 1.25, high = wide * shape;
+      const wide = Math.max(0.05, east - west, (south - north) / shape) * 1.35, high = wide * shape;
       box = [(west + east - wide) / 2, (north + south - high) / 2, wide, high];
       draw();
     }

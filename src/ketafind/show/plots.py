@@ -450,7 +450,11 @@ class Pane:
                 way * (half + (0.45 + reach) * em / np.hypot(*way) ** 0.5) for way, reach in steps
             )
             free = [one for one in offsets if self.is_free(at + one, half)]
-            clear = [one for one in free if not self._misleads(at, at + one, half)]
+            clear = [
+                one
+                for one in free
+                if not self._misleads(at, at + one, half, 1.2 if strict else 0.5)
+            ]
             best = next(iter(clear or ([] if strict else free)), None)
             found.append(best is not None)
             if best is not None:
@@ -458,12 +462,15 @@ class Pane:
                 self._write(spot, text, best, half, size=size, **look)
         return found
 
-    def _misleads(self, at: Floats, middle: Floats, half: Floats) -> bool:
-        """Whether a label stands by the mark of another, nearer to it than to its own."""
+    def _misleads(self, at: Floats, middle: Floats, half: Floats, room: float) -> bool:
+        """Whether a label is nearer to the mark of another, or its line leaves one too little room."""
         sides = np.maximum(np.abs([at, *self.spots] - middle) - half, 0)
         gaps = np.hypot(*sides.T)
-        is_other = np.hypot(*(self.spots - at).T) > 0.8 * self.sheet.em
-        return bool((gaps[1:][is_other] < min(gaps[0], 1.5 * self.sheet.em)).any())
+        em, line, ways = self.sheet.em, middle - at, self.spots - at
+        along = np.clip(ways @ line / (line @ line), 0, 1)
+        is_passed = np.hypot(*(ways - along[:, None] * line).T) < room * em
+        is_nearer = gaps[1:] < min(gaps[0], 1.5 * em)
+        return bool((is_nearer | is_passed)[np.hypot(*ways.T) > 0.8 * em].any())
 
     def _write(self, spot: Floats, text: str, offset: Floats, half: Floats, **look: Any) -> None:
         sheet = self.sheet
