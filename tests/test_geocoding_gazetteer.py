@@ -15,6 +15,7 @@ from ketafind.geocoding import OfflineGeocoder, default_gazetteer, geocode, pars
 from ketafind.geocoding.gazetteer import Gazetteer
 from ketafind.geocoding.lexicon import code_text
 from ketafind.geocoding.locations import elsewhere_in_canada
+from ketafind.geocoding.reading import Reading
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "src" / "ketafind" / "geocoding"
@@ -109,3 +110,11 @@ def test_a_small_place_of_a_long_name_is_known_by_itself_with_one_slip(once, twi
     assert (place.label, place.match) == (f"{name}, ON", "fuzzy")
     with pytest.raises(GeocodingError, match=name):
         geocode(twice)
+
+
+def test_what_lies_in_ontario_is_read_without_the_codes_of_other_provinces() -> None:
+    gazetteer = Gazetteer(DATA / "gazetteer.npz")  # not the one that is kept
+    for text in ("Kingston, ON", "30 Duncan St, Toronto ON M5V 2C3", "Totonto", "M5V"):
+        Reading(text, gazetteer)
+    assert "rest" not in vars(gazetteer)
+    assert Reading("V6B 1A1 K7L 3N6", gazetteer).rival >= 0

@@ -331,8 +331,7 @@ class Reading(Phrase):
         self.code, self.code_row = listed[0] if listed else (written, -1)
         others = {one.number for one in found if not one.written}
         others -= {self.code.number if self.code else -1}
-        tables = ontario, gazetteer.rest
-        rivals = (n for n in others if max(table.find(n) for table in tables) >= 0)
+        rivals = (n for n in others if ontario.find(n) >= 0 or gazetteer.rest.find(n) >= 0)
         self.rival: int = next(rivals, -1)  # the number of a second code
         self.area, self.area_at = "", (0, 0)
         if self.code is not None:
