@@ -267,6 +267,18 @@ def test_messages_name_the_options_of_the_command_line(capsys):
     assert "not both" in capsys.readouterr().err
 
 
+def test_an_option_that_a_vocabulary_of_ones_own_lacks_is_named_as_it_was_given(tmp_path, capsys):
+    (tmp_path / "words.json").write_text(
+        '{"format": "ketafind-vocabulary/1", "languages": ["en"], "facets": []}'
+    )
+    (tmp_path / "clinics.csv").write_text("clinic_id,name\na,A\n")
+    files = [f"--{name}={tmp_path / file}" for name, file in
+             (("data", "clinics.csv"), ("vocabulary", "words.json"))]  # fmt: skip
+    for lang in ("en", "fr"):
+        assert main(["nearest", "Kingston", *files, "--route", "iv", "--lang", lang]) == 2
+        assert capsys.readouterr().err.startswith('ketafind: --route: "route" ')
+
+
 def test_a_place_in_quebec_is_answered_with_the_option_that_reads_it(tmp_path: Path, capsys):
     path = tmp_path / "clinics.csv"
     path.write_text("clinic_id,name,city,province\na,A,Laval,QC\n")

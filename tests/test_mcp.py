@@ -99,6 +99,18 @@ def test_an_error_says_what_to_do(question: dict[str, Any], words: str) -> None:
     assert words in call("nearest", question=question)
 
 
+@pytest.mark.parametrize("place", ["Sydenham", "Nowhereville", "Vancouver"])
+def test_no_error_makes_a_model_ask_a_person_where_exactly_they_are(place: str) -> None:
+    for lang in ("en", "fr"):
+        said = call("nearest", question={"place": place}, lang=lang)
+        assert "oordinates" not in said
+        assert "give a postal" not in said
+        assert said.endswith("--precise-places")
+        assert ("Sydenham (Grey), ON; Sydenham (Frontenac), ON" in said) == (place == "Sydenham")
+    assert "Qui le lance" in said
+    assert "give a" in call("nearest", precise=True, question={"place": "Nowhereville"})
+
+
 def test_a_french_error_is_french() -> None:
     question = {"place": "Kingston", "routes": ["intraveneous"]}
     assert "n'est pas" in call("nearest", question=question, lang="fr")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ketafind import __version__, guide
 from ketafind.criteria import Criteria, flag
-from ketafind.errors import InvalidInputError, KetafindError, packaged
+from ketafind.errors import GeocodingError, InvalidInputError, KetafindError, packaged
 from ketafind.files import require
+from ketafind.shapes import translated
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
@@ -102,11 +103,14 @@ def make_server(directory: Directory, *, precise: bool = False) -> Any:
     hints = types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
     tools = _Tools(directory, precise=precise)
     for name in ("nearest", "explain", "why_not", "questions", "vocabulary", "evidence"):
-        server.add_tool(_telling_errors(getattr(tools, name)), annotations=hints)
+        tool = _telling_errors(getattr(tools, name), precise=precise)
+        server.add_tool(tool, annotations=hints)
     return server
 
 
-def _telling_errors(tool: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def _telling_errors(
+    tool: Callable[..., dict[str, Any]], *, precise: bool
+) -> Callable[..., dict[str, Any]]:
     """Let the model read what was wrong; of other errors it sees only that there was one."""
     types = require("mcp.types", "mcp")
 
@@ -116,7 +120,20 @@ def _telling_errors(tool: Callable[..., dict[str, Any]]) -> Callable[..., dict[s
             return tool(**arguments)
         except KetafindError as error:
             # Returned, not raised: the SDK logs what is raised, and it may name a condition.
-            text = types.TextContent(type="text", text=error.text(arguments.get("lang", "en")))
+            said = _text(error, arguments.get("lang", "en"), precise=precise)
+            text = types.TextContent(type="text", text=said)
             return types.CallToolResult(content=[text], is_error=True)
 
     return told
+
+
+def _text(error: KetafindError, lang: Lang, *, precise: bool) -> str:
+    said = error.text(lang)
+    if not isinstance(error, GeocodingError):
+        return said
+    meant = [place.label for place in error.candidates]
+    if precise:
+        return "; ".join([said, *meant])
+    # The advice to give a postal code would make a model ask a person for one.
+    cause = said.partition("; ")[0]
+    return "; ".join([cause, *meant, *translated([TEXTS["too_precise"]], lang)])
