@@ -153,7 +153,8 @@ def test_a_failure_is_told_apart_from_not_found_and_not_kept(
     late = DEADLINE_S if name in LATE else 60.0
     with pytest.raises(expected) as caught:
         online(server, cache=cache, retries=1, deadline_s=late).geocode(ADDRESS)
-    assert 1 <= len(server.requests) <= 2
+    # In the little time of those that are late a busy machine may not even have been asked.
+    assert (name not in LATE) <= len(server.requests) <= 2
     chain = [caught.value, caught.value.__cause__, caught.value.__context__]
     for secret in (CANARY, "Stuart", "127.0.0.1", str(server.port)):
         assert secret not in repr([(one, getattr(one, "args", ())) for one in chain])
@@ -320,7 +321,9 @@ def test_keys_and_addresses_are_in_no_error_repr_log_or_pickle(
 ) -> None:
     server = serve(behaviour)
     service = OpenCage(CANARY, domain=f"127.0.0.1:{server.port}", scheme="http")
-    geocoder = GeopyGeocoder(service, allow_private=True, retries=0, limit=RateLimit(0.0))
+    geocoder = GeopyGeocoder(
+        service, allow_private=True, retries=0, limit=RateLimit(0.0), deadline_s=60.0
+    )
     with caplog.at_level(logging.DEBUG), pytest.raises(errors.GeocodingError) as caught:
         geocoder.geocode(ADDRESS)
     assert CANARY.encode() in server.requests[0]
