@@ -550,3 +550,11 @@ def test_a_facet_is_named_by_text_and_holds_its_own_terms() -> None:
     route, condition = VOCABULARY.facet("route"), VOCABULARY.facet("condition")
     assert route["iv"] in route
     assert route["iv"] not in condition
+
+
+def test_words_that_lack_a_language_of_what_they_extend_are_refused_once():
+    more = {"format": "ketafind-vocabulary/1", "languages": ["en"], "facets": []}
+    with pytest.raises(ketafind.errors.DataError, match="labels in fr too") as caught:
+        ketafind.vocabulary.default_vocabulary().extended(more)
+    assert len(caught.value.faults) == 1
+    assert "nommez cette langue" in caught.value.text("fr")

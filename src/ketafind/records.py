@@ -290,7 +290,9 @@ class Quantity:
             )
         low, high, given = parts.groups()
         if given is not None and given.casefold() != unit.casefold():
-            raise InvalidInputError(f"{quoted(text)} is not in {unit}; give the number of {unit}")
+            raise InvalidInputError(
+                f"{quoted(text)} is not in {unit}; write 300, or 250-400 for a range, of {unit}"
+            )
         return cls(float(low), float(high or low), unit)
 
     @property

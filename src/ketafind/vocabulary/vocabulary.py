@@ -336,6 +336,10 @@ def _merged(base: dict[str, Any], other: Mapping[str, Any], source: str) -> dict
     ):
         message = 'must be an object with a list "facets", each an object with an id and terms'
         raise DataError(source, [Fault(message)])
+    given = other.get("languages")
+    if isinstance(given, list) and (left := [it for it in base["languages"] if it not in given]):
+        message = f"what it extends has labels in {', '.join(left)} too: name that language here"
+        raise DataError(source, [Fault(message, column="languages")])
     paths = [facet["id"] for facet in facets]
     paths += [f"{f['id']}.{term['id']}" for f in facets for term in f.get("terms", [])]
     twice = [path for path, times in Counter(paths).items() if times > 1]
