@@ -419,6 +419,7 @@ def test_a_column_that_is_nearly_known_is_kept_and_warned_of(write):
         ("street_add", "1 King St", 'did you mean "street_address"'),
         ("Voies d'administration", "iv", 'did you mean "routes"'),
         ("IM", "No", 'write im into "routes", or "route:im" into "not_offered"'),
+        ("IM", "1.0", 'write im into "routes"'),
         ("PTSD", "x", 'write ptsd into "conditions"'),
     ],
 )

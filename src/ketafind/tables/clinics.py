@@ -222,7 +222,7 @@ def reader_of(field: Field) -> csv.Reader:
 
 
 # What a column holds that says of one term whether it is offered.
-_ANSWERS = frozenset({"", "yes", "no", "y", "n", "true", "false", "1", "0", "x", "oui", "non"})
+_ANSWERS = frozenset("yes no y n true false 1 0 1.0 0.0 x oui non".split()) | {""}
 _SUMS = frozenset({"total", "totals", "grand total", "sum", "totaux", "somme"})
 _PLACE_COLUMNS = ("lat", "lon", "precision", "radius_km")
 _LOCATED = (*_PLACE_COLUMNS, "corrections")
