@@ -222,7 +222,9 @@ def reader_of(field: Field) -> csv.Reader:
 
 
 # What a column holds that says of one term whether it is offered.
-_ANSWERS = frozenset("yes no y n true false 1 0 1.0 0.0 x oui non".split()) | {""}
+_ANSWERS = frozenset(
+    {"yes", "no", "y", "n", "true", "false", "1", "0", "1.0", "0.0", "x", "oui", "non"}
+)
 _SUMS = frozenset({"total", "totals", "grand total", "sum", "totaux", "somme"})
 _PLACE_COLUMNS = ("lat", "lon", "precision", "radius_km")
 _LOCATED = (*_PLACE_COLUMNS, "corrections")
@@ -304,9 +306,9 @@ class _Rows:
         if meant and self.at.keys().isdisjoint(meant.split(", ")):
             return f'did you mean "{meant}"?'
         cells = {cell.strip().casefold() for cell in self.extra[name] if type(cell) is str}
-        answers = {cell for cell in cells if not csv.says_nothing(cell)}
+        answers = {cell for cell in cells if cell and not csv.says_nothing(cell)}
         facets = [facet for facet in self.vocabulary.facets if name in facet and facet.id != FLAG]
-        if not facets or not answers - {""} or not answers <= _ANSWERS:
+        if not facets or not answers or not answers <= _ANSWERS:
             return ""
         facet, term = facets[0], facets[0].resolve(name)
         return f'write {term} into "{facet.plural}", or "{facet.id}:{term}" into "not_offered"'
