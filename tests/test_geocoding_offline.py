@@ -1436,3 +1436,30 @@ def test_a_second_town_behind_the_first_is_a_second_site(text: str) -> None:
 def test_what_stands_right_behind_a_town_may_say_that_it_is_elsewhere(text: str) -> None:
     with pytest.raises(errors.OutsideCoverageError):
         geocode(text)
+
+
+def test_the_short_form_of_the_province_ends_no_name() -> None:
+    assert geocode("Bright ON").label == "Bright, ON"
+    assert geocode("Brighton").label == "Brighton, ON"
+    assert geocode("Royal Military College of Canada").label.startswith("Royal Military College")
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("12 Main St Prt Colborne", "Port Colborne, ON"),
+        ("12 King St W Pott Colborne ON", "Port Colborne, ON"),
+        ("12 Main St, Frot Erie", "Fort Erie, ON"),
+        ("12 Main St Mout Forest", "Mount Forest, ON"),
+        ("Frt Severn, ON", "Fort Severn, ON"),
+    ],
+)
+def test_a_misspelt_head_of_a_name_leaves_no_town_of_the_rest(text: str, label: str) -> None:
+    found = geocode(text)
+    assert (found.label, found.match) == (label, "fuzzy")
+
+
+def test_the_direction_of_a_street_begins_no_misspelt_town() -> None:
+    assert geocode("12 King St W Mlton ON").label == "Milton, ON"
+    assert geocode("12 King St Nroth Perth ON").label == "Perth, ON"
+    assert geocode("345 rue Main Est Hawkesbury").label == "Hawkesbury, ON"

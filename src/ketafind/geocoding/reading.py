@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ketafind.geo import apart_km
+from ketafind.geocoding.gazetteer import HEADS as HEADS_APART
 from ketafind.geocoding.gazetteer import LIKE, PARTS, POST_TOWN, Gazetteer, Place
 from ketafind.geocoding.lexicon import (
     AREAS,
@@ -30,6 +31,7 @@ from ketafind.geocoding.lexicon import (
     words_for,
     words_of,
 )
+from ketafind.vocabulary.terms import edits
 
 # So many words a name has; so many one that holds commas.
 LONGEST_TOWN, LONGEST_LIST = 7, 14
@@ -343,8 +345,9 @@ class Reading(Phrase):
         self.stop, self.ontario, self.elsewhere, self.before = self._tail_past_units()
         if self.elsewhere and self._is_ours():
             self.stop, self.elsewhere = len(words), ""
-        if self.code_row < 0 and self.stop < len(words) and name_key(words) in gazetteer.aliases:
-            # Royal Military College of Canada.
+        in_full = self.stop < len(words) and len(words[-1]) > len("ont")
+        if self.code_row < 0 and in_full and name_key(words) in gazetteer.aliases:
+            # Royal Military College of Canada; but Bright ON is no Brighton.
             self.stop, self.ontario, self.elsewhere = len(words), False, ""
         self.own: int = ontario.names[self.code_row] if self.code_row >= 0 else -1
         self.town = self.town_at_end(self.stop, self.own)
@@ -374,7 +377,7 @@ class Reading(Phrase):
             # A town elsewhere is no misspelt one here: Boston is not Bolton.
             self.elsewhere, self.town = ("" if self.ontario else far), None
         elif not self.elsewhere:
-            self.town = self._town_despite_slips(town)
+            self.town = self._town_despite_slips(self._with_head(town))
 
     def is_zip(self, at: int) -> bool:
         """Whether a word is another country's postal code, in a text that does not say Ontario."""
@@ -523,6 +526,23 @@ class Reading(Phrase):
             return self._larger_before(exact) or exact
         return exact or self.town_in_a_part(start)
 
+    def _with_head(self, town: Town | None) -> Town | None:
+        """Take the name that a misspelt word before makes with a town's, if one does: Prt Colborne."""
+        if town is None or town.start == self.last_part(town.stop):
+            return town
+        before, heads = self.words[town.start - 1], HEADS_APART
+        if len(before) < 3 or before in heads | DIRECTIONS.keys() | STREET_TYPES.keys():
+            return town
+        if town.start > 1 and self.words[town.start - 2] in STREET_TYPES:
+            heads = heads - DIRECTIONS.keys()  # King St Nroth, Perth
+        slips = edits()[0].distance
+        for head in heads:
+            places = self.gazetteer.named(head + self.key(town.start, town.stop))
+            if places and slips(before, head, score_cutoff=1) == 1:
+                written = " ".join(self.words[town.start - 1 : town.stop])
+                return Town(town.start - 1, town.stop, places, written)
+        return town
+
     def _names_in(self, start: int) -> list[int]:
         """Where a misspelt town may begin in a part of its own, which words may point to it."""
         after = [i + 1 for i in range(start, self.stop - 1) if self.words[i] in POINTERS]
@@ -539,6 +559,8 @@ class Reading(Phrase):
         """Where a misspelt town may begin behind a street: "St Code" of 12 Main St Code is none."""
         words, last = self.words, self.stop - 1
         for first in range(last, max(last - 3, -1), -1):
+            if first < last and words[first] in COMPASS and words[first - 1] in STREET_TYPES:
+                return  # King St W Mlton
             if first < last and words[first] in STREETS_ONLY and not _is_saint(words, first):
                 return
             yield first
