@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import logging
@@ -143,6 +144,13 @@ def test_typed_coordinates_are_refused_with_the_likely_cause_and_without_a_digit
     text = str(caught.value)
     assert not any(character.isdigit() for character in text)
     assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded() -> None:
+    """Whoever collects garbage here, after each call, need not look at what others loaded."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")
