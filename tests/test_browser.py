@@ -171,6 +171,25 @@ def test_what_the_finder_draws_is_whole_on_a_phone_and_names_towns(browser, writ
         assert said == []
 
 
+def test_no_mark_of_the_finder_lies_under_its_buttons(browser, written):
+    with opened(browser, path_of(written, "bundled", "finder")) as (page, said):
+        page.set_viewport_size({"width": 390, "height": 800})
+        for place in ("Sudbury", "Thunder Bay", "Windsor", "Kingston"):
+            page.fill("#place", place)
+            page.press("#place", "Enter")
+            assert becomes(
+                page, f"document.getElementById('summary').innerText.includes('{place}')"
+            )
+            hidden = page.evaluate("""() => {
+              const tools = document.getElementById("tools").getBoundingClientRect();
+              return [...document.querySelectorAll("#map [data-ranks], #map .origin")]
+                .map((mark) => mark.getBoundingClientRect())
+                .filter(({ left, top }) => left < tools.right && top < tools.bottom).length;
+            }""")
+            assert (place, hidden) == (place, 0)
+        assert said == []
+
+
 def test_the_finder_says_nothing_of_how_a_position_is_known_where_nobody_does(browser, tmp_path):
     place = kf.Location(lat=44.2312, lon=-76.486)
     clinic = kf.Clinic(clinic_id="a", name="A", location=place)
