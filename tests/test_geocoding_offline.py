@@ -1155,6 +1155,13 @@ def test_a_position_is_named_by_the_nearest_place_and_its_area() -> None:
     assert OfflineGeocoder().reverse(Coordinates(lat=51.27, lon=-80.64)).label.startswith("Moos")
 
 
+@pytest.mark.parametrize("place", [(44.23, -76.5), "44.23, -76.5", None])
+def test_what_is_no_position_is_not_named(place: object) -> None:
+    with pytest.raises(errors.InvalidInputError, match=r"write ketafind\.Coordinates") as caught:
+        OfflineGeocoder().reverse(place)
+    assert "44" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "label", "lat", "lon"),
     [

@@ -375,7 +375,7 @@ def coarsen_to_fsa(place: Coordinates) -> Coordinates:
     return at_area(gazetteer, area).coordinates
 
 
-def nearest_area(gazetteer: Gazetteer, place: Coordinates) -> int | None:
+def nearest_area(gazetteer: Gazetteer, place: Coordinates | Location) -> int | None:
     """Find the area that most of the nearest codes are of; None if all are far."""
     codes = gazetteer.ontario
     # Flat degrees, longitude shrunk: near enough to name the area of the nearest code.

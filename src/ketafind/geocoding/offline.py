@@ -141,12 +141,12 @@ class OfflineGeocoder:
             return privately(self.geocode, text)
         return self._read(lexicon.check_text(text))
 
-    def reverse(self, place: Coordinates) -> Location:
+    def reverse(self, place: Coordinates | Location) -> Location:
         """Name the place and the postal area nearest to a position.
 
         Parameters
         ----------
-        place : Coordinates
+        place : Coordinates or Location
             The position.
 
         Returns
@@ -157,9 +157,16 @@ class OfflineGeocoder:
 
         Raises
         ------
+        InvalidInputError
+            If it is no position.
         OutsideCoverageError
             If no known place of Ontario is within 50 km.
         """
+        if not isinstance(place, Coordinates | Location):
+            raise InvalidInputError(
+                f"a position is Coordinates or a Location, not {type(place).__name__}; write "
+                "ketafind.Coordinates(lat=..., lon=...)"
+            )
         kinds = VILLAGES | {"municipality"}
         known = (p for p in self.gazetteer.places if p.kind in kinds and self.gazetteer.is_solid(p))
         near = min(known, key=lambda p: apart_km(place, p))
