@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import extract
 
 import ketafind as kf
+from ketafind.geocoding import gazetteer, register
 from ketafind.index import make_index
 from ketafind.vocabulary.terms import PlainOSA, edits, plain_extract
 
@@ -24,8 +25,19 @@ words = st.text("abc", max_size=7)
 def test_plain_edits_are_counted_as_rapidfuzz_counts_them(one, other, most, least):
     slips = PlainOSA.distance(one, other, score_cutoff=most)
     assert slips == OSA.distance(one, other, score_cutoff=most)
+    # Where the likeness is the cutoff, rapidfuzz rounds: 4 letters of 5 are not 0.8 alike.
+    assume(abs(PlainOSA.normalized_similarity(one, other) - least) > 1e-9)
     like = PlainOSA.normalized_similarity(one, other, score_cutoff=least)
     assert like == pytest.approx(OSA.normalized_similarity(one, other, score_cutoff=least))
+
+
+@pytest.mark.parametrize("least", [gazetteer.NEAR, register.SLIPS])
+def test_no_likeness_that_is_asked_for_is_one_where_rapidfuzz_rounds(least):
+    for letters in range(1, 61):
+        for slips in range(letters + 1):
+            one, other = "a" * letters, "a" * (letters - slips) + "b" * slips
+            like = PlainOSA.normalized_similarity(one, other, score_cutoff=least)
+            assert like == OSA.normalized_similarity(one, other, score_cutoff=least)
 
 
 @given(words, st.lists(words, max_size=8), st.integers(0, 4), st.integers(1, 4))
