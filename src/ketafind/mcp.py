@@ -13,7 +13,7 @@ from ketafind import __version__, guide
 from ketafind.criteria import Criteria, flag
 from ketafind.errors import GeocodingError, InvalidInputError, KetafindError, packaged
 from ketafind.files import require
-from ketafind.shapes import translated
+from ketafind.shapes import in_language
 
 if TYPE_CHECKING:
     from ketafind.directory import Directory
@@ -136,4 +136,4 @@ def _text(error: KetafindError, lang: Lang, *, precise: bool) -> str:
         return "; ".join([said, *meant])
     # The advice to give a postal code would make a model ask a person for one.
     cause = said.partition("; ")[0]
-    return "; ".join([cause, *meant, *translated([TEXTS["too_precise"]], lang)])
+    return "; ".join([cause, *meant, in_language(TEXTS["too_precise"], lang)])

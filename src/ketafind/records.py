@@ -99,6 +99,7 @@ def text_fault(value: str) -> str | None:
 STATUSES = ("active", "uncertain", "closed")
 # Who may say a fact, highest first.
 SOURCE_CLASSES = ("regulator", "clinic", "government", "operator", "other")
+SCOPES = ("site", "operator")
 
 V = TypeVar("V")
 R = TypeVar("R")
@@ -427,7 +428,7 @@ class Evidence:
     checked_on: date | None = field(default=None, metadata=_column("date"))
     page_date: date | None = field(default=None, metadata=_column("date"))
     method: str = field(default="", metadata=_column())
-    scope: str = field(default="site", metadata=_column("choice", choices=("site", "operator")))
+    scope: str = field(default="site", metadata=_column("choice", choices=SCOPES))
     hint: str = field(default="", metadata=_column())
 
     def __post_init__(self) -> None:
@@ -438,7 +439,7 @@ class Evidence:
                 f"{what} must say where the fact was read; no fact has no source"
             )
         _check_choice(self.source_class, "source class", SOURCE_CLASSES)
-        _check_choice(self.scope, "scope", ("site", "operator"))
+        _check_choice(self.scope, "scope", SCOPES)
         _read_days(self, "checked_on", "page_date")
 
     def to_dict(

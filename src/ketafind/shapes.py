@@ -173,11 +173,15 @@ def plain_quantities(
     return made
 
 
+def in_language(text: str, lang: str) -> str:
+    """Say in a language what is said in English, where its French is known."""
+    return text if check_language(lang) == "en" else in_french(text) or text
+
+
 def translated(corrections: Iterable[str], lang: str) -> list[str]:
     """Say in a language what was read otherwise than written."""
-    if check_language(lang) == "en":
-        return list(corrections)
-    return [in_french(one) or one for one in corrections]
+    lang = check_language(lang)
+    return [in_language(one, lang) for one in corrections]
 
 
 def named(facet: str, term: str | None, lang: str, *vocabularies: Vocabulary | None) -> str:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from ketafind import __version__
 from ketafind.errors import FileFailedError, GeocodingError, KetafindError, packaged
 from ketafind.records import Location
-from ketafind.shapes import translated
+from ketafind.shapes import in_language
 
 __all__ = ["main"]
 
@@ -51,9 +51,7 @@ def _run(argv: Sequence[str] | None) -> int:
         arguments = make_parser().parse_args(spelled_out(sys.argv[1:] if argv is None else argv))
         lang = getattr(arguments, "lang", None) or lang
         with warnings.catch_warnings(action="always", category=UserWarning):
-            warnings.showwarning = lambda message, *_: _say(
-                translated([str(message)], lang)[0], lang
-            )
+            warnings.showwarning = lambda message, *_: _say(in_language(str(message), lang), lang)
             code = arguments.run(arguments) or 0
         sys.stdout.flush()
     except KetafindError as error:

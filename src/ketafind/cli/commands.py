@@ -163,13 +163,13 @@ def _origin(arguments: Namespace) -> Any:
     from ketafind.geo import Coordinates
 
     pair = (arguments.lat, arguments.lon)
-    if arguments.place is not None and pair != (None, None):
+    if arguments.place is None:
+        if None in pair:
+            raise InvalidInputError("give a PLACE, or --lat and --lon together")
+        return Coordinates(lat=arguments.lat, lon=arguments.lon)
+    if pair != (None, None):
         raise InvalidInputError("give a PLACE or --lat and --lon, not both")
-    if arguments.place is None and None in pair:
-        raise InvalidInputError("give a PLACE, or --lat and --lon together")
-    if arguments.place is not None:
-        return arguments.place
-    return Coordinates(lat=arguments.lat, lon=arguments.lon)
+    return arguments.place
 
 
 def nearest(arguments: Namespace) -> None:

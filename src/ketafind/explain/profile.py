@@ -169,10 +169,10 @@ class Validation(ExplanationList[Doubt]):
     def lines(self) -> list[Line]:
         words = self._words
         lines = [Line(0, words.counted("validate.head", len(self.found)))]
+        whats = translated((one.what for one in self.found), self.lang)
         return lines + [
             Line(1, words.say(f"validate.{one.kind}", clinic=one.clinic_id, what=what))
-            for one in self.found
-            for what in translated([one.what], self.lang)
+            for one, what in zip(self.found, whats, strict=True)
         ]
 
     def to_dict(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ APOSTROPHE = re.compile(r"(?<=[^\W_])['’ʼ`](?=[^\W_])")
 FRACTIONS = str.maketrans({"½": " 1/2", "¼": " 1/4", "¾": " 3/4"})
 LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "đ": "d", "ł": "l"})
 # What a program made of a text: entities, escapes and tags of the web, UTF-8 read as Windows-1252.
-ENTITY = re.compile(r"&(?:#?\w{2,8}|#x\w{2,5});")
+ENTITY = re.compile(r"&#?\w{2,8};")
 ESCAPE = re.compile(r"%[0-9A-F]{2}", re.I)
 TAG = re.compile(r"</?[a-z][^<>]{0,100}>", re.I)
 MISREAD = re.compile(r"[ÂÃâ].", re.S)

@@ -166,8 +166,8 @@ class Phrase:
                 return name, end - size
         if not end or (end == 1 and not zip_code):
             return "", stop
-        if "".join(words[end - 2 : end]) in PLAIN_STATES:
-            return STATE_CODES["".join(words[end - 2 : end])], end - 2  # N.Y.
+        if (pair := "".join(words[end - 2 : end])) in PLAIN_STATES:
+            return STATE_CODES[pair], end - 2  # N.Y.
         last = words[end - 1]
         if end > 1 and BRITISH_INWARD.fullmatch(last) and BRITISH_OUTWARD.fullmatch(words[end - 2]):
             return "the United Kingdom", end - 2

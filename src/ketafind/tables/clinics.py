@@ -42,7 +42,6 @@ EvidenceSource = Any
 _IN_FRENCH = {"oui": "yes", "non": "no"}
 # In every row of evidence.
 _NEEDED = ("clinic_id", "facet", "truth", "source_url")
-_LEAVE_BLANK = "leave it blank where it is not known"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
@@ -101,6 +100,12 @@ def radius(cell: Any) -> float | None:
     return number
 
 
+def _refuse_nothing(value: str, what: str) -> None:
+    """Refuse a text that says that nothing is known, where a blank does."""
+    if csv.says_nothing(value):
+        raise csv.CellError(f"{quoted(value)} is not {what}; leave it blank where it is not known")
+
+
 def website(cell: Any) -> str:
     """Read a web address."""
     value = csv.text(cell)
@@ -108,8 +113,7 @@ def website(cell: Any) -> str:
         return ""
     if WEB_ADDRESS.fullmatch(value):
         return value
-    if csv.says_nothing(value):
-        raise csv.CellError(f"{quoted(value)} is not a web address; {_LEAVE_BLANK}")
+    _refuse_nothing(value, "a web address")
     host = value.split("/")[0]
     remedy = f", such as {quoted('https://' + value)}" if "." in host and ":" not in host else ""
     raise csv.CellError(f"{quoted(value)} {NO_WEB_ADDRESS}{remedy}")
@@ -154,9 +158,7 @@ def quantity(unit: str) -> csv.Reader:
         try:
             return Quantity.read(value, unit) if value else None
         except InvalidInputError as error:
-            if csv.says_nothing(value):
-                message = f"{quoted(value)} is not a number of {unit}; {_LEAVE_BLANK}"
-                raise csv.CellError(message) from None
+            _refuse_nothing(value, f"a number of {unit}")
             raise csv.CellError(str(error)) from None
 
     return read
@@ -178,8 +180,8 @@ def facts_readers(vocabulary: Vocabulary) -> dict[str, csv.Reader]:
         return lambda cell: tuple(dict.fromkeys(map(read, _items(cell))))
 
     def term(item: str, facet: Facet) -> str:
-        if item not in facet and csv.says_nothing(item):
-            raise csv.CellError(f"{quoted(item)} is not a known {facet.id}; {_LEAVE_BLANK}")
+        if item not in facet:
+            _refuse_nothing(item, f"a known {facet.id}")
         return facet.resolve(item)
 
     return {

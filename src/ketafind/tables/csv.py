@@ -438,7 +438,9 @@ def _table(raw: bytes, source: str) -> Table:
         report.head(header.fault)
         report.refuse()
     if "clinic_id" not in _meant(header):
-        rows = _check_title(list(rows), report)
+        below = list(rows)
+        _check_title(below, report)
+        rows = iter(below)
     if len(header.cells) == 1:
         _check_separator(header.cells[0], report)
     names = header_names(header.cells, report)
@@ -468,14 +470,13 @@ def _meant(row: Row) -> set[str]:
     return {words.get(key, key) for key in map(column_key, row.cells)}
 
 
-def _check_title(rows: Sequence[Row], report: Report) -> Iterator[Row]:
+def _check_title(rows: Sequence[Row], report: Report) -> None:
     """Refuse a table whose header stands below a title."""
     for row in rows[:20]:
         meant = _meant(row)
         if "clinic_id" in meant and not meant.isdisjoint(("name", "facet")):
             report.head(f"row {row.number} looks like the header; remove the rows above it")
             report.refuse(len(rows))
-    return iter(rows)
 
 
 def _check_length(cell: str) -> None:
