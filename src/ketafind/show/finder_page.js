@@ -473,9 +473,9 @@ if (typeof document !== "undefined") (async () => {
       const xs = spots.map(([x]) => x), ys = spots.map(([, y]) => y);
       const [west, east, north, south] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
       // Right of the buttons, which lie on the map.
-      const inner = size.width - 60, shape = size.height / inner;
+      const tools = 60, inner = size.width - tools, shape = size.height / inner;
       const wide = Math.max(0.05, east - west, (south - north) / shape) * 1.35, scale = wide / inner;
-      const left = (west + east - wide) / 2 - 60 * scale, top = (north + south - wide * shape) / 2;
+      const left = (west + east - wide) / 2 - tools * scale, top = (north + south - wide * shape) / 2;
       box = [left, top, size.width * scale, size.height * scale];
       draw();
     }
